@@ -1,0 +1,106 @@
+package envinfo
+
+import "fmt"
+
+const amdVendor = 0x1002
+
+// model is what a PCI device id says by itself.
+type model struct {
+	name    string
+	virtual bool     // a virtual function, as a guest sees it
+	figures *figures // nil: not in the table
+}
+
+// figures are what the maker publishes for a whole card: dense, without sparsity.
+type figures struct {
+	cus       int64   // compute units, by which a part of a card, or a lesser model with the same id, is told apart
+	vram      int64   // GB
+	memory    string  // kind of memory
+	bandwidth float64 // TB/s
+	fp16, fp8 float64 // TFLOPS; 0: the card has no such arithmetic
+}
+
+// Published figures: AMD's product pages and CDNA white papers. They are keyed by PCI id and never by gfx target, since MI300X and
+// MI325X share gfx942 but not their memory. FP16 of the CDNA cards is CUs × FLOP per clock and CU × clock: 304 × 2048 × 2.1 GHz is
+// 1307.4 TFLOPS. Bandwidth has no such formula that holds: the transfers per memory clock differ between generations, and the
+// MI325X's published 6.0 TB/s is not its clock times its width.
+var (
+	mi250x = &figures{cus: 220, vram: 128, memory: "HBM2e", bandwidth: 3.277, fp16: 383}
+	mi300x = &figures{cus: 304, vram: 192, memory: "HBM3", bandwidth: 5.3, fp16: 1307.4, fp8: 2614.9}
+	mi325x = &figures{cus: 304, vram: 256, memory: "HBM3e", bandwidth: 6.0, fp16: 1307.4, fp8: 2614.9}
+	mi355x = &figures{cus: 256, vram: 288, memory: "HBM3e", bandwidth: 8.0, fp16: 2516.6, fp8: 5033.2}
+)
+
+// amdModels is by PCI device id of vendor 0x1002, as in the public pci.ids.
+var amdModels = map[uint64]model{
+	0x7408: {name: "AMD Instinct MI250X", figures: mi250x},
+	0x740c: {name: "AMD Instinct MI250X/MI250", figures: mi250x}, // one id for both; the compute units tell
+	0x740f: {name: "AMD Instinct MI210"},
+	0x74a0: {name: "AMD Instinct MI300A"},
+	0x74a1: {name: "AMD Instinct MI300X", figures: mi300x},
+	0x74b5: {name: "AMD Instinct MI300X", figures: mi300x, virtual: true},
+	0x74a2: {name: "AMD Instinct MI308X"},
+	0x74b6: {name: "AMD Instinct MI308X", virtual: true},
+	0x74a5: {name: "AMD Instinct MI325X", figures: mi325x},
+	0x74b9: {name: "AMD Instinct MI325X", figures: mi325x, virtual: true},
+	0x75a0: {name: "AMD Instinct MI350X"},
+	0x75b0: {name: "AMD Instinct MI350X", virtual: true},
+	0x75a3: {name: "AMD Instinct MI355X", figures: mi355x},
+	0x75b3: {name: "AMD Instinct MI355X", figures: mi355x, virtual: true},
+}
+
+// amdArchitectures is by gfx target, which is what an architecture is.
+var amdArchitectures = map[string]string{
+	"gfx908": "CDNA", "gfx90a": "CDNA 2", "gfx940": "CDNA 3", "gfx941": "CDNA 3", "gfx942": "CDNA 3", "gfx950": "CDNA 4",
+}
+
+// nominal returns the published figures of the card g, which has the PCI device id device. They are of a whole card as it is sold; where
+// what was read of g contradicts that (a partition, one die of two, a lesser model), none of them is true of it, and all are unknown.
+func nominal(g *GPU, device uint64) Nominal {
+	source := fmt.Sprintf("table: PCI id %04x:%04x", amdVendor, device)
+	f := amdModels[device].figures
+	reason := ""
+	if f == nil {
+		reason = fmt.Sprintf("PCI id %04x:%04x is not in the table of published figures", amdVendor, device)
+	} else {
+		reason = f.contradiction(g)
+	}
+	if reason != "" {
+		return unknownNominal(reason)
+	}
+	n := Nominal{
+		VRAM:       Known(f.vram, "GB", ScopeHost, source),
+		MemoryType: Known(f.memory, "", ScopeHost, source),
+		Bandwidth:  Known(f.bandwidth, "TB/s", ScopeHost, source),
+		FP16:       Known(f.fp16, "TFLOPS", ScopeHost, source),
+		FP8:        Known(f.fp8, "TFLOPS", ScopeHost, source),
+	}
+	if f.fp8 == 0 {
+		n.FP8 = Unknown[float64]("TFLOPS", ScopeHost, source+": none published")
+	}
+	return n
+}
+
+func unknownNominal(reason string) Nominal {
+	return Nominal{
+		VRAM:       Unknown[int64]("GB", ScopeHost, reason),
+		MemoryType: Unknown[string]("", ScopeHost, reason),
+		Bandwidth:  Unknown[float64]("TB/s", ScopeHost, reason),
+		FP16:       Unknown[float64]("TFLOPS", ScopeHost, reason),
+		FP8:        Unknown[float64]("TFLOPS", ScopeHost, reason),
+	}
+}
+
+// contradiction says how what was read of g shows that it is not the whole card of f, or "". What was not read contradicts nothing.
+func (f *figures) contradiction(g *GPU) string {
+	if cus, ok := g.ComputeUnits.Get(); ok && cus != f.cus {
+		return fmt.Sprintf("the published figures are of a whole card of %d compute units, and %d are seen", f.cus, cus)
+	}
+	// Cards are sold by the GiB and labelled GB; firmware keeps 0.1 % or so.
+	const tolerance = 0.02
+	whole := float64(f.vram) * (1 << 30)
+	if vram, ok := g.VRAM.Get(); ok && (float64(vram) < whole*(1-tolerance) || float64(vram) > whole*(1+tolerance)) {
+		return fmt.Sprintf("the published figures are of a whole card of %d GB, and %d B are seen", f.vram, vram)
+	}
+	return ""
+}

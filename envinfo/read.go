@@ -1,0 +1,249 @@
+package envinfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a read may cost. Everything under sysfs is a page at most (Documentation/filesystems/sysfs.rst), so a file that goes over its
+// bound is not what it claims to be. It is refused and not cut: half a file parses into numbers that look like readings.
+const (
+	smallFile   = 64 << 10 // sysfs, version files
+	largeFile   = 8 << 20  // proc/cpuinfo takes 1.5 KiB a hardware thread; headers
+	maxEntries  = 4096     // of one directory
+	maxLinks    = 40       // as the kernel
+	maxHung     = 4        // abandoned reads after which no other is tried: each holds a thread until it returns
+	defaultWait = time.Second
+)
+
+var (
+	errHung       = errors.New("the read did not return and was abandoned")
+	errManyHung   = errors.New("not read: earlier reads did not return")
+	errNotRegular = errors.New("not a regular file")
+	errManyLinks  = errors.New("too many levels of symbolic links")
+)
+
+// tooLarge is the error of a file or directory over its bound.
+type tooLarge struct {
+	bound int
+	unit  string
+}
+
+func (e tooLarge) Error() string { return fmt.Sprintf("larger than %d %s, refused", e.bound, e.unit) }
+
+// readError names the path, as on the host that was read, and what was wrong with it.
+type readError struct {
+	name string
+	err  error
+}
+
+func (e *readError) Unwrap() error { return e.err }
+
+func (e *readError) Error() string {
+	err := e.err
+	// A PathError would name the path a second time, and the words for a missing file differ between kinds of fs.FS; a reason should
+	// not, or two environments that lack the same thing would look different.
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return abs(e.name) + ": no such file"
+	case errors.Is(err, fs.ErrPermission):
+		return abs(e.name) + ": permission denied"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return abs(e.name) + ": not read, the capture was cut short: " + err.Error()
+	}
+	return abs(e.name) + ": " + err.Error()
+}
+
+// missing tells whether err is that a file is not there.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// abs is the path of name on the host that was read.
+func abs(name string) string {
+	if name == "." {
+		return "/"
+	}
+	return "/" + name
+}
+
+// reader reads files of the host, each within a bound of size and time.
+type reader struct {
+	ctx  context.Context
+	fsys fs.FS
+	// links resolves symbolic links inside the tree that was given. It is nil for the running host, where the kernel does it.
+	links fs.ReadLinkFS
+	wait  time.Duration
+	hung  int
+}
+
+// bounded runs op in a goroutine of its own and leaves it behind when it does not return: a read from a dead mount or a wedged driver
+// cannot be interrupted, and the rest of the environment is still worth having.
+func bounded[T any](r *reader, name string, op func() (T, error)) (T, error) {
+	var zero T
+	if err := r.ctx.Err(); err != nil {
+		return zero, &readError{name, err}
+	}
+	if r.hung >= maxHung {
+		return zero, &readError{name, errManyHung}
+	}
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1) // buffered, so that an abandoned read can end
+	go func() {
+		v, err := op()
+		done <- result{v, err}
+	}()
+	timer := time.NewTimer(r.wait)
+	defer timer.Stop()
+	select {
+	case res := <-done:
+		if res.err != nil {
+			return zero, &readError{name, res.err}
+		}
+		return res.v, nil
+	case <-timer.C:
+		r.hung++
+		return zero, &readError{name, errHung}
+	case <-r.ctx.Done():
+		return zero, &readError{name, r.ctx.Err()}
+	}
+}
+
+// file returns the contents of a regular file of at most limit bytes. Anything else is refused before it is opened: opening a FIFO
+// blocks, and opening a device can do anything.
+func (r *reader) file(name string, limit int) ([]byte, error) {
+	return bounded(r, name, func() ([]byte, error) {
+		name, err := r.resolve(name)
+		if err != nil {
+			return nil, err
+		}
+		info, err := fs.Stat(r.fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, errNotRegular
+		}
+		f, err := r.fsys.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		// The size in info is 0 for procfs and 4096 for sysfs whatever they hold; only reading tells.
+		b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > limit {
+			return nil, tooLarge{limit, "bytes"}
+		}
+		return b, nil
+	})
+}
+
+// dir returns the names in a directory, sorted.
+func (r *reader) dir(name string) ([]string, error) {
+	return bounded(r, name, func() ([]string, error) {
+		name, err := r.resolve(name)
+		if err != nil {
+			return nil, err
+		}
+		f, err := r.fsys.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		d, ok := f.(fs.ReadDirFile)
+		if !ok {
+			return nil, errors.New("not a directory")
+		}
+		entries, err := d.ReadDir(maxEntries + 1)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if len(entries) > maxEntries {
+			return nil, tooLarge{maxEntries, "entries"}
+		}
+		names := make([]string, len(entries))
+		for i, e := range entries {
+			names[i] = e.Name()
+		}
+		slices.Sort(names)
+		return names, nil
+	})
+}
+
+// stat returns nil when name exists.
+func (r *reader) stat(name string) error {
+	_, err := bounded(r, name, func() (struct{}, error) {
+		name, err := r.resolve(name)
+		if err != nil {
+			return struct{}{}, err
+		}
+		_, err = fs.Stat(r.fsys, name)
+		return struct{}{}, err
+	})
+	return err
+}
+
+// text returns the contents of a small file as a value.
+func (r *reader) text(name string, scope Scope) Value[string] {
+	b, err := r.file(name, smallFile)
+	if err != nil {
+		return Unknown[string]("", scope, err.Error())
+	}
+	return Known(string(b), "", scope, abs(name))
+}
+
+// resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree copied from another
+// host (opt/rocm → /etc/alternatives/rocm is one) leads os.DirFS out of the tree, and files of this machine would be reported as the
+// other's. os.Root would refuse such a link, and the value would be lost.
+func (r *reader) resolve(name string) (string, error) {
+	if r.links == nil {
+		return name, nil
+	}
+	todo, done := strings.Split(name, "/"), "."
+	for links := 0; len(todo) > 0; {
+		part := todo[0]
+		todo = todo[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			done = path.Dir(done) // of "." it is "."
+			continue
+		}
+		next := path.Join(done, part)
+		info, err := r.links.Lstat(next)
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			done = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", errManyLinks
+		}
+		target, err := r.links.ReadLink(next)
+		if err != nil {
+			return "", err
+		}
+		if path.IsAbs(target) {
+			done = "."
+		}
+		todo = append(strings.Split(target, "/"), todo...)
+	}
+	return done, nil
+}

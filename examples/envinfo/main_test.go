@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/servegauge/servegauge/envinfo"
+)
+
+func TestRun(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(root, "proc", "meminfo")
+	if err := os.WriteFile(file, []byte("MemTotal: 1048576 kB\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{"here", nil, 0, "Hardware", ""},
+		{"there", []string{"-root", root}, 0, "1 GiB (1,073,741,824 B)", ""},
+		{"JSON", []string{"-json", "-root", root}, 0, `"value": 1073741824`, ""},
+		{"help", []string{"-h"}, 0, "-root DIR", ""},
+		{"no such root", []string{"-root", filepath.Join(root, "none")}, 1, "", `none" is not a directory`},
+		{"root is a file", []string{"-root", file}, 1, "", "is not a directory"},
+		{"empty root", []string{"-root", ""}, 1, "", `-root "" is not a directory`},
+		{"stray argument", []string{"-json", "now"}, 2, "", `unexpected argument "now"`},
+		{"unknown flag", []string{"-yaml"}, 2, "", "-yaml"},
+		{"flag without its value", []string{"-root"}, 2, "", "-root"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {
+				t.Errorf("exit status %d, want %d", code, test.code)
+			}
+			if !strings.Contains(stdout.String(), test.stdout) || test.stdout == "" && stdout.Len() > 0 {
+				t.Errorf("stdout is %q, want %q in it", &stdout, test.stdout)
+			}
+			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" || strings.Count(got, "\n") > 1 {
+				t.Errorf("stderr is %q, want one line with %q", got, test.stderr)
+			}
+			if test.name == "JSON" {
+				var env envinfo.Environment
+				if err := json.Unmarshal(stdout.Bytes(), &env); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	if code := run(ctx, nil, &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "Hardware") || strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("exit status %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestStdoutFails(t *testing.T) {
+	for _, args := range [][]string{nil, {"-json"}} {
+		var stderr bytes.Buffer
+		if code := run(t.Context(), args, full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("%q: exit status %d, stderr %q", args, code, &stderr)
+		}
+	}
+}
