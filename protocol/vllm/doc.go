@@ -1,0 +1,20 @@
+// Package vllm holds what is particular to vLLM and to servers that speak like it: how to start the four models of the MI325X cookbook's
+// benchmark methodology page (11 March 2026), and how to tell that a server is ready to be measured.
+//
+// # Presets
+//
+// A [Preset] is one model of that page as plain data: every setting with its value, the remark that the page prints beside it, and the
+// place that it was taken from ([SourcePage] or [SourceGuide]). [Presets] returns all four, [Find] one of them by name. A preset is a copy:
+// change what you like before you use it.
+//
+// [Preset.DockerRun] turns a preset into a docker command line. It is a list of arguments for os/exec, never a string for a shell;
+// [Argv.String] prints it for people, so that it can be pasted into one. It never holds a secret: tokens are passed by name.
+//
+// The page contradicts itself in places, for example where a model's name and its checkpoint disagree. Then the preset carries both as they
+// are printed and lists the contradiction under Discrepancies. What a server really loaded is for the run to record.
+//
+// # Readiness
+//
+// [WaitReady] waits until a server answers /health and names at least one model. The second half matters: a proxy, or the web server
+// of some other program, answers 200 long before the model does. [Models] and [Version] ask a server what it serves and what it is.
+package vllm
