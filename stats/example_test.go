@@ -1,0 +1,127 @@
+package stats_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"math"
+
+	"github.com/servegauge/servegauge/stats"
+)
+
+func ExampleSummarize() {
+	s, err := stats.Summarize([]float64{6808, 6512, 7011, 6390, 6955}) // tokens/s of five runs
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("mean %.1f, SD %.1f, CoV %.1f %%, n = %d\n", s.Mean, s.SD, 100*s.CoV, s.N)
+	// Output: mean 6735.2, SD 273.2, CoV 4.1 %, n = 5
+}
+
+// A sample that is not a number is refused and named.
+func ExampleSummarize_notFinite() {
+	_, err := stats.Summarize([]float64{6808, math.NaN(), 7011})
+	fmt.Println(err)
+	var bad *stats.ValueError
+	fmt.Println(errors.As(err, &bad), bad.Index)
+	// Output:
+	// stats: x[1] = NaN: not a finite number: find out why it was not measured; dropping it would bias the rest
+	// true [1]
+}
+
+func ExampleMeanInterval() {
+	v, err := stats.MeanInterval([]float64{6808, 6512, 7011, 6390, 6955}, 0.95, "run with restart")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f [%.0f, %.0f], ± %.0f\n", v.Estimate, v.Low, v.High, v.HalfWidth())
+	fmt.Println("shown to be under 7100:", v.Below(7100))
+	fmt.Println("shown to be over 6500:", v.Above(6500))
+	// Output:
+	// 6735 [6396, 7074], ± 339
+	// shown to be under 7100: true
+	// shown to be over 6500: false
+}
+
+// One run says nothing about the variation between runs: the interval is undefined and proves nothing.
+func ExampleMeanInterval_oneRun() {
+	v, err := stats.MeanInterval([]float64{6808}, 0.95, "run with restart")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v.Defined(), v.Below(1e9), v.Above(0))
+	b, err := json.Marshal(v)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.50s…\n", b)
+	// Output:
+	// false false false
+	// {"estimate":6808,"low":null,"high":null,"method":"…
+}
+
+func ExampleQuantile() {
+	latencies := []float64{41, 38, 97, 40, 44} // ms
+	p90, err := stats.Quantile(latencies, 0.90)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("p90 %.1f ms, %s\n", p90, stats.QuantileMethod)
+	// Output: p90 75.8 ms, type 7 (Hyndman & Fan 1996)
+}
+
+// Several quantiles need one sort.
+func ExampleSorted() {
+	sorted, err := stats.NewSorted([]float64{41, 38, 97, 40, 44})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range []float64{0.5, 0.9, 0.99} {
+		q, err := sorted.Quantile(p)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("p%g %.1f\n", 100*p, q)
+	}
+	// Output:
+	// p50 41.0
+	// p90 75.8
+	// p99 94.9
+}
+
+func ExampleKnee() {
+	concurrency := []float64{10, 50, 100, 200, 400, 800}
+	tokensPerSecond := [][]float64{
+		{200, 840, 1405, 1760, 1835, 1790},
+		{188, 880, 1330, 1850, 1760, 1835},
+		{205, 815, 1440, 1705, 1810, 1745},
+		{195, 905, 1365, 1800, 1870, 1815},
+		{191, 850, 1420, 1835, 1785, 1850},
+	}
+	r, err := stats.Knee(concurrency, tokensPerSecond)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("knee:", r)
+	fmt.Println("may be the peak:", r.Peak)
+	r, err = stats.Knee(concurrency, tokensPerSecond[:3])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("from three runs:", r)
+	// Output:
+	// knee: (100, 400]
+	// may be the peak: [200 400 800]
+	// from three runs: > 100, saturation not shown
+}
+
+// The t of a two-sided 95 % interval from five runs.
+func ExampleStudentQuantile() {
+	t, err := stats.StudentQuantile(0.025, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", t)
+	// Output: 2.7764
+}
