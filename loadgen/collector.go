@@ -1,0 +1,260 @@
+package loadgen
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// outcome is a request that is over.
+type outcome struct {
+	record *Record
+	err    error // nil, or an *Error
+	view   view
+}
+
+// A collector turns outcomes into a Result. It belongs to one goroutine.
+type collector struct {
+	generator *Generator
+	level     Level
+	epoch     time.Time
+
+	measured, warmup    Accounting // without Issued, which the slots know
+	tokens              Tokens
+	errors              []ErrorCount
+	distributions       map[string]*Distribution
+	firstSent, lastDone time.Duration // of the measured requests
+	busy                time.Duration // Σ (Done − Sent) from the first measured issue on
+	busyUntil           time.Duration // last Done of all
+	window              Window        // From and To are not known yet
+	windowBusy          time.Duration // Σ (Done − Sent) inside the window
+}
+
+func newCollector(g *Generator, l Level, epoch time.Time) *collector {
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64}
+	return c
+}
+
+// add counts an outcome and gives its record back.
+func (c *collector) add(o outcome) {
+	r := o.record
+	var failure *Error
+	if o.err != nil {
+		failure = o.err.(*Error)
+	}
+	for _, observer := range c.generator.Observers {
+		if observer.Record != nil {
+			observer.Record(r, failure)
+		}
+	}
+	c.addLoad(r, o.view)
+	books := &c.measured
+	if r.Warmup {
+		books = &c.warmup
+	}
+	switch {
+	case failure == nil:
+		books.Completed++
+	case failure.Class == ClassCancelled:
+		books.Cancelled++
+	default:
+		books.Failed++
+	}
+	switch {
+	case failure != nil:
+		c.addError(failure)
+	case !r.Warmup:
+		c.addCompleted(r)
+	}
+	records.Put(r)
+}
+
+// addLoad counts what a request was to the server: its time in flight, and its tokens in the steady window. Warmup
+// requests and failed ones load the server like any other.
+func (c *collector) addLoad(r *Record, v view) {
+	c.busyUntil = max(c.busyUntil, r.Done)
+	if v.measuredAt != never {
+		c.busy += max(0, r.Done-max(r.Sent, v.measuredAt))
+	}
+	if v.from == never {
+		return
+	}
+	to := v.to
+	if to == never {
+		to = r.Done
+	}
+	c.windowBusy += max(0, min(r.Done, to)-max(r.Sent, v.from))
+	inside := func(t time.Duration) bool { return t >= v.from && t <= to }
+	if inside(r.Done) {
+		c.window.Completions++
+	}
+	if !r.Counted {
+		return
+	}
+	if len(r.chunks) == 0 { // a whole answer: all its tokens arrive with it
+		if inside(r.Done) {
+			c.window.Input += float64(r.Input)
+			c.window.Output += float64(r.Output)
+		}
+		return
+	}
+	if inside(r.chunks[0].Seen) {
+		c.window.Input += float64(r.Input)
+	}
+	// Where the server does not say how many tokens a chunk holds, a request's tokens are spread over its chunks
+	// evenly.
+	told := 0
+	for _, chunk := range r.chunks {
+		told += chunk.Tokens
+	}
+	even := float64(r.Output) / float64(len(r.chunks))
+	for _, chunk := range r.chunks {
+		if !inside(chunk.Seen) {
+			continue
+		}
+		if told == r.Output {
+			c.window.Output += float64(chunk.Tokens)
+		} else {
+			c.window.Output += even
+		}
+	}
+}
+
+func (c *collector) addCompleted(r *Record) {
+	c.firstSent = min(c.firstSent, r.Sent)
+	c.lastDone = max(c.lastDone, r.Done)
+	if r.Counted {
+		c.tokens.Input += r.Input
+		c.tokens.Output += r.Output
+		if r.AskedInput > 0 && r.Input != r.AskedInput || r.AskedOutput > 0 && r.Output != r.AskedOutput {
+			c.tokens.Mismatch++
+		}
+	} else {
+		c.tokens.Uncounted++
+	}
+	for _, metrics := range [][]Metric{perRequest, c.generator.Metrics} {
+		for _, m := range metrics {
+			if x, ok := m.Of(r); ok {
+				c.distribution(m.Name).Add(x)
+			}
+		}
+	}
+	for i, chunk := range r.chunks {
+		if chunk.Sent != 0 {
+			lateness := c.epoch.Add(chunk.Seen).UnixNano() - chunk.Sent
+			c.distribution(ChunkLateness).Add(float64(lateness) / millisecond)
+		}
+		if i == 0 {
+			continue
+		}
+		before := r.chunks[i-1]
+		gap := float64(chunk.Seen - before.Seen)
+		c.distribution(ITL).Add(gap / millisecond)
+		if chunk.Sent != 0 && before.Sent != 0 {
+			c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
+		}
+	}
+}
+
+func (c *collector) distribution(metric string) *Distribution {
+	d := c.distributions[metric]
+	if d == nil {
+		d = new(Distribution)
+		c.distributions[metric] = d
+	}
+	return d
+}
+
+func (c *collector) addError(e *Error) {
+	i := slices.IndexFunc(c.errors, func(known ErrorCount) bool { return known.Class == e.Class && known.Status == e.Status })
+	if i < 0 {
+		i = len(c.errors)
+		c.errors = append(c.errors, ErrorCount{Class: e.Class, Status: e.Status, Example: e.Error()})
+	}
+	c.errors[i].Count++
+}
+
+// result closes the books.
+func (c *collector) result(s *slots) (*Result, error) {
+	r := &Result{
+		Level:         c.level,
+		Start:         c.epoch,
+		CutShort:      s.cut || c.measured.Cancelled+c.warmup.Cancelled > 0,
+		Accounting:    c.measured,
+		Warmup:        c.warmup,
+		InFlight:      InFlight{Peak: s.peak},
+		Tokens:        c.tokens,
+		Errors:        c.errors,
+		Distributions: c.distributions,
+	}
+	r.Warmup.Issued, r.Accounting.Issued = s.issued()
+	if c.measured.Completed > 0 {
+		r.Makespan = c.lastDone - c.firstSent
+	}
+	if span := c.busyUntil - s.measuredAt; s.measuredAt != never && span > 0 {
+		r.InFlight.Mean = float64(c.busy) / float64(span)
+	}
+	if s.steadyAt != never && s.lastIssue > s.steadyAt {
+		w := c.window
+		w.From, w.To = s.steadyAt, s.lastIssue
+		w.InFlight = float64(c.windowBusy) / float64(w.Length())
+		r.Steady = &w
+	}
+	r.Figures = c.figures(r)
+	r.Warnings = r.warnings()
+	for _, books := range []Accounting{r.Accounting, r.Warmup} {
+		if err := books.Check(); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// figures lists every figure that the level has: throughputs, requests in flight, then the metrics in the order in
+// which they are declared. A figure that cannot be had is not there; none is ever 0 for want of data.
+func (c *collector) figures(r *Result) []Figure {
+	var out []Figure
+	add := func(name, unit string, better Direction, value float64, n int) {
+		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
+	}
+	counted := r.Accounting.Completed - r.Tokens.Uncounted
+	if span := r.Makespan.Seconds(); span > 0 {
+		n := r.Accounting.Completed
+		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
+		if counted > 0 {
+			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
+		}
+	}
+	if w := r.Steady; w != nil {
+		span := w.Length().Seconds()
+		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
+		if counted > 0 {
+			add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
+		}
+	}
+	add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
+	add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+
+	if r.Accounting.Issued > 0 {
+		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
+	}
+
+	metrics := slices.Concat(perRequest, pooled, c.generator.Metrics)
+	for _, m := range metrics {
+		d := c.distributions[m.Name]
+		if d == nil {
+			continue
+		}
+		if mean, ok := d.Mean(); ok {
+			add(MeanName(m.Name), m.Unit, m.Better, mean, d.Len())
+		}
+		for _, p := range quantiles {
+			if q, ok := d.Quantile(p); ok {
+				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,207 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// abandonAfter is how long a Do may go on once its context is done. After that the request is counted and its
+// goroutine left behind, because a level that hangs is worse than one goroutine too many.
+const abandonAfter = 5 * time.Second
+
+var errAbandoned = errors.New("the target did not return within 5 s of being cancelled, and was left behind")
+
+// A Generator puts a [Target] under load. The zero Generator with a Target is ready for use, and may measure again
+// once Measure has returned.
+type Generator struct {
+	Target Target
+
+	// Observers see each request once it is over. They are called from one goroutine, and delay the results if they
+	// are slow, but not the requests that are in flight.
+	Observers []Observer
+
+	// Metrics are the user's own, beside the built-in ones.
+	Metrics []Metric
+
+	// Stop, once closed, ends the issuing; what is in flight is drained and counted. Cancelling the context given to
+	// Measure cuts short what is in flight as well. nil: never.
+	Stop <-chan struct{}
+}
+
+// An Observer sees what happens in a level. A nil func is not called.
+type Observer struct {
+	// Record is called for each request that is over, warmup included; err is nil when it completed. r is invalid
+	// once Record has returned. A request that was left behind has a Record without what happened to it.
+	Record func(r *Record, err *Error)
+}
+
+// Measure puts t under the load of l, with neither observers nor metrics of one's own.
+func Measure(ctx context.Context, l Level, t Target) (*Result, error) {
+	return (&Generator{Target: t}).Measure(ctx, l)
+}
+
+// Measure keeps l.Concurrency requests in flight while requests last, waits for the last of them, and returns what
+// it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
+// the context's cause. An [*InvalidError] says that l cannot be measured, an [*AccountingError] that requests were
+// lost.
+func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	if g.Target == nil {
+		return nil, &InvalidError{"target", nil, "a Target"}
+	}
+	slots := newSlots(l)
+	if g.Stop != nil {
+		stopWatching := make(chan struct{})
+		defer close(stopWatching)
+		go func() {
+			select {
+			case <-g.Stop:
+				slots.close()
+			case <-stopWatching:
+			}
+		}()
+	}
+	defer context.AfterFunc(ctx, slots.close)()
+
+	collected := newCollector(g, l, slots.epoch)
+	outcomes := make(chan outcome, l.Concurrency)
+	collectorDone := make(chan struct{})
+	go func() {
+		defer close(collectorDone)
+		for o := range outcomes {
+			collected.add(o)
+		}
+	}()
+
+	var workers errgroup.Group
+	for range l.workers() {
+		workers.Go(func() error {
+			g.work(ctx, l, slots, outcomes)
+			return nil
+		})
+	}
+	_ = workers.Wait() // no worker returns an error: a request's failure is data
+	close(outcomes)
+	<-collectorDone
+
+	result, err := collected.result(slots)
+	if err != nil {
+		return result, err
+	}
+	if ctx.Err() != nil {
+		return result, context.Cause(ctx)
+	}
+	return result, nil
+}
+
+// workers is how many goroutines the level needs: no more than there are requests.
+func (l Level) workers() int {
+	if l.Requests == 0 {
+		return l.Concurrency
+	}
+	return min(l.Concurrency, l.Warmup+l.Requests)
+}
+
+// work is one slot: it performs one request after the other until none is left.
+func (g *Generator) work(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
+	do := newDoer(g.Target)
+	defer func() { do.close() }()
+	next, ok := s.first()
+	for ok {
+		r := records.Get().(*Record)
+		r.reset(next, next < l.Warmup, s.epoch)
+		err := do.request(ctx, l.Timeout, next, r)
+		if errors.Is(err, errAbandoned) {
+			// The old record and the old goroutine belong to the target for good.
+			r, do = new(Record), newDoer(g.Target)
+			r.reset(next, next < l.Warmup, s.epoch)
+			r.Done = r.Now()
+		}
+		// The slot is taken again before the old request is handed over: so each outcome knows whether the steady
+		// window was still open when its request ended (see slots.turn).
+		o := outcome{record: r, err: err}
+		next, ok, o.view = s.turn(next)
+		outcomes <- o
+	}
+}
+
+var records = sync.Pool{New: func() any { return new(Record) }}
+
+// A doer calls Do on a goroutine of its own, so that a target that ignores its context can be left behind. The
+// goroutine is kept from request to request, which costs two channel operations a request and no allocation.
+type doer struct {
+	jobs    chan job
+	results chan error
+}
+
+type job struct {
+	ctx context.Context
+	i   int
+	r   *Record
+}
+
+func newDoer(t Target) *doer {
+	d := &doer{jobs: make(chan job), results: make(chan error, 1)}
+	go func() {
+		for j := range d.jobs {
+			err := doSafely(j.ctx, t, j.i, j.r)
+			if j.r.Done == 0 {
+				j.r.Done = j.r.Now()
+			}
+			d.results <- err
+		}
+	}()
+	return d
+}
+
+// close lets the goroutine end, as soon as the target lets go of it.
+func (d *doer) close() { close(d.jobs) }
+
+// doSafely calls t.Do and turns a panic into an error.
+func doSafely(ctx context.Context, t Target, i int, r *Record) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Class: ClassTarget, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	return t.Do(ctx, i, r)
+}
+
+// request performs request i. The error is nil, an *Error, or wraps errAbandoned.
+func (d *doer) request(level context.Context, timeout time.Duration, i int, r *Record) error {
+	ctx := level
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(level, timeout)
+		defer cancel()
+	}
+	d.jobs <- job{ctx, i, r}
+	var err error
+	select {
+	case err = <-d.results:
+	case <-ctx.Done():
+		grace := time.NewTimer(abandonAfter)
+		defer grace.Stop()
+		select {
+		case err = <-d.results:
+		case <-grace.C:
+			d.close()
+			return classify(errAbandoned, level.Err() != nil, true, false)
+		}
+	}
+	if err == nil && r.Done < r.Sent {
+		err = fmt.Errorf("the target says that request %d was done at %v, before it was sent at %v", i, r.Done, r.Sent)
+	}
+	if err == nil {
+		return nil
+	}
+	return classify(err, level.Err() != nil, ctx.Err() != nil, len(r.chunks) > 0)
+}

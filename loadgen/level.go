@@ -1,0 +1,53 @@
+package loadgen
+
+import (
+	"time"
+)
+
+// Bounds on a [Level], far above any sensible use: a value past one is a slip of the hand, and is refused rather
+// than tried.
+const (
+	MaxConcurrency = 100_000
+	MaxRequests    = 100_000_000
+)
+
+// A Level is one condition of load: a closed loop that keeps Concurrency requests in flight until Requests have
+// been issued or Duration has gone by, whichever comes first. It is plain data; the zero Level is not valid.
+type Level struct {
+	// Concurrency is the number of requests kept in flight while requests last. At least 1.
+	Concurrency int `json:"concurrency"`
+
+	// Requests ends the issuing after so many measured requests. 0: no such bound, Duration ends it.
+	Requests int `json:"requests,omitempty"`
+
+	// Duration ends the issuing so long after the first measured request; what is in flight then is drained and
+	// counted. 0: no such bound, Requests ends it.
+	Duration time.Duration `json:"duration_ns,omitempty"`
+
+	// Warmup is how many requests, in addition to the measured ones, are issued first and discarded. They hand
+	// their slots over one by one, without a drain, so that the first measured request meets a busy server.
+	// Requests are numbered from 0 through both, so that no prompt is sent twice.
+	Warmup int `json:"warmup,omitempty"`
+
+	// Timeout is how long one request may take before it is cancelled and counted as failed. 0: no limit.
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
+}
+
+// Validate returns an [*InvalidError] for the first field whose value cannot be measured, or nil.
+func (l Level) Validate() error {
+	switch {
+	case l.Concurrency < 1 || l.Concurrency > MaxConcurrency:
+		return &InvalidError{"concurrency", l.Concurrency, "a number from 1 to 100,000"}
+	case l.Requests < 0 || l.Requests > MaxRequests:
+		return &InvalidError{"requests", l.Requests, "a number from 0 (bounded by duration) to 100,000,000"}
+	case l.Duration < 0:
+		return &InvalidError{"duration", l.Duration, "0 (bounded by requests) or more"}
+	case l.Requests == 0 && l.Duration == 0:
+		return &InvalidError{"requests", l.Requests, "at least 1, or a duration: a level must end"}
+	case l.Warmup < 0 || l.Warmup > MaxRequests:
+		return &InvalidError{"warmup", l.Warmup, "a number from 0 to 100,000,000"}
+	case l.Timeout < 0:
+		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package loadgen
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Direction says which way a figure is better.
+type Direction int
+
+const (
+	Neither        Direction = iota // a condition, such as requests in flight
+	HigherIsBetter                  // a throughput
+	LowerIsBetter                   // a latency
+)
+
+var directions = [...]string{"neither", "higher", "lower"}
+
+func (d Direction) String() string {
+	if d < 0 || int(d) >= len(directions) {
+		return "Direction(" + strconv.Itoa(int(d)) + ")"
+	}
+	return directions[d]
+}
+
+// MarshalText writes "higher", "lower" or "neither".
+func (d Direction) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what [Direction.MarshalText] writes.
+func (d *Direction) UnmarshalText(text []byte) error {
+	for i, name := range directions {
+		if name == string(text) {
+			*d = Direction(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("direction %q: want higher, lower or neither", text)
+}
+
+// A Metric is a number that each request has, or lacks. A level reports its mean and its quantiles.
+type Metric struct {
+	Name   string // in figure names: "ttft" gives "ttft_mean", "ttft_p99"
+	Unit   string // "ms"
+	Better Direction
+
+	// Of is the metric of one completed request, and false where the request has none. It is called from one
+	// goroutine, and must not keep r.
+	Of func(r *Record) (float64, bool)
+}
+
+// A Figure is one number about one level of one run.
+type Figure struct {
+	Name   string    `json:"name"` // "ttft_p99"
+	Unit   string    `json:"unit"`
+	Better Direction `json:"better"`
+	Value  float64   `json:"value"`
+	N      int       `json:"n"` // samples behind it: requests, or gaps for ITL
+}
+
+// Names of the figures that every level has, where its requests have what they need.
+const (
+	RequestThroughput       = "requests_per_s"             // completed ÷ makespan
+	OutputThroughput        = "output_tokens_per_s"        // output tokens ÷ makespan
+	TotalThroughput         = "total_tokens_per_s"         // (input + output tokens) ÷ makespan
+	SteadyRequestThroughput = "steady_requests_per_s"      // completions in the steady window ÷ its length
+	SteadyOutputThroughput  = "steady_output_tokens_per_s" // output tokens that arrived in the steady window ÷ its length
+	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
+	MeanInFlight            = "in_flight_mean"             // over the makespan
+	PeakInFlight            = "in_flight_peak"
+	SuccessRate             = "success_rate" // completed ÷ issued, in percent
+)
+
+// The built-in metrics, by the names that start their figures.
+const (
+	TTFT          = "ttft"           // first content − Sent
+	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
+	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens − 1)
+	ITL           = "itl"            // gaps between content chunks
+	E2E           = "e2e"            // Done − Sent
+	SendLag       = "send_lag"       // Sent − Scheduled
+	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
+	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
+	ChunkLateness = "chunk_lateness" // Seen − the server's stamp, likewise: network, kernel and client together
+)
+
+// quantiles are the percentiles that every metric reports.
+var quantiles = []float64{50, 90, 95, 99}
+
+// QuantileName is the name of the figure of a metric's p-th percentile: QuantileName("ttft", 99) is "ttft_p99".
+func QuantileName(metric string, p float64) string {
+	return metric + "_p" + strconv.FormatFloat(p, 'g', -1, 64)
+}
+
+// MeanName is the name of the figure of a metric's mean.
+func MeanName(metric string) string { return metric + "_mean" }
+
+const millisecond = 1e6 // nanoseconds
+
+// perRequest are the built-in metrics with one value a request.
+var perRequest = []Metric{
+	{TTFT, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		d, ok := r.TTFT()
+		return float64(d) / millisecond, ok
+	}},
+	{FirstChoice, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Opened-r.Sent) / millisecond, r.Opened != 0
+	}},
+	{TPOT, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		first, ok := r.TTFT()
+		if !ok || !r.Counted || r.Output < 2 {
+			return 0, false
+		}
+		return float64(r.E2E()-first) / millisecond / float64(r.Output-1), true
+	}},
+	{E2E, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.E2E()) / millisecond, true
+	}},
+	{SendLag, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Sent-r.Scheduled) / millisecond, true
+	}},
+	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		first, ok := r.TTFT()
+		if !ok || r.Received == 0 || r.chunks[0].Sent == 0 {
+			return 0, false
+		}
+		return (float64(first) - float64(r.chunks[0].Sent-r.Received)) / millisecond, true
+	}},
+}
+
+// pooled are the built-in metrics with one value a chunk or a gap, over all requests of the level together.
+var pooled = []Metric{
+	{Name: ITL, Unit: "ms", Better: LowerIsBetter},
+	{Name: ITLError, Unit: "ms", Better: LowerIsBetter},
+	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
+}

@@ -1,0 +1,75 @@
+package loadgen
+
+import (
+	"iter"
+	"slices"
+	"time"
+)
+
+// A Record is what happened to one request. A [Target] fills it in; observers and metrics read it. All times are
+// offsets from [Result.Start] on the monotonic clock.
+type Record struct {
+	Index  int  // 0 for the first request of the level, warmup included
+	Warmup bool // discarded: not in any figure
+
+	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
+	Sent      time.Duration // when it went to the server, as nearly as the Target can tell
+	Done      time.Duration // last content of a stream, or the end of a whole answer
+
+	// Opened is when the first chunk came that carried a choice, with or without content: what vLLM's own client
+	// calls the first token. 0: not known.
+	Opened time.Duration
+
+	// Received is the server's own clock, in Unix nanoseconds, when it began with the request. 0: not told. Test
+	// servers tell it (package loadgentest), so that the error of a measurement can be known.
+	Received int64
+
+	// Counted says that the server told how many tokens it took in and gave out. Without it Input and Output are
+	// unknown, which is not 0.
+	Counted       bool
+	Input, Output int // tokens, as the server counted them
+
+	AskedInput, AskedOutput int // tokens that the request asked for, 0 where it did not say
+
+	Status  int  // the HTTP status, 0 where there is none
+	NewConn bool // a connection was made for this request
+
+	epoch  time.Time
+	chunks []Chunk
+}
+
+// A Chunk is one arrival of content.
+type Chunk struct {
+	Seen   time.Duration // when the client had it, before it was parsed
+	Tokens int           // how many tokens it holds, 0 where the server did not say
+	Sent   int64         // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
+}
+
+// Now is the present moment as an offset from [Result.Start].
+func (r *Record) Now() time.Duration { return time.Since(r.epoch) }
+
+// Chunk records an arrival of content. Chunks are recorded in the order in which they came.
+func (r *Record) Chunk(c Chunk) { r.chunks = append(r.chunks, c) }
+
+// Chunks are the arrivals of content, in order. There is none for an answer that came whole.
+func (r *Record) Chunks() iter.Seq[Chunk] { return slices.Values(r.chunks) }
+
+// ChunkCount is the number of [Record.Chunks].
+func (r *Record) ChunkCount() int { return len(r.chunks) }
+
+// TTFT is the time from Sent to the first content, and whether there was a stream to have one.
+func (r *Record) TTFT() (time.Duration, bool) {
+	if len(r.chunks) == 0 {
+		return 0, false
+	}
+	return r.chunks[0].Seen - r.Sent, true
+}
+
+// E2E is the time from Sent to Done.
+func (r *Record) E2E() time.Duration { return r.Done - r.Sent }
+
+// reset makes r a new record of request i that keeps only the memory of the old one.
+func (r *Record) reset(i int, warmup bool, epoch time.Time) {
+	now := time.Since(epoch)
+	*r = Record{Index: i, Warmup: warmup, Scheduled: now, Sent: now, epoch: epoch, chunks: r.chunks[:0]}
+}

@@ -1,0 +1,97 @@
+package loadgen
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Result is what one level showed. It marshals to JSON; the distributions behind the figures do not travel with it.
+type Result struct {
+	Level Level     `json:"level"`
+	Start time.Time `json:"start"` // zero of all offsets: just before the first request was issued, warmup included
+
+	// Makespan is from the first measured Sent to the last measured Done.
+	Makespan time.Duration `json:"makespan_ns"`
+
+	CutShort bool `json:"cut_short,omitempty"` // it was stopped or cancelled before all requests were issued or done
+
+	Accounting Accounting `json:"accounting"` // of the measured requests
+	Warmup     Accounting `json:"warmup"`     // of the discarded ones
+	InFlight   InFlight   `json:"in_flight"`
+	Tokens     Tokens     `json:"tokens"`
+
+	// Steady is the window in which the load was steady, nil when there was none.
+	Steady *Window `json:"steady,omitempty"`
+
+	Figures  []Figure     `json:"figures"`
+	Errors   []ErrorCount `json:"errors,omitempty"`
+	Warnings []Warning    `json:"warnings,omitempty"`
+
+	// Distributions are the samples behind the figures, by the name of the metric.
+	Distributions map[string]*Distribution `json:"-"`
+}
+
+// Figure finds a figure by its name; false when the level has none of it.
+func (r *Result) Figure(name string) (Figure, bool) {
+	for _, f := range r.Figures {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Figure{}, false
+}
+
+// Accounting counts what became of the requests that were issued.
+type Accounting struct {
+	Issued    int `json:"issued"`
+	Completed int `json:"completed"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"` // in flight when the level was cut short
+}
+
+// Check returns an [*AccountingError] unless issued = completed + failed + cancelled.
+func (a Accounting) Check() error {
+	if a.Issued != a.Completed+a.Failed+a.Cancelled {
+		return &AccountingError{a}
+	}
+	return nil
+}
+
+// InFlight says how many requests were in flight, warmup included.
+type InFlight struct {
+	Peak int     `json:"peak"` // most at once, between a request's issue and its return
+	Mean float64 `json:"mean"` // Σ (Done − Sent) ÷ makespan: what the server had, on average
+}
+
+// Tokens counts tokens of the completed measured requests.
+type Tokens struct {
+	Input  int `json:"input"`
+	Output int `json:"output"`
+
+	Uncounted int `json:"uncounted,omitempty"` // completed requests for which the server told no counts
+	Mismatch  int `json:"mismatch,omitempty"`  // completed requests whose counts are not what was asked for
+}
+
+// A Window is the part of a level in which the load was steady: from the completion of as many requests as the
+// concurrency to the issue of the last one.
+type Window struct {
+	From        time.Duration `json:"from_ns"`
+	To          time.Duration `json:"to_ns"`
+	Completions int           `json:"completions"`   // requests that completed in it, warmup included
+	InFlight    float64       `json:"in_flight"`     // mean over the window
+	Input       float64       `json:"input_tokens"`  // that arrived in it: with their request's first content
+	Output      float64       `json:"output_tokens"` // that arrived in it, chunk by chunk
+}
+
+// Length is the window's duration.
+func (w *Window) Length() time.Duration { return w.To - w.From }
+
+// An ErrorCount counts the requests that failed in one way, cancelled ones and those of the warmup included.
+type ErrorCount struct {
+	Class   Class  `json:"class"`
+	Status  int    `json:"status,omitempty"`
+	Count   int    `json:"count"`
+	Example string `json:"example"` // the text of the first
+}
+
+func (e ErrorCount) String() string { return fmt.Sprintf("%d × %s", e.Count, e.Example) }

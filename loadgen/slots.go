@@ -1,0 +1,103 @@
+package loadgen
+
+import (
+	"sync"
+	"time"
+)
+
+// slots hands out the requests of a level and keeps its clock: which number is next, how many are in flight, and
+// when the steady window opens and closes. One lock is taken a request.
+type slots struct {
+	level Level
+	epoch time.Time
+
+	mu         sync.Mutex
+	closed     bool
+	cut        bool // closed from outside, before the level's own bounds were reached
+	next       int  // number of the next request
+	inFlight   int
+	peak       int
+	finished   int           // requests that are over, however they ended
+	measuredAt time.Duration // issue of the first measured request, or never
+	steadyAt   time.Duration // the completion of as many requests as the concurrency, or never
+	lastIssue  time.Duration
+}
+
+// never stands for a moment that has not come. (0 will not do: it is a moment, and with virtual time a likely one.)
+const never time.Duration = -1
+
+func newSlots(l Level) *slots {
+	return &slots{level: l, epoch: time.Now(), measuredAt: never, steadyAt: never}
+}
+
+// view is what must be known of the level at the moment in which a request ended, so that its part in the steady
+// window and in the makespan can be counted at once and exactly, and its record need not be kept until the end.
+type view struct {
+	measuredAt time.Duration // when the measured part began, or never: not before the request ended
+	from       time.Duration // when the steady window opened, or never: not before the request ended
+	to         time.Duration // when the window closed, or never: not before the request ended
+}
+
+// first takes the slot's first request.
+func (s *slots) first() (i int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issue()
+}
+
+// turn ends a request and takes the slot's next one. If there is one, the window closes later than the request
+// ended; if there is none, none will be issued any more, and the window's end is known.
+func (s *slots) turn(done int) (i int, ok bool, v view) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	s.finished++
+	if s.finished == s.level.Concurrency && s.peak >= s.level.Concurrency {
+		s.steadyAt = time.Since(s.epoch)
+	}
+	i, ok = s.issue()
+	v = view{measuredAt: s.measuredAt, from: s.steadyAt, to: never}
+	if !ok {
+		v.to = s.lastIssue
+	}
+	return i, ok, v
+}
+
+// issue is called with the lock held. Once it has said no, it says no for good.
+func (s *slots) issue() (i int, ok bool) {
+	now := time.Since(s.epoch)
+	if s.closed || s.exhausted(now) {
+		s.closed = true
+		return 0, false
+	}
+	i = s.next
+	s.next++
+	if i == s.level.Warmup {
+		s.measuredAt = now
+	}
+	s.inFlight++
+	s.peak = max(s.peak, s.inFlight)
+	s.lastIssue = now
+	return i, true
+}
+
+// exhausted reports whether the level's own bounds have been reached.
+func (s *slots) exhausted(now time.Duration) bool {
+	l := s.level
+	return l.Requests > 0 && s.next >= l.Warmup+l.Requests ||
+		l.Duration > 0 && s.next > l.Warmup && now-s.measuredAt >= l.Duration
+}
+
+// close ends the issuing before its time.
+func (s *slots) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = s.cut || !s.closed && !s.exhausted(time.Since(s.epoch))
+	s.closed = true
+}
+
+// issued is how many requests were issued, of the warmup and of the measured ones.
+func (s *slots) issued() (warmup, measured int) {
+	warmup = min(s.next, s.level.Warmup)
+	return warmup, s.next - warmup
+}

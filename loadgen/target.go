@@ -1,0 +1,21 @@
+package loadgen
+
+import "context"
+
+// A Target is all that it takes to put a system under the instrument.
+type Target interface {
+	// Do performs request i and records in r what happened to it. It is called from many goroutines at once, and
+	// should return soon after ctx is done. r belongs to Do until it returns, and not a moment longer.
+	//
+	// Before Do is called r.Sent is set to now; a Target that takes time before its request is on its way sets it
+	// again. If Do leaves r.Done at 0, the moment of its return is taken.
+	//
+	// A nil error means that the request completed. Return an [*Error] to give a failure its class.
+	Do(ctx context.Context, i int, r *Record) error
+}
+
+// TargetFunc adapts a function to a [Target].
+type TargetFunc func(ctx context.Context, i int, r *Record) error
+
+// Do calls f.
+func (f TargetFunc) Do(ctx context.Context, i int, r *Record) error { return f(ctx, i, r) }

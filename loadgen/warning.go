@@ -1,0 +1,112 @@
+package loadgen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Warning says what is doubtful about a result, and which of its figures must not be used. Warnings are data:
+// they travel with the result into every format.
+type Warning struct {
+	Code    string   `json:"code"`    // stable, to be tested for: "prompt-capped"
+	Message string   `json:"message"` // what happened, with the numbers, and what to do
+	Spoils  []string `json:"spoils"`  // names of the figures that must not be used; All for every one of them
+}
+
+// All in [Warning.Spoils] stands for every figure, [Steady] for those of the steady window.
+const (
+	All    = "*"
+	Steady = "steady_*"
+)
+
+// SpoilsFigure reports whether the figure called name must not be used.
+func (w Warning) SpoilsFigure(name string) bool {
+	return slices.ContainsFunc(w.Spoils, func(s string) bool {
+		prefix, wild := strings.CutSuffix(s, "*")
+		return s == name || wild && strings.HasPrefix(name, prefix)
+	})
+}
+
+func (w Warning) String() string { return w.Code + ": " + w.Message }
+
+// Codes of the warnings that a level's own records can give rise to.
+const (
+	WarnPromptCapped          = "prompt-capped"           // fewer requests than the concurrency: it was never reached
+	WarnRampDominated         = "ramp-dominated"          // mean in flight below 95 % of the concurrency over the makespan
+	WarnNoSteadyWindow        = "no-steady-window"        // the last request was issued before the first wave had gone
+	WarnShortWindow           = "short-window"            // too few completions in the steady window
+	WarnConcurrencyNotReached = "concurrency-not-reached" // mean in flight below 95 % inside the steady window
+	WarnFailedRequests        = "failed-requests"         // some requests failed
+	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
+	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
+	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
+)
+
+const (
+	inFlightFloor     = 0.95 // of the concurrency; below it a level did not hold the load that it is named after
+	windowCompletions = 3    // × the concurrency, that a steady window needs
+	failureLimit      = 0.01 // share of failed requests above which the rest is not a measurement of this load
+)
+
+var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput}
+
+// warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
+func (r *Result) warnings() []Warning {
+	var out []Warning
+	warn := func(code string, spoils []string, format string, args ...any) {
+		out = append(out, Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: spoils})
+	}
+	c := r.Level.Concurrency
+	want := inFlightFloor * float64(c)
+	a := r.Accounting
+
+	capped := r.InFlight.Peak < c || r.Level.Requests > 0 && r.Level.Requests < c
+	if capped {
+		warn(WarnPromptCapped, []string{All},
+			"%d requests cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; use at least %d requests",
+			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
+	}
+	if !capped && r.InFlight.Mean < want {
+		warn(WarnRampDominated, makespanThroughputs,
+			"%.1f of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
+			r.InFlight.Mean, c)
+	}
+	switch w := r.Steady; {
+	case w == nil:
+		warn(WarnNoSteadyWindow, []string{Steady},
+			"the last of %d requests was issued before %d had completed, so the load was never steady; use at least %d requests",
+			a.Issued+r.Warmup.Issued, c, 10*c)
+	case w.Completions < windowCompletions*c:
+		warn(WarnShortWindow, []string{Steady},
+			"%d requests completed in the steady window, and %d (3 × the concurrency) are needed; use at least %d requests",
+			w.Completions, windowCompletions*c, 10*c)
+	case w.InFlight < want:
+		warn(WarnConcurrencyNotReached, []string{Steady},
+			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; see whether the client is the limit (clientcheck)",
+			w.InFlight, c)
+	}
+	if a.Failed > 0 {
+		var spoils []string
+		if share := float64(a.Failed) / float64(a.Issued); share > failureLimit {
+			spoils = []string{All}
+		}
+		example := ""
+		if len(r.Errors) > 0 {
+			example = ", such as: " + r.Errors[0].Example
+		}
+		warn(WarnFailedRequests, spoils, "%d of %d requests failed%s; above 1 %% no figure is that of this load", a.Failed, a.Issued, example)
+	}
+	if r.Tokens.Uncounted > 0 {
+		warn(WarnTokensUnknown, []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput},
+			"the server did not say how many tokens %d of %d requests had, which is not 0", r.Tokens.Uncounted, a.Completed)
+	}
+	if r.Tokens.Mismatch > 0 {
+		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for; figures use the server's counts",
+			r.Tokens.Mismatch, a.Completed)
+	}
+	if r.CutShort {
+		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
+	}
+	return out
+}
