@@ -1,0 +1,158 @@
+package loadgentest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// token is the text of every token: one word, with the space that separates it.
+const token = " token"
+
+var (
+	contentJSON = []string{"application/json"}
+	contentSSE  = []string{"text/event-stream; charset=utf-8"}
+	noCache     = []string{"no-cache"}
+)
+
+// begin prepares what all chunks of the answer have in common. number, unique in
+// its server, becomes the id.
+func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
+	h := w.Header()
+	b := x.head[:0]
+	if x.stream {
+		h["Content-Type"] = contentSSE
+		h["Cache-Control"] = noCache
+		b = append(b, "data: "...)
+	} else {
+		h["Content-Type"] = contentJSON
+	}
+	if x.chat {
+		b = append(b, `{"id":"chatcmpl-`...)
+	} else {
+		b = append(b, `{"id":"cmpl-`...)
+	}
+	b = strconv.AppendUint(b, number, 10)
+	switch {
+	case x.chat && x.stream:
+		b = append(b, `","object":"chat.completion.chunk","created":`...)
+	case x.chat:
+		b = append(b, `","object":"chat.completion","created":`...)
+	default:
+		b = append(b, `","object":"text_completion","created":`...)
+	}
+	b = strconv.AppendInt(b, x.received.Unix(), 10)
+	b = append(b, `,"model":`...)
+	b = appendString(b, model)
+	x.head = append(b, `,"choices":[`...)
+
+	b = append(x.tail[:0], `,"servegauge":{"received":`...)
+	b = strconv.AppendInt(b, x.received.UnixNano(), 10)
+	x.tail = append(b, `,"sent":`...)
+
+	x.out, x.stamps, x.done = x.out[:0], x.stamps[:0], 0
+}
+
+// role renders the chunk with which a chat begins.
+func (x *exchange) role() {
+	x.out = append(x.out, x.head...)
+	x.out = append(x.out, `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}`...)
+	x.out = append(x.out, "\n\n"...)
+}
+
+// chunk renders a content chunk of n tokens.
+func (x *exchange) chunk(n int) {
+	x.done += n
+	b := append(x.out, x.head...)
+	if x.chat {
+		b = append(b, `{"index":0,"delta":{"content":"`...)
+	} else {
+		b = append(b, `{"index":0,"text":"`...)
+	}
+	for range n {
+		b = append(b, token...)
+	}
+	if x.chat {
+		b = append(b, `"},"logprobs":null,"finish_reason":`...)
+	} else {
+		b = append(b, `","logprobs":null,"finish_reason":`...)
+	}
+	if x.done == x.output {
+		b = append(b, `"length"}]`...)
+	} else {
+		b = append(b, `null}]`...)
+	}
+	if x.continuous {
+		b = x.appendUsage(b)
+	}
+	x.out = b
+	x.stamp()
+	x.out = append(x.out, "}\n\n"...)
+}
+
+// end renders what follows the last content chunk.
+func (x *exchange) end() {
+	if x.usage {
+		b := append(x.out, x.head...)
+		b = append(b, ']')
+		b = x.appendUsage(b)
+		x.out = append(b, "}\n\n"...)
+	}
+	x.out = append(x.out, "data: [DONE]\n\n"...)
+}
+
+// whole renders an answer that is not streamed.
+func (x *exchange) whole(w http.ResponseWriter) {
+	x.done = x.output
+	b := append(x.out, x.head...)
+	if x.chat {
+		b = append(b, `{"index":0,"message":{"role":"assistant","content":"`...)
+	} else {
+		b = append(b, `{"index":0,"text":"`...)
+	}
+	for range x.output {
+		b = append(b, token...)
+	}
+	if x.chat {
+		b = append(b, `"},"logprobs":null,"finish_reason":"length"}]`...)
+	} else {
+		b = append(b, `","logprobs":null,"finish_reason":"length"}]`...)
+	}
+	x.out = x.appendUsage(b)
+	x.stamp()
+	x.out = append(x.out, '}')
+	w.Header().Set("Content-Length", strconv.Itoa(len(x.out)))
+}
+
+// stamp renders a Stamp and leaves room for the time of sending.
+func (x *exchange) stamp() {
+	b := append(x.out, x.tail...)
+	x.stamps = append(x.stamps, len(b))
+	b = append(b, "                   "[:stampWidth]...)
+	x.out = append(b, '}')
+}
+
+// appendUsage appends the usage member as of the tokens rendered so far.
+func (x *exchange) appendUsage(b []byte) []byte {
+	b = append(b, `,"usage":{"prompt_tokens":`...)
+	b = strconv.AppendInt(b, int64(x.input), 10)
+	b = append(b, `,"total_tokens":`...)
+	b = strconv.AppendInt(b, int64(x.input+x.done), 10)
+	b = append(b, `,"completion_tokens":`...)
+	b = strconv.AppendInt(b, int64(x.done), 10)
+	return append(b, '}')
+}
+
+// send stamps and writes what was rendered.
+func (x *exchange) send(w http.ResponseWriter) error {
+	if len(x.stamps) > 0 {
+		var digits [stampWidth]byte
+		putStamp(digits[:], time.Now().UnixNano())
+		for _, at := range x.stamps {
+			copy(x.out[at:at+stampWidth], digits[:])
+		}
+	}
+	_, err := w.Write(x.out)
+	x.out, x.stamps = x.out[:0], x.stamps[:0]
+	return err
+}

@@ -1,0 +1,45 @@
+// Package loadgentest provides OpenAI-compatible servers whose truth is known,
+// so that what a load generator reports can be checked against what happened.
+//
+//   - [Echo] answers at once. Whatever latency a client measures against it is
+//     the client's own (and the network's).
+//   - [Simulated] behaves as an inference server with continuous batching does:
+//     a cap on the sequences that run, a FIFO queue before it, a prefill rate
+//     and a decode rate. [Simulated.Truth] states in closed form what a perfect
+//     client would measure.
+//
+// Both are plain [net/http.Handler]s, to be served by [net/http/httptest] or
+// called directly, also within a testing/synctest bubble: neither starts a
+// goroutine, and neither holds a lock while it waits.
+//
+// # What both speak
+//
+//	POST /v1/completions       stream and not
+//	POST /v1/chat/completions  stream and not
+//	GET  /v1/models, /version, /health
+//
+// Errors have vLLM's shape, {"error":{"message","type","param","code"}}: 400 for
+// a request that cannot be served as it is, 404 for an unknown path or model,
+// 405 for a wrong method, 413 for a body over 16 MiB.
+//
+// An answer has exactly max_tokens tokens (max_completion_tokens wins where both
+// are given; 16 where neither is, OpenAI's default for completions, here for
+// chat too), as a server does that was asked for "ignore_eos": true. The most is
+// 1,048,576. Sampling fields and all unknown fields are ignored.
+//
+// usage.prompt_tokens is the length of the array for a prompt of token ids; for
+// a text prompt it is the number of its words separated by white space, for a
+// chat the sum of that over the texts of its messages, and in both at least 1,
+// since a real server adds a first token of its own. One prompt and one choice
+// a request: a batch of prompts, or n other than 1, is refused with 400.
+//
+// # The stream
+//
+// One data line a chunk. A chat begins with a chunk that holds a role and empty
+// content, as vLLM's does: it is no token, and a client that takes it for the
+// first one is wrong. The last content chunk carries "finish_reason":"length".
+// With stream_options.include_usage a chunk with empty choices and the usage
+// follows, with continuous_usage_stats besides it every content chunk carries
+// the usage so far. The end is "data: [DONE]"; a stream without it was cut off.
+// Every content chunk carries a [Stamp].
+package loadgentest

@@ -1,0 +1,108 @@
+package loadgentest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Echo is a server that takes no time: against it, a client measures itself. It
+// answers each request at once with as many tokens as were asked for, over the
+// endpoints and in the shapes that the package comment states.
+//
+// It is made to be faster than the client that it checks: chunks are rendered
+// from prepared parts into reused memory, and written many at a time. The first
+// chunk of a stream (with a chat's role, if any) is written and flushed on its own,
+// so that the time to first token is that of one chunk; those after it are
+// collected up to 32 KiB, so that the client finds the next chunk there whenever
+// it is ready for it; the end of the answer flushes the rest. FlushEach selects the
+// other behaviour.
+//
+// The zero Echo is ready, names its model "echo", and sends a token a chunk. An
+// Echo must not be copied, and its fields must not be changed, once it serves.
+type Echo struct {
+	// Model is the model's name in /v1/models and in answers. Requests may name
+	// any other. Empty: "echo".
+	Model string
+
+	// TokensPerChunk is how many tokens a content chunk holds, as from a server
+	// that decodes speculatively; the last one of an answer may hold fewer. 0: 1.
+	TokensPerChunk int
+
+	// FlushEach has every content chunk written and flushed on its own, as
+	// inference servers do: a system call, and a segment on the wire, for each
+	// chunk. It makes the client's work as hard as it is in earnest, and the
+	// server's harder still.
+	FlushEach bool
+
+	queue queue // without a limit: it only counts
+}
+
+// pileUp is how many bytes of chunks are collected before a Write. net/http's
+// own buffers are smaller, so that a Write of this size passes through them.
+const pileUp = 32 << 10
+
+// Validate reports the first field that has no meaning: a negative
+// TokensPerChunk. A server whose configuration is invalid answers 500 to all.
+func (e *Echo) Validate() error {
+	if e.TokensPerChunk < 0 {
+		return fmt.Errorf("loadgentest: Echo.TokensPerChunk is %d, must be at least 0", e.TokensPerChunk)
+	}
+	return nil
+}
+
+// Counts returns what the server does and did. Waiting is always 0.
+func (e *Echo) Counts() Counts { return e.queue.snapshot() }
+
+// ServeHTTP answers a request. It returns early where the client goes away.
+func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := receive()
+	defer x.release()
+	if err := e.Validate(); err != nil {
+		fail(w, http.StatusInternalServerError, "", err.Error())
+		return
+	}
+	model := e.Model
+	if model == "" {
+		model = "echo"
+	}
+	if !x.accept(w, r, limits{model: model, anyModel: true}, &e.queue) {
+		return
+	}
+	ctx := r.Context()
+	p, _ := e.queue.enter(ctx, 0) // fails only where it waits, and without a limit it does not
+	defer func() { p.leave(time.Now(), false) }()
+	x.begin(w, p.number, model)
+	if !x.stream {
+		x.whole(w)
+		p.leave(time.Now(), true)
+		_ = x.send(w)
+		return
+	}
+	flusher := http.NewResponseController(w)
+	if x.chat {
+		x.role()
+	}
+	for first := true; x.done < x.output; first = false {
+		x.chunk(min(max(1, e.TokensPerChunk), x.output-x.done))
+		last := x.done == x.output
+		if last {
+			p.leave(time.Now(), true)
+		}
+		flush := first || e.FlushEach
+		if !flush && (last || len(x.out) < pileUp) {
+			continue
+		}
+		if x.send(w) != nil || ctx.Err() != nil {
+			return
+		}
+		if flush {
+			if err := flusher.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return
+			}
+		}
+	}
+	x.end()
+	_ = x.send(w) // the client is gone: nobody is left to be told
+}

@@ -1,0 +1,314 @@
+package loadgentest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	defaultOutput = 16      // tokens, OpenAI's default for completions
+	maxOutput     = 1 << 20 // tokens: an answer that is not streamed is held in memory
+)
+
+// request is what an answer depends on. What a deeper simulation needs to know
+// of a prompt (the hashes of its blocks, say) is to be gathered here, while the
+// body is at hand.
+type request struct {
+	chat       bool   // which endpoint; set by whoever routes
+	model      []byte // unquoted; may alias the body
+	input      int    // prompt tokens, at least 1
+	maxID      int64  // the largest token id of the prompt, −1 if it has none
+	output     int    // tokens, 1 … maxOutput
+	stream     bool
+	usage      bool // a chunk with the usage at the end of a stream
+	continuous bool // the usage so far in each chunk
+}
+
+// parse reads body into q, keeping q.chat. Its errors are the client's fault.
+func (q *request) parse(body []byte) error {
+	*q = request{chat: q.chat, maxID: -1}
+	s := scanner{data: body}
+	if s.peek() != '{' {
+		if err := s.skip(); err != nil {
+			return err
+		}
+		return errors.New("the request must be a JSON object")
+	}
+	maxTokens, maxCompletionTokens := int64(-1), int64(-1)
+	var prompted bool
+	// As in encoding/json, and Python's json, the last of equal keys wins.
+	err := s.object(func(key []byte) error {
+		switch name := unquote(key); string(name) {
+		case "model":
+			q.model = nil
+			if s.literal("null") {
+				return nil
+			}
+			raw, err := s.str()
+			if err != nil {
+				return fmt.Errorf("model: %w", err)
+			}
+			q.model = unquote(raw)
+			return nil
+		case "prompt":
+			if q.chat {
+				return s.skip()
+			}
+			prompted = true
+			if err := q.prompt(&s); err != nil {
+				return fmt.Errorf("prompt: %w", err)
+			}
+			return nil
+		case "messages":
+			if !q.chat {
+				return s.skip()
+			}
+			prompted = true
+			if err := q.messages(&s); err != nil {
+				return fmt.Errorf("messages: %w", err)
+			}
+			return nil
+		case "max_tokens":
+			return s.tokens("max_tokens", &maxTokens)
+		case "max_completion_tokens":
+			return s.tokens("max_completion_tokens", &maxCompletionTokens)
+		case "n":
+			n := int64(1)
+			if s.literal("null") {
+				return nil
+			}
+			if err := s.integer("n", &n); err != nil {
+				return err
+			}
+			if n != 1 {
+				return fmt.Errorf("n must be 1, got %d", n)
+			}
+			return nil
+		case "stream":
+			return s.boolean("stream", &q.stream)
+		case "stream_options":
+			q.usage, q.continuous = false, false
+			if s.literal("null") {
+				return nil
+			}
+			return s.object(func(key []byte) error {
+				switch name := unquote(key); string(name) {
+				case "include_usage":
+					return s.boolean("include_usage", &q.usage)
+				case "continuous_usage_stats":
+					return s.boolean("continuous_usage_stats", &q.continuous)
+				}
+				return s.skip()
+			})
+		}
+		return s.skip()
+	})
+	if err != nil {
+		return err
+	}
+	if s.peek(); s.pos != len(s.data) {
+		return s.unexpected("after the request")
+	}
+	if !prompted {
+		if q.chat {
+			return errors.New("messages are missing")
+		}
+		return errors.New("prompt is missing")
+	}
+	q.continuous = q.continuous && q.usage // as in vLLM
+	output := int64(defaultOutput)
+	if maxTokens >= 0 {
+		output = maxTokens
+	}
+	if maxCompletionTokens >= 0 {
+		output = maxCompletionTokens
+	}
+	if output > maxOutput {
+		return fmt.Errorf("max_tokens must be at most %d, got %d", maxOutput, output)
+	}
+	q.output = int(output)
+	return nil
+}
+
+// prompt reads a text, an array of token ids, or an array with one of either.
+func (q *request) prompt(s *scanner) error {
+	q.input, q.maxID = 0, -1
+	if s.peek() == '"' {
+		return q.text(s)
+	}
+	elements, batch := 0, false
+	err := s.array(func() error {
+		c := s.peek()
+		elements++
+		batch = batch || c == '"' || c == '['
+		if batch && elements > 1 {
+			return errors.New("more than one prompt in a request")
+		}
+		switch c {
+		case '"':
+			return q.text(s)
+		case '[':
+			return s.array(func() error { return q.id(s) })
+		}
+		return q.id(s)
+	})
+	if err == nil && q.input == 0 {
+		return errors.New("it is empty")
+	}
+	return err
+}
+
+// id reads one token id.
+func (q *request) id(s *scanner) error {
+	var id int64
+	if err := s.integer("a token id", &id); err != nil {
+		return err
+	}
+	if id < 0 {
+		return fmt.Errorf("token id %d is negative", id)
+	}
+	q.maxID = max(q.maxID, id)
+	q.input++
+	return nil
+}
+
+// text reads a text prompt.
+func (q *request) text(s *scanner) error {
+	raw, err := s.str()
+	q.input = max(1, words(raw))
+	return err
+}
+
+// messages reads a chat: a text in each message's content, or in its parts.
+func (q *request) messages(s *scanner) error {
+	q.input = 0
+	n := 0
+	err := s.array(func() error {
+		n++
+		content := 0
+		err := s.object(func(key []byte) error {
+			if name := unquote(key); string(name) != "content" {
+				return s.skip()
+			}
+			content = 0
+			switch s.peek() {
+			case '"':
+				raw, err := s.str()
+				content = words(raw)
+				return err
+			case '[':
+				return s.array(func() error {
+					part := 0
+					err := s.object(func(key []byte) error {
+						if name := unquote(key); string(name) != "text" || s.peek() != '"' {
+							return s.skip()
+						}
+						raw, err := s.str()
+						part = words(raw)
+						return err
+					})
+					content += part
+					return err
+				})
+			}
+			if !s.literal("null") {
+				return s.unexpected("where a message's content should begin")
+			}
+			return nil
+		})
+		q.input += content
+		return err
+	})
+	if err == nil && n == 0 {
+		return errors.New("there are none")
+	}
+	q.input = max(1, q.input)
+	return err
+}
+
+// integer reads an integer into n.
+func (s *scanner) integer(name string, n *int64) error {
+	if c := s.peek(); c != '-' && c-'0' > 9 {
+		return s.unexpected("where " + name + ", an integer, should begin")
+	}
+	raw, err := s.number()
+	if err != nil {
+		return err
+	}
+	digits, negative := bytes.CutPrefix(raw, []byte("-"))
+	v := int64(0)
+	for _, c := range digits {
+		if c-'0' > 9 || len(digits) > 18 {
+			return fmt.Errorf("%s must be an integer, got %s", name, raw)
+		}
+		v = v*10 + int64(c-'0')
+	}
+	if negative {
+		v = -v
+	}
+	*n = v
+	return nil
+}
+
+// tokens reads a number of tokens to generate into n; null means not given, −1.
+func (s *scanner) tokens(name string, n *int64) error {
+	*n = -1
+	if s.literal("null") {
+		return nil
+	}
+	if err := s.integer(name, n); err != nil {
+		return err
+	}
+	if *n < 1 {
+		return fmt.Errorf("%s must be at least 1, got %d", name, *n)
+	}
+	return nil
+}
+
+// boolean reads a boolean into b; null means false.
+func (s *scanner) boolean(name string, b *bool) error {
+	switch {
+	case s.literal("true"):
+		*b = true
+	case s.literal("false"), s.literal("null"):
+		*b = false
+	default:
+		return s.unexpected("where " + name + ", a boolean, should begin")
+	}
+	return nil
+}
+
+// unquote returns the content of a raw JSON string: a part of raw where it
+// holds neither escapes nor anything beyond ASCII, which is all but always.
+func unquote(raw []byte) []byte {
+	for _, c := range raw {
+		if c == '\\' || c >= 0x80 {
+			var s string
+			_ = json.Unmarshal(raw, &s) // cannot fail: the scanner has accepted it
+			return []byte(s)
+		}
+	}
+	return raw[1 : len(raw)-1]
+}
+
+// words counts the words of a raw JSON string that white space separates. A raw
+// string of nil, from a scanner that failed, has none.
+func words(raw []byte) int {
+	if raw == nil {
+		return 0
+	}
+	n := 0
+	if bytes.IndexByte(raw, '\\') >= 0 { // \n and \t are white space too
+		for range strings.FieldsSeq(string(unquote(raw))) {
+			n++
+		}
+		return n
+	}
+	for range bytes.FieldsSeq(raw[1 : len(raw)-1]) {
+		n++
+	}
+	return n
+}

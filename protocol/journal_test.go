@@ -1,0 +1,102 @@
+package protocol
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// journalOf is the journal of a small experiment, as written.
+func journalOf(t testing.TB) []byte {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out")
+	plan := small()
+	plan.Runs, plan.Levels, plan.Cooldown = 2, []int{1, 2}, 0
+	runner := &Runner{Servers: map[string]Server{"": Fixed("http://server")}, Dir: dir, Target: newTarget}
+	if _, err := runner.Run(context.Background(), plan); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, JournalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// What a crash leaves is whole: a journal cut anywhere reads as the experiment up to the last line that was written.
+func TestJournalCutAnywhere(t *testing.T) {
+	text := journalOf(t)
+	lines := bytes.Count(text, []byte("\n"))
+	if lines != 1+2+2*3+1 {
+		t.Fatalf("%d lines, want a begin, two starts, two runs of three steps, and an end", lines)
+	}
+	for cut := range text {
+		// Every place near the end of a line, and some between.
+		if !bytes.Contains(text[max(cut-2, 0):min(cut+2, len(text))], []byte("\n")) && cut%499 != 0 {
+			continue
+		}
+		whole := bytes.Count(text[:cut], []byte("\n"))
+		e, err := ReadJournal(bytes.NewReader(text[:cut]))
+		if whole == 0 {
+			if err == nil {
+				t.Fatalf("cut at %d, in its first line, it reads as an experiment", cut)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		if got := 1 + len(e.Starts) + len(e.Measurements); got != whole || e.Complete {
+			t.Fatalf("cut at %d: %d entries, complete %v, want %d", cut, got, e.Complete, whole)
+		}
+	}
+	e, err := ReadJournal(bytes.NewReader(text))
+	if err != nil || !e.Complete {
+		t.Errorf("the whole journal: complete %v, %v", e.Complete, err)
+	}
+}
+
+func TestJournalThatIsNone(t *testing.T) {
+	text := string(journalOf(t))
+	first, rest, _ := strings.Cut(text, "\n")
+	for _, c := range []struct{ name, text, say string }{
+		{"empty", "", "empty"},
+		{"no begin", rest, "line 1"},
+		{"two begins", first + "\n" + text, "line 2"},
+		{"not JSON", first + "\n" + "nonsense\n" + rest, "line 2"},
+		{"another schema", strings.Replace(text, `"schema":1`, `"schema":99`, 1), "schema 99"},
+		{"a blank line", first + "\n\n" + rest, "line 2"},
+	} {
+		if e, err := ReadJournal(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%s: %v %v, want an error that says %q", c.name, e, err, c.say)
+		}
+	}
+	if _, err := ReadExperiment(t.TempDir()); err == nil {
+		t.Error("an empty directory holds an experiment")
+	}
+}
+
+// Whatever is in a journal, reading and analysing it ends in an error or an analysis, and not in a panic.
+func FuzzReadJournal(f *testing.F) {
+	text := journalOf(f)
+	f.Add(text)
+	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" + `{"schema":1,"measurement":{"step":{"run":1},"result":{"figures":[{"name":"x","value":1e308}]}}}` + "\n"))
+	f.Add([]byte(`{"schema":1,"begin":null}` + "\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := ReadJournal(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		a := Analyze(e)
+		for i := range a.Points {
+			for _, estimate := range a.Points[i].Estimates {
+				if estimate.Interval.Defined() && !(estimate.Interval.Low <= estimate.Interval.High) {
+					t.Errorf("interval %+v", estimate.Interval)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,270 @@
+package protocol
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+)
+
+// A Plan is the design of the MI325X cookbook's benchmark methodology: every level in the given order, on a server
+// that is restarted between runs. It is plain data, marshals to JSON, and implements [Design].
+type Plan struct {
+	Name string `json:"name"`
+
+	Runs     int           `json:"runs"`                  // at least 1
+	Restart  bool          `json:"restart"`               // a new server for each run: what makes runs independent
+	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest before each restart but the first
+
+	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
+
+	Input   int     `json:"input_tokens"`
+	Output  int     `json:"output_tokens"`
+	Levels  []int   `json:"levels"`  // concurrencies, in the order in which they are run; none twice
+	Prompts Prompts `json:"prompts"` // measured requests at each level
+
+	// Handover leads each level in with as many discarded requests as its concurrency, which hand their slots over
+	// one by one. A level then begins on a busy server. Without it each level begins on an idle one.
+	Handover bool `json:"handover,omitempty"`
+
+	Timeout time.Duration `json:"timeout_ns,omitempty"` // per request; 0: none
+	Seed    uint64        `json:"seed"`                 // all prompts of the plan follow from it
+}
+
+// Prompts is how many requests a level gets: Count, or PerConcurrency times its concurrency, of which one must be
+// set. As text, and so in flags and JSON, it is "100" or "10x".
+type Prompts struct {
+	Count          int
+	PerConcurrency int
+}
+
+// At is the number of requests at a concurrency.
+func (p Prompts) At(concurrency int) int {
+	if p.PerConcurrency > 0 {
+		return p.PerConcurrency * concurrency
+	}
+	return p.Count
+}
+
+func (p Prompts) String() string {
+	if p.PerConcurrency > 0 {
+		return strconv.Itoa(p.PerConcurrency) + "x"
+	}
+	return strconv.Itoa(p.Count)
+}
+
+// MarshalText writes "100" or "10x".
+func (p Prompts) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads "100" or "10x".
+func (p *Prompts) UnmarshalText(text []byte) error {
+	digits, factor := strings.CutSuffix(string(text), "x")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || n > loadgen.MaxRequests {
+		return &loadgen.InvalidError{Field: "prompts", Value: strconv.Quote(string(text)), Want: "a number of requests per level, such as 100, or a multiple of the concurrency, such as 10x"}
+	}
+	if *p = (Prompts{Count: n}); factor {
+		*p = Prompts{PerConcurrency: n}
+	}
+	return nil
+}
+
+// requestTimeout is long, because a saturated server with a long queue is what is being measured.
+const requestTimeout = 30 * time.Minute
+
+// MultiRun is the seed's multi-run statistical test, exactly: five runs with restarts, 100 prompts at each of seven
+// levels. Its levels above 100 never reach their concurrency, and [Plan.Check] says so.
+func MultiRun() Plan {
+	return Plan{
+		Name: "multirun", Runs: 5, Restart: true, Cooldown: time.Minute, Warmup: 10,
+		Input: 2048, Output: 512, Levels: []int{10, 50, 100, 200, 500, 750, 1000}, Prompts: Prompts{Count: 100},
+		Timeout: requestTimeout, Seed: 1,
+	}
+}
+
+// FineSweep is the seed's fine-grained saturation sweep, exactly: three runs, 200 prompts at each of eleven levels
+// from 500 up, which makes them eleven repeats of 200 in flight. The page states no warmup and no cooldown for it;
+// those of [MultiRun] are taken.
+func FineSweep() Plan {
+	return Plan{
+		Name: "finesweep", Runs: 3, Restart: true, Cooldown: time.Minute, Warmup: 10,
+		Input: 2048, Output: 100, Levels: []int{500, 550, 600, 650, 700, 750, 800, 850, 900, 950, 1000}, Prompts: Prompts{Count: 200},
+		Timeout: requestTimeout, Seed: 1,
+	}
+}
+
+// ClientValidation is the seed's client overhead validation, exactly: one pass over seven levels of 1,000 requests
+// against an echo server, each of 100 tokens. The page does not state an input length; one token is taken, and the
+// page's tokens per second are output tokens.
+func ClientValidation() Plan {
+	return Plan{
+		Name: "clientcheck", Runs: 1, Input: 1, Output: 100,
+		Levels: []int{100, 250, 500, 750, 1000, 1500, 2000}, Prompts: Prompts{Count: 1000},
+		Timeout: time.Minute, Seed: 1,
+	}
+}
+
+// Corrected is the same plan with what it needs to show what it claims: ten prompts for each request in flight, and
+// each level led in by a warmup of its own size.
+func (p Plan) Corrected() Plan {
+	p.Name += "-corrected"
+	p.Levels = slices.Clone(p.Levels)
+	p.Prompts = Prompts{PerConcurrency: 10}
+	p.Handover = true
+	return p
+}
+
+// Next implements [Design].
+func (p Plan) Next(done []Measurement) (Step, error) {
+	perRun := len(p.Levels)
+	if p.Warmup > 0 {
+		perRun++
+	}
+	run, seq := len(done)/max(perRun, 1), len(done)%max(perRun, 1)
+	if perRun == 0 || run >= p.Runs {
+		return Step{}, io.EOF
+	}
+	// The seeds of two steps differ, whichever plan seeds they come from: PCG's two words are the plan's seed and
+	// the step's number.
+	s := Step{
+		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
+		Input: p.Input, Output: p.Output,
+		Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64(),
+	}
+	if s.Restart && run > 0 {
+		s.Cooldown = p.Cooldown
+	}
+	if p.Warmup > 0 {
+		if seq == 0 {
+			s.Discard = true
+			s.Level = loadgen.Level{Concurrency: min(p.Warmup, p.Levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
+			return s, nil
+		}
+		seq--
+	}
+	c := p.Levels[seq]
+	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Timeout: p.Timeout}
+	if p.Handover {
+		s.Level.Warmup = c
+	}
+	return s, nil
+}
+
+// Codes of the warnings that a plan can give rise to before anything is measured, beside
+// [loadgen.WarnPromptCapped].
+const (
+	WarnFewPrompts   = "few-prompts"   // fewer than ten requests for each one in flight
+	WarnOneCondition = "one-condition" // several levels come to the same number in flight
+	WarnSingleRun    = "single-run"    // one run has no spread, so no interval
+	WarnWithinServer = "within-server" // runs share a server: their spread is not that of restarts
+)
+
+// Check returns an error, a [*loadgen.InvalidError], for a plan that cannot be carried out, and warnings for one
+// that can but will not show what its levels say. It never refuses the seed's own plans.
+func (p Plan) Check() ([]loadgen.Warning, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	var capped, few []int
+	highest := 0
+	for _, c := range p.Levels {
+		switch m := p.Prompts.At(c); {
+		case m < c:
+			capped = append(capped, c)
+			highest = m
+		case m < 10*c:
+			few = append(few, c)
+		}
+	}
+	var out []loadgen.Warning
+	if len(capped) > 0 {
+		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+			"with %d prompts at most %d requests are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 prompts for each request in flight (the corrected plan, or -prompts 10x)",
+			highest, highest, levelList(capped))})
+	}
+	for m, levels := range p.conditions() {
+		out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: fmt.Sprintf(
+			"%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), m)})
+	}
+	if len(few) > 0 {
+		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: fmt.Sprintf(
+			"%s: fewer than 10 prompts for each request in flight; start and drain will weigh in the makespan, and the steady window may be too short", levelList(few))})
+	}
+	switch {
+	case p.Runs == 1:
+		out = append(out, loadgen.Warning{Code: WarnSingleRun, Message: "one run has no spread: no interval, no knee; use at least 3 runs"})
+	case !p.Restart:
+		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: fmt.Sprintf(
+			"%d runs on one server: their spread leaves out what differs between starts, so intervals will be too narrow for the next start; let the server be restarted (-server)", p.Runs)})
+	}
+	return out, nil
+}
+
+// conditions yields the numbers in flight that several levels come to, with those levels.
+func (p Plan) conditions() func(yield func(int, []int) bool) {
+	same := map[int][]int{}
+	for _, c := range p.Levels {
+		m := min(c, p.Prompts.At(c))
+		same[m] = append(same[m], c)
+	}
+	return func(yield func(int, []int) bool) {
+		for _, c := range p.Levels {
+			m := min(c, p.Prompts.At(c))
+			if levels := same[m]; len(levels) > 1 && levels[0] == c && !yield(m, levels) {
+				return
+			}
+		}
+	}
+}
+
+// levelList is "level 16" or "levels 200, 500 and 750".
+func levelList(levels []int) string {
+	var names []string
+	for _, c := range levels {
+		names = append(names, strconv.Itoa(c))
+	}
+	if len(names) == 1 {
+		return "level " + names[0]
+	}
+	last := len(names) - 1
+	return "levels " + strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+func (p Plan) validate() error {
+	invalid := func(field string, value any, want string) error {
+		return &loadgen.InvalidError{Field: field, Value: value, Want: want}
+	}
+	switch {
+	case p.Runs < 1 || p.Runs > 1000:
+		return invalid("runs", p.Runs, "a number from 1 to 1,000")
+	case len(p.Levels) == 0 || len(p.Levels) > 1000:
+		return invalid("levels", p.Levels, "from 1 to 1,000 concurrencies")
+	case p.Prompts.Count < 0 || p.Prompts.PerConcurrency < 0 || (p.Prompts.Count == 0) == (p.Prompts.PerConcurrency == 0):
+		return invalid("prompts", fmt.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
+	case p.Input < 1 || p.Input > 10_000_000:
+		return invalid("input tokens", p.Input, "a number from 1 to 10,000,000")
+	case p.Output < 1 || p.Output > 10_000_000:
+		return invalid("output tokens", p.Output, "a number from 1 to 10,000,000")
+	case p.Warmup < 0 || p.Warmup > loadgen.MaxRequests:
+		return invalid("warmup", p.Warmup, "a number from 0 to 100,000,000")
+	case p.Cooldown < 0 || p.Cooldown > 24*time.Hour:
+		return invalid("cooldown", p.Cooldown, "from 0s to 24h")
+	case p.Timeout < 0:
+		return invalid("timeout", p.Timeout, "0s (none) or more")
+	}
+	for i, c := range p.Levels {
+		if slices.Contains(p.Levels[:i], c) {
+			return invalid("levels", c, "each level once; more runs repeat it")
+		}
+		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c)}
+		if err := level.Validate(); err != nil {
+			return fmt.Errorf("level %d: %w", c, err)
+		}
+	}
+	return nil
+}

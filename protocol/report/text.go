@@ -1,0 +1,253 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// A column is a figure of the table across runs.
+type column struct {
+	head   string
+	figure string
+	digits int
+	spread bool // with its SD, interval and coefficient of variation
+}
+
+// The seed's table is total throughput across runs; the rest is what it takes to believe it.
+var columns = []column{
+	{"total tok/s", loadgen.TotalThroughput, 0, true},
+	{"steady tok/s", loadgen.SteadyTotalThroughput, 0, true},
+	{"TTFT p50", loadgen.QuantileName(loadgen.TTFT, 50), 1, false},
+	{"E2E p99", loadgen.QuantileName(loadgen.E2E, 99), 0, false},
+	{"in flight", loadgen.MeanInFlight, 1, false},
+}
+
+// Text writes the analysis as tables for a terminal: a line for each level with its intervals and flags, then the
+// knee, then every warning in full. A value that a warning spoils is followed by "!".
+func Text(w io.Writer, a *protocol.Analysis) error {
+	out := &printer{w: w}
+	if len(a.Points) == 0 {
+		out.f("Nothing was measured.\n")
+		return warnings(out, a)
+	}
+	p := a.Points[0]
+	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	out.f("±: half width of the 95 %% interval of the mean, Student's t; replicate: %s\n\n", a.Unit)
+
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(table, "concurrency\tprompts\truns\t")
+	for _, c := range columns {
+		fmt.Fprintf(table, "%s\t", c.head)
+		if c.spread {
+			fmt.Fprint(table, "±\tSD\tCoV\t")
+		}
+	}
+	fmt.Fprintln(table, "  flags")
+	for i := range a.Points {
+		row(table, &a.Points[i])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+
+	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
+	if a.Knee.Reason != "" {
+		out.f("  %s\n", a.Knee.Reason)
+	}
+	if len(a.Knee.Peak) > 0 {
+		out.f("Levels that may be the peak: %s\n", numbers(a.Knee.Peak))
+	}
+	return warnings(out, a)
+}
+
+func row(w io.Writer, p *protocol.Point) {
+	fmt.Fprintf(w, "%d\t%s\t%d\t", p.Concurrency, count(p.Requests), len(p.Runs))
+	for _, c := range columns {
+		e, err := p.Figure(c.figure)
+		if e.Name == "" {
+			fmt.Fprint(w, strings.Repeat("–\t", cells(c)))
+			continue
+		}
+		fmt.Fprintf(w, "%s%s\t", decimal(e.Summary.Mean, c.digits), mark(err))
+		if c.spread {
+			fmt.Fprintf(w, "%s%s\t%s\t%s\t", decimal(e.Interval.HalfWidth(), c.digits), mark(err),
+				decimal(e.Summary.SD, c.digits), percent(e.Summary.CoV))
+		}
+	}
+	fmt.Fprintf(w, "  %s\n", flags(p))
+}
+
+// mark follows a value that a warning spoils.
+func mark(err error) string {
+	if err != nil {
+		return "!"
+	}
+	return ""
+}
+
+// flags are the codes of a point's warnings.
+func flags(p *protocol.Point) string {
+	var codes []string
+	for _, w := range p.Warnings {
+		codes = append(codes, w.Code)
+	}
+	return strings.Join(codes, ", ")
+}
+
+func cells(c column) int {
+	if c.spread {
+		return 4
+	}
+	return 1
+}
+
+// warnings writes each kind of warning once, with the levels that it is about and what it says of the first.
+func warnings(out *printer, a *protocol.Analysis) error {
+	type about struct {
+		levels []int
+		first  string
+	}
+	var order []string
+	kinds := map[string]*about{}
+	for _, p := range a.Points {
+		for _, w := range p.Warnings {
+			kind := kinds[w.Code]
+			if kind == nil {
+				kind = &about{first: w.Message}
+				if len(w.Runs) < len(p.Runs) {
+					kind.first = fmt.Sprintf("in %s %s of %d, %s", plural(len(w.Runs), "run"), numbers(w.Runs), len(p.Runs), w.Message)
+				}
+				kinds[w.Code] = kind
+				order = append(order, w.Code)
+			}
+			kind.levels = append(kind.levels, p.Concurrency)
+		}
+	}
+	if len(a.Warnings)+len(order) > 0 {
+		out.f("\nWarnings (a value marked ! must not be used):\n")
+	}
+	for _, w := range a.Warnings {
+		out.f("  %s\n", w)
+	}
+	for _, code := range order {
+		kind := kinds[code]
+		out.f("  %s at %s: ", code, numbers(kind.levels))
+		if len(kind.levels) > 1 {
+			out.f("(at %d) ", kind.levels[0])
+		}
+		out.f("%s\n", kind.first)
+	}
+	return out.err
+}
+
+// PlanText writes what a plan will do, with the warnings of its check.
+func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
+	out := &printer{w: w}
+	requests := 0
+	for _, c := range p.Levels {
+		requests += p.Prompts.At(c)
+		if p.Handover {
+			requests += c
+		}
+	}
+	requests = (requests + p.Warmup) * p.Runs
+	restart := "one server for all runs"
+	if p.Restart {
+		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
+	}
+	out.f("Plan %s\n", p.Name)
+	out.f("  runs         %d, %s\n", p.Runs, restart)
+	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
+	out.f("  levels       %s\n", numbers(p.Levels))
+	out.f("  prompts      %s a level\n", p.Prompts)
+	out.f("  warmup       %d requests a run, discarded", p.Warmup)
+	if p.Handover {
+		out.f("; and each level led in by as many as its concurrency")
+	}
+	out.f("\n  timeout      %s a request\n", duration(p.Timeout))
+	out.f("  in all       %d requests, %d input and %d output tokens\n", requests, requests*p.Input, requests*p.Output)
+	for _, warning := range warnings {
+		out.f("  warning      %s\n", warning)
+	}
+	return out.err
+}
+
+// A printer keeps the first error of its writer.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) Write(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.w.Write(b)
+	p.err = err
+	return n, err
+}
+
+func (p *printer) f(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
+
+// decimal writes a number with thousands separated, and an undefined one as a dash.
+func decimal(x float64, digits int) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "–"
+	}
+	s := strconv.FormatFloat(math.Abs(x), 'f', digits, 64)
+	whole, rest, _ := strings.Cut(s, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest != "" {
+		whole += "." + rest
+	}
+	if x < 0 && strings.Trim(whole, "0.,") != "" {
+		whole = "-" + whole
+	}
+	return whole
+}
+
+func percent(x float64) string {
+	if s := decimal(100*x, 1); s != "–" {
+		return s + " %"
+	}
+	return "–"
+}
+
+func count(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return strconv.Itoa(n)
+}
+
+func duration(d time.Duration) string {
+	if d == 0 {
+		return "none"
+	}
+	return d.String()
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+func numbers[T int | float64](values []T) string {
+	var out []string
+	for _, v := range values {
+		out = append(out, fmt.Sprint(v))
+	}
+	return strings.Join(out, ", ")
+}

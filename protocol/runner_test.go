@@ -1,0 +1,385 @@
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/servegauge/servegauge/loadgen"
+)
+
+// fakeServer counts its starts and stops, and can fail at either.
+type fakeServer struct {
+	t           *testing.T
+	starts      int
+	running     int
+	failStart   int // which start fails, from 1; 0: none
+	failStop    int
+	exitsAtOnce bool
+	shared      bool // all starts have one identity
+}
+
+func (s *fakeServer) Start(context.Context) (Instance, error) {
+	if s.running > 0 {
+		s.t.Error("a server is started while another runs")
+	}
+	s.starts++
+	if s.starts == s.failStart {
+		return nil, &ServerError{Phase: "start", Command: "SECRET=1 serve", Output: "SECRET", Err: errors.New("exit status 1")}
+	}
+	s.running++
+	i := &fakeInstance{server: s, n: s.starts}
+	if s.exitsAtOnce {
+		i.exited = make(chan struct{})
+		close(i.exited)
+	}
+	return i, nil
+}
+
+type fakeInstance struct {
+	server *fakeServer
+	n      int
+	exited chan struct{}
+}
+
+func (i *fakeInstance) URL() string             { return fmt.Sprintf("http://server-%d", i.n) }
+func (i *fakeInstance) Log() string             { return "loading\nCUDA out of memory\n" }
+func (i *fakeInstance) Exited() <-chan struct{} { return i.exited }
+
+func (i *fakeInstance) ID() string {
+	if i.server.shared {
+		return ""
+	}
+	return fmt.Sprint("instance ", i.n)
+}
+
+func (i *fakeInstance) Stop(ctx context.Context) error {
+	i.server.running--
+	if ctx.Err() != nil {
+		i.server.t.Error("a server is stopped with a context that is over already")
+	}
+	if i.n == i.server.failStop {
+		return &ServerError{Phase: "stop", Err: errors.New("it hangs")}
+	}
+	return nil
+}
+
+// small is a plan that takes no time on the fakes.
+func small() Plan {
+	return Plan{Name: "small", Runs: 3, Restart: true, Cooldown: time.Millisecond, Warmup: 2, Input: 8, Output: 4,
+		Levels: []int{1, 2, 4}, Prompts: Prompts{PerConcurrency: 10}, Seed: 7}
+}
+
+// answersAtOnce is a target that has all its tokens.
+func answersAtOnce(s Step) loadgen.Target {
+	return loadgen.TargetFunc(func(ctx context.Context, i int, r *loadgen.Record) error {
+		time.Sleep(100 * time.Microsecond)
+		r.Counted, r.Input, r.Output = true, s.Input, s.Output
+		return nil
+	})
+}
+
+func newRunner(t *testing.T, server Server) *Runner {
+	return &Runner{
+		Servers: map[string]Server{"": server},
+		Target: func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
+			if want := fmt.Sprintf("http://server-%d", s.Run); i.URL() != want {
+				t.Errorf("run %d is measured at %s", s.Run, i.URL())
+			}
+			return answersAtOnce(s), nil
+		},
+		Dir: filepath.Join(t.TempDir(), "out"),
+	}
+}
+
+func TestRunnerCarriesOutAPlan(t *testing.T) {
+	server := &fakeServer{t: t}
+	runner := newRunner(t, server)
+	var phases []string
+	runner.Progress = func(e Event) { phases = append(phases, fmt.Sprintf("%d %s", e.Step.Run, e.Phase)) }
+	ready := 0
+	runner.Ready = func(context.Context, Instance) error { ready++; return nil }
+	seen := 0
+	runner.Observe = func(Step) loadgen.Observer {
+		return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) { seen++ }}
+	}
+
+	e, err := runner.Run(context.Background(), small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server.starts != 3 || server.running != 0 || ready != 3 {
+		t.Errorf("%d starts, %d running at the end, %d times ready", server.starts, server.running, ready)
+	}
+	if seen != 3*(2+10+20+40) {
+		t.Errorf("the observers saw %d requests", seen)
+	}
+	var got []Step
+	for _, m := range e.Measurements {
+		got = append(got, m.Step)
+		if want := fmt.Sprint("instance ", m.Step.Run); m.Instance != want {
+			t.Errorf("run %d was measured on %q", m.Step.Run, m.Instance)
+		}
+		if m.Result.Accounting.Completed != m.Step.Level.Requests {
+			t.Errorf("%+v: %+v", m.Step, m.Result.Accounting)
+		}
+	}
+	if diff := cmp.Diff(steps(t, small()), got); diff != "" {
+		t.Errorf("steps (-plan +measured):\n%s", diff)
+	}
+	measure := []string{"measure", "measure", "measure", "measure"}
+	want := []string{"start the server", "wait until it is ready"}
+	want = append(want, measure...)
+	for range 2 {
+		want = append(append(want, "stop the server", "cool down", "start the server", "wait until it is ready"), measure...)
+	}
+	for i := range phases {
+		_, phases[i], _ = strings.Cut(phases[i], " ")
+	}
+	if diff := cmp.Diff(want, phases); diff != "" {
+		t.Errorf("phases (-want +got):\n%s", diff)
+	}
+
+	// The journal says the same as the experiment that was returned, and the other files are there.
+	if !e.Complete || len(e.Starts) != 3 || e.Environment == nil {
+		t.Errorf("complete %v, %d starts, environment %v", e.Complete, len(e.Starts), e.Environment != nil)
+	}
+	read, err := ReadExperiment(runner.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, e, read)
+	sameJSON(t, Analyze(e), Analyze(read))
+	var plan Plan
+	text, err := os.ReadFile(filepath.Join(runner.Dir, PlanFile))
+	if err != nil || json.Unmarshal(text, &plan) != nil || cmp.Diff(small(), plan) != "" {
+		t.Errorf("%s: %v %s", PlanFile, err, text)
+	}
+	if _, err := os.Stat(filepath.Join(runner.Dir, EnvironmentFile)); err != nil {
+		t.Error(err)
+	}
+
+	// Resuming is replay: the design has nothing left to do after what the journal says.
+	if _, err := small().Next(read.Measurements); err == nil {
+		t.Error("the journal of a finished experiment leaves something to do")
+	}
+	if _, err := runner.Run(context.Background(), small()); err == nil || !strings.Contains(err.Error(), "holds an experiment already") {
+		t.Errorf("a second experiment in the same directory: %v", err)
+	}
+}
+
+func sameJSON(t *testing.T, a, b any) {
+	t.Helper()
+	x, err := json.MarshalIndent(a, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := json.MarshalIndent(b, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(x), "\n"), strings.Split(string(y), "\n")); diff != "" {
+		t.Errorf("they differ:\n%s", diff)
+	}
+}
+
+// Whatever goes wrong, Run says so, stops what it started, and the journal has what was measured before.
+func TestRunnerFailures(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		server   fakeServer
+		change   func(*Runner)
+		say      string
+		measured int
+	}{
+		{"the first start fails", fakeServer{failStart: 1}, nil, "server start", 0},
+		{"the second start fails", fakeServer{failStart: 2}, nil, "server start", 4},
+		{"a stop fails", fakeServer{failStop: 1}, nil, "it hangs", 4},
+		{"never ready", fakeServer{}, func(r *Runner) {
+			r.Ready = func(context.Context, Instance) error { return errors.New("503 Service Unavailable") }
+		}, "503", 0},
+		{"it ends before it is ready", fakeServer{exitsAtOnce: true}, func(r *Runner) {
+			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return ctx.Err() }
+		}, "ended before it was ready; it last said: CUDA out of memory", 0},
+		{"no target", fakeServer{}, func(r *Runner) {
+			r.Target = func(context.Context, Instance, Step) (loadgen.Target, error) {
+				return nil, errors.New("model \"x\": no such model")
+			}
+		}, "no such model", 0},
+		{"every request fails in the second run", fakeServer{}, func(r *Runner) {
+			good := r.Target
+			r.Target = func(ctx context.Context, i Instance, s Step) (loadgen.Target, error) {
+				if s.Run < 2 {
+					return good(ctx, i, s)
+				}
+				return loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error {
+					return &loadgen.Error{Class: loadgen.ClassStatus, Status: 404, Err: errors.New("the model `x` does not exist")}
+				}), nil
+			}
+		}, "the warmup of run 2: no request completed: ", 5},
+		{"no server for the arm", fakeServer{}, func(r *Runner) { r.Servers = nil }, `arm ""`, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := c.server
+			server.t = t
+			runner := newRunner(t, &server)
+			if c.change != nil {
+				c.change(runner)
+			}
+			e, err := runner.Run(context.Background(), small())
+			if err == nil || !strings.Contains(err.Error(), c.say) {
+				t.Errorf("error %v, want one that says %q", err, c.say)
+			}
+			if server.running != 0 {
+				t.Errorf("%d servers are left running", server.running)
+			}
+			read, readErr := ReadExperiment(runner.Dir)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			sameJSON(t, e, read)
+			if len(read.Measurements) != c.measured || read.Complete || read.Error == "" {
+				t.Errorf("the journal has %d measurements, complete %v, error %q; want %d", len(read.Measurements), read.Complete, read.Error, c.measured)
+			}
+			text, _ := os.ReadFile(filepath.Join(runner.Dir, JournalFile))
+			if strings.Contains(string(text), "SECRET") {
+				t.Errorf("a command's text reached the journal:\n%s", text)
+			}
+		})
+	}
+}
+
+// A level in which nothing works is given up once as many requests as its concurrency have failed.
+func TestRunnerGivesUp(t *testing.T) {
+	runner := newRunner(t, &fakeServer{t: t})
+	runner.Target = func(context.Context, Instance, Step) (loadgen.Target, error) {
+		return loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error {
+			time.Sleep(time.Millisecond)
+			return errors.New("no")
+		}), nil
+	}
+	plan := small()
+	plan.Warmup, plan.Levels, plan.Prompts = 0, []int{4}, Prompts{Count: 100_000}
+	e, err := runner.Run(context.Background(), plan)
+	var level *LevelError
+	if !errors.As(err, &level) || level.Step.Level.Concurrency != 4 {
+		t.Fatalf("error %v, want a LevelError", err)
+	}
+	if issued := e.Measurements[0].Result.Accounting.Issued; issued > 100 {
+		t.Errorf("%d requests were issued before the level was given up", issued)
+	}
+}
+
+func TestRunnerStop(t *testing.T) {
+	for _, how := range []string{"stop", "cancel"} {
+		t.Run(how, func(t *testing.T) {
+			server := &fakeServer{t: t}
+			runner := newRunner(t, server)
+			stop := make(chan struct{})
+			runner.Stop = stop
+			why := errors.New("interrupted twice")
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer cancel(nil)
+			runner.Observe = func(s Step) loadgen.Observer {
+				n := 0
+				return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) {
+					if n++; s.Run != 2 || s.Level.Concurrency != 4 || n != 5 {
+						return
+					}
+					if how == "stop" {
+						close(stop)
+					} else {
+						cancel(why)
+					}
+				}}
+			}
+			e, err := runner.Run(ctx, small())
+			want := ErrStopped
+			if how == "cancel" {
+				want = why
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("error %v, want %v", err, want)
+			}
+			if server.running != 0 {
+				t.Error("the server is left running")
+			}
+			if len(e.Measurements) != 8 {
+				t.Fatalf("%d measurements, want those of run 1 and four of run 2", len(e.Measurements))
+			}
+			last := e.Measurements[7].Result
+			if a := last.Accounting; !last.CutShort || a.Issued != a.Completed+a.Cancelled || a.Issued >= 40 {
+				t.Errorf("the level that was cut: %+v", last)
+			}
+			if how == "stop" && last.Accounting.Cancelled != 0 {
+				t.Errorf("a stop cancelled %d requests", last.Accounting.Cancelled)
+			}
+			a := Analyze(e)
+			if _, err := a.Figure(4, loadgen.TotalThroughput); err == nil {
+				t.Error("the figure of a level that was cut short may be used")
+			}
+			if got := warningCodes(a.Warnings); !slices.Contains(got, WarnIncomplete) {
+				t.Errorf("warnings %v", got)
+			}
+		})
+	}
+}
+
+func TestRunnerStopsDuringCooldownAndReadiness(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	for _, phase := range []Phase{PhaseCooldown, PhaseReady} {
+		server := &fakeServer{t: t}
+		runner := newRunner(t, server)
+		plan := small()
+		plan.Cooldown = time.Hour
+		late := make(chan struct{})
+		runner.Stop = late
+		runner.Progress = func(e Event) {
+			if e.Phase == phase && (phase == PhaseReady || e.Step.Run == 2) {
+				close(late)
+			}
+		}
+		runner.Ready = func(ctx context.Context, _ Instance) error {
+			if phase == PhaseReady {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		if _, err := runner.Run(context.Background(), plan); !errors.Is(err, ErrStopped) {
+			t.Errorf("stopped during %q: %v", phase, err)
+		}
+		if server.running != 0 {
+			t.Error("the server is left running")
+		}
+	}
+}
+
+func TestRunnerNeedsADirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := &fakeServer{t: t}
+	runner := newRunner(t, server)
+	runner.Dir = filepath.Join(file, "below")
+	if _, err := runner.Run(context.Background(), small()); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("error %v, want one that names %s", err, file)
+	}
+	if server.starts != 0 {
+		t.Error("a server was started before it was known that nothing can be written")
+	}
+	runner.Dir = "" // nothing is written
+	if e, err := runner.Run(context.Background(), small()); err != nil || !e.Complete {
+		t.Errorf("without a directory: %v", err)
+	}
+}
