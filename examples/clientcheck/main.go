@@ -1,0 +1,127 @@
+// Clientcheck measures the load generator itself, against a server that answers at once: what it can issue, what it
+// really kept in flight, and what it adds to TTFT and ITL. A limit found by a client that is near its own is the
+// client's.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/report"
+)
+
+func main() {
+	program.Main("clientcheck: the load generator against a server that answers at once", setup)
+}
+
+func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	c := &check{}
+	c.load.Register(flags, 0, 0, protocol.ClientValidation().Timeout)
+	flags.StringVar(&c.plan, "plan", "seed", "seed (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
+	flags.Var(&c.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
+	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; 0: the plan's")
+	flags.IntVar(&c.tokens, "tokens", 0, "`tokens` that each answer has, a chunk each; 0: the plan's 100")
+	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom over it")
+	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold an experiment yet")
+	flags.BoolVar(&c.json, "json", false, "print the analysis as JSON")
+	return c.run
+}
+
+type check struct {
+	load     program.Load
+	plan     string
+	levels   program.IntList
+	requests protocol.Prompts
+	tokens   int
+	need     float64
+	out      string
+	json     bool
+}
+
+func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
+	if err := c.load.Check(); err != nil {
+		return err
+	}
+	plan, err := c.chosen()
+	if err != nil {
+		return err
+	}
+	if !(c.need >= 0 && c.need < 1e12) {
+		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
+	}
+	var server protocol.Server = &program.Simulation{Echo: true}
+	if c.load.URL != "" {
+		server = protocol.Fixed(c.load.URL)
+	}
+	result, err := program.Run(ctx, stop, &c.load, server, plan, c.out)
+	if result == nil || len(result.Measurements) == 0 {
+		return err
+	}
+	a := protocol.Analyze(result)
+	err = errors.Join(err, c.save(a), c.print(a))
+	switch {
+	case err != nil:
+		return err
+	case !program.Valid(a):
+		return program.ErrInvalid
+	}
+	if capacity, ok := report.ClientCapacity(a); ok && c.need > capacity.Requests {
+		return fmt.Errorf("the client is the limit: it sustained %.0f requests/s, and %.0f are needed", capacity.Requests, c.need)
+	}
+	return nil
+}
+
+func (c *check) chosen() (protocol.Plan, error) {
+	plan := protocol.ClientValidation()
+	switch c.plan {
+	case "seed":
+	case "corrected":
+		plan = plan.Corrected()
+	default:
+		return plan, program.Usagef("-plan %q: want seed or corrected", c.plan)
+	}
+	if c.levels != nil {
+		plan.Levels = c.levels
+	}
+	if c.requests != (protocol.Prompts{}) {
+		plan.Prompts = c.requests
+	}
+	if c.load.Input != 0 {
+		plan.Input = c.load.Input
+	}
+	if c.load.Output != 0 {
+		plan.Output = c.load.Output
+	}
+	if c.tokens != 0 {
+		plan.Output = c.tokens
+	}
+	plan.Seed, plan.Timeout = c.load.Seed, c.load.Timeout
+	_, err := plan.Check()
+	return plan, err
+}
+
+func (c *check) print(a *protocol.Analysis) error {
+	if c.json {
+		return program.WriteJSON(os.Stdout, a)
+	}
+	return report.ClientText(os.Stdout, a, c.need)
+}
+
+func (c *check) save(a *protocol.Analysis) error {
+	if c.out == "" {
+		return nil
+	}
+	if err := a.Save(c.out); err != nil {
+		return err
+	}
+	if err := program.SaveChart(filepath.Join(c.out, "client-throughput.png"), a, report.ClientThroughputChart); err != nil {
+		return err
+	}
+	return program.SaveChart(filepath.Join(c.out, "client-latency.png"), a, report.ClientLatencyChart)
+}

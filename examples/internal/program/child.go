@@ -1,0 +1,108 @@
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// childVariable tells a program that it is to be the simulated server, and how.
+const childVariable = "SERVEGAUGE_SIMULATED_SERVER"
+
+// A Simulation says which server the program itself is when it is started again as a child: so that the server has a
+// process of its own, as a real one has, and a restart is a restart.
+type Simulation struct {
+	Echo         bool // answer at once; the rest has no meaning then
+	FlushEach    bool // the echo server writes each chunk on its own, as inference servers do
+	MaxSequences int
+	PrefillRate  float64
+	DecodeRate   float64
+	Noise        float64
+	Seed         uint64
+
+	starts uint64
+}
+
+// Start starts the program again as the server. Each start has noise of its own.
+func (s *Simulation) Start(ctx context.Context) (protocol.Instance, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("the simulated server is this program itself, which cannot be found: %w", err)
+	}
+	child := *s
+	child.Seed += s.starts
+	s.starts++
+	configuration, err := json.Marshal(child)
+	if err != nil {
+		return nil, err
+	}
+	return protocol.Process{
+		Argv:  []string{self},
+		Env:   append(os.Environ(), childVariable+"="+string(configuration)),
+		Grace: 10 * time.Second,
+	}.Start(ctx)
+}
+
+// Handler is the server itself.
+func (s *Simulation) Handler() (http.Handler, error) {
+	if s.Echo {
+		return &loadgentest.Echo{FlushEach: s.FlushEach}, nil
+	}
+	server := &loadgentest.Simulated{
+		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
+		Noise: s.Noise, Seed: s.Seed,
+	}
+	if err := server.Validate(); err != nil {
+		return nil, &UsageError{err}
+	}
+	return server, nil
+}
+
+// serveChild is the child: it prints its URL and serves until its standard input ends, which it does when the parent
+// does.
+func serveChild(configuration string) error {
+	var s Simulation
+	if err := json.Unmarshal([]byte(configuration), &s); err != nil {
+		return Usagef("%s: %v", childVariable, err)
+	}
+	handler, err := s.Handler()
+	if err != nil {
+		return err
+	}
+	gone := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(gone)
+	}()
+	return Serve(gone, "127.0.0.1:0", handler)
+}
+
+// Serve serves a handler at an address until stop is closed, and prints its URL first.
+func Serve(stop <-chan struct{}, address string, handler http.Handler) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	fmt.Printf("http://%s\n", listener.Addr())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err = <-served:
+	case <-stop:
+		err = server.Close()
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

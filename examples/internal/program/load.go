@@ -1,0 +1,169 @@
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/vllm"
+)
+
+// Load is what is asked of the server, and where it is: the flags that all programs share which load one.
+type Load struct {
+	URL       string
+	model     string
+	apiKeyEnv string
+	headers   headers
+	body      string
+	endpoint  string
+	stream    bool
+	Input     int
+	Output    int
+	Seed      uint64
+	Timeout   time.Duration
+
+	apiKey string
+	extra  map[string]any
+
+	mu     sync.Mutex
+	models map[string]string // what to ask for, by URL
+}
+
+// Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
+func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
+	flags.StringVar(&l.URL, "url", "", "the server's `URL`, its root or /v1; none: a simulated server, started as a child of this program")
+	flags.StringVar(&l.model, "model", "", "`name` of the model; none: the first that the server's /v1/models names")
+	flags.StringVar(&l.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
+	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
+	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
+	flags.StringVar(&l.endpoint, "endpoint", "completions", "completions (exact input length, by token ids) or chat")
+	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
+	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request; 0: the plan's")
+	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request; 0: the plan's")
+	flags.Uint64Var(&l.Seed, "seed", 1, "seed of the prompts")
+	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
+}
+
+// Check reads the environment and validates what does not need a server.
+func (l *Load) Check() error {
+	if l.apiKeyEnv != "" {
+		if l.apiKey = os.Getenv(l.apiKeyEnv); l.apiKey == "" {
+			return Usagef("-api-key-env %s: that environment variable is not set", l.apiKeyEnv)
+		}
+	}
+	if l.body != "" {
+		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil {
+			return Usagef("-body: want a JSON object such as {\"top_p\": 0.9}: %v", err)
+		}
+	}
+	if l.Input < 0 || l.Output < 0 {
+		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
+	}
+	if l.Timeout < 0 {
+		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
+	}
+	l.models = map[string]string{}
+	// Whatever else is wrong is found by building a target once, against a server that need not be there.
+	url := l.URL
+	if url == "" {
+		url = "http://127.0.0.1"
+	}
+	_, err := l.target(url, "any", protocol.Step{Input: max(l.Input, 1), Output: max(l.Output, 1)})
+	return err
+}
+
+// header is what each request, and each question about the server, carries.
+func (l *Load) header() http.Header {
+	h := http.Header{}
+	for _, pair := range l.headers {
+		name, value, _ := strings.Cut(pair, ":")
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	if l.apiKey != "" {
+		h.Set("Authorization", "Bearer "+l.apiKey)
+	}
+	return h
+}
+
+// Target makes the target of a step: a [protocol.Runner]'s Target.
+func (l *Load) Target(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
+	model, err := l.modelAt(ctx, i.URL())
+	if err != nil {
+		return nil, err
+	}
+	return l.target(i.URL(), model, s)
+}
+
+func (l *Load) target(url, model string, s protocol.Step) (loadgen.Target, error) {
+	endpoint := openai.Endpoint(l.endpoint)
+	var workload openai.Workload = openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output}
+	if endpoint == openai.Chat {
+		workload = openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output}
+	}
+	return openai.New(openai.Config{
+		URL: url, Model: model, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
+		APIKey: l.apiKey, Header: l.header(), Body: l.extra,
+	})
+}
+
+// modelAt is the model to ask for: the one given, if the server serves it, or the first that it names.
+func (l *Load) modelAt(ctx context.Context, url string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if model := l.models[url]; model != "" {
+		return model, nil
+	}
+	models, err := vllm.Models(ctx, nil, url, l.header())
+	if err != nil {
+		return "", fmt.Errorf("which models the server has: %w", err)
+	}
+	var names []string
+	for _, m := range models {
+		names = append(names, m.ID)
+		if l.model == "" || m.ID == l.model {
+			l.models[url] = m.ID
+			return m.ID, nil
+		}
+	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("the server at %s names no model; give one that it serves, with -model", url)
+	}
+	return "", fmt.Errorf("model %q: the server at %s has %s; give one of these with -model", l.model, url, strings.Join(names, ", "))
+}
+
+// Ready waits until a server that was started can be measured: a [protocol.Runner]'s Ready. A server that is not ours
+// to start has to be there.
+func (l *Load) Ready(ctx context.Context, i protocol.Instance) error {
+	if i.ID() != "" {
+		return vllm.Readiness{Header: l.header()}.Wait(ctx, i.URL())
+	}
+	_, err := l.modelAt(ctx, i.URL())
+	if err != nil {
+		return fmt.Errorf("%w; is the server running there? (-url)", err)
+	}
+	return nil
+}
+
+// headers is a flag that may be given several times.
+type headers []string
+
+func (h *headers) String() string { return strings.Join(*h, ", ") }
+
+func (h *headers) Set(s string) error {
+	name, _, ok := strings.Cut(s, ":")
+	if !ok || strings.TrimSpace(name) == "" {
+		return errors.New(`want "Name: value"`)
+	}
+	*h = append(*h, s)
+	return nil
+}

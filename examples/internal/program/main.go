@@ -1,0 +1,103 @@
+// Package program is what the example programs have in common: flags, the server under test, progress, interrupts and
+// exit codes. What a program prints and what it measures is its own.
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// Exit codes of all programs.
+const (
+	exitFailed = 1 // something failed, or the measurement is invalid
+	exitUsage  = 2 // wrong use
+)
+
+// A UsageError is the user's: exit code 2.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// ErrInvalid is what a program returns when it has printed a measurement that is not valid.
+var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
+
+// Main runs a program and exits. about is one line that says what it is for; setup registers the program's flags and
+// returns what to run once they are parsed.
+//
+// The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
+func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
+	if configuration := os.Getenv(childVariable); configuration != "" {
+		os.Exit(code(serveChild(configuration)))
+	}
+	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors are printed once, by us
+	run := setup(flags)
+	switch err := flags.Parse(os.Args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Printf("%s\n\n", about)
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+		os.Exit(0)
+	case err != nil:
+		os.Exit(code(Usagef("%v; -help lists the flags", err)))
+	case flags.NArg() > 0:
+		os.Exit(code(Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))))
+	}
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		fmt.Fprintln(os.Stderr, "\ninterrupted: what is in flight is drained and counted; interrupt again to stop now")
+		close(stop)
+		<-signals
+		cancel(errors.New("interrupted twice"))
+	}()
+	os.Exit(code(run(ctx, stop)))
+}
+
+// code prints an error on one line and gives its exit code.
+func code(err error) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "error:", oneLine(err.Error()))
+	var usage *UsageError
+	var invalid *loadgen.InvalidError
+	var server *protocol.ServerError
+	switch {
+	case errors.As(err, &server):
+		return exitFailed
+	case errors.As(err, &usage), errors.As(err, &invalid):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func oneLine(s string) string {
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			out = append(out, ';', ' ')
+		case r >= ' ':
+			out = append(out, r)
+		}
+	}
+	return string(out)
+}

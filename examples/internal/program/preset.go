@@ -1,0 +1,34 @@
+package program
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/servegauge/servegauge/protocol/vllm"
+)
+
+// showPreset prints what the seed page says of a model, and the command that serves it.
+func showPreset(w io.Writer, p *vllm.Preset) error {
+	argv, err := p.DockerRun(vllm.RunOptions{})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "Preset %s\n", p.Name)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %-12s %s\n", name, value)
+		}
+	}
+	row("checkpoint", p.Checkpoint.Repo+" @ "+p.Checkpoint.Revision)
+	row("served", p.Model)
+	row("image", fmt.Sprintf("%s, vLLM %s, digest %s…", p.Image.Reference, p.Image.VLLM, p.Image.DigestPrefix))
+	for _, setting := range p.Table {
+		row("", "") // the page's own table, as printed
+		fmt.Fprintf(w, "  %-26s %s\n", setting.Setting, setting.Value)
+	}
+	for _, d := range p.Discrepancies {
+		row("discrepancy", d)
+	}
+	_, err = fmt.Fprintf(w, "  command\n%s\n", argv)
+	return err
+}

@@ -1,0 +1,22 @@
+// Multirun measures a server's throughput over concurrency in several runs, with a restart of the server between them,
+// and says how sure it is.
+//
+// Without a flag it runs a scaled-down plan against a simulated server.
+package main
+
+import (
+	"time"
+
+	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+func main() {
+	quick := protocol.Plan{
+		Name: "multirun-quick", Runs: 3, Restart: true, Cooldown: 500 * time.Millisecond, Warmup: 10,
+		Input: 64, Output: 16, Levels: []int{1, 4, 8, 16, 32, 64}, Prompts: protocol.Prompts{PerConcurrency: 10},
+		Handover: true,
+	}
+	program.Main("multirun: throughput over concurrency across runs, with a server restart between them",
+		program.Experiment(protocol.MultiRun(), quick))
+}

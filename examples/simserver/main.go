@@ -1,0 +1,42 @@
+// Simserver serves a simulated inference server, or one that answers at once, whose truth is known: for trying tools.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+)
+
+func main() {
+	program.Main("simserver: an OpenAI-compatible server whose truth is known", setup)
+}
+
+func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	var s program.Simulation
+	address := flags.String("address", "127.0.0.1:8000", "`host:port` to listen at; port 0 takes a free one")
+	flags.BoolVar(&s.Echo, "echo", false, "answer at once; of the other flags only -flush-each has a meaning then")
+	flags.BoolVar(&s.FlushEach, "flush-each", false, "the echo server writes each chunk on its own, as inference servers do")
+	flags.IntVar(&s.MaxSequences, "max-sequences", 16, "`requests` that run at once, the others wait; 0: no limit")
+	flags.Float64Var(&s.PrefillRate, "prefill", 8000, "`tokens/s` at which each prompt is read; 0: in no time")
+	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
+	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
+	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
+	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
+	output := flags.Int("output", 16, "output `tokens` of the requests for which the truth is printed")
+	return func(_ context.Context, stop <-chan struct{}) error {
+		handler, err := s.Handler()
+		if err != nil {
+			return err
+		}
+		if simulated, ok := handler.(*loadgentest.Simulated); ok {
+			truth := simulated.Truth(*input, *output)
+			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; saturation at %d in flight, %.1f requests/s, %.0f input + output tokens/s\n",
+				truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service, truth.SaturationConcurrency, truth.SaturationRequests, truth.SaturationTokens)
+		}
+		return program.Serve(stop, *address, handler)
+	}
+}
