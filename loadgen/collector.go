@@ -176,6 +176,8 @@ func (c *collector) addError(e *Error) {
 
 // result closes the books.
 func (c *collector) result(s *slots) (*Result, error) {
+	s.mu.Lock() // the workers have ended, but somebody may still stop or cancel
+	defer s.mu.Unlock()
 	r := &Result{
 		Level:         c.level,
 		Start:         c.epoch,

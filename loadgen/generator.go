@@ -125,6 +125,9 @@ func (g *Generator) work(ctx context.Context, l Level, s *slots, outcomes chan<-
 			r.reset(next, next < l.Warmup, s.epoch)
 			r.Done = r.Now()
 		}
+		if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
+			s.close()
+		}
 		// The slot is taken again before the old request is handed over: so each outcome knows whether the steady
 		// window was still open when its request ended (see slots.turn).
 		o := outcome{record: r, err: err}

@@ -96,7 +96,7 @@ func (s *slots) close() {
 	s.closed = true
 }
 
-// issued is how many requests were issued, of the warmup and of the measured ones.
+// issued is how many requests were issued, of the warmup and of the measured ones. It is called with the lock held.
 func (s *slots) issued() (warmup, measured int) {
 	warmup = min(s.next, s.level.Warmup)
 	return warmup, s.next - warmup

@@ -17,9 +17,13 @@ type Runner struct {
 	// Servers by arm; "" where a design has one server. A step of an arm without a server is an error.
 	Servers map[string]Server
 
-	// Ready returns when the instance can be measured. Its context ends after 30 minutes, or as soon as the instance
+	// Ready returns when the instance can be measured. Its context ends after ReadyTimeout, or as soon as the instance
 	// has ended by itself. nil: an instance is ready when it has been started.
 	Ready func(ctx context.Context, i Instance) error
+
+	// ReadyTimeout is how long an instance may take to become ready. Zero: 30 minutes, because the largest models load
+	// for a quarter of an hour.
+	ReadyTimeout time.Duration
 
 	// Target makes what a step puts under load. It owns the URL, the step's seed and the prompts. A Target that has
 	// a Close method is closed after the step.
@@ -58,8 +62,7 @@ const (
 	PhaseMeasure  Phase = "measure"
 )
 
-// readyTimeout is how long a server may take to become ready: the largest models load for a quarter of an hour.
-const readyTimeout = 30 * time.Minute
+const defaultReadyTimeout = 30 * time.Minute
 
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errStopped
@@ -222,10 +225,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	return r.note(Entry{Start: &Start{Run: step.Run, Arm: step.Arm, Instance: instance.ID(), Ready: time.Since(begin)}})
 }
 
-var (
-	errNotReady = fmt.Errorf("it was not ready within %v", readyTimeout)
-	errExited   = errors.New("it ended before it was ready")
-)
+var errExited = errors.New("it ended before it was ready")
 
 // ready waits until the instance can be measured, or cannot any more.
 func (r *running) ready(ctx context.Context) error {
@@ -234,7 +234,11 @@ func (r *running) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ctx, cancelTimeout := context.WithTimeoutCause(ctx, readyTimeout, errNotReady)
+	timeout := r.ReadyTimeout
+	if timeout == 0 {
+		timeout = defaultReadyTimeout
+	}
+	ctx, cancelTimeout := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not ready within %v", timeout))
 	defer cancelTimeout()
 	exited, finished := r.instance.Exited(), make(chan struct{})
 	defer close(finished)

@@ -207,6 +207,10 @@ func TestRunnerFailures(t *testing.T) {
 		{"never ready", fakeServer{}, func(r *Runner) {
 			r.Ready = func(context.Context, Instance) error { return errors.New("503 Service Unavailable") }
 		}, "503", 0},
+		{"it takes too long", fakeServer{}, func(r *Runner) {
+			r.ReadyTimeout = 10 * time.Millisecond
+			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return context.Cause(ctx) }
+		}, "server readiness: it was not ready within 10ms", 0},
 		{"it ends before it is ready", fakeServer{exitsAtOnce: true}, func(r *Runner) {
 			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return ctx.Err() }
 		}, "ended before it was ready; it last said: CUDA out of memory", 0},

@@ -111,13 +111,45 @@ func chart(w io.Writer, a *protocol.Analysis, title, unit string, all []series) 
 	if !drawn {
 		return fmt.Errorf("chart %q: nothing was measured that it could show", title)
 	}
-	p.Y.Max *= 1.15 // room for the legend
+	p.X.Max *= 1.03 // so that the last mark is whole
+	p.Y.Max *= 1.2  // room for the legend
+	p.X.Tick.Marker = levelTicks(a)
+	p.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick {
+		ticks := plot.DefaultTicks{}.Ticks(low, high)
+		for i := range ticks {
+			if ticks[i].Label != "" {
+				ticks[i].Label = decimal(ticks[i].Value, 0)
+			}
+		}
+		return ticks
+	})
 	canvas, err := p.WriterTo(chartWidth, chartHeight, "png")
 	if err != nil {
 		return fmt.Errorf("chart %q: %w", title, err)
 	}
 	_, err = canvas.WriteTo(w)
 	return err
+}
+
+// levelTicks marks the levels that were measured, and names those that do not crowd.
+func levelTicks(a *protocol.Analysis) plot.Ticker {
+	var levels []int
+	for _, p := range a.Points {
+		levels = append(levels, p.Concurrency)
+	}
+	slices.Sort(levels)
+	return plot.TickerFunc(func(low, high float64) []plot.Tick {
+		ticks := []plot.Tick{{Value: 0, Label: "0"}}
+		named := 0.0
+		for _, level := range slices.Compact(levels) {
+			tick := plot.Tick{Value: float64(level)}
+			if tick.Value-named >= 0.05*(high-low) {
+				tick.Label, named = decimal(tick.Value, 0), tick.Value
+			}
+			ticks = append(ticks, tick)
+		}
+		return ticks
+	})
 }
 
 // collect gathers a figure over concurrency: all of it for the line, and apart what may be used and what is spoiled.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if _, restarts := server.(protocol.Fixed); restarts {
 		plan.Restart = false
 	}
+	if x.out == "" {
+		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
+	}
 	result, err := Run(ctx, stop, &x.load, server, plan, x.out)
 	if result == nil || len(result.Measurements) == 0 {
 		return err
@@ -106,6 +110,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	default:
 		return plan, Usagef("-plan %q: want seed, corrected or quick", x.plan)
 	}
+	published := plan
 	if x.levels != nil {
 		plan.Levels = x.levels
 	}
@@ -126,6 +131,9 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	}
 	if x.load.Output != 0 {
 		plan.Output = x.load.Output
+	}
+	if !reflect.DeepEqual(plan, published) { // the name must not promise what the plan no longer is
+		plan.Name += "-changed"
 	}
 	plan.Seed, plan.Timeout = x.load.Seed, x.load.Timeout
 	return plan, nil

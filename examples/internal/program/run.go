@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -14,9 +13,6 @@ import (
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
-	if out == "" {
-		fmt.Fprintln(os.Stderr, "nothing will be saved")
-	}
 	progress := newProgress()
 	runner := &protocol.Runner{
 		Servers:  map[string]protocol.Server{"": server},

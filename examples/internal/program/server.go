@@ -15,7 +15,7 @@ type serverFlag struct {
 	preset *vllm.Preset // preset:
 }
 
-const serverHelp = "how the server is restarted between runs: `cmd:STOP;START` (two shell commands; START may stay in the foreground), " +
+const serverHelp = "how the server is restarted between runs: `cmd:STOP;START` (two shell commands; the first semicolon ends STOP, and START may stay in the foreground), " +
 	"preset:MODEL (with -dry-run: print its docker run), none (it is not restarted)"
 
 func (s *serverFlag) String() string { return s.text }

@@ -1,0 +1,445 @@
+// Package examples_test tries the programs as a user would: built, and run.
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "servegauge-programs")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if out, err := exec.Command("go", "build", "-o", dir+"/", "./...").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		binaries = dir
+		return m.Run()
+	}())
+}
+
+// program is a run of one of the programs that is over.
+type program struct {
+	stdout, stderr string
+	code           int
+}
+
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
+}
+
+func run(t *testing.T, name string, args ...string) program {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := command(ctx, name, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s %q hangs\n%s\n%s", name, args, &stdout, &stderr)
+	}
+	return program{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// errorLine is the one line that a program failed with.
+func (p program) errorLine(t *testing.T) string {
+	t.Helper()
+	var found []string
+	for line := range strings.Lines(p.stderr) {
+		if strings.HasPrefix(line, "error: ") {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d lines say what is wrong, want one:\n%s", len(found), p.stderr)
+	}
+	return found[0]
+}
+
+// failsWith runs a program that must fail, and say so in one line with all of the words.
+func failsWith(t *testing.T, code int, say []string, name string, args ...string) {
+	t.Helper()
+	p := run(t, name, args...)
+	line := p.errorLine(t)
+	if p.code != code {
+		t.Errorf("%s %q: exit code %d, want %d: %s", name, args, p.code, code, line)
+	}
+	for _, s := range say {
+		if !strings.Contains(line, s) {
+			t.Errorf("%s %q: %q does not say %q", name, args, line, s)
+		}
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		say  []string
+	}{
+		{"multirun", []string{"-levels", "0"}, []string{"-levels", `"0"`, "from 1 up"}},
+		{"multirun", []string{"-levels", "4,x"}, []string{`"x"`, "whole numbers"}},
+		{"multirun", []string{"-levels", "4,4"}, []string{"levels 4", "once"}},
+		{"multirun", []string{"-levels", "1000000000"}, []string{"1000000000", "100,000"}},
+		{"multirun", []string{"-runs", "-1"}, []string{"runs -1", "1 to 1,000"}},
+		{"multirun", []string{"-prompts", "-5"}, []string{"-prompts", `"-5"`, "10x"}},
+		{"multirun", []string{"-prompts", "many"}, []string{`"many"`}},
+		{"multirun", []string{"-warmup", "-2"}, []string{"warmup -2"}},
+		{"multirun", []string{"-cooldown", "-1m"}, []string{"cooldown -1m"}},
+		{"multirun", []string{"-cooldown", "soon"}, []string{`"soon"`}},
+		{"multirun", []string{"-timeout", "-1s"}, []string{"-timeout -1s"}},
+		{"multirun", []string{"-input", "-5"}, []string{"-input -5"}},
+		{"multirun", []string{"-output", "99999999999"}, []string{"99999999999"}},
+		{"multirun", []string{"-plan", "none"}, []string{`-plan "none"`, "seed, corrected or quick"}},
+		{"multirun", []string{"-server", "systemd"}, []string{"cmd:STOP;START"}},
+		{"multirun", []string{"-server", "cmd:stop"}, []string{"cmd:STOP;START"}},
+		{"multirun", []string{"-server", "preset:gpt", "-dry-run"}, []string{"gpt", "kimi-k2.5"}},
+		{"multirun", []string{"-server", "preset:kimi-k2.5"}, []string{"-dry-run"}},
+		{"multirun", []string{"-url", "localhost:8000"}, []string{"localhost:8000", "http://127.0.0.1:8000"}},
+		{"multirun", []string{"-endpoint", "responses"}, []string{"responses", "completions or chat"}},
+		{"multirun", []string{"-header", "novalue"}, []string{"-header", "novalue"}},
+		{"multirun", []string{"-body", "{"}, []string{"-body"}},
+		{"multirun", []string{"-api-key-env", "NO_SUCH_VARIABLE"}, []string{"NO_SUCH_VARIABLE"}},
+		{"multirun", []string{"quick"}, []string{`"quick"`, "-help"}},
+		{"multirun", []string{"-fast"}, []string{"-fast", "-help"}},
+		{"finesweep", []string{"-levels", ""}, []string{"-levels"}},
+		{"clientcheck", []string{"-requests", "0x"}, []string{"0x"}},
+		{"clientcheck", []string{"-need", "-1"}, []string{"-need -1"}},
+		{"clientcheck", []string{"-tokens", "-1"}, []string{"output tokens -1"}},
+		{"loadtest", []string{"-concurrency", "0"}, []string{"concurrency 0"}},
+		{"loadtest", []string{"-requests", "-1"}, []string{"requests -1"}},
+		{"loadtest", []string{"-format", "xml"}, []string{"xml", "text or json"}},
+		{"simserver", []string{"-max-sequences", "-1"}, []string{"-1"}},
+		{"simserver", []string{"-noise", "NaN"}, []string{"NaN"}},
+	} {
+		t.Run(c.name+" "+strings.Join(c.args, " "), func(t *testing.T) {
+			t.Parallel()
+			failsWith(t, 2, c.say, c.name, c.args...)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, name := range []string{"multirun", "finesweep", "clientcheck", "loadtest", "simserver", "envinfo"} {
+		if p := run(t, name, "-help"); p.code != 0 || !strings.Contains(p.stdout+p.stderr, "-") {
+			t.Errorf("%s -help: exit code %d\n%s%s", name, p.code, p.stdout, p.stderr)
+		}
+	}
+}
+
+// freeURL is one at which nothing answers.
+func freeURL(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return "http://" + listener.Addr().String()
+}
+
+func TestServersThatCannotBeMeasured(t *testing.T) {
+	good := httptest.NewServer(&loadgentest.Simulated{Model: "tiny"})
+	defer good.Close()
+	var once sync.Mutex
+	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		once.Lock()
+		defer once.Unlock()
+		if r.URL.Path == "/v1/models" {
+			fmt.Fprint(w, `{"object":"list","data":[{"id":"tiny","object":"model"}]}`)
+			return
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprint(w, `{"error":{"message":"EngineCore encountered an issue","code":500}}`)
+	}))
+	defer bad.Close()
+	nothing := freeURL(t)
+	quick := []string{"-levels", "1,2", "-prompts", "3", "-runs", "1", "-input", "4", "-output", "2"}
+	for _, c := range []struct {
+		what string
+		args []string
+		say  []string
+	}{
+		{"no server", []string{"-url", nothing}, []string{nothing, "connection refused", "is the server running"}},
+		{"a wrong model", []string{"-url", good.URL, "-model", "huge"}, []string{`"huge"`, "has tiny", "-model"}},
+		{"an HTTP error on the first request", []string{"-url", bad.URL}, []string{"warmup of run 1", "status 500", "EngineCore encountered an issue"}},
+		{"a stop command that fails", []string{"-url", good.URL, "-server", "cmd:echo no such container && exit 4;true"}, []string{"server stop", "exit status 4", "no such container"}},
+		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended before it was ready", "out of memory"}},
+		{"a start command that is none", []string{"-url", nothing, "-server", "cmd:true;/no/such/command"}, []string{"/no/such/command"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			failsWith(t, 1, c.say, "multirun", append(c.args, quick...)...)
+		})
+	}
+	failsWith(t, 1, []string{nothing}, "loadtest", "-url", nothing)
+	failsWith(t, 1, []string{nothing}, "clientcheck", "-url", nothing)
+	failsWith(t, 1, []string{"listen"}, "simserver", "-address", good.Listener.Addr().String())
+}
+
+func TestUnwritableOut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 1, []string{file}, "multirun", "-out", filepath.Join(file, "below"))
+	failsWith(t, 1, []string{file}, "clientcheck", "-out", file)
+}
+
+// small makes an experiment of a second on the simulated server, restarts included.
+var small = []string{"-levels", "1,2", "-prompts", "10x", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4"}
+
+func TestMultirun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "new", "out")
+	p := run(t, "multirun", append(small, "-out", out)...)
+	if p.code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	for _, say := range []string{"3 runs", "run with restart", "concurrency", "CoV", "Knee"} {
+		if !strings.Contains(p.stdout, say) {
+			t.Errorf("it does not say %q:\n%s", say, p.stdout)
+		}
+	}
+	if n := strings.Count(p.stderr, "start the server"); n != 3 {
+		t.Errorf("%d starts are told of, want 3:\n%s", n, p.stderr)
+	}
+	e, err := protocol.ReadExperiment(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]bool{}
+	for _, s := range e.Starts {
+		pids[s.Instance] = true
+	}
+	if !e.Complete || len(pids) != 3 {
+		t.Errorf("complete %v, instances %v", e.Complete, pids)
+	}
+	for _, m := range e.Measurements {
+		if tokens := m.Result.Tokens; tokens.Mismatch != 0 || tokens.Uncounted != 0 || tokens.Output != 4*m.Result.Accounting.Completed {
+			t.Errorf("%+v: tokens %+v", m.Step, tokens)
+		}
+	}
+	decodePNG(t, filepath.Join(out, "throughput.png"))
+	text, err := os.ReadFile(filepath.Join(out, protocol.ResultsFile))
+	var a protocol.Analysis
+	if err != nil || json.Unmarshal(text, &a) != nil || len(a.Points) != 2 {
+		t.Errorf("%s: %v", protocol.ResultsFile, err)
+	}
+	failsWith(t, 1, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
+}
+
+func decodePNG(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer file.Close()
+	if _, err := png.Decode(file); err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	p := run(t, "finesweep", append(small, "-json")...)
+	var a protocol.Analysis
+	if err := json.Unmarshal([]byte(p.stdout), &a); err != nil || a.Runs != 3 || a.Unit != protocol.UnitRestart {
+		t.Errorf("%v: %s", err, p.stdout)
+	}
+	p = run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-format", "json")
+	var result map[string]any
+	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil || result["accounting"] == nil {
+		t.Errorf("%v: %s", err, p.stdout)
+	}
+}
+
+// On a server that is not restarted the intervals say so.
+func TestWithinServer(t *testing.T) {
+	server := httptest.NewServer(&loadgentest.Simulated{})
+	defer server.Close()
+	p := run(t, "multirun", append(small, "-url", server.URL+"/v1/")...)
+	if p.code != 0 || !strings.Contains(p.stdout, "within-server") {
+		t.Errorf("exit code %d\n%s", p.code, p.stdout)
+	}
+}
+
+// The seed's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
+func TestPromptCapped(t *testing.T) {
+	p := run(t, "multirun", "-levels", "4,32,64", "-prompts", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
+	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
+		if !strings.Contains(p.stdout, say) {
+			t.Errorf("it does not say %q:\n%s", say, p.stdout)
+		}
+	}
+	if strings.Contains(p.stdout, "may be the peak") {
+		t.Errorf("a peak is claimed:\n%s", p.stdout)
+	}
+	if p.code != 0 {
+		t.Errorf("exit code %d", p.code)
+	}
+}
+
+func TestClientcheck(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	p := run(t, "clientcheck", "-levels", "2,50", "-requests", "40", "-tokens", "10", "-out", out, "-need", "1")
+	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	decodePNG(t, filepath.Join(out, "client-throughput.png"))
+	decodePNG(t, filepath.Join(out, "client-latency.png"))
+}
+
+func TestDryRun(t *testing.T) {
+	p := run(t, "multirun", "-server", "preset:kimi-k2.5", "-dry-run")
+	for _, say := range []string{
+		"runs         5", "100 a level", "prompt-capped", "one-condition", "docker run", "--tensor-parallel-size 4",
+		"moonshotai/Kimi-K2-Instruct @ 1cbe779b5c9d45782861647236f67e2e1aab55f0", "INT4 QAT", "discrepancy",
+	} {
+		if !strings.Contains(p.stdout, say) {
+			t.Errorf("it does not say %q:\n%s", say, p.stdout)
+		}
+	}
+	if p.code != 0 || strings.Contains(p.stderr, "start the server") {
+		t.Errorf("exit code %d\n%s", p.code, p.stderr)
+	}
+}
+
+// An interrupt drains, prints what there is, and leaves a journal that reads, and no process.
+func TestInterrupt(t *testing.T) {
+	for _, signals := range []int{1, 2} {
+		t.Run(fmt.Sprint(signals), func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-prompts", "500x", "-input", "16", "-output", "4", "-out", out)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			journal := filepath.Join(out, protocol.JournalFile)
+			for ctx.Err() == nil { // until the warmup has been measured
+				if text, _ := os.ReadFile(journal); bytes.Contains(text, []byte(`"measurement":`)) {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(300 * time.Millisecond)
+			for range signals {
+				_ = cmd.Process.Signal(syscall.SIGINT)
+				time.Sleep(20 * time.Millisecond)
+			}
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 1 || ctx.Err() != nil {
+				t.Errorf("exit code %d\n%s", code, &stderr)
+			}
+			if !strings.Contains(stdout.String(), "cut-short") || !strings.Contains(stdout.String(), "incomplete") {
+				t.Errorf("it does not print what there is:\n%s", &stdout)
+			}
+			e, err := protocol.ReadExperiment(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Complete || len(e.Measurements) != 2 || !e.Measurements[1].Result.CutShort {
+				t.Errorf("complete %v, %d measurements", e.Complete, len(e.Measurements))
+			}
+			var pid int
+			if _, err := fmt.Sscanf(e.Starts[0].Instance, "pid %d", &pid); err != nil {
+				t.Fatal(err)
+			}
+			if syscall.Kill(pid, 0) == nil {
+				t.Errorf("the server, process %d, is left running", pid)
+			}
+		})
+	}
+}
+
+// When the program is killed, its server goes as well.
+func TestKilled(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	cmd := command(context.Background(), "multirun", "-levels", "1", "-prompts", "100000", "-input", "16", "-output", "4", "-out", out)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	journal := filepath.Join(out, protocol.JournalFile)
+	var e *protocol.Experiment
+	for range 1000 {
+		if file, err := os.Open(journal); err == nil {
+			e, _ = protocol.ReadJournal(file)
+			file.Close()
+		}
+		if e != nil && len(e.Starts) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if e == nil || len(e.Starts) == 0 {
+		t.Fatal("it has not started")
+	}
+	var pid int
+	if _, err := fmt.Sscanf(e.Starts[0].Instance, "pid %d", &pid); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the server, process %d, outlived the program that started it", pid)
+}
+
+func TestSimserver(t *testing.T) {
+	cmd := command(context.Background(), "simserver", "-address", "127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 200)
+	n, _ := stdout.Read(line)
+	url := strings.TrimSpace(string(line[:n]))
+	p := run(t, "loadtest", "-url", url, "-concurrency", "4", "-input", "16", "-output", "4", "-endpoint", "chat", "-stream=false")
+	if p.code != 0 || !strings.Contains(p.stdout, "40 completed") || strings.Contains(p.stdout, "ttft") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("interrupted: %v", err)
+	}
+}

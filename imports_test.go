@@ -1,0 +1,71 @@
+package servegauge_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/servegauge/servegauge"
+
+// Imports point one way. For each package: what of ours it may import, directly or not.
+var mayImport = map[string][]string{
+	"stats":   {},
+	"envinfo": {},
+	"loadgen": {"stats"},
+
+	"loadgen/openai":      {"loadgen", "stats"},
+	"loadgen/loadgentest": {"loadgen", "stats"},
+
+	"protocol":        {"loadgen", "stats", "envinfo"},
+	"protocol/vllm":   {"protocol", "loadgen", "stats", "envinfo"},
+	"protocol/report": {"protocol", "loadgen", "stats", "envinfo"},
+
+	"": {"loadgen", "protocol", "stats", "envinfo"},
+}
+
+// What a package must not import at all, of anybody's: who prints, reads flags or speaks HTTP is part of the design.
+var mustNotImport = map[string][]string{
+	"stats":           {"flag", "log", "net", "net/http", "os/exec", "time"},
+	"envinfo":         {"flag", "log", "net/http", "os/exec"},
+	"loadgen":         {"flag", "log", "net/http", "os", "encoding/json"},
+	"protocol":        {"flag", "log", "net/http"},
+	"loadgen/openai":  {"flag", "log", "os"},
+	"protocol/report": {"flag", "log", "os", "net/http"},
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Fields(string(out))
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, path := range goList(t, "./...") {
+		name := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		if strings.HasPrefix(name, "examples/") {
+			continue // on top: may import everything, and nothing may import it
+		}
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s is a new room: say in this test what it may import", path)
+			continue
+		}
+		for _, dep := range goList(t, "-deps", path) {
+			ours, ok := strings.CutPrefix(dep, module)
+			ours = strings.TrimPrefix(ours, "/")
+			if ok && ours != name && !slices.Contains(allowed, ours) {
+				t.Errorf("%s depends on %s", path, dep)
+			}
+		}
+		for _, direct := range goList(t, "-f", `{{join .Imports " "}}`, path) {
+			if slices.Contains(mustNotImport[name], direct) {
+				t.Errorf("%s imports %s", path, direct)
+			}
+		}
+	}
+}

@@ -1,0 +1,11 @@
+// Package openai is a [loadgen.Target] for OpenAI-compatible inference servers, and the workloads that it sends.
+//
+// A request asks for an exact amount of work: prompts are arrays of token ids on /v1/completions, so that the input
+// length is exact without a tokenizer; max_tokens with ignore_eos fixes the output length, and temperature 0 keeps a
+// model's own generation settings out of it. Whether the server did what it was asked is known from its usage
+// counts alone, so these are what the figures use, and a difference is reported with them.
+//
+// Sent is stamped when a connection is in hand and the request is about to be written to it: dialling is the
+// client's time (send lag), not the server's. A chunk is stamped when the read that ended it returned, before it is
+// parsed. A chunk with an empty text or only a role is no content, and does not end TTFT.
+package openai

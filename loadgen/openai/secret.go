@@ -1,0 +1,119 @@
+package openai
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// secrets are the texts that no error may hold, in the ways in which a server could spell them. Errors travel into
+// results, and results into repositories; and servers do echo the key that they refuse.
+type secrets []string
+
+const (
+	shortestSecret = 4     // bytes of a header's value; without less, too much of an error would be hidden for nothing
+	longestError   = 400   // characters of an error, after the secrets have gone
+	hidden         = "***" // in the place of a secret
+)
+
+// newSecrets collects the key, the values of headers whose name says that they are secret, and the URL's password.
+func newSecrets(c Config, user *url.Userinfo) secrets {
+	var found secrets
+	for name, values := range c.Header {
+		if !secretHeader(name) {
+			continue
+		}
+		for _, value := range values {
+			for _, part := range append(strings.FieldsFunc(value, separates), value) {
+				if len(part) >= shortestSecret && !slices.Contains(schemes, strings.ToLower(part)) {
+					found = append(found, part)
+				}
+			}
+		}
+	}
+	if password, ok := user.Password(); ok {
+		found = append(found, password)
+	} else {
+		found = append(found, user.Username()) // some put a key there
+	}
+	if user != nil {
+		password, _ := user.Password()
+		found = append(found, base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+	}
+	found = append(found, c.APIKey)
+
+	var spelled secrets
+	for _, secret := range found {
+		quoted, _ := json.Marshal(secret)
+		spelled = append(spelled, secret, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(secret), `"`),
+			strings.ReplaceAll(secret, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret))
+	}
+	spelled = slices.DeleteFunc(spelled, func(s string) bool { return s == "" })
+	// The longest first: a secret may be a part of another, and the rest of that would stay.
+	slices.SortFunc(spelled, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(spelled)
+}
+
+var schemes = []string{"bearer", "basic", "digest", "negotiate", "token"}
+
+// separates tells what stands between the parts of a header's value, as in "Bearer x" and "a=x; b=y".
+func separates(c rune) bool { return strings.ContainsRune(" \t;,=", c) }
+
+// secretHeader goes by what such headers are called: Authorization, Cookie, X-API-Key, X-Auth-Token.
+func secretHeader(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
+		func(word string) bool { return strings.Contains(name, word) })
+}
+
+// clean returns err without secrets, on one line, and of a length to be read.
+func (s secrets) clean(err error) error {
+	text := err.Error()
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	text = oneLine(text)
+	if runes := []rune(text); len(runes) > longestError {
+		text = string(runes[:longestError]) + "…"
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &cleaned{text, err}
+}
+
+// cleaned can be asked what it is, as in errors.Is(err, syscall.ECONNRESET), but the text that was cleaned cannot be
+// had from it.
+type cleaned struct {
+	text string
+	err  error
+}
+
+func (e *cleaned) Error() string { return e.text }
+
+// Is makes errors.Is look at what was cleaned.
+func (e *cleaned) Is(target error) bool { return errors.Is(e.err, target) }
+
+// checkHeader refuses what HTTP cannot carry, which otherwise each request would fail on. The usual case is a key
+// read from a file together with the end of its line.
+func checkHeader(c Config) (field string, ok bool) {
+	unprintable := func(s string) bool {
+		return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+	}
+	if unprintable(c.APIKey) {
+		return "API key", false
+	}
+	for name, values := range c.Header {
+		wrong := func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) }
+		if name == "" || strings.ContainsFunc(name, wrong) || slices.ContainsFunc(values, unprintable) {
+			return "header " + strconv.Quote(http.CanonicalHeaderKey(name)), false
+		}
+	}
+	return "", true
+}
