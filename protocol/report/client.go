@@ -1,9 +1,7 @@
 package report
 
 import (
-	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
@@ -15,11 +13,11 @@ func ClientText(w io.Writer, a *protocol.Analysis, need float64) error {
 	out := &printer{w: w}
 	out.f("Client overhead against a server that answers at once. Tokens/s: output tokens. In flight: mean over the makespan.\n")
 	out.f("TTFT and ITL error: what client, kernel and loopback added to the server's own stamps, p50 and p99.\n\n")
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "concurrency\treq/s\ttokens/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags")
+	table := newTable(out)
+	table.f("concurrency\treq/s\ttokens/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags\n")
 	for i := range a.Points {
 		p := &a.Points[i]
-		fmt.Fprintf(table, "%d\t", p.Concurrency)
+		table.f("%d\t", p.Concurrency)
 		for _, f := range []struct {
 			name   string
 			digits int
@@ -39,19 +37,17 @@ func ClientText(w io.Writer, a *protocol.Analysis, need float64) error {
 			e, err := p.Figure(f.name)
 			switch {
 			case e.Name == "":
-				fmt.Fprint(table, "–\t")
+				table.f("–\t")
 				continue
 			case f.name == loadgen.SuccessRate:
-				fmt.Fprintf(table, "%s %%\t", decimal(e.Summary.Mean, f.digits))
+				table.f("%s %%\t", decimal(e.Summary.Mean, f.digits))
 				continue
 			}
-			fmt.Fprintf(table, "%s%s\t", decimal(e.Summary.Mean, f.digits), mark(err))
+			table.f("%s%s\t", decimal(e.Summary.Mean, f.digits), mark(err))
 		}
-		fmt.Fprintf(table, "  %s\n", flags(p))
+		table.f("  %s\n", flags(p))
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
+	table.flush()
 	out.f("\n")
 	if c, ok := ClientCapacity(a); !ok {
 		out.f("Verdict: none. No level held the concurrency that it is named after, so nothing is known of the client at any.\n")

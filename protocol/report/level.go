@@ -1,10 +1,8 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
@@ -19,8 +17,8 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
 	out.f("One level of one run: the figures have no interval (multirun gives them one). A value marked ! must not be used.\n\n")
 
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "figure\tvalue\tunit\tsamples\t")
+	table := newTable(out)
+	table.f("figure\tvalue\tunit\tsamples\t\n")
 	for _, f := range r.Figures {
 		spoiled := ""
 		for _, warning := range r.Warnings {
@@ -28,11 +26,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 				spoiled = "!"
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s%s\t%s\t%d\t\n", f.Name, decimal(f.Value, 2), spoiled, f.Unit, f.N)
+		table.f("%s\t%s%s\t%s\t%d\t\n", f.Name, decimal(f.Value, 2), spoiled, f.Unit, f.N)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
+	table.flush()
 	var lines []string
 	for _, e := range r.Errors {
 		lines = append(lines, "  "+e.String())

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -13,12 +14,12 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// A column is a figure of the table across runs.
+// A column is a figure of the table across runs: its mean with the half width of its interval.
 type column struct {
 	head   string
 	figure string
 	digits int
-	spread bool // with its SD, interval and coefficient of variation
+	spread bool // with its SD and coefficient of variation
 }
 
 // The seed's table is total throughput across runs; the rest is what it takes to believe it.
@@ -40,23 +41,21 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
-	out.f("±: half width of the 95 %% interval of the mean, Student's t; replicate: %s\n\n", a.Unit)
+	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
 
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "concurrency\tprompts\truns\t")
+	table := newTable(out)
+	table.f("concurrency\tprompts\truns\t")
 	for _, c := range columns {
-		fmt.Fprintf(table, "%s\t", c.head)
+		table.f("%s\t", c.head)
 		if c.spread {
-			fmt.Fprint(table, "±\tSD\tCoV\t")
+			table.f("SD\tCoV\t")
 		}
 	}
-	fmt.Fprintln(table, "  flags")
+	table.f("  flags\n")
 	for i := range a.Points {
 		row(table, &a.Points[i])
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
+	table.flush()
 
 	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
 	if a.Knee.Reason != "" {
@@ -68,21 +67,23 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	return warnings(out, a)
 }
 
-func row(w io.Writer, p *protocol.Point) {
-	fmt.Fprintf(w, "%d\t%s\t%d\t", p.Concurrency, count(p.Requests), len(p.Runs))
+func row(table *table, p *protocol.Point) {
+	table.f("%d\t%s\t%d\t", p.Concurrency, count(p.Requests), len(p.Runs))
 	for _, c := range columns {
 		e, err := p.Figure(c.figure)
 		if e.Name == "" {
-			fmt.Fprint(w, strings.Repeat("–\t", cells(c)))
+			table.f("–\t")
+			if c.spread {
+				table.f("–\t–\t")
+			}
 			continue
 		}
-		fmt.Fprintf(w, "%s%s\t", decimal(e.Summary.Mean, c.digits), mark(err))
+		table.f("%s ±%s%s\t", decimal(e.Summary.Mean, c.digits), decimal(e.Interval.HalfWidth(), c.digits), mark(err))
 		if c.spread {
-			fmt.Fprintf(w, "%s%s\t%s\t%s\t", decimal(e.Interval.HalfWidth(), c.digits), mark(err),
-				decimal(e.Summary.SD, c.digits), percent(e.Summary.CoV))
+			table.f("%s%s\t%s%s\t", decimal(e.Summary.SD, c.digits), mark(err), percent(e.Summary.CoV), mark(err))
 		}
 	}
-	fmt.Fprintf(w, "  %s\n", flags(p))
+	table.f("  %s\n", flags(p))
 }
 
 // mark follows a value that a warning spoils.
@@ -100,13 +101,6 @@ func flags(p *protocol.Point) string {
 		codes = append(codes, w.Code)
 	}
 	return strings.Join(codes, ", ")
-}
-
-func cells(c column) int {
-	if c.spread {
-		return 4
-	}
-	return 1
 }
 
 // warnings writes each kind of warning once, with the levels that it is about and what it says of the first.
@@ -173,7 +167,8 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 		out.f("; and each level led in by as many as its concurrency")
 	}
 	out.f("\n  timeout      %s a request\n", duration(p.Timeout))
-	out.f("  in all       %d requests, %d input and %d output tokens\n", requests, requests*p.Input, requests*p.Output)
+	out.f("  in all       %s requests, %s input and %s output tokens\n", decimal(float64(requests), 0),
+		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
 	for _, warning := range warnings {
 		out.f("  warning      %s\n", warning)
 	}
@@ -196,6 +191,28 @@ func (p *printer) Write(b []byte) (int, error) {
 }
 
 func (p *printer) f(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
+
+// A table is columns aligned to the right, without the blanks at the end of a line that alignment leaves.
+type table struct {
+	to   *printer
+	text bytes.Buffer
+	tabs *tabwriter.Writer
+}
+
+func newTable(to *printer) *table {
+	t := &table{to: to}
+	t.tabs = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	return t
+}
+
+func (t *table) f(format string, args ...any) { fmt.Fprintf(t.tabs, format, args...) }
+
+func (t *table) flush() {
+	t.tabs.Flush()
+	for line := range strings.Lines(t.text.String()) {
+		t.to.f("%s\n", strings.TrimRight(line, " \n"))
+	}
+}
 
 // decimal writes a number with thousands separated, and an undefined one as a dash.
 func decimal(x float64, digits int) string {

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares what was printed with a file that a person has read.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// experiment is three runs over levels with the figures that the tables show; from the level of cap up they are flagged
+// as capped.
+func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
+	e := &protocol.Experiment{Complete: true}
+	for run := 1; run <= 3; run++ {
+		for seq, c := range levels {
+			reached := float64(min(c, 16))
+			speed := 1000 * reached * (1 + 0.01*float64(run-2))
+			m := protocol.Measurement{
+				Step:     protocol.Step{Run: run, Seq: seq, Input: 256, Output: 64, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
+				Instance: fmt.Sprint(run),
+			}
+			add := func(name string, value float64) {
+				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: 10})
+			}
+			add(loadgen.TotalThroughput, 0.97*speed)
+			if prompts.At(c) >= c {
+				add(loadgen.SteadyTotalThroughput, speed)
+				add(loadgen.SteadyRequestThroughput, speed/320)
+				add(loadgen.SteadyOutputThroughput, speed/5)
+			} else {
+				m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: loadgen.WarnPromptCapped, Message: "20 requests cannot keep so many in flight", Spoils: []string{loadgen.All}})
+			}
+			if c == 16 && run == 2 {
+				m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: loadgen.WarnRampDominated, Message: "the drain weighs", Spoils: []string{loadgen.TotalThroughput}})
+			}
+			add(loadgen.RequestThroughput, 0.97*speed/320)
+			add(loadgen.OutputThroughput, 0.97*speed/5)
+			add(loadgen.SuccessRate, 100)
+			add(loadgen.MeanInFlight, 0.99*float64(c))
+			for _, metric := range []string{loadgen.TTFT, loadgen.E2E, loadgen.TTFTError, loadgen.ITLError} {
+				for _, p := range []float64{50, 95, 99} {
+					add(loadgen.QuantileName(metric, p), float64(c)*p/10)
+				}
+			}
+			e.Measurements = append(e.Measurements, m)
+		}
+	}
+	return e
+}
+
+func analysis(prompts protocol.Prompts) *protocol.Analysis {
+	return protocol.Analyze(experiment([]int{1, 4, 16, 32, 64}, prompts))
+}
+
+func TestText(t *testing.T) {
+	for name, a := range map[string]*protocol.Analysis{
+		"text.txt":    analysis(protocol.Prompts{PerConcurrency: 10}),
+		"capped.txt":  analysis(protocol.Prompts{Count: 20}),
+		"nothing.txt": protocol.Analyze(&protocol.Experiment{Error: "server start failed"}),
+	} {
+		var out bytes.Buffer
+		if err := Text(&out, a); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.Bytes())
+	}
+}
+
+func TestClientText(t *testing.T) {
+	for name, c := range map[string]struct {
+		prompts protocol.Prompts
+		levels  []int
+		need    float64
+	}{
+		"client.txt":         {protocol.Prompts{PerConcurrency: 10}, []int{1, 4, 16}, 5},
+		"client-limit.txt":   {protocol.Prompts{PerConcurrency: 10}, []int{1, 4, 16}, 500},
+		"client-nothing.txt": {protocol.Prompts{Count: 20}, []int{32, 64}, 0},
+	} {
+		var out bytes.Buffer
+		if err := ClientText(&out, protocol.Analyze(experiment(c.levels, c.prompts)), c.need); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.Bytes())
+	}
+}
+
+func TestPlanText(t *testing.T) {
+	var out bytes.Buffer
+	for _, plan := range []protocol.Plan{protocol.MultiRun(), protocol.FineSweep().Corrected(), protocol.ClientValidation()} {
+		warnings, err := plan.Check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := PlanText(&out, plan, warnings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, "plans.txt", out.Bytes())
+}
+
+func TestLevelText(t *testing.T) {
+	r := &loadgen.Result{
+		Level:      loadgen.Level{Concurrency: 8, Requests: 20},
+		Accounting: loadgen.Accounting{Issued: 20, Completed: 19, Failed: 1},
+		Tokens:     loadgen.Tokens{Input: 190, Output: 95},
+		Makespan:   1_500_000_000,
+		Figures:    []loadgen.Figure{{Name: loadgen.RequestThroughput, Unit: "req/s", Value: 1234.567, N: 19}, {Name: "ttft_p50", Unit: "ms", Value: 0.004, N: 19}},
+		Errors:     []loadgen.ErrorCount{{Class: loadgen.ClassStatus, Status: 500, Count: 1, Example: "status 500: no"}},
+		Warnings:   []loadgen.Warning{{Code: "w", Message: "text", Spoils: []string{loadgen.RequestThroughput}}},
+	}
+	var out bytes.Buffer
+	if err := LevelText(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "level.txt", out.Bytes())
+}
+
+func TestDecimal(t *testing.T) {
+	for _, c := range []struct {
+		x      float64
+		digits int
+		want   string
+	}{
+		{0, 0, "0"}, {999, 0, "999"}, {1000, 0, "1,000"}, {1234567.891, 2, "1,234,567.89"}, {-1234.5, 1, "-1,234.5"},
+		{-0.001, 1, "0.0"}, {math.NaN(), 1, "–"}, {math.Inf(1), 1, "–"},
+	} {
+		if got := decimal(c.x, c.digits); got != c.want {
+			t.Errorf("%v with %d digits: %q, want %q", c.x, c.digits, got, c.want)
+		}
+	}
+}
+
+// full is a writer with no room.
+type full struct{}
+
+var errFull = errors.New("no space left")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// A report that cannot be written is an error, wherever it is cut.
+func TestWriteErrors(t *testing.T) {
+	a := analysis(protocol.Prompts{Count: 20})
+	for name, err := range map[string]error{
+		"text":    Text(full{}, a),
+		"client":  ClientText(full{}, a, 1),
+		"plan":    PlanText(full{}, protocol.MultiRun(), nil),
+		"level":   LevelText(full{}, &loadgen.Result{}),
+		"chart":   ThroughputChart(full{}, a),
+		"nothing": Text(full{}, protocol.Analyze(&protocol.Experiment{})),
+	} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestCharts(t *testing.T) {
+	for name, draw := range map[string]func(*bytes.Buffer, *protocol.Analysis) error{
+		"throughput":        func(b *bytes.Buffer, a *protocol.Analysis) error { return ThroughputChart(b, a) },
+		"client throughput": func(b *bytes.Buffer, a *protocol.Analysis) error { return ClientThroughputChart(b, a) },
+		"client latency":    func(b *bytes.Buffer, a *protocol.Analysis) error { return ClientLatencyChart(b, a) },
+	} {
+		pictures := map[string]bool{}
+		for _, prompts := range []protocol.Prompts{{PerConcurrency: 10}, {Count: 20}} {
+			var out bytes.Buffer
+			if err := draw(&out, analysis(prompts)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			pictures[out.String()] = true
+			picture, err := png.Decode(&out)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if size := picture.Bounds().Size(); size.X < 600 || size.Y < 300 {
+				t.Errorf("%s: %v", name, size)
+			}
+		}
+		if len(pictures) != 2 {
+			t.Errorf("%s: flagged levels look like any other", name)
+		}
+		if err := draw(new(bytes.Buffer), protocol.Analyze(&protocol.Experiment{})); err == nil {
+			t.Errorf("%s: a chart of nothing", name)
+		}
+	}
+}
+
+// What may be used and what may not are drawn with different marks, and the interval is drawn as it is.
+func TestCollect(t *testing.T) {
+	line, good, spoiled := collect(analysis(protocol.Prompts{Count: 20}), loadgen.TotalThroughput)
+	if len(line) != 5 || len(good.XYs) != 2 || len(spoiled.XYs) != 3 {
+		t.Fatalf("%d on the line, %d good, %d spoiled; want 5, 2 and 3", len(line), len(good.XYs), len(spoiled.XYs))
+	}
+	// Values 960.3, 970, 979.7: SD 9.7, half width 4.302652729911275 · 9.7 / √3.
+	want := 4.302652729911275 * 9.7 / math.Sqrt(3)
+	if e := good.YErrors[0]; math.Abs(e.Low-want) > 1e-9 || math.Abs(e.High-want) > 1e-9 {
+		t.Errorf("interval %+v, want ± %v", e, want)
+	}
+}
