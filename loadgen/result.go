@@ -57,6 +57,14 @@ func (a Accounting) Check() error {
 	return nil
 }
 
+// Add adds the counts of b.
+func (a *Accounting) Add(b Accounting) {
+	a.Issued += b.Issued
+	a.Completed += b.Completed
+	a.Failed += b.Failed
+	a.Cancelled += b.Cancelled
+}
+
 // InFlight says how many requests were in flight, warmup included.
 type InFlight struct {
 	Peak int     `json:"peak"` // most at once, between a request's issue and its return
@@ -70,6 +78,14 @@ type Tokens struct {
 
 	Uncounted int `json:"uncounted,omitempty"` // completed requests for which the server told no counts
 	Mismatch  int `json:"mismatch,omitempty"`  // completed requests whose counts are not what was asked for
+}
+
+// Add adds the counts of u.
+func (t *Tokens) Add(u Tokens) {
+	t.Input += u.Input
+	t.Output += u.Output
+	t.Uncounted += u.Uncounted
+	t.Mismatch += u.Mismatch
 }
 
 // A Window is the part of a level in which the load was steady: from the completion of as many requests as the

@@ -23,6 +23,11 @@ const (
 type Analysis struct {
 	Unit     string            `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs     int               `json:"runs"` // with at least one measurement
+
+	// Accounting and Tokens are sums over all measured requests.
+	Accounting loadgen.Accounting `json:"accounting"`
+	Tokens     loadgen.Tokens     `json:"tokens"`
+
 	Points   []Point           `json:"points"`
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
@@ -108,6 +113,8 @@ func Analyze(e *Experiment) *Analysis {
 	for _, m := range e.Measurements {
 		if !m.Step.Discard {
 			measured = append(measured, m)
+			a.Accounting.Add(m.Result.Accounting)
+			a.Tokens.Add(m.Result.Tokens)
 		}
 	}
 	a.Unit, a.Runs = replicates(measured)

@@ -49,6 +49,10 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 				Step:     protocol.Step{Run: run, Seq: seq, Input: 256, Output: 64, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
 				Instance: fmt.Sprint(run),
 			}
+			m.Result.Accounting = loadgen.Accounting{Issued: prompts.At(c), Completed: prompts.At(c)}
+			if prompts.At(c) < c {
+				m.Result.Tokens.Mismatch = 1
+			}
 			add := func(name string, value float64) {
 				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: 10})
 			}

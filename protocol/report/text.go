@@ -41,6 +41,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	out.f("%s\n", requests(a))
 	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
 
 	table := newTable(out)
@@ -65,6 +66,18 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 		out.f("Levels that may be the peak: %s\n", numbers(a.Knee.Peak))
 	}
 	return warnings(out, a)
+}
+
+// requests says what became of all of them, and whether the server did the work that it was asked for.
+func requests(a *protocol.Analysis) string {
+	n, t := a.Accounting, a.Tokens
+	s := fmt.Sprintf("%s of %s requests completed; ", decimal(float64(n.Completed), 0), decimal(float64(n.Issued), 0))
+	switch {
+	case t.Uncounted == 0 && t.Mismatch == 0:
+		return s + "in every one the server counted the tokens that were asked for"
+	default:
+		return s + fmt.Sprintf("in %d the server counted other tokens than were asked for, in %d none", t.Mismatch, t.Uncounted)
+	}
 }
 
 func row(table *table, p *protocol.Point) {
