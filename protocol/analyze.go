@@ -21,8 +21,8 @@ const (
 
 // An Analysis is what an experiment shows. It is derived from the experiment alone.
 type Analysis struct {
-	Unit     string            `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
-	Runs     int               `json:"runs"` // with at least one measurement
+	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
+	Runs int    `json:"runs"` // with at least one measurement
 
 	// Accounting and Tokens are sums over all measured requests.
 	Accounting loadgen.Accounting `json:"accounting"`

@@ -34,8 +34,13 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		}
 		if simulated, ok := handler.(*loadgentest.Simulated); ok {
 			truth := simulated.Truth(*input, *output)
-			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; saturation at %d in flight, %.1f requests/s, %.0f input + output tokens/s\n",
-				truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service, truth.SaturationConcurrency, truth.SaturationRequests, truth.SaturationTokens)
+			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; ", truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
+			if truth.SaturationConcurrency == 0 {
+				fmt.Fprintln(os.Stderr, "no saturation, since nothing caps the requests that run at once")
+			} else {
+				fmt.Fprintf(os.Stderr, "saturation at %d in flight: %.1f requests/s, %.0f input + output tokens/s\n",
+					truth.SaturationConcurrency, truth.SaturationRequests, truth.SaturationTokens)
+			}
 		}
 		return program.Serve(stop, *address, handler)
 	}

@@ -213,9 +213,9 @@ func TestAnswersAreBounded(t *testing.T) {
 		read func(io.Reader, *loadgen.Record) error
 		body io.Reader
 	}{
-		{"event", readStream, io.MultiReader(strings.NewReader(text+"data: "), endless("x"))},
-		{"comment", readStream, io.MultiReader(strings.NewReader(text+":"), endless("x"))},
-		{"whole", readWhole, endless("[")},
+		{"event", readStream, io.MultiReader(strings.NewReader(text+"data: "), endless(strings.Repeat("x", 32<<10)))},
+		{"comment", readStream, io.MultiReader(strings.NewReader(text+":"), endless(strings.Repeat("x", 32<<10)))},
+		{"whole", readWhole, endless(strings.Repeat("[", 32<<10))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := new(loadgen.Record)

@@ -96,6 +96,9 @@ type RandomWords struct {
 
 // Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.
 func (w RandomWords) Validate() error {
+	if w.Input < 1 || w.Input > 10_000_000 {
+		return &loadgen.InvalidError{Field: "input words", Value: w.Input, Want: "a number from 1 to 10,000,000"}
+	}
 	return RandomTokens{Input: w.Input, Output: w.Output}.Validate()
 }
 
