@@ -37,6 +37,10 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 			}
 		}
 	}
+	// A server that checks a password sees it decoded.
+	if _, password, ok := (&http.Request{Header: canonical(c.Header)}).BasicAuth(); ok {
+		found = append(found, password)
+	}
 	if password, ok := user.Password(); ok {
 		found = append(found, password)
 	} else {
@@ -58,6 +62,15 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 	// The longest first: a secret may be a part of another, and the rest of that would stay.
 	slices.SortFunc(spelled, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(spelled)
+}
+
+// canonical is a header with its names as net/http looks for them.
+func canonical(given http.Header) http.Header {
+	header := make(http.Header, len(given))
+	for name, values := range given {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	return header
 }
 
 var schemes = []string{"bearer", "basic", "digest", "negotiate", "token"}

@@ -257,6 +257,9 @@ func TestReadWhole(t *testing.T) {
 				if err != nil && !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%s: %q says nothing of %q", how, err, test.says)
 				}
+				if r.Done == 0 {
+					t.Errorf("%s: the end was not stamped", how)
+				}
 			}
 		})
 	}
@@ -362,6 +365,7 @@ func TestComplaint(t *testing.T) {
 		{`{"error":"overloaded","error_type":"overloaded"}`, "overloaded"},
 		{`{"error":null,"detail":"busy"}`, "busy"},
 		{`{"error":{"message":"","code":7}}`, `{"message":"","code":7}`},
+		{`{"error":""}`, `{"error":""}`},
 		{`{"error":{"message":null}}`, `{"message":null}`},
 		{`{"message":{"en":"no"}}`, `{"message":{"en":"no"}}`},
 		{`{"message":" \n ","detail":"busy"}`, "busy"},

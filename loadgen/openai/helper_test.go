@@ -1,0 +1,116 @@
+package openai_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/openai"
+)
+
+// serve serves h until the test is over.
+func serve(t testing.TB, h http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func newTarget(t testing.TB, c openai.Config) *openai.Target {
+	t.Helper()
+	if c.Model == "" {
+		c.Model = "m"
+	}
+	if c.Workload == nil {
+		c.Workload = openai.RandomTokens{Input: 7, Output: 5}
+	}
+	target, err := openai.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { target.Close() })
+	return target
+}
+
+// request is a Record that may be kept.
+type request struct {
+	loadgen.Record
+	chunks []loadgen.Chunk
+	err    *loadgen.Error
+}
+
+// measure returns the result and every request, in the order in which they ended. That the books close is checked by
+// Measure itself.
+func measure(t testing.TB, l loadgen.Level, target loadgen.Target) (*loadgen.Result, []request) {
+	t.Helper()
+	var all []request
+	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+		all = append(all, request{*r, slices.Collect(r.Chunks()), err})
+	}}}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that a hang is an error
+	defer cancel()
+	result, err := g.Measure(ctx, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, all
+}
+
+// measureOne returns the only request of a level.
+func measureOne(t testing.TB, target loadgen.Target) request {
+	t.Helper()
+	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, target)
+	return all[0]
+}
+
+// eventually waits for what other goroutines are about to do. It gives up before idle connections go by themselves, so
+// that it is the code that has to close them.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 300 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s: never", what)
+}
+
+// noGoroutineIsLeft runs test and waits until there are no more goroutines than before.
+func noGoroutineIsLeft(t *testing.T, test func()) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	test()
+	eventually(t, "as few goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
+	if t.Failed() {
+		stacks := make([]byte, 1<<20)
+		t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
+	}
+}
+
+func hasWarning(r *loadgen.Result, code string) bool {
+	return slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.Code == code })
+}
+
+func figureN(r *loadgen.Result, name string) int {
+	f, _ := r.Figure(name)
+	return f.N
+}
+
+// event is a chunk of a completions stream.
+const event = `data: {"choices":[{"index":0,"text":" a","finish_reason":null}]}` + "\n\n"
+
+func containsAny(s string, parts []string) (string, bool) {
+	for _, part := range parts {
+		if strings.Contains(s, part) {
+			return part, true
+		}
+	}
+	return "", false
+}

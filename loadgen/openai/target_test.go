@@ -1,0 +1,420 @@
+package openai_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/loadgen/openai"
+)
+
+// Against servers that do exactly what they are asked, everything is exact but the times.
+func TestServersThatDoAsAsked(t *testing.T) {
+	const requests, warmup, input, output = 40, 4, 7, 5
+	servers := map[string]http.Handler{
+		"echo":      &loadgentest.Echo{},
+		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 4, DecodeRate: 10_000},
+	}
+	workloads := map[openai.Endpoint]openai.Workload{
+		openai.Completions: openai.RandomTokens{Input: input, Output: output},
+		openai.Chat:        openai.RandomWords{Input: input, Output: output}, // these servers count words
+	}
+	for name, h := range servers {
+		server := serve(t, h)
+		for endpoint, workload := range workloads {
+			for _, whole := range []bool{false, true} {
+				how := map[bool]string{false: "streamed", true: "whole"}[whole]
+				t.Run(name+"/"+string(endpoint)+"/"+how, func(t *testing.T) {
+					target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload, Whole: whole})
+					r, all := measure(t, loadgen.Level{Concurrency: 4, Requests: requests, Warmup: warmup}, target)
+
+					if want := (loadgen.Accounting{Issued: requests, Completed: requests}); r.Accounting != want {
+						t.Errorf("accounting %+v, want %+v; %v", r.Accounting, want, r.Errors)
+					}
+					if want := (loadgen.Tokens{Input: requests * input, Output: requests * output}); r.Tokens != want {
+						t.Errorf("tokens %+v, want %+v", r.Tokens, want)
+					}
+					for _, code := range []string{loadgen.WarnTokenMismatch, loadgen.WarnTokensUnknown, loadgen.WarnFailedRequests} {
+						if hasWarning(r, code) {
+							t.Errorf("warnings: %v", r.Warnings)
+						}
+					}
+					samples := map[string]int{
+						loadgen.E2E: requests, loadgen.SendLag: requests, loadgen.TTFT: 0, loadgen.FirstChoice: 0, loadgen.TPOT: 0,
+						loadgen.ITL: 0, loadgen.TTFTError: 0, loadgen.ITLError: 0, loadgen.ChunkLateness: 0,
+					}
+					if !whole {
+						for _, metric := range []string{loadgen.TTFT, loadgen.FirstChoice, loadgen.TPOT, loadgen.TTFTError} {
+							samples[metric] = requests
+						}
+						samples[loadgen.ITL], samples[loadgen.ITLError] = requests*(output-1), requests*(output-1)
+						samples[loadgen.ChunkLateness] = requests * output
+					}
+					for metric, n := range samples {
+						if got := figureN(r, loadgen.MeanName(metric)); got != n {
+							t.Errorf("%s of %d samples, want %d", metric, got, n)
+						}
+					}
+					for _, q := range all {
+						if q.Status != 200 || q.Received == 0 || q.AskedInput != input || q.AskedOutput != output || q.Done < q.Sent || q.Sent < q.Scheduled {
+							t.Errorf("%+v", q.Record)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// The server's stamps and ours come from one clock, so what must be true of them is true exactly: nothing is seen
+// before it was sent, nor sooner than the server's schedule has it.
+func TestTimesAgainstTheServersOwn(t *testing.T) {
+	const input, output, requests = 10, 6, 8
+	sim := &loadgentest.Simulated{Model: "m", PrefillRate: 2_000, DecodeRate: 500}
+	server := serve(t, sim)
+	truth := sim.Truth(input, output)
+	for endpoint, workload := range map[openai.Endpoint]openai.Workload{
+		openai.Completions: openai.RandomTokens{Input: input, Output: output},
+		openai.Chat:        openai.RandomWords{Input: input, Output: output},
+	} {
+		t.Run(string(endpoint), func(t *testing.T) {
+			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload})
+			r, all := measure(t, loadgen.Level{Concurrency: 2, Requests: requests}, target)
+			if len(all) != requests {
+				t.Fatalf("%d requests, want %d", len(all), requests)
+			}
+			for _, q := range all {
+				if len(q.chunks) != output {
+					t.Fatalf("%d chunks, want %d", len(q.chunks), output)
+				}
+				if q.Received < r.Start.Add(q.Sent).UnixNano() {
+					t.Errorf("received %d ns before it was sent", r.Start.Add(q.Sent).UnixNano()-q.Received)
+				}
+				for i, chunk := range q.chunks {
+					if late := r.Start.Add(chunk.Seen).UnixNano() - chunk.Sent; late < 0 {
+						t.Errorf("chunk %d was seen %d ns before it was sent", i, -late)
+					}
+					if i > 0 && chunk.Seen < q.chunks[i-1].Seen {
+						t.Errorf("chunk %d was seen before the one before it", i)
+					}
+				}
+				first, last := q.chunks[0], q.chunks[output-1]
+				ttft, ok := q.TTFT()
+				if !ok || ttft < truth.TTFT || ttft.Nanoseconds() < first.Sent-q.Received {
+					t.Errorf("TTFT %v, the server's own %d ns, on schedule %v", ttft, first.Sent-q.Received, truth.TTFT)
+				}
+				if q.E2E() < truth.Service {
+					t.Errorf("E2E %v, on schedule %v", q.E2E(), truth.Service)
+				}
+				if q.Done != last.Seen {
+					t.Errorf("done at %v, last content at %v", q.Done, last.Seen)
+				}
+				if q.Opened < q.Sent || q.Opened > first.Seen || endpoint == openai.Completions && q.Opened != first.Seen {
+					t.Errorf("opened at %v, first content at %v", q.Opened, first.Seen)
+				}
+			}
+			for _, metric := range []string{loadgen.TTFTError, loadgen.ChunkLateness} {
+				if least, ok := r.Distributions[metric].Quantile(0); !ok || least < 0 || math.IsInf(least, 0) {
+					t.Errorf("%s: %v ms, %v", metric, least, ok)
+				}
+			}
+		})
+	}
+}
+
+// A chunk of several tokens is one arrival; how many tokens there were is the usage's to say.
+func TestTokensAreNotChunks(t *testing.T) {
+	server := serve(t, &loadgentest.Echo{TokensPerChunk: 4})
+	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 3, Output: 10}}))
+	if q.err != nil || len(q.chunks) != 3 || q.Output != 10 {
+		t.Errorf("%d chunks, %d tokens, %v; want 3, 10", len(q.chunks), q.Output, q.err)
+	}
+}
+
+// arrival is a request as it reached the server.
+type arrival struct {
+	path   string
+	host   string
+	header http.Header
+	body   map[string]any
+}
+
+// capture keeps what arrives and answers as Echo does.
+type capture struct {
+	mu       sync.Mutex
+	arrivals []arrival
+	echo     loadgentest.Echo
+}
+
+func (c *capture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	a := arrival{path: r.URL.RequestURI(), host: r.Host, header: r.Header}
+	if err == nil {
+		err = json.Unmarshal(text, &a.body)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	c.arrivals = append(c.arrivals, a)
+	c.mu.Unlock()
+	_, r.URL.Path, _ = strings.Cut(r.URL.Path, "/prefix")
+	if r.URL.Path == "" {
+		r.URL.Path = a.path
+	}
+	r.Body = io.NopCloser(strings.NewReader(string(text)))
+	c.echo.ServeHTTP(w, r)
+}
+
+// arrived sends one request for c and returns how it reached the server.
+func arrived(t *testing.T, c openai.Config) arrival {
+	t.Helper()
+	var seen capture
+	server := serve(t, &seen)
+	c.URL = strings.Replace(c.URL, "http://server", server.URL, 1)
+	q := measureOne(t, newTarget(t, c))
+	if q.err != nil {
+		t.Fatal(q.err)
+	}
+	if len(seen.arrivals) != 1 {
+		t.Fatalf("%d requests arrived", len(seen.arrivals))
+	}
+	return seen.arrivals[0]
+}
+
+// object is JSON, as a request's body is compared.
+type object = map[string]any
+
+func TestRequestBody(t *testing.T) {
+	ids := openai.RandomTokens{Input: 3, Output: 5}
+	var prompt openai.Prompt
+	if err := ids.Prompt(0, &prompt); err != nil {
+		t.Fatal(err)
+	}
+	var tokens []any
+	for _, id := range prompt.Tokens {
+		tokens = append(tokens, float64(id))
+	}
+	said := talk{"hello <there>", 2}
+	usage := object{"include_usage": true}
+	messages := []any{object{"role": "user", "content": "hello <there>"}}
+
+	for _, test := range []struct {
+		name   string
+		config openai.Config
+		want   object
+	}{
+		{"token ids", openai.Config{Workload: ids},
+			object{"model": "m", "prompt": tokens, "max_tokens": 5., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
+		{"token ids, whole", openai.Config{Workload: ids, Whole: true},
+			object{"model": "m", "prompt": tokens, "max_tokens": 5., "temperature": 0., "ignore_eos": true, "stream": false}},
+		{"text", openai.Config{Workload: said},
+			object{"model": "m", "prompt": "hello <there>", "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
+		{"chat", openai.Config{Workload: said, Endpoint: openai.Chat},
+			object{"model": "m", "messages": messages, "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
+		{"chat, whole", openai.Config{Workload: said, Endpoint: openai.Chat, Whole: true},
+			object{"model": "m", "messages": messages, "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": false}},
+		{"fields of one's own", openai.Config{Workload: said, Body: map[string]any{
+			"temperature": 0.7, "ignore_eos": nil, "not_there": nil, "min_tokens": 2, "chat_template_kwargs": object{"thinking": false},
+		}}, object{"model": "m", "prompt": "hello <there>", "max_tokens": 2., "temperature": 0.7, "min_tokens": 2., "stream": true, "stream_options": usage,
+			"chat_template_kwargs": object{"thinking": false}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.config.URL = "http://server"
+			if diff := cmp.Diff(test.want, arrived(t, test.config).body); diff != "" {
+				t.Errorf("−want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// talk is a workload that always says the same.
+type talk struct {
+	text   string
+	output int
+}
+
+func (w talk) Prompt(_ int, p *openai.Prompt) error {
+	p.Text, p.Output = w.text, w.output
+	return nil
+}
+
+func TestURL(t *testing.T) {
+	for _, test := range []struct{ url, path, chat string }{
+		{"http://server", "/v1/completions", "/v1/chat/completions"},
+		{"http://server/", "/v1/completions", "/v1/chat/completions"},
+		{"http://server/v1", "/v1/completions", "/v1/chat/completions"},
+		{"http://server/v1/", "/v1/completions", "/v1/chat/completions"},
+		{"http://server/prefix", "/prefix/v1/completions", "/prefix/v1/chat/completions"},
+		{"http://server/prefix/v1//", "/prefix/v1/completions", "/prefix/v1/chat/completions"},
+		{"http://server?", "/v1/completions", "/v1/chat/completions"},
+	} {
+		t.Run(test.url, func(t *testing.T) {
+			if got := arrived(t, openai.Config{URL: test.url}).path; got != test.path {
+				t.Errorf("completions at %s, want %s", got, test.path)
+			}
+			if got := arrived(t, openai.Config{URL: test.url, Endpoint: openai.Chat, Workload: talk{"a", 1}}).path; got != test.chat {
+				t.Errorf("chat at %s, want %s", got, test.chat)
+			}
+		})
+	}
+}
+
+// slow is a workload that needs its time.
+type slow time.Duration
+
+func (w slow) Prompt(_ int, p *openai.Prompt) error {
+	time.Sleep(time.Duration(w))
+	p.Text, p.Output = "a", 1
+	return nil
+}
+
+// What the client needs before its request is on its way is send lag, and not the server's.
+func TestSentIsWhenAConnectionIsInHand(t *testing.T) {
+	const each = 20 * time.Millisecond
+	server := serve(t, &loadgentest.Echo{})
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		time.Sleep(each)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	defer transport.CloseIdleConnections()
+	target := newTarget(t, openai.Config{URL: server.URL, Workload: slow(each), Client: &http.Client{Transport: transport}})
+	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 2}, target)
+	for i, least := range []time.Duration{2 * each, each} {
+		q := all[i]
+		if lag := q.Sent - q.Scheduled; q.err != nil || lag < least {
+			t.Errorf("request %d: send lag %v, want at least %v; %v", i, lag, least, q.err)
+		}
+		if q.NewConn != (i == 0) {
+			t.Errorf("request %d: new connection %t", i, q.NewConn)
+		}
+	}
+	target.Close()
+	_, all = measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, target)
+	if all[0].NewConn {
+		t.Error("Close closed connections of a client that is not the target's")
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	own := http.Header{"X-Team": {"a", "b"}, "x-lower": {"c"}, "authorization": {"Basic eDp5"}, "content-type": {"text/plain"}, "host": {"model.example"}}
+	before := own.Clone()
+	for _, test := range []struct {
+		name, key     string
+		header        http.Header
+		authorization []string
+	}{
+		{"none", "", nil, nil},
+		{"key", "sk-1", nil, []string{"Bearer sk-1"}},
+		{"header", "", own, []string{"Basic eDp5"}},
+		{"the key wins", "sk-1", own, []string{"Bearer sk-1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := arrived(t, openai.Config{URL: "http://server", APIKey: test.key, Header: test.header})
+			want := map[string][]string{"Authorization": test.authorization, "Content-Type": {"application/json"}}
+			if test.header != nil {
+				want["X-Team"], want["X-Lower"] = []string{"a", "b"}, []string{"c"}
+				if got.host != "model.example" {
+					t.Errorf("for host %q", got.host)
+				}
+			}
+			for name, values := range want {
+				if diff := cmp.Diff(values, got.header[name]); diff != "" {
+					t.Errorf("%s: −want +got:\n%s", name, diff)
+				}
+			}
+		})
+	}
+	if diff := cmp.Diff(before, own); diff != "" {
+		t.Errorf("the header given was changed:\n%s", diff)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := openai.Config{URL: "http://127.0.0.1:8000", Model: "m", Workload: talk{"a", 1}}
+	if _, err := openai.New(good); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, field string
+		change      func(*openai.Config)
+	}{
+		{"no URL", "URL", func(c *openai.Config) { c.URL = "" }},
+		{"no scheme", "URL", func(c *openai.Config) { c.URL = "127.0.0.1:8000" }},
+		{"another scheme", "URL", func(c *openai.Config) { c.URL = "ftp://127.0.0.1" }},
+		{"no host", "URL", func(c *openai.Config) { c.URL = "http:///v1" }},
+		{"user without scheme", "URL", func(c *openai.Config) { c.URL = "user:sesame@host" }},
+		{"user with slashes without scheme", "URL", func(c *openai.Config) { c.URL = "user:sesame//sesame@host" }},
+		{"user", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port" }},
+		{"query", "URL", func(c *openai.Config) { c.URL = "http://host/?key=sesame" }},
+		{"query with @", "URL", func(c *openai.Config) { c.URL = "https://host/?key=a@sesame" }},
+		{"fragment", "URL", func(c *openai.Config) { c.URL = "http://host/#sesame" }},
+		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "embeddings" }},
+		{"model", "model", func(c *openai.Config) { c.Model = "" }},
+		{"workload", "workload", func(c *openai.Config) { c.Workload = nil }},
+		{"key with its line's end", "API key", func(c *openai.Config) { c.APIKey = "sesame\n" }},
+		{"header with its line's end", `header "X-Key"`, func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
+		{"header without a name", `header ""`, func(c *openai.Config) { c.Header = http.Header{"": {"sesame"}} }},
+		{"header with a colon", `header "X-Key:"`, func(c *openai.Config) { c.Header = http.Header{"X-Key:": {"sesame"}} }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := good
+			test.change(&c)
+			_, err := openai.New(c)
+			var invalid *loadgen.InvalidError
+			if !errors.As(err, &invalid) || invalid.Field != test.field {
+				t.Fatalf("got %v, want an InvalidError for %s", err, test.field)
+			}
+			if strings.Contains(err.Error(), "sesame") {
+				t.Errorf("the secret is in %q", err)
+			}
+		})
+	}
+}
+
+func TestPromptThatCannotBeSent(t *testing.T) {
+	server := serve(t, &loadgentest.Echo{})
+	for _, test := range []struct {
+		name   string
+		config openai.Config
+		says   string
+	}{
+		{"token ids to chat", openai.Config{Endpoint: openai.Chat}, "takes text, not token ids"},
+		{"invalid workload", openai.Config{Workload: openai.RandomTokens{Input: 1}}, "output tokens 0"},
+		{"body that is no JSON", openai.Config{Body: map[string]any{"seed": make(chan int)}}, "chan int"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.config.URL = server.URL
+			q := measureOne(t, newTarget(t, test.config))
+			if q.err == nil || q.err.Class != loadgen.ClassTarget || !strings.Contains(q.err.Error(), test.says) || !strings.Contains(q.err.Error(), "prompt 0") {
+				t.Errorf("got %v", q.err)
+			}
+		})
+	}
+}
+
+func BenchmarkEcho(b *testing.B) {
+	const chunks = 500
+	server := serve(b, &loadgentest.Echo{})
+	target := newTarget(b, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 100, Output: chunks}})
+	b.ReportAllocs()
+	b.ResetTimer()
+	r, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 2, Requests: b.N}, target)
+	if err != nil || r.Accounting.Completed != b.N {
+		b.Fatal(err, r.Errors)
+	}
+	b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
+}
