@@ -47,7 +47,7 @@ func (c *collector) add(o outcome) {
 			observer.Record(r, failure)
 		}
 	}
-	c.addLoad(r, o.view)
+	c.addLoad(r, o.view, failure == nil)
 	books := &c.measured
 	if r.Warmup {
 		books = &c.warmup
@@ -70,8 +70,8 @@ func (c *collector) add(o outcome) {
 }
 
 // addLoad counts what a request was to the server: its time in flight, and its tokens in the steady window. Warmup
-// requests and failed ones load the server like any other.
-func (c *collector) addLoad(r *Record, v view) {
+// requests and failed ones load the server like any other, but only completed ones are completions.
+func (c *collector) addLoad(r *Record, v view, completed bool) {
 	c.busyUntil = max(c.busyUntil, r.Done)
 	if v.measuredAt != never {
 		c.busy += max(0, r.Done-max(r.Sent, v.measuredAt))
@@ -84,8 +84,9 @@ func (c *collector) addLoad(r *Record, v view) {
 		to = r.Done
 	}
 	c.windowBusy += max(0, min(r.Done, to)-max(r.Sent, v.from))
-	inside := func(t time.Duration) bool { return t >= v.from && t <= to }
-	if inside(r.Done) {
+	// Half open, so that what marks the window's start is not also counted in it.
+	inside := func(t time.Duration) bool { return t > v.from && t <= to }
+	if completed && inside(r.Done) {
 		c.window.Completions++
 	}
 	if !r.Counted {

@@ -26,7 +26,7 @@ type Generator struct {
 	// are slow, but not the requests that are in flight.
 	Observers []Observer
 
-	// Metrics are the user's own, beside the built-in ones.
+	// Metrics are the user's own, beside the built-in ones, whose names they must not have.
 	Metrics []Metric
 
 	// Stop, once closed, ends the issuing; what is in flight is drained and counted. Cancelling the context given to
@@ -48,7 +48,7 @@ func Measure(ctx context.Context, l Level, t Target) (*Result, error) {
 
 // Measure keeps l.Concurrency requests in flight while requests last, waits for the last of them, and returns what
 // it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
-// the context's cause. An [*InvalidError] says that l cannot be measured, an [*AccountingError] that requests were
+// the context's cause. An [*InvalidError] says what cannot be measured, an [*AccountingError] that requests were
 // lost.
 func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if err := l.Validate(); err != nil {
@@ -56,6 +56,9 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	}
 	if g.Target == nil {
 		return nil, &InvalidError{"target", nil, "a Target"}
+	}
+	if err := checkMetrics(g.Metrics); err != nil {
+		return nil, err
 	}
 	slots := newSlots(l)
 	if g.Stop != nil {
@@ -200,11 +203,14 @@ func (d *doer) request(level context.Context, timeout time.Duration, i int, r *R
 			return classify(errAbandoned, level.Err() != nil, true, false)
 		}
 	}
-	if err == nil && r.Done < r.Sent {
-		err = fmt.Errorf("the target says that request %d was done at %v, before it was sent at %v", i, r.Done, r.Sent)
+	late := timeout > 0 && r.Done-r.Scheduled > timeout
+	if err == nil && late { // a target that pays no attention to its context is held to the limit all the same
+		err = fmt.Errorf("request %d took %v, over the limit of %v", i, r.Done-r.Scheduled, timeout)
+	} else if err == nil {
+		err = r.check()
 	}
 	if err == nil {
 		return nil
 	}
-	return classify(err, level.Err() != nil, ctx.Err() != nil, len(r.chunks) > 0)
+	return classify(err, level.Err() != nil, late || ctx.Err() != nil, len(r.chunks) > 0)
 }

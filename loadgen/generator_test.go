@@ -187,10 +187,11 @@ func TestSteadyWindowCutsRequests(t *testing.T) {
 		if w := r.Steady; w == nil || w.From != 4*time.Second || w.To != 6*time.Second {
 			t.Fatalf("window %+v", r.Steady)
 		}
-		// Inclusive of both edges: A's chunks at 4 (request 2's last), 5, 6; B's at 4, 5, 6.
-		if r.Steady.Output != 18 {
-			t.Errorf("%v output tokens in the window, want 18", r.Steady.Output)
+		// After 4 s up to 6 s: A's chunks at 5 and 6, and B's.
+		if r.Steady.Output != 12 {
+			t.Errorf("%v output tokens in the window, want 12", r.Steady.Output)
 		}
+		near(t, "steady output tokens/s", figure(t, r, SteadyOutputThroughput), 6)
 	})
 }
 
@@ -227,9 +228,29 @@ func TestFailuresHaveAClass(t *testing.T) {
 		{"any other error", func(context.Context, int, *Record) error { return boom }, ClassTarget, "boom"},
 		{"a panic", func(context.Context, int, *Record) error { panic("at the disco") }, ClassTarget, "at the disco"},
 		{"done before it was sent", func(_ context.Context, _ int, r *Record) error {
-			r.Sent, r.Done = 2*time.Second, time.Second
+			r.Sent, r.Done = r.Now()+2, r.Now()+1
 			return nil
-		}, ClassTarget, "before it was sent"},
+		}, ClassTarget, "was done at"},
+		{"content before it was sent", func(_ context.Context, _ int, r *Record) error {
+			time.Sleep(time.Millisecond)
+			r.Chunk(Chunk{Seen: r.Sent - 1})
+			return nil
+		}, ClassTarget, "had chunk 0"},
+		{"content out of order", func(_ context.Context, _ int, r *Record) error {
+			time.Sleep(time.Millisecond)
+			r.Chunk(Chunk{})
+			r.Chunk(Chunk{Seen: r.Sent + 1})
+			return nil
+		}, ClassTarget, "had chunk 1"},
+		{"content after it was done", func(_ context.Context, _ int, r *Record) error {
+			r.Done = r.Now()
+			r.Chunk(Chunk{Seen: r.Now() + 1})
+			return nil
+		}, ClassTarget, "was done at"},
+		{"success after the time limit", func(_ context.Context, _ int, r *Record) error {
+			time.Sleep(1001 * time.Millisecond)
+			return nil
+		}, ClassTimeout, "over the limit of 1s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -406,4 +427,35 @@ func TestOwnMetric(t *testing.T) {
 	if f, _ := r.Figure(MeanName("even_index")); f.N != 6 {
 		t.Errorf("%d samples, want 6", f.N)
 	}
+}
+
+func TestMetricsThatCannotBe(t *testing.T) {
+	of := func(*Record) (float64, bool) { return 1, true }
+	for _, metrics := range [][]Metric{
+		{{Name: "mine"}}, {{Of: of}}, {{Name: TTFT, Of: of}}, {{Name: ITL, Of: of}}, {{Name: "mine", Of: of}, {Name: "mine", Of: of}},
+	} {
+		g := &Generator{Target: always(0), Metrics: metrics}
+		var invalid *InvalidError
+		if _, err := g.Measure(context.Background(), Level{Concurrency: 1, Requests: 1}); !errors.As(err, &invalid) {
+			t.Errorf("%+v: %v, want an InvalidError", metrics, err)
+		}
+	}
+}
+
+// A request that failed is no completion, also inside the steady window.
+func TestSteadyCompletionsAreCompletions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 40}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			time.Sleep(time.Second)
+			if i == 20 || i == 21 {
+				return errors.New("no")
+			}
+			return nil
+		}))
+		// The window is from 1 s to 19 s: 18 rounds of two, less the two that failed.
+		if r.Steady == nil || r.Steady.Completions != 34 {
+			t.Errorf("window %+v, want 34 completions", r.Steady)
+		}
+		near(t, "in flight inside the window", r.Steady.InFlight, 2)
+	})
 }

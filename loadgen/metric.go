@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -132,4 +133,19 @@ var pooled = []Metric{
 	{Name: ITL, Unit: "ms", Better: LowerIsBetter},
 	{Name: ITLError, Unit: "ms", Better: LowerIsBetter},
 	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
+}
+
+// checkMetrics returns an error for a metric that could not be told from another, or not be computed.
+func checkMetrics(own []Metric) error {
+	taken := map[string]bool{}
+	for _, m := range slices.Concat(perRequest, pooled) {
+		taken[m.Name] = true
+	}
+	for _, m := range own {
+		if m.Name == "" || taken[m.Name] || m.Of == nil {
+			return &InvalidError{"metric", strconv.Quote(m.Name), "a name that no other metric has, and a func Of"}
+		}
+		taken[m.Name] = true
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -40,7 +41,7 @@ type Record struct {
 
 // A Chunk is one arrival of content.
 type Chunk struct {
-	Seen   time.Duration // when the client had it, before it was parsed
+	Seen   time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
 	Tokens int           // how many tokens it holds, 0 where the server did not say
 	Sent   int64         // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
 }
@@ -48,8 +49,13 @@ type Chunk struct {
 // Now is the present moment as an offset from [Result.Start].
 func (r *Record) Now() time.Duration { return time.Since(r.epoch) }
 
-// Chunk records an arrival of content. Chunks are recorded in the order in which they came.
-func (r *Record) Chunk(c Chunk) { r.chunks = append(r.chunks, c) }
+// Chunk records an arrival of content, now if c.Seen is 0. Chunks are recorded in the order in which they came.
+func (r *Record) Chunk(c Chunk) {
+	if c.Seen == 0 {
+		c.Seen = r.Now()
+	}
+	r.chunks = append(r.chunks, c)
+}
 
 // Chunks are the arrivals of content, in order. There is none for an answer that came whole.
 func (r *Record) Chunks() iter.Seq[Chunk] { return slices.Values(r.chunks) }
@@ -67,6 +73,22 @@ func (r *Record) TTFT() (time.Duration, bool) {
 
 // E2E is the time from Sent to Done.
 func (r *Record) E2E() time.Duration { return r.Done - r.Sent }
+
+// check returns an error for times that cannot be: of a request that was done before it was sent, or that had content
+// before that, or after, or in another order than it came.
+func (r *Record) check() error {
+	last := r.Sent
+	for i, c := range r.chunks {
+		if c.Seen < last {
+			return fmt.Errorf("the target says that request %d had chunk %d at %v, before %v", r.Index, i, c.Seen, last)
+		}
+		last = c.Seen
+	}
+	if r.Done < last {
+		return fmt.Errorf("the target says that request %d was done at %v, before %v", r.Index, r.Done, last)
+	}
+	return nil
+}
 
 // reset makes r a new record of request i that keeps only the memory of the old one.
 func (r *Record) reset(i int, warmup bool, epoch time.Time) {

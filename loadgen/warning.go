@@ -83,7 +83,7 @@ func (r *Result) warnings() []Warning {
 			w.Completions, windowCompletions*c, 10*c)
 	case w.InFlight < want:
 		warn(WarnConcurrencyNotReached, []string{Steady},
-			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; see whether the client is the limit (clientcheck)",
+			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
 			w.InFlight, c)
 	}
 	if a.Failed > 0 {
@@ -95,11 +95,11 @@ func (r *Result) warnings() []Warning {
 		if len(r.Errors) > 0 {
 			example = ", such as: " + r.Errors[0].Example
 		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests failed%s; above 1 %% no figure is that of this load", a.Failed, a.Issued, example)
+		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%) failed%s; over 1 %% no figure must be used", a.Failed, a.Issued, 100*float64(a.Failed)/float64(a.Issued), example)
 	}
 	if r.Tokens.Uncounted > 0 {
 		warn(WarnTokensUnknown, []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput},
-			"the server did not say how many tokens %d of %d requests had, which is not 0", r.Tokens.Uncounted, a.Completed)
+			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
 	}
 	if r.Tokens.Mismatch > 0 {
 		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for; figures use the server's counts",
