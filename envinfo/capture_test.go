@@ -175,7 +175,7 @@ func TestJSON(t *testing.T) {
 	golden(t, "cpu.json", string(b)+"\n")
 }
 
-// The rows of the published hardware table, for the host that it describes.
+// The rows of the hardware table on the MI325X cookbook's benchmark methodology page, for the host that it describes.
 func TestPublishedHardwareTable(t *testing.T) {
 	for _, device := range []int{0x74a5, 0x74b9} { // bare metal, virtual function
 		tr := mi325x()

@@ -102,7 +102,7 @@ func drm(minor int, files tree) tree {
 	return out
 }
 
-// software is that of the host of the published measurements: ROCm 6.4.2 on the host, and the RCCL that ships with it.
+// software is ROCm 6.4.2 on the host, with the RCCL that ships with it.
 func software() tree {
 	return tree{
 		"opt/rocm/.info/version":           "6.4.2-120\n",

@@ -116,6 +116,68 @@ func TestPartOfACard(t *testing.T) {
 	unknown(t, "bandwidth", capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth, "whole card of 256 GB, and 34359738368 B are seen")
 }
 
+// The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table has
+// none.
+func TestModels(t *testing.T) {
+	for _, m := range []struct {
+		device    int
+		name      string
+		virtual   bool
+		cus       int
+		vram      int64
+		bandwidth float64
+		fp16      float64
+	}{
+		{0x7408, "AMD Instinct MI250X", false, 220, 128, 3.277, 383},
+		{0x740c, "AMD Instinct MI250X/MI250", false, 220, 128, 3.277, 383},
+		{0x740f, "AMD Instinct MI210", false, 104, 64, 0, 0},
+		{0x74a0, "AMD Instinct MI300A", false, 228, 128, 0, 0},
+		{0x74a1, "AMD Instinct MI300X", false, 304, 192, 5.3, 1307.4},
+		{0x74b5, "AMD Instinct MI300X", true, 304, 192, 5.3, 1307.4},
+		{0x74a2, "AMD Instinct MI308X", false, 80, 192, 0, 0},
+		{0x74b6, "AMD Instinct MI308X", true, 80, 192, 0, 0},
+		{0x74a5, "AMD Instinct MI325X", false, 304, 256, 6.0, 1307.4},
+		{0x74b9, "AMD Instinct MI325X", true, 304, 256, 6.0, 1307.4},
+		{0x75a0, "AMD Instinct MI350X", false, 256, 288, 0, 0},
+		{0x75b0, "AMD Instinct MI350X", true, 256, 288, 0, 0},
+		{0x75a3, "AMD Instinct MI355X", false, 256, 288, 8.0, 2516.6},
+		{0x75b3, "AMD Instinct MI355X", true, 256, 288, 8.0, 2516.6},
+	} {
+		t.Run(fmt.Sprintf("%04x", m.device), func(t *testing.T) {
+			node := gpuNode{node: 1, simds: 4 * m.cus, target: 90402, device: m.device, minor: 128, id: 1, vram: m.vram << 30}
+			c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
+			known(t, "model", c.Model, m.name)
+			known(t, "virtual function", c.VirtualFunction, m.virtual)
+			if m.bandwidth == 0 {
+				unknown(t, "VRAM", c.Nominal.VRAM, "not in the table of published figures")
+				unknown(t, "bandwidth", c.Nominal.Bandwidth, "not in the table of published figures")
+				return
+			}
+			known(t, "VRAM", c.Nominal.VRAM, m.vram)
+			known(t, "bandwidth", c.Nominal.Bandwidth, m.bandwidth)
+			known(t, "FP16", c.Nominal.FP16, m.fp16)
+		})
+	}
+}
+
+// Memory that differs by more than 2 % from a whole card's is not that card's; what the firmware keeps is less.
+func TestVRAMTolerance(t *testing.T) {
+	for _, test := range []struct {
+		share float64
+		whole bool
+	}{
+		{0.979, false}, {0.981, true}, {0.9988, true}, {1, true}, {1.019, true}, {1.021, false},
+	} {
+		node := gpuNode{node: 1, simds: 1216, target: 90402, device: 0x74a5, minor: 128, id: 1, vram: int64(test.share * (256 << 30))}
+		c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
+		if test.whole {
+			known(t, "bandwidth", c.Nominal.Bandwidth, 6)
+		} else {
+			unknown(t, "bandwidth", c.Nominal.Bandwidth, "whole card of 256 GB")
+		}
+	}
+}
+
 func TestVRAMFallbacks(t *testing.T) {
 	node := nodesDir + "2/"
 	for _, test := range []struct {

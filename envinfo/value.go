@@ -38,8 +38,8 @@ type Scalar interface {
 //
 // The zero Value is unknown, for the reason "not captured".
 //
-// The fields are private so that what is unknown cannot be read as a 0 by mistake: [Value.Get] returns both halves of the answer.
-// A plain struct with a Value field beside an Unknown field was tried and let exactly that slip.
+// The fields are private so that what is unknown cannot be read as a 0 by mistake, as a public field could be that
+// nobody compares with its neighbour: [Value.Get] returns both halves of the answer.
 //
 // As JSON it is one of
 //

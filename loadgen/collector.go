@@ -25,6 +25,7 @@ type collector struct {
 	distributions       map[string]*Distribution
 	firstSent, lastDone time.Duration // of the measured requests
 	busy                time.Duration // Σ (Done − Sent) from the first measured issue on
+	measuredBusy        time.Duration // the same of the measured requests alone
 	busyUntil           time.Duration // last Done of all
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
@@ -75,6 +76,9 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	c.busyUntil = max(c.busyUntil, r.Done)
 	if v.measuredAt != never {
 		c.busy += max(0, r.Done-max(r.Sent, v.measuredAt))
+	}
+	if !r.Warmup {
+		c.measuredBusy += r.Done - r.Sent
 	}
 	if v.from == never {
 		return
@@ -196,6 +200,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 	}
 	if span := c.busyUntil - s.measuredAt; s.measuredAt != never && span > 0 {
 		r.InFlight.Mean = float64(c.busy) / float64(span)
+		r.InFlight.Measured = float64(c.measuredBusy) / float64(span)
 	}
 	if s.steadyAt != never && s.lastIssue > s.steadyAt {
 		w := c.window
@@ -218,6 +223,9 @@ func (c *collector) result(s *slots) (*Result, error) {
 func (c *collector) figures(r *Result) []Figure {
 	var out []Figure
 	add := func(name, unit string, better Direction, value float64, n int) {
+		if math.IsInf(value, 0) || math.IsNaN(value) { // such as the mean of a user's own numbers that overflow
+			return
+		}
 		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
 	}
 	counted := r.Accounting.Completed - r.Tokens.Uncounted
@@ -237,13 +245,11 @@ func (c *collector) figures(r *Result) []Figure {
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
 		}
 	}
-	add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
-	add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
-
 	if r.Accounting.Issued > 0 {
+		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
+		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
 	}
-
 	metrics := slices.Concat(perRequest, pooled, c.generator.Metrics)
 	for _, m := range metrics {
 		d := c.distributions[m.Name]

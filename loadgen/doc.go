@@ -18,13 +18,13 @@
 //	ITL            gaps between a request's content chunks, pooled over the level
 //	E2E            Done − Sent
 //	send lag       Sent − Scheduled: what the client itself took before the request was on its way
-//	makespan       first measured Sent to last measured Done
+//	makespan       first Sent to last Done of the measured requests that completed
 //	throughput     completed requests or their tokens ÷ makespan
 //	steady …       what arrived inside the steady window ÷ that window
 //	in flight      Σ (Done − Sent) ÷ time: requests that the server had, on average
 //
-// The steady window opens at the completion of as many requests as the concurrency, when the wave that started
-// together has gone, and closes when the last request is issued, before the drain. Tokens count in it when they
+// The steady window opens when the wave that started together has gone (as many requests as the concurrency are over, and
+// all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
 // arrive, whichever request they belong to: input tokens with the request's first content.
 //
 // Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it.

@@ -15,7 +15,10 @@ import (
 // goroutine left behind, because a level that hangs is worse than one goroutine too many.
 const abandonAfter = 5 * time.Second
 
-var errAbandoned = errors.New("the target did not return within 5 s of being cancelled, and was left behind")
+var (
+	errAbandoned = errors.New("the target did not return within 5 s of being cancelled, and was left behind")
+	errGoexit    = errors.New("the target ended its goroutine, by runtime.Goexit or by failing a test from inside Do")
+)
 
 // A Generator puts a [Target] under load. The zero Generator with a Target is ready for use, and may measure again
 // once Measure has returned.
@@ -121,12 +124,13 @@ func (g *Generator) work(ctx context.Context, l Level, s *slots, outcomes chan<-
 	for ok {
 		r := records.Get().(*Record)
 		r.reset(next, next < l.Warmup, s.epoch)
+		scheduled := r.Scheduled
 		err := do.request(ctx, l.Timeout, next, r)
-		if errors.Is(err, errAbandoned) {
+		if errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) {
 			// The old record and the old goroutine belong to the target for good.
 			r, do = new(Record), newDoer(g.Target)
 			r.reset(next, next < l.Warmup, s.epoch)
-			r.Done = r.Now()
+			r.Scheduled, r.Sent, r.Done = scheduled, scheduled, r.Now()
 		}
 		if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
 			s.close()
@@ -157,8 +161,16 @@ type job struct {
 func newDoer(t Target) *doer {
 	d := &doer{jobs: make(chan job), results: make(chan error, 1)}
 	go func() {
+		finished := true
+		defer func() {
+			if !finished {
+				d.results <- errGoexit
+			}
+		}()
 		for j := range d.jobs {
+			finished = false
 			err := doSafely(j.ctx, t, j.i, j.r)
+			finished = true
 			if j.r.Done == 0 {
 				j.r.Done = j.r.Now()
 			}
@@ -181,7 +193,7 @@ func doSafely(ctx context.Context, t Target, i int, r *Record) (err error) {
 	return t.Do(ctx, i, r)
 }
 
-// request performs request i. The error is nil, an *Error, or wraps errAbandoned.
+// request performs request i. The error is nil or an *Error, which wraps errAbandoned or errGoexit where the doer is spent.
 func (d *doer) request(level context.Context, timeout time.Duration, i int, r *Record) error {
 	ctx := level
 	if timeout > 0 {

@@ -11,7 +11,7 @@ import (
 // offsets from [Result.Start] on the monotonic clock.
 type Record struct {
 	Index  int  // 0 for the first request of the level, warmup included
-	Warmup bool // discarded: not in any figure
+	Warmup bool // in no metric and no count, but in the load that the server had
 
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
 	Sent      time.Duration // when it went to the server, as nearly as the Target can tell

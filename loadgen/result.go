@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ type Result struct {
 	Level Level     `json:"level"`
 	Start time.Time `json:"start"` // zero of all offsets: just before the first request was issued, warmup included
 
-	// Makespan is from the first measured Sent to the last measured Done.
+	// Makespan is from the first Sent to the last Done of the measured requests that completed.
 	Makespan time.Duration `json:"makespan_ns"`
 
 	CutShort bool `json:"cut_short,omitempty"` // it was stopped or cancelled before all requests were issued or done
@@ -30,6 +31,10 @@ type Result struct {
 	// Distributions are the samples behind the figures, by the name of the metric.
 	Distributions map[string]*Distribution `json:"-"`
 }
+
+// Valid reports whether the level was measured at all: to its end, with no more than 1 % of its requests failed. A valid
+// result may still have figures that must not be used.
+func (r *Result) Valid() bool { return !slices.ContainsFunc(r.Warnings, Warning.Invalidates) }
 
 // Figure finds a figure by its name; false when the level has none of it.
 func (r *Result) Figure(name string) (Figure, bool) {
@@ -68,7 +73,11 @@ func (a *Accounting) Add(b Accounting) {
 // InFlight says how many requests were in flight, warmup included.
 type InFlight struct {
 	Peak int     `json:"peak"` // most at once, between a request's issue and its return
-	Mean float64 `json:"mean"` // Σ (Done − Sent) ÷ makespan: what the server had, on average
+	Mean float64 `json:"mean"` // Σ (Done − Sent) ÷ time, from the first measured issue to the last Done: what the server had
+
+	// Measured is the part of Mean that was measured requests, which is what the makespan's throughputs stand on. It is
+	// less at the start, where a warmup hands over, and in the drain.
+	Measured float64 `json:"measured"`
 }
 
 // Tokens counts tokens of the completed measured requests.
@@ -88,8 +97,8 @@ func (t *Tokens) Add(u Tokens) {
 	t.Mismatch += u.Mismatch
 }
 
-// A Window is the part of a level in which the load was steady: from the completion of as many requests as the
-// concurrency to the issue of the last one.
+// A Window is the part of a level in which the load was steady: from when the first wave had gone (as many requests as
+// the concurrency, and all of the warmup) to the issue of the last request.
 type Window struct {
 	From        time.Duration `json:"from_ns"`
 	To          time.Duration `json:"to_ns"`

@@ -18,8 +18,9 @@ type slots struct {
 	inFlight   int
 	peak       int
 	finished   int           // requests that are over, however they ended
+	warmedUp   int           // of these, the warmup's
 	measuredAt time.Duration // issue of the first measured request, or never
-	steadyAt   time.Duration // the completion of as many requests as the concurrency, or never
+	steadyAt   time.Duration // when the first wave had gone, or never
 	lastIssue  time.Duration
 }
 
@@ -52,7 +53,12 @@ func (s *slots) turn(done int) (i int, ok bool, v view) {
 	defer s.mu.Unlock()
 	s.inFlight--
 	s.finished++
-	if s.finished == s.level.Concurrency && s.peak >= s.level.Concurrency {
+	if done < s.level.Warmup {
+		s.warmedUp++
+	}
+	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
+	// one may hold its slot for long.
+	if s.steadyAt == never && s.finished >= s.level.Concurrency && s.peak >= s.level.Concurrency && s.warmedUp == s.level.Warmup {
 		s.steadyAt = time.Since(s.epoch)
 	}
 	i, ok = s.issue()

@@ -28,15 +28,20 @@ func (w Warning) SpoilsFigure(name string) bool {
 	})
 }
 
+// Invalidates reports whether the level was not measured at all, rather than under conditions that spoil some figures.
+func (w Warning) Invalidates() bool {
+	return w.Code == WarnCutShort || w.Code == WarnFailedRequests && len(w.Spoils) > 0
+}
+
 func (w Warning) String() string { return w.Code + ": " + w.Message }
 
 // Codes of the warnings that a level's own records can give rise to.
 const (
 	WarnPromptCapped          = "prompt-capped"           // fewer requests than the concurrency: it was never reached
-	WarnRampDominated         = "ramp-dominated"          // mean in flight below 95 % of the concurrency over the makespan
+	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency
 	WarnNoSteadyWindow        = "no-steady-window"        // the last request was issued before the first wave had gone
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
-	WarnConcurrencyNotReached = "concurrency-not-reached" // mean in flight below 95 % inside the steady window
+	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
 	WarnFailedRequests        = "failed-requests"         // some requests failed
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
@@ -61,22 +66,30 @@ func (r *Result) warnings() []Warning {
 	want := inFlightFloor * float64(c)
 	a := r.Accounting
 
-	capped := r.InFlight.Peak < c || r.Level.Requests > 0 && r.Level.Requests < c
+	capped := r.Level.Requests > 0 && r.Level.Requests < c
+	unreached := !capped && r.InFlight.Peak < c
 	if capped {
 		warn(WarnPromptCapped, []string{All},
 			"%d requests cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; use at least %d requests",
 			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
 	}
-	if !capped && r.InFlight.Mean < want {
+	if unreached {
+		warn(WarnConcurrencyNotReached, []string{All},
+			"at most %d of %d were ever in flight, because requests were over sooner than the client could send others: this is not a measurement at concurrency %d",
+			r.InFlight.Peak, c, c)
+	}
+	if !capped && !unreached && r.InFlight.Measured < want {
 		warn(WarnRampDominated, makespanThroughputs,
-			"%.1f of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
-			r.InFlight.Mean, c)
+			"%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
+			r.InFlight.Measured, c)
 	}
 	switch w := r.Steady; {
+	case unreached:
+		// said already
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
-			"the last of %d requests was issued before %d had completed, so the load was never steady; use at least %d requests",
-			a.Issued+r.Warmup.Issued, c, 10*c)
+			"the last of %d requests was issued before the first wave of %d had gone, so the load was never steady; use at least %d requests",
+			a.Issued+r.Warmup.Issued, max(c, r.Level.Warmup), 10*c)
 	case w.Completions < windowCompletions*c:
 		warn(WarnShortWindow, []string{Steady},
 			"%d requests completed in the steady window, and %d (3 × the concurrency) are needed; use at least %d requests",
@@ -86,16 +99,18 @@ func (r *Result) warnings() []Warning {
 			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
 			w.InFlight, c)
 	}
-	if a.Failed > 0 {
+	if failed, issued := a.Failed+r.Warmup.Failed, a.Issued+r.Warmup.Issued; failed > 0 {
 		var spoils []string
-		if share := float64(a.Failed) / float64(a.Issued); share > failureLimit {
+		share := float64(failed) / float64(issued)
+		if share > failureLimit {
 			spoils = []string{All}
 		}
 		example := ""
 		if len(r.Errors) > 0 {
 			example = ", such as: " + r.Errors[0].Example
 		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%) failed%s; over 1 %% no figure must be used", a.Failed, a.Issued, 100*float64(a.Failed)/float64(a.Issued), example)
+		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
+			failed, issued, 100*share, example)
 	}
 	if r.Tokens.Uncounted > 0 {
 		warn(WarnTokensUnknown, []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput},

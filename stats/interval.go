@@ -2,7 +2,6 @@ package stats
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 )
 
@@ -53,8 +52,7 @@ func (v Interval) HalfWidth() float64 {
 //
 // One sample gives its value as the estimate and an undefined interval, because nothing is known about the spread, which
 // is not the same as there being none. Identical samples give an interval of zero width with the warning
-// ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1 or
-// so near to 1 that its quantile cannot be computed.
+// ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
 func MeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	if !(confidence > 0 && confidence < 1) {
 		return Interval{}, &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
@@ -82,7 +80,7 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 	}
 	t, err := StudentQuantile((1-confidence)/2, v.DF)
 	if err != nil {
-		return Interval{}, fmt.Errorf("stats: confidence %v: %w", confidence, err)
+		return Interval{}, err
 	}
 	half := float64(t * float64(s.SD/math.Sqrt(float64(s.N)))) // the conversion: no fusing into the sums below
 	v.Low, v.High = s.Mean-half, s.Mean+half

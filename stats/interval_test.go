@@ -60,6 +60,21 @@ func TestMeanIntervalWarnings(t *testing.T) {
 	}
 }
 
+// Every confidence between 0 and 1 has an interval, up to the float64s next to them.
+func TestMeanIntervalExtremeConfidence(t *testing.T) {
+	for n := 2; n < 3000; n = n*3/2 + 1 {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = float64(i)
+		}
+		for _, confidence := range []float64{math.SmallestNonzeroFloat64, 1e-16, math.Nextafter(1, 0)} {
+			if v, err := MeanInterval(x, confidence, "run"); err != nil || !v.Defined() {
+				t.Errorf("n = %d, confidence %v: %+v, %v", n, confidence, v, err)
+			}
+		}
+	}
+}
+
 func TestIntervalAnswers(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	at := func(low, high float64) Interval { return Interval{Low: low, High: high, Confidence: 0.95} }

@@ -3,10 +3,10 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// The constants of the rule that Knee follows. They were chosen together, by simulation; changing one alone loses the coverage
-// stated there.
+// The constants of the rule that Knee follows. They belong together: the coverage that Knee states is of all of them.
 const (
 	kneeShare     = 0.95 // of the peak throughput, that the knee reaches
 	kneeLowerTail = 0.02 // of the test that a level falls short of the share
@@ -15,8 +15,8 @@ const (
 	kneeMinRuns   = 3
 
 	// kneeResolution is a difference in log throughput, a factor of 1 + 1e-12, below which two values count as equal. No
-	// clock measures that finely; without it, samples that stand exactly at the share or exactly in proportion would be decided by
-	// the last bit of a logarithm, which differs between processors.
+	// clock measures that finely; without it, samples that stand exactly at the share or exactly in proportion would be
+	// decided by the last bit of a logarithm, which differs between processors.
 	kneeResolution = 1e-12
 )
 
@@ -29,17 +29,18 @@ const (
 // levels of one run, on n − 1 degrees of freedom:
 //
 //   - Lower end. In each run the level is compared with the one that is best on average in the OTHER runs, so that no
-//     run chooses the peak by its own noise: d = z_level − z_peak − ln 0.95. Low is the last level, scanning from the lowest,
-//     of those that all have T(d) < −t(0.98).
+//     run chooses the peak by its own noise: d = z_level − z_peak − ln 0.95. Low is the last level, scanning from the
+//     lowest, of those that all have T(d) < −t(0.98).
 //   - Upper end. High is the lowest level for which every higher one has T(z_level − z_higher − ln 0.95) > t(0.95). The
 //     highest level passes for want of a higher one, which is why that alone does not show saturation.
 //   - Where the two contradict each other, Low moves to the level before High.
 //
-// A run's own speed, such as a restart that came up slow, cancels in the differences. Variances are not pooled over levels,
-// because one noisier level then yields false knees. Ties for the best go to the lowest level. In simulation, over six
-// shapes of curve with a coefficient of variation of 1 to 12 % and 3, 5 or 10 runs, the answer covered the knee in at least 98.6 %
-// of experiments and a flat curve got a knee above its lowest level in at most 1.6 %. Rejected, by the same simulation: the level
-// with the highest mean (on flat data an interior level in 90 %), Kneedle (44 %) and the broken stick (100 %).
+// A run's own speed, such as a restart that came up slow, cancels in the differences. Variances are not pooled over
+// levels, because one noisier level would then enter the tests of all others. Ties for the best go to the lowest level.
+//
+// The package's tests simulate a capped, a smooth and a flat curve with a coefficient of variation of 1 to 12 % and 3, 5
+// or 10 runs, in twelve combinations. In each the answer was consistent with the true knee in at least 98 % of the
+// experiments, and a flat curve got a knee above its lowest level in at most 2 %.
 //
 // Levels must be positive, finite and strictly increasing, throughputs positive and finite, and runs complete; what is
 // not is an error that names the place. Fewer than 3 runs, or fewer than 2 levels, is no error but the answer
@@ -70,8 +71,8 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	}
 	r.DF = float64(len(runs) - 1)
 	p := newPairs(runs)
-	if p.identical() {
-		r.Warnings = []Warning{resolutionLimited()}
+	if same := identicalLevels(levels, runs); len(same) > 0 {
+		r.Warnings = []Warning{resolutionLimitedAt(same)}
 	}
 	if err := r.decide(levels, p); err != nil {
 		return KneeResult{}, err
@@ -222,18 +223,15 @@ func (p *pairs) mayBePeak(j int, worse float64) bool {
 	return true
 }
 
-// identical reports whether some level has one and the same throughput in every run.
-func (p *pairs) identical() bool {
-	for j := range p.z[0] {
-		same := true
-		for _, z := range p.z {
-			same = same && z[j] == p.z[0][j]
-		}
-		if same {
-			return true
+// identicalLevels returns the levels that have the same throughput in every run.
+func identicalLevels(levels []float64, runs [][]float64) []float64 {
+	var same []float64
+	for j, l := range levels {
+		if !slices.ContainsFunc(runs, func(run []float64) bool { return run[j] != runs[0][j] }) {
+			same = append(same, l)
 		}
 	}
-	return false
+	return same
 }
 
 // t is the paired statistic of the differences at hand: mean · √n / SD, and without spread the sign of the mean.

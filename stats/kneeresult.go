@@ -54,12 +54,13 @@ func (k *KneeKind) UnmarshalText(b []byte) error {
 type KneeResult struct {
 	Kind KneeKind
 	// Low is excluded and High included, both in the unit of the levels and always one of them. A side that Kind leaves
-	// open is NaN, null in JSON.
+	// open means nothing: Knee sets it to NaN, in the zero KneeResult it is 0, and in JSON it is null.
 	Low, High float64
 	// Reason says in words what decided the answer or what kept it open.
 	Reason string
 	// Peak holds the levels, in order, that may have the highest mean throughput: all that were not shown to be worse
-	// than another. It contains the true one with a nominal confidence of 95 % in all (94.9 % or more in simulation).
+	// than another. It contains the true one with a nominal confidence of 95 % in all, and did so in at least 95 % of the
+	// experiments in each combination that the comment on Knee tells of.
 	Peak []float64
 	// Tests holds the evidence, one entry for each level in order. It is nil where nothing could be tested.
 	Tests []KneeTest

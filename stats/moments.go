@@ -19,8 +19,8 @@ type Summary struct {
 	SD float64
 	// CoV is the coefficient of variation, SD/|Mean|, a fraction and not a percentage. Undefined for N = 1, for a mean of
 	// 0, and for samples of both signs whose mean is within one standard error, SD/√N, of 0: there a ratio to the mean is
-	// a ratio to noise. Samples of one sign never come that close to 0 (their CoV is at most √N), so for times and rates
-	// it is defined from N = 2 on.
+	// a ratio to noise. Samples of one sign have a CoV of √N at most, where all but one of them are 0, so for times and
+	// rates that are not all 0 it is defined from N = 2 on.
 	CoV float64
 	// Min and Max are the extremes.
 	Min, Max float64
@@ -39,7 +39,7 @@ type Summary struct {
 // No samples is ErrEmpty. One sample has a mean and nothing else. NaN or an infinity is ErrNotFinite with its index. A
 // standard deviation beyond the largest float64 is ErrOverflow.
 func Summarize(x []float64) (Summary, error) {
-	if err := checkSample(x); err != nil {
+	if err := checkSample("x", x); err != nil {
 		return Summary{}, err
 	}
 	s := Summary{N: len(x), SD: math.NaN(), CoV: math.NaN()}
@@ -118,14 +118,14 @@ func (c *compensated) add(v float64) {
 
 func (c *compensated) value() float64 { return c.sum + c.lost }
 
-// checkSample is the entry to everything that takes samples x.
-func checkSample(x []float64) error {
+// checkSample is the entry to everything that takes samples; arg is what they are called there.
+func checkSample(arg string, x []float64) error {
 	if len(x) == 0 {
-		return &LengthError{Arg: "x", Err: ErrEmpty, Remedy: "give at least one sample"}
+		return &LengthError{Arg: arg, Err: ErrEmpty, Remedy: "give at least one sample"}
 	}
 	for i, v := range x {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return &ValueError{Arg: "x", Index: []int{i}, Value: v, Err: ErrNotFinite,
+			return &ValueError{Arg: arg, Index: []int{i}, Value: v, Err: ErrNotFinite,
 				Remedy: "find out why it was not measured; dropping it would bias the rest"}
 		}
 	}

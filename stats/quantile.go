@@ -31,7 +31,7 @@ type Sorted []float64
 // NewSorted checks x and returns its samples in order. It sorts a copy, never x itself. No samples is ErrEmpty, NaN or
 // an infinity is ErrNotFinite with its index in x.
 func NewSorted(x []float64) (Sorted, error) {
-	if err := checkSample(x); err != nil {
+	if err := checkSample("x", x); err != nil {
 		return nil, err
 	}
 	s := slices.Clone(x)
@@ -51,7 +51,7 @@ func (s Sorted) Quantile(p float64) (float64, error) {
 			Remedy: "give a fraction from 0 to 1: the 99th percentile is 0.99"}
 	}
 	if len(s) == 0 {
-		return 0, checkSample(s)
+		return 0, checkSample("s", s)
 	}
 	h := float64(p * float64(len(s)-1)) // the conversion: no fusing into h − ⌊h⌋
 	below := int(h)
@@ -72,7 +72,7 @@ func (s Sorted) check(indices ...int) error {
 	for k, i := range indices {
 		switch {
 		case math.IsNaN(s[i]) || math.IsInf(s[i], 0):
-			return checkSample(s) // names the first such sample
+			return checkSample("s", s) // names the first such sample
 		case k > 0 && s[i] < s[indices[k-1]]:
 			return &ValueError{Arg: "s", Index: []int{i}, Value: s[i], Err: ErrNotSorted,
 				Remedy: "sort the samples, or let NewSorted do it"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -88,6 +89,21 @@ func TestQuantileErrors(t *testing.T) {
 	} {
 		if got, err := c.call(); !errors.Is(err, c.kind) {
 			t.Errorf("%s: %v, %v; want %v", c.name, got, err, c.kind)
+		}
+	}
+	// Errors name the argument as it is called in the signature.
+	for _, c := range []struct {
+		call func() (float64, error)
+		want string
+	}{
+		{func() (float64, error) { return Quantile(nil, 0.5) }, "stats: x has length 0"},
+		{func() (float64, error) { return Quantile([]float64{1, nan}, 0.5) }, "stats: x[1] = NaN"},
+		{func() (float64, error) { return Sorted{}.Quantile(0.5) }, "stats: s has length 0"},
+		{func() (float64, error) { return Sorted{1, nan}.Quantile(0.5) }, "stats: s[1] = NaN"},
+		{func() (float64, error) { return Sorted{2, 1}.Quantile(0.5) }, "stats: s[1] = 1"},
+	} {
+		if _, err := c.call(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("error is %v, want %s", err, c.want)
 		}
 	}
 	_, err := Quantile([]float64{0, 1, 2, nan}, 0.5)

@@ -9,13 +9,14 @@ import (
 
 // StudentQuantile returns the t that a Student's t variable of df degrees of freedom exceeds with probability tail.
 //
-// It takes the upper tail and not the cumulative probability, because in 1 − 1e-10 as a float64 the tail is already off by a
-// factor of 1 + 8e-8. The two-sided interval of confidence c uses tail = (1 − c)/2. A tail above ½ gives a
-// negative t, ½ gives 0. df need not be whole (Welch and Satterthwaite give fractions), and +Inf is the normal distribution.
+// It takes the upper tail and not the cumulative probability, because in 1 − 1e-10 as a float64 the tail is already off
+// by a factor of 1 + 8e-8. The two-sided interval of confidence c uses tail = (1 − c)/2. A tail above ½ gives a
+// negative t, ½ gives 0. df need not be whole (Welch and Satterthwaite give fractions), and +Inf is the normal
+// distribution.
 //
 // The relative error is below 1e-12 for tails from 1e-15 to 0.4999 and df from 1 to 1e6; the package's tests hold it to
-// that against 60-digit arithmetic. What cannot be computed reliably, which begins at tails under 1e-60, is an error and
-// never a wrong number.
+// that against 60-digit arithmetic. Smaller tails are computed with an accuracy that is not tested; where the iteration
+// does not converge, which begins at tails under 1e-60, the answer is an error.
 //
 // A tail not strictly between 0 and 1 is ErrOutOfRange, and so is a df under ½: one sample leaves 0, two leave 1, and no
 // method gives less but by rounding.

@@ -18,6 +18,7 @@ type recorder struct {
 	writes   []write
 	flushed  int         // Flush calls
 	onWrite  func(n int) // called after the n-th Write, from 1
+	onFlush  func(n int) // called after the n-th Flush, from 1
 	flushErr error
 	err      error // of every Write, if any
 }
@@ -59,6 +60,9 @@ func (r *recorder) FlushError() error {
 	r.flushed++
 	if n := len(r.writes); n > 0 {
 		r.writes[n-1].flushed = true
+	}
+	if r.onFlush != nil {
+		r.onFlush(r.flushed)
 	}
 	return r.flushErr
 }

@@ -343,6 +343,60 @@ func TestLateness(t *testing.T) {
 	})
 }
 
+// TestLatenessDoesNotReachThroughput has one place serve streams of 3 s and whole answers of 1 s in turn, and every stream
+// late by 1.5 s when its last token is due: its client holds up the chunk before. Each request must start when its
+// predecessor's last token was due, whether that was a stream or the whole answer that is late because of it, so that 4 s
+// after each stream the next one starts.
+func TestLatenessDoesNotReachThroughput(t *testing.T) {
+	const delay = 2500 * time.Millisecond // from 2 s after the start of a stream to 4.5 s; it is due to end at 3 s
+	for name, late := range map[string]func(*recorder){
+		"write": func(r *recorder) {
+			r.onWrite = func(n int) {
+				if n == 2 {
+					time.Sleep(delay)
+				}
+			}
+		},
+		"flush": func(r *recorder) {
+			r.onFlush = func(n int) {
+				if n == 3 { // the header was the first
+					time.Sleep(delay)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 6
+				sim := &Simulated{MaxSequences: 1, PrefillRate: 1, DecodeRate: 1}
+				begin := time.Now()
+				var streams, wholes [n]recorder
+				var wg sync.WaitGroup
+				for i := range n {
+					late(&streams[i])
+					wg.Go(func() { post(t.Context(), sim, completions, body(1, 3), &streams[i]) })
+					synctest.Wait() // one by one into the queue
+					wg.Go(func() { post(t.Context(), sim, completions, `{"prompt":[1],"max_tokens":1}`, &wholes[i]) })
+					synctest.Wait()
+				}
+				wg.Wait()
+				for i := range n {
+					start := time.Duration(i) * 4 * time.Second
+					if got, want := streams[i].writes[0].at.Sub(begin), start+time.Second; got != want {
+						t.Errorf("stream %d has its first token after %v, want %v", i, got, want)
+					}
+					if got, want := wholes[i].writes[0].at.Sub(begin), start+4500*time.Millisecond; got != want {
+						t.Errorf("whole answer %d comes after %v, want %v", i, got, want)
+					}
+				}
+				if c := sim.Counts(); c != (Counts{PeakRunning: 1, Served: 2 * n}) {
+					t.Errorf("counts are %+v", c)
+				}
+			})
+		})
+	}
+}
+
 // TestSlowClient has a client that takes its time with each chunk; the schedule
 // must not wait for it.
 func TestSlowClient(t *testing.T) {

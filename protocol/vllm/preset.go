@@ -166,18 +166,21 @@ type RunOptions struct {
 	// Detach returns as soon as the container has started; otherwise docker stays attached to it.
 	Detach bool
 	// Env is added to the preset's environment, and wins where both set a variable: the arms of an ablation differ in nothing else.
-	// A variable whose name says that it is secret is refused; name it in PassEnv.
+	// The values are part of the command line, so a name that looks like a secret's (auth, cred, secret, passw, token or
+	// key in it) is refused: name it in PassEnv. That is a guess by the name; a secret under another name is not noticed.
 	Env map[string]string
 	// PassEnv names further variables that the container gets from the environment of the docker command, as HF_TOKEN always is. Their
 	// values are no part of the command line, which other users of the host can read and which results record.
 	PassEnv []string
 	// Args are added behind the preset's vLLM arguments. vLLM takes the last of an argument that is given twice.
 	Args []string
-	// DockerArgs are added behind the preset's docker flags: volumes for compile caches, limits, labels. Not the environment.
+	// DockerArgs are added behind the preset's docker flags: volumes for compile caches, limits, labels. Flags that set
+	// the environment are refused, but for --env-file.
 	DockerArgs []string
 }
 
-// An OptionError says which of the RunOptions cannot be used and why. It never holds a value that may be secret.
+// An OptionError says which of the RunOptions cannot be used and why. It holds no value of an environment variable or of
+// a flag that is refused as secret.
 type OptionError struct {
 	Option  string // the field of RunOptions
 	Value   string // the offending value; the name only, where a value may be secret
@@ -191,8 +194,18 @@ func (e *OptionError) Error() string {
 var (
 	containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 	variableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	secretName    = regexp.MustCompile(`(?i)token$|key$|secret|passw|credential`)
+	secretName    = regexp.MustCompile(`(?i)auth|cred|secret|passw|(token|key)s?($|_)`)
+	// harmlessName is what secretName takes too much of: places where a secret is kept, and numbers of tokens such as
+	// VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE.
+	harmlessName = regexp.MustCompile(`(?i)_(path|file|dir)$|(max|min|num)(_[a-z]+)*_tokens($|_)`)
+	// envFlag is docker's -e with or without its value, alone or behind flags of one letter that take none, as in -it.
+	envFlag = regexp.MustCompile(`^-[diPqt]*e`)
 )
+
+// looksSecret goes by what such variables are called, and cannot know them all.
+func looksSecret(name string) bool {
+	return secretName.MatchString(name) && !harmlessName.MatchString(name)
+}
 
 // Validate checks everything but the zero HFCache, which is looked up only when it is needed. The error is an *OptionError.
 func (o RunOptions) Validate() error {
@@ -209,7 +222,7 @@ func (o RunOptions) Validate() error {
 		switch {
 		case !variableName.MatchString(name):
 			return &OptionError{"Env", name, "not a name of an environment variable: letters, digits and '_', no digit first"}
-		case secretName.MatchString(name):
+		case looksSecret(name):
 			return &OptionError{"Env", name, "looks like a secret, and its value would show in the command line; export it and name it in PassEnv"}
 		case hasControl(o.Env[name]):
 			return &OptionError{"Env", name, "its value has a control character; docker's command line cannot carry it safely"}
@@ -234,7 +247,7 @@ func (o RunOptions) Validate() error {
 	for _, arg := range o.DockerArgs {
 		flag := before(arg, "=")
 		switch {
-		case flag == "--env" || strings.HasPrefix(flag, "-e"):
+		case flag == "--env" || envFlag.MatchString(flag):
 			return &OptionError{"DockerArgs", flag, "set Env or PassEnv instead, so that overriding works and no secret shows"}
 		case hasControl(arg):
 			return &OptionError{"DockerArgs", arg, "has a control character; take it out"}
@@ -280,8 +293,8 @@ func (p Preset) DockerRun(o RunOptions) (Argv, error) {
 		"--device", "/dev/kfd", "--device", "/dev/dri", "--group-add", "video",
 		"--ipc=host", "--cap-add=SYS_PTRACE", "--security-opt", "seccomp=unconfined",
 		"-v", cache+":/root/.cache/huggingface",
-		// Not `-p 8000:8000`, which three of the four guides have: a published port goes through docker's proxy, which costs a good part
-		// of the throughput of small messages and would be what the kernel's receive times are about.
+		// Not `-p 8000:8000`, which three of the four guides have: docker's forwarding of the port would be between client
+		// and server, and in what is measured.
 		"--network=host",
 	)
 	a = appendSettings(a, p.DockerFlags)

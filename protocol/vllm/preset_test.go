@@ -334,7 +334,7 @@ func TestDockerRunOptions(t *testing.T) {
 		Env:     map[string]string{"ZED": "1", "VLLM_ROCM_USE_AITER": "0", "ALPHA": "a b"},
 		PassEnv: []string{"VLLM_API_KEY"},
 		Args:    []string{"--max-num-seqs", "512"},
-		// What a second preset of the volume kind would add: a place where compile caches survive.
+		// A volume in which compile caches survive.
 		DockerArgs: []string{"-v", "vllm-cache:/root/.cache/vllm"},
 	}
 	argv, err := p.DockerRun(o)
@@ -406,6 +406,14 @@ func TestRunOptionsValidate(t *testing.T) {
 		{"Env", "HF_TOKEN", RunOptions{Env: map[string]string{"HF_TOKEN": secret}}},
 		{"Env", "VLLM_API_KEY", RunOptions{Env: map[string]string{"VLLM_API_KEY": secret}}},
 		{"Env", "db_password", RunOptions{Env: map[string]string{"db_password": secret}}},
+		{"Env", "REGISTRY_AUTH", RunOptions{Env: map[string]string{"REGISTRY_AUTH": secret}}},
+		{"Env", "HF_TOKEN_2", RunOptions{Env: map[string]string{"HF_TOKEN_2": secret}}},
+		{"Env", "MY_CREDS", RunOptions{Env: map[string]string{"MY_CREDS": secret}}},
+		{"Env", "API_KEYS", RunOptions{Env: map[string]string{"API_KEYS": secret}}},
+		{"Env", "OPENAI_APIKEY", RunOptions{Env: map[string]string{"OPENAI_APIKEY": secret}}},
+		{"Env", "TOKENS", RunOptions{Env: map[string]string{"TOKENS": secret}}},
+		{"Env", "AWS_ACCESS_KEY_ID", RunOptions{Env: map[string]string{"AWS_ACCESS_KEY_ID": secret}}},
+		{"Env", "S3_SECRET_ACCESS_KEY", RunOptions{Env: map[string]string{"S3_SECRET_ACCESS_KEY": secret}}},
 		{"Env", "A", RunOptions{Env: map[string]string{"A": secret + "\x00"}}},
 		{"PassEnv", "HF_TOKEN", RunOptions{PassEnv: []string{"HF_TOKEN=" + secret}}},
 		{"Args", "--api-key", RunOptions{Args: []string{"--api-key", secret}}},
@@ -415,6 +423,9 @@ func TestRunOptionsValidate(t *testing.T) {
 		{"Args", "a\nb", RunOptions{Args: []string{"a\nb"}}},
 		{"DockerArgs", "--env", RunOptions{DockerArgs: []string{"--env=HF_TOKEN=" + secret}}},
 		{"DockerArgs", "-eHF_TOKEN", RunOptions{DockerArgs: []string{"-eHF_TOKEN=" + secret}}},
+		{"DockerArgs", "-e", RunOptions{DockerArgs: []string{"-e", "HF_TOKEN=" + secret}}},
+		{"DockerArgs", "-ieHF", RunOptions{DockerArgs: []string{"-ieHF=" + secret}}},
+		{"DockerArgs", "-qitPde", RunOptions{DockerArgs: []string{"-qitPde", "HF_TOKEN=" + secret}}},
 		{"DockerArgs", "a\x1b", RunOptions{DockerArgs: []string{"a\x1b"}}},
 	} {
 		err := c.o.Validate()
@@ -431,7 +442,12 @@ func TestRunOptionsValidate(t *testing.T) {
 		}
 	}
 	for _, o := range []RunOptions{
-		{Env: map[string]string{"HF_TOKEN_PATH": "/run/token", "EMPTY": ""}},
+		{Env: map[string]string{"HF_TOKEN_PATH": "/run/token", "DB_PASSWORD_FILE": "/run/password", "EMPTY": ""}},
+		{Env: map[string]string{ // neither secret nor worth hiding from the record of a run
+			"VLLM_TOKENIZER_POOL": "4", "TOKENIZERS_PARALLELISM": "false", "VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE": "163840",
+			"MAX_NUM_BATCHED_TOKENS": "8192", "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH": "1", "VLLM_ROCM_USE_AITER": "1",
+		}},
+		{DockerArgs: []string{"-it", "-v", "/e:/e", "-v/e:/e", "--expose", "9"}},
 		{DockerArgs: []string{"--env-file", "/etc/vllm.env", "--entrypoint", "x"}},
 		{Port: 65535},
 	} {
