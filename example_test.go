@@ -31,6 +31,7 @@ func (i *instance) URL() string                { return i.Server.URL }
 func (i *instance) ID() string                 { return fmt.Sprint("start ", i.number) }
 func (i *instance) Log() string                { return "" }
 func (i *instance) Exited() <-chan struct{}    { return nil }
+func (i *instance) Err() error                 { return nil }
 func (i *instance) Stop(context.Context) error { i.Close(); return nil }
 
 // A plan in the shape of the published one, at a tenth of its size: 20 prompts at each level. Levels above 20 cannot be

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -129,6 +130,9 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-endpoint", "responses"}, []string{"responses", "completions or chat"}},
 		{"multirun", []string{"-header", "novalue"}, []string{"-header", "novalue"}},
 		{"multirun", []string{"-body", "{"}, []string{"-body"}},
+		{"multirun", []string{"-body", "null"}, []string{"-body null", "JSON object"}},
+		{"multirun", []string{"-server", "none"}, []string{"-server none", "-url"}},
+		{"multirun", []string{"-runs", "0"}, []string{"runs 0"}},
 		{"multirun", []string{"-api-key-env", "NO_SUCH_VARIABLE"}, []string{"NO_SUCH_VARIABLE"}},
 		{"multirun", []string{"quick"}, []string{`"quick"`, "-help"}},
 		{"multirun", []string{"-fast"}, []string{"-fast", "-help"}},
@@ -138,6 +142,8 @@ func TestWrongUse(t *testing.T) {
 		{"clientcheck", []string{"-tokens", "-1"}, []string{"output tokens -1"}},
 		{"loadtest", []string{"-concurrency", "0"}, []string{"concurrency 0"}},
 		{"loadtest", []string{"-requests", "-1"}, []string{"requests -1"}},
+		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
+		{"simserver", []string{"-output", "0"}, []string{"-output 0"}},
 		{"loadtest", []string{"-format", "xml"}, []string{"xml", "text or json"}},
 		{"simserver", []string{"-max-sequences", "-1"}, []string{"-1"}},
 		{"simserver", []string{"-noise", "NaN"}, []string{"NaN"}},
@@ -194,16 +200,46 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		{"a wrong model", []string{"-url", good.URL, "-model", "huge"}, []string{`"huge"`, "has tiny", "-model"}},
 		{"an HTTP error on the first request", []string{"-url", bad.URL}, []string{"warmup of run 1", "status 500", "EngineCore encountered an issue"}},
 		{"a stop command that fails", []string{"-url", good.URL, "-server", "cmd:echo no such container && exit 4;true"}, []string{"server stop", "exit status 4", "no such container"}},
-		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended before it was ready", "out of memory"}},
+		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended by itself", "exit status 3", "out of memory"}},
 		{"a start command that is none", []string{"-url", nothing, "-server", "cmd:true;/no/such/command"}, []string{"/no/such/command"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			failsWith(t, 1, c.say, "multirun", append(c.args, quick...)...)
 		})
 	}
+	p := run(t, "multirun", append([]string{"-url", good.URL, "-model", "huge"}, quick...)...)
+	if line := p.errorLine(t); strings.Contains(line, "is the server running") {
+		t.Errorf("a server that answered is said not to run: %s", line)
+	}
+	failsWith(t, 1, []string{"no request completed", "status 500"}, "loadtest", "-url", bad.URL)
 	failsWith(t, 1, []string{nothing}, "loadtest", "-url", nothing)
 	failsWith(t, 1, []string{nothing}, "clientcheck", "-url", nothing)
 	failsWith(t, 1, []string{"listen"}, "simserver", "-address", good.Listener.Addr().String())
+}
+
+// One request in three fails: it is measured, printed, and not valid.
+func TestLoadtestThatIsNotValid(t *testing.T) {
+	sim := &loadgentest.Simulated{}
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && n.Add(1)%3 == 0 {
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+			return
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	p := run(t, "loadtest", "-url", server.URL, "-requests", "30", "-concurrency", "2")
+	if p.code != 1 || !strings.Contains(p.stdout, "failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+}
+
+func TestLoadtestByTime(t *testing.T) {
+	p := run(t, "loadtest", "-duration", "300ms", "-concurrency", "2", "-input", "16", "-output", "4")
+	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
 }
 
 func TestUnwritableOut(t *testing.T) {
@@ -293,7 +329,7 @@ func TestWithinServer(t *testing.T) {
 	}
 }
 
-// The seed's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
+// The page's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
 func TestPromptCapped(t *testing.T) {
 	p := run(t, "multirun", "-levels", "4,32,64", "-prompts", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
 	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
@@ -331,6 +367,10 @@ func TestDryRun(t *testing.T) {
 	}
 	if p.code != 0 || strings.Contains(p.stderr, "start the server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stderr)
+	}
+	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run")
+	if p.code != 0 || !strings.Contains(p.stdout, "one server for all runs") || !strings.Contains(p.stdout, "within-server") {
+		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }
 

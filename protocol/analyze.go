@@ -61,7 +61,8 @@ type Estimate struct {
 	Name      string            `json:"name"` // as in [loadgen.Figure]
 	Unit      string            `json:"unit"`
 	Better    loadgen.Direction `json:"better"`
-	Values    []float64         `json:"values"` // by run
+	Runs      []int             `json:"runs"`   // those that have the figure
+	Values    []float64         `json:"values"` // of those runs
 	Summary   stats.Summary     `json:"summary"`
 	Interval  stats.Interval    `json:"interval"`
 	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
@@ -104,7 +105,28 @@ func (p *Point) Figure(name string) (Estimate, error) {
 }
 
 // Codes of the warnings about an experiment, beside those of plans and levels.
-const WarnIncomplete = "incomplete" // the experiment was cut short
+const (
+	WarnIncomplete      = "incomplete"         // the experiment was cut short
+	WarnCutShortLeftOut = "cut-short-left-out" // a level that was cut short in one run is not in the point, which others have
+)
+
+// Valid reports whether the experiment was carried out to its end, with every level measured (see
+// [loadgen.Result.Valid]). A valid one may still have figures that must not be used.
+func (a *Analysis) Valid() bool {
+	for _, w := range a.Warnings {
+		if w.Code == WarnIncomplete {
+			return false
+		}
+	}
+	for _, p := range a.Points {
+		for _, w := range p.Warnings {
+			if w.Invalidates() {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
@@ -119,13 +141,18 @@ func Analyze(e *Experiment) *Analysis {
 	}
 	a.Unit, a.Runs = replicates(measured)
 	for _, group := range byCondition(measured) {
+		whole := slices.DeleteFunc(slices.Clone(group), func(m Measurement) bool { return m.Result.CutShort })
+		if cut := len(group) - len(whole); cut > 0 && len(whole) > 0 {
+			a.warn(WarnCutShortLeftOut, "concurrency %d: %d of %d measurements were cut short, and are left out", group[0].Step.Level.Concurrency, cut, len(group))
+			group = whole
+		}
 		a.Points = append(a.Points, newPoint(group, a.Unit))
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
 		a.warn(WarnWithinServer, "nothing shows that the %d runs had a server of their own each, so the intervals leave out what differs between starts, and are too narrow for the next one", a.Runs)
 	}
 	if a.Runs == 1 {
-		a.warn(WarnSingleRun, "one run has no spread, so there is no interval; use at least 3 runs")
+		a.warn(WarnSingleRun, "one run has no spread, so there is no interval")
 	}
 	if !e.Complete {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
@@ -148,28 +175,46 @@ func (a *Analysis) warn(code, format string, args ...any) {
 
 // warnRepeats names the points that are repeats of one condition, so that nobody sees a plateau in them.
 func (a *Analysis) warnRepeats() {
-	same := map[int][]int{}
-	for _, p := range a.Points {
-		same[p.Condition] = append(same[p.Condition], p.Concurrency)
+	type condition struct {
+		arm                     string
+		input, output, inFlight int
 	}
+	var order []condition
+	same := map[condition][]int{}
 	for _, p := range a.Points {
-		if levels := same[p.Condition]; len(levels) > 1 && levels[0] == p.Concurrency {
-			a.warn(WarnOneCondition, "%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), p.Condition)
+		c := condition{p.Arm, p.Input, p.Output, p.Condition}
+		if same[c] == nil {
+			order = append(order, c)
+		}
+		if !slices.Contains(same[c], p.Concurrency) {
+			same[c] = append(same[c], p.Concurrency)
+		}
+	}
+	for _, c := range order {
+		if levels := same[c]; len(levels) > 1 {
+			a.warn(WarnOneCondition, "%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), c.inFlight)
 		}
 	}
 }
 
 // replicates tells what differs between runs: a run counts as a restart when the whole of it was measured on one
-// instance, known by evidence, that no other run has.
+// instance, known by evidence, that no other run has. Each arm of a comparison has an instance of its own.
 func replicates(measured []Measurement) (unit string, runs int) {
-	instance := map[int]string{}
+	type armRun struct {
+		arm string
+		run int
+	}
+	instance := map[armRun]string{}
+	numbers := map[int]bool{}
 	unit = UnitRestart
 	for _, m := range measured {
-		before, seen := instance[m.Step.Run]
+		key := armRun{m.Step.Arm, m.Step.Run}
+		before, seen := instance[key]
 		if m.Instance == "" || seen && before != m.Instance {
 			unit = UnitWithinServer
 		}
-		instance[m.Step.Run] = m.Instance
+		instance[key] = m.Instance
+		numbers[m.Step.Run] = true
 	}
 	distinct := map[string]bool{}
 	for _, id := range instance {
@@ -178,7 +223,7 @@ func replicates(measured []Measurement) (unit string, runs int) {
 	if len(distinct) < len(instance) {
 		unit = UnitWithinServer
 	}
-	return unit, len(instance)
+	return unit, len(numbers)
 }
 
 // byCondition groups measurements of the same load, in the order in which the loads were first measured. A load that
@@ -236,6 +281,7 @@ func newPoint(group []Measurement, unit string) Point {
 				index[f.Name] = i
 				p.Estimates = append(p.Estimates, Estimate{Name: f.Name, Unit: f.Unit, Better: f.Better})
 			}
+			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
 		}
 	}
@@ -318,7 +364,7 @@ func knee(a *Analysis) stats.KneeResult {
 		values := make([]float64, 0, len(points))
 		for _, p := range points {
 			e, _ := p.Figure(loadgen.SteadyTotalThroughput)
-			if i := slices.Index(p.Runs, run); i >= 0 && len(e.Values) == len(p.Runs) {
+			if i := slices.Index(e.Runs, run); i >= 0 {
 				values = append(values, e.Values[i])
 			}
 		}

@@ -260,3 +260,53 @@ func TestPromptCappedEndToEnd(t *testing.T) {
 		t.Errorf("knee %s: %q", a.Knee, a.Knee.Reason)
 	}
 }
+
+// A level that was cut short in one run does not spoil the others, and the report says that it is left out.
+func TestCutShortLevelIsLeftOut(t *testing.T) {
+	e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
+	e.Measurements = e.Measurements[:4*6+2]
+	e.Complete = false
+	last := &e.Measurements[len(e.Measurements)-1].Result
+	last.CutShort = true
+	last.Warnings = []loadgen.Warning{{Code: loadgen.WarnCutShort, Spoils: []string{loadgen.All}}}
+	a := Analyze(e)
+	estimate, err := a.Figure(50, loadgen.TotalThroughput)
+	if err != nil || !slices.Equal(estimate.Runs, []int{1, 2, 3, 4}) {
+		t.Errorf("%+v %v", estimate, err)
+	}
+	if !slices.Contains(warningCodes(a.Warnings), WarnCutShortLeftOut) || a.Knee.N != 4 || a.Knee.Kind == stats.KneeNotResolved {
+		t.Errorf("warnings %v, knee %s over %d runs: %s", a.Warnings, a.Knee, a.Knee.N, a.Knee.Reason)
+	}
+	// Where it is all that there is, it is shown, and flagged.
+	e.Measurements = e.Measurements[len(e.Measurements)-1:]
+	if a := Analyze(e); len(a.Points) != 1 || a.Valid() {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Points that differ in more than their concurrency have no knee in common, and are no repeats of each other.
+func TestPointsThatDiffer(t *testing.T) {
+	for name, change := range map[string]func(*Step){
+		"arm":    func(s *Step) { s.Arm = "B" },
+		"input":  func(s *Step) { s.Input++ },
+		"output": func(s *Step) { s.Output++ },
+	} {
+		e := measured([]int{4, 8}, Prompts{Count: 2}, [][]float64{{1, 2}, {1, 2}, {1, 2}}, nil)
+		for i := range e.Measurements {
+			m := &e.Measurements[i]
+			if m.Step.Level.Concurrency == 8 {
+				change(&m.Step)
+			}
+			if name == "arm" {
+				m.Instance += m.Step.Arm // each arm has a server of its own
+			}
+		}
+		a := Analyze(e)
+		if a.Knee.Kind != stats.KneeNotResolved || !strings.Contains(a.Knee.Reason, "differ in more") {
+			t.Errorf("%s: knee %s: %s", name, a.Knee, a.Knee.Reason)
+		}
+		if len(a.Warnings) != 0 || a.Unit != UnitRestart || len(a.Points) != 2 {
+			t.Errorf("%s: %d points, unit %q, warnings %v", name, len(a.Points), a.Unit, a.Warnings)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type child struct {
 	output  tail
 	pipe    *os.File      // our end of its output
 	copied  chan struct{} // closed when its output has ended
+	left    bool          // it ended before others of its group did; valid once exited is closed
 	exited  chan struct{} // closed when the command itself has ended
 	failed  chan struct{} // closed when it has ended with a status other than 0
 }
@@ -63,6 +64,7 @@ func startChild(argv, env []string, url chan<- string) (*child, error) {
 	go func() {
 		_ = c.cmd.Wait() // how it ended is in ProcessState
 		_ = stdin.Close()
+		c.left = groupLives(c.cmd)
 		select { // what it said last is what one wants to know; but somebody else may hold its output open
 		case <-c.copied:
 		case <-time.After(outputGrace):
@@ -75,24 +77,47 @@ func startChild(argv, env []string, url chan<- string) (*child, error) {
 	return c, nil
 }
 
+// ended says how a server ended that should not have, once it has.
+func (c *child) ended(command string) error {
+	return &ServerError{Phase: "start", Command: command, Output: lastLine(c.output.String()),
+		Err: fmt.Errorf("it ended by itself (%s)", c.cmd.ProcessState)}
+}
+
 // id names the process so that no other has the same name.
 func (c *child) id() string {
 	return fmt.Sprintf("pid %d started %s", c.cmd.Process.Pid, c.started.UTC().Format(time.RFC3339Nano))
 }
 
-// end asks the process group to stop, kills it after the grace or when ctx is done, and waits for the command.
+// orphanGrace is how long what a command leaves behind in its group may take to end once the command has. Without an
+// init process that reaps them the dead ones stay in the group for good, so this is not the whole grace.
+const orphanGrace = 30 * time.Second
+
+// end asks the process group to stop, waits until all of it has gone, and kills it after the grace or when ctx is done.
 func (c *child) end(ctx context.Context, grace time.Duration) {
+	defer c.pipe.Close()
+	select {
+	case <-c.exited:
+		if !c.left { // the group's id may be somebody else's by now
+			return
+		}
+	default:
+	}
 	interruptGroup(c.cmd)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-c.exited:
 	case <-timer.C:
+		grace = 0
 	case <-ctx.Done():
+	}
+	for deadline := time.Now().Add(min(grace, orphanGrace)); groupLives(c.cmd) && time.Now().Before(deadline); {
+		if rest(ctx, nil, 10*time.Millisecond) != nil {
+			break
+		}
 	}
 	killGroup(c.cmd)
 	<-c.exited
-	_ = c.pipe.Close()
 }
 
 // lastLine is the last line of a text that says something, short enough for an error.

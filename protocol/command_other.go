@@ -5,6 +5,7 @@ package protocol
 import "os/exec"
 
 // Without process groups only the command itself can be ended, not what it started.
-func ownGroup(*exec.Cmd)           {}
-func interruptGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
-func killGroup(cmd *exec.Cmd)      { _ = cmd.Process.Kill() }
+func ownGroup(*exec.Cmd)            {}
+func interruptGroup(cmd *exec.Cmd)  { _ = cmd.Process.Kill() }
+func killGroup(cmd *exec.Cmd)       { _ = cmd.Process.Kill() }
+func groupLives(cmd *exec.Cmd) bool { return cmd.ProcessState == nil }

@@ -13,7 +13,7 @@ import (
 // the server to somebody else (a container runtime, a service manager). A restart is proven by the endpoint: it
 // refused connections before the start.
 type Commands struct {
-	StopCommand  string // run by sh -c; it must return when the server has been told to stop, with status 0
+	StopCommand  string // run by sh -c before each start and at the end; it must return once the server was told to stop
 	StartCommand string // run by sh -c
 	URL          string // where the server answers
 
@@ -21,15 +21,15 @@ type Commands struct {
 	Grace time.Duration
 }
 
-// Start stops whatever answers at the URL, waits until nothing does, and runs the start command.
+// Start runs the stop command, waits until nothing answers at the URL, and runs the start command. The stop command may
+// find nothing to stop: its status matters only if something answers.
 func (c Commands) Start(ctx context.Context) (Instance, error) {
 	if c.Grace == 0 {
 		c.Grace = stopGrace
 	}
-	if answers(ctx, c.URL) {
-		if err := c.stop(ctx); err != nil {
-			return nil, err
-		}
+	// Also where nothing answers yet: a server that is still loading would otherwise pass for the one started here.
+	if err := c.stop(ctx); err != nil {
+		return nil, err
 	}
 	child, err := startChild(shell(c.StartCommand), nil, nil)
 	if err != nil {
@@ -40,8 +40,10 @@ func (c Commands) Start(ctx context.Context) (Instance, error) {
 
 func shell(command string) []string { return []string{"sh", "-c", command} }
 
-// stop runs the stop command and waits until the endpoint refuses.
+// stop runs the stop command and waits until the endpoint refuses. Where nothing answered in the first place, the command
+// may have found nothing to stop, and its status is no error.
 func (c Commands) stop(ctx context.Context) error {
+	running := answers(ctx, c.URL)
 	child, err := startChild(shell(c.StopCommand), nil, nil)
 	if err != nil {
 		return &ServerError{Phase: "stop", Command: c.StopCommand, Err: err}
@@ -59,7 +61,7 @@ func (c Commands) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fail(context.Cause(ctx))
 	}
-	if state := child.cmd.ProcessState; !state.Success() {
+	if state := child.cmd.ProcessState; !state.Success() && (running || answers(ctx, c.URL)) {
 		return fail(errors.New(state.String()))
 	}
 	if err := awaitRefusal(ctx, c.URL, c.Grace); err != nil {
@@ -77,18 +79,13 @@ func (i *commandsInstance) URL() string             { return i.commands.URL }
 func (i *commandsInstance) ID() string              { return "start command " + i.child.id() }
 func (i *commandsInstance) Log() string             { return i.child.output.String() }
 func (i *commandsInstance) Exited() <-chan struct{} { return i.child.failed }
+func (i *commandsInstance) Err() error              { return i.child.ended(i.commands.StartCommand) }
 
-// Stop runs the stop command if the server is there, and ends a start command that is still in the foreground.
+// Stop runs the stop command, also when the server does not answer yet, and ends what is left of the start command and
+// of its process group.
 func (i *commandsInstance) Stop(ctx context.Context) error {
-	var err error
-	if answers(ctx, i.commands.URL) {
-		err = i.commands.stop(ctx)
-	}
-	select {
-	case <-i.child.exited: // it left the server to somebody else, or ended with it
-	default:
-		i.child.end(ctx, i.commands.Grace)
-	}
+	err := i.commands.stop(ctx)
+	i.child.end(ctx, i.commands.Grace)
 	if err == nil && answers(ctx, i.commands.URL) {
 		err = &ServerError{Phase: "stop", Command: i.commands.StopCommand, Err: errors.New("something still answers at " + i.commands.URL)}
 	}

@@ -1,7 +1,7 @@
 // Package protocol runs experiments: which load, in which order, on a server restarted when, and what may be
 // concluded from it.
 //
-// A [Design] is pure: from what has been measured it says what to do next. A [Plan] is the design of the seed page
+// A [Design] is pure: from what has been measured it says what to do next. A [Plan] is the design of the page
 // (levels × runs, with a server restart between runs), as data. A [Runner] carries a design out: it starts and stops
 // the [Server], waits until it is ready, cools down, measures each [Step] and writes it to the journal before it
 // goes on. The journal is the truth; [Analyze] derives everything else from it, and may be run again at any time.

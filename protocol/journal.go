@@ -58,25 +58,36 @@ type End struct {
 
 // journal appends entries to a file. Each is one write, synced before it is reported as written, so that what a
 // crash leaves is whole up to its last line.
-type journal struct{ file *os.File }
+type journal struct {
+	file   *os.File
+	size   int64 // of the entries that were written whole
+	failed error // once writing has failed; nothing is written after that
+}
 
-// createJournal makes dir and a new journal in it. It never writes into one that is there.
+// createJournal makes dir and a new journal in it. It never takes the place of one in which something was measured; one
+// of an attempt that came to nothing, such as a server that did not start, makes way.
 func createJournal(dir string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("output directory: %w", err)
+		return nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, JournalFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o666)
+	path := filepath.Join(dir, JournalFile)
+	if before, err := ReadExperiment(dir); err == nil && len(before.Measurements) == 0 && !before.Complete {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("output directory: %w", err)
+		}
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("output directory %s holds an experiment already; give another, or remove it", dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("output directory: %w", err)
+		return nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
 	}
 	if d, err := os.Open(dir); err == nil { // so that the file's name survives a crash as well
 		_ = d.Sync()
 		_ = d.Close()
 	}
-	return &journal{file}, nil
+	return &journal{file: file}, nil
 }
 
 func (j *journal) append(e Entry) error {
@@ -87,12 +98,19 @@ func (j *journal) append(e Entry) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	if j.failed != nil {
+		return j.failed
 	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	n, err := j.file.Write(append(line, '\n'))
+	if err == nil {
+		err = j.file.Sync()
 	}
+	if err != nil {
+		// A part of a line, as a full disk leaves it, would make the next one unreadable.
+		j.failed = errors.Join(fmt.Errorf("journal: %w", err), j.file.Truncate(j.size))
+		return j.failed
+	}
+	j.size += int64(n)
 	return nil
 }
 

@@ -100,3 +100,38 @@ func FuzzReadJournal(f *testing.F) {
 		}
 	})
 }
+
+// A part of a line, as a full disk leaves it, is taken back, and nothing is written after it.
+func TestJournalThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	j, err := createJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.append(Entry{Schema: SchemaVersion, Begin: &Begin{Design: []byte("{}")}}); err != nil {
+		t.Fatal(err)
+	}
+	writable := j.file
+	if j.file, err = os.Open(filepath.Join(dir, JournalFile)); err != nil { // for reading alone
+		t.Fatal(err)
+	}
+	defer j.file.Close()
+	if err := j.append(Entry{Schema: SchemaVersion, Start: &Start{Run: 1}}); err == nil {
+		t.Fatal("a write to a file that is open for reading alone is no error")
+	}
+	j.file = writable
+	if err := j.append(Entry{Schema: SchemaVersion, End: &End{}}); err == nil {
+		t.Error("the journal goes on after a line that was not written")
+	}
+	if _, err := writable.WriteString(`{"schema":1,"sta`); err != nil { // what a short write leaves
+		t.Fatal(err)
+	}
+	j.failed = nil
+	j.file.Close()
+	if err := j.append(Entry{}); err == nil {
+		t.Error("a write to a closed file is no error")
+	}
+	if e, err := ReadExperiment(dir); err != nil || e.Complete || len(e.Starts) != 0 {
+		t.Errorf("%+v %v", e, err)
+	}
+}

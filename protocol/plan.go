@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -23,10 +24,10 @@ type Plan struct {
 
 	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
 
-	Input   int     `json:"input_tokens"`
-	Output  int     `json:"output_tokens"`
-	Levels  []int   `json:"levels"`  // concurrencies, in the order in which they are run; none twice
-	Prompts Prompts `json:"prompts"` // measured requests at each level
+	Input   int     `json:"input_tokens"`  // tokens of each prompt
+	Output  int     `json:"output_tokens"` // tokens asked of each request
+	Levels  []int   `json:"levels"`        // concurrencies, in the order in which they are run; none twice
+	Prompts Prompts `json:"prompts"`       // measured requests at each level
 
 	// Handover leads each level in with as many discarded requests as its concurrency, which hand their slots over
 	// one by one. A level then begins on a busy server. Without it each level begins on an idle one.
@@ -77,7 +78,7 @@ func (p *Prompts) UnmarshalText(text []byte) error {
 // requestTimeout is long, because a saturated server with a long queue is what is being measured.
 const requestTimeout = 30 * time.Minute
 
-// MultiRun is the seed's multi-run statistical test, exactly: five runs with restarts, 100 prompts at each of seven
+// MultiRun is the page's multi-run statistical test, exactly: five runs with restarts, 100 prompts at each of seven
 // levels. Its levels above 100 never reach their concurrency, and [Plan.Check] says so.
 func MultiRun() Plan {
 	return Plan{
@@ -87,8 +88,8 @@ func MultiRun() Plan {
 	}
 }
 
-// FineSweep is the seed's fine-grained saturation sweep, exactly: three runs, 200 prompts at each of eleven levels
-// from 500 up, which makes them eleven repeats of 200 in flight. The page states no warmup and no cooldown for it;
+// FineSweep is the page's fine-grained saturation sweep, exactly: three runs, 200 prompts at each of eleven levels
+// from 500 up, which makes them eleven repeats of 200 in flight. The page states no restart, warmup or cooldown for it;
 // those of [MultiRun] are taken.
 func FineSweep() Plan {
 	return Plan{
@@ -98,9 +99,9 @@ func FineSweep() Plan {
 	}
 }
 
-// ClientValidation is the seed's client overhead validation, exactly: one pass over seven levels of 1,000 requests
-// against an echo server, each of 100 tokens. The page does not state an input length; one token is taken, and the
-// page's tokens per second are output tokens.
+// ClientValidation is the page's client overhead validation, exactly: one pass over seven levels of 1,000 requests
+// against an echo server. Its tokens per second come to 100 tokens a request; they are taken as output tokens, and one
+// input token is sent.
 func ClientValidation() Plan {
 	return Plan{
 		Name: "clientcheck", Runs: 1, Input: 1, Output: 100,
@@ -119,8 +120,13 @@ func (p Plan) Corrected() Plan {
 	return p
 }
 
-// Next implements [Design].
+// Next implements [Design]. A plan that [Plan.Check] refuses has no first step, but its error.
 func (p Plan) Next(done []Measurement) (Step, error) {
+	if len(done) == 0 {
+		if err := p.validate(); err != nil {
+			return Step{}, err
+		}
+	}
 	perRun := len(p.Levels)
 	if p.Warmup > 0 {
 		perRun++
@@ -165,7 +171,7 @@ const (
 )
 
 // Check returns an error, a [*loadgen.InvalidError], for a plan that cannot be carried out, and warnings for one
-// that can but will not show what its levels say. It never refuses the seed's own plans.
+// that can but will not show what its levels say. It never refuses the page's own plans.
 func (p Plan) Check() ([]loadgen.Warning, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -184,12 +190,19 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	var out []loadgen.Warning
 	if len(capped) > 0 {
 		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
-			"with %d prompts at most %d requests are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 prompts for each request in flight (the corrected plan, or -prompts 10x)",
+			"with %d prompts at most %d requests are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 prompts for each request in flight, as the corrected plan does",
 			highest, highest, levelList(capped))})
 	}
-	for m, levels := range p.conditions() {
-		out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: fmt.Sprintf(
-			"%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), m)})
+	same := map[int][]int{}
+	for _, c := range p.Levels {
+		m := min(c, p.Prompts.At(c))
+		same[m] = append(same[m], c)
+	}
+	for _, m := range slices.Sorted(maps.Keys(same)) {
+		if levels := same[m]; len(levels) > 1 {
+			out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: fmt.Sprintf(
+				"%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), m)})
+		}
 	}
 	if len(few) > 0 {
 		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: fmt.Sprintf(
@@ -197,29 +210,12 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	}
 	switch {
 	case p.Runs == 1:
-		out = append(out, loadgen.Warning{Code: WarnSingleRun, Message: "one run has no spread: no interval, no knee; use at least 3 runs"})
+		out = append(out, loadgen.Warning{Code: WarnSingleRun, Message: "one run has no spread: no interval, and no knee, which needs 3 runs"})
 	case !p.Restart:
 		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: fmt.Sprintf(
-			"%d runs on one server: their spread leaves out what differs between starts, so intervals will be too narrow for the next start; let the server be restarted (-server)", p.Runs)})
+			"%d runs on one server: their spread leaves out what differs between starts, so intervals will be too narrow for the next start; restart the server for each run", p.Runs)})
 	}
 	return out, nil
-}
-
-// conditions yields the numbers in flight that several levels come to, with those levels.
-func (p Plan) conditions() func(yield func(int, []int) bool) {
-	same := map[int][]int{}
-	for _, c := range p.Levels {
-		m := min(c, p.Prompts.At(c))
-		same[m] = append(same[m], c)
-	}
-	return func(yield func(int, []int) bool) {
-		for _, c := range p.Levels {
-			m := min(c, p.Prompts.At(c))
-			if levels := same[m]; len(levels) > 1 && levels[0] == c && !yield(m, levels) {
-				return
-			}
-		}
-	}
 }
 
 // levelList is "level 16" or "levels 200, 500 and 750".

@@ -14,7 +14,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// The seed page's parameters, typed in again from the page.
+// The page's parameters, typed in again from the page.
 func TestSeedPlans(t *testing.T) {
 	for _, c := range []struct {
 		plan, want Plan
@@ -70,11 +70,11 @@ func TestCheckWarns(t *testing.T) {
 		want []string
 		say  []string // that the messages must
 	}{
-		{"the seed's five runs", MultiRun(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts},
+		{"the page's five runs", MultiRun(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts},
 			[]string{"100 prompts", "levels 200, 500, 750 and 1000", "levels 100, 200, 500, 750 and 1000 are 5 repeats", "levels 50 and 100: fewer"}},
-		{"the seed's sweep", FineSweep(), []string{loadgen.WarnPromptCapped, WarnOneCondition},
+		{"the page's sweep", FineSweep(), []string{loadgen.WarnPromptCapped, WarnOneCondition},
 			[]string{"11 repeats of one condition, 200 in flight"}},
-		{"the seed's client validation", ClientValidation(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts, WarnSingleRun}, nil},
+		{"the page's client validation", ClientValidation(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts, WarnSingleRun}, nil},
 		{"corrected", MultiRun().Corrected(), nil, nil},
 		{"one server", within, []string{WarnWithinServer}, nil},
 		{"ten to one is enough, less is not", few, []string{WarnFewPrompts}, []string{"level 11"}},
@@ -193,8 +193,18 @@ func TestPlanSteps(t *testing.T) {
 	if all := steps(t, ClientValidation()); len(all) != 7 || all[0].Restart || all[0].Discard {
 		t.Errorf("client validation: %+v", all)
 	}
-	if s, err := (Plan{}).Next(nil); !errors.Is(err, io.EOF) {
-		t.Errorf("the zero plan has a step: %+v %v", s, err)
+	var invalid *loadgen.InvalidError
+	if s, err := (Plan{}).Next(nil); !errors.As(err, &invalid) {
+		t.Errorf("the zero plan has the step %+v, error %v", s, err)
+	}
+	few := MultiRun() // its warmup does not go beyond the lowest level, nor beyond itself
+	few.Warmup, few.Levels = 10, []int{4, 8}
+	if s, _ := few.Next(nil); s.Level.Concurrency != 4 || s.Level.Requests != 10 {
+		t.Errorf("warmup %+v", s.Level)
+	}
+	few.Warmup, few.Levels = 3, []int{8}
+	if s, _ := few.Next(nil); s.Level.Concurrency != 3 || s.Level.Requests != 3 {
+		t.Errorf("warmup %+v", s.Level)
 	}
 }
 

@@ -16,7 +16,7 @@ type Process struct {
 	// URL is where it answers. Zero: it prints its URL on a line of its own, within a minute.
 	URL string
 
-	// Grace is how long it may take to stop before it is killed. Zero: 120 s.
+	// Grace is how long it may take to end after a SIGTERM before it is killed. Zero: 120 s.
 	Grace time.Duration
 }
 
@@ -33,7 +33,7 @@ func (p Process) Start(ctx context.Context) (Instance, error) {
 	if err != nil {
 		return nil, &ServerError{Phase: "start", Command: p.Argv[0], Err: err}
 	}
-	i := &processInstance{child: c, url: p.URL, grace: p.Grace}
+	i := &processInstance{child: c, name: p.Argv[0], url: p.URL, grace: p.Grace}
 	if i.grace == 0 {
 		i.grace = stopGrace
 	}
@@ -58,6 +58,7 @@ func (p Process) Start(ctx context.Context) (Instance, error) {
 
 type processInstance struct {
 	child *child
+	name  string
 	url   string
 	grace time.Duration
 }
@@ -66,6 +67,7 @@ func (i *processInstance) URL() string             { return i.url }
 func (i *processInstance) ID() string              { return i.child.id() }
 func (i *processInstance) Log() string             { return i.child.output.String() }
 func (i *processInstance) Exited() <-chan struct{} { return i.child.exited }
+func (i *processInstance) Err() error              { return i.child.ended(i.name) }
 
 func (i *processInstance) Stop(ctx context.Context) error {
 	i.child.end(ctx, i.grace)

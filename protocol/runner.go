@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
@@ -29,6 +30,9 @@ type Runner struct {
 	// a Close method is closed after the step.
 	Target func(ctx context.Context, i Instance, s Step) (loadgen.Target, error)
 
+	// Metrics are the user's own, as in [loadgen.Generator].
+	Metrics []loadgen.Metric
+
 	// Observe, if set, gives an observer for each step's requests.
 	Observe func(Step) loadgen.Observer
 
@@ -38,8 +42,8 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written; it must not hold a journal yet. "": nothing is
-	// written.
+	// Dir is where plan, journal and environment are written. It must not hold a journal with measurements. "": nothing
+	// is written.
 	Dir string
 }
 
@@ -65,7 +69,7 @@ const (
 const defaultReadyTimeout = 30 * time.Minute
 
 // ErrStopped is what Run returns when it was asked to stop.
-var ErrStopped = errStopped
+var ErrStopped = errors.New("stopped before its end")
 
 // A LevelError says that a level could not be measured, because no request completed.
 type LevelError struct {
@@ -123,11 +127,18 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 // secrets.
 func reason(err error) string {
 	var server *ServerError
+	joined, several := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
 		return ""
+	case several:
+		var reasons []string
+		for _, part := range joined.Unwrap() {
+			reasons = append(reasons, reason(part))
+		}
+		return strings.Join(reasons, "; ")
 	case errors.As(err, &server):
-		return "server " + server.Phase + " failed"
+		return "server " + server.Phase + ": " + server.Err.Error()
 	}
 	return err.Error()
 }
@@ -141,14 +152,11 @@ type running struct {
 	arm        string   // the instance's
 }
 
-// note writes an entry to the journal and takes it over.
+// note writes an entry to the journal and takes it over, whether or not it could be written.
 func (r *running) note(e Entry) error {
 	e.Schema, e.Time = SchemaVersion, time.Now().UTC()
-	if err := r.journal.append(e); err != nil {
-		return err
-	}
 	r.experiment.add(e)
-	return nil
+	return r.journal.append(e)
 }
 
 func (r *running) progress(e Event) {
@@ -184,7 +192,7 @@ func (r *running) steps(ctx context.Context, d Design) error {
 func (r *running) stopped(ctx context.Context) error {
 	select {
 	case <-r.Stop:
-		return errStopped
+		return ErrStopped
 	default:
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -213,7 +221,13 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	}
 	r.progress(Event{Phase: PhaseStart, Step: step})
 	begin := time.Now()
-	instance, err := server.Start(ctx)
+	starting, cancel := r.untilStopped(ctx)
+	instance, err := server.Start(starting)
+	stopped := errors.Is(context.Cause(starting), ErrStopped)
+	cancel()
+	if err != nil && stopped {
+		return ErrStopped
+	}
 	if err != nil {
 		return err
 	}
@@ -232,6 +246,8 @@ func (r *running) ready(ctx context.Context) error {
 	if r.Ready == nil {
 		return nil
 	}
+	ctx, release := r.untilStopped(ctx)
+	defer release()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timeout := r.ReadyTimeout
@@ -246,8 +262,6 @@ func (r *running) ready(ctx context.Context) error {
 		select {
 		case <-exited:
 			cancel(errExited)
-		case <-r.Stop:
-			cancel(errStopped)
 		case <-finished:
 		}
 	}()
@@ -256,12 +270,25 @@ func (r *running) ready(ctx context.Context) error {
 		return nil
 	}
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errStopped):
-		return errStopped
+	case errors.Is(cause, ErrStopped):
+		return ErrStopped
 	case errors.Is(cause, errExited):
-		return &ServerError{Phase: "readiness", Output: lastLine(r.instance.Log()), Err: cause}
+		return r.instance.Err()
 	}
 	return &ServerError{Phase: "readiness", Output: lastLine(r.instance.Log()), Err: err}
+}
+
+// untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
+func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
+	stoppable, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-r.Stop:
+			cancel(ErrStopped)
+		case <-stoppable.Done():
+		}
+	}()
+	return stoppable, func() { cancel(nil) }
 }
 
 // stop stops the instance, if there is one, also when ctx is done already.
@@ -271,14 +298,18 @@ func (r *running) stop(ctx context.Context) error {
 	}
 	instance := r.instance
 	r.instance = nil
-	grace := context.WithoutCancel(ctx)
-	if ctx.Err() != nil { // whoever cancelled does not want to wait
-		var cancel context.CancelFunc
-		grace, cancel = context.WithTimeout(grace, 10*time.Second)
-		defer cancel()
-	}
+	// Whoever cancels, be it before or meanwhile, does not want to wait for long.
+	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		_ = rest(grace, nil, stopImpatience)
+		cancel(context.Cause(ctx))
+	})()
 	return instance.Stop(grace)
 }
+
+// stopImpatience is how long a server may take to stop once the experiment has been cancelled.
+const stopImpatience = 10 * time.Second
 
 // measure measures a step and journals it, whatever came of it.
 func (r *running) measure(ctx context.Context, step Step) error {
@@ -290,10 +321,10 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	if closer, ok := target.(io.Closer); ok {
 		defer closer.Close()
 	}
-	hopeless := &hopelessness{limit: int64(step.Level.Concurrency), stop: make(chan struct{})}
+	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
 	stop, release := eitherClosed(r.Stop, hopeless.stop)
 	defer release()
-	generator := &loadgen.Generator{Target: target, Stop: stop, Observers: []loadgen.Observer{{Record: hopeless.record}}}
+	generator := &loadgen.Generator{Target: target, Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
 	if r.Observe != nil {
 		generator.Observers = append(generator.Observers, r.Observe(step))
 	}
@@ -309,17 +340,24 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	if a, w := result.Accounting, result.Warmup; a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
+	select {
+	case <-r.instance.Exited():
+		return r.instance.Err()
+	default:
+	}
+	a, w := result.Accounting, result.Warmup
+	if hopeless.gaveUp || a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
 		return &LevelError{Step: step, Errors: result.Errors}
 	}
 	return r.stopped(ctx)
 }
 
-// hopelessness ends a level in which nothing works: as many requests as its concurrency have failed, and none has
-// completed. The rest would only take long to fail as well.
+// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
+// none has completed. The rest would only take long to fail as well.
 type hopelessness struct {
-	limit     int64
-	failed    int64
+	limit     int
+	failed    int
+	gaveUp    bool
 	stop      chan struct{}
 	completed bool // one at least has
 }
@@ -330,6 +368,7 @@ func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
 		return
 	}
 	if h.failed++; h.failed == h.limit && !h.completed {
+		h.gaveUp = true
 		close(h.stop)
 	}
 }

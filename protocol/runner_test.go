@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,6 +55,9 @@ type fakeInstance struct {
 func (i *fakeInstance) URL() string             { return fmt.Sprintf("http://server-%d", i.n) }
 func (i *fakeInstance) Log() string             { return "loading\nCUDA out of memory\n" }
 func (i *fakeInstance) Exited() <-chan struct{} { return i.exited }
+func (i *fakeInstance) Err() error {
+	return &ServerError{Phase: "start", Err: errors.New("it ended by itself (exit status 1)")}
+}
 
 func (i *fakeInstance) ID() string {
 	if i.server.shared {
@@ -213,7 +217,7 @@ func TestRunnerFailures(t *testing.T) {
 		}, "server readiness: it was not ready within 10ms", 0},
 		{"it ends before it is ready", fakeServer{exitsAtOnce: true}, func(r *Runner) {
 			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return ctx.Err() }
-		}, "ended before it was ready; it last said: CUDA out of memory", 0},
+		}, "it ended by itself", 0},
 		{"no target", fakeServer{}, func(r *Runner) {
 			r.Target = func(context.Context, Instance, Step) (loadgen.Target, error) {
 				return nil, errors.New("model \"x\": no such model")
@@ -328,11 +332,11 @@ func TestRunnerStop(t *testing.T) {
 				t.Errorf("a stop cancelled %d requests", last.Accounting.Cancelled)
 			}
 			a := Analyze(e)
-			if _, err := a.Figure(4, loadgen.TotalThroughput); err == nil {
-				t.Error("the figure of a level that was cut short may be used")
+			if p := a.Points[2]; !slices.Equal(p.Runs, []int{1}) {
+				t.Errorf("level 4 has runs %v, want the one that was not cut short", p.Runs)
 			}
-			if got := warningCodes(a.Warnings); !slices.Contains(got, WarnIncomplete) {
-				t.Errorf("warnings %v", got)
+			if got := warningCodes(a.Warnings); !slices.Contains(got, WarnIncomplete) || !slices.Contains(got, WarnCutShortLeftOut) || a.Valid() {
+				t.Errorf("warnings %v, valid %v", got, a.Valid())
 			}
 		})
 	}
@@ -385,5 +389,103 @@ func TestRunnerNeedsADirectory(t *testing.T) {
 	runner.Dir = "" // nothing is written
 	if e, err := runner.Run(context.Background(), small()); err != nil || !e.Complete {
 		t.Errorf("without a directory: %v", err)
+	}
+}
+
+// A cancel that comes while the server is being stopped ends the wait as well.
+func TestRunnerCancelWhileStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		r := &running{Runner: &Runner{}, instance: stopsWhenCancelled{&fakeInstance{server: &fakeServer{t: t}}}}
+		go func() {
+			time.Sleep(3 * time.Second)
+			cancel(errors.New("interrupted twice"))
+		}()
+		begin := time.Now()
+		_ = r.stop(ctx)
+		if took := time.Since(begin); took != 3*time.Second+stopImpatience {
+			t.Errorf("it took %v to stop", took)
+		}
+	})
+}
+
+type stopsWhenCancelled struct{ *fakeInstance }
+
+func (stopsWhenCancelled) Stop(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A step of another arm has its own server started, and a target with a Close method is closed after its step.
+func TestRunnerArmsAndTargets(t *testing.T) {
+	a, b := &fakeServer{t: t}, &fakeServer{t: t}
+	closed := 0
+	runner := &Runner{
+		Servers: map[string]Server{"A": a, "B": b},
+		Target: func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
+			return closing{answersAtOnce(s), &closed}, nil
+		},
+		Metrics: []loadgen.Metric{{Name: "mine", Unit: "x", Of: func(*loadgen.Record) (float64, bool) { return 5, true }}},
+	}
+	level := loadgen.Level{Concurrency: 1, Requests: 3}
+	e, err := runner.Run(context.Background(), Steps{
+		{Run: 1, Arm: "A", Level: level}, {Run: 1, Arm: "A", Level: level}, {Run: 1, Arm: "B", Level: level}, {Run: 2, Arm: "A", Level: level},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.starts != 2 || b.starts != 1 || a.running+b.running != 0 || closed != 4 {
+		t.Errorf("%d and %d starts, %d targets closed; want 2, 1 and 4", a.starts, b.starts, closed)
+	}
+	if f, ok := e.Measurements[0].Result.Figure(loadgen.MeanName("mine")); !ok || f.Value != 5 {
+		t.Errorf("the user's own metric: %+v", f)
+	}
+}
+
+type closing struct {
+	loadgen.Target
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return nil }
+
+// A server that ends while it is measured is the cause that is told, and not the refused connections that follow.
+func TestServerThatDies(t *testing.T) {
+	server := &fakeServer{t: t}
+	runner := newRunner(t, server)
+	runner.Target = func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
+		return loadgen.TargetFunc(func(_ context.Context, n int, r *loadgen.Record) error {
+			if f := i.(*fakeInstance); n == 1 && f.exited == nil {
+				f.exited = make(chan struct{})
+				close(f.exited)
+			}
+			if n >= 1 {
+				return &loadgen.Error{Class: loadgen.ClassDial, Err: errors.New("connection refused")}
+			}
+			return nil
+		}), nil
+	}
+	plan := small()
+	plan.Warmup, plan.Levels = 0, []int{1}
+	e, err := runner.Run(context.Background(), plan)
+	var died *ServerError
+	if !errors.As(err, &died) || len(e.Measurements) != 1 || !strings.Contains(e.Error, "it ended by itself") {
+		t.Errorf("%v; %d measurements; the journal says %q", err, len(e.Measurements), e.Error)
+	}
+}
+
+// A journal in which nothing was measured makes way for the next attempt; others do not.
+func TestRetryInTheSameDirectory(t *testing.T) {
+	server := &fakeServer{t: t, failStart: 1}
+	runner := newRunner(t, server)
+	if _, err := runner.Run(context.Background(), small()); err == nil {
+		t.Fatal("the server started")
+	}
+	runner.Target = newTarget
+	if _, err := runner.Run(context.Background(), small()); err != nil {
+		t.Errorf("the second attempt: %v", err)
+	}
+	if _, err := runner.Run(context.Background(), small()); err == nil {
+		t.Error("an experiment was overwritten")
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // A Server is something that can be started anew for each run.
 type Server interface {
-	// Start starts an instance and returns at once; the [Runner] waits until it is ready. On an error nothing is
-	// left running.
+	// Start starts an instance. It does not wait until the instance is ready, which the [Runner] does. On an error
+	// nothing is left running.
 	Start(ctx context.Context) (Instance, error)
 }
 
@@ -32,6 +32,9 @@ type Instance interface {
 	// where that cannot be told.
 	Exited() <-chan struct{}
 
+	// Err says how it ended, once Exited is closed.
+	Err() error
+
 	// Stop ends it and returns when it has gone. It is called once.
 	Stop(ctx context.Context) error
 }
@@ -49,17 +52,19 @@ func (f fixed) URL() string              { return string(f) }
 func (fixed) ID() string                 { return "" }
 func (fixed) Log() string                { return "" }
 func (fixed) Exited() <-chan struct{}    { return nil }
+func (fixed) Err() error                 { return nil }
 func (fixed) Stop(context.Context) error { return nil }
 
 // stopGrace is how long a server may take to stop before it is killed: large models free their memory slowly.
 const stopGrace = 120 * time.Second
 
-// A ServerError says which part of a server's life went wrong.
+// A ServerError says which part of a server's life went wrong. Commands and their output may hold secrets; the journal
+// gets neither.
 type ServerError struct {
 	Phase   string // "start", "stop", "readiness"
 	Command string // what was run; "" where nothing was
 	Output  string // the end of what it printed
-	Err     error
+	Err     error  // what went wrong, in words that hold neither
 }
 
 func (e *ServerError) Error() string {
@@ -111,9 +116,6 @@ func awaitRefusal(ctx context.Context, rawURL string, grace time.Duration) error
 	return ctx.Err()
 }
 
-// errStopped says that the experiment was asked to stop.
-var errStopped = errors.New("stopped")
-
 // rest waits for d, or until ctx is done or stop is closed.
 func rest(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -122,7 +124,7 @@ func rest(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-stop:
-		return errStopped
+		return ErrStopped
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -1,11 +1,13 @@
 package protocol
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -221,5 +223,99 @@ func TestFixedProvesNothing(t *testing.T) {
 	i, err := Fixed("http://127.0.0.1:8000").Start(context.Background())
 	if err != nil || i.URL() != "http://127.0.0.1:8000" || i.ID() != "" {
 		t.Errorf("%+v %v", i, err)
+	}
+}
+
+// A server that was left to somebody else is stopped also when it does not answer yet: it would answer later, unasked.
+func TestCommandsStopWhatIsStillLoading(t *testing.T) {
+	ctx := context.Background()
+	address := freeAddress(t)
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	server := Commands{
+		URL: "http://" + address, Grace: 5 * time.Second,
+		StopCommand:  "kill $(cat " + pidFile + ")",
+		StartCommand: "setsid sh -c 'sleep 60' > /dev/null 2>&1 & echo $! > " + pidFile,
+	}
+	i, err := server.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	for range 500 {
+		if text, _ = os.ReadFile(pidFile); len(text) > 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if survives(pid) {
+		t.Errorf("process %d, which was still loading, survived its Stop", pid)
+	}
+}
+
+// What a start command leaves behind when it fails goes with it, and has time to clean up.
+func TestChildrenLeftBehind(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	for name, start := range map[string]string{
+		"failed":   "(trap 'sleep 0.3; touch cleaned; exit' TERM; echo $$ > pid; touch up; while :; do sleep 0.05; done) & while [ ! -e up ]; do sleep 0.01; done; exit 3",
+		"compound": "(trap 'sleep 0.3; touch cleaned; exit' TERM; touch up; while :; do sleep 0.05; done); true",
+	} {
+		t.Run(name, func(t *testing.T) {
+			work := filepath.Join(dir, name)
+			if err := os.Mkdir(work, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			i, err := Commands{URL: "http://" + freeAddress(t), Grace: 10 * time.Second, StopCommand: "true",
+				StartCommand: "cd " + work + "; " + start}.Start(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 500 {
+				if exists(filepath.Join(work, "up")) {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if name == "failed" {
+				<-i.Exited()
+				if err := i.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+					t.Errorf("how it ended: %v", err)
+				}
+			}
+			if err := i.Stop(ctx); err != nil {
+				t.Error(err)
+			}
+			if !exists(filepath.Join(work, "cleaned")) {
+				t.Error("what was left behind was killed before it had cleaned up, or not ended at all")
+			}
+		})
+	}
+}
+
+// The end of a long output is kept, and the last line of it is short enough for an error.
+func TestTail(t *testing.T) {
+	var out tail
+	for range 10 {
+		_, _ = out.Write(bytes.Repeat([]byte("x"), tailSize/2))
+	}
+	_, _ = out.Write([]byte("\nthe end\n\n"))
+	if got := out.String(); len(got) != tailSize || !strings.HasSuffix(got, "x\nthe end\n\n") {
+		t.Errorf("%d bytes are kept, ending in %q", len(got), got[len(got)-20:])
+	}
+	if got := lastLine(out.String()); got != "the end" {
+		t.Errorf("last line %q", got)
+	}
+	if got := lastLine(strings.Repeat("x", 5000)); len(got) > 300 {
+		t.Errorf("a last line of %d bytes", len(got))
+	}
+	if got := lastLine("\n \r\n"); got != "" {
+		t.Errorf("last line %q of nothing", got)
 	}
 }

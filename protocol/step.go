@@ -17,8 +17,8 @@ type Step struct {
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
 
-	Input  int           `json:"input_tokens"`  // of each prompt
-	Output int           `json:"output_tokens"` // asked of each request
+	Input  int           `json:"input_tokens"`  // tokens of each prompt
+	Output int           `json:"output_tokens"` // tokens asked of each request
 	Seed   uint64        `json:"seed"`          // of the prompts: another for each step, so that no cache can know them
 	Level  loadgen.Level `json:"level"`
 }

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/protocol"
@@ -25,7 +24,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c.load.Register(flags, 0, 0, protocol.ClientValidation().Timeout)
 	flags.StringVar(&c.plan, "plan", "seed", "seed (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
 	flags.Var(&c.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; 0: the plan's")
+	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
 	flags.IntVar(&c.tokens, "tokens", 0, "`tokens` that each answer has, a chunk each; 0: the plan's 100")
 	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom over it")
 	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold an experiment yet")
@@ -55,24 +54,27 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	if !(c.need >= 0 && c.need < 1e12) {
 		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
 	}
-	var server protocol.Server = &program.Simulation{Echo: true}
+	// Each chunk is written on its own, as inference servers do, so that the client's work is what it is in earnest.
+	var server protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
+	what := "a server that answers at once, started as a child of this program"
 	if c.load.URL != "" {
 		server = protocol.Fixed(c.load.URL)
+		what = "the server at -url, which must answer at once: what it takes itself counts as the client's here"
 	}
 	result, err := program.Run(ctx, stop, &c.load, server, plan, c.out)
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
 	a := protocol.Analyze(result)
-	err = errors.Join(err, c.save(a), c.print(a))
+	err = errors.Join(err, c.save(a), c.print(a, what))
 	switch {
 	case err != nil:
 		return err
-	case !program.Valid(a):
+	case !a.Valid():
 		return program.ErrInvalid
 	}
-	if capacity, ok := report.ClientCapacity(a); ok && c.need > capacity.Requests {
-		return fmt.Errorf("the client is the limit: it sustained %.0f requests/s, and %.0f are needed", capacity.Requests, c.need)
+	if v := report.NewClientVerdict(a, c.need); v.Headroom != nil && *v.Headroom < 1 {
+		return fmt.Errorf("the client is the limit: it sustained %.0f requests/s, and %g are needed (-need)", v.Requests, c.need)
 	}
 	return nil
 }
@@ -106,22 +108,19 @@ func (c *check) chosen() (protocol.Plan, error) {
 	return plan, err
 }
 
-func (c *check) print(a *protocol.Analysis) error {
+func (c *check) print(a *protocol.Analysis, server string) error {
 	if c.json {
-		return program.WriteJSON(os.Stdout, a)
+		return program.WriteJSON(os.Stdout, struct {
+			Verdict  report.ClientVerdict `json:"verdict"`
+			Analysis *protocol.Analysis   `json:"analysis"`
+		}{report.NewClientVerdict(a, c.need), a})
 	}
-	return report.ClientText(os.Stdout, a, c.need)
+	return report.ClientText(os.Stdout, a, server, c.need)
 }
 
 func (c *check) save(a *protocol.Analysis) error {
-	if c.out == "" {
-		return nil
-	}
-	if err := a.Save(c.out); err != nil {
-		return err
-	}
-	if err := program.SaveChart(filepath.Join(c.out, "client-throughput.png"), a, report.ClientThroughputChart); err != nil {
-		return err
-	}
-	return program.SaveChart(filepath.Join(c.out, "client-latency.png"), a, report.ClientLatencyChart)
+	return program.Save(c.out, a, map[string]program.Chart{
+		"client-throughput.png": report.ClientThroughputChart,
+		"client-latency.png":    report.ClientLatencyChart,
+	})
 }

@@ -49,6 +49,9 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if t.format != "text" && t.format != "json" {
 		return program.Usagef("-format %q: want text or json", t.format)
 	}
+	if t.load.Input == 0 || t.load.Output == 0 {
+		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
+	}
 	if err := t.load.Check(); err != nil {
 		return err
 	}
@@ -62,7 +65,12 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	result := &experiment.Measurements[0].Result
 	if t.format == "json" {
-		return errors.Join(err, program.WriteJSON(os.Stdout, result))
+		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
+	} else {
+		err = errors.Join(err, report.LevelText(os.Stdout, result))
 	}
-	return errors.Join(err, report.LevelText(os.Stdout, result))
+	if err == nil && !result.Valid() {
+		err = program.ErrInvalid
+	}
+	return err
 }

@@ -28,6 +28,9 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
 	output := flags.Int("output", 16, "output `tokens` of the requests for which the truth is printed")
 	return func(_ context.Context, stop <-chan struct{}) error {
+		if *input < 1 || *output < 1 {
+			return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", *input, *output)
+		}
 		handler, err := s.Handler()
 		if err != nil {
 			return err

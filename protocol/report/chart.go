@@ -39,12 +39,12 @@ func ThroughputChart(w io.Writer, a *protocol.Analysis) error {
 	})
 }
 
-// ClientThroughputChart draws the seed's client throughput capacity: requests per second over concurrency, as PNG.
+// ClientThroughputChart draws the page's client throughput capacity: requests per second over concurrency, as PNG.
 func ClientThroughputChart(w io.Writer, a *protocol.Analysis) error {
 	return chart(w, a, "Client throughput capacity", "requests/s", []series{{"makespan", loadgen.RequestThroughput}})
 }
 
-// ClientLatencyChart draws the seed's client latency profile: p50, p95 and p99 over concurrency, as PNG.
+// ClientLatencyChart draws the page's client latency profile: p50, p95 and p99 over concurrency, as PNG.
 func ClientLatencyChart(w io.Writer, a *protocol.Analysis) error {
 	return chart(w, a, "Client latency profile", "E2E latency, ms", []series{
 		{"p50", loadgen.QuantileName(loadgen.E2E, 50)},

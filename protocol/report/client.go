@@ -1,20 +1,23 @@
 package report
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// ClientText writes a client validation: the seed's columns, beside them what was truly in flight and what the client
-// added, and a verdict. need is how many requests/s the experiment will need, 0 where that is not stated.
-func ClientText(w io.Writer, a *protocol.Analysis, need float64) error {
+// ClientText writes a client validation: the page's columns, beside them what was truly in flight and what the client
+// added, and a verdict. server says in words what was measured against; need is how many requests/s the experiment will
+// need, 0 where that is not stated.
+func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) error {
 	out := &printer{w: w}
-	out.f("Client overhead against a server that answers at once. Tokens/s: output tokens. In flight: mean over the makespan.\n")
-	out.f("TTFT and ITL error: what client, kernel and loopback added to the server's own stamps, p50 and p99.\n\n")
+	out.f("The client against %s.\n", server)
+	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and\n")
+	out.f("loopback added to the server's own stamps, in ms.\n\n")
 	table := newTable(out)
-	table.f("concurrency\treq/s\ttokens/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags\n")
+	table.f("concurrency\treq/s\ttokens/s\tsteady req/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags\n")
 	for i := range a.Points {
 		p := &a.Points[i]
 		table.f("%d\t", p.Concurrency)
@@ -24,6 +27,7 @@ func ClientText(w io.Writer, a *protocol.Analysis, need float64) error {
 		}{
 			{loadgen.RequestThroughput, 0},
 			{loadgen.OutputThroughput, 0},
+			{loadgen.SteadyRequestThroughput, 0},
 			{loadgen.QuantileName(loadgen.E2E, 50), 2},
 			{loadgen.QuantileName(loadgen.E2E, 95), 2},
 			{loadgen.QuantileName(loadgen.E2E, 99), 2},
@@ -49,41 +53,53 @@ func ClientText(w io.Writer, a *protocol.Analysis, need float64) error {
 	}
 	table.flush()
 	out.f("\n")
-	if c, ok := ClientCapacity(a); !ok {
+	switch v := NewClientVerdict(a, need); {
+	case v.Concurrency == 0:
 		out.f("Verdict: none. No level held the concurrency that it is named after, so nothing is known of the client at any.\n")
-	} else {
-		out.f("Verdict: the client sustained %s requests/s and %s output tokens/s at concurrency %d, the highest rate of a level that held 95 %% of its concurrency.\n",
-			decimal(c.Requests, 0), decimal(c.Tokens, 0), c.Concurrency)
-		switch headroom := c.Requests / need; {
-		case need == 0:
-			out.f("Headroom: not stated; give the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens).\n")
-		case headroom < 1:
-			out.f("Headroom: %.2f × the %g requests/s that are needed. The client is the limit.\n", headroom, need)
-		default:
-			out.f("Headroom: %s × the %g requests/s that are needed.\n", decimal(headroom, 1), need)
+	case v.Headroom == nil:
+		out.f("Verdict: %s\n", v)
+		out.f("Headroom: not stated; it takes the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens).\n")
+	default:
+		out.f("Verdict: %s\n", v)
+		limit := ""
+		if *v.Headroom < 1 {
+			limit = " The client is the limit."
 		}
+		out.f("Headroom: %s × the %g requests/s that are needed.%s\n", decimal(*v.Headroom, 2), need, limit)
 	}
 	return warnings(out, a)
 }
 
-// A Capacity is what a client was seen to do.
-type Capacity struct {
-	Concurrency int
-	Requests    float64 // per second, in the steady window
-	Tokens      float64 // output tokens per second, likewise
+// A ClientVerdict is what a client was seen to sustain: the highest steady request rate among the levels that held their
+// concurrency. Others may have gone faster or slower, but not at the concurrency that they are named after.
+type ClientVerdict struct {
+	Concurrency int      `json:"concurrency"`         // 0: no level held its own
+	Requests    float64  `json:"requests_per_s"`      // in the steady window
+	Tokens      float64  `json:"output_tokens_per_s"` // likewise
+	Need        float64  `json:"need_requests_per_s"` // 0: not stated
+	Headroom    *float64 `json:"headroom,omitempty"`  // Requests ÷ Need; nil where either is unknown
 }
 
-// ClientCapacity is the highest steady request rate among the levels that held their concurrency; false where none
-// did. The rest may have gone faster or slower: they were not at the concurrency that they are named after.
-func ClientCapacity(a *protocol.Analysis) (best Capacity, ok bool) {
+// NewClientVerdict judges a client validation.
+func NewClientVerdict(a *protocol.Analysis, need float64) ClientVerdict {
+	v := ClientVerdict{Need: need}
 	for i := range a.Points {
 		p := &a.Points[i]
 		requests, err := p.Figure(loadgen.SteadyRequestThroughput)
-		if err != nil || requests.Summary.Mean <= best.Requests {
+		if err != nil || requests.Summary.Mean <= v.Requests {
 			continue
 		}
 		tokens, _ := p.Figure(loadgen.SteadyOutputThroughput)
-		best, ok = Capacity{p.Concurrency, requests.Summary.Mean, tokens.Summary.Mean}, true
+		v.Concurrency, v.Requests, v.Tokens = p.Concurrency, requests.Summary.Mean, tokens.Summary.Mean
 	}
-	return best, ok
+	if v.Concurrency > 0 && need > 0 {
+		headroom := v.Requests / need
+		v.Headroom = &headroom
+	}
+	return v
+}
+
+func (v ClientVerdict) String() string {
+	return fmt.Sprintf("the client sustained %s requests/s and %s output tokens/s in the steady window at concurrency %d, the highest rate of a level that held 95 %% of its concurrency.",
+		decimal(v.Requests, 0), decimal(v.Tokens, 0), v.Concurrency)
 }

@@ -15,20 +15,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	out.f("Concurrency %d: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
 		r.Level.Concurrency, a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
-	out.f("One level of one run: the figures have no interval (multirun gives them one). A value marked ! must not be used.\n\n")
+	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 
-	table := newTable(out)
-	table.f("figure\tvalue\tunit\tsamples\t\n")
-	for _, f := range r.Figures {
-		spoiled := ""
-		for _, warning := range r.Warnings {
-			if warning.SpoilsFigure(f.Name) {
-				spoiled = "!"
-			}
-		}
-		table.f("%s\t%s%s\t%s\t%d\t\n", f.Name, decimal(f.Value, 2), spoiled, f.Unit, f.N)
-	}
-	table.flush()
+	writeFigures(out, r)
 	var lines []string
 	for _, e := range r.Errors {
 		lines = append(lines, "  "+e.String())
@@ -40,4 +29,50 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("\nErrors and warnings:\n%s\n", strings.Join(lines, "\n"))
 	}
 	return out.err
+}
+
+// writeFigures writes the throughputs and conditions a line each, then the metrics, with their mean and percentiles in
+// columns.
+func writeFigures(out *printer, r *loadgen.Result) {
+	cell := func(f loadgen.Figure) string {
+		for _, w := range r.Warnings {
+			if w.SpoilsFigure(f.Name) {
+				return decimal(f.Value, 2) + "!"
+			}
+		}
+		return decimal(f.Value, 2)
+	}
+	var metrics []string
+	single := newTable(out)
+	single.f("figure\tvalue\tunit\tsamples\t\n")
+	for _, f := range r.Figures {
+		base := f.Name[:max(strings.LastIndexByte(f.Name, '_'), 0)]
+		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight {
+			if mean.Name == f.Name {
+				metrics = append(metrics, base)
+			}
+			continue
+		}
+		single.f("%s\t%s\t%s\t%d\t\n", f.Name, cell(f), f.Unit, f.N)
+	}
+	single.flush()
+	if len(metrics) == 0 {
+		return
+	}
+	out.f("\n")
+	table := newTable(out)
+	table.f("metric\tmean\tp50\tp90\tp95\tp99\tunit\tsamples\t\n")
+	for _, metric := range metrics {
+		mean, _ := r.Figure(loadgen.MeanName(metric))
+		table.f("%s\t%s\t", metric, cell(mean))
+		for _, p := range []float64{50, 90, 95, 99} {
+			if f, ok := r.Figure(loadgen.QuantileName(metric, p)); ok {
+				table.f("%s\t", cell(f))
+			} else {
+				table.f("–\t")
+			}
+		}
+		table.f("%s\t%d\t\n", mean.Unit, mean.N)
+	}
+	table.flush()
 }

@@ -22,7 +22,7 @@ type column struct {
 	spread bool // with its SD and coefficient of variation
 }
 
-// The seed's table is total throughput across runs; the rest is what it takes to believe it.
+// The page's table is total throughput across runs; the rest is what it takes to believe it.
 var columns = []column{
 	{"total tok/s", loadgen.TotalThroughput, 0, true},
 	{"steady tok/s", loadgen.SteadyTotalThroughput, 0, true},
@@ -180,6 +180,7 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 		out.f("; and each level led in by as many as its concurrency")
 	}
 	out.f("\n  timeout      %s a request\n", duration(p.Timeout))
+	out.f("  seed         %d\n", p.Seed)
 	out.f("  in all       %s requests, %s input and %s output tokens\n", decimal(float64(requests), 0),
 		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
 	for _, warning := range warnings {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,7 +16,7 @@ import (
 	"github.com/servegauge/servegauge/protocol/report"
 )
 
-// Experiment returns the setup of a program that carries out a plan with restarts: seed is the plan as the seed page
+// Experiment returns the setup of a program that carries out a plan with restarts: seed is the plan as the page
 // has it, quick a plan of its shape that takes under a minute on the simulated server.
 func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
@@ -25,14 +24,15 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		x.load.Register(flags, 0, 0, seed.Timeout)
 		flags.StringVar(&x.plan, "plan", "", "seed (as published), corrected (10 prompts for each request in flight) or quick (scaled down); none: quick on the simulated server, else seed")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-		flags.TextVar(&x.prompts, "prompts", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; 0: the plan's")
-		flags.IntVar(&x.runs, "runs", 0, "`number` of runs; 0: the plan's")
-		flags.IntVar(&x.warmup, "warmup", -1, "`requests` that are sent first in each run and discarded; -1: the plan's")
-		flags.DurationVar(&x.cooldown, "cooldown", -1, "rest before each restart; -1ns: the plan's")
+		flags.TextVar(&x.prompts, "prompts", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+		flags.IntVar(&x.runs, "runs", 0, "`number` of runs; not given: the plan's")
+		flags.IntVar(&x.warmup, "warmup", 0, "`requests` that are sent first in each run and discarded; not given: the plan's")
+		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		flags.Var(&x.server, "server", serverHelp)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
+		x.flags = flags
 		return x.run
 	}
 }
@@ -40,6 +40,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 type experiment struct {
 	seed, quick protocol.Plan
 
+	flags    *flag.FlagSet
 	load     Load
 	plan     string
 	levels   IntList
@@ -61,6 +62,15 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	var server protocol.Server
+	if !x.dryRun || x.server.preset == nil {
+		if server, err = x.server.server(&x.load); err != nil {
+			return err
+		}
+	}
+	if _, fixed := server.(protocol.Fixed); fixed {
+		plan.Restart, plan.Cooldown = false, 0
+	}
 	warnings, err := plan.Check()
 	if err != nil {
 		return err
@@ -68,12 +78,8 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.dryRun {
 		return x.show(plan, warnings)
 	}
-	server, err := x.server.server(&x.load)
-	if err != nil {
-		return err
-	}
-	if _, restarts := server.(protocol.Fixed); restarts {
-		plan.Restart = false
+	for _, w := range warnings { // now, and not after hours
+		fmt.Fprintln(os.Stderr, "warning:", w)
 	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
@@ -84,7 +90,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Analyze(result)
 	err = errors.Join(err, x.save(analysis), x.print(analysis))
-	if err == nil && !Valid(analysis) {
+	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
 	return err
@@ -111,21 +117,20 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		return plan, Usagef("-plan %q: want seed, corrected or quick", x.plan)
 	}
 	published := plan
-	if x.levels != nil {
-		plan.Levels = x.levels
-	}
-	if x.prompts != (protocol.Prompts{}) {
-		plan.Prompts = x.prompts
-	}
-	if x.runs != 0 {
-		plan.Runs = x.runs
-	}
-	if x.warmup != -1 {
-		plan.Warmup = x.warmup
-	}
-	if x.cooldown != -1 {
-		plan.Cooldown = x.cooldown
-	}
+	x.flags.Visit(func(f *flag.Flag) { // those that were given
+		switch f.Name {
+		case "levels":
+			plan.Levels = x.levels
+		case "prompts":
+			plan.Prompts = x.prompts
+		case "runs":
+			plan.Runs = x.runs
+		case "warmup":
+			plan.Warmup = x.warmup
+		case "cooldown":
+			plan.Cooldown = x.cooldown
+		}
+	})
 	if x.load.Input != 0 {
 		plan.Input = x.load.Input
 	}
@@ -164,13 +169,7 @@ func (x *experiment) print(a *protocol.Analysis) error {
 }
 
 func (x *experiment) save(a *protocol.Analysis) error {
-	if x.out == "" {
-		return nil
-	}
-	if err := a.Save(x.out); err != nil {
-		return err
-	}
-	return SaveChart(filepath.Join(x.out, "throughput.png"), a, report.ThroughputChart)
+	return Save(x.out, a, map[string]Chart{"throughput.png": report.ThroughputChart})
 }
 
 // An IntList is a flag of numbers with commas between them.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -41,16 +43,20 @@ type Load struct {
 
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
-	flags.StringVar(&l.URL, "url", "", "the server's `URL`, its root or /v1; none: a simulated server, started as a child of this program")
+	flags.StringVar(&l.URL, "url", "", "the server's `URL`, its root or /v1; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
 	flags.StringVar(&l.model, "model", "", "`name` of the model; none: the first that the server's /v1/models names")
 	flags.StringVar(&l.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
 	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "completions", "completions (exact input length, by token ids) or chat")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
-	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request; 0: the plan's")
-	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request; 0: the plan's")
-	flags.Uint64Var(&l.Seed, "seed", 1, "seed of the prompts")
+	plans := ""
+	if input == 0 {
+		plans = "; 0: the plan's"
+	}
+	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
+	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
+	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (the plan that is saved has it)")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
 
@@ -62,8 +68,8 @@ func (l *Load) Check() error {
 		}
 	}
 	if l.body != "" {
-		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil {
-			return Usagef("-body: want a JSON object such as {\"top_p\": 0.9}: %v", err)
+		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil || l.extra == nil {
+			return Usagef("-body %s: want a JSON object such as {\"top_p\": 0.9}", l.body)
 		}
 	}
 	if l.Input < 0 || l.Output < 0 {
@@ -71,6 +77,9 @@ func (l *Load) Check() error {
 	}
 	if l.Timeout < 0 {
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
+	}
+	if l.Seed == 0 {
+		l.Seed = rand.Uint64()
 	}
 	l.models = map[string]string{}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
@@ -148,10 +157,11 @@ func (l *Load) Ready(ctx context.Context, i protocol.Instance) error {
 		return vllm.Readiness{Header: l.header()}.Wait(ctx, i.URL())
 	}
 	_, err := l.modelAt(ctx, i.URL())
-	if err != nil {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
 		return fmt.Errorf("%w; is the server running there? (-url)", err)
 	}
-	return nil
+	return err
 }
 
 // headers is a flag that may be given several times.

@@ -63,9 +63,10 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
-		fmt.Fprintln(os.Stderr, "\ninterrupted: what is in flight is drained and counted; interrupt again to stop now")
+		fmt.Fprintln(os.Stderr, "\ninterrupted: finishing what is in flight; interrupt again to stop now")
 		close(stop)
 		<-signals
+		signal.Stop(signals) // a third one ends the program at once
 		cancel(errors.New("interrupted twice"))
 	}()
 	os.Exit(code(run(ctx, stop)))

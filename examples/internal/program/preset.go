@@ -7,7 +7,7 @@ import (
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
-// showPreset prints what the seed page says of a model, and the command that serves it.
+// showPreset prints what the page says of a model, and the command that serves it.
 func showPreset(w io.Writer, p *vllm.Preset) error {
 	argv, err := p.DockerRun(vllm.RunOptions{})
 	if err != nil {

@@ -15,10 +15,13 @@ import (
 // progress tells on stderr what goes on: with a bar on a terminal, with a line now and then elsewhere.
 type progress struct {
 	terminal bool
+	restarts bool // the server is ours to start
 	bar      *progressbar.ProgressBar
 }
 
-func newProgress() *progress { return &progress{terminal: term.IsTerminal(int(os.Stderr.Fd()))} }
+func newProgress(restarts bool) *progress {
+	return &progress{terminal: term.IsTerminal(int(os.Stderr.Fd())), restarts: restarts}
+}
 
 // lineEvery is how often a level in progress says so where there is no terminal.
 const lineEvery = 10 * time.Second
@@ -27,10 +30,12 @@ const lineEvery = 10 * time.Second
 func (p *progress) event(e protocol.Event) {
 	p.finish()
 	text := string(e.Phase)
-	switch e.Phase {
-	case protocol.PhaseMeasure:
+	switch {
+	case e.Phase == protocol.PhaseMeasure:
 		return // observe tells
-	case protocol.PhaseCooldown:
+	case e.Phase != protocol.PhaseReady && !p.restarts:
+		return
+	case e.Phase == protocol.PhaseCooldown:
 		text += " for " + e.Wait.String()
 	}
 	fmt.Fprintf(os.Stderr, "run %d: %s\n", e.Step.Run, text)
@@ -44,6 +49,10 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		what = fmt.Sprintf("run %d: warmup", s.Run)
 	}
 	total := s.Level.Warmup + s.Level.Requests
+	if s.Level.Requests == 0 {
+		total = -1 // bounded by time
+		what += ", for " + s.Level.Duration.String()
+	}
 	if p.terminal {
 		p.bar = progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(os.Stderr),
@@ -54,15 +63,34 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		)
 		return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) { _ = p.bar.Add(1) }}
 	}
-	fmt.Fprintf(os.Stderr, "%s, %d requests\n", what, total)
+	fmt.Fprintln(os.Stderr, what+load(s.Level))
 	done, last := 0, time.Now()
 	return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) {
 		done++
 		if now := time.Now(); now.Sub(last) >= lineEvery {
 			last = now
-			fmt.Fprintf(os.Stderr, "%s: %d of %d requests are over\n", what, done, total)
+			fmt.Fprintf(os.Stderr, "%s: %s over\n", what, share(done, total))
 		}
 	}}
+}
+
+// load says how many requests a level has, those that lead it in apart.
+func load(l loadgen.Level) string {
+	s := ""
+	if l.Requests > 0 {
+		s += fmt.Sprintf(", %d requests", l.Requests)
+	}
+	if l.Warmup > 0 {
+		s += fmt.Sprintf(" after %d discarded", l.Warmup)
+	}
+	return s
+}
+
+func share(done, total int) string {
+	if total < 0 {
+		return fmt.Sprintf("%d requests are", done)
+	}
+	return fmt.Sprintf("%d of %d requests are", done, total)
 }
 
 // finish ends the bar of the level before.

@@ -1,19 +1,20 @@
 package program
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
-	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
-	progress := newProgress()
+	_, fixed := server.(protocol.Fixed)
+	progress := newProgress(!fixed)
 	runner := &protocol.Runner{
 		Servers:  map[string]protocol.Server{"": server},
 		Ready:    load.Ready,
@@ -25,38 +26,31 @@ func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.
 	}
 	experiment, err := runner.Run(ctx, design)
 	progress.finish()
-	if errors.Is(err, protocol.ErrStopped) {
-		err = errors.New("interrupted: what was measured until then is above, and marked as cut short")
-	}
 	return experiment, err
 }
 
-// Valid reports whether a measurement may be used at all: it was finished, and no level failed. A level that the plan
-// itself made meaningless is valid, and flagged.
-func Valid(a *protocol.Analysis) bool {
-	for _, w := range a.Warnings {
-		if w.Code == protocol.WarnIncomplete {
-			return false
-		}
-	}
-	for _, p := range a.Points {
-		for _, w := range p.Warnings {
-			failed := w.Code == loadgen.WarnFailedRequests && len(w.Spoils) > 0
-			if failed || w.Code == loadgen.WarnCutShort {
-				return false
-			}
-		}
-	}
-	return true
-}
+// A Chart draws an analysis as PNG.
+type Chart func(io.Writer, *protocol.Analysis) error
 
-// SaveChart writes a chart to a file.
-func SaveChart(path string, a *protocol.Analysis, draw func(io.Writer, *protocol.Analysis) error) error {
-	file, err := os.Create(path)
-	if err != nil {
+// Save writes the results of an experiment and its charts, by their file names, into its directory. "": nothing. Where
+// nothing was measured there is nothing to draw.
+func Save(dir string, a *protocol.Analysis, charts map[string]Chart) error {
+	if dir == "" {
+		return nil
+	}
+	if err := a.Save(dir); err != nil || len(a.Points) == 0 {
 		return err
 	}
-	return errors.Join(draw(file, a), file.Close())
+	for name, draw := range charts {
+		var picture bytes.Buffer
+		if err := draw(&picture, a); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), picture.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteJSON writes v as JSON that people can read.

@@ -10,6 +10,7 @@ import (
 // A serverFlag is the value of -server.
 type serverFlag struct {
 	text   string
+	none   bool         // none: as it is
 	stop   string       // cmd:
 	start  string       // cmd:
 	preset *vllm.Preset // preset:
@@ -24,8 +25,8 @@ func (s *serverFlag) Set(text string) error {
 	kind, value, _ := strings.Cut(text, ":")
 	*s = serverFlag{text: text}
 	switch kind {
-	case "none", "":
-		s.text = ""
+	case "none":
+		s.none = true
 		return nil
 	case "cmd":
 		stop, start, ok := strings.Cut(value, ";")
@@ -55,6 +56,8 @@ func (s *serverFlag) server(l *Load) (protocol.Server, error) {
 			l.URL = "http://127.0.0.1:8000"
 		}
 		return protocol.Commands{StopCommand: s.stop, StartCommand: s.start, URL: l.URL}, nil
+	case s.none && l.URL == "":
+		return nil, Usagef("-server none: give the -url of the server that is to be left as it is")
 	}
 	return l.Server(), nil
 }
