@@ -237,7 +237,7 @@ func (c *collector) figures(r *Result) []Figure {
 			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
 		}
 	}
-	if w := r.Steady; w != nil {
+	if w := r.Steady; w != nil && w.Completions > 0 {
 		span := w.Length().Seconds()
 		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
 		if counted > 0 {
