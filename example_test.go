@@ -66,12 +66,12 @@ func Example() {
 
 	analysis := protocol.Analyze(experiment)
 	fmt.Println("replicate:", analysis.Unit)
-	throughput, err := analysis.Figure(1, loadgen.TotalThroughput)
+	latency, err := analysis.Figure(1, loadgen.QuantileName(loadgen.E2E, 50))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("interval over", throughput.Interval.N, "runs by", throughput.Interval.Method)
-	_, err = analysis.Figure(100, loadgen.TotalThroughput)
+	fmt.Println("interval over", latency.Interval.N, "runs by", latency.Interval.Method)
+	_, err = analysis.Figure(100, loadgen.QuantileName(loadgen.E2E, 50))
 	fmt.Println("at 100:", err)
 	// Output:
 	// before: prompt-capped
@@ -79,5 +79,5 @@ func Example() {
 	// before: few-prompts
 	// replicate: run with restart
 	// interval over 3 runs by Student's t
-	// at 100: total_tokens_per_s at concurrency 100 must not be used: prompt-capped
+	// at 100: e2e_p50 at concurrency 100 must not be used: prompt-capped
 }
