@@ -1,0 +1,113 @@
+package netstamp
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Dialer makes connections that stamp. The zero Dialer is ready for use.
+type Dialer struct {
+	net.Dialer
+}
+
+// DialContext connects, like the net.Dialer's. For TCP the result is a [*Conn]; connections of other networks are handed
+// through as they are.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return newConn(tcp), nil
+	}
+	return c, nil
+}
+
+// A Conn is a TCP connection that stamps what is written to it and read from it. As with any connection, one goroutine
+// may read while another writes; the stamps may be asked for by others.
+type Conn struct {
+	net.Conn // the interface, so that nothing reads or writes past the stamps, as io.Copy does with a *net.TCPConn
+	tcp      *net.TCPConn
+	receiver receiver
+
+	mu       sync.Mutex
+	exchange int64     // how many have begun
+	sent     time.Time // the first write of the latest, zero: none yet
+	arrival  Arrival   // of what was read last
+}
+
+// An Arrival is when the data of a read came.
+type Arrival struct {
+	Seen  time.Time     // when the read returned
+	Lag   time.Duration // how long before that the kernel had the last of the data, where it is known
+	Known bool          // the kernel stamped it
+}
+
+// An Exchange is a request and its answer on a connection. The zero Exchange has no stamps.
+type Exchange struct {
+	conn   *Conn
+	number int64
+}
+
+// Begin starts an exchange. From now on the stamps are its own, and those of the one before are gone.
+func (c *Conn) Begin() Exchange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.exchange++
+	c.sent, c.arrival = time.Time{}, Arrival{}
+	return Exchange{c, c.exchange}
+}
+
+// Sent is when the first write of the exchange was begun; false when nothing has been written, or another exchange has
+// begun on the connection since.
+func (e Exchange) Sent() (time.Time, bool) {
+	if e.conn == nil {
+		return time.Time{}, false
+	}
+	e.conn.mu.Lock()
+	defer e.conn.mu.Unlock()
+	return e.conn.sent, e.conn.exchange == e.number && !e.conn.sent.IsZero()
+}
+
+// Arrival is that of what was read last; false when nothing has been read, or another exchange has begun since. That
+// happens: the read that ends an answer sets the connection free, and the next request may be on it before the reader of
+// the last one comes to ask.
+func (e Exchange) Arrival() (Arrival, bool) {
+	if e.conn == nil {
+		return Arrival{}, false
+	}
+	e.conn.mu.Lock()
+	defer e.conn.mu.Unlock()
+	return e.conn.arrival, e.conn.exchange == e.number && !e.conn.arrival.Seen.IsZero()
+}
+
+// Write stamps and writes.
+func (c *Conn) Write(p []byte) (int, error) {
+	now := time.Now()
+	c.mu.Lock()
+	if c.sent.IsZero() {
+		c.sent = now
+	}
+	c.mu.Unlock()
+	return c.tcp.Write(p)
+}
+
+// Read reads what is there and stamps it.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, kernel, err := c.receiver.read(c.tcp, p)
+	if n > 0 {
+		now := time.Now()
+		a := Arrival{Seen: now}
+		if kernel != 0 {
+			a.Lag = time.Duration(now.UnixNano() - kernel)
+			// Less than nothing, or more than any scheduler takes, is a clock that was stepped.
+			a.Known = a.Lag >= 0 && a.Lag < time.Minute
+		}
+		c.mu.Lock()
+		c.arrival = a
+		c.mu.Unlock()
+	}
+	return n, err
+}
