@@ -29,6 +29,8 @@ type collector struct {
 	busyUntil           time.Duration // last Done of all
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
+
+	kernelStamped, clientStamped int // chunks, by the clock that stamped them
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
@@ -103,7 +105,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 		}
 		return
 	}
-	if inside(r.chunks[0].Seen) {
+	if inside(r.chunks[0].At()) {
 		c.window.Input += float64(r.Input)
 	}
 	// Where the server does not say how many tokens a chunk holds, a request's tokens are spread over its chunks
@@ -114,7 +116,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	}
 	even := float64(r.Output) / float64(len(r.chunks))
 	for _, chunk := range r.chunks {
-		if !inside(chunk.Seen) {
+		if !inside(chunk.At()) {
 			continue
 		}
 		if told == r.Output {
@@ -145,15 +147,21 @@ func (c *collector) addCompleted(r *Record) {
 		}
 	}
 	for i, chunk := range r.chunks {
+		if chunk.Arrived != 0 {
+			c.kernelStamped++
+			c.distribution(ReadLag).Add(float64(chunk.Seen-chunk.Arrived) / millisecond)
+		} else {
+			c.clientStamped++
+		}
 		if chunk.Sent != 0 {
-			lateness := c.epoch.Add(chunk.Seen).UnixNano() - chunk.Sent
+			lateness := c.epoch.Add(chunk.At()).UnixNano() - chunk.Sent
 			c.distribution(ChunkLateness).Add(float64(lateness) / millisecond)
 		}
 		if i == 0 {
 			continue
 		}
 		before := r.chunks[i-1]
-		gap := float64(chunk.Seen - before.Seen)
+		gap := float64(chunk.At() - before.At())
 		c.distribution(ITL).Add(gap / millisecond)
 		if chunk.Sent != 0 && before.Sent != 0 {
 			c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
@@ -207,6 +215,14 @@ func (c *collector) result(s *slots) (*Result, error) {
 		w.From, w.To = s.steadyAt, s.lastIssue
 		w.InFlight = float64(c.windowBusy) / float64(w.Length())
 		r.Steady = &w
+	}
+	switch {
+	case c.kernelStamped > 0 && c.clientStamped > 0:
+		r.Clock = ClockMixed
+	case c.kernelStamped > 0:
+		r.Clock = ClockKernel
+	case c.clientStamped > 0:
+		r.Clock = ClockClient
 	}
 	r.Figures = c.figures(r)
 	r.Warnings = r.warnings()

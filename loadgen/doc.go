@@ -11,13 +11,15 @@
 //
 // # What the numbers mean
 //
-// All offsets are from [Result.Start] on the monotonic clock, and they are stamped before anything is parsed.
+// A chunk's arrival is the kernel's stamp where a Target has it (package openai, on Linux, without TLS), and the client's
+// own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic clock, and they are stamped before anything is parsed.
 //
 //	TTFT           first chunk with content − Sent
 //	TPOT           (E2E − TTFT) / (output tokens − 1), a request at a time, from two output tokens on
 //	ITL            gaps between a request's content chunks, pooled over the level
 //	E2E            Done − Sent
 //	send lag       Sent − Scheduled: what the client itself took before the request was on its way
+//	read lag       Seen − Arrived: what the client itself took after the kernel had received a chunk
 //	makespan       first Sent to last Done of the measured requests that completed
 //	throughput     completed requests or their tokens ÷ makespan
 //	steady …       what arrived inside the steady window ÷ that window

@@ -81,7 +81,8 @@ const (
 	SendLag       = "send_lag"       // Sent − Scheduled
 	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
 	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
-	ChunkLateness = "chunk_lateness" // Seen − the server's stamp, likewise: network, kernel and client together
+	ChunkLateness = "chunk_lateness" // arrival − the server's stamp, likewise: what is between the server and the clock used
+	ReadLag       = "read_lag"       // Seen − Arrived: what the client added after the kernel had a chunk, where that is known
 )
 
 // quantiles are the percentiles that every metric reports.
@@ -131,6 +132,7 @@ var perRequest = []Metric{
 // pooled are the built-in metrics with one value a chunk or a gap, over all requests of the level together.
 var pooled = []Metric{
 	{Name: ITL, Unit: "ms", Better: LowerIsBetter},
+	{Name: ReadLag, Unit: "ms", Better: LowerIsBetter},
 	{Name: ITLError, Unit: "ms", Better: LowerIsBetter},
 	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
 }

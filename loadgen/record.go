@@ -41,20 +41,53 @@ type Record struct {
 
 // A Chunk is one arrival of content.
 type Chunk struct {
-	Seen   time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
-	Tokens int           // how many tokens it holds, 0 where the server did not say
-	Sent   int64         // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
+	Seen time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
+
+	// Arrived is when the kernel had received it, where that is known: what Seen has beyond it is the client's own doing.
+	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Clock] says which.
+	Arrived time.Duration
+
+	Tokens int   // how many tokens it holds, 0 where the server did not say
+	Sent   int64 // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
 }
 
 // Now is the present moment as an offset from [Result.Start].
 func (r *Record) Now() time.Duration { return time.Since(r.epoch) }
+
+// At is a moment as an offset from [Result.Start]. t must have a reading of the monotonic clock, as time.Now's has.
+func (r *Record) At(t time.Time) time.Duration { return t.Sub(r.epoch) }
 
 // Chunk records an arrival of content, now if c.Seen is 0. Chunks are recorded in the order in which they came.
 func (r *Record) Chunk(c Chunk) {
 	if c.Seen == 0 {
 		c.Seen = r.Now()
 	}
+	if c.Arrived != 0 {
+		// The kernel's stamp is of another clock, and pairing the two may be off by a microsecond: not so far, though, that
+		// anything arrives before what was there earlier, or after it was seen.
+		earliest := r.Sent
+		if n := len(r.chunks); n > 0 {
+			earliest = max(earliest, r.chunks[n-1].At())
+		}
+		c.Arrived = min(max(c.Arrived, earliest), c.Seen)
+	}
 	r.chunks = append(r.chunks, c)
+}
+
+// At is when the chunk came, by the best clock that there is.
+func (c Chunk) At() time.Duration {
+	if c.Arrived != 0 {
+		return c.Arrived
+	}
+	return c.Seen
+}
+
+// LastArrival is when the latest chunk came, by the clock that latencies go by; 0 where there is none.
+func (r *Record) LastArrival() time.Duration {
+	if n := len(r.chunks); n > 0 {
+		return r.chunks[n-1].At()
+	}
+	return 0
 }
 
 // Chunks are the arrivals of content, in order. There is none for an answer that came whole.
@@ -68,7 +101,7 @@ func (r *Record) TTFT() (time.Duration, bool) {
 	if len(r.chunks) == 0 {
 		return 0, false
 	}
-	return r.chunks[0].Seen - r.Sent, true
+	return r.chunks[0].At() - r.Sent, true
 }
 
 // E2E is the time from Sent to Done.
@@ -79,10 +112,10 @@ func (r *Record) E2E() time.Duration { return r.Done - r.Sent }
 func (r *Record) check() error {
 	last := r.Sent
 	for i, c := range r.chunks {
-		if c.Seen < last {
-			return fmt.Errorf("the target says that request %d had chunk %d at %v, before %v", r.Index, i, c.Seen, last)
+		if c.At() < last {
+			return fmt.Errorf("the target says that request %d had chunk %d at %v, before %v", r.Index, i, c.At(), last)
 		}
-		last = c.Seen
+		last = c.At()
 	}
 	if r.Done < last {
 		return fmt.Errorf("the target says that request %d was done at %v, before %v", r.Index, r.Done, last)

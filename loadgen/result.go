@@ -21,6 +21,9 @@ type Result struct {
 	InFlight   InFlight   `json:"in_flight"`
 	Tokens     Tokens     `json:"tokens"`
 
+	// Clock says what stamped the arrival of content. "": none came in a stream.
+	Clock Clock `json:"clock,omitempty"`
+
 	// Steady is the window in which the load was steady, nil when there was none.
 	Steady *Window `json:"steady,omitempty"`
 
@@ -44,6 +47,26 @@ func (r *Result) Figure(name string) (Figure, bool) {
 		}
 	}
 	return Figure{}, false
+}
+
+// A Clock is what stamped the arrival of content.
+type Clock string
+
+const (
+	ClockKernel Clock = "kernel" // the kernel, on receipt: free of what the client's own scheduling adds
+	ClockClient Clock = "client" // the client, after its read had returned
+	ClockMixed  Clock = "mixed"  // the kernel where it gave a stamp, else the client
+)
+
+// And is the clock of two sets of arrivals together.
+func (c Clock) And(other Clock) Clock {
+	switch {
+	case c == other || other == "":
+		return c
+	case c == "":
+		return other
+	}
+	return ClockMixed
 }
 
 // Accounting counts what became of the requests that were issued.

@@ -28,6 +28,9 @@ type Analysis struct {
 	Accounting loadgen.Accounting `json:"accounting"`
 	Tokens     loadgen.Tokens     `json:"tokens"`
 
+	// Clock is what stamped the arrivals, over all measurements; "": none came in a stream.
+	Clock loadgen.Clock `json:"clock,omitempty"`
+
 	Points   []Point           `json:"points"`
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
@@ -137,6 +140,7 @@ func Analyze(e *Experiment) *Analysis {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
 			a.Tokens.Add(m.Result.Tokens)
+			a.Clock = a.Clock.And(m.Result.Clock)
 		}
 	}
 	a.Unit, a.Runs = replicates(measured)

@@ -52,9 +52,14 @@ func newConn(tcp *net.TCPConn) *Conn {
 			k.header = syscall.Msghdr{Iov: &k.vector, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&k.control[0]))}
 			k.header.SetControllen(controlWords * wordSize)
 			k.n, _, k.errno = syscall.Syscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&k.header)), 0)
-			if k.errno != syscall.EINTR {
-				return k.errno != syscall.EAGAIN
+			switch k.errno {
+			case syscall.EINTR:
+				continue
+			case syscall.EAGAIN:
+				return false
 			}
+			observe(fd)
+			return true
 		}
 	}
 	return c

@@ -5,7 +5,8 @@
 // model's own generation settings out of it. Whether the server did what it was asked is known from its usage
 // counts alone, so these are what the figures use, and a difference is reported with them.
 //
-// Sent is stamped when a connection is in hand and the request is about to be written to it: dialling is the
-// client's time (send lag), not the server's. A chunk is stamped when the read that ended it returned, before it is
-// parsed. A chunk with an empty text or only a role is no content, and does not end TTFT.
+// Sent is the first write of the request on its connection, or, under TLS and with a user's own client, when the
+// connection is in hand: dialling is the client's time (send lag), not the server's. A chunk is stamped when the read that
+// ended it returned, before it is parsed; and, on Linux without TLS, by the kernel when it received the chunk (package
+// netstamp), which is what latencies go by then. A chunk with an empty text or only a role is no content, and does not end TTFT.
 package openai

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
 // Bounds on what a server may send. Past them the answer is no answer.
@@ -114,17 +115,44 @@ func unexpected(what string, err error, text []byte) error {
 // stamped notes when each read returned that brought something. (One that brings only the end says nothing of when the
 // data before it came.)
 type stamped struct {
-	from io.Reader
-	r    *loadgen.Record
-	at   time.Duration
+	from    io.Reader
+	r       *loadgen.Record
+	at      time.Duration // when the client had it
+	arrived time.Duration // when the kernel had it, 0: not known
 }
 
 func (s *stamped) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	if n > 0 {
-		s.at = s.r.Now()
+		s.at, s.arrived = s.r.Now(), 0
+		if body, ok := s.from.(*stampedBody); ok {
+			s.arrived = body.arrival(s.r)
+		}
 	}
 	return n, err
+}
+
+// came is when it came, by the best clock that there is.
+func (s *stamped) came() time.Duration {
+	if s.arrived != 0 {
+		return s.arrived
+	}
+	return s.at
+}
+
+// stampedBody is the body of an answer whose connection knows when the kernel received it.
+type stampedBody struct {
+	io.Reader
+	exchange netstamp.Exchange
+}
+
+// arrival is when the kernel had what was read last, 0 where it is not known.
+func (b *stampedBody) arrival(r *loadgen.Record) time.Duration {
+	a, ok := b.exchange.Arrival()
+	if !ok || !a.Known {
+		return 0
+	}
+	return r.At(a.Seen) - a.Lag
 }
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
@@ -157,7 +185,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 			long = long[:0]
 		}
 		// The end of this line lay in the latest read, so that is when the line was complete.
-		seen := source.at
+		came := source.came()
 		data, ok := eventData(line)
 		if ok && string(data) == "[DONE]" {
 			if begun == 0 {
@@ -181,9 +209,9 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				return err
 			}
 			if len(a.Choices) > 0 {
-				last = seen
+				last = came
 				if r.Opened == 0 {
-					r.Opened = seen
+					r.Opened = came
 				}
 			}
 			content := false
@@ -196,12 +224,12 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				}
 			}
 			if content {
-				chunk := loadgen.Chunk{Seen: seen}
+				chunk := loadgen.Chunk{Seen: source.at, Arrived: source.arrived}
 				if a.Servegauge != nil {
 					chunk.Sent = a.Servegauge.Sent
 				}
 				r.Chunk(chunk)
-				r.Done = seen
+				r.Done = r.LastArrival()
 			}
 		}
 		switch {

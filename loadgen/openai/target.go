@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
 // An Endpoint is one of the two calls that generate text.
@@ -108,7 +109,7 @@ func newTransport() *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         (&netstamp.Dialer{Dialer: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}}).DialContext,
 		TLSHandshakeTimeout: 30 * time.Second,
 		MaxIdleConnsPerHost: loadgen.MaxConcurrency,
 		IdleConnTimeout:     4 * time.Second,
@@ -144,8 +145,12 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
 	connected := false
+	var exchange netstamp.Exchange // stays zero under TLS, or with a user's own client
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		connected = true
+		if conn, ok := c.Conn.(*netstamp.Conn); ok {
+			exchange = conn.Begin()
+		}
 		r.Sent = r.Now()
 		r.NewConn = !c.Reused
 	}}
@@ -164,6 +169,10 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		req.Header.Set("Authorization", "Bearer "+t.config.APIKey)
 	}
 	response, err := t.client.Do(req)
+	// net/http writes from another goroutine, which may have come to it later than we handed it over.
+	if at, ok := exchange.Sent(); ok {
+		r.Sent = r.At(at)
+	}
 	switch {
 	case err == nil:
 	case response != nil: // the user's client would not follow a redirect any further
@@ -184,7 +193,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	if t.config.Whole {
 		return readWhole(response.Body, r)
 	}
-	if err := readStream(response.Body, r); err != nil {
+	if err := readStream(&stampedBody{response.Body, exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)

@@ -106,8 +106,11 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 					if late := r.Start.Add(chunk.Seen).UnixNano() - chunk.Sent; late < 0 {
 						t.Errorf("chunk %d was seen %d ns before it was sent", i, -late)
 					}
-					if i > 0 && chunk.Seen < q.chunks[i-1].Seen {
-						t.Errorf("chunk %d was seen before the one before it", i)
+					if i > 0 && (chunk.Seen < q.chunks[i-1].Seen || chunk.At() < q.chunks[i-1].At()) {
+						t.Errorf("chunk %d came before the one before it", i)
+					}
+					if chunk.Arrived > chunk.Seen {
+						t.Errorf("chunk %d was seen at %v and arrived at %v", i, chunk.Seen, chunk.Arrived)
 					}
 				}
 				first, last := q.chunks[0], q.chunks[output-1]
@@ -118,11 +121,11 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 				if q.E2E() < truth.Service {
 					t.Errorf("E2E %v, on schedule %v", q.E2E(), truth.Service)
 				}
-				if q.Done != last.Seen {
-					t.Errorf("done at %v, last content at %v", q.Done, last.Seen)
+				if q.Done != last.At() {
+					t.Errorf("done at %v, last content at %v", q.Done, last.At())
 				}
-				if q.Opened < q.Sent || q.Opened > first.Seen || endpoint == openai.Completions && q.Opened != first.Seen {
-					t.Errorf("opened at %v, first content at %v", q.Opened, first.Seen)
+				if q.Opened < q.Sent || q.Opened > first.At() || endpoint == openai.Completions && q.Opened != first.At() {
+					t.Errorf("opened at %v, first content at %v", q.Opened, first.At())
 				}
 			}
 			for _, metric := range []string{loadgen.TTFTError, loadgen.ChunkLateness} {

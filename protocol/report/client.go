@@ -15,7 +15,11 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	out := &printer{w: w}
 	out.f("The client against %s.\n", server)
 	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and\n")
-	out.f("loopback added to the server's own stamps, in ms.\n\n")
+	out.f("loopback added to the server's own stamps, in ms.\n")
+	if a.Clock != "" {
+		out.f("Arrivals stamped by: %s.\n", a.Clock)
+	}
+	out.f("\n")
 	table := newTable(out)
 	table.f("concurrency\treq/s\ttokens/s\tsteady req/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags\n")
 	for i := range a.Points {

@@ -15,6 +15,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	out.f("Concurrency %d: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
 		r.Level.Concurrency, a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
+	if r.Clock != "" {
+		out.f("Arrivals stamped by: %s\n", r.Clock)
+	}
 	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 
 	writeFigures(out, r)

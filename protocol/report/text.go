@@ -42,6 +42,9 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
 	out.f("%s\n", requests(a))
+	if a.Clock != "" {
+		out.f("arrivals stamped by: %s\n", a.Clock)
+	}
 	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
 
 	table := newTable(out)

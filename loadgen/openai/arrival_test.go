@@ -1,0 +1,51 @@
+package openai_test
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/loadgen/openai"
+)
+
+// On Linux the kernel stamps what arrives, and a level says so; with a user's own client, the client does.
+func TestClock(t *testing.T) {
+	server := serve(t, &loadgentest.Simulated{Model: "m", DecodeRate: 1000})
+	kernel := runtime.GOOS == "linux" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64")
+	for name, c := range map[string]struct {
+		client *http.Client
+		kernel bool
+	}{
+		"our own client":    {nil, kernel},
+		"the user's client": {server.Client(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: openai.RandomTokens{Input: 4, Output: 8}})
+			var r *loadgen.Result
+			for range 50 { // the kernel begins to stamp in the background, after the first connection asked for it
+				var err error
+				if r, err = loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 2, Requests: 10}, target); err != nil {
+					t.Fatal(err)
+				}
+				if !c.kernel || r.Clock == loadgen.ClockKernel {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			want := loadgen.ClockClient
+			if c.kernel {
+				want = loadgen.ClockKernel
+			}
+			if r.Clock != want {
+				t.Errorf("clock %q, want %q", r.Clock, want)
+			}
+			if lag, ok := r.Figure(loadgen.MeanName(loadgen.ReadLag)); ok != c.kernel || ok && (lag.N != 80 || lag.Value < 0) {
+				t.Errorf("read lag %+v, %v", lag, ok)
+			}
+		})
+	}
+}
