@@ -63,6 +63,11 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if err := checkMetrics(g.Metrics); err != nil {
 		return nil, err
 	}
+	if opener, ok := g.Target.(Opener); ok {
+		if err := opener.Open(ctx, l.workers()); err != nil {
+			return nil, fmt.Errorf("before the level began: %w", err)
+		}
+	}
 	slots := newSlots(l)
 	if g.Stop != nil {
 		stopWatching := make(chan struct{})

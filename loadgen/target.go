@@ -14,6 +14,12 @@ type Target interface {
 	Do(ctx context.Context, i int, r *Record) error
 }
 
+// An Opener is a [Target] that can get ready for a number of requests at once, by making connections for instance, so
+// that this is no part of what is measured. Open is called once a level, before its clock starts.
+type Opener interface {
+	Open(ctx context.Context, n int) error
+}
+
 // TargetFunc adapts a function to a [Target].
 type TargetFunc func(ctx context.Context, i int, r *Record) error
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -47,6 +46,7 @@ type Config struct {
 
 // A Target sends a workload to a server. It is safe for concurrent use.
 type Target struct {
+	ahead   *connections // made before they are needed; nil: the client is the user's
 	config  Config
 	url     string
 	secrets secrets
@@ -80,7 +80,8 @@ func New(c Config) (*Target, error) {
 	u.Path, u.RawPath, u.ForceQuery = root+path, "", false
 	t := &Target{config: c, url: u.String(), secrets: newSecrets(c, u.User), client: c.Client}
 	if t.client == nil {
-		t.owned = newTransport()
+		t.ahead = &connections{}
+		t.owned = newTransport(t.ahead)
 		// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
 		// shows, and a POST would arrive as a GET.
 		t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -104,12 +105,12 @@ func redact(raw string) string {
 // newTransport returns a transport that neither limits nor multiplexes connections: one request in flight is one
 // connection, as it is for a server's many users. Idle connections go after 4 s, because uvicorn drops them after 5
 // and a request on a connection that is being dropped fails.
-func newTransport() *http.Transport {
+func newTransport(ahead *connections) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&netstamp.Dialer{Dialer: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}}).DialContext,
+		DialContext:         ahead.DialContext,
 		TLSHandshakeTimeout: 30 * time.Second,
 		MaxIdleConnsPerHost: loadgen.MaxConcurrency,
 		IdleConnTimeout:     4 * time.Second,
@@ -122,6 +123,9 @@ func newTransport() *http.Transport {
 func (t *Target) Close() error {
 	if t.owned != nil {
 		t.owned.CloseIdleConnections()
+		t.ahead.mu.Lock()
+		defer t.ahead.mu.Unlock()
+		t.ahead.closeIdle()
 	}
 	return nil
 }
