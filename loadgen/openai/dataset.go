@@ -28,6 +28,7 @@ type Dataset struct {
 	Output int
 
 	lines []entry
+	order []int // of lines; nil: the file's
 }
 
 // An entry is the prompt of a line.
@@ -306,11 +307,9 @@ func incomplete(err error) error {
 // Len is the number of prompts.
 func (d Dataset) Len() int { return len(d.lines) }
 
-// Shuffled returns the same prompts in another order, which is always the same for a seed.
+// Shuffled returns the same prompts in an order that depends on the file's and on the seed alone.
 func (d Dataset) Shuffled(seed uint64) Dataset {
-	d.lines = slices.Clone(d.lines)
-	random := rand.New(rand.NewPCG(seed, uint64(len(d.lines))))
-	random.Shuffle(len(d.lines), func(i, j int) { d.lines[i], d.lines[j] = d.lines[j], d.lines[i] })
+	d.order = rand.New(rand.NewPCG(seed, uint64(len(d.lines)))).Perm(len(d.lines))
 	return d
 }
 
@@ -323,15 +322,15 @@ func (d Dataset) Validate() error {
 	case d.Output < 0 || d.Output > mostTokens:
 		return &loadgen.InvalidError{Field: "output tokens", Value: d.Output, Want: "a number from 0 to 10,000,000"}
 	}
-	for _, e := range d.lines {
-		if err := d.check(e); err != nil {
+	for i := range d.lines {
+		if err := d.check(&d.lines[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d Dataset) check(e entry) error {
+func (d Dataset) check(e *entry) error {
 	if len(e.Body) == 0 && e.Output == 0 && d.Output == 0 {
 		return &DatasetError{e.line, errors.New("no max_tokens, and the Dataset has no Output")}
 	}
@@ -359,7 +358,11 @@ func (d Dataset) Prompt(i int, p *Prompt) error {
 	if len(d.lines) == 0 || d.Output < 0 || d.Output > mostTokens {
 		return d.Validate()
 	}
-	e := d.lines[i%len(d.lines)]
+	i %= len(d.lines)
+	if d.order != nil {
+		i = d.order[i]
+	}
+	e := &d.lines[i]
 	if err := d.check(e); err != nil {
 		return err
 	}

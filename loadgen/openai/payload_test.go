@@ -57,3 +57,18 @@ func TestBodiesAreNotUsedAgainTooEarly(t *testing.T) {
 		t.Errorf("%+v: %v", got, r.Errors)
 	}
 }
+
+// What a request with a prompt of 2,048 token ids costs, the server's part included.
+func BenchmarkLongPrompt(b *testing.B) {
+	server := serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, event+"data: [DONE]\n\n")
+	}))
+	target := newTarget(b, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 2048, Output: 1}})
+	b.ReportAllocs()
+	b.ResetTimer()
+	r, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 2, Requests: b.N}, target)
+	if err != nil || r.Accounting.Completed != b.N {
+		b.Fatal(err, r.Errors)
+	}
+}
