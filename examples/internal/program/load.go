@@ -79,6 +79,9 @@ func (l *Load) Check() error {
 		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil || l.extra == nil {
 			return Usagef("-body %s: want a JSON object such as {\"top_p\": 0.9}", l.body)
 		}
+		if _, ok := l.extra["stream"]; ok {
+			return Usagef("-body %s: stream is not for the body; use -stream=false", l.body)
+		}
 	}
 	if l.Input < 0 || l.Output < 0 {
 		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
