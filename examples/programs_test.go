@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +104,10 @@ func failsWith(t *testing.T, code int, say []string, name string, args ...string
 }
 
 func TestWrongUse(t *testing.T) {
+	messages := filepath.Join(t.TempDir(), "messages.jsonl")
+	if err := os.WriteFile(messages, []byte(`{"messages":[{"role":"user","content":"a"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -131,6 +136,15 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-header", "novalue"}, []string{"-header", "novalue"}},
 		{"multirun", []string{"-body", "{"}, []string{"-body"}},
 		{"multirun", []string{"-body", "null"}, []string{"-body null", "JSON object"}},
+		{"multirun", []string{"-body", `{"stream": false}`}, []string{"-body", "-stream=false"}},
+		{"multirun", []string{"-prefix", "-1"}, []string{"-prefix -1"}},
+		{"multirun", []string{"-prefix", "65", "-input", "64"}, []string{"-prefix 65", "-input"}},
+		{"multirun", []string{"-dataset", "no/such/file"}, []string{"-dataset", "no/such/file"}},
+		{"multirun", []string{"-dataset", os.DevNull}, []string{"-dataset", "no prompts"}},
+		{"multirun", []string{"-dataset", "programs_test.go"}, []string{"programs_test.go", "line 1"}},
+		{"multirun", []string{"-dataset", messages}, []string{"line 1", "use the chat endpoint"}},
+		{"multirun", []string{"-dataset", messages, "-endpoint", "chat", "-prefix", "9"}, []string{"-prefix 9", "-dataset"}},
+		{"multirun", []string{"-model", "a,,b"}, []string{"-model", `"a,,b"`}},
 		{"multirun", []string{"-server", "none"}, []string{"-server none", "-url"}},
 		{"multirun", []string{"-runs", "0"}, []string{"runs 0"}},
 		{"multirun", []string{"-api-key-env", "NO_SUCH_VARIABLE"}, []string{"NO_SUCH_VARIABLE"}},
@@ -240,6 +254,59 @@ func TestLoadtestByTime(t *testing.T) {
 	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
+}
+
+// Prompts of a file, in turns for two models, and prompts that share a prefix.
+func TestLoadtestWorkloads(t *testing.T) {
+	var mu sync.Mutex
+	asked, prompts := map[string]int{}, map[string]int{}
+	echo := &loadgentest.Echo{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/models" {
+			fmt.Fprint(w, `{"object":"list","data":[{"id":"a","object":"model"},{"id":"b","object":"model"},{"id":"c","object":"model"}]}`)
+			return
+		}
+		text, err := io.ReadAll(r.Body)
+		var q struct {
+			Model  string
+			Prompt any
+		}
+		if err == nil && json.Unmarshal(text, &q) == nil {
+			mu.Lock()
+			asked[q.Model]++
+			if ids, ok := q.Prompt.([]any); ok {
+				q.Prompt = ids[:10]
+			}
+			prompts[fmt.Sprint(q.Prompt)]++
+			mu.Unlock()
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+		echo.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "prompts.jsonl")
+	if err := os.WriteFile(file, []byte("{\"prompt\":\"one\"}\n{\"prompt\":\"two\",\"max_tokens\":3}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args    []string
+		prompts int
+		warns   bool
+	}{
+		{[]string{"-dataset", file}, 2, true},
+		{[]string{"-prefix", "10"}, 1, false},
+	} {
+		clear(asked)
+		clear(prompts)
+		p := run(t, "loadtest", append([]string{"-url", server.URL, "-model", "a, b", "-requests", "8", "-concurrency", "1"}, c.args...)...)
+		if p.code != 0 || strings.Contains(p.stderr, "they repeat") != c.warns {
+			t.Errorf("%q: exit code %d\n%s\n%s", c.args, p.code, p.stdout, p.stderr)
+		}
+		if asked["a"] != 4 || asked["b"] != 4 || len(asked) != 2 || len(prompts) != c.prompts {
+			t.Errorf("%q: asked %v for %v", c.args, asked, prompts)
+		}
+	}
+	failsWith(t, 1, []string{`"d"`, "has a, b, c"}, "loadtest", "-url", server.URL, "-model", "a,d")
 }
 
 func TestUnwritableOut(t *testing.T) {

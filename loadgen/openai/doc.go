@@ -5,6 +5,9 @@
 // model's own generation settings out of it. Whether the server did what it was asked is known from its usage
 // counts alone, so these are what the figures use, and a difference is reported with them.
 //
+// [RandomTokens] and [RandomWords] make prompts of fixed or ranged lengths, with a shared prefix if one is wanted;
+// [ReadDataset] reads them from a file of JSON lines; and any other [Workload] is one method.
+//
 // Sent is the first write of the request on its connection, or, under TLS and with a user's own client, when the
 // connection is in hand: dialling is the client's time (send lag), not the server's. A chunk is stamped when the read that
 // ended it returned, before it is parsed; and, on Linux without TLS, by the kernel when it received the chunk (package

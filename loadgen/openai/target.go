@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,15 +29,20 @@ const (
 type Config struct {
 	URL      string   // the server's root or its /v1: "http://127.0.0.1:8000"
 	Model    string   // as the server names it
+	Models   []string // in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
 	Endpoint Endpoint // zero: Completions
-	Workload Workload // the prompts
+	Workload Workload // the prompts; a prompt that names a model of its own asks that one
 
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
 
-	APIKey string         // sent as a bearer token and never written anywhere; zero: none
-	Header http.Header    // sent with each request; values of Authorization and its like are kept out of errors; zero: none
-	Body   map[string]any // fields added to each request's body; they win over ours, and a nil value removes a field
+	APIKey string      // sent as a bearer token and never written anywhere; zero: none
+	Header http.Header // sent with each request; values of Authorization and its like are kept out of errors; zero: none
+
+	// Body are fields added to each request's body. They win over ours and over those of a prompt's own Body, and a nil
+	// value removes a field. max_tokens (or max_completion_tokens, which servers prefer) here is what each request is
+	// noted to have asked for. stream is refused: Whole decides it. Zero: none.
+	Body map[string]any
 
 	// Client makes the requests. Zero: a client of the target's own, without limit on connections, over HTTP/1.1,
 	// with the proxies of the environment, that follows no redirect.
@@ -48,13 +53,15 @@ type Config struct {
 type Target struct {
 	ahead   *connections // made before they are needed; nil: the client is the user's
 	config  Config
+	body    *template
 	url     string
 	secrets secrets
 	owned   *http.Transport // nil: the client is the user's
 	client  *http.Client
 }
 
-// New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used.
+// New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used. For a [Dataset]
+// with a prompt that the endpoint does not take, it is a [*DatasetError].
 func New(c Config) (*Target, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
@@ -67,18 +74,34 @@ func New(c Config) (*Target, error) {
 	if path == "" {
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "completions or chat"}
 	}
-	if c.Model == "" {
+	switch {
+	case len(c.Models) == 0:
+		c.Models = []string{c.Model}
+	case c.Model != "":
+		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "either these or Model, not both"}
+	}
+	c.Models = slices.Clone(c.Models)
+	if slices.Contains(c.Models, "") {
 		return nil, &loadgen.InvalidError{Field: "model", Value: `""`, Want: "the name that the server's /v1/models gives"}
 	}
 	if c.Workload == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
+	}
+	if w, ok := c.Workload.(interface{ validateFor(Endpoint) error }); ok {
+		if err := w.validateFor(c.Endpoint); err != nil {
+			return nil, err
+		}
+	}
+	body, err := newTemplate(&c)
+	if err != nil {
+		return nil, err
 	}
 	if field, ok := checkHeader(c); !ok {
 		return nil, &loadgen.InvalidError{Field: field, Value: "(not shown)", Want: "what an HTTP header can carry, such as no end of line"}
 	}
 	root := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v1")
 	u.Path, u.RawPath, u.ForceQuery = root+path, "", false
-	t := &Target{config: c, url: u.String(), secrets: newSecrets(c, u.User), client: c.Client}
+	t := &Target{config: c, body: body, url: u.String(), secrets: newSecrets(c, u.User), client: c.Client}
 	if t.client == nil {
 		t.ahead = &connections{}
 		t.owned = newTransport(t.ahead)
@@ -148,6 +171,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	if err != nil {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
+	defer body.release()
 	connected := false
 	var exchange netstamp.Exchange // stays zero under TLS, or with a user's own client
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
@@ -160,10 +184,11 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, t.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, t.url, nil)
 	if err != nil {
 		return err
 	}
+	body.attach(req)
 	for name, values := range t.config.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
@@ -205,15 +230,25 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 }
 
 // prepare makes the body of request i, and notes what it asks for.
-func (t *Target) prepare(i int, r *loadgen.Record) ([]byte, error) {
+func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 	p := prompts.Get().(*pooled)
 	defer prompts.Put(p)
 	p.reset()
 	if err := t.config.Workload.Prompt(i, &p.Prompt); err != nil {
 		return nil, err
 	}
-	r.AskedInput, r.AskedOutput = p.Input, p.Output
-	return t.body(&p.Prompt)
+	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(&p.Prompt)
+	model := p.Model
+	if model == "" {
+		model = t.config.Models[i%len(t.config.Models)]
+	}
+	body := newPayload()
+	var err error
+	if body.json, err = t.body.append(body.json, &p.Prompt, model, t.config.Endpoint); err != nil {
+		body.release()
+		return nil, err
+	}
+	return body, nil
 }
 
 // drain reads what follows the last event, so that the connection can be used again. There should be nothing but the

@@ -255,6 +255,69 @@ func (w talk) Prompt(_ int, p *openai.Prompt) error {
 	return nil
 }
 
+// messages is a workload for chat alone.
+type messages struct{}
+
+func (messages) Prompt(_ int, p *openai.Prompt) error {
+	p.Messages, p.Output = json.RawMessage(`[{"role":"user","content":"a"}]`), 1
+	return nil
+}
+
+// What the body says in our place is what was asked, and no answer differs from it.
+func TestOutputTokensByTheBody(t *testing.T) {
+	server := serve(t, &loadgentest.Echo{})
+	for _, test := range []struct {
+		body map[string]any
+		want int
+	}{
+		{nil, 2},
+		{map[string]any{"max_tokens": 3}, 3},
+		{map[string]any{"max_tokens": json.RawMessage("4")}, 4},
+		{map[string]any{"max_tokens": 5.}, 5},
+		{map[string]any{"max_tokens": nil, "max_completion_tokens": 6}, 6},
+		{map[string]any{"max_completion_tokens": nil}, 2},
+		{map[string]any{"max_tokens": nil}, 0},
+	} {
+		q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: talk{"a", 2}, Body: test.body}))
+		if q.err != nil || q.AskedOutput != test.want || test.want > 0 && q.Output != test.want {
+			t.Errorf("%v: asked for %d, got %d, %v; want %d", test.body, q.AskedOutput, q.Output, q.err, test.want)
+		}
+	}
+}
+
+// oneOwn is a workload whose every third prompt asks a model of its own.
+type oneOwn struct{}
+
+func (oneOwn) Prompt(i int, p *openai.Prompt) error {
+	p.Text, p.Output = "a", 1
+	if i%3 == 2 {
+		p.Model = "own"
+	}
+	return nil
+}
+
+func TestModelsInRotation(t *testing.T) {
+	var seen capture
+	server := serve(t, &seen)
+	names := []string{"a", "b"}
+	target, err := openai.New(openai.Config{URL: server.URL, Models: names, Workload: oneOwn{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	names[0] = "changed" // which is no affair of the target's
+	if r, _ := measure(t, loadgen.Level{Concurrency: 1, Requests: 6}, target); r.Accounting.Completed != 6 {
+		t.Fatal(r.Errors)
+	}
+	var got []any
+	for _, a := range seen.arrivals {
+		got = append(got, a.body["model"])
+	}
+	if diff := cmp.Diff([]any{"a", "b", "own", "b", "a", "own"}, got); diff != "" {
+		t.Errorf("−want +got:\n%s", diff)
+	}
+}
+
 func TestURL(t *testing.T) {
 	for _, test := range []struct{ url, path, chat string }{
 		{"http://server", "/v1/completions", "/v1/chat/completions"},
@@ -367,6 +430,15 @@ func TestNewRefuses(t *testing.T) {
 		{"fragment", "URL", func(c *openai.Config) { c.URL = "http://host/#sesame" }},
 		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "embeddings" }},
 		{"model", "model", func(c *openai.Config) { c.Model = "" }},
+		{"models and a model", "models", func(c *openai.Config) { c.Models = []string{"a"} }},
+		{"an empty model", "model", func(c *openai.Config) { c.Model, c.Models = "", []string{"a", ""} }},
+		{"body that is no JSON", `body field "seed"`, func(c *openai.Config) { c.Body = map[string]any{"seed": make(chan int)} }},
+		{"streaming by the body", `body field "stream"`, func(c *openai.Config) { c.Body = map[string]any{"stream": true} }},
+		{"no streaming by the body", `body field "stream"`, func(c *openai.Config) { c.Body = map[string]any{"stream": nil} }},
+		{"no output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 0} }},
+		{"output tokens by half", `body field "max_completion_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
+		{"too many output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 1e7 + 1} }},
+		{"dataset without prompts", "dataset", func(c *openai.Config) { c.Workload = openai.Dataset{} }},
 		{"workload", "workload", func(c *openai.Config) { c.Workload = nil }},
 		{"key with its line's end", "API key", func(c *openai.Config) { c.APIKey = "sesame\n" }},
 		{"header with its line's end", `header "X-Key"`, func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
@@ -397,7 +469,7 @@ func TestPromptThatCannotBeSent(t *testing.T) {
 	}{
 		{"token ids to chat", openai.Config{Endpoint: openai.Chat}, "takes text, not token ids"},
 		{"invalid workload", openai.Config{Workload: openai.RandomTokens{Input: 1}}, "output tokens 0"},
-		{"body that is no JSON", openai.Config{Body: map[string]any{"seed": make(chan int)}}, "chan int"},
+		{"messages to completions", openai.Config{Workload: messages{}}, "not messages"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.config.URL = server.URL

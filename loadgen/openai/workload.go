@@ -1,11 +1,8 @@
 package openai
 
 import (
-	"math/rand/v2"
-	"strings"
+	"encoding/json"
 	"sync"
-
-	"github.com/servegauge/servegauge/loadgen"
 )
 
 // A Workload makes the prompts of a level. It is seeded when it is built; from then on prompt i is always the same.
@@ -15,12 +12,20 @@ type Workload interface {
 	Prompt(i int, p *Prompt) error
 }
 
-// A Prompt is what one request asks for.
+// A Prompt is what one request asks for. Its content is the first of Body, Tokens, Messages and Text that is not empty.
 type Prompt struct {
-	Tokens []int  // token ids, to be appended to; empty: Text
-	Text   string // used where Tokens is empty
+	Tokens   []int           // token ids, to be appended to; for Completions
+	Text     string          // for Chat it is the one message, of the user
+	Messages json.RawMessage // a JSON array of messages, sent as it is; for Chat
+
+	// Body is a whole request, a JSON object without "stream" and "stream_options", sent as it is: no max_tokens,
+	// temperature or ignore_eos is added, whatever Output says. Only what the measurement needs is put in front of its
+	// fields: the model, where it names none, stream and stream_options; and [Config].Body is applied as to any other.
+	Body json.RawMessage
+
+	Model  string // which model is asked; "": the one that the [Config] has for this request
 	Input  int    // tokens that the server should count in the prompt, 0: not known beforehand
-	Output int    // tokens to generate
+	Output int    // tokens to generate; in a Body that leaves the end to the model, 0: not known beforehand
 }
 
 // pooled is a Prompt with memory for token ids. A workload may as well point Tokens at ids of its own, which must not
@@ -39,87 +44,3 @@ func (p *pooled) reset() {
 	}
 	p.Prompt = Prompt{Tokens: p.memory}
 }
-
-// RandomTokens is a workload of prompts that are Input random token ids long and ask for Output tokens. No two share
-// a prefix worth caching, whether of one level or of levels with different seeds.
-type RandomTokens struct {
-	Seed          uint64
-	Input, Output int // tokens, at least 1 each
-
-	// Low and High bound the ids, Low ≤ id < High. Zero: 1,000 and 4,000, which lie inside every vocabulary of 4,000
-	// tokens or more, above the bytes and special tokens at the start and below the special tokens at the end.
-	Low, High int
-}
-
-// Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.
-func (w RandomTokens) Validate() error {
-	low, high := w.bounds()
-	switch {
-	case w.Input < 1 || w.Input > 10_000_000:
-		return &loadgen.InvalidError{Field: "input tokens", Value: w.Input, Want: "a number from 1 to 10,000,000"}
-	case w.Output < 1 || w.Output > 10_000_000:
-		return &loadgen.InvalidError{Field: "output tokens", Value: w.Output, Want: "a number from 1 to 10,000,000"}
-	case low < 0 || high <= low:
-		return &loadgen.InvalidError{Field: "token ids", Value: [2]int{low, high}, Want: "0 ≤ low < high"}
-	}
-	return nil
-}
-
-func (w RandomTokens) bounds() (low, high int) {
-	if w.Low == 0 && w.High == 0 {
-		return 1000, 4000
-	}
-	return w.Low, w.High
-}
-
-// Prompt implements [Workload].
-func (w RandomTokens) Prompt(i int, p *Prompt) error {
-	if err := w.Validate(); err != nil {
-		return err
-	}
-	low, high := w.bounds()
-	random := rand.New(rand.NewPCG(w.Seed, uint64(i)))
-	for range w.Input {
-		p.Tokens = append(p.Tokens, low+random.IntN(high-low))
-	}
-	p.Input, p.Output = w.Input, w.Output
-	return nil
-}
-
-// RandomWords is a workload of text: Input short words at random, for endpoints that take no token ids. How many
-// tokens that makes is the tokenizer's and the chat template's affair, so the server's count will differ from Input,
-// and results say so.
-type RandomWords struct {
-	Seed          uint64
-	Input, Output int // words and tokens, at least 1 each
-}
-
-// Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.
-func (w RandomWords) Validate() error {
-	if w.Input < 1 || w.Input > 10_000_000 {
-		return &loadgen.InvalidError{Field: "input words", Value: w.Input, Want: "a number from 1 to 10,000,000"}
-	}
-	return RandomTokens{Input: w.Input, Output: w.Output}.Validate()
-}
-
-// Prompt implements [Workload].
-func (w RandomWords) Prompt(i int, p *Prompt) error {
-	if err := w.Validate(); err != nil {
-		return err
-	}
-	random := rand.New(rand.NewPCG(w.Seed, uint64(i)))
-	var text strings.Builder
-	for n := range w.Input {
-		if n > 0 {
-			text.WriteByte(' ')
-		}
-		text.WriteString(words[random.IntN(len(words))])
-	}
-	p.Text, p.Input, p.Output = text.String(), w.Input, w.Output
-	return nil
-}
-
-// words are common enough to be one token each for most tokenizers.
-var words = strings.Fields(`time year day man woman child world life hand part place case week work home water room
-	fact month book eye job word side kind head house page night point city line name team hour game car body back
-	door art war party end law air force power money road light heart form music food state north south east west`)

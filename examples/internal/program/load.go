@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,22 +30,27 @@ type Load struct {
 	body      string
 	endpoint  string
 	stream    bool
+	dataset   string
+	prefix    int
 	Input     int
 	Output    int
 	Seed      uint64
 	Timeout   time.Duration
 
-	apiKey string
-	extra  map[string]any
+	apiKey  string
+	extra   map[string]any
+	asked   []string // models by -model
+	prompts *openai.Dataset
 
 	mu     sync.Mutex
-	models map[string]string // what to ask for, by URL
+	models map[string][]string // what to ask for, by URL
+	warned bool                // that the prompts of -dataset repeat
 }
 
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
 	flags.StringVar(&l.URL, "url", "", "the server's `URL`, its root or /v1; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
-	flags.StringVar(&l.model, "model", "", "`name` of the model; none: the first that the server's /v1/models names")
+	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn; none: the first that the server's /v1/models names")
 	flags.StringVar(&l.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
 	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
@@ -56,6 +62,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	}
 	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
+	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a level, for a prefix cache to find; 0: none")
+	flags.StringVar(&l.dataset, "dataset", "", "`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (the plan that is saved has it)")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
@@ -71,9 +79,26 @@ func (l *Load) Check() error {
 		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil || l.extra == nil {
 			return Usagef("-body %s: want a JSON object such as {\"top_p\": 0.9}", l.body)
 		}
+		if _, ok := l.extra["stream"]; ok {
+			return Usagef("-body %s: stream is not for the body; use -stream=false", l.body)
+		}
 	}
 	if l.Input < 0 || l.Output < 0 {
 		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
+	}
+	if l.prefix < 0 || l.Input > 0 && l.prefix > l.Input {
+		return Usagef("-prefix %d: want a number of tokens from 0 to those of -input", l.prefix)
+	}
+	if l.model != "" {
+		l.asked = strings.Split(l.model, ",")
+		for i, name := range l.asked {
+			if l.asked[i] = strings.TrimSpace(name); l.asked[i] == "" {
+				return Usagef("-model %q: want names with commas between them", l.model)
+			}
+		}
+	}
+	if err := l.read(); err != nil {
+		return err
 	}
 	if l.Timeout < 0 {
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
@@ -81,14 +106,38 @@ func (l *Load) Check() error {
 	if l.Seed == 0 {
 		l.Seed = rand.Uint64()
 	}
-	l.models = map[string]string{}
+	l.models = map[string][]string{}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
 	url := l.URL
 	if url == "" {
 		url = "http://127.0.0.1"
 	}
-	_, err := l.target(url, "any", protocol.Step{Input: max(l.Input, 1), Output: max(l.Output, 1)})
+	_, err := l.target(url, []string{"any"}, protocol.Step{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
+	if line, ok := errors.AsType[*openai.DatasetError](err); ok {
+		return Usagef("-dataset %s: %v", l.dataset, line)
+	}
 	return err
+}
+
+// read reads the file of prompts, if there is one.
+func (l *Load) read() error {
+	if l.dataset == "" {
+		return nil
+	}
+	if l.prefix != 0 {
+		return Usagef("-prefix %d: the prompts of -dataset are what they are", l.prefix)
+	}
+	file, err := os.Open(l.dataset)
+	if err != nil {
+		return Usagef("-dataset: %v", err)
+	}
+	defer file.Close()
+	prompts, err := openai.ReadDataset(file, openai.DatasetLimits{})
+	if err != nil {
+		return Usagef("-dataset %s: %v", l.dataset, err)
+	}
+	l.prompts = &prompts
+	return nil
 }
 
 // header is what each request, and each question about the server, carries.
@@ -106,48 +155,71 @@ func (l *Load) header() http.Header {
 
 // Target makes the target of a step: a [protocol.Runner]'s Target.
 func (l *Load) Target(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
-	model, err := l.modelAt(ctx, i.URL())
+	models, err := l.modelsAt(ctx, i.URL())
 	if err != nil {
 		return nil, err
 	}
-	return l.target(i.URL(), model, s)
+	l.warnOfRepetition(s.Level)
+	return l.target(i.URL(), models, s)
 }
 
-func (l *Load) target(url, model string, s protocol.Step) (loadgen.Target, error) {
+// warnOfRepetition says once when a level has more requests than there are prompts.
+func (l *Load) warnOfRepetition(level loadgen.Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.prompts == nil || l.warned || level.Requests+level.Warmup <= l.prompts.Len() {
+		return
+	}
+	l.warned = true
+	fmt.Fprintf(os.Stderr, "warning: %s has %d prompts for a level of %d requests, so they repeat, and a prefix cache may know them\n",
+		l.dataset, l.prompts.Len(), level.Requests+level.Warmup)
+}
+
+func (l *Load) target(url string, models []string, s protocol.Step) (loadgen.Target, error) {
 	endpoint := openai.Endpoint(l.endpoint)
-	var workload openai.Workload = openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output}
-	if endpoint == openai.Chat {
-		workload = openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output}
+	var workload openai.Workload = openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
+	switch {
+	case l.prompts != nil:
+		prompts := l.prompts.Shuffled(s.Seed)
+		prompts.Output = s.Output
+		workload = prompts
+	case endpoint == openai.Chat:
+		workload = openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
 	}
 	return openai.New(openai.Config{
-		URL: url, Model: model, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
+		URL: url, Models: models, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
 		APIKey: l.apiKey, Header: l.header(), Body: l.extra,
 	})
 }
 
-// modelAt is the model to ask for: the one given, if the server serves it, or the first that it names.
-func (l *Load) modelAt(ctx context.Context, url string) (string, error) {
+// modelsAt are the models to ask for: those given, if the server serves them, or the first that it names.
+func (l *Load) modelsAt(ctx context.Context, url string) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if model := l.models[url]; model != "" {
-		return model, nil
+	if models := l.models[url]; models != nil {
+		return models, nil
 	}
 	models, err := vllm.Models(ctx, nil, url, l.header())
 	if err != nil {
-		return "", fmt.Errorf("which models the server has: %w", err)
+		return nil, fmt.Errorf("which models the server has: %w", err)
 	}
 	var names []string
 	for _, m := range models {
 		names = append(names, m.ID)
-		if l.model == "" || m.ID == l.model {
-			l.models[url] = m.ID
-			return m.ID, nil
-		}
 	}
 	if len(names) == 0 {
-		return "", fmt.Errorf("the server at %s names no model; give one that it serves, with -model", url)
+		return nil, fmt.Errorf("the server at %s names no model; give one that it serves, with -model", url)
 	}
-	return "", fmt.Errorf("model %q: the server at %s has %s; give one of these with -model", l.model, url, strings.Join(names, ", "))
+	for _, name := range l.asked {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("model %q: the server at %s has %s; give one of these with -model", name, url, strings.Join(names, ", "))
+		}
+	}
+	l.models[url] = names[:1]
+	if len(l.asked) > 0 {
+		l.models[url] = l.asked
+	}
+	return l.models[url], nil
 }
 
 // Ready waits until a server that was started can be measured: a [protocol.Runner]'s Ready. A server that is not ours
@@ -156,7 +228,7 @@ func (l *Load) Ready(ctx context.Context, i protocol.Instance) error {
 	if i.ID() != "" {
 		return vllm.Readiness{Header: l.header()}.Wait(ctx, i.URL())
 	}
-	_, err := l.modelAt(ctx, i.URL())
+	_, err := l.modelsAt(ctx, i.URL())
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return fmt.Errorf("%w; is the server running there? (-url)", err)

@@ -1,0 +1,378 @@
+package openai
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/servegauge/servegauge/loadgen"
+)
+
+// A Dataset is a workload of prompts that were read with [ReadDataset]. Prompt i is line i of the file; when a level
+// has more requests than there are lines, they begin again at the first, and a server's prefix cache may know them:
+// compare [Dataset.Len]. The zero Dataset has no prompts and cannot be used.
+//
+// A Dataset is a small value. Copies share the prompts, which nothing changes.
+type Dataset struct {
+	// Output is how many tokens those prompts ask for whose line does not say. It has no bearing on whole bodies.
+	// Zero: every line has to say.
+	Output int
+
+	lines []entry
+	order []int // of lines; nil: the file's
+}
+
+// An entry is the prompt of a line.
+type entry struct {
+	Prompt
+	line int // in the file, from 1
+}
+
+// DatasetLimits bound what [ReadDataset] reads, which is kept in memory. Zero: the default.
+type DatasetLimits struct {
+	Lines     int   // most lines, empty ones included; zero: 1,000,000
+	LineBytes int   // longest line, in bytes without its end; zero: 16 MiB
+	Bytes     int64 // most bytes of the whole file; zero: 256 MiB
+}
+
+// Validate returns a [*loadgen.InvalidError] for the first limit that is negative.
+func (l DatasetLimits) Validate() error {
+	switch {
+	case l.Lines < 0:
+		return &loadgen.InvalidError{Field: "lines", Value: l.Lines, Want: "0 or more"}
+	case l.LineBytes < 0 || l.LineBytes > math.MaxInt32:
+		return &loadgen.InvalidError{Field: "line bytes", Value: l.LineBytes, Want: "0 to 2 GiB"}
+	case l.Bytes < 0:
+		return &loadgen.InvalidError{Field: "bytes", Value: l.Bytes, Want: "0 or more"}
+	}
+	return nil
+}
+
+// A DatasetError says which line of a file cannot be used, and why.
+type DatasetError struct {
+	Line int // from 1; 0: the file as a whole
+	Err  error
+}
+
+func (e *DatasetError) Error() string {
+	if e.Line == 0 {
+		return "dataset: " + e.Err.Error()
+	}
+	return fmt.Sprintf("dataset line %d: %v", e.Line, e.Err)
+}
+
+func (e *DatasetError) Unwrap() error { return e.Err }
+
+// ReadDataset reads prompts from JSON lines: one object a line in UTF-8, empty lines apart. Each has one of these fields:
+//
+//	{"prompt": "a text"}
+//	{"prompt_token_ids": [1001, 1002]}                                 for Completions; the input length is exact
+//	{"messages": [{"role": "user", "content": "a text"}]}              for Chat, and sent as it is
+//	{"conversations": [{"from": "human", "value": "a text"}, …]}       ShareGPT's: the first turn of human or user, as a text
+//	{"body": {"messages": […], "max_tokens": 100, "cache_salt": "x"}}  a whole request, sent as it is
+//
+// Beside the first four, "max_tokens" or "output_tokens" says how many tokens to ask for, as [Dataset].Output does for
+// lines without, and "model" which model. Other fields are ignored. ShareGPT's own file is one JSON array; its elements
+// have to be put on a line each.
+//
+// To a body nothing is added but the model, where it names none, and stream and stream_options, which the measurement
+// decides: its own are left out. Its answers end where the model ends them; only if it has both max_tokens (or
+// max_completion_tokens) and "ignore_eos": true is the length of the answer known beforehand, and noted as asked for.
+//
+// The error is a [*DatasetError] with the number of the first line that cannot be used, or a [*loadgen.InvalidError]
+// for limits.
+func ReadDataset(r io.Reader, limits DatasetLimits) (Dataset, error) {
+	if err := limits.Validate(); err != nil {
+		return Dataset{}, err
+	}
+	if limits.Lines == 0 {
+		limits.Lines = 1_000_000
+	}
+	if limits.LineBytes == 0 {
+		limits.LineBytes = 16 << 20
+	}
+	if limits.Bytes == 0 {
+		limits.Bytes = 256 << 20
+	}
+	in := bufio.NewScanner(&boundedReader{r, limits.Bytes})
+	in.Buffer(nil, limits.LineBytes+len("\r\n")+1)
+	var d Dataset
+	n := 0
+	for in.Scan() {
+		n++
+		line := in.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		switch {
+		case n > limits.Lines:
+			return Dataset{}, &DatasetError{n, fmt.Errorf("more than %d lines", limits.Lines)}
+		case len(line) > limits.LineBytes:
+			return Dataset{}, &DatasetError{n, fmt.Errorf("longer than %d bytes", limits.LineBytes)}
+		case len(bytes.TrimSpace(line)) == 0:
+			continue
+		}
+		e := entry{line: n}
+		if err := e.parse(line); err != nil {
+			return Dataset{}, &DatasetError{n, err}
+		}
+		d.lines = append(d.lines, e)
+	}
+	switch err := in.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return Dataset{}, &DatasetError{n + 1, fmt.Errorf("longer than %d bytes", limits.LineBytes)}
+	case err != nil:
+		return Dataset{}, &DatasetError{n + 1, err}
+	case len(d.lines) == 0:
+		return Dataset{}, &DatasetError{0, errors.New("it has no prompts")}
+	}
+	return d, nil
+}
+
+// A boundedReader fails where an io.LimitedReader would pretend that the file ends.
+type boundedReader struct {
+	io.Reader
+	left int64
+}
+
+func (r *boundedReader) Read(b []byte) (int, error) {
+	if int64(len(b)) > r.left+1 {
+		b = b[:r.left+1]
+	}
+	n, err := r.Reader.Read(b)
+	if r.left -= int64(n); r.left < 0 {
+		return 0, errors.New("the file is larger than the limit")
+	}
+	return n, err
+}
+
+// parse reads a line.
+func (e *entry) parse(line []byte) error {
+	if !utf8.Valid(line) {
+		return errors.New("not UTF-8")
+	}
+	fields, err := readFields(line)
+	if err != nil {
+		return incomplete(err)
+	}
+	var shape string
+	var length []byte
+	for _, f := range fields {
+		switch f.name {
+		case "max_tokens", "output_tokens":
+			if length != nil && !bytes.Equal(length, f.value) {
+				return errors.New("max_tokens and output_tokens are not the same")
+			}
+			length = f.value
+		case "model":
+			if err := json.Unmarshal(f.value, &e.Model); err != nil || e.Model == "" {
+				return errors.New("model: want a name")
+			}
+		}
+		if !slices.Contains(shapes, f.name) {
+			continue
+		}
+		if shape != "" {
+			return fmt.Errorf("both %s and %s", shape, f.name)
+		}
+		shape = f.name
+		if err := e.parseContent(shape, f.value); err != nil {
+			return fmt.Errorf("%s: %w", shape, err)
+		}
+	}
+	switch {
+	case shape == "":
+		return errors.New("want one of " + strings.Join(shapes, ", "))
+	case length == nil:
+		return nil
+	case shape == "body":
+		return errors.New("max_tokens beside a body: want it in the body")
+	}
+	if e.Output, err = tokenNumber(length); err != nil {
+		return fmt.Errorf("max_tokens: %w", err)
+	}
+	return nil
+}
+
+var shapes = []string{"prompt", "prompt_token_ids", "messages", "conversations", "body"}
+
+func (e *entry) parseContent(shape string, value []byte) error {
+	switch shape {
+	case "prompt":
+		if json.Unmarshal(value, &e.Text) != nil || e.Text == "" {
+			return errors.New("want a text")
+		}
+	case "prompt_token_ids":
+		const mostID = math.MaxInt32
+		if json.Unmarshal(value, &e.Tokens) != nil || len(e.Tokens) == 0 || slices.Min(e.Tokens) < 0 || slices.Max(e.Tokens) > mostID {
+			return errors.New("want an array of token ids, from 0 to 2³¹ − 1")
+		}
+		e.Tokens = slices.Clip(e.Tokens)
+		e.Input = len(e.Tokens)
+	case "messages":
+		var messages []struct {
+			Role string `json:"role"`
+		}
+		if json.Unmarshal(value, &messages) != nil || len(messages) == 0 {
+			return errors.New("want an array of messages")
+		}
+		for i, m := range messages {
+			if m.Role == "" {
+				return fmt.Errorf("message %d has no role", i)
+			}
+		}
+		e.Messages = bytes.Clone(value)
+	case "conversations":
+		var turns []struct{ From, Value string }
+		if json.Unmarshal(value, &turns) != nil {
+			return errors.New("want an array of turns")
+		}
+		for _, turn := range turns {
+			if turn.Value != "" && (turn.From == "human" || turn.From == "user") {
+				e.Text = turn.Value
+				return nil
+			}
+		}
+		return errors.New("no turn of human or user has a value")
+	case "body":
+		return e.parseBody(value)
+	}
+	return nil
+}
+
+// parseBody takes out of a body what the target says itself.
+func (e *entry) parseBody(value []byte) error {
+	fields, err := readFields(value)
+	if err != nil {
+		return incomplete(err)
+	}
+	ignoreEOS, output := false, 0
+	leaveOut := map[string]bool{}
+	newer := false
+	for _, f := range fields {
+		switch f.name {
+		case "stream", "stream_options":
+			leaveOut[f.name] = true
+		case "model":
+			if err := json.Unmarshal(f.value, &e.Model); err != nil || e.Model == "" {
+				return errors.New("model: want a name")
+			}
+			leaveOut[f.name] = true
+		case "max_tokens", "max_completion_tokens":
+			if string(f.value) == "null" || newer && f.name == "max_tokens" {
+				continue
+			}
+			if output, err = tokenNumber(f.value); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+			newer = f.name == "max_completion_tokens" // which servers prefer
+		case "ignore_eos":
+			ignoreEOS = string(f.value) == "true"
+		}
+	}
+	if ignoreEOS {
+		e.Output = output
+	}
+	if e.Body = bytes.Clone(value); len(leaveOut) > 0 {
+		e.Body = joinFields(fields, leaveOut)
+	}
+	return nil
+}
+
+func tokenNumber(value []byte) (int, error) {
+	n, err := strconv.Atoi(string(value))
+	if err != nil || n < 1 || n > mostTokens {
+		return 0, errors.New("want a number from 1 to 10,000,000")
+	}
+	return n, nil
+}
+
+// incomplete says what an end of input is in a line that has one.
+func incomplete(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the JSON object is not complete")
+	}
+	return err
+}
+
+// Len is the number of prompts.
+func (d Dataset) Len() int { return len(d.lines) }
+
+// Shuffled returns the same prompts in an order that depends on the file's and on the seed alone.
+func (d Dataset) Shuffled(seed uint64) Dataset {
+	d.order = rand.New(rand.NewPCG(seed, uint64(len(d.lines)))).Perm(len(d.lines))
+	return d
+}
+
+// Validate returns a [*loadgen.InvalidError] for an Output that cannot be used or a Dataset without prompts, and a
+// [*DatasetError] for the first prompt that has no number of tokens to ask for.
+func (d Dataset) Validate() error {
+	switch {
+	case len(d.lines) == 0:
+		return &loadgen.InvalidError{Field: "dataset", Value: "without prompts", Want: "one from ReadDataset"}
+	case d.Output < 0 || d.Output > mostTokens:
+		return &loadgen.InvalidError{Field: "output tokens", Value: d.Output, Want: "a number from 0 to 10,000,000"}
+	}
+	for i := range d.lines {
+		if err := d.check(&d.lines[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d Dataset) check(e *entry) error {
+	if len(e.Body) == 0 && e.Output == 0 && d.Output == 0 {
+		return &DatasetError{e.line, errors.New("no max_tokens, and the Dataset has no Output")}
+	}
+	return nil
+}
+
+// validateFor is Validate for an endpoint, which takes some kinds of prompts only.
+func (d Dataset) validateFor(endpoint Endpoint) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	for _, e := range d.lines {
+		switch {
+		case endpoint == Chat && len(e.Tokens) > 0:
+			return &DatasetError{e.line, errTokensToChat}
+		case endpoint != Chat && len(e.Messages) > 0:
+			return &DatasetError{e.line, errMessagesToCompletions}
+		}
+	}
+	return nil
+}
+
+// Prompt implements [Workload]. The errors are those of Validate.
+func (d Dataset) Prompt(i int, p *Prompt) error {
+	if len(d.lines) == 0 || d.Output < 0 || d.Output > mostTokens {
+		return d.Validate()
+	}
+	i %= len(d.lines)
+	if d.order != nil {
+		i = d.order[i]
+	}
+	e := &d.lines[i]
+	if err := d.check(e); err != nil {
+		return err
+	}
+	memory := p.Tokens
+	*p = e.Prompt
+	if e.Tokens == nil {
+		p.Tokens = memory
+	}
+	if len(e.Body) == 0 && e.Output == 0 {
+		p.Output = d.Output
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package openai
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// A payload is the body of one request, in memory that is used again. An HTTP client may still be sending it after it
+// has returned the response, and may send it twice; so the memory is free when the request is over and every reader
+// has been closed.
+type payload struct {
+	json  []byte
+	users atomic.Int32 // the request itself, and the readers that are open
+}
+
+var payloads = sync.Pool{New: func() any { return new(payload) }}
+
+func newPayload() *payload {
+	p := payloads.Get().(*payload)
+	p.json = p.json[:0]
+	p.users.Store(1)
+	return p
+}
+
+// attach makes p the body of a request.
+func (p *payload) attach(request *http.Request) {
+	request.ContentLength = int64(len(p.json))
+	request.Body = p.open()
+	request.GetBody = func() (io.ReadCloser, error) { return p.open(), nil }
+}
+
+func (p *payload) open() io.ReadCloser {
+	p.users.Add(1)
+	r := &payloadReader{of: p}
+	r.in.Reset(p.json)
+	return r
+}
+
+func (p *payload) release() {
+	if p.users.Add(-1) == 0 {
+		payloads.Put(p)
+	}
+}
+
+// A payloadReader reads nothing once it is closed, which it may be more than once and while it is read.
+type payloadReader struct {
+	mu sync.Mutex
+	in bytes.Reader
+	of *payload // nil: closed
+}
+
+func (r *payloadReader) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return r.in.Read(b)
+}
+
+func (r *payloadReader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of != nil {
+		r.in.Reset(nil)
+		r.of.release()
+		r.of = nil
+	}
+	return nil
+}
