@@ -122,7 +122,7 @@ func readDistribution(text []byte) (*Distribution, error) {
 		h, err := readHistogram(rest)
 		return &Distribution{histogram: h}, err
 	default:
-		return nil, errors.New("it begins with exact6:, exactf: or hdr:")
+		return nil, errors.New("it begins with neither exact6, exactf nor hdr and a colon")
 	}
 	data, err := hdrBase64.DecodeString(rest)
 	if err != nil {
