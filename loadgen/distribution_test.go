@@ -142,6 +142,23 @@ func TestDistributionBound(t *testing.T) {
 	}
 }
 
+// Samples that come after a quantile was asked for count in the next.
+func TestQuantileThenAdd(t *testing.T) {
+	for _, d := range []*Distribution{distributionOf([]float64{1}), asHistogram([]float64{1})} {
+		for x := 2.0; x < 6; x++ {
+			before, _ := d.Quantile(50)
+			if x < 5 {
+				d.Add(x)
+			} else {
+				d.Merge(distributionOf([]float64{x}))
+			}
+			if after, _ := d.Quantile(50); math.Abs(after-before-0.5) > 0.005 {
+				t.Errorf("exact %v: the median was %v and is %v after %v", d.Exact(), before, after, x)
+			}
+		}
+	}
+}
+
 // Beyond the range samples count at its end, but the extremes are what they were.
 func TestHistogramRange(t *testing.T) {
 	d := asHistogram([]float64{-1e300, -7e9, 0, 7e9, 1e12, 1e300})

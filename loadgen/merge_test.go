@@ -155,6 +155,31 @@ func TestMergeResults(t *testing.T) {
 	})
 }
 
+// By hand: the first generator warms up for 3 s and measures from 3 to 8 s, one request at a time; the second starts at 1 s
+// and measures until 10 s.
+func TestMergeByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, second *Result
+		var generators sync.WaitGroup
+		generators.Go(func() { first = mustMeasure(t, Level{Concurrency: 1, Requests: 5, Warmup: 3}, always(time.Second)) })
+		generators.Go(func() {
+			time.Sleep(time.Second)
+			second = mustMeasure(t, Level{Concurrency: 1, Requests: 9}, always(time.Second))
+		})
+		generators.Wait()
+		for _, r := range []*Result{mustMerge(t, first, second), mustMerge(t, second, first)} {
+			if r.Start != first.Start || r.FirstSent != time.Second || r.Makespan != 9*time.Second {
+				t.Errorf("from %v for %v, want from 1 s for 9 s", r.FirstSent, r.Makespan)
+			}
+			if r.InFlight.From != time.Second || r.InFlight.To != 10*time.Second || r.InFlight.Peak != 2 {
+				t.Errorf("%+v", r.InFlight)
+			}
+			near(t, "in flight", r.InFlight.Mean, 14.0/9) // not the warmup's, of which the second knows nothing
+			near(t, "requests/s", figure(t, r, RequestThroughput), 14.0/9)
+		}
+	})
+}
+
 func sorted(figures []Figure) []Figure {
 	return slices.SortedFunc(slices.Values(figures), func(a, b Figure) int { return cmp.Compare(a.Name, b.Name) })
 }

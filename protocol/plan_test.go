@@ -117,6 +117,7 @@ func TestCheckRefuses(t *testing.T) {
 		{func(p *Plan) { p.Warmup = -1 }, "warmup -1"},
 		{func(p *Plan) { p.Cooldown = -time.Second }, "cooldown -1s"},
 		{func(p *Plan) { p.Timeout = -time.Second }, "timeout -1s"},
+		{func(p *Plan) { p.Objectives = []loadgen.Objective{{Metric: "ttft"}} }, "ttft:0"},
 	} {
 		plan := MultiRun()
 		c.change(&plan)
