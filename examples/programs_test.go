@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -159,6 +160,13 @@ func TestWrongUse(t *testing.T) {
 		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
 		{"simserver", []string{"-output", "0"}, []string{"-output 0"}},
 		{"loadtest", []string{"-format", "xml"}, []string{"xml", "text or json"}},
+		{"loadtest", []string{"-goodput", "ttft"}, []string{"-goodput", `"ttft"`, "ttft:500"}},
+		{"loadtest", []string{"-goodput", "ttft:fast"}, []string{`"ttft:fast"`, "limit in ms"}},
+		{"loadtest", []string{"-goodput", "ttft:-5"}, []string{"ttft:-5", "above 0"}},
+		{"loadtest", []string{"-goodput", "ttft:NaN"}, []string{"ttft:NaN", "above 0"}},
+		{"loadtest", []string{"-goodput", "ttft:5,ttft:6"}, []string{"ttft:6", "each metric once"}},
+		{"loadtest", []string{"-goodput", "latency:5"}, []string{"latency:5", "tpot", "e2e"}},
+		{"multirun", []string{"-goodput", "itl:5"}, []string{"itl:5", "each request has"}},
 		{"simserver", []string{"-max-sequences", "-1"}, []string{"-1"}},
 		{"simserver", []string{"-noise", "NaN"}, []string{"NaN"}},
 	} {
@@ -307,6 +315,27 @@ func TestLoadtestWorkloads(t *testing.T) {
 		}
 	}
 	failsWith(t, 1, []string{`"d"`, "has a, b, c"}, "loadtest", "-url", server.URL, "-model", "a,d")
+}
+
+// The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
+func TestGoodput(t *testing.T) {
+	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-format", "json")
+	var result loadgen.Result
+	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil {
+		t.Fatalf("%v: %s", err, p.stdout)
+	}
+	for name, want := range map[string]float64{"attainment": 0, "attainment_e2e": 0, "attainment_ttft": 100, "goodput_requests_per_s": 0} {
+		if f, ok := result.Figure(name); !ok || f.Value != want {
+			t.Errorf("%s: %v %v, want %v", name, f.Value, ok, want)
+		}
+	}
+	if d := result.Distributions[loadgen.TTFT]; d == nil || d.Len() != result.Accounting.Completed {
+		t.Errorf("the samples did not come: %+v", result.Distributions)
+	}
+	p = run(t, "finesweep", append(small, "-goodput", "e2e:3600000", "-json")...)
+	if p.code != 0 || !strings.Contains(p.stdout, `"attainment_e2e"`) {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
 }
 
 func TestUnwritableOut(t *testing.T) {

@@ -29,12 +29,14 @@ type collector struct {
 	busyUntil           time.Duration // last Done of all
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
+	goals               *goals        // nil where the level has no objectives
 
 	kernelStamped, clientStamped int // chunks, by the clock that stamped them
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
 	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64}
+	c.goals, _ = newGoals(l.Objectives, g.Metrics) // which Measure has validated
 	return c
 }
 
@@ -146,6 +148,11 @@ func (c *collector) addCompleted(r *Record) {
 			}
 		}
 	}
+	c.goals.add(r)
+	var itl *Distribution
+	if len(r.chunks) > 1 {
+		itl = c.distribution(ITL)
+	}
 	for i, chunk := range r.chunks {
 		if chunk.Arrived != 0 {
 			c.kernelStamped++
@@ -162,7 +169,7 @@ func (c *collector) addCompleted(r *Record) {
 		}
 		before := r.chunks[i-1]
 		gap := float64(chunk.At() - before.At())
-		c.distribution(ITL).Add(gap / millisecond)
+		itl.Add(gap / millisecond)
 		if chunk.Sent != 0 && before.Sent != 0 {
 			c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
 		}
@@ -204,11 +211,15 @@ func (c *collector) result(s *slots) (*Result, error) {
 	}
 	r.Warmup.Issued, r.Accounting.Issued = s.issued()
 	if c.measured.Completed > 0 {
-		r.Makespan = c.lastDone - c.firstSent
+		r.FirstSent, r.Makespan = c.firstSent, c.lastDone-c.firstSent
+	}
+	if c.goals != nil {
+		r.Goodput = &c.goals.counts
 	}
 	if span := c.busyUntil - s.measuredAt; s.measuredAt != never && span > 0 {
 		r.InFlight.Mean = float64(c.busy) / float64(span)
 		r.InFlight.Measured = float64(c.measuredBusy) / float64(span)
+		r.InFlight.From, r.InFlight.To = s.measuredAt, c.busyUntil
 	}
 	if s.steadyAt != never && s.lastIssue > s.steadyAt {
 		w := c.window
@@ -224,7 +235,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 	case c.clientStamped > 0:
 		r.Clock = ClockClient
 	}
-	r.Figures = c.figures(r)
+	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = r.warnings()
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
@@ -232,54 +243,4 @@ func (c *collector) result(s *slots) (*Result, error) {
 		}
 	}
 	return r, nil
-}
-
-// figures lists every figure that the level has: throughputs, requests in flight, then the metrics in the order in
-// which they are declared. A figure that cannot be had is not there; none is ever 0 for want of data.
-func (c *collector) figures(r *Result) []Figure {
-	var out []Figure
-	add := func(name, unit string, better Direction, value float64, n int) {
-		if math.IsInf(value, 0) || math.IsNaN(value) { // such as the mean of a user's own numbers that overflow
-			return
-		}
-		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
-	}
-	counted := r.Accounting.Completed - r.Tokens.Uncounted
-	if span := r.Makespan.Seconds(); span > 0 {
-		n := r.Accounting.Completed
-		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
-		if counted > 0 {
-			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
-			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
-		}
-	}
-	if w := r.Steady; w != nil && w.Completions > 0 {
-		span := w.Length().Seconds()
-		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
-		if counted > 0 {
-			add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
-			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
-		}
-	}
-	if r.Accounting.Issued > 0 {
-		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
-		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
-		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
-	}
-	metrics := slices.Concat(perRequest, pooled, c.generator.Metrics)
-	for _, m := range metrics {
-		d := c.distributions[m.Name]
-		if d == nil {
-			continue
-		}
-		if mean, ok := d.Mean(); ok {
-			add(MeanName(m.Name), m.Unit, m.Better, mean, d.Len())
-		}
-		for _, p := range quantiles {
-			if q, ok := d.Quantile(p); ok {
-				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
-			}
-		}
-	}
-	return out
 }

@@ -7,49 +7,134 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// A Distribution holds every sample of a metric over one level: 8 bytes a sample. The zero Distribution is empty
-// and ready for use. It is not safe for concurrent use.
+// MaxExact is how many samples a [Distribution] keeps as they are: 800 KB. One more, and they become a histogram.
+const MaxExact = 100_000
+
+// MethodHDR is the [Figure.Method] of a quantile that was read from an HDR histogram.
+const MethodHDR = "hdr"
+
+// A Distribution holds the samples of a metric over one level, in bounded memory.
+//
+// Up to [MaxExact] samples it is exact: it keeps each one, and its quantiles are those of the samples. With one more it
+// turns into an HDR histogram of 0.44 MB (0.88 MB where there are samples below 0), for good, and its quantiles differ
+// from the exact ones by at most 0.05 % of the samples that they lie between, or by 1e-9 where that is more. Samples
+// beyond ±4.6e9 (as milliseconds 53 days) then count as if they were there, unless they are the least or the greatest.
+// The number of samples, the mean, the minimum and the maximum stay exact. [Distribution.Exact] says which it is.
+//
+// What goes in by [Distribution.Merge] and what goes in by [Distribution.Add] cannot be told apart afterwards: the
+// quantiles of parts that are merged, in any order, are those of one Distribution that was given every sample.
+//
+// The zero Distribution is empty, exact and ready for use. It is not safe for concurrent use.
 type Distribution struct {
 	samples []float64
 	sorted  bool
-	sum     float64
+
+	histogram *histogram // nil while exact; then it has all the samples
 }
 
-// Add adds a sample. A sample that is not a finite number is refused, and Add returns false.
+// Add adds a sample. A sample that is not a finite number is refused, and Add returns false. Once a Distribution is a
+// histogram, Add allocates nothing (but once more, for the first sample below 0).
 func (d *Distribution) Add(x float64) bool {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return false
 	}
+	x += 0 // makes −0 a 0
+	if d.histogram == nil && len(d.samples) == MaxExact {
+		d.condense()
+	}
+	if d.histogram != nil {
+		d.histogram.add(x)
+		return true
+	}
 	d.samples = append(d.samples, x)
 	d.sorted = false
-	d.sum += x
 	return true
 }
 
-// Len is the number of samples.
-func (d *Distribution) Len() int { return len(d.samples) }
+// Exact says whether every sample was kept, so that the quantiles are those of the samples. If not, they were read from
+// a histogram.
+func (d *Distribution) Exact() bool { return d.histogram == nil }
 
-// Mean is the arithmetic mean, and false when there is no sample.
-func (d *Distribution) Mean() (float64, bool) {
-	if len(d.samples) == 0 {
-		return 0, false
+// Len is the number of samples.
+func (d *Distribution) Len() int {
+	if d.histogram != nil {
+		return d.histogram.len()
 	}
-	return d.sum / float64(len(d.samples)), true
+	return len(d.samples)
 }
 
-// Quantile is the p-th percentile, 0 ≤ p ≤ 100, of type 7, exact; and false when there is no sample or no such p.
-func (d *Distribution) Quantile(p float64) (float64, bool) {
-	if !d.sorted {
-		slices.Sort(d.samples)
-		d.sorted = true
+// Mean is the arithmetic mean of the samples themselves; and false when there is none, or their sum is too great for a
+// number.
+func (d *Distribution) Mean() (float64, bool) {
+	n := d.Len()
+	if n == 0 {
+		return 0, false
 	}
+	var sum float64
+	if d.histogram != nil {
+		sum = d.histogram.sum
+	} else {
+		d.sort() // so that the order in which the samples came makes no difference, not even in the last bit
+		for _, x := range d.samples {
+			sum += x
+		}
+	}
+	mean := sum / float64(n)
+	return mean, !math.IsInf(mean, 0) && !math.IsNaN(mean)
+}
+
+// Quantile is the p-th percentile, 0 ≤ p ≤ 100, of type 7: linear between order statistics. It is false when there is
+// no sample or no such p. A histogram interpolates likewise, between the middles of the buckets in which the two order
+// statistics are.
+func (d *Distribution) Quantile(p float64) (float64, bool) {
+	if d.histogram != nil {
+		return d.histogram.quantile(p)
+	}
+	d.sort()
 	q, err := stats.Sorted(d.samples).Quantile(p / 100)
 	return q, err == nil
 }
 
-// Merge adds all samples of other, which is left as it was.
+func (d *Distribution) sort() {
+	if !d.sorted {
+		slices.Sort(d.samples)
+		d.sorted = true
+	}
+}
+
+// Merge adds all samples of other, which is left as it was, in value if not in order. Two exact Distributions stay
+// exact while they have no more than [MaxExact] samples together; any other two become a histogram.
 func (d *Distribution) Merge(other *Distribution) {
-	d.samples = append(d.samples, other.samples...)
-	d.sorted = false
-	d.sum += other.sum
+	if d.histogram == nil && other.histogram == nil && len(d.samples)+len(other.samples) <= MaxExact {
+		d.samples = append(d.samples, other.samples...)
+		d.sorted = false
+		return
+	}
+	if d.histogram == nil && d != other {
+		d.condense()
+	}
+	switch {
+	case d == other:
+		other = &Distribution{samples: slices.Clone(d.samples)}
+		if d.histogram != nil {
+			other.histogram = new(histogram)
+			other.histogram.merge(d.histogram)
+		}
+		d.Merge(other)
+	case other.histogram != nil:
+		d.histogram.merge(other.histogram)
+	default:
+		for _, x := range other.samples {
+			d.histogram.add(x)
+		}
+	}
+}
+
+// condense makes a histogram of the samples.
+func (d *Distribution) condense() {
+	d.histogram = new(histogram)
+	for _, x := range d.samples {
+		d.histogram.add(x)
+	}
+	d.samples, d.sorted = nil, false
 }

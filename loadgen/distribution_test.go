@@ -1,8 +1,19 @@
 package loadgen
 
 import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/servegauge/servegauge/stats"
 )
 
 // Expected values are numpy.percentile's, whose default is type 7.
@@ -35,5 +46,379 @@ func TestDistribution(t *testing.T) {
 		if _, ok := d.Quantile(p); ok {
 			t.Errorf("there is a p%v", p)
 		}
+	}
+}
+
+// shapes are samples of many kinds: n of each.
+var shapes = map[string]func(r *rand.Rand) float64{
+	"latencies":    func(r *rand.Rand) float64 { return math.Exp(3 + r.NormFloat64()) },
+	"whole ns":     func(r *rand.Rand) float64 { return float64(r.Int64N(5e9)) / 1e6 },
+	"long tail":    func(r *rand.Rand) float64 { return math.Pow(1-r.Float64(), -2) },
+	"two humps":    func(r *rand.Rand) float64 { return []float64{0.02, 900}[r.IntN(2)] * (1 + r.Float64()) },
+	"both signs":   func(r *rand.Rand) float64 { return r.NormFloat64() },
+	"below zero":   func(r *rand.Rand) float64 { return -1000 * r.Float64() },
+	"mostly zeros": func(r *rand.Rand) float64 { return max(0, r.NormFloat64()-2) },
+	"constant":     func(r *rand.Rand) float64 { return 12.345678 },
+	"tiny":         func(r *rand.Rand) float64 { return 1e-6 * (1 + r.Float64()) },
+	"huge":         func(r *rand.Rand) float64 { return 1e9 * r.Float64() },
+}
+
+func samplesOf(shape string, n int) []float64 {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = shapes[shape](r)
+	}
+	return x
+}
+
+func distributionOf(x []float64) *Distribution {
+	d := new(Distribution)
+	for _, x := range x {
+		d.Add(x)
+	}
+	return d
+}
+
+// asHistogram is a histogram of x, few as they may be.
+func asHistogram(x []float64) *Distribution {
+	d := distributionOf(x)
+	if d.Exact() {
+		d.condense()
+	}
+	return d
+}
+
+var someQuantiles = []float64{0, 0.1, 1, 5, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 100}
+
+// A histogram's quantiles are within the stated error of the exact ones: 0.05 % of the samples that they lie between.
+func TestHistogramError(t *testing.T) {
+	for shape := range shapes {
+		for _, n := range []int{1, 2, 3, 10, 1000, 50_000} {
+			x := samplesOf(shape, n)
+			h := asHistogram(x)
+			sorted, err := stats.NewSorted(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Exact() || h.Len() != n {
+				t.Fatalf("%s: exact %v, %d samples", shape, h.Exact(), h.Len())
+			}
+			for _, p := range someQuantiles {
+				want, _ := sorted.Quantile(p / 100)
+				i := int(p / 100 * float64(n-1))
+				between := max(math.Abs(sorted[i]), math.Abs(sorted[min(i+1, n-1)]))
+				if got, ok := h.Quantile(p); !ok || math.Abs(got-want) > 0.0005*between+1e-9 {
+					t.Errorf("%s, n = %d: p%v is %v %v, and exactly %v", shape, n, p, got, ok, want)
+				}
+			}
+			exact := distributionOf(x)
+			want, _ := exact.Mean()
+			if got, ok := h.Mean(); !ok || math.Abs(got-want) > 1e-9*(1+math.Abs(want)) {
+				t.Errorf("%s: the mean is %v, and exactly %v", shape, got, want)
+			}
+		}
+	}
+}
+
+// The bound: the last exact sample, and the first that is one too many.
+func TestDistributionBound(t *testing.T) {
+	x := samplesOf("latencies", MaxExact+1)
+	d := distributionOf(x[:MaxExact])
+	if !d.Exact() || d.Len() != MaxExact {
+		t.Fatalf("%d samples: exact %v", d.Len(), d.Exact())
+	}
+	d.Add(x[MaxExact])
+	if d.Exact() || d.Len() != MaxExact+1 || d.samples != nil {
+		t.Fatalf("%d samples: exact %v", d.Len(), d.Exact())
+	}
+	if d.Add(math.NaN()) || d.Add(math.Inf(-1)) || d.Len() != MaxExact+1 {
+		t.Error("a sample that is no number was taken")
+	}
+	for _, p := range []float64{-1, 101, math.NaN()} {
+		if _, ok := d.Quantile(p); ok {
+			t.Errorf("there is a p%v", p)
+		}
+	}
+}
+
+// Samples that come after a quantile was asked for count in the next.
+func TestQuantileThenAdd(t *testing.T) {
+	for _, d := range []*Distribution{distributionOf([]float64{1}), asHistogram([]float64{1})} {
+		for x := 2.0; x < 6; x++ {
+			before, _ := d.Quantile(50)
+			if x < 5 {
+				d.Add(x)
+			} else {
+				d.Merge(distributionOf([]float64{x}))
+			}
+			if after, _ := d.Quantile(50); math.Abs(after-before-0.5) > 0.005 {
+				t.Errorf("exact %v: the median was %v and is %v after %v", d.Exact(), before, after, x)
+			}
+		}
+	}
+}
+
+// Beyond the range samples count at its end, but the extremes are what they were.
+func TestHistogramRange(t *testing.T) {
+	d := asHistogram([]float64{-1e300, -7e9, 0, 7e9, 1e12, 1e300})
+	for p, want := range map[float64]float64{0: -1e300, 20: -4.611e9, 40: 0, 60: 4.611e9, 80: 4.611e9, 100: 1e300} {
+		if got, ok := d.Quantile(p); !ok || math.Abs(got-want) > 0.001*math.Abs(want) {
+			t.Errorf("p%v: %v %v, want %v", p, got, ok, want)
+		}
+	}
+	far := asHistogram([]float64{1e12, 2e12, 3e12})
+	if got, _ := far.Quantile(50); got < 1e12 || got > 3e12 {
+		t.Errorf("the median of samples from 1e12 to 3e12 is %v", got)
+	}
+	d.Add(math.MaxFloat64)
+	d.Add(math.MaxFloat64)
+	if mean, ok := d.Mean(); ok {
+		t.Errorf("a sum that is too great has a mean of %v", mean)
+	}
+}
+
+// However samples are cut into parts, and in whatever order the parts are merged, the quantiles are the same.
+func TestMergeIsAdd(t *testing.T) {
+	for shape := range shapes {
+		for _, n := range []int{10, 1000, MaxExact, MaxExact + 1, MaxExact + 5000} {
+			if n > 1000 && shape != "latencies" && shape != "both signs" {
+				continue
+			}
+			x := samplesOf(shape, n)
+			whole := distributionOf(x)
+			r := rand.New(rand.NewPCG(2, uint64(n)))
+			for range 3 {
+				cuts := []int{0, r.IntN(n + 1), r.IntN(n + 1), n}
+				slices.Sort(cuts)
+				var merged Distribution
+				for _, i := range r.Perm(3) {
+					part := distributionOf(x[cuts[i]:cuts[i+1]])
+					before := part.Len()
+					merged.Merge(part)
+					if part.Len() != before {
+						t.Fatal("the merge changed what was merged")
+					}
+				}
+				sameDistribution(t, &merged, whole)
+			}
+			// A part that was a histogram before its time makes the whole one.
+			mixed := asHistogram(x[:n/2])
+			mixed.Merge(distributionOf(x[n/2:]))
+			other := distributionOf(x[n/2:])
+			other.Merge(asHistogram(x[:n/2]))
+			sameDistribution(t, mixed, asHistogram(x))
+			sameDistribution(t, other, mixed)
+			twice := distributionOf(x)
+			twice.Merge(twice)
+			sameDistribution(t, twice, distributionOf(append(slices.Clone(x), x...)))
+		}
+	}
+	empty, d := asHistogram(nil), distributionOf([]float64{-5, 3})
+	empty.Merge(d)
+	sameDistribution(t, empty, asHistogram([]float64{-5, 3}))
+	d.Merge(asHistogram(nil))
+	sameDistribution(t, d, asHistogram([]float64{-5, 3}))
+}
+
+func sameDistribution(t *testing.T, got, want *Distribution) {
+	t.Helper()
+	if got.Exact() != want.Exact() || got.Len() != want.Len() {
+		t.Fatalf("exact %v with %d samples, want %v and %d", got.Exact(), got.Len(), want.Exact(), want.Len())
+	}
+	for _, p := range someQuantiles {
+		a, okA := got.Quantile(p)
+		b, okB := want.Quantile(p)
+		if a != b || okA != okB {
+			t.Errorf("p%v: %v %v, want %v %v", p, a, okA, b, okB)
+		}
+	}
+	a, okA := got.Mean()
+	b, okB := want.Mean()
+	if math.Abs(a-b) > 1e-9*(1+math.Abs(b)) || okA != okB {
+		t.Errorf("mean %v %v, want %v %v", a, okA, b, okB)
+	}
+}
+
+// As text, nothing is lost, and it is short.
+func TestDistributionText(t *testing.T) {
+	for shape := range shapes {
+		for _, n := range []int{0, 1, 2, 10_000} {
+			x := samplesOf(shape, n)
+			for _, d := range []*Distribution{distributionOf(x), asHistogram(x)} {
+				if n == 0 && !d.Exact() {
+					continue
+				}
+				text, err := json.Marshal(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var back Distribution
+				if err := json.Unmarshal(text, &back); err != nil {
+					t.Fatalf("%s, %d: %v", shape, n, err)
+				}
+				sameDistribution(t, &back, d)
+				if !slices.Equal(back.samples, d.samples) {
+					t.Errorf("%s, %d: other samples came back", shape, n)
+				}
+				a, _ := d.Mean()
+				if b, _ := back.Mean(); a != b {
+					t.Errorf("%s, %d: the mean was %v and is %v", shape, n, a, b)
+				}
+				if n == 10_000 && shape == "whole ns" && d.Exact() && len(text) > 40_000 {
+					t.Errorf("%d bytes", len(text))
+				}
+			}
+		}
+	}
+}
+
+func TestDistributionTextRefused(t *testing.T) {
+	encode := func(word string, numbers ...uint64) string {
+		var data []byte
+		for _, n := range numbers {
+			data = binary.AppendUvarint(data, n)
+		}
+		return word + ":" + hdrBase64.EncodeToString(data)
+	}
+	hdr := func(min, max, sum float64, counts string) string {
+		h := &histogram{min: min, max: max, sum: sum}
+		text, _ := h.text()
+		return string(text[:len(text)-1]) + counts + ":"
+	}
+	wide := hdrhistogram.New(1, math.MaxInt64, 5)
+	_ = wide.RecordValue(5)
+	wideText, _ := wide.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	two := newHDR()
+	_ = two.RecordValues(2e9, 2)
+	twoText, _ := two.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	many := newHDR()
+	_ = many.RecordValues(2e9, 1<<60)
+	manyText, _ := many.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err := new(Distribution).UnmarshalText([]byte(hdr(2, 2, 4, string(twoText)))); err != nil {
+		t.Fatalf("what is right is refused: %v", err)
+	}
+	for name, text := range map[string]string{
+		"nothing":              "",
+		"another word":         "exact7:AA==",
+		"no base64":            "exact6:*",
+		"no count":             "exact6:",
+		"too few":              encode("exact6", 3, 1, 1),
+		"too many":             encode("exact6", 1, 1, 1),
+		"more than are kept":   encode("exact6", MaxExact+1) + strings.Repeat("A", 4*MaxExact),
+		"memory bomb":          encode("exact6", 1<<62),
+		"a number of 11 bytes": "exact6:" + hdrBase64.EncodeToString(append([]byte{1}, bytes.Repeat([]byte{0xff}, 11)...)),
+		"wraps around":         encode("exactf", 2, 1<<63, 1<<63),
+		"not a number":         encode("exactf", 1, math.MaxUint64),
+		"an infinity":          encode("exactf", 1, floatPlace(math.Inf(1))),
+		"over 2⁵³":             encode("exact6", 1, 1<<54),
+		"too long":             "exact6:" + strings.Repeat("A", maxDistributionText),
+		"hdr of nothing":       "hdr:",
+		"hdr without counts":   hdr(1, 2, 3, ""),
+		"hdr, another shape":   hdr(5e-9, 5e-9, 5e-9, string(wideText)),
+		"hdr, too many":        hdr(2, 2, 2<<60, string(manyText)),
+		"hdr, other extremes":  hdr(1, 2, 4, string(twoText)),
+		"hdr, maximum below":   hdr(2, 1, 4, string(twoText)),
+		"hdr, infinite":        hdr(2, math.Inf(1), 4, string(twoText)),
+		"hdr, no number":       hdr(math.NaN(), 2, 4, string(twoText)),
+		"hdr, another mean":    hdr(2, 2, 40, string(twoText)),
+		"hdr, cut":             hdr(2, 2, 4, string(twoText[:len(twoText)/2])),
+		"hdr, four parts":      hdr(2, 2, 4, string(twoText)) + ":",
+	} {
+		d := distributionOf([]float64{7})
+		err := d.UnmarshalText([]byte(text))
+		var invalid *InvalidError
+		if !errors.As(err, &invalid) || invalid.Field != "distribution" || len(err.Error()) > 300 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, _ := d.Quantile(50); got != 7 || d.Len() != 1 {
+			t.Errorf("%s: the distribution is no longer what it was", name)
+		}
+	}
+}
+
+// Whatever is read, it can be written and read again, and is the same.
+func FuzzDistributionText(f *testing.F) {
+	for shape := range shapes {
+		for _, d := range []*Distribution{distributionOf(samplesOf(shape, 20)), asHistogram(samplesOf(shape, 20))} {
+			text, err := d.MarshalText()
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var d, again Distribution
+		if err := d.UnmarshalText(text); err != nil {
+			return
+		}
+		if least, ok := d.Quantile(0); ok {
+			most, _ := d.Quantile(100)
+			if median, _ := d.Quantile(50); !(least <= median && median <= most) {
+				t.Fatalf("a median of %v between %v and %v", median, least, most)
+			}
+		}
+		text, err := d.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.UnmarshalText(text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		sameDistribution(t, &again, &d)
+	})
+}
+
+// Whatever the samples are, both kinds hold them, agree with each other, and merge.
+func FuzzDistribution(f *testing.F) {
+	f.Add(1.0, 2.0, 3.0, 50.0)
+	f.Add(-1.0, 0.0, 1e300, 99.0)
+	f.Add(1e-12, -1e-9, 4.7e9, 0.0)
+	f.Fuzz(func(t *testing.T, x, y, z, p float64) {
+		exact := distributionOf([]float64{x, y, z})
+		h := asHistogram([]float64{x, y, z})
+		a, okA := exact.Quantile(p)
+		b, okB := h.Quantile(p)
+		most := max(math.Abs(x), math.Abs(y), math.Abs(z))
+		if okA != okB || exact.Len() != h.Len() || okA && most < 4.6e9 && math.Abs(a-b) > 0.0005*most+1e-9 {
+			t.Fatalf("exact %v %v, histogram %v %v", a, okA, b, okB)
+		}
+		merged := asHistogram([]float64{z})
+		merged.Merge(distributionOf([]float64{x, y}))
+		if c, ok := merged.Quantile(p); c != b || ok != okB {
+			t.Fatalf("merged %v %v, whole %v %v", c, ok, b, okB)
+		}
+	})
+}
+
+func TestAddAllocatesNothing(t *testing.T) {
+	d := asHistogram([]float64{-1, 1})
+	x := 0.5
+	if n := testing.AllocsPerRun(1000, func() { x *= -1.01; d.Add(x) }); n != 0 {
+		t.Errorf("%v allocations for each sample of a histogram", n)
+	}
+	exact := Distribution{samples: make([]float64, 0, 2000)}
+	if n := testing.AllocsPerRun(1000, func() { x *= -1.01; exact.Add(x) }); n != 0 {
+		t.Errorf("%v allocations for each exact sample", n)
+	}
+}
+
+func BenchmarkDistributionAdd(b *testing.B) {
+	for name, n := range map[string]int{"exact": 0, "hdr": MaxExact + 1} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			x := samplesOf("latencies", 1<<10)
+			d := distributionOf(samplesOf("latencies", n))
+			if n == 0 {
+				d.samples = make([]float64, 0, MaxExact)
+			}
+			for i := range b.N {
+				if n == 0 && len(d.samples) == MaxExact {
+					d.samples = d.samples[:0]
+				}
+				d.Add(x[i%len(x)])
+			}
+		})
 	}
 }

@@ -15,7 +15,9 @@
 // own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic clock, and they are stamped before anything is parsed.
 //
 //	TTFT           first chunk with content − Sent
+//	first answer   first content that is not reasoning − Sent, where the target tells
 //	TPOT           (E2E − TTFT) / (output tokens − 1), a request at a time, from two output tokens on
+//	interactivity  1000 / TPOT in ms: tokens per second as one user sees them
 //	ITL            gaps between a request's content chunks, pooled over the level
 //	E2E            Done − Sent
 //	send lag       Sent − Scheduled: what the client itself took before the request was on its way
@@ -23,11 +25,20 @@
 //	makespan       first Sent to last Done of the measured requests that completed
 //	throughput     completed requests or their tokens ÷ makespan
 //	steady …       what arrived inside the steady window ÷ that window
+//	goodput        requests that met all of the level's objectives ÷ makespan
+//	attainment     the same ÷ issued: requests that failed or were cancelled met none
 //	in flight      Σ (Done − Sent) ÷ time: requests that the server had, on average
 //
 // The steady window opens when the wave that started together has gone (as many requests as the concurrency are over, and
 // all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
 // arrive, whichever request they belong to: input tokens with the request's first content.
 //
-// Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it.
+// Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it. They are exact up to
+// [MaxExact] samples of a metric. Beyond that they are an HDR histogram's, within 0.05 %, which [Figure.Method] says; so a
+// level of any length needs a bounded memory. Means are always exact.
+//
+// # Several generators
+//
+// One level may be driven by several generators, each with a share of the concurrency and of the requests: [MergeResults]
+// makes one result of theirs, with every percentile.
 package loadgen

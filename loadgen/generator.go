@@ -49,19 +49,29 @@ func Measure(ctx context.Context, l Level, t Target) (*Result, error) {
 	return (&Generator{Target: t}).Measure(ctx, l)
 }
 
+// Validate returns an [*InvalidError] for what Measure would refuse in l or in g.Metrics, or nil. A Target is not asked for
+// yet.
+func (g *Generator) Validate(l Level) error {
+	if err := l.Validate(); err != nil {
+		return err
+	}
+	if err := checkMetrics(g.Metrics); err != nil {
+		return err
+	}
+	_, err := newGoals(l.Objectives, g.Metrics)
+	return err
+}
+
 // Measure keeps l.Concurrency requests in flight while requests last, waits for the last of them, and returns what
 // it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
 // the context's cause. An [*InvalidError] says what cannot be measured, an [*AccountingError] that requests were
 // lost.
 func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
-	if err := l.Validate(); err != nil {
+	if err := g.Validate(l); err != nil {
 		return nil, err
 	}
 	if g.Target == nil {
 		return nil, &InvalidError{"target", nil, "a Target"}
-	}
-	if err := checkMetrics(g.Metrics); err != nil {
-		return nil, err
 	}
 	if opener, ok := g.Target.(Opener); ok {
 		if err := opener.Open(ctx, l.workers()); err != nil {

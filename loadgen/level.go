@@ -31,6 +31,9 @@ type Level struct {
 
 	// Timeout is how long one request may take before it is cancelled and counted as failed. 0: no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
+
+	// Objectives are what a request must meet, all of them, to count in the goodput. None: no goodput.
+	Objectives []Objective `json:"objectives,omitempty"`
 }
 
 // Validate returns an [*InvalidError] for the first field whose value cannot be measured, or nil.
@@ -49,5 +52,5 @@ func (l Level) Validate() error {
 	case l.Timeout < 0:
 		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
 	}
-	return nil
+	return validateObjectives(l.Objectives)
 }

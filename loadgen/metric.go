@@ -56,6 +56,10 @@ type Figure struct {
 	Better Direction `json:"better"`
 	Value  float64   `json:"value"`
 	N      int       `json:"n"` // samples behind it: requests, or gaps for ITL
+
+	// Method says how it was had where that is not exactly: [MethodHDR] for a quantile within 0.05 %, of more samples
+	// than are kept. "": exactly.
+	Method string `json:"method,omitempty"`
 }
 
 // Names of the figures that every level has, where its requests have what they need.
@@ -71,11 +75,22 @@ const (
 	SuccessRate             = "success_rate" // completed ÷ issued, in percent
 )
 
+// Names of the figures that a level with [Level.Objectives] has.
+const (
+	GoodputThroughput = "goodput_requests_per_s" // requests that met all objectives ÷ makespan
+	Attainment        = "attainment"             // requests that met all objectives ÷ issued, in percent
+)
+
+// AttainmentName is the name of the figure of one objective: requests that met it ÷ issued, in percent.
+func AttainmentName(metric string) string { return Attainment + "_" + metric }
+
 // The built-in metrics, by the names that start their figures.
 const (
 	TTFT          = "ttft"           // first content − Sent
 	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
+	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
 	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens − 1)
+	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
 	ITL           = "itl"            // gaps between content chunks
 	E2E           = "e2e"            // Done − Sent
 	SendLag       = "send_lag"       // Sent − Scheduled
@@ -98,6 +113,14 @@ func MeanName(metric string) string { return metric + "_mean" }
 
 const millisecond = 1e6 // nanoseconds
 
+func tpot(r *Record) (float64, bool) {
+	first, ok := r.TTFT()
+	if !ok || !r.Counted || r.Output < 2 {
+		return 0, false
+	}
+	return float64(r.E2E()-first) / millisecond / float64(r.Output-1), true
+}
+
 // perRequest are the built-in metrics with one value a request.
 var perRequest = []Metric{
 	{TTFT, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
@@ -107,12 +130,13 @@ var perRequest = []Metric{
 	{FirstChoice, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.Opened-r.Sent) / millisecond, r.Opened != 0
 	}},
-	{TPOT, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
-		first, ok := r.TTFT()
-		if !ok || !r.Counted || r.Output < 2 {
-			return 0, false
-		}
-		return float64(r.E2E()-first) / millisecond / float64(r.Output-1), true
+	{FirstAnswer, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.FirstAnswer-r.Sent) / millisecond, r.FirstAnswer != 0
+	}},
+	{TPOT, "ms", LowerIsBetter, tpot},
+	{Interactivity, "tok/s", HigherIsBetter, func(r *Record) (float64, bool) {
+		each, ok := tpot(r)
+		return 1000 / each, ok && each > 0
 	}},
 	{E2E, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.E2E()) / millisecond, true

@@ -29,6 +29,7 @@ func TestEveryMetricByHand(t *testing.T) {
 			r.Chunk(Chunk{Tokens: 1, Sent: server(48 * ms)})
 			time.Sleep(30 * ms)
 			r.Chunk(Chunk{Tokens: 2, Sent: server(79 * ms)})
+			r.FirstAnswer = r.Now() // before that it was reasoning
 			time.Sleep(50 * ms)
 			r.Chunk(Chunk{Tokens: 3, Sent: server(120 * ms)})
 			r.Done = r.Now()
@@ -42,6 +43,8 @@ func TestEveryMetricByHand(t *testing.T) {
 			MeanName(TTFT):              40,
 			MeanName(FirstChoice):       20,
 			MeanName(TPOT):              80.0 / 5,
+			MeanName(Interactivity):     1000 / 16.0,
+			MeanName(FirstAnswer):       70,
 			MeanName(E2E):               120,
 			MeanName(SendLag):           10,
 			MeanName(ITL):               40,

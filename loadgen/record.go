@@ -21,6 +21,10 @@ type Record struct {
 	// calls the first token. 0: not known.
 	Opened time.Duration
 
+	// FirstAnswer is when the first content came that was not reasoning: what a user of a model that thinks first waits
+	// for. 0: not known, or there was none.
+	FirstAnswer time.Duration
+
 	// Received is the server's own clock, in Unix nanoseconds, when it began with the request. 0: not told. Test
 	// servers tell it (package loadgentest), so that the error of a measurement can be known.
 	Received int64

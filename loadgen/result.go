@@ -6,13 +6,19 @@ import (
 	"time"
 )
 
-// A Result is what one level showed. It marshals to JSON; the distributions behind the figures do not travel with it.
+// A Result is what one level showed. It marshals to JSON, with the distributions behind the figures, so that results of
+// one level from several generators can be merged wherever they are: see [MergeResults].
 type Result struct {
 	Level Level     `json:"level"`
 	Start time.Time `json:"start"` // zero of all offsets: just before the first request was issued, warmup included
 
-	// Makespan is from the first Sent to the last Done of the measured requests that completed.
-	Makespan time.Duration `json:"makespan_ns"`
+	// Generators is how many generators' results were merged into this one. 0: it is of one, and was not merged.
+	Generators int `json:"generators,omitempty"`
+
+	// Makespan is from the first Sent to the last Done of the measured requests that completed. FirstSent is that first
+	// Sent, an offset from Start.
+	Makespan  time.Duration `json:"makespan_ns"`
+	FirstSent time.Duration `json:"first_sent_ns,omitempty"`
 
 	CutShort bool `json:"cut_short,omitempty"` // it was stopped or cancelled before all requests were issued or done
 
@@ -24,6 +30,9 @@ type Result struct {
 	// Clock says what stamped the arrival of content. "": none came in a stream.
 	Clock Clock `json:"clock,omitempty"`
 
+	// Goodput counts the requests that met the level's objectives, nil where it has none.
+	Goodput *Goodput `json:"goodput,omitempty"`
+
 	// Steady is the window in which the load was steady, nil when there was none.
 	Steady *Window `json:"steady,omitempty"`
 
@@ -32,7 +41,7 @@ type Result struct {
 	Warnings []Warning    `json:"warnings,omitempty"`
 
 	// Distributions are the samples behind the figures, by the name of the metric.
-	Distributions map[string]*Distribution `json:"-"`
+	Distributions map[string]*Distribution `json:"distributions,omitempty"`
 }
 
 // Valid reports whether the level was measured at all: to its end, with no more than 1 % of its requests failed. A valid
@@ -101,6 +110,9 @@ type InFlight struct {
 	// Measured is the part of Mean that was measured requests, which is what the makespan's throughputs stand on. It is
 	// less at the start, where a warmup hands over, and in the drain.
 	Measured float64 `json:"measured"`
+
+	From time.Duration `json:"from_ns,omitempty"` // the time that the means are over: first measured issue
+	To   time.Duration `json:"to_ns,omitempty"`   // last Done
 }
 
 // Tokens counts tokens of the completed measured requests.

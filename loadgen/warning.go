@@ -45,6 +45,7 @@ const (
 	WarnFailedRequests        = "failed-requests"         // some requests failed
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
+	WarnMergedWindow          = "merged-window"           // results were merged, and what happened in the steady window all share is not known
 	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
 )
 
@@ -54,7 +55,13 @@ const (
 	failureLimit      = 0.01 // share of failed requests above which the rest is not a measurement of this load
 )
 
-var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput}
+var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
+
+// recomputed reports whether the warning is one that the warnings method below gives rise to.
+func (w Warning) recomputed() bool {
+	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
+		WarnFailedRequests, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort}, w.Code)
+}
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
 func (r *Result) warnings() []Warning {
@@ -86,6 +93,10 @@ func (r *Result) warnings() []Warning {
 	switch w := r.Steady; {
 	case unreached:
 		// said already
+	case w == nil && r.Generators > 1:
+		warn(WarnMergedWindow, []string{Steady},
+			"the results of %d generators were merged; each had a steady window of its own, and what happened in the time that all of them share is not known: use the figures over the makespan",
+			r.Generators)
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
 			"the last of %d requests was issued before the first wave of %d had gone, so the load was never steady; use at least %d requests",
@@ -113,7 +124,13 @@ func (r *Result) warnings() []Warning {
 			failed, issued, 100*share, example)
 	}
 	if r.Tokens.Uncounted > 0 {
-		warn(WarnTokensUnknown, []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput},
+		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
+		for _, o := range r.Level.Objectives {
+			if o.Metric == TPOT || o.Metric == Interactivity { // which those requests cannot be shown to meet, or not to
+				spoils = append(spoils, GoodputThroughput, Attainment, AttainmentName(o.Metric))
+			}
+		}
+		warn(WarnTokensUnknown, spoils,
 			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
 	}
 	if r.Tokens.Mismatch > 0 {

@@ -35,6 +35,8 @@ type Plan struct {
 
 	Timeout time.Duration `json:"timeout_ns,omitempty"` // per request; 0: none
 	Seed    uint64        `json:"seed"`                 // all prompts of the plan follow from it
+
+	Objectives []loadgen.Objective `json:"objectives,omitempty"` // of every level, for its goodput; none: no goodput
 }
 
 // Prompts is how many requests a level gets: Count, or PerConcurrency times its concurrency, of which one must be
@@ -154,7 +156,7 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 		seq--
 	}
 	c := p.Levels[seq]
-	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Timeout: p.Timeout}
+	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Timeout: p.Timeout, Objectives: p.Objectives}
 	if p.Handover {
 		s.Level.Warmup = c
 	}
@@ -257,7 +259,7 @@ func (p Plan) validate() error {
 		if slices.Contains(p.Levels[:i], c) {
 			return invalid("levels", c, "each level once; more runs repeat it")
 		}
-		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c)}
+		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Objectives: p.Objectives}
 		if err := level.Validate(); err != nil {
 			return fmt.Errorf("level %d: %w", c, err)
 		}

@@ -25,20 +25,22 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight, or until -duration")
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
 	flags.IntVar(&t.level.Warmup, "warmup", 0, "`requests` that are sent first and discarded, handing their slots over")
+	t.goodput.Register(flags)
 	flags.StringVar(&t.format, "format", "text", "text or json")
 	return t.run
 }
 
 type test struct {
-	load   program.Load
-	level  loadgen.Level
-	format string
+	load    program.Load
+	level   loadgen.Level
+	goodput program.Objectives
+	format  string
 }
 
 // step is the level as a step of its own.
 func (t *test) step() protocol.Step {
 	level := t.level
-	level.Timeout = t.load.Timeout
+	level.Timeout, level.Objectives = t.load.Timeout, t.goodput
 	if level.Requests == 0 && level.Duration == 0 {
 		level.Requests = 10 * level.Concurrency
 	}

@@ -28,6 +28,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.IntVar(&x.runs, "runs", 0, "`number` of runs; not given: the plan's")
 		flags.IntVar(&x.warmup, "warmup", 0, "`requests` that are sent first in each run and discarded; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
+		x.goodput.Register(flags)
 		flags.Var(&x.server, "server", serverHelp)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
@@ -42,6 +43,7 @@ type experiment struct {
 
 	flags    *flag.FlagSet
 	load     Load
+	goodput  Objectives
 	plan     string
 	levels   IntList
 	prompts  protocol.Prompts
@@ -140,7 +142,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if !reflect.DeepEqual(plan, published) { // the name must not promise what the plan no longer is
 		plan.Name += "-changed"
 	}
-	plan.Seed, plan.Timeout = x.load.Seed, x.load.Timeout
+	plan.Seed, plan.Timeout, plan.Objectives = x.load.Seed, x.load.Timeout, x.goodput
 	return plan, nil
 }
 

@@ -1,0 +1,69 @@
+package loadgen
+
+import (
+	"math"
+	"slices"
+)
+
+// figures lists every figure that the level has: throughputs, requests in flight, then the metrics in the order in
+// which they are declared. A figure that cannot be had is not there; none is ever 0 for want of data.
+// own are the metrics beside the built-in ones.
+func (r *Result) figures(own []Metric) []Figure {
+	var out []Figure
+	add := func(name, unit string, better Direction, value float64, n int) {
+		if math.IsInf(value, 0) || math.IsNaN(value) { // such as the mean of a user's own numbers that overflow
+			return
+		}
+		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
+	}
+	counted := r.Accounting.Completed - r.Tokens.Uncounted
+	if span := r.Makespan.Seconds(); span > 0 {
+		n := r.Accounting.Completed
+		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
+		if counted > 0 {
+			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
+		}
+	}
+	if w := r.Steady; w != nil && w.Completions > 0 {
+		span := w.Length().Seconds()
+		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
+		if counted > 0 {
+			add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
+		}
+	}
+	if r.Accounting.Issued > 0 {
+		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
+		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
+	}
+	if g := r.Goodput; g != nil && r.Accounting.Issued > 0 {
+		n := r.Accounting.Issued
+		if span := r.Makespan.Seconds(); span > 0 {
+			add(GoodputThroughput, "req/s", HigherIsBetter, float64(g.Met)/span, n)
+		}
+		add(Attainment, "%", HigherIsBetter, 100*float64(g.Met)/float64(n), n)
+		for i, o := range r.Level.Objectives {
+			add(AttainmentName(o.Metric), "%", HigherIsBetter, 100*float64(g.Objectives[i])/float64(n), n)
+		}
+	}
+	for _, m := range slices.Concat(perRequest, pooled, own) {
+		d := r.Distributions[m.Name]
+		if d == nil {
+			continue
+		}
+		if mean, ok := d.Mean(); ok {
+			add(MeanName(m.Name), m.Unit, m.Better, mean, d.Len())
+		}
+		for _, p := range quantiles {
+			if q, ok := d.Quantile(p); ok {
+				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
+				if !d.Exact() {
+					out[len(out)-1].Method = MethodHDR
+				}
+			}
+		}
+	}
+	return out
+}
