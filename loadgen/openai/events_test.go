@@ -61,7 +61,7 @@ func TestSpreadEventsAreStampedByTheirData(t *testing.T) {
 
 // Lines without an end, each of which could be the start of an event.
 func TestSpreadEventsAreBounded(t *testing.T) {
-	for _, line := range []string{"data: {\n", "data: {\"a\":[" + strings.Repeat("1,", 16<<10) + "\n"} {
+	for _, line := range []string{"data: {\"a\":[" + strings.Repeat("1,", 512) + "\n", "data: {\"a\":[" + strings.Repeat("1,", 64<<10) + "\n"} {
 		r := new(loadgen.Record)
 		err := readStream(endless(line), r)
 		if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {

@@ -268,10 +268,15 @@ func TestSpecial(t *testing.T) {
 	}
 }
 
+// The scan beside encoding/json, on the same bytes.
 func BenchmarkScan(b *testing.B) {
-	for _, test := range []struct{ name, text string }{{"token", documents[0]}, {"chat", documents[2]}, {"4 KiB of text", `{"choices":[{"text":"` + strings.Repeat("token ", 700) + `"}]}`}} {
-		b.Run(test.name, func(b *testing.B) {
-			data := []byte(test.text)
+	for _, test := range []struct{ name, text string }{
+		{"completions", documents[0]},
+		{"chat", documents[2]},
+		{"long", `{"choices":[{"text":"` + strings.Repeat("token ", 700) + `"}]}`},
+	} {
+		data := []byte(test.text)
+		b.Run(test.name+"/by=scan", func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			var s scanner
@@ -279,6 +284,16 @@ func BenchmarkScan(b *testing.B) {
 			for b.Loop() {
 				if !s.scan(data, &c) || !c.content {
 					b.Fatal(s.err())
+				}
+			}
+		})
+		b.Run(test.name+"/by=json", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var o oracle
+				if err := json.Unmarshal(data, &o); err != nil || len(o.Choices) == 0 {
+					b.Fatal(err)
 				}
 			}
 		})
