@@ -15,6 +15,10 @@ import (
 // maxEvent bounds, in bytes, a line of a stream and the data of an event. Past it the answer is no answer.
 const maxEvent = 16 << 20
 
+// lineBuffer is, in bytes, what each stream in flight keeps for its lines. It is some tens of chunks, and more gains
+// nothing measurable; but 10,000 streams have 10,000 of them.
+const lineBuffer = 8 << 10
+
 var errLong = fmt.Errorf("an event is longer than %d MiB", maxEvent>>20)
 
 // stamped notes when each read returned that brought something. (One that brings only the end says nothing of when the
@@ -47,7 +51,7 @@ type events struct {
 	joined bool          // the latest event was spread over lines
 }
 
-var eventsPool = sync.Pool{New: func() any { return &events{in: bufio.NewReaderSize(nil, 32<<10)} }}
+var eventsPool = sync.Pool{New: func() any { return &events{in: bufio.NewReaderSize(nil, lineBuffer)} }}
 
 // readEvents returns the events of body, to be given back by close.
 func readEvents(body io.Reader, r *loadgen.Record) *events {

@@ -70,6 +70,22 @@ func TestSpreadEventsAreBounded(t *testing.T) {
 	}
 }
 
+// Lines that just fit the buffer, and that just do not.
+func TestLinesAroundTheBuffer(t *testing.T) {
+	for size := lineBuffer - 3; size <= lineBuffer+3; size++ {
+		for _, factor := range []int{1, 2} {
+			event := `data: {"choices":[{"text":"` + strings.Repeat("x", factor*size-len(`data: {"choices":[{"text":""}]}`)) + `"}]}` + "\n"
+			for how, read := range ways {
+				r := new(loadgen.Record)
+				err := readStream(read(strings.NewReader(text+event+event+usage+event+done)), r)
+				if g, want := summarize(r, err), (got{"", 4, true, true, 3, 2}); g != want {
+					t.Errorf("%d bytes, %s: got %+v, %v", factor*size, how, g, err)
+				}
+			}
+		}
+	}
+}
+
 // vLLM says so too.
 func TestErrorObject(t *testing.T) {
 	const event = `{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}`
