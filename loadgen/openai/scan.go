@@ -1,0 +1,534 @@
+package openai
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strconv"
+)
+
+// This scan is written by hand because every chunk of every stream goes through it, and what it costs looks as if the
+// server had been that much slower. Into a struct, encoding/json makes 11 allocations a chunk and takes some ten
+// times as long. encoding/json/jsontext allocates nothing either and takes twice as long, but is an experiment, for
+// which whoever imports this package would have to build Go programs with GOEXPERIMENT=jsonv2: where it becomes part of
+// Go, it is worth another look. Other libraries make a tree, or strings that nobody reads, or take for JSON what is
+// none; a client that calls an answer broken must be neither laxer than encoding/json nor stricter.
+
+// maxDepth is how deep arrays and objects may be nested, as in encoding/json.
+const maxDepth = 10_000
+
+// A chunk is what an event of a stream, or an answer in one piece, says as far as it matters here. The texts
+// themselves do not: only whether there are any.
+type chunk struct {
+	choices         int    // how many
+	begun, finished uint64 // choices that are in it, and that have a finish_reason in it, a bit each, by their index
+	content         bool   // a choice holds text, reasoning or a call of a tool
+
+	prompt, completion, cached count // usage
+
+	failed  bool   // {"object":"error"}
+	failure []byte // the value of "error", a part of what was scanned; nil: none
+
+	stamped bool
+	stamp   stamp
+}
+
+// A count is a number of tokens. A count that is not told is unknown, which is not 0.
+type count struct {
+	n     int
+	known bool
+}
+
+// stamp is what a server with a known truth says of itself (package loadgentest), in Unix nanoseconds.
+type stamp struct{ received, sent int64 }
+
+// A choice is one of the answers that a chunk continues.
+type choice struct {
+	index                                      int64 // not 0 only where the user asked for several
+	text, content, reasoningContent, reasoning bool
+	toolCalls, finishReason                    bool
+}
+
+// hasContent tells a token from a chunk that only opens or closes the answer.
+func (c *choice) hasContent() bool {
+	return c.text || c.content || c.reasoningContent || c.reasoning || c.toolCalls
+}
+
+// A scanner reads JSON from front to back, once, and allocates nothing. It rejects what json.Unmarshal would reject
+// that decodes into a struct of the members named here: other bytes than JSON, and other types than these members
+// have. It differs in two ways. A member's name must be spelt exactly, as all servers do, where encoding/json ignores
+// case. And of two "choices" the last is taken alone, where encoding/json mixes their elements. Of any other
+// name that is there twice the last value counts and objects are merged, as in encoding/json; null leaves a text or a
+// plain number as it was, and empties the rest.
+//
+// After a failure there is nothing left to read, so that each loop ends; what a chunk then says means nothing.
+type scanner struct {
+	data  []byte
+	at    int
+	depth int
+	first bool   // the array or object at at was just opened
+	key   []byte // the name of the latest member, without escapes
+
+	wanted string // what was missing, empty unless the scan failed
+	wrong  int    // where
+	cut    bool   // the data ended too early; nothing else is wrong with it
+
+	name [32]byte // a key that had escapes
+}
+
+// scan reads data into c and says whether it could.
+func (s *scanner) scan(data []byte, c *chunk) bool {
+	*s = scanner{data: data}
+	*c = chunk{}
+	if !s.null() {
+		for s.enter('{'); s.member(); {
+			s.top(c)
+		}
+	}
+	if s.next(); s.at < len(s.data) {
+		s.fail(s.at, "the end")
+	}
+	return s.wanted == ""
+}
+
+// err says why the latest scan failed.
+func (s *scanner) err() error {
+	return fmt.Errorf("%s wanted at byte %d", s.wanted, s.wrong)
+}
+
+func (s *scanner) top(c *chunk) {
+	switch string(s.key) {
+	case "choices":
+		c.choices, c.begun, c.finished, c.content = 0, 0, 0, false
+		if s.null() {
+			return
+		}
+		for s.enter('['); s.more(']'); {
+			s.choice(c)
+		}
+	case "usage":
+		if s.null() {
+			c.prompt, c.completion, c.cached = count{}, count{}, count{}
+			return
+		}
+		for s.enter('{'); s.member(); {
+			s.usage(c)
+		}
+	case "error":
+		c.failure = nil
+		if s.null() {
+			return
+		}
+		data, start := s.data, s.at // at the value: null has skipped the space before it
+		s.skip()
+		if s.wanted == "" {
+			c.failure = data[start:s.at]
+		}
+	case "object":
+		c.failed = false
+		if s.next() != '"' {
+			s.skip()
+			return
+		}
+		c.failed = string(s.plain()) == "error"
+	case "servegauge":
+		if s.null() {
+			c.stamped, c.stamp = false, stamp{}
+			return
+		}
+		c.stamped = true
+		for s.enter('{'); s.member(); {
+			switch string(s.key) {
+			case "received":
+				s.integer(&c.stamp.received, 64)
+			case "sent":
+				s.integer(&c.stamp.sent, 64)
+			default:
+				s.skip()
+			}
+		}
+	default:
+		s.skip()
+	}
+}
+
+func (s *scanner) choice(c *chunk) {
+	var one choice
+	if !s.null() {
+		for s.enter('{'); s.member(); {
+			switch string(s.key) {
+			case "index":
+				s.integer(&one.index, strconv.IntSize)
+			case "text":
+				s.filled(&one.text)
+			case "finish_reason":
+				s.filled(&one.finishReason)
+			case "delta":
+				if s.null() {
+					continue
+				}
+				for s.enter('{'); s.member(); {
+					s.delta(&one)
+				}
+			default:
+				s.skip()
+			}
+		}
+	}
+	bit := uint64(1) << (one.index & 63)
+	c.choices++
+	c.begun |= bit
+	c.content = c.content || one.hasContent()
+	if one.finishReason {
+		c.finished |= bit
+	}
+}
+
+func (s *scanner) delta(one *choice) {
+	switch string(s.key) {
+	case "content":
+		s.filled(&one.content)
+	case "reasoning_content":
+		s.filled(&one.reasoningContent)
+	case "reasoning":
+		s.filled(&one.reasoning)
+	case "tool_calls":
+		one.toolCalls = false
+		if s.null() {
+			return
+		}
+		for s.enter('['); s.more(']'); {
+			one.toolCalls = true
+			s.skip()
+		}
+	default:
+		s.skip()
+	}
+}
+
+func (s *scanner) usage(c *chunk) {
+	switch string(s.key) {
+	case "prompt_tokens":
+		s.count(&c.prompt)
+	case "completion_tokens":
+		s.count(&c.completion)
+	case "prompt_tokens_details":
+		if s.null() {
+			c.cached = count{}
+			return
+		}
+		for s.enter('{'); s.member(); {
+			if string(s.key) == "cached_tokens" {
+				s.count(&c.cached)
+			} else {
+				s.skip()
+			}
+		}
+	default:
+		s.skip()
+	}
+}
+
+// filled notes whether a string has anything in it.
+func (s *scanner) filled(p *bool) {
+	if s.null() {
+		return
+	}
+	raw, _ := s.text()
+	*p = len(raw) > 0
+}
+
+func (s *scanner) count(p *count) {
+	*p = count{}
+	if s.null() {
+		return
+	}
+	var n int64
+	s.integer(&n, strconv.IntSize)
+	*p = count{int(n), true}
+}
+
+// integer takes what fits into so many bits. 1.0 and 1e3 are no integers to encoding/json either.
+func (s *scanner) integer(p *int64, size int) {
+	if s.null() {
+		return
+	}
+	at := s.at
+	raw := s.number()
+	n, err := strconv.ParseInt(string(raw), 10, size)
+	if err != nil {
+		s.fail(at, "an integer")
+	}
+	*p = n
+}
+
+// What follows knows JSON and nothing of servers.
+
+// fail ends the scan: wanted should have stood at at. Only the first failure counts.
+func (s *scanner) fail(at int, wanted string) {
+	if s.wanted == "" {
+		s.wanted, s.wrong, s.cut = wanted, at, at >= len(s.data)
+	}
+	s.data, s.at, s.first = nil, 0, false
+}
+
+// next is the next byte that is no space, 0 at the end.
+func (s *scanner) next() byte {
+	for ; s.at < len(s.data); s.at++ {
+		switch b := s.data[s.at]; b {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return b
+		}
+	}
+	return 0
+}
+
+// enter opens an array or an object.
+func (s *scanner) enter(open byte) {
+	if s.next() != open {
+		s.fail(s.at, "another type")
+		return
+	}
+	if s.depth++; s.depth > maxDepth {
+		s.fail(s.at, "a flatter value")
+		return
+	}
+	s.at++
+	s.first = true
+}
+
+// more goes to the next element of an array or an object, or closes it and is false.
+func (s *scanner) more(closing byte) bool {
+	b := s.next()
+	first := s.first
+	s.first = false
+	switch {
+	case b == closing:
+		s.at++
+		s.depth--
+		return false
+	case first:
+		return true
+	case b == ',':
+		s.at++
+		return true
+	}
+	s.fail(s.at, "a comma or the end of a list")
+	return false
+}
+
+// member goes to the value of an object's next member, or closes the object and is false.
+func (s *scanner) member() bool {
+	if !s.more('}') {
+		return false
+	}
+	s.key = s.plain()
+	if s.next() != ':' {
+		s.fail(s.at, "a colon")
+		return false
+	}
+	s.at++
+	return true
+}
+
+// skip passes over a value of any kind.
+func (s *scanner) skip() {
+	switch s.next() {
+	case '"':
+		s.text()
+	case '{':
+		for s.enter('{'); s.member(); {
+			s.skip()
+		}
+	case '[':
+		for s.enter('['); s.more(']'); {
+			s.skip()
+		}
+	case 't':
+		s.literal("true")
+	case 'f':
+		s.literal("false")
+	case 'n':
+		s.literal("null")
+	default:
+		s.number()
+	}
+}
+
+// null passes over a null, and is false where there is something else.
+func (s *scanner) null() bool {
+	if s.next() != 'n' {
+		return false
+	}
+	s.literal("null")
+	return true
+}
+
+func (s *scanner) literal(word string) {
+	for i := range len(word) {
+		if s.at+i >= len(s.data) || s.data[s.at+i] != word[i] {
+			s.fail(s.at+i, word)
+			return
+		}
+	}
+	s.at += len(word)
+}
+
+// number passes over a number. What may follow it is for the caller to say.
+func (s *scanner) number() []byte {
+	s.next()
+	start := s.at
+	s.oneOf("-")
+	if !s.oneOf("0") && !s.digits() {
+		return nil
+	}
+	if s.oneOf(".") && !s.digits() {
+		return nil
+	}
+	if s.oneOf("eE") {
+		s.oneOf("+-")
+		if !s.digits() {
+			return nil
+		}
+	}
+	return s.data[start:s.at]
+}
+
+// oneOf passes over a byte if it is one of those in set.
+func (s *scanner) oneOf(set string) bool {
+	if s.at < len(s.data) {
+		for i := range len(set) {
+			if s.data[s.at] == set[i] {
+				s.at++
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// digits passes over one digit or more, and fails if there is none.
+func (s *scanner) digits() bool {
+	start := s.at
+	for s.at < len(s.data) && s.data[s.at]-'0' <= 9 {
+		s.at++
+	}
+	if s.at == start {
+		s.fail(s.at, "a value")
+		return false
+	}
+	return true
+}
+
+// text passes over a string and returns what is between its quotes, and whether there are escapes in it. It need not
+// be UTF-8.
+func (s *scanner) text() (raw []byte, escaped bool) {
+	if s.next() != '"' {
+		s.fail(s.at, "a string")
+		return nil, false
+	}
+	data := s.data
+	start := s.at + 1
+	for i := start; ; {
+		for i+8 <= len(data) {
+			if m := special(binary.LittleEndian.Uint64(data[i:])); m != 0 {
+				i += bits.TrailingZeros64(m) / 8
+				break
+			}
+			i += 8
+		}
+		switch {
+		case i >= len(data):
+			s.fail(i, "the end of a string")
+			return nil, false
+		case data[i] == '"':
+			s.at = i + 1
+			return data[start:i], escaped
+		case data[i] == '\\':
+			escaped = true
+			if i = s.escape(i); i < 0 {
+				return nil, false
+			}
+		case data[i] < ' ':
+			s.fail(i, "an escape for a control character")
+			return nil, false
+		default:
+			i++
+		}
+	}
+}
+
+// special has the highest bit of a byte set where w has a byte that is a quote, a backslash or a control character.
+// Only the lowest one that is set can be relied upon, because the subtractions borrow from the bytes above.
+func special(w uint64) uint64 {
+	const each = 0x0101010101010101
+	quote, backslash := w^each*'"', w^each*'\\'
+	return ((quote-each)&^quote | (backslash-each)&^backslash | (w-each*' ')&^w) & (each * 0x80)
+}
+
+// escape returns what follows the escape at i, or fails and returns −1.
+func (s *scanner) escape(i int) int {
+	i++
+	if i < len(s.data) {
+		switch s.data[i] {
+		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			return i + 1
+		case 'u':
+			for range 4 {
+				if i++; i >= len(s.data) || hex(s.data[i]) < 0 {
+					s.fail(i, "a hexadecimal digit")
+					return -1
+				}
+			}
+			return i + 1
+		}
+	}
+	s.fail(i, "an escape")
+	return -1
+}
+
+// hex is the value of a hexadecimal digit, −1 if b is none.
+func hex(b byte) int {
+	switch {
+	case '0' <= b && b <= '9':
+		return int(b - '0')
+	case 'a' <= b && b <= 'f':
+		return int(b-'a') + 10
+	case 'A' <= b && b <= 'F':
+		return int(b-'A') + 10
+	}
+	return -1
+}
+
+// plain passes over a string and returns it without escapes, or nothing where it cannot be one of the names that are
+// looked for: those are short and printable ASCII.
+func (s *scanner) plain() []byte {
+	raw, escaped := s.text()
+	if !escaped {
+		return raw
+	}
+	name := s.name[:0]
+	for i := 0; i < len(raw); i++ {
+		b := raw[i]
+		if b == '\\' {
+			i++
+			switch b = raw[i]; b {
+			case 'b', 'f', 'n', 'r', 't':
+				return nil
+			case 'u':
+				c := hex(raw[i+1])<<12 | hex(raw[i+2])<<8 | hex(raw[i+3])<<4 | hex(raw[i+4])
+				if c > '~' {
+					return nil
+				}
+				b = byte(c)
+				i += 4
+			}
+		}
+		if len(name) == cap(name) {
+			return nil
+		}
+		name = append(name, b)
+	}
+	return name
+}
