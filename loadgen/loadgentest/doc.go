@@ -8,7 +8,10 @@
 //     and a decode rate. [Simulated.Truth] states in closed form what a perfect
 //     client would measure.
 //
-// Both are plain [net/http.Handler]s, to be served by [net/http/httptest] or
+// [Faults] is put before either, and has some of its answers go wrong to order:
+// refused, truncated, stalled, miscounted.
+//
+// All are plain [net/http.Handler]s, to be served by [net/http/httptest] or
 // called directly, also within a testing/synctest bubble: neither starts a
 // goroutine, and neither holds a lock while it waits.
 //
