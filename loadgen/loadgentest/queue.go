@@ -37,6 +37,8 @@ type queue struct {
 	counts  Counts    // but for Waiting, which is the length of waiting
 	granted uint64    // places given out so far
 	waiting list.List // of *place
+
+	meter meter // has its own protection
 }
 
 // place is the right to run.

@@ -136,6 +136,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if a.wait(ctx, due) != nil {
 			return
 		}
+		s.queue.meter.add(x.input, x.output)
 		p.leave(due, true)
 		x.whole(w)
 		_ = x.send(w)
@@ -145,6 +146,11 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		due := q.next()
 		if a.wait(ctx, due) != nil {
 			return
+		}
+		if x.done == 0 {
+			s.queue.meter.add(x.input, 1)
+		} else {
+			s.queue.meter.add(0, 1)
 		}
 		if x.done == x.output-1 {
 			// Before the chunk is written, or a client could send its next
