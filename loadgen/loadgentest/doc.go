@@ -12,8 +12,8 @@
 // refused, truncated, stalled, miscounted.
 //
 // All are plain [net/http.Handler]s, to be served by [net/http/httptest] or
-// called directly, also within a testing/synctest bubble: neither starts a
-// goroutine, and neither holds a lock while it waits.
+// called directly, also within a testing/synctest bubble: none starts a goroutine
+// (a batch has a timer), and none holds a lock while it waits.
 //
 // # What both speak
 //
