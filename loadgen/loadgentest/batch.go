@@ -42,10 +42,9 @@ func (c batchConfig) step(sequences, prompt int) float64 {
 // job is a request in a batch.
 type job struct {
 	arrived       time.Duration
-	input, output int           // tokens
-	read, done    int           // of them so far
-	share         int           // tokens in the current step
-	begun, first  time.Duration // of its first step; of its first token (kept by loop)
+	input, output int // tokens
+	read, done    int // of them so far
+	share         int // tokens in the current step
 	gone          bool
 	token         chan struct{} // for those who wait for them; nil in a loop
 }
@@ -107,7 +106,6 @@ func (b *batch) begin(now time.Duration) {
 	for len(b.waiting) > 0 && len(b.running) < b.slots && left > 0 && (idle || b.waiting[0].arrived < now) {
 		m := b.waiting[0]
 		b.waiting = b.waiting[1:]
-		m.begun = now
 		b.running = append(b.running, m)
 		schedule(m)
 	}
@@ -132,16 +130,19 @@ func (b *batch) leave(m *job) {
 
 // closed is what a closed loop of requests of one shape attains in the long run.
 type closed struct {
-	requests          float64 // completions in a period
-	period            float64 // ns, after which everything is as it was
-	queued, ttft, e2e float64 // ns, over all of these requests
+	requests float64 // completions in a period
+	period   float64 // ns, after which everything is as it was
+	queued   float64 // mean requests in the queue
+	unbegun  float64 // mean requests without a token, those in the queue included
 }
 
 // loop has c clients, all at once at first, each send the next request in the
 // moment in which it has the answer to the last, and finds the period into which
 // that falls: equal requests and equal steps make a finite number of states, of
 // which one must come again. (Brent's algorithm: it holds one state to compare
-// with, and takes a new one after ever longer.) c must be at least 1.
+// with, and takes a new one after ever longer.) Latencies follow from the mean
+// numbers of requests, by Little's law: a state says how many wait, not for how
+// long they have. c must be at least 1.
 func (config batchConfig) loop(c, input, output int) closed {
 	b := &batch{batchConfig: config}
 	send := func(now time.Duration) { b.arrive(&job{input: input, output: output}, now) }
@@ -156,30 +157,37 @@ func (config batchConfig) loop(c, input, output int) closed {
 		return s
 	}
 	var held, now []int
-	var since time.Duration
-	var sum closed
+	var sum closed // of queued and unbegun the integrals
 	for step, power := 0, 1; ; step++ {
 		if step == power {
 			step, power = 0, 2*power
-			held, since, sum = state(held), b.start, closed{}
+			held, sum = state(held), closed{}
 		}
-		b.advance(b.end, func(at time.Duration, got []*job) {
+		ns := float64(b.end - b.start)
+		queued, unbegun := len(b.waiting), len(b.waiting)
+		for _, m := range b.running {
+			if m.done == 0 {
+				unbegun++
+			}
+		}
+		sum.period += ns
+		sum.queued += ns * float64(queued)
+		sum.unbegun += ns * float64(unbegun)
+		b.advance(b.end, func(at time.Duration, got []*job) { // one step: each takes some time
 			for _, m := range got {
-				if m.done == 1 {
-					m.first = at
-				}
 				if m.done == m.output {
 					sum.requests++
-					sum.queued += float64(m.begun - m.arrived)
-					sum.ttft += float64(m.first - m.arrived)
-					sum.e2e += float64(at - m.arrived)
 					send(at)
 				}
 			}
 		})
 		if now = state(now); sum.requests > 0 && slices.Equal(now, held) {
-			sum.period = float64(b.start - since)
+			sum.queued /= sum.period
+			sum.unbegun /= sum.period
 			return sum
 		}
 	}
 }
+
+// each is how long, in ns, a request is one of the n that are so in the mean.
+func (c closed) each(n float64) float64 { return n * c.period / c.requests }

@@ -84,6 +84,7 @@ func behind() map[string]http.Handler {
 	return map[string]http.Handler{
 		"echo":      &loadgentest.Echo{Model: "m"},
 		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 4, PrefillRate: 1e6, DecodeRate: 5000},
+		"batched":   &loadgentest.Simulated{Model: "m", MaxSequences: 4, PrefillRate: 1e6, DecodeRate: 5000, TokenBudget: 512},
 	}
 }
 

@@ -51,15 +51,16 @@ type Truth struct {
 	ServiceSD time.Duration
 	// TTFT is p, the time to first token of a request that need not wait.
 	TTFT time.Duration
-	// ITL is d, the time between two chunks of one token each, and the TPOT.
+	// ITL is d, the time between two chunks of one token each, and the TPOT; in a
+	// batch, of a request that is alone there.
 	// It is d for Output 1 too, where there is none to measure.
 	ITL time.Duration
 
 	// SaturationConcurrency is M, the C from which on the throughput grows no
-	// further. 0: there is none, MaxSequences being 0.
+	// further (but see above for a batch). 0: there is none, MaxSequences being 0.
 	SaturationConcurrency int
-	// SaturationRequests is M/S, in requests/s: the highest request throughput.
-	// +Inf for no cap, or no service time.
+	// SaturationRequests is M/S, in requests/s: the highest request throughput;
+	// of a batch it is X(2·M). +Inf for no cap, or no service time.
 	SaturationRequests float64
 	// SaturationTokens is (Input + Output)·M/S, in tokens/s: the highest total
 	// throughput, tokens in and out. +Inf as SaturationRequests.
@@ -165,7 +166,7 @@ func (t Truth) MeanTTFT(concurrency int) time.Duration {
 		return 0
 	case t.batched():
 		l := t.batch.loop(concurrency, t.Input, t.Output)
-		return duration(l.ttft / l.requests)
+		return duration(l.each(l.unbegun))
 	}
 	return t.Wait(concurrency) + t.TTFT
 }
@@ -177,7 +178,7 @@ func (t Truth) MeanE2E(concurrency int) time.Duration {
 		return 0
 	case t.batched():
 		l := t.batch.loop(concurrency, t.Input, t.Output)
-		return duration(l.e2e / l.requests)
+		return duration(l.each(float64(concurrency)))
 	}
 	return t.Wait(concurrency) + t.Service
 }
@@ -188,7 +189,7 @@ func (t Truth) MeanE2E(concurrency int) time.Duration {
 func (t Truth) Wait(concurrency int) time.Duration {
 	if t.batched() && concurrency > 0 {
 		l := t.batch.loop(concurrency, t.Input, t.Output)
-		return duration(l.queued / l.requests)
+		return duration(l.each(l.queued))
 	}
 	m := t.running(concurrency)
 	if m <= 0 || concurrency == m {
