@@ -41,7 +41,6 @@ func (c batchConfig) step(sequences, prompt int) float64 {
 
 // job is a request in a batch.
 type job struct {
-	arrived       time.Duration
 	input, output int // tokens
 	read, done    int // of them so far
 	share         int // tokens in the current step
@@ -49,9 +48,9 @@ type job struct {
 	token         chan struct{} // for those who wait for them; nil in a loop
 }
 
-// arrive takes in a request. The engine must have been advanced to now.
+// arrive takes in a request. The engine must have been advanced to now, so that a
+// step that begins now has been scheduled; only an idle one begins a step for it.
 func (b *batch) arrive(m *job, now time.Duration) {
-	m.arrived = now
 	b.waiting = append(b.waiting, m)
 	if !b.stepping {
 		b.begin(now)
@@ -100,10 +99,7 @@ func (b *batch) begin(now time.Duration) {
 	for _, m := range b.running {
 		schedule(m)
 	}
-	// An idle engine does not wait for a step that will never come: it begins with
-	// what is there.
-	idle := len(b.running) == 0
-	for len(b.waiting) > 0 && len(b.running) < b.slots && left > 0 && (idle || b.waiting[0].arrived < now) {
+	for len(b.waiting) > 0 && len(b.running) < b.slots && left > 0 {
 		m := b.waiting[0]
 		b.waiting = b.waiting[1:]
 		b.running = append(b.running, m)

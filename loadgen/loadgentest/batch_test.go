@@ -154,12 +154,12 @@ func TestBatchSaturation(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, 2))
-				const settle, requests = 20, 200 // × m
+				const settle, requests = 10, 100 // × m
 				var served atomic.Int64
 				var wg sync.WaitGroup
 				times := make([]time.Time, (settle+requests)*m)
 				for range 3 * m {
-					wait := time.Duration(random.Int64N(int64(time.Second)))
+					wait := time.Duration(random.Int64N(int64(100 * time.Millisecond)))
 					wg.Go(func() {
 						time.Sleep(wait)
 						for {

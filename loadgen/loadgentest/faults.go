@@ -110,7 +110,8 @@ type Fault struct {
 // last until the client goes away (until the request's context is done), and a
 // stalled request keeps its place in a [Simulated] as long. An answer of Handler
 // other than 200 is passed on as it is. Where a connection cannot be taken over, as in
-// HTTP/2, a refusal and a reset abort the handler instead.
+// HTTP/2, a refusal and a reset abort the handler instead (http.ErrAbortHandler), as
+// a hang does when it is over.
 //
 // Which requests are struck depends on Seed and their numbers, on nothing else. A
 // Faults must not be copied, and its fields must not be changed, once it serves.

@@ -12,7 +12,8 @@ import (
 // decides its throughput and latency: up to MaxSequences requests run at once,
 // the others wait in a FIFO queue. A request that runs has its first token after
 // its prompt was read at PrefillRate and each further one a step of 1/DecodeRate
-// later, whatever else runs. [Simulated.Truth] is the closed form of that.
+// later, whatever else runs, unless they share their steps (see A batch).
+// [Simulated.Truth] is the closed form of that.
 //
 // Nothing in it adds up errors: tokens are due on a schedule that is fixed when
 // the request gets its place, and the place is free for the next one when the last
