@@ -8,15 +8,25 @@
 //     and a decode rate. [Simulated.Truth] states in closed form what a perfect
 //     client would measure.
 //
-// Both are plain [net/http.Handler]s, to be served by [net/http/httptest] or
-// called directly, also within a testing/synctest bubble: neither starts a
-// goroutine, and neither holds a lock while it waits.
+// [Faults] is put before either, and has some of its answers go wrong to order:
+// refused, truncated, stalled, miscounted.
+//
+// All are plain [net/http.Handler]s, to be served by [net/http/httptest] or
+// called directly, also within a testing/synctest bubble: none starts a goroutine
+// (a batch has a timer), and none holds a lock while it waits.
 //
 // # What both speak
 //
 //	POST /v1/completions       stream and not
 //	POST /v1/chat/completions  stream and not
-//	GET  /v1/models, /version, /health
+//	POST /tokenize
+//	GET  /v1/models, /version, /health, /metrics
+//
+// /tokenize counts a text prompt or messages as a completion's usage would, and
+// makes up an id for each word. /metrics is Prometheus text under vLLM's names:
+// vllm:num_requests_running and _waiting, vllm:prompt_tokens_total,
+// vllm:generation_tokens_total, and vllm:request_success_total with the
+// finished_reason length or abort, since the server began.
 //
 // Errors have vLLM's shape, {"error":{"message","type","param","code"}}: 400 for
 // a request that cannot be served as it is, 404 for an unknown path or model,

@@ -72,10 +72,16 @@ func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	p, _ := e.queue.enter(ctx, 0) // fails only where it waits, and without a limit it does not
-	defer func() { p.leave(time.Now(), false) }()
+	defer func() {
+		if !p.left { // cut short
+			e.queue.meter.add(x.input, x.done)
+		}
+		p.leave(time.Now(), false)
+	}()
 	x.begin(w, p.number, model)
 	if !x.stream {
 		x.whole(w)
+		e.queue.meter.add(x.input, x.done)
 		p.leave(time.Now(), true)
 		_ = x.send(w)
 		return
@@ -88,6 +94,7 @@ func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.chunk(min(max(1, e.TokensPerChunk), x.output-x.done))
 		last := x.done == x.output
 		if last {
+			e.queue.meter.add(x.input, x.done)
 			p.leave(time.Now(), true)
 		}
 		flush := first || e.FlushEach

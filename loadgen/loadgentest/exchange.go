@@ -67,7 +67,9 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 	case "/v1/completions", "/v1/chat/completions":
 		method = http.MethodPost
 		x.chat = r.URL.Path == "/v1/chat/completions"
-	case "/v1/models", "/version", "/health":
+	case "/tokenize":
+		method = http.MethodPost
+	case "/v1/models", "/version", "/health", "/metrics":
 	default:
 		fail(w, http.StatusNotFound, "", "Not Found")
 		return false
@@ -88,15 +90,25 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 	case "/health":
 		w.WriteHeader(http.StatusOK)
 		return false
+	case "/metrics":
+		x.metrics(w, l.model, q.snapshot(), &q.meter)
+		return false
 	}
+	completion := r.URL.Path != "/tokenize" // what is counted
 	if err := x.read(w, r); err != nil {
-		q.reject()
+		if completion {
+			q.reject()
+		}
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
 			fail(w, http.StatusRequestEntityTooLarge, "", fmt.Sprintf("The request is larger than %d bytes.", maxBody))
 		} else {
 			fail(w, http.StatusBadRequest, "", "The request could not be read: "+err.Error())
 		}
+		return false
+	}
+	if !completion {
+		x.tokenize(w, l)
 		return false
 	}
 	if err := x.parse(x.body); err != nil {
@@ -107,7 +119,7 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 	// A request that names no model gets the one there is, as from vLLM.
 	if len(x.model) > 0 && !l.anyModel && string(x.model) != l.model {
 		q.reject()
-		fail(w, http.StatusNotFound, "model", fmt.Sprintf("The model `%s` does not exist.", x.model))
+		noModel(w, string(x.model))
 		return false
 	}
 	if l.vocab > 0 && x.maxID >= int64(l.vocab) {
@@ -199,6 +211,11 @@ func fail(w http.ResponseWriter, status int, param, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
+}
+
+// noModel answers a request for a model that there is not.
+func noModel(w http.ResponseWriter, name string) {
+	fail(w, http.StatusNotFound, "model", fmt.Sprintf("The model `%s` does not exist.", name))
 }
 
 // appendString appends s as a JSON string.

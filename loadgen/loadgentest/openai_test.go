@@ -30,6 +30,7 @@ func TestOpenAIClient(t *testing.T) {
 	for name, h := range map[string]http.Handler{
 		"echo":      &loadgentest.Echo{Model: "m"},
 		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 2, PrefillRate: 1e6, DecodeRate: 1e4},
+		"batched":   &loadgentest.Simulated{Model: "m", MaxSequences: 2, PrefillRate: 1e6, DecodeRate: 1e4, StepPerSequence: time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, ctx := client(t, h), t.Context()

@@ -34,9 +34,11 @@ type Counts struct {
 // zero queue is ready.
 type queue struct {
 	mu      sync.Mutex
-	counts  Counts    // but for Waiting, which is the length of waiting
+	counts  Counts    // but for those in waiting
 	granted uint64    // places given out so far
 	waiting list.List // of *place
+
+	meter meter // has its own protection
 }
 
 // place is the right to run.
@@ -133,6 +135,6 @@ func (q *queue) snapshot() Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.counts
-	c.Waiting = q.waiting.Len()
+	c.Waiting += q.waiting.Len() // one of the two is always 0: see engine
 	return c
 }

@@ -21,36 +21,41 @@ func (s *Simulated) times(input int) (prefill, step float64) {
 }
 
 // sequence is a request that runs, and knows when its next token is due. The
-// schedule is absolute: a token that goes out late delays none after it. This is
-// where a deeper simulation (a prefill in chunks that slows the others, a step
-// that depends on the batch, a preemption) takes the place of two constants.
+// schedule is absolute: a token that goes out late delays none after it. Where
+// requests share their steps, a seat takes its place.
 type sequence struct {
 	start time.Time
 	due   float64 // ns after start, of the token last generated
 	begun bool
 
-	prefill, step float64    // ns
-	noise         *rand.Rand // nil: none
-	mu, sigma     float64    // of the factor's logarithm
+	prefill, step float64        // ns
+	factor        func() float64 // of each; nil: 1
 }
 
 // sequence starts a request in its place.
 func (s *Simulated) sequence(p *place, input int) *sequence {
 	q := &sequence{start: p.start}
 	q.prefill, q.step = s.times(input)
-	if s.Noise > 0 {
-		// The log-normal factor whose mean is 1 and whose SD is Noise.
-		v := math.Log1p(s.Noise * s.Noise)
-		q.mu, q.sigma = -v/2, math.Sqrt(v)
-		// A stream of its own for each admission: a stream for all would hand
-		// its numbers out in the order in which goroutines happen to run. ChaCha8
-		// and not PCG, whose streams of neighbouring seeds are related.
-		var seed [32]byte
-		binary.LittleEndian.PutUint64(seed[:], s.Seed)
-		binary.LittleEndian.PutUint64(seed[8:], p.number)
-		q.noise = rand.New(rand.NewChaCha8(seed))
-	}
+	q.factor = s.factors(p.number)
 	return q
+}
+
+// factors returns the n-th stream of noise, nil without noise: log-normal factors
+// whose mean is 1 and whose SD is Noise. Each admission has a stream of its own: a
+// stream for all would hand its numbers out in the order in which goroutines
+// happen to run. ChaCha8 and not PCG, whose streams of neighbouring seeds are
+// related.
+func (s *Simulated) factors(n uint64) func() float64 {
+	if s.Noise == 0 {
+		return nil
+	}
+	v := math.Log1p(s.Noise * s.Noise)
+	mu, sigma := -v/2, math.Sqrt(v)
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], s.Seed)
+	binary.LittleEndian.PutUint64(seed[8:], n)
+	noise := rand.New(rand.NewChaCha8(seed))
+	return func() float64 { return math.Exp(mu + sigma*noise.NormFloat64()) }
 }
 
 // next generates the next token and returns when it is due.
@@ -59,11 +64,43 @@ func (q *sequence) next() time.Time {
 	if !q.begun {
 		t, q.begun = q.prefill, true
 	}
-	if q.noise != nil {
-		t *= math.Exp(q.mu + q.sigma*q.noise.NormFloat64())
+	if q.factor != nil {
+		t *= q.factor()
 	}
 	q.due += t
 	return q.start.Add(duration(q.due))
+}
+
+// turn is a request on its way through a [Simulated], whichever way that works.
+type turn interface {
+	number() uint64                          // in its server, from 1
+	tokens(ctx context.Context, n int) error // waits for the next n
+	served()                                 // all tokens were there
+	close()                                  // the request is over, one way or the other
+}
+
+// placed is a request that has a place of its own.
+type placed struct {
+	*place
+	*sequence
+	alarm
+	now time.Time // when the token last waited for was due
+}
+
+func (t *placed) number() uint64 { return t.place.number }
+
+func (t *placed) tokens(ctx context.Context, n int) error {
+	for range n {
+		t.now = t.next()
+	}
+	return t.wait(ctx, t.now)
+}
+
+func (t *placed) served() { t.leave(t.now, true) }
+
+func (t *placed) close() {
+	t.leave(time.Now(), false)
+	t.stop()
 }
 
 // alarm waits for absolute times.

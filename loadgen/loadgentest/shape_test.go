@@ -20,6 +20,7 @@ func servers() map[string]http.Handler {
 		"echo":      &Echo{Model: `m"1`},
 		"flushing":  &Echo{Model: `m"1`, FlushEach: true},
 		"simulated": &Simulated{Model: `m"1`, MaxModelLen: 4096, VocabSize: 4000},
+		"batched":   &Simulated{Model: `m"1`, MaxSequences: 2, DecodeRate: 1e6, TokenBudget: 1024},
 	}
 }
 

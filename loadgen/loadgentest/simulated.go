@@ -12,7 +12,8 @@ import (
 // decides its throughput and latency: up to MaxSequences requests run at once,
 // the others wait in a FIFO queue. A request that runs has its first token after
 // its prompt was read at PrefillRate and each further one a step of 1/DecodeRate
-// later, whatever else runs. [Simulated.Truth] is the closed form of that.
+// later, whatever else runs, unless they share their steps (see A batch).
+// [Simulated.Truth] is the closed form of that.
 //
 // Nothing in it adds up errors: tokens are due on a schedule that is fixed when
 // the request gets its place, and the place is free for the next one when the last
@@ -26,6 +27,21 @@ import (
 // request, and every content chunk on its own when it is due. For this, the
 // ResponseWriter must be able to flush; where it is not, a stream is refused with
 // 500. A request whose client goes away leaves the queue, or frees its place.
+//
+// # A batch
+//
+// With StepPerSequence or TokenBudget the requests that run share their steps, as
+// in a real engine. In each step each sequence that decodes gets a token, and those
+// whose prompt is not read yet share what is left of TokenBudget, first come first
+// served (chunked prefill). A step of n sequences, with k tokens of prompts, takes
+//
+//	1/DecodeRate + (n − 1)·StepPerSequence + k/PrefillRate
+//
+// and at its end there is a token for each that decodes, and for each whose prompt
+// was read to its end. Who arrives during a step waits for the next one. Noise is
+// then that of the steps. A timer runs the steps, so that no handler holds up
+// another; it is set only while there are requests. What a closed loop attains is no
+// longer a formula: [Simulated.Truth] runs the same engine in virtual time.
 //
 // The zero Simulated has no cap and takes no time. A Simulated must not be copied,
 // and its fields must not be changed, once it serves.
@@ -61,11 +77,22 @@ type Simulated struct {
 	// from every server with the same Seed.
 	Seed uint64
 
-	queue queue
+	// StepPerSequence is by how much each further sequence in the batch makes a
+	// step longer. 0, without a TokenBudget too: requests do not touch each other.
+	StepPerSequence time.Duration
+
+	// TokenBudget is how many tokens a step may work on, of prompts and answers
+	// together: vLLM's max_num_batched_tokens with chunked prefill. At least
+	// MaxSequences, so that all can decode. 0: no limit.
+	TokenBudget int
+
+	queue  queue
+	engine engine
 }
 
-// Validate reports all fields that have no meaning: counts below 0, and rates or
-// a noise that are negative, infinite or no number. A server whose configuration
+// Validate reports all fields that have no meaning: counts below 0, rates or a
+// noise that are negative, infinite or no number, and a batch without MaxSequences,
+// without DecodeRate, or with a TokenBudget below MaxSequences. A server whose configuration
 // is invalid answers 500 to all.
 func (s *Simulated) Validate() error {
 	var errs []error
@@ -85,6 +112,19 @@ func (s *Simulated) Validate() error {
 	number("PrefillRate", s.PrefillRate)
 	number("DecodeRate", s.DecodeRate)
 	number("Noise", s.Noise)
+	count("StepPerSequence", int(s.StepPerSequence))
+	count("TokenBudget", s.TokenBudget)
+	if s.batched() {
+		if s.MaxSequences == 0 {
+			errs = append(errs, errors.New("loadgentest: Simulated.MaxSequences is 0, must be at least 1 with a StepPerSequence or a TokenBudget"))
+		}
+		if s.DecodeRate == 0 {
+			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above with a StepPerSequence or a TokenBudget"))
+		}
+		if s.TokenBudget > 0 && s.TokenBudget < s.MaxSequences {
+			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least MaxSequences, %d", s.TokenBudget, s.MaxSequences))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -118,38 +158,42 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	p, err := s.queue.enter(ctx, s.MaxSequences)
-	if err != nil {
-		return
-	}
-	defer func() { p.leave(time.Now(), false) }()
-	x.begin(w, p.number, l.model)
-	q := s.sequence(p, x.input)
-	var a alarm
-	defer a.stop()
-
-	if !x.stream {
-		var due time.Time
-		for range x.output {
-			due = q.next()
-		}
-		if a.wait(ctx, due) != nil {
+	var t turn
+	if s.batched() {
+		t = s.join(x.input, x.output)
+	} else {
+		p, err := s.queue.enter(ctx, s.MaxSequences)
+		if err != nil {
 			return
 		}
-		p.leave(due, true)
+		t = &placed{place: p, sequence: s.sequence(p, x.input)}
+	}
+	defer t.close()
+	x.begin(w, t.number(), l.model)
+
+	if !x.stream {
+		if t.tokens(ctx, x.output) != nil {
+			return
+		}
+		s.queue.meter.add(x.input, x.output)
+		t.served()
 		x.whole(w)
 		_ = x.send(w)
 		return
 	}
 	for x.done < x.output {
-		due := q.next()
-		if a.wait(ctx, due) != nil {
+		if t.tokens(ctx, 1) != nil {
 			return
+		}
+		if x.done == 0 {
+			s.queue.meter.add(x.input, 1)
+		} else {
+			s.queue.meter.add(0, 1)
 		}
 		if x.done == x.output-1 {
 			// Before the chunk is written, or a client could send its next
 			// request and find its own place taken still.
-			p.leave(due, true)
+			t.served()
 		}
 		if x.chat && x.done == 0 {
 			x.role()

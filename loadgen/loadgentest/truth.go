@@ -27,6 +27,19 @@ import (
 // in the mean. Hence TTFT(C) = W(C) + p and E2E(C) = W(C) + S; ITL and TPOT are d
 // at every C. Noise has a mean factor of 1, so that all of this holds with Noise
 // too, then of expectations.
+//
+// For a batch (see [Simulated]) the methods with a concurrency run the engine in
+// virtual time instead, without noise, under a closed loop whose clients begin all
+// at once, until its state comes again: what they return is exact for that loop.
+// Where TokenBudget is no limit, X in saturation does not depend on how the clients
+// begin: a request is in Output steps, and of the M in a step M/Output have just
+// come, so that
+//
+//	X = M / (Output·(1/DecodeRate + (M − 1)·StepPerSequence) + M·Input/PrefillRate)
+//
+// A client's next request misses the step that begins when it has the answer, so
+// that it takes more than M clients, and at most 2·M, to keep M sequences in each
+// step.
 type Truth struct {
 	// Input and Output are the request's tokens, as asked of [Simulated.Truth].
 	Input, Output int
@@ -38,19 +51,51 @@ type Truth struct {
 	ServiceSD time.Duration
 	// TTFT is p, the time to first token of a request that need not wait.
 	TTFT time.Duration
-	// ITL is d, the time between two chunks of one token each, and the TPOT.
+	// ITL is d, the time between two chunks of one token each, and the TPOT; in a
+	// batch, of a request that is alone there.
 	// It is d for Output 1 too, where there is none to measure.
 	ITL time.Duration
 
 	// SaturationConcurrency is M, the C from which on the throughput grows no
-	// further. 0: there is none, MaxSequences being 0.
+	// further (but see above for a batch). 0: there is none, MaxSequences being 0.
 	SaturationConcurrency int
-	// SaturationRequests is M/S, in requests/s: the highest request throughput.
-	// +Inf for no cap, or no service time.
+	// SaturationRequests is M/S, in requests/s: the highest request throughput;
+	// of a batch it is X(2·M). +Inf for no cap, or no service time.
 	SaturationRequests float64
 	// SaturationTokens is (Input + Output)·M/S, in tokens/s: the highest total
 	// throughput, tokens in and out. +Inf as SaturationRequests.
 	SaturationTokens float64
+
+	batch batchConfig // zero: no batch
+}
+
+// batchTruth is Truth of a batch.
+func (s *Simulated) batchTruth(input, output int) Truth {
+	b := s.batchConfig()
+	t := Truth{Input: input, Output: output, SaturationConcurrency: s.MaxSequences, batch: b}
+	var squares float64
+	step := func(ns float64) time.Duration {
+		squares += ns * ns
+		return duration(ns)
+	}
+	for left := input; left > 0; {
+		k := left
+		if s.TokenBudget > 0 {
+			k = min(k, s.TokenBudget)
+		}
+		left -= k
+		t.TTFT += step(b.step(1, k))
+	}
+	t.ITL = duration(b.base)
+	t.Service = t.TTFT
+	for range output - 1 {
+		t.Service += step(b.base)
+	}
+	t.ServiceSD = duration(s.Noise * math.Sqrt(squares))
+	// With as many who wait as can run, no place is ever empty.
+	t.SaturationRequests = t.RequestThroughput(2 * s.MaxSequences)
+	t.SaturationTokens = float64(input+output) * t.SaturationRequests
+	return t
 }
 
 // Truth returns the closed form for requests with input tokens of prompt and
@@ -58,6 +103,9 @@ type Truth struct {
 // 1 is taken as 1. The server's configuration must be valid.
 func (s *Simulated) Truth(input, output int) Truth {
 	input, output = max(1, input), max(1, output)
+	if s.batched() {
+		return s.batchTruth(input, output)
+	}
 	p, d := s.times(input)
 	steps := float64(output - 1)
 	t := Truth{
@@ -76,6 +124,9 @@ func (s *Simulated) Truth(input, output int) Truth {
 	return t
 }
 
+// batched is whether the server works in steps that its requests share.
+func (t Truth) batched() bool { return t.batch.slots > 0 }
+
 // running is min(C, M).
 func (t Truth) running(concurrency int) int {
 	if t.SaturationConcurrency > 0 {
@@ -90,6 +141,10 @@ func (t Truth) RequestThroughput(concurrency int) float64 {
 	if concurrency <= 0 {
 		return 0
 	}
+	if t.batched() {
+		l := t.batch.loop(concurrency, t.Input, t.Output)
+		return l.requests / (l.period / 1e9)
+	}
 	return float64(t.running(concurrency)) / t.Service.Seconds()
 }
 
@@ -103,9 +158,39 @@ func (t Truth) TotalThroughput(concurrency int) float64 {
 	return float64(t.Input+t.Output) * t.RequestThroughput(concurrency)
 }
 
-// Wait is W(C), the mean time in the queue. TTFT and E2E latency at a
-// concurrency are TTFT and Service with it added.
+// MeanTTFT is TTFT(C), the mean time to first token; 0 for a concurrency of 0 or
+// less.
+func (t Truth) MeanTTFT(concurrency int) time.Duration {
+	switch {
+	case concurrency <= 0:
+		return 0
+	case t.batched():
+		l := t.batch.loop(concurrency, t.Input, t.Output)
+		return duration(l.each(l.unbegun))
+	}
+	return t.Wait(concurrency) + t.TTFT
+}
+
+// MeanE2E is E2E(C), the mean E2E latency; 0 for a concurrency of 0 or less.
+func (t Truth) MeanE2E(concurrency int) time.Duration {
+	switch {
+	case concurrency <= 0:
+		return 0
+	case t.batched():
+		l := t.batch.loop(concurrency, t.Input, t.Output)
+		return duration(l.each(float64(concurrency)))
+	}
+	return t.Wait(concurrency) + t.Service
+}
+
+// Wait is W(C), the mean time in the queue, until a request's first step. Without
+// a batch, TTFT and E2E latency at a concurrency are TTFT and Service with it
+// added.
 func (t Truth) Wait(concurrency int) time.Duration {
+	if t.batched() && concurrency > 0 {
+		l := t.batch.loop(concurrency, t.Input, t.Output)
+		return duration(l.each(l.queued))
+	}
 	m := t.running(concurrency)
 	if m <= 0 || concurrency == m {
 		return 0

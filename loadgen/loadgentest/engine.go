@@ -1,0 +1,141 @@
+package loadgentest
+
+import (
+	"context"
+	"time"
+)
+
+// batched is whether the server works in steps that its requests share.
+func (s *Simulated) batched() bool { return s.StepPerSequence > 0 || s.TokenBudget > 0 }
+
+// batchConfig returns the configuration of the engine; the zero one without a
+// batch.
+func (s *Simulated) batchConfig() batchConfig {
+	if !s.batched() {
+		return batchConfig{}
+	}
+	c := batchConfig{slots: s.MaxSequences, budget: s.TokenBudget, base: 1e9 / s.DecodeRate, perSequence: float64(s.StepPerSequence)}
+	if s.PrefillRate > 0 {
+		c.perPrompt = 1e9 / s.PrefillRate
+	}
+	return c
+}
+
+// engine runs a batch by the clock, for a queue whose lock protects it and whose
+// counts it keeps. A timer is set for the end of each step, and for none while
+// there is nothing to do; nothing waits for it in between. A timer that goes off
+// late delays tokens but no steps: those have their times from the batch, in which
+// all that arrives is entered at the time at which it did.
+type engine struct {
+	batch *batch // nil before the first request
+	began time.Time
+	timer *time.Timer
+	last  uint64 // request
+}
+
+// seat is a request in an engine.
+type seat struct {
+	job
+	simulated *Simulated
+	id        uint64
+}
+
+// join has a request wait for its turn.
+func (s *Simulated) join(input, output int) *seat {
+	t := &seat{simulated: s, job: job{input: input, output: output, token: make(chan struct{}, output)}}
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	e := &s.engine
+	if e.batch == nil {
+		e.batch = &batch{batchConfig: s.batchConfig(), factor: s.factors(0)} // those of requests begin at 1
+		e.began = time.Now()
+		e.timer = time.AfterFunc(time.Hour, s.step)
+		e.timer.Stop()
+	}
+	now := time.Since(e.began)
+	s.advance(now)
+	e.last++
+	t.id = e.last
+	e.batch.arrive(&t.job, now)
+	s.settle()
+	return t
+}
+
+// step is what the timer calls.
+func (s *Simulated) step() {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.advance(time.Since(s.engine.began))
+	s.settle()
+}
+
+// advance hands out the tokens of all steps that ended until now. queue.mu is held.
+func (s *Simulated) advance(now time.Duration) {
+	s.engine.batch.advance(now, func(_ time.Duration, got []*job) {
+		for _, m := range got {
+			if m.done == m.output {
+				s.queue.counts.Served++
+			}
+		}
+		s.count()
+		// Last: who gets the last token may ask for the counts, or send the next
+		// request, which must not find its own place taken.
+		for _, m := range got {
+			m.token <- struct{}{} // there is room for all of them
+		}
+	})
+}
+
+// count brings the queue's counts up to date. queue.mu is held.
+func (s *Simulated) count() {
+	running := 0
+	for _, m := range s.engine.batch.running {
+		if !m.gone {
+			running++
+		}
+	}
+	c := &s.queue.counts
+	c.Running, c.Waiting = running, len(s.engine.batch.waiting)
+	c.PeakRunning = max(c.PeakRunning, running)
+}
+
+// settle counts, and sets the timer. queue.mu is held.
+func (s *Simulated) settle() {
+	s.count()
+	e := &s.engine
+	if e.batch.stepping {
+		e.timer.Reset(time.Until(e.began.Add(e.batch.end)))
+	} else {
+		e.timer.Stop()
+	}
+}
+
+func (t *seat) number() uint64 { return t.id }
+
+func (t *seat) tokens(ctx context.Context, n int) error {
+	for range n {
+		select {
+		case <-t.token:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
+
+func (t *seat) served() {} // the engine has seen to it
+
+func (t *seat) close() {
+	s := t.simulated
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if t.done == t.output {
+		return
+	}
+	s.advance(time.Since(s.engine.began))
+	if t.done < t.output {
+		s.engine.batch.leave(&t.job)
+		s.queue.counts.Cancelled++
+	}
+	s.settle()
+}

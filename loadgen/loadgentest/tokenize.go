@@ -1,0 +1,90 @@
+package loadgentest
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// defaultVocab is the size of the vocabulary from which /tokenize takes its ids
+// where the server has no limit.
+const defaultVocab = 32000
+
+// tokenize answers /tokenize as vLLM does: for a prompt that is a text, or for
+// messages, it counts as many tokens as a completion's usage would, and gives each
+// word an id, the same wherever it stands.
+func (x *exchange) tokenize(w http.ResponseWriter, l limits) {
+	var q struct {
+		Model    *string
+		Prompt   *string
+		Messages []struct {
+			Content json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(x.body, &q); err != nil {
+		fail(w, http.StatusBadRequest, "", "The request is not one for /tokenize: "+err.Error())
+		return
+	}
+	if q.Model != nil && *q.Model != "" && !l.anyModel && *q.Model != l.model {
+		noModel(w, *q.Model)
+		return
+	}
+	var words []string
+	switch {
+	case q.Prompt != nil:
+		words = strings.Fields(*q.Prompt)
+	case len(q.Messages) > 0:
+		for _, m := range q.Messages {
+			words = append(words, messageWords(m.Content)...)
+		}
+	default:
+		fail(w, http.StatusBadRequest, "", "prompt and messages are missing")
+		return
+	}
+	if len(words) == 0 {
+		words = []string{""} // a real server adds a first token of its own
+	}
+	vocab := uint64(defaultVocab)
+	if l.vocab > 0 {
+		vocab = uint64(l.vocab)
+	}
+	b := append(x.out[:0], `{"count":`...)
+	b = strconv.AppendInt(b, int64(len(words)), 10)
+	b = append(b, `,"max_model_len":`...)
+	if l.length > 0 {
+		b = strconv.AppendInt(b, int64(l.length), 10)
+	} else {
+		b = append(b, `null`...)
+	}
+	b = append(b, `,"tokens":[`...)
+	for i, word := range words {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(word)) // a hash's Write cannot fail
+		b = strconv.AppendUint(b, uint64(h.Sum32())%vocab, 10)
+	}
+	x.out = append(b, `],"token_strs":null}`...)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(x.out)
+}
+
+// messageWords returns the words of a message's content, a text or parts.
+func messageWords(content json.RawMessage) []string {
+	var text string
+	if json.Unmarshal(content, &text) == nil {
+		return strings.Fields(text)
+	}
+	var parts []struct{ Text string }
+	if json.Unmarshal(content, &parts) != nil {
+		return nil // null, or what a completion would refuse
+	}
+	var words []string
+	for _, p := range parts {
+		words = append(words, strings.Fields(p.Text)...)
+	}
+	return words
+}
