@@ -60,8 +60,8 @@ func ExampleChatRequests() {
 	server := httptest.NewServer(&loadgentest.Echo{})
 	defer server.Close()
 	workload, err := openai.ChatRequests(goopenai.ChatCompletionRequest{
-		Messages:  []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleUser, Content: "How long is a piece of string?"}},
-		MaxTokens: 5,
+		Messages:            []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleUser, Content: "How long is a piece of string?"}},
+		MaxCompletionTokens: 5,
 	})
 	if err != nil {
 		log.Fatal(err)
