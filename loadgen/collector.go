@@ -27,12 +27,13 @@ type collector struct {
 	busy                time.Duration // Σ (Done − Sent) from the first measured issue on
 	measuredBusy        time.Duration // the same of the measured requests alone
 	busyUntil           time.Duration // last Done of all
+	sentFrom, sentTo    time.Duration // first and last Sent of the measured requests, however they ended
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	return c
 }
 
@@ -79,6 +80,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	}
 	if !r.Warmup {
 		c.measuredBusy += r.Done - r.Sent
+		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
 	if v.from == never {
 		return
@@ -137,7 +139,7 @@ func (c *collector) addCompleted(r *Record) {
 	} else {
 		c.tokens.Uncounted++
 	}
-	for _, metrics := range [][]Metric{perRequest, c.generator.Metrics} {
+	for _, metrics := range [][]Metric{c.level.metrics(), c.generator.Metrics} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
 				c.distribution(m.Name).Add(x)
@@ -208,6 +210,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		w.InFlight = float64(c.windowBusy) / float64(w.Length())
 		r.Steady = &w
 	}
+	r.Open = s.openLoop(r.Accounting.Issued, c.sentTo-c.sentFrom)
 	r.Figures = c.figures(r)
 	r.Warnings = r.warnings()
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
@@ -248,9 +251,13 @@ func (c *collector) figures(r *Result) []Figure {
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
+			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
+			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
+		}
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
 	}
-	metrics := slices.Concat(perRequest, pooled, c.generator.Metrics)
+	metrics := slices.Concat(c.level.metrics(), pooled, c.generator.Metrics)
 	for _, m := range metrics {
 		d := c.distributions[m.Name]
 		if d == nil {

@@ -21,8 +21,12 @@ type Result struct {
 	InFlight   InFlight   `json:"in_flight"`
 	Tokens     Tokens     `json:"tokens"`
 
-	// Steady is the window in which the load was steady, nil when there was none.
+	// Steady is the window in which the load was steady, nil when there was none. An open loop has none: its arrivals
+	// do not depend on how many are in flight.
 	Steady *Window `json:"steady,omitempty"`
+
+	// Open is how the arrivals went; nil for a closed loop.
+	Open *OpenLoop `json:"open,omitempty"`
 
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`

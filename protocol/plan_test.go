@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -174,7 +175,7 @@ func TestPlanSteps(t *testing.T) {
 		if seq > 0 {
 			want.Concurrency, want.Requests = MultiRun().Levels[seq-1], 100
 		}
-		if s.Level != want {
+		if !reflect.DeepEqual(s.Level, want) {
 			t.Errorf("step %d: level %+v, want %+v", i, s.Level, want)
 		}
 		if s.Input != 2048 || s.Output != 512 {
@@ -187,7 +188,7 @@ func TestPlanSteps(t *testing.T) {
 	}
 
 	corrected := steps(t, MultiRun().Corrected())
-	if s := corrected[4]; s.Level != (loadgen.Level{Concurrency: 200, Requests: 2000, Warmup: 200, Timeout: 30 * time.Minute}) {
+	if s := corrected[4]; !reflect.DeepEqual(s.Level, loadgen.Level{Concurrency: 200, Requests: 2000, Warmup: 200, Timeout: 30 * time.Minute}) {
 		t.Errorf("corrected level 200: %+v", s.Level)
 	}
 	if all := steps(t, ClientValidation()); len(all) != 7 || all[0].Restart || all[0].Discard {
