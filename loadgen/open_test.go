@@ -413,18 +413,14 @@ func TestClosedLoopHasNoResponse(t *testing.T) {
 	})
 }
 
-// Without a bound there are as many in flight as come, and no goroutine is left of them.
+// Without a bound there are as many in flight as come; the bubble fails if a goroutine is left of them.
 func TestThousandsInFlight(t *testing.T) {
-	before := runtime.NumGoroutine()
 	synctest.Test(t, func(t *testing.T) {
 		r := mustMeasure(t, Level{Arrivals: constant(1000), Requests: 5000}, always(4*time.Second))
 		if r.InFlight.Peak < 4000 || r.InFlight.Peak > 4001 || r.Accounting.Completed != 5000 {
 			t.Errorf("peak %d, %+v", r.InFlight.Peak, r.Accounting)
 		}
 	})
-	if left := runtime.NumGoroutine() - before; left > 0 {
-		t.Errorf("%d goroutines are left", left)
-	}
 }
 
 // Against the true clock: all is sent, never early, and the schedule does not drift.
