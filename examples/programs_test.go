@@ -157,6 +157,17 @@ func TestWrongUse(t *testing.T) {
 		{"clientcheck", []string{"-tokens", "-1"}, []string{"output tokens -1"}},
 		{"loadtest", []string{"-concurrency", "0"}, []string{"concurrency 0"}},
 		{"loadtest", []string{"-requests", "-1"}, []string{"requests -1"}},
+		{"loadtest", []string{"-rate", "0"}, []string{"rate 0", "1,000,000"}},
+		{"loadtest", []string{"-rate", "-3"}, []string{"rate -3"}},
+		{"loadtest", []string{"-rate", "NaN"}, []string{"rate NaN"}},
+		{"loadtest", []string{"-rate", "fast"}, []string{"fast", "-rate"}},
+		{"loadtest", []string{"-rate", "5", "-arrivals", "uniform"}, []string{`"uniform"`, "constant, poisson or gamma"}},
+		{"loadtest", []string{"-rate", "5", "-arrivals", "gamma", "-burstiness", "0"}, []string{"burstiness 0"}},
+		{"loadtest", []string{"-rate", "5", "-burstiness", "2"}, []string{"-burstiness", "-arrivals gamma"}},
+		{"loadtest", []string{"-rate", "5", "-max-in-flight", "-1"}, []string{"-max-in-flight -1"}},
+		{"loadtest", []string{"-rate", "5", "-concurrency", "4"}, []string{"-concurrency", "-max-in-flight"}},
+		{"loadtest", []string{"-arrivals", "poisson"}, []string{"-arrivals", "-rate"}},
+		{"loadtest", []string{"-max-in-flight", "4"}, []string{"-max-in-flight", "-rate"}},
 		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
 		{"simserver", []string{"-output", "0"}, []string{"-output 0"}},
 		{"loadtest", []string{"-format", "xml"}, []string{"xml", "text or json"}},
@@ -335,6 +346,19 @@ func TestGoodput(t *testing.T) {
 	p = run(t, "finesweep", append(small, "-goodput", "e2e:3600000", "-json")...)
 	if p.code != 0 || !strings.Contains(p.stdout, `"attainment_e2e"`) {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+}
+
+// At a rate, the text says what was offered, how late requests were sent, and what users would have waited.
+func TestLoadtestAtARate(t *testing.T) {
+	p := run(t, "loadtest", "-rate", "200", "-arrivals", "gamma", "-burstiness", "4", "-requests", "40", "-max-in-flight", "64", "-input", "16", "-output", "4")
+	if p.code != 0 {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response  ", " send_lag  "} {
+		if !strings.Contains(p.stdout, s) {
+			t.Errorf("it does not say %q:\n%s", s, p.stdout)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type collector struct {
 	busy                time.Duration // Σ (Done − Sent) from the first measured issue on
 	measuredBusy        time.Duration // the same of the measured requests alone
 	busyUntil           time.Duration // last Done of all
+	sentFrom, sentTo    time.Duration // first and last Sent of the measured requests, however they ended
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 	goals               *goals        // nil where the level has no objectives
@@ -35,7 +36,7 @@ type collector struct {
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.goals, _ = newGoals(l.Objectives, g.Metrics) // which Measure has validated
 	return c
 }
@@ -83,6 +84,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	}
 	if !r.Warmup {
 		c.measuredBusy += r.Done - r.Sent
+		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
 	if v.from == never {
 		return
@@ -141,7 +143,7 @@ func (c *collector) addCompleted(r *Record) {
 	} else {
 		c.tokens.Uncounted++
 	}
-	for _, metrics := range [][]Metric{perRequest, c.generator.Metrics} {
+	for _, metrics := range [][]Metric{c.level.metrics(), c.generator.Metrics} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
 				c.distribution(m.Name).Add(x)
@@ -227,6 +229,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		w.InFlight = float64(c.windowBusy) / float64(w.Length())
 		r.Steady = &w
 	}
+	r.Open = s.openLoop(r.Accounting.Issued, c.sentTo-c.sentFrom)
 	switch {
 	case c.kernelStamped > 0 && c.clientStamped > 0:
 		r.Clock = ClockMixed

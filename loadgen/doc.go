@@ -1,5 +1,5 @@
-// Package loadgen is the measuring instrument: it keeps a stated number of requests in flight against any system,
-// times each request by the monotonic clock, and says what the load really was.
+// Package loadgen is the measuring instrument: it keeps a stated number of requests in flight against any system (a closed
+// loop), or issues requests when they are due whatever became of those before (an open loop, [Arrivals]), times each request by the monotonic clock, and says what the load really was.
 //
 // A [Level] is one condition of load, plain data. A [Target] is the system under the instrument. [Measure] applies
 // the one to the other and returns a [Result]: the accounting, which always closes; the requests that were truly in
@@ -20,7 +20,9 @@
 //	interactivity  1000 / TPOT in ms: tokens per second as one user sees them
 //	ITL            gaps between a request's content chunks, pooled over the level
 //	E2E            Done − Sent
-//	send lag       Sent − Scheduled: what the client itself took before the request was on its way
+//	response       Done − Scheduled, in an open loop: what a user would wait, who comes when it is time to
+//	send lag       Sent − Scheduled: what the client itself took before the request was on its way; in an open loop also
+//	               the wait of an arrival that found as many in flight as the level allows
 //	read lag       Seen − Arrived: what the client itself took after the kernel had received a chunk
 //	makespan       first Sent to last Done of the measured requests that completed
 //	throughput     completed requests or their tokens ÷ makespan
@@ -32,6 +34,10 @@
 // The steady window opens when the wave that started together has gone (as many requests as the concurrency are over, and
 // all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
 // arrive, whichever request they belong to: input tokens with the request's first content.
+//
+// In an open loop E2E and response stand side by side. Where they differ, requests were sent later than they were due, and
+// E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
+// judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
 //
 // Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it. They are exact up to
 // [MaxExact] samples of a metric. Beyond that they are an HDR histogram's, within 0.05 %, which [Figure.Method] says; so a

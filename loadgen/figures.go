@@ -36,6 +36,10 @@ func (r *Result) figures(own []Metric) []Figure {
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
+			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
+			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
+		}
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
 	}
 	if g := r.Goodput; g != nil && r.Accounting.Issued > 0 {
@@ -48,7 +52,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(AttainmentName(o.Metric), "%", HigherIsBetter, 100*float64(g.Objectives[i])/float64(n), n)
 		}
 	}
-	for _, m := range slices.Concat(perRequest, pooled, own) {
+	for _, m := range slices.Concat(r.Level.metrics(), pooled, own) {
 		d := r.Distributions[m.Name]
 		if d == nil {
 			continue

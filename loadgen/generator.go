@@ -62,8 +62,8 @@ func (g *Generator) Validate(l Level) error {
 	return err
 }
 
-// Measure keeps l.Concurrency requests in flight while requests last, waits for the last of them, and returns what
-// it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
+// Measure keeps l.Concurrency requests in flight while requests last, or issues them when l.Arrivals say, waits for the
+// last of them, and returns what it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
 // the context's cause. An [*InvalidError] says what cannot be measured, an [*AccountingError] that requests were
 // lost.
 func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
@@ -93,7 +93,7 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	defer context.AfterFunc(ctx, slots.close)()
 
 	collected := newCollector(g, l, slots.epoch)
-	outcomes := make(chan outcome, l.Concurrency)
+	outcomes := make(chan outcome, l.buffer())
 	collectorDone := make(chan struct{})
 	go func() {
 		defer close(collectorDone)
@@ -102,14 +102,11 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 		}
 	}()
 
-	var workers errgroup.Group
-	for range l.workers() {
-		workers.Go(func() error {
-			g.work(ctx, l, slots, outcomes)
-			return nil
-		})
+	if l.open() {
+		g.arrive(ctx, l, slots, outcomes)
+	} else {
+		g.keepInFlight(ctx, l, slots, outcomes)
 	}
-	_ = workers.Wait() // no worker returns an error: a request's failure is data
 	close(outcomes)
 	<-collectorDone
 
@@ -121,6 +118,18 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 		return result, context.Cause(ctx)
 	}
 	return result, nil
+}
+
+// keepInFlight issues the requests of a closed loop, and returns when the last one is over.
+func (g *Generator) keepInFlight(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
+	var workers errgroup.Group
+	for range l.workers() {
+		workers.Go(func() error {
+			g.work(ctx, l, s, outcomes)
+			return nil
+		})
+	}
+	_ = workers.Wait() // no worker returns an error: a request's failure is data
 }
 
 // workers is how many goroutines the level needs: no more than there are requests.
@@ -137,22 +146,10 @@ func (g *Generator) work(ctx context.Context, l Level, s *slots, outcomes chan<-
 	defer func() { do.close() }()
 	next, ok := s.first()
 	for ok {
-		r := records.Get().(*Record)
-		r.reset(next, next < l.Warmup, s.epoch)
-		scheduled := r.Scheduled
-		err := do.request(ctx, l.Timeout, next, r)
-		if errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) {
-			// The old record and the old goroutine belong to the target for good.
-			r, do = new(Record), newDoer(g.Target)
-			r.reset(next, next < l.Warmup, s.epoch)
-			r.Scheduled, r.Sent, r.Done = scheduled, scheduled, r.Now()
-		}
-		if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
-			s.close()
-		}
+		var o outcome
+		o, do = g.perform(ctx, l, s, do, arrival{i: next})
 		// The slot is taken again before the old request is handed over: so each outcome knows whether the steady
 		// window was still open when its request ended (see slots.turn).
-		o := outcome{record: r, err: err}
 		next, ok, o.view = s.turn(next)
 		outcomes <- o
 	}
@@ -210,7 +207,7 @@ func doSafely(ctx context.Context, t Target, i int, r *Record) (err error) {
 
 // request performs request i. The error is nil or an *Error, which wraps errAbandoned or errGoexit where the doer is spent.
 func (d *doer) request(level context.Context, timeout time.Duration, i int, r *Record) error {
-	ctx := level
+	ctx, begun := level, r.Sent
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(level, timeout)
@@ -230,9 +227,9 @@ func (d *doer) request(level context.Context, timeout time.Duration, i int, r *R
 			return classify(errAbandoned, level.Err() != nil, true, false)
 		}
 	}
-	late := timeout > 0 && r.Done-r.Scheduled > timeout
+	late := timeout > 0 && r.Done-begun > timeout
 	if err == nil && late { // a target that pays no attention to its context is held to the limit all the same
-		err = fmt.Errorf("request %d took %v, over the limit of %v", i, r.Done-r.Scheduled, timeout)
+		err = fmt.Errorf("request %d took %v, over the limit of %v", i, r.Done-begun, timeout)
 	} else if err == nil {
 		err = r.check()
 	}

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -11,17 +12,27 @@ const (
 	MaxRequests    = 100_000_000
 )
 
-// A Level is one condition of load: a closed loop that keeps Concurrency requests in flight until Requests have
-// been issued or Duration has gone by, whichever comes first. It is plain data; the zero Level is not valid.
+// A Level is one condition of load: a closed loop that keeps Concurrency requests in flight, or an open loop that
+// issues requests when Arrivals say, until Requests have been issued or Duration has gone by, whichever comes first. It
+// is plain data; the zero Level is not valid.
 type Level struct {
-	// Concurrency is the number of requests kept in flight while requests last. At least 1.
+	// Concurrency is the number of requests kept in flight while requests last, at least 1. In an open loop it is the
+	// most that may be in flight, and an arrival beyond it waits ([OpenLoop.Delayed]); 0: no bound but [MaxConcurrency].
 	Concurrency int `json:"concurrency"`
+
+	// Arrivals say when requests are due. Zero: a closed loop, in which one is due as soon as another is over.
+	Arrivals Arrivals `json:"arrivals,omitzero"`
+
+	// Seed chooses among the possible arrivals: levels that differ in nothing have the same ones. 0 is a seed like any
+	// other.
+	Seed uint64 `json:"seed,omitempty"`
 
 	// Requests ends the issuing after so many measured requests. 0: no such bound, Duration ends it.
 	Requests int `json:"requests,omitempty"`
 
 	// Duration ends the issuing so long after the first measured request; what is in flight then is drained and
-	// counted. 0: no such bound, Requests ends it.
+	// counted. 0: no such bound, Requests ends it. In an open loop it bounds when requests are due: each that is due
+	// before it is issued, however late.
 	Duration time.Duration `json:"duration_ns,omitempty"`
 
 	// Warmup is how many requests, in addition to the measured ones, are issued first and discarded. They hand
@@ -29,7 +40,8 @@ type Level struct {
 	// Requests are numbered from 0 through both, so that no prompt is sent twice.
 	Warmup int `json:"warmup,omitempty"`
 
-	// Timeout is how long one request may take before it is cancelled and counted as failed. 0: no limit.
+	// Timeout is how long one request may take before it is cancelled and counted as failed. A wait for its turn is
+	// no part of it. 0: no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
 
 	// Objectives are what a request must meet, all of them, to count in the goodput. None: no goodput.
@@ -38,19 +50,38 @@ type Level struct {
 
 // Validate returns an [*InvalidError] for the first field whose value cannot be measured, or nil.
 func (l Level) Validate() error {
+	if err := l.Arrivals.validate(); err != nil {
+		return err
+	}
+	trace := len(l.Arrivals.Trace)
 	switch {
-	case l.Concurrency < 1 || l.Concurrency > MaxConcurrency:
+	case l.open() && (l.Concurrency < 0 || l.Concurrency > MaxConcurrency):
+		return &InvalidError{"concurrency", l.Concurrency, "the most in flight, a number from 0 (no bound) to 100,000"}
+	case !l.open() && (l.Concurrency < 1 || l.Concurrency > MaxConcurrency):
 		return &InvalidError{"concurrency", l.Concurrency, "a number from 1 to 100,000"}
 	case l.Requests < 0 || l.Requests > MaxRequests:
 		return &InvalidError{"requests", l.Requests, "a number from 0 (bounded by duration) to 100,000,000"}
 	case l.Duration < 0:
 		return &InvalidError{"duration", l.Duration, "0 (bounded by requests) or more"}
-	case l.Requests == 0 && l.Duration == 0:
+	case l.Requests == 0 && l.Duration == 0 && trace == 0:
 		return &InvalidError{"requests", l.Requests, "at least 1, or a duration: a level must end"}
 	case l.Warmup < 0 || l.Warmup > MaxRequests:
 		return &InvalidError{"warmup", l.Warmup, "a number from 0 to 100,000,000"}
 	case l.Timeout < 0:
 		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
+	case trace > 0 && l.Warmup+max(l.Requests, 1) > trace:
+		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests", l.Warmup+max(l.Requests, 1))}
 	}
 	return validateObjectives(l.Objectives)
+}
+
+// Load names the load: "concurrency 8", or "poisson arrivals at 12.5 requests/s, at most 8 in flight".
+func (l Level) Load() string {
+	switch {
+	case !l.open():
+		return fmt.Sprintf("concurrency %d", l.Concurrency)
+	case l.Concurrency > 0:
+		return fmt.Sprintf("%v, at most %d in flight", l.Arrivals, l.Concurrency)
+	}
+	return l.Arrivals.String()
 }

@@ -25,7 +25,7 @@ import (
 //     says so.
 //   - Warnings follow from what was merged; those that do not are kept from both.
 //
-// An [*InvalidError] names what does not fit: a level that is another one, times that do not overlap, books that do not
+// An [*InvalidError] names what does not fit: an open loop, a level that is another one, times that do not overlap, books that do not
 // close, or distributions that are missing, as they are in results that were imported from another tool.
 func MergeResults(a, b *Result) (*Result, error) {
 	if b.Start.Before(a.Start) {
@@ -94,6 +94,9 @@ func MergeResults(a, b *Result) (*Result, error) {
 
 // mergeLevels adds the shares of one level.
 func mergeLevels(a, b Level) (Level, error) {
+	if a.Arrivals.Process != "" || b.Arrivals.Process != "" {
+		return Level{}, &InvalidError{"arrivals", a.Arrivals, "a closed loop: open loops cannot be merged, whose rates and backlogs do not add up"}
+	}
 	rest := func(l Level) Level {
 		l.Concurrency, l.Requests, l.Warmup = 0, min(l.Requests, 1), 0 // whether it has a number of requests is no share
 		if len(l.Objectives) == 0 {

@@ -265,3 +265,13 @@ func TestMergeWithNothing(t *testing.T) {
 		}
 	})
 }
+
+// Two halves of an open loop are not its whole, and are not taken for it.
+func TestOpenLoopsAreNotMerged(t *testing.T) {
+	level := Level{Arrivals: Arrivals{Process: ConstantArrivals, Rate: 1000}, Requests: 5}
+	r := mustMeasure(t, level, always(0))
+	var invalid *InvalidError
+	if _, err := MergeResults(r, r); !errors.As(err, &invalid) || invalid.Field != "arrivals" {
+		t.Errorf("error %v, want one about the arrivals", err)
+	}
+}

@@ -73,6 +73,9 @@ const (
 	MeanInFlight            = "in_flight_mean"             // over the makespan
 	PeakInFlight            = "in_flight_peak"
 	SuccessRate             = "success_rate" // completed ÷ issued, in percent
+
+	OfferedRate  = "offered_requests_per_s"  // open loop: [OpenLoop.Offered], by the schedule
+	AchievedRate = "achieved_requests_per_s" // open loop: [OpenLoop.Achieved], as they were sent
 )
 
 // Names of the figures that a level with [Level.Objectives] has.
@@ -93,6 +96,7 @@ const (
 	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
 	ITL           = "itl"            // gaps between content chunks
 	E2E           = "e2e"            // Done − Sent
+	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
 	SendLag       = "send_lag"       // Sent − Scheduled
 	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
 	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
@@ -153,6 +157,22 @@ var perRequest = []Metric{
 	}},
 }
 
+// perArrival are perRequest and, after E2E, what an open loop has beside it. In a closed loop no request waits for its
+// turn, so that response would be e2e under a name that promises more.
+var perArrival = slices.Insert(slices.Clone(perRequest),
+	1+slices.IndexFunc(perRequest, func(m Metric) bool { return m.Name == E2E }),
+	Metric{Response, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Done-r.Scheduled) / millisecond, true
+	}})
+
+// metrics are the built-in metrics of l with one value a request.
+func (l Level) metrics() []Metric {
+	if l.open() {
+		return perArrival
+	}
+	return perRequest
+}
+
 // pooled are the built-in metrics with one value a chunk or a gap, over all requests of the level together.
 var pooled = []Metric{
 	{Name: ITL, Unit: "ms", Better: LowerIsBetter},
@@ -164,7 +184,7 @@ var pooled = []Metric{
 // checkMetrics returns an error for a metric that could not be told from another, or not be computed.
 func checkMetrics(own []Metric) error {
 	taken := map[string]bool{}
-	for _, m := range slices.Concat(perRequest, pooled) {
+	for _, m := range slices.Concat(perArrival, pooled) {
 		taken[m.Name] = true
 	}
 	for _, m := range own {

@@ -33,8 +33,12 @@ type Result struct {
 	// Goodput counts the requests that met the level's objectives, nil where it has none.
 	Goodput *Goodput `json:"goodput,omitempty"`
 
-	// Steady is the window in which the load was steady, nil when there was none.
+	// Steady is the window in which the load was steady, nil when there was none. An open loop has none: its arrivals
+	// do not depend on how many are in flight.
 	Steady *Window `json:"steady,omitempty"`
+
+	// Open is how the arrivals went; nil for a closed loop.
+	Open *OpenLoop `json:"open,omitempty"`
 
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`

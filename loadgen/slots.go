@@ -22,13 +22,19 @@ type slots struct {
 	measuredAt time.Duration // issue of the first measured request, or never
 	steadyAt   time.Duration // when the first wave had gone, or never
 	lastIssue  time.Duration
+
+	arrivals *arrivals // nil: a closed loop
 }
 
 // never stands for a moment that has not come. (0 will not do: it is a moment, and with virtual time a likely one.)
 const never time.Duration = -1
 
 func newSlots(l Level) *slots {
-	return &slots{level: l, epoch: time.Now(), measuredAt: never, steadyAt: never}
+	s := &slots{level: l, epoch: time.Now(), measuredAt: never, steadyAt: never}
+	if l.open() {
+		s.arrivals = newArrivals()
+	}
+	return s
 }
 
 // view is what must be known of the level at the moment in which a request ended, so that its part in the steady
@@ -51,11 +57,7 @@ func (s *slots) first() (i int, ok bool) {
 func (s *slots) turn(done int) (i int, ok bool, v view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inFlight--
-	s.finished++
-	if done < s.level.Warmup {
-		s.warmedUp++
-	}
+	s.over(done)
 	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
 	// one may hold its slot for long.
 	if s.steadyAt == never && s.finished >= s.level.Concurrency && s.peak >= s.level.Concurrency && s.warmedUp == s.level.Warmup {
@@ -69,13 +71,27 @@ func (s *slots) turn(done int) (i int, ok bool, v view) {
 	return i, ok, v
 }
 
+// over counts a request that is over. It is called with the lock held.
+func (s *slots) over(done int) {
+	s.inFlight--
+	s.finished++
+	if done < s.level.Warmup {
+		s.warmedUp++
+	}
+}
+
 // issue is called with the lock held. Once it has said no, it says no for good.
 func (s *slots) issue() (i int, ok bool) {
 	now := time.Since(s.epoch)
 	if s.closed || s.exhausted(now) {
-		s.closed = true
+		s.shut()
 		return 0, false
 	}
+	return s.take(now), true
+}
+
+// take takes the next request. It is called with the lock held.
+func (s *slots) take(now time.Duration) (i int) {
 	i = s.next
 	s.next++
 	if i == s.level.Warmup {
@@ -84,12 +100,24 @@ func (s *slots) issue() (i int, ok bool) {
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
 	s.lastIssue = now
-	return i, true
+	return i
 }
 
-// exhausted reports whether the level's own bounds have been reached.
+// shut ends the issuing. It is called with the lock held.
+func (s *slots) shut() {
+	if !s.closed && s.arrivals != nil {
+		close(s.arrivals.ended)
+	}
+	s.closed = true
+}
+
+// exhausted reports whether the level's own bounds have been reached. Those of an open loop are its schedule's, which
+// shuts the slots with its last request.
 func (s *slots) exhausted(now time.Duration) bool {
 	l := s.level
+	if l.open() {
+		return false
+	}
 	return l.Requests > 0 && s.next >= l.Warmup+l.Requests ||
 		l.Duration > 0 && s.next > l.Warmup && now-s.measuredAt >= l.Duration
 }
@@ -99,7 +127,7 @@ func (s *slots) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = s.cut || !s.closed && !s.exhausted(time.Since(s.epoch))
-	s.closed = true
+	s.shut()
 }
 
 // issued is how many requests were issued, of the warmup and of the measured ones. It is called with the lock held.

@@ -47,6 +47,10 @@ const (
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
 	WarnMergedWindow          = "merged-window"           // results were merged, and what happened in the steady window all share is not known
 	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
+
+	WarnRateNotReached = "rate-not-reached" // open loop: sent below 95 % of the offered rate, or too late
+	WarnDelayed        = "delayed"          // open loop: arrivals were held back, because the most allowed were in flight
+	WarnOverloaded     = "overloaded"       // open loop: the requests outstanding kept growing
 )
 
 const (
@@ -69,6 +73,47 @@ func (r *Result) warnings() []Warning {
 	warn := func(code string, spoils []string, format string, args ...any) {
 		out = append(out, Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: spoils})
 	}
+	if r.Open != nil {
+		r.openWarnings(warn)
+	} else {
+		r.closedWarnings(warn)
+	}
+	a := r.Accounting
+	if failed, issued := a.Failed+r.Warmup.Failed, a.Issued+r.Warmup.Issued; failed > 0 {
+		var spoils []string
+		share := float64(failed) / float64(issued)
+		if share > failureLimit {
+			spoils = []string{All}
+		}
+		example := ""
+		if len(r.Errors) > 0 {
+			example = ", such as: " + r.Errors[0].Example
+		}
+		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
+			failed, issued, 100*share, example)
+	}
+	if r.Tokens.Uncounted > 0 {
+		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
+		for _, o := range r.Level.Objectives {
+			if o.Metric == TPOT || o.Metric == Interactivity { // which those requests cannot be shown to meet, or not to
+				spoils = append(spoils, GoodputThroughput, Attainment, AttainmentName(o.Metric))
+			}
+		}
+		warn(WarnTokensUnknown, spoils,
+			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
+	}
+	if r.Tokens.Mismatch > 0 {
+		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for; figures use the server's counts",
+			r.Tokens.Mismatch, a.Completed)
+	}
+	if r.CutShort {
+		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
+	}
+	return out
+}
+
+// closedWarnings are the gates that only a closed loop can fail.
+func (r *Result) closedWarnings(warn func(code string, spoils []string, format string, args ...any)) {
 	c := r.Level.Concurrency
 	want := inFlightFloor * float64(c)
 	a := r.Accounting
@@ -110,35 +155,4 @@ func (r *Result) warnings() []Warning {
 			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
 			w.InFlight, c)
 	}
-	if failed, issued := a.Failed+r.Warmup.Failed, a.Issued+r.Warmup.Issued; failed > 0 {
-		var spoils []string
-		share := float64(failed) / float64(issued)
-		if share > failureLimit {
-			spoils = []string{All}
-		}
-		example := ""
-		if len(r.Errors) > 0 {
-			example = ", such as: " + r.Errors[0].Example
-		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
-			failed, issued, 100*share, example)
-	}
-	if r.Tokens.Uncounted > 0 {
-		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
-		for _, o := range r.Level.Objectives {
-			if o.Metric == TPOT || o.Metric == Interactivity { // which those requests cannot be shown to meet, or not to
-				spoils = append(spoils, GoodputThroughput, Attainment, AttainmentName(o.Metric))
-			}
-		}
-		warn(WarnTokensUnknown, spoils,
-			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
-	}
-	if r.Tokens.Mismatch > 0 {
-		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for; figures use the server's counts",
-			r.Tokens.Mismatch, a.Completed)
-	}
-	if r.CutShort {
-		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
-	}
-	return out
 }

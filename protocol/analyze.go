@@ -234,7 +234,7 @@ func replicates(measured []Measurement) (unit string, runs int) {
 // a run measures twice makes two groups: the run is the replicate, and has one value.
 func byCondition(measured []Measurement) [][]Measurement {
 	type key struct {
-		arm                     string
+		arm, load               string
 		input, output, time     int
 		concurrency, count, nth int
 	}
@@ -247,7 +247,7 @@ func byCondition(measured []Measurement) [][]Measurement {
 	seen := map[inRun]int{}
 	for _, m := range measured {
 		s := m.Step
-		k := key{arm: s.Arm, input: s.Input, output: s.Output, time: int(s.Level.Duration), concurrency: s.Level.Concurrency, count: s.Level.Requests}
+		k := key{arm: s.Arm, load: s.Level.Load(), input: s.Input, output: s.Output, time: int(s.Level.Duration), concurrency: s.Level.Concurrency, count: s.Level.Requests}
 		in := inRun{k, s.Run}
 		k.nth = seen[in]
 		seen[in]++

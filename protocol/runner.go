@@ -78,7 +78,7 @@ type LevelError struct {
 }
 
 func (e *LevelError) Error() string {
-	what := fmt.Sprintf("concurrency %d of run %d", e.Step.Level.Concurrency, e.Step.Run)
+	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
 	if e.Step.Discard {
 		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
 	}

@@ -19,30 +19,78 @@ func main() {
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
-	t := &test{}
+	t := &test{flags: flags}
 	t.load.Register(flags, 64, 16, 30*time.Minute)
 	flags.IntVar(&t.level.Concurrency, "concurrency", 8, "`requests` kept in flight")
-	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight, or until -duration")
+	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with -rate), or until -duration")
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
 	flags.IntVar(&t.level.Warmup, "warmup", 0, "`requests` that are sent first and discarded, handing their slots over")
 	t.goodput.Register(flags)
+	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
+	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
+	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
+	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
 	flags.StringVar(&t.format, "format", "text", "text or json")
 	return t.run
 }
 
 type test struct {
-	load    program.Load
-	level   loadgen.Level
-	goodput program.Objectives
-	format  string
+	flags       *flag.FlagSet
+	load        program.Load
+	level       loadgen.Level
+	arrivals    string
+	burstiness  float64
+	maxInFlight int
+	goodput     program.Objectives
+	format      string
+}
+
+// openLoop makes the level an open loop where the flags say so, and refuses flags that would have no effect.
+func (t *test) openLoop() error {
+	given := map[string]bool{}
+	t.flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if !given["rate"] {
+		for _, name := range []string{"arrivals", "burstiness", "max-in-flight"} {
+			if given[name] {
+				return program.Usagef("-%s: want -rate with it, without which there are no arrivals", name)
+			}
+		}
+		return nil
+	}
+	if given["concurrency"] {
+		return program.Usagef("-concurrency with -rate: want one of them; -max-in-flight bounds how many are in flight at a rate")
+	}
+	arrivals := &t.level.Arrivals
+	switch arrivals.Process = loadgen.Process(t.arrivals); arrivals.Process {
+	case loadgen.GammaArrivals:
+		arrivals.Burstiness = t.burstiness
+	case loadgen.ConstantArrivals, loadgen.PoissonArrivals:
+		if given["burstiness"] {
+			return program.Usagef("-burstiness with -arrivals %s: want -arrivals gamma", t.arrivals)
+		}
+	default:
+		return program.Usagef("-arrivals %q: want constant, poisson or gamma", t.arrivals)
+	}
+	if t.maxInFlight < 0 || t.maxInFlight > loadgen.MaxConcurrency {
+		return program.Usagef("-max-in-flight %d: want a number from 0 (no bound) to 100,000", t.maxInFlight)
+	}
+	t.level.Concurrency = t.maxInFlight
+	return nil
 }
 
 // step is the level as a step of its own.
 func (t *test) step() protocol.Step {
 	level := t.level
 	level.Timeout, level.Objectives = t.load.Timeout, t.goodput
-	if level.Requests == 0 && level.Duration == 0 {
+	open := level.Arrivals.Process != ""
+	switch {
+	case open && level.Requests == 0 && level.Duration == 0:
+		level.Requests = 100
+	case level.Requests == 0 && level.Duration == 0:
 		level.Requests = 10 * level.Concurrency
+	}
+	if open {
+		level.Seed = t.load.Seed
 	}
 	return protocol.Step{Run: 1, Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed, Level: level}
 }
@@ -53,6 +101,9 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	if t.load.Input == 0 || t.load.Output == 0 {
 		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
+	}
+	if err := t.openLoop(); err != nil {
+		return err
 	}
 	if err := t.load.Check(); err != nil {
 		return err

@@ -68,7 +68,7 @@ var orders = []struct {
 	{"reset", loadgentest.Fault{Kind: loadgentest.FaultReset, After: 3}, never,
 		outcome{loadgen.ClassTruncated, 200, "connection reset by peer", 3, ""}, outcome{loadgen.ClassTruncated, 200, "connection reset by peer", 0, ""}},
 	{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 1}, never,
-		outcome{loadgen.ClassProtocol, 200, "invalid character", 1, ""}, outcome{loadgen.ClassProtocol, 200, "invalid character", 0, ""}},
+		outcome{loadgen.ClassProtocol, 200, "not what was expected", 1, ""}, outcome{loadgen.ClassProtocol, 200, "not what was expected", 0, ""}},
 	{"error event", loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 4}, never,
 		outcome{loadgen.ClassServer, 200, "EngineCore", 4, ""}, outcome{loadgen.ClassServer, 200, "EngineCore", 0, ""}},
 	{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, never,

@@ -12,11 +12,16 @@ import (
 func LevelText(w io.Writer, r *loadgen.Result) error {
 	out := &printer{w: w}
 	a := r.Accounting
-	out.f("Concurrency %d: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
-		r.Level.Concurrency, a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
+	load := r.Level.Load()
+	out.f("%s: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
+		strings.ToUpper(load[:1])+load[1:], a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
 	if r.Clock != "" {
 		out.f("Arrivals stamped by: %s\n", r.Clock)
+	}
+	if o := r.Open; o != nil {
+		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
+			o.Delayed, decimal(o.Early, 1), decimal(o.Late, 1))
 	}
 	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 

@@ -44,7 +44,7 @@ func (p *progress) event(e protocol.Event) {
 // observe is a [protocol.Runner]'s Observe.
 func (p *progress) observe(s protocol.Step) loadgen.Observer {
 	p.finish()
-	what := fmt.Sprintf("run %d: concurrency %d", s.Run, s.Level.Concurrency)
+	what := fmt.Sprintf("run %d: %s", s.Run, s.Level.Load())
 	if s.Discard {
 		what = fmt.Sprintf("run %d: warmup", s.Run)
 	}
