@@ -59,7 +59,7 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	out.f("\n")
 	switch v := NewClientVerdict(a, need); {
 	case v.Concurrency == 0:
-		out.f("Verdict: none. No level held the concurrency that it is named after, so nothing is known of the client at any.\n")
+		out.f("Verdict: none. No level had a steady window, so nothing is known of what the client can sustain.\n")
 	case v.Headroom == nil:
 		out.f("Verdict: %s\n", v)
 		out.f("Headroom: not stated; it takes the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens).\n")
@@ -74,10 +74,13 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	return warnings(out, a)
 }
 
-// A ClientVerdict is what a client was seen to sustain: the highest steady request rate among the levels that held their
-// concurrency. Others may have gone faster or slower, but not at the concurrency that they are named after.
+// A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. Against a server that
+// answers at once the client is the limit sooner or later, and fewer than the concurrency are in flight: then the rate is
+// still what the client did, but not at the concurrency that the level is named after, and Held is false.
 type ClientVerdict struct {
-	Concurrency int      `json:"concurrency"`         // 0: no level held its own
+	Concurrency int      `json:"concurrency"`         // of the level with the highest rate; 0: no level had a steady window
+	Held        bool     `json:"held"`                // that level held 95 % of its concurrency in the steady window
+	InFlight    float64  `json:"in_flight"`           // on average at that level
 	Requests    float64  `json:"requests_per_s"`      // in the steady window
 	Tokens      float64  `json:"output_tokens_per_s"` // likewise
 	Need        float64  `json:"need_requests_per_s"` // 0: not stated
@@ -90,11 +93,18 @@ func NewClientVerdict(a *protocol.Analysis, need float64) ClientVerdict {
 	for i := range a.Points {
 		p := &a.Points[i]
 		requests, err := p.Figure(loadgen.SteadyRequestThroughput)
-		if err != nil || requests.Summary.Mean <= v.Requests {
+		for _, code := range requests.SpoiledBy {
+			if code != loadgen.WarnConcurrencyNotReached {
+				requests.Name = "" // no steady window worth the name
+			}
+		}
+		if requests.Name == "" || requests.Summary.Mean <= v.Requests {
 			continue
 		}
 		tokens, _ := p.Figure(loadgen.SteadyOutputThroughput)
-		v.Concurrency, v.Requests, v.Tokens = p.Concurrency, requests.Summary.Mean, tokens.Summary.Mean
+		inFlight, _ := p.Figure(loadgen.MeanInFlight)
+		v.Concurrency, v.Held, v.InFlight = p.Concurrency, err == nil, inFlight.Summary.Mean
+		v.Requests, v.Tokens = requests.Summary.Mean, tokens.Summary.Mean
 	}
 	if v.Concurrency > 0 && need > 0 {
 		headroom := v.Requests / need
@@ -104,6 +114,10 @@ func NewClientVerdict(a *protocol.Analysis, need float64) ClientVerdict {
 }
 
 func (v ClientVerdict) String() string {
-	return fmt.Sprintf("the client sustained %s requests/s and %s output tokens/s in the steady window at concurrency %d, the highest rate of a level that held 95 %% of its concurrency.",
+	s := fmt.Sprintf("the client sustained %s requests/s and %s output tokens/s in the steady window at concurrency %d",
 		decimal(v.Requests, 0), decimal(v.Tokens, 0), v.Concurrency)
+	if v.Held {
+		return s + ", which it held."
+	}
+	return s + fmt.Sprintf(", of which %s were in flight on average: it, or a machine that it shares with the server, was the limit there.", decimal(v.InFlight, 1))
 }

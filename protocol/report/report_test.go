@@ -121,6 +121,36 @@ func TestClientText(t *testing.T) {
 	}
 }
 
+// A level that did not hold its concurrency has a rate all the same; one without a steady window has none.
+func TestClientVerdict(t *testing.T) {
+	point := func(c int, rate float64, spoiledBy ...string) protocol.Point {
+		p := protocol.Point{Concurrency: c}
+		for name, x := range map[string]float64{loadgen.SteadyRequestThroughput: rate, loadgen.SteadyOutputThroughput: 10 * rate, loadgen.MeanInFlight: float64(c) / 2} {
+			e := protocol.Estimate{Name: name, SpoiledBy: spoiledBy}
+			e.Summary.N, e.Summary.Mean = 1, x
+			p.Estimates = append(p.Estimates, e)
+		}
+		return p
+	}
+	a := &protocol.Analysis{Points: []protocol.Point{
+		point(10, 100), point(20, 300, loadgen.WarnConcurrencyNotReached), point(30, 200), point(40, 900, loadgen.WarnConcurrencyNotReached, loadgen.WarnShortWindow),
+	}}
+	v := NewClientVerdict(a, 150)
+	if v.Headroom == nil || *v.Headroom != 2 {
+		t.Fatalf("headroom %v, want 2", v.Headroom)
+	}
+	v.Headroom = nil
+	if want := (ClientVerdict{Concurrency: 20, InFlight: 10, Requests: 300, Tokens: 3000, Need: 150}); v != want {
+		t.Errorf("%+v, want %+v", v, want)
+	}
+	if v := NewClientVerdict(&protocol.Analysis{Points: a.Points[3:]}, 150); v.Concurrency != 0 || v.Headroom != nil {
+		t.Errorf("%+v, want no verdict", v)
+	}
+	if v := NewClientVerdict(&protocol.Analysis{Points: a.Points[2:]}, 0); !v.Held || v.Headroom != nil || v.Requests != 200 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestPlanText(t *testing.T) {
 	var out bytes.Buffer
 	for _, plan := range []protocol.Plan{protocol.MultiRun(), protocol.FineSweep().Corrected(), protocol.ClientValidation()} {
