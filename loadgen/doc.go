@@ -1,5 +1,6 @@
 // Package loadgen is the measuring instrument: it keeps a stated number of requests in flight against any system (a closed
-// loop), or issues requests when they are due whatever became of those before (an open loop, [Arrivals]), times each request by the monotonic clock, and says what the load really was.
+// loop), or issues requests when they are due whatever became of those before (an open loop, [Arrivals]), times each
+// request by the monotonic clock, and says what the load really was.
 //
 // A [Level] is one condition of load, plain data. A [Target] is the system under the instrument. [Measure] applies
 // the one to the other and returns a [Result]: the accounting, which always closes; the requests that were truly in
@@ -12,7 +13,8 @@
 // # What the numbers mean
 //
 // A chunk's arrival is the kernel's stamp where a Target has it (package openai, on Linux, without TLS), and the client's
-// own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic clock, and they are stamped before anything is parsed.
+// own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic
+// clock, and they are stamped before anything is parsed.
 //
 //	TTFT           first chunk with content − Sent
 //	first answer   first content that is not reasoning − Sent, where the target tells

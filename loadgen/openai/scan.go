@@ -23,6 +23,7 @@ type chunk struct {
 	choices         int    // how many
 	begun, finished uint64 // choices that are in it, and that have a finish_reason in it, a bit each, by their index
 	content         bool   // a choice holds text, reasoning or a call of a tool
+	answer          bool   // a choice holds text or a call of a tool
 
 	prompt, completion, cached count // usage
 
@@ -51,8 +52,11 @@ type choice struct {
 
 // hasContent tells a token from a chunk that only opens or closes the answer.
 func (c *choice) hasContent() bool {
-	return c.text || c.content || c.reasoningContent || c.reasoning || c.toolCalls
+	return c.isAnswer() || c.reasoningContent || c.reasoning
 }
+
+// isAnswer tells the answer from the reasoning before it.
+func (c *choice) isAnswer() bool { return c.text || c.content || c.toolCalls }
 
 // A scanner reads JSON from front to back, once, and allocates nothing. It rejects what json.Unmarshal would reject
 // that decodes into a struct of the members named here: other bytes than JSON, and other types than these members
@@ -99,7 +103,7 @@ func (s *scanner) err() error {
 func (s *scanner) top(c *chunk) {
 	switch string(s.key) {
 	case "choices":
-		c.choices, c.begun, c.finished, c.content = 0, 0, 0, false
+		c.choices, c.begun, c.finished, c.content, c.answer = 0, 0, 0, false, false
 		if s.null() {
 			return
 		}
@@ -179,6 +183,7 @@ func (s *scanner) choice(c *chunk) {
 	c.choices++
 	c.begun |= bit
 	c.content = c.content || one.hasContent()
+	c.answer = c.answer || one.isAnswer()
 	if one.finishReason {
 		c.finished |= bit
 	}

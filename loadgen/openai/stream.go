@@ -116,6 +116,9 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 			if c.content {
 				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Sent: c.stamp.sent})
 				r.Done = r.LastArrival()
+				if c.answer && r.FirstAnswer == 0 {
+					r.FirstAnswer = r.Done
+				}
 			}
 		case err != nil: // the line was cut, and so was the stream
 		case s.cut && !in.joined:

@@ -493,3 +493,45 @@ func BenchmarkReadStream(b *testing.B) {
 	}
 	b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
 }
+
+// The first answer is the first content that is no reasoning, by whatever name that comes.
+func TestFirstAnswer(t *testing.T) {
+	chunk := func(delta string) string {
+		return `data: {"choices":[{"index":0,"delta":{` + delta + `}}]}` + "\n\n"
+	}
+	const end = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n" + "data: [DONE]\n\n"
+	for name, test := range map[string]struct {
+		body string
+		want int // which chunk it is, from 0; -1: none
+	}{
+		"reasoning first":  {chunk(`"reasoning_content":"hm"`) + chunk(`"reasoning":"so"`) + chunk(`"content":"yes"`) + chunk(`"content":"!"`), 2},
+		"none but answers": {chunk(`"content":"yes"`) + chunk(`"content":"!"`), 0},
+		"a call of a tool": {chunk(`"reasoning_content":"hm"`) + chunk(`"tool_calls":[{"index":0}]`), 1},
+		"only reasoning":   {chunk(`"reasoning_content":"hm"`), -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r *loadgen.Record
+			target := loadgen.TargetFunc(func(_ context.Context, _ int, record *loadgen.Record) error {
+				// A byte a read, so that each chunk comes at a time of its own.
+				err := readStream(iotest.OneByteReader(strings.NewReader(test.body+end)), record)
+				kept := *record
+				r = &kept
+				var came []time.Duration
+				for c := range record.Chunks() {
+					came = append(came, c.At())
+				}
+				want := time.Duration(0)
+				if test.want >= 0 {
+					want = came[test.want]
+				}
+				if record.FirstAnswer != want {
+					t.Errorf("first answer at %v, want %v of %v", record.FirstAnswer, want, came)
+				}
+				return err
+			})
+			if _, err := loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 1, Requests: 1}, target); err != nil || r == nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
