@@ -180,6 +180,8 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-goodput", "itl:5"}, []string{"itl:5", "each request has"}},
 		{"simserver", []string{"-max-sequences", "-1"}, []string{"-1"}},
 		{"simserver", []string{"-noise", "NaN"}, []string{"NaN"}},
+		{"simserver", []string{"-token-budget", "4", "-max-sequences", "16"}, []string{"TokenBudget"}},
+		{"simserver", []string{"-step-per-sequence", "-1ms"}, []string{"StepPerSequence"}},
 	} {
 		t.Run(c.name+" "+strings.Join(c.args, " "), func(t *testing.T) {
 			t.Parallel()

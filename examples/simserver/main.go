@@ -23,6 +23,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&s.MaxSequences, "max-sequences", 16, "`requests` that run at once, the others wait; 0: no limit")
 	flags.Float64Var(&s.PrefillRate, "prefill", 8000, "`tokens/s` at which each prompt is read; 0: in no time")
 	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
+	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds to a step; 0s: a step takes the same for any number")
+	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: prefill does not share the steps")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")

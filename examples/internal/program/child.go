@@ -26,8 +26,12 @@ type Simulation struct {
 	MaxSequences int
 	PrefillRate  float64
 	DecodeRate   float64
-	Noise        float64
-	Seed         uint64
+
+	StepPerSequence time.Duration
+	TokenBudget     int
+
+	Noise float64
+	Seed  uint64
 
 	starts uint64
 }
@@ -59,7 +63,7 @@ func (s *Simulation) Handler() (http.Handler, error) {
 	}
 	server := &loadgentest.Simulated{
 		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
-		Noise: s.Noise, Seed: s.Seed,
+		StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget, Noise: s.Noise, Seed: s.Seed,
 	}
 	if err := server.Validate(); err != nil {
 		return nil, &UsageError{err}
