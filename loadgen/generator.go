@@ -63,9 +63,9 @@ func (g *Generator) Validate(l Level) error {
 }
 
 // Measure keeps l.Concurrency requests in flight while requests last, or issues them when l.Arrivals say, waits for the
-// last of them, and returns what it saw. If ctx is done before that, the requests in flight are cancelled, and Measure returns both what it has and
-// the context's cause. An [*InvalidError] says what cannot be measured, an [*AccountingError] that requests were
-// lost.
+// last of them, and returns what it saw. If ctx is done before that, the requests in flight are cancelled, and Measure
+// returns both what it has and the context's cause. An [*InvalidError] says what cannot be measured, an
+// [*AccountingError] that requests were lost.
 func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if err := g.Validate(l); err != nil {
 		return nil, err
