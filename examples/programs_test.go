@@ -317,15 +317,19 @@ func TestLoadtestWorkloads(t *testing.T) {
 		{[]string{"-dataset", file}, 2, true},
 		{[]string{"-prefix", "10"}, 1, false},
 	} {
+		mu.Lock()
 		clear(asked)
 		clear(prompts)
+		mu.Unlock()
 		p := run(t, "loadtest", append([]string{"-url", server.URL, "-model", "a, b", "-requests", "8", "-concurrency", "1"}, c.args...)...)
 		if p.code != 0 || strings.Contains(p.stderr, "they repeat") != c.warns {
 			t.Errorf("%q: exit code %d\n%s\n%s", c.args, p.code, p.stdout, p.stderr)
 		}
+		mu.Lock()
 		if asked["a"] != 4 || asked["b"] != 4 || len(asked) != 2 || len(prompts) != c.prompts {
 			t.Errorf("%q: asked %v for %v", c.args, asked, prompts)
 		}
+		mu.Unlock()
 	}
 	failsWith(t, 1, []string{`"d"`, "has a, b, c"}, "loadtest", "-url", server.URL, "-model", "a,d")
 }
