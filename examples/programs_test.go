@@ -477,6 +477,9 @@ func TestClientcheck(t *testing.T) {
 	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
+	if text, err := os.ReadFile(filepath.Join(out, protocol.PlanFile)); err != nil || !strings.Contains(string(text), `"clientcheck-changed"`) {
+		t.Errorf("a changed plan bears the published one's name: %v\n%s", err, text)
+	}
 	decodePNG(t, filepath.Join(out, "client-throughput.png"))
 	decodePNG(t, filepath.Join(out, "client-latency.png"))
 }

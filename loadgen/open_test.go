@@ -363,19 +363,7 @@ func TestOpenGates(t *testing.T) {
 				if !slices.Equal(openCodes(r), c.want) {
 					t.Errorf("warnings %v, want %v; %+v", r.Warnings, c.want, r.Open)
 				}
-				spoils := func(name string) bool {
-					return slices.ContainsFunc(r.Warnings, func(w Warning) bool { return w.SpoilsFigure(name) })
-				}
-				for _, name := range c.spoiled {
-					if !spoils(name) {
-						t.Errorf("%s is not spoiled", name)
-					}
-				}
-				for _, name := range c.intact {
-					if spoils(name) {
-						t.Errorf("%s is spoiled", name)
-					}
-				}
+				checkSpoiled(t, r, c.spoiled, c.intact)
 			})
 		})
 	}

@@ -16,6 +16,24 @@ func codes(r *Result) []string {
 	return out
 }
 
+// checkSpoiled checks which figures the warnings of a result forbid, and which they leave.
+func checkSpoiled(t *testing.T, r *Result, spoiled, intact []string) {
+	t.Helper()
+	spoils := func(name string) bool {
+		return slices.ContainsFunc(r.Warnings, func(w Warning) bool { return w.SpoilsFigure(name) })
+	}
+	for _, name := range spoiled {
+		if !spoils(name) {
+			t.Errorf("%s is not spoiled", name)
+		}
+	}
+	for _, name := range intact {
+		if spoils(name) {
+			t.Errorf("%s is spoiled", name)
+		}
+	}
+}
+
 // Each gate fires on the condition it is for, spoils what it says, and on nothing else.
 func TestGates(t *testing.T) {
 	counted := func(d time.Duration, asked int) TargetFunc {
@@ -115,18 +133,8 @@ func TestGates(t *testing.T) {
 				if got := codes(r); !slices.Equal(got, c.want) {
 					t.Fatalf("warnings %v, want %v\n%+v\n%+v", got, c.want, r.InFlight, r.Steady)
 				}
-				spoils := func(name string) bool {
-					return slices.ContainsFunc(r.Warnings, func(w Warning) bool { return w.SpoilsFigure(name) })
-				}
-				for _, name := range c.spoiled {
-					if !spoils(name) {
-						t.Errorf("%s is not spoiled", name)
-					}
-				}
+				checkSpoiled(t, r, c.spoiled, c.intact)
 				for _, name := range c.intact {
-					if spoils(name) {
-						t.Errorf("%s is spoiled", name)
-					}
 					if _, ok := r.Figure(name); !ok {
 						t.Errorf("there is no figure %s", name)
 					}

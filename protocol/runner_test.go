@@ -26,7 +26,6 @@ type fakeServer struct {
 	failStart   int // which start fails, from 1; 0: none
 	failStop    int
 	exitsAtOnce bool
-	shared      bool // all starts have one identity
 }
 
 func (s *fakeServer) Start(context.Context) (Instance, error) {
@@ -60,9 +59,6 @@ func (i *fakeInstance) Err() error {
 }
 
 func (i *fakeInstance) ID() string {
-	if i.server.shared {
-		return ""
-	}
 	return fmt.Sprint("instance ", i.n)
 }
 

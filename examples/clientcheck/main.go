@@ -88,6 +88,7 @@ func (c *check) chosen() (protocol.Plan, error) {
 	default:
 		return plan, program.Usagef("-plan %q: want seed or corrected", c.plan)
 	}
+	published := plan
 	if c.levels != nil {
 		plan.Levels = c.levels
 	}
@@ -103,6 +104,7 @@ func (c *check) chosen() (protocol.Plan, error) {
 	if c.tokens != 0 {
 		plan.Output = c.tokens
 	}
+	plan = program.Named(plan, published)
 	plan.Seed, plan.Timeout = c.load.Seed, c.load.Timeout
 	_, err := plan.Check()
 	return plan, err

@@ -139,11 +139,17 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if x.load.Output != 0 {
 		plan.Output = x.load.Output
 	}
-	if !reflect.DeepEqual(plan, published) { // the name must not promise what the plan no longer is
-		plan.Name += "-changed"
-	}
+	plan = Named(plan, published)
 	plan.Seed, plan.Timeout, plan.Objectives = x.load.Seed, x.load.Timeout, x.goodput
 	return plan, nil
+}
+
+// Named gives a plan that flags have changed a name that does not promise what it no longer is.
+func Named(plan, published protocol.Plan) protocol.Plan {
+	if !reflect.DeepEqual(plan, published) {
+		plan.Name += "-changed"
+	}
+	return plan
 }
 
 // show prints what would be done.
