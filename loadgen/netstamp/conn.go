@@ -111,3 +111,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Quiet reports whether there is nothing to read: no data that nobody asked for, and no end, which a peer sends that drops
+// the connection. It does not wait, and must not be called while another goroutine reads. Where the system does not stamp it
+// does not look either, and says true.
+func (c *Conn) Quiet() bool { return c.receiver.isQuiet() }

@@ -30,6 +30,9 @@ type receiver struct {
 	control [controlWords]uint64
 	n       uintptr
 	errno   syscall.Errno
+
+	peek  func(fd uintptr) bool
+	quiet bool
 }
 
 func newConn(tcp *net.TCPConn) *Conn {
@@ -62,7 +65,21 @@ func newConn(tcp *net.TCPConn) *Conn {
 			return true
 		}
 	}
+	k.peek = func(fd uintptr) bool {
+		var b [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		k.quiet = err == syscall.EAGAIN || err == syscall.EINTR
+		return true // whatever it was: nothing waits
+	}
 	return c
+}
+
+// isQuiet looks whether there is anything to read, an end included.
+func (k *receiver) isQuiet() bool {
+	if k.raw == nil {
+		return true
+	}
+	return k.raw.Read(k.peek) == nil && k.quiet
 }
 
 func (k *receiver) read(tcp *net.TCPConn, p []byte) (n int, stamp int64, err error) {

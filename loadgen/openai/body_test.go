@@ -146,7 +146,7 @@ func BenchmarkBody(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		body := newPayload()
+		body := newPayload(0)
 		if body.json, err = template.append(body.json, &p, "m", Completions); err != nil {
 			b.Fatal(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -12,18 +14,38 @@ import (
 // has returned the response, and may send it twice; so the memory is free when the request is over and every reader
 // has been closed.
 type payload struct {
-	json  []byte
-	users atomic.Int32 // the request itself, and the readers that are open
+	memory []byte       // room for a head, then the body
+	json   []byte       // the body
+	users  atomic.Int32 // the request itself, and the readers that are open
 }
 
 var payloads = sync.Pool{New: func() any { return new(payload) }}
 
-func newPayload() *payload {
+// newPayload returns an empty payload with room for a head of so many bytes in front of its body.
+func newPayload(head int) *payload {
 	p := payloads.Get().(*payload)
-	p.json = p.json[:0]
+	p.memory = slices.Grow(p.memory[:0], head)[:head]
+	p.json = nil
 	p.users.Store(1)
 	return p
 }
+
+// behind returns the request that head and the body make together. head ends where the body's length belongs.
+func (p *payload) behind(head []byte) []byte {
+	const end = "\r\n\r\n"
+	var digits [20]byte
+	length := strconv.AppendInt(digits[:0], int64(len(p.json)), 10)
+	at := len(p.memory) - len(p.json) - len(end)
+	copy(p.memory[at:], end)
+	at -= len(length)
+	copy(p.memory[at:], length)
+	at -= len(head)
+	copy(p.memory[at:], head)
+	return p.memory[at:]
+}
+
+// headRoom is the room that a head needs in front of a body.
+func headRoom(head []byte) int { return len(head) + len("18446744073709551615\r\n\r\n") }
 
 // attach makes p the body of a request.
 func (p *payload) attach(request *http.Request) {

@@ -51,13 +51,17 @@ type Config struct {
 
 // A Target sends a workload to a server. It is safe for concurrent use.
 type Target struct {
-	ahead   *connections // made before they are needed; nil: the client is the user's
 	config  Config
 	body    *template
 	url     string
+	header  http.Header // of each request
 	secrets secrets
-	owned   *http.Transport // nil: the client is the user's
-	client  *http.Client
+
+	lines *lines // nil: by the client
+	head  []byte // of each request, up to the length of its body
+
+	client *http.Client    // nil: by lines
+	owned  *http.Transport // the client's; nil: the client is the user's
 }
 
 // New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used. For a [Dataset]
@@ -101,14 +105,18 @@ func New(c Config) (*Target, error) {
 	}
 	root := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v1")
 	u.Path, u.RawPath, u.ForceQuery = root+path, "", false
-	t := &Target{config: c, body: body, url: u.String(), secrets: newSecrets(c, u.User), client: c.Client}
-	if t.client == nil {
-		t.ahead = &connections{}
-		t.owned = newTransport(t.ahead)
-		// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
-		// shows, and a POST would arrive as a GET.
-		t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t := &Target{config: c, body: body, url: u.String(), header: requestHeader(c), secrets: newSecrets(c, u.User), client: c.Client}
+	if t.client != nil {
+		return t, nil
 	}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy == nil {
+		t.lines, t.head = newLines(u), requestHead(u, t.header)
+		return t, nil
+	}
+	t.owned = newTransport()
+	// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
+	// shows, and a POST would arrive as a GET.
+	t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return t, nil
 }
 
@@ -125,30 +133,41 @@ func redact(raw string) string {
 	return "…"
 }
 
-// newTransport returns a transport that neither limits nor multiplexes connections: one request in flight is one
-// connection, as it is for a server's many users. Idle connections go after 4 s, because uvicorn drops them after 5
-// and a request on a connection that is being dropped fails.
-func newTransport(ahead *connections) *http.Transport {
+// newTransport returns a transport for requests that go through a proxy. It neither limits nor multiplexes connections.
+func newTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         ahead.DialContext,
-		TLSHandshakeTimeout: 30 * time.Second,
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: handshakeLimit,
 		MaxIdleConnsPerHost: loadgen.MaxConcurrency,
-		IdleConnTimeout:     4 * time.Second,
+		IdleConnTimeout:     idleLimit,
 		DisableCompression:  true,
 		Protocols:           protocols,
 	}
 }
 
+// Open makes connections to the server before they are needed, TLS handshakes included, until n are there: a second level
+// finds those of the first, unless they have been idle for too long. It does nothing where the requests go through a proxy,
+// or by a user's own client.
+func (t *Target) Open(ctx context.Context, n int) error {
+	if t.lines == nil {
+		return nil
+	}
+	if err := t.lines.open(ctx, n); err != nil {
+		return &loadgen.Error{Class: loadgen.ClassDial, Err: t.secrets.clean(err)}
+	}
+	return nil
+}
+
 // Close drops the connections that are idle. A Client given in the Config is left alone.
 func (t *Target) Close() error {
+	if t.lines != nil {
+		t.lines.close()
+	}
 	if t.owned != nil {
 		t.owned.CloseIdleConnections()
-		t.ahead.mu.Lock()
-		defer t.ahead.mu.Unlock()
-		t.ahead.closeIdle()
 	}
 	return nil
 }
@@ -172,8 +191,57 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
 	defer body.release()
+	if t.lines == nil {
+		return t.byClient(ctx, body, r)
+	}
+	return t.byLine(ctx, body, r)
+}
+
+// byLine sends a request over a connection of our own.
+func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (err error) {
+	defer func() {
+		if e, ok := err.(*loadgen.Error); ok && ctx.Err() != nil { // what line.abort did, for the reason that it did it
+			e.Err = fmt.Errorf("%w: %w", context.Cause(ctx), e.Err)
+		}
+	}()
+	request := body.behind(t.head)
+	line, made, err := t.lines.take(ctx)
+	if err != nil { // whatever was in the way: a name, a port, a certificate
+		return &loadgen.Error{Class: loadgen.ClassDial, Err: err}
+	}
+	r.NewConn = made
+	again := false // whether the connection can be used again
+	done := context.AfterFunc(ctx, line.abort)
+	defer func() {
+		if done() && again {
+			t.lines.put(line)
+		} else {
+			line.close()
+		}
+	}()
+	exchange := line.stamps.Begin()
+	r.Sent = r.Now()
+	response, err := line.ask(request)
+	switch {
+	case err == nil:
+	case errors.Is(err, errUnanswered) && !made && ctx.Err() == nil:
+		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: fmt.Errorf("stale connection: %w", err)}
+	case errors.Is(err, errUnanswered) || errors.Is(err, io.ErrUnexpectedEOF):
+		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
+	default:
+		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: err}
+	}
+	err = t.answer(response, &stampedBody{response.Body, exchange}, r)
+	if err == nil || response.StatusCode/100 != 2 {
+		again = line.finish(response)
+	}
+	return err
+}
+
+// byClient sends a request by net/http's client: the user's own, or one of ours for what our connections do not do.
+func (t *Target) byClient(ctx context.Context, body *payload, r *loadgen.Record) error {
 	connected := false
-	var exchange netstamp.Exchange // stays zero under TLS, or with a user's own client
+	var exchange netstamp.Exchange // stays zero where the connection does not stamp
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		connected = true
 		if conn, ok := c.Conn.(*netstamp.Conn); ok {
@@ -189,14 +257,8 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		return err
 	}
 	body.attach(req)
-	for name, values := range t.config.Header {
-		req.Header[http.CanonicalHeaderKey(name)] = values
-	}
+	req.Header = t.header.Clone()
 	req.Host = req.Header.Get("Host") // net/http takes it from here alone; empty: the URL's
-	req.Header.Set("Content-Type", "application/json")
-	if t.config.APIKey != "" {
-		req.Header.Set("Authorization", "Bearer "+t.config.APIKey)
-	}
 	response, err := t.client.Do(req)
 	// net/http writes from another goroutine, which may have come to it later than we handed it over.
 	if at, ok := exchange.Sent(); ok {
@@ -215,18 +277,23 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 	}
 	defer response.Body.Close()
-	r.Status = response.StatusCode
-	if response.StatusCode/100 != 2 {
-		return statusError(response)
-	}
-	if t.config.Whole {
-		return readWhole(response.Body, r)
-	}
-	if err := readStream(&stampedBody{response.Body, exchange}, r); err != nil {
+	if err := t.answer(response, &stampedBody{response.Body, exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)
 	return nil
+}
+
+// answer reads the answer to a request.
+func (t *Target) answer(response *http.Response, body *stampedBody, r *loadgen.Record) error {
+	r.Status = response.StatusCode
+	switch {
+	case response.StatusCode/100 != 2:
+		return statusError(response)
+	case t.config.Whole:
+		return readWhole(body, r)
+	}
+	return readStream(body, r)
 }
 
 // prepare makes the body of request i, and notes what it asks for.
@@ -242,12 +309,14 @@ func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 	if model == "" {
 		model = t.config.Models[i%len(t.config.Models)]
 	}
-	body := newPayload()
+	room := headRoom(t.head)
+	body := newPayload(room)
 	var err error
-	if body.json, err = t.body.append(body.json, &p.Prompt, model, t.config.Endpoint); err != nil {
+	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
 		body.release()
 		return nil, err
 	}
+	body.json = body.memory[room:]
 	return body, nil
 }
 

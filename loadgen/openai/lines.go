@@ -1,0 +1,134 @@
+package openai
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/servegauge/servegauge/loadgen/netstamp"
+)
+
+// lines are the connections to one server. As many are made as there are requests in flight: one request in flight is one
+// connection, as it is for a server's many users.
+type lines struct {
+	address string      // host:port
+	tls     *tls.Config // nil: plain
+
+	mu   sync.Mutex
+	idle []*line // the one that was used last is the last
+}
+
+// newLines returns no connections yet to the server of u.
+func newLines(u *url.URL) *lines {
+	s := &lines{}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	s.address = net.JoinHostPort(u.Hostname(), port)
+	if u.Scheme == "https" {
+		s.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+	}
+	return s
+}
+
+// dialer makes all connections. It stamps.
+var dialer = netstamp.Dialer{Dialer: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}}
+
+const (
+	handshakeLimit = 30 * time.Second
+
+	// dialsAtOnce keeps a level of thousands from overflowing the server's queue of connections to accept, which would
+	// cost those that it overflows a second each.
+	dialsAtOnce = 64
+)
+
+// take returns a connection that is there, or makes one.
+func (s *lines) take(ctx context.Context) (l *line, made bool, err error) {
+	for {
+		s.mu.Lock()
+		last := len(s.idle) - 1
+		if last < 0 {
+			s.mu.Unlock()
+			l, err = s.dial(ctx)
+			return l, true, err
+		}
+		l = s.idle[last]
+		s.idle[last], s.idle = nil, s.idle[:last]
+		s.mu.Unlock()
+		if l.alive() {
+			return l, false, nil
+		}
+		l.close()
+	}
+}
+
+func (s *lines) dial(ctx context.Context) (*line, error) {
+	conn, err := dialer.DialContext(ctx, "tcp", s.address)
+	if err != nil {
+		return nil, err
+	}
+	stamps := conn.(*netstamp.Conn) // as all TCP connections of its dialer are
+	if s.tls == nil {
+		return newLine(conn, stamps), nil
+	}
+	secure := tls.Client(conn, s.tls)
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return newLine(secure, stamps), nil
+}
+
+// put sets a connection aside for the next request.
+func (s *lines) put(l *line) {
+	l.since = time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, l)
+}
+
+// open makes connections until n are there.
+func (s *lines) open(ctx context.Context, n int) error {
+	s.mu.Lock()
+	idle := s.idle
+	s.idle = nil
+	s.mu.Unlock()
+	for _, l := range idle {
+		if l.alive() {
+			s.put(l)
+			n--
+		} else {
+			l.close()
+		}
+	}
+	dials, ctx := errgroup.WithContext(ctx)
+	dials.SetLimit(dialsAtOnce)
+	for range n {
+		dials.Go(func() error {
+			l, err := s.dial(ctx)
+			if err == nil {
+				s.put(l)
+			}
+			return err
+		})
+	}
+	return dials.Wait()
+}
+
+// close closes the connections that are idle.
+func (s *lines) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.idle {
+		l.close()
+	}
+	s.idle = nil
+}
