@@ -33,6 +33,7 @@ type collector struct {
 	goals               *goals        // nil where the level has no objectives
 
 	kernelStamped, clientStamped int // chunks, by the clock that stamped them
+	shared                       int // chunks whose stamp is that of later data
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
@@ -102,28 +103,25 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	if !r.Counted {
 		return
 	}
-	if len(r.chunks) == 0 { // a whole answer: all its tokens arrive with it
+	if r.chunks.n == 0 { // a whole answer: all its tokens arrive with it
 		if inside(r.Done) {
 			c.window.Input += float64(r.Input)
 			c.window.Output += float64(r.Output)
 		}
 		return
 	}
-	if inside(r.chunks[0].At()) {
+	if inside(r.chunks.first.At()) {
 		c.window.Input += float64(r.Input)
 	}
 	// Where the server does not say how many tokens a chunk holds, a request's tokens are spread over its chunks
 	// evenly.
-	told := 0
-	for _, chunk := range r.chunks {
-		told += chunk.Tokens
-	}
-	even := float64(r.Output) / float64(len(r.chunks))
-	for _, chunk := range r.chunks {
+	told := r.chunks.tokens == r.Output
+	even := float64(r.Output) / float64(r.chunks.n)
+	for chunk := range r.Chunks() {
 		if !inside(chunk.At()) {
 			continue
 		}
-		if told == r.Output {
+		if told {
 			c.window.Output += float64(chunk.Tokens)
 		} else {
 			c.window.Output += even
@@ -152,10 +150,14 @@ func (c *collector) addCompleted(r *Record) {
 	}
 	c.goals.add(r)
 	var itl *Distribution
-	if len(r.chunks) > 1 {
+	if r.chunks.n > 1 {
 		itl = c.distribution(ITL)
 	}
-	for i, chunk := range r.chunks {
+	first, before := true, Chunk{}
+	for chunk := range r.Chunks() {
+		if chunk.Shared {
+			c.shared++
+		}
 		if chunk.Arrived != 0 {
 			c.kernelStamped++
 			c.distribution(ReadLag).Add(float64(chunk.Seen-chunk.Arrived) / millisecond)
@@ -166,15 +168,14 @@ func (c *collector) addCompleted(r *Record) {
 			lateness := c.epoch.Add(chunk.At()).UnixNano() - chunk.Sent
 			c.distribution(ChunkLateness).Add(float64(lateness) / millisecond)
 		}
-		if i == 0 {
-			continue
+		if !first {
+			gap := float64(chunk.At() - before.At())
+			itl.Add(gap / millisecond)
+			if chunk.Sent != 0 && before.Sent != 0 {
+				c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
+			}
 		}
-		before := r.chunks[i-1]
-		gap := float64(chunk.At() - before.At())
-		itl.Add(gap / millisecond)
-		if chunk.Sent != 0 && before.Sent != 0 {
-			c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
-		}
+		first, before = false, chunk
 	}
 }
 

@@ -236,5 +236,5 @@ func (d *doer) request(level context.Context, timeout time.Duration, i int, r *R
 	if err == nil {
 		return nil
 	}
-	return classify(err, level.Err() != nil, late || ctx.Err() != nil, len(r.chunks) > 0)
+	return classify(err, level.Err() != nil, late || ctx.Err() != nil, r.chunks.n > 0)
 }

@@ -150,10 +150,10 @@ var perRequest = []Metric{
 	}},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
-		if !ok || r.Received == 0 || r.chunks[0].Sent == 0 {
+		if !ok || r.Received == 0 || r.chunks.first.Sent == 0 {
 			return 0, false
 		}
-		return (float64(first) - float64(r.chunks[0].Sent-r.Received)) / millisecond, true
+		return (float64(first) - float64(r.chunks.first.Sent-r.Received)) / millisecond, true
 	}},
 }
 

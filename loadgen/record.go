@@ -3,7 +3,6 @@ package loadgen
 import (
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 )
 
@@ -40,19 +39,8 @@ type Record struct {
 	NewConn bool // a connection was made for this request
 
 	epoch  time.Time
-	chunks []Chunk
-}
-
-// A Chunk is one arrival of content.
-type Chunk struct {
-	Seen time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
-
-	// Arrived is when the kernel had received it, where that is known: what Seen has beyond it is the client's own doing.
-	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Clock] says which.
-	Arrived time.Duration
-
-	Tokens int   // how many tokens it holds, 0 where the server did not say
-	Sent   int64 // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
+	chunks chunkLog
+	order  error // of the first chunk that came before the one in front of it
 }
 
 // Now is the present moment as an offset from [Result.Start].
@@ -66,46 +54,39 @@ func (r *Record) Chunk(c Chunk) {
 	if c.Seen == 0 {
 		c.Seen = r.Now()
 	}
+	n, last := r.chunks.n, r.chunks.last
 	if c.Arrived != 0 {
 		// The kernel's stamp is of another clock, and pairing the two may be off by a microsecond: not so far, though, that
 		// anything arrives before what was there earlier, or after it was seen.
 		earliest := r.Sent
-		if n := len(r.chunks); n > 0 {
-			earliest = max(earliest, r.chunks[n-1].At())
+		if n > 0 {
+			earliest = max(earliest, last.At())
 		}
 		c.Arrived = min(max(c.Arrived, earliest), c.Seen)
 	}
-	r.chunks = append(r.chunks, c)
-}
-
-// At is when the chunk came, by the best clock that there is.
-func (c Chunk) At() time.Duration {
-	if c.Arrived != 0 {
-		return c.Arrived
+	if n > 0 && c.At() < last.At() && r.order == nil {
+		r.order = r.impossible(fmt.Sprintf("had chunk %d", n), c.At(), last.At())
 	}
-	return c.Seen
+	r.chunks.add(c)
 }
 
 // LastArrival is when the latest chunk came, by the clock that latencies go by; 0 where there is none.
 func (r *Record) LastArrival() time.Duration {
-	if n := len(r.chunks); n > 0 {
-		return r.chunks[n-1].At()
-	}
-	return 0
+	return r.chunks.last.At()
 }
 
 // Chunks are the arrivals of content, in order. There is none for an answer that came whole.
-func (r *Record) Chunks() iter.Seq[Chunk] { return slices.Values(r.chunks) }
+func (r *Record) Chunks() iter.Seq[Chunk] { return r.chunks.all() }
 
 // ChunkCount is the number of [Record.Chunks].
-func (r *Record) ChunkCount() int { return len(r.chunks) }
+func (r *Record) ChunkCount() int { return r.chunks.n }
 
 // TTFT is the time from Sent to the first content, and whether there was a stream to have one.
 func (r *Record) TTFT() (time.Duration, bool) {
-	if len(r.chunks) == 0 {
+	if r.chunks.n == 0 {
 		return 0, false
 	}
-	return r.chunks[0].At() - r.Sent, true
+	return r.chunks.first.At() - r.Sent, true
 }
 
 // E2E is the time from Sent to Done.
@@ -115,20 +96,28 @@ func (r *Record) E2E() time.Duration { return r.Done - r.Sent }
 // before that, or after, or in another order than it came.
 func (r *Record) check() error {
 	last := r.Sent
-	for i, c := range r.chunks {
-		if c.At() < last {
-			return fmt.Errorf("the target says that request %d had chunk %d at %v, before %v", r.Index, i, c.At(), last)
+	if r.chunks.n > 0 {
+		if first := r.chunks.first.At(); first < last {
+			return r.impossible("had chunk 0", first, last)
 		}
-		last = c.At()
+		last = r.LastArrival()
+	}
+	if r.order != nil {
+		return r.order
 	}
 	if r.Done < last {
-		return fmt.Errorf("the target says that request %d was done at %v, before %v", r.Index, r.Done, last)
+		return r.impossible("was done", r.Done, last)
 	}
 	return nil
+}
+
+func (r *Record) impossible(what string, at, before time.Duration) error {
+	return fmt.Errorf("the target says that request %d %s at %v, before %v", r.Index, what, at, before)
 }
 
 // reset makes r a new record of request i that keeps only the memory of the old one.
 func (r *Record) reset(i int, warmup bool, epoch time.Time) {
 	now := time.Since(epoch)
-	*r = Record{Index: i, Warmup: warmup, Scheduled: now, Sent: now, epoch: epoch, chunks: r.chunks[:0]}
+	r.chunks.reset()
+	*r = Record{Index: i, Warmup: warmup, Scheduled: now, Sent: now, epoch: epoch, chunks: r.chunks}
 }

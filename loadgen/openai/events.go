@@ -67,6 +67,12 @@ func (e *events) came() time.Duration {
 	return e.seen
 }
 
+// more reports whether data have been read that come after the latest: then its stamp is theirs.
+func (e *events) more() bool {
+	ahead, _ := e.in.Peek(min(e.in.Buffered(), 4))
+	return len(bytes.TrimLeft(ahead, "\r\n")) > 0
+}
+
 // next returns the data of the next event, valid until the next call. Data may come with an error: then they are what
 // there was of the last line.
 func (e *events) next() ([]byte, error) {

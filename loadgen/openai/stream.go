@@ -114,7 +114,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				}
 			}
 			if c.content {
-				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Sent: c.stamp.sent})
+				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Shared: in.more(), Sent: c.stamp.sent})
 				r.Done = r.LastArrival()
 				if c.answer && r.FirstAnswer == 0 {
 					r.FirstAnswer = r.Done
