@@ -17,7 +17,7 @@ const maxEvent = 16 << 20
 
 // lineBuffer is, in bytes, what each stream in flight keeps for its lines. It is some tens of chunks, and more gains
 // nothing measurable; but 10,000 streams have 10,000 of them.
-const lineBuffer = 8 << 10
+const lineBuffer = 4 << 10
 
 var errLong = fmt.Errorf("an event is longer than %d MiB", maxEvent>>20)
 

@@ -22,6 +22,7 @@ type line struct {
 	stamps *netstamp.Conn // what it goes over
 	in     *bufio.Reader
 	room   int       // bytes that may still be read of an answer's head
+	ended  error     // why nothing more can be read; nil: it can
 	since  time.Time // when it was last set aside
 	rest   [64]byte  // for what nobody wants
 }
@@ -51,6 +52,7 @@ func (l *line) Read(p []byte) (int, error) {
 	}
 	n, err := l.conn.Read(p[:min(len(p), l.room)])
 	l.room -= n
+	l.ended = err
 	return n, err
 }
 

@@ -226,7 +226,7 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 	case err == nil:
 	case errors.Is(err, errUnanswered) && !made && ctx.Err() == nil:
 		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: fmt.Errorf("stale connection: %w", err)}
-	case errors.Is(err, errUnanswered) || errors.Is(err, io.ErrUnexpectedEOF):
+	case line.ended != nil:
 		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 	default:
 		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: err}
