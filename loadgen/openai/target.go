@@ -2,11 +2,11 @@ package openai
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
 // An Endpoint is one of the two calls that generate text.
@@ -44,8 +43,20 @@ type Config struct {
 	// noted to have asked for. stream is refused: Whole decides it. Zero: none.
 	Body map[string]any
 
-	// Client makes the requests. Zero: a client of the target's own, without limit on connections, over HTTP/1.1,
-	// with the proxies of the environment, that follows no redirect.
+	// TLS is how an https:// server is to be trusted and spoken to: RootCAs for a certificate authority of one's own,
+	// Certificates for those that the server asks a client for. It is cloned; NextProtos are chosen by HTTP2. Zero: Go's
+	// defaults, which trust what the system trusts.
+	TLS *tls.Config
+
+	// HTTP2 sends the requests over HTTP/2 alone: as agreed on under TLS for https://, and without asking (prior
+	// knowledge) for http://. A server that does not speak it fails each request. Many requests then share a connection,
+	// so that none has stamps of its own: arrivals are by the client's clock, and Sent is just before a request is
+	// handed to its connection. Open does nothing. Zero: HTTP/1.1, under TLS too, with a connection for each request in
+	// flight, as a server's many users have.
+	HTTP2 bool
+
+	// Client makes the requests; TLS and HTTP2 are then its own matter, and are refused. Zero: a client of the target's
+	// own, without limit on connections, with the proxies of the environment, that follows no redirect.
 	Client *http.Client
 }
 
@@ -92,6 +103,9 @@ func New(c Config) (*Target, error) {
 			return nil, err
 		}
 	}
+	if c.Client != nil && (c.TLS != nil || c.HTTP2) {
+		return nil, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2", Want: "either a Client, which has its own, or these"}
+	}
 	body, err := newTemplate(&c)
 	if err != nil {
 		return nil, err
@@ -103,8 +117,8 @@ func New(c Config) (*Target, error) {
 	u.Path, u.RawPath, u.ForceQuery = root+path, "", false
 	t := &Target{config: c, body: body, url: u.String(), secrets: newSecrets(c, u.User), client: c.Client}
 	if t.client == nil {
-		t.ahead = &connections{}
-		t.owned = newTransport(t.ahead)
+		t.ahead = &connections{tls: newTLS(c.TLS)}
+		t.owned = newTransport(t.ahead, c.HTTP2)
 		// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
 		// shows, and a POST would arrive as a GET.
 		t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -125,21 +139,38 @@ func redact(raw string) string {
 	return "…"
 }
 
-// newTransport returns a transport that neither limits nor multiplexes connections: one request in flight is one
-// connection, as it is for a server's many users. Idle connections go after 4 s, because uvicorn drops them after 5
-// and a request on a connection that is being dropped fails.
-func newTransport(ahead *connections) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
+// newTLS is the configuration of connections for HTTP/1.1.
+func newTLS(given *tls.Config) *tls.Config {
+	config := given.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config.NextProtos = []string{"http/1.1"}
+	return config
+}
+
+// newTransport returns a transport that does not limit connections, nor, without http2, multiplex them: one request in
+// flight is one connection, as it is for a server's many users.
+func newTransport(ahead *connections, http2 bool) *http.Transport {
+	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         ahead.DialContext,
-		TLSHandshakeTimeout: 30 * time.Second,
+		TLSClientConfig:     ahead.tls.Clone(), // of what goes through a proxy, and of HTTP/2
+		TLSHandshakeTimeout: handshakeLimit,
 		MaxIdleConnsPerHost: loadgen.MaxConcurrency,
-		IdleConnTimeout:     4 * time.Second,
+		IdleConnTimeout:     idleLimit,
 		DisableCompression:  true,
-		Protocols:           protocols,
+		Protocols:           new(http.Protocols),
 	}
+	if http2 {
+		transport.TLSClientConfig.NextProtos = nil // net/http sets them
+		transport.Protocols.SetHTTP2(true)
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		return transport
+	}
+	transport.DialTLSContext = ahead.DialTLSContext
+	transport.Protocols.SetHTTP1(true)
+	return transport
 }
 
 // Close drops the connections that are idle. A Client given in the Config is left alone.
@@ -172,19 +203,10 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
 	defer body.release()
-	connected := false
-	var exchange netstamp.Exchange // stays zero under TLS, or with a user's own client
-	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
-		connected = true
-		if conn, ok := c.Conn.(*netstamp.Conn); ok {
-			exchange = conn.Begin()
-		}
-		r.Sent = r.Now()
-		r.NewConn = !c.Reused
-	}}
+	var w wire
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, t.url, nil)
+	req, err := http.NewRequestWithContext(w.trace(ctx, r, t.config.HTTP2), http.MethodPost, t.url, nil)
 	if err != nil {
 		return err
 	}
@@ -199,20 +221,19 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	}
 	response, err := t.client.Do(req)
 	// net/http writes from another goroutine, which may have come to it later than we handed it over.
-	if at, ok := exchange.Sent(); ok {
+	if at, ok := w.exchange.Sent(); ok {
 		r.Sent = r.At(at)
 	}
-	switch {
-	case err == nil:
-	case response != nil: // the user's client would not follow a redirect any further
+	if err != nil && response == nil {
+		return w.failure(ctx, err, r)
+	}
+	if t.config.HTTP2 && err == nil && response.ProtoMajor != 2 {
+		_ = response.Body.Close()
+		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: fmt.Errorf("the server answered over %s, and HTTP/2 was asked for", oneLine(response.Proto))}
+	}
+	if err != nil { // the user's client would not follow a redirect any further
 		r.Status = response.StatusCode
 		return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: err}
-	case !connected: // whatever was in the way: a name, a port, a proxy, a certificate
-		return &loadgen.Error{Class: loadgen.ClassDial, Err: err}
-	case !r.NewConn && ctx.Err() == nil:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: fmt.Errorf("stale connection: %w", err)}
-	default:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 	}
 	defer response.Body.Close()
 	r.Status = response.StatusCode
@@ -222,7 +243,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	if t.config.Whole {
 		return readWhole(response.Body, r)
 	}
-	if err := readStream(&stampedBody{response.Body, exchange}, r); err != nil {
+	if err := readStream(&stampedBody{response.Body, w.exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)
@@ -269,9 +290,26 @@ func statusError(response *http.Response) error {
 	if to := response.Header.Get("Location"); to != "" {
 		said += ", redirected to " + to
 	}
-	e := &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: errors.New(said)}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 && seconds <= 86400 {
-		e.RetryAfter = time.Duration(seconds) * time.Second
+	return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said)}
+}
+
+// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not say,
+// or what it says is over, or more than a day, which nobody means.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds <= 86400 {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(value); err == nil {
+		// By the server's own clock, where it tells it: ours may be another.
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		wait = until.Sub(now)
 	}
-	return e
+	if wait < 0 || wait > 24*time.Hour {
+		return 0
+	}
+	return wait
 }
