@@ -41,6 +41,10 @@
 // E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
 // judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
 //
+// A request fails once and for all, unless [Level.Retries] says otherwise. Then Sent is the first attempt's, whatever became
+// of it, so that every latency that counts from Sent has in it what a user waits, failed attempts and pauses included; the
+// request is one of those in flight all that time; and the attempts are counted apart ([Result.Retries], [WarnRetried]).
+//
 // Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it. They are exact up to
 // [MaxExact] samples of a metric. Beyond that they are an HDR histogram's, within 0.05 %, which [Figure.Method] says; so a
 // level of any length needs a bounded memory. Means are always exact.
