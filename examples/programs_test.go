@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"image/png"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -145,6 +147,9 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-dataset", "programs_test.go"}, []string{"programs_test.go", "line 1"}},
 		{"multirun", []string{"-dataset", messages}, []string{"line 1", "use the chat endpoint"}},
 		{"multirun", []string{"-dataset", messages, "-endpoint", "chat", "-prefix", "9"}, []string{"-prefix 9", "-dataset"}},
+		{"multirun", []string{"-ca-file", "no/such/file"}, []string{"-ca-file", "no/such/file"}},
+		{"multirun", []string{"-ca-file", "programs_test.go"}, []string{"-ca-file programs_test.go", "PEM"}},
+		{"loadtest", []string{"-retries", "-1"}, []string{"retries -1", "0 (none) to 100"}},
 		{"multirun", []string{"-model", "a,,b"}, []string{"-model", `"a,,b"`}},
 		{"multirun", []string{"-server", "none"}, []string{"-server none", "-url"}},
 		{"multirun", []string{"-runs", "0"}, []string{"runs 0"}},
@@ -266,6 +271,47 @@ func TestLoadtestThatIsNotValid(t *testing.T) {
 	defer server.Close()
 	p := run(t, "loadtest", "-url", server.URL, "-requests", "30", "-concurrency", "2")
 	if p.code != 1 || !strings.Contains(p.stdout, "failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	p = run(t, "loadtest", "-url", server.URL, "-requests", "10", "-concurrency", "1", "-retries", "5")
+	for _, s := range []string{"10 completed, 0 failed", "requests retried", "retried: ", "× status 503: busy", "latencies count from the first time"} {
+		if p.code != 0 || !strings.Contains(p.stdout, s) {
+			t.Errorf("exit code %d, does it say %q?\n%s\n%s", p.code, s, p.stdout, p.stderr)
+		}
+	}
+}
+
+// A server whose certificate the system does not know, and one that is asked over HTTP/2.
+func TestLoadtestTransport(t *testing.T) {
+	versions := make(chan int, 1000)
+	sim := &loadgentest.Simulated{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			versions <- r.ProtoMajor
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 1, []string{"certificate"}, "loadtest", "-url", server.URL)
+	for want, args := range map[int][]string{1: {"-ca-file", file}, 2: {"-ca-file", file, "-http2"}} {
+		p := run(t, "loadtest", append(args, "-url", server.URL, "-requests", "10", "-concurrency", "1")...)
+		if p.code != 0 || len(versions) != 10 {
+			t.Errorf("%q: exit code %d, %d requests\n%s\n%s", args, p.code, len(versions), p.stdout, p.stderr)
+		}
+		for len(versions) > 0 {
+			if v := <-versions; v != want {
+				t.Fatalf("%q: a request over HTTP/%d", args, v)
+			}
+		}
+	}
+	if p := run(t, "loadtest", "-http2", "-requests", "10", "-concurrency", "1"); p.code != 0 || !strings.Contains(p.stdout, "stamped by: client") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }

@@ -2,15 +2,15 @@ package loadgen
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
 // outcome is a request that is over.
 type outcome struct {
-	record *Record
-	err    error // nil, or an *Error
-	view   view
+	record  *Record
+	err     error    // nil, or an *Error
+	retried []*Error // of the attempts that another followed
+	view    view
 }
 
 // A collector turns outcomes into a Result. It belongs to one goroutine.
@@ -22,6 +22,7 @@ type collector struct {
 	measured, warmup    Accounting // without Issued, which the slots know
 	tokens              Tokens
 	errors              []ErrorCount
+	retries             Retries
 	distributions       map[string]*Distribution
 	firstSent, lastDone time.Duration // of the measured requests
 	busy                time.Duration // Σ (Done − Sent) from the first measured issue on
@@ -54,6 +55,7 @@ func (c *collector) add(o outcome) {
 			observer.Record(r, failure)
 		}
 	}
+	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
 	books := &c.measured
 	if r.Warmup {
@@ -69,7 +71,7 @@ func (c *collector) add(o outcome) {
 	}
 	switch {
 	case failure != nil:
-		c.addError(failure)
+		c.errors = countError(c.errors, failure)
 	case !r.Warmup:
 		c.addCompleted(r)
 	}
@@ -188,15 +190,6 @@ func (c *collector) distribution(metric string) *Distribution {
 	return d
 }
 
-func (c *collector) addError(e *Error) {
-	i := slices.IndexFunc(c.errors, func(known ErrorCount) bool { return known.Class == e.Class && known.Status == e.Status })
-	if i < 0 {
-		i = len(c.errors)
-		c.errors = append(c.errors, ErrorCount{Class: e.Class, Status: e.Status, Example: e.Error()})
-	}
-	c.errors[i].Count++
-}
-
 // result closes the books.
 func (c *collector) result(s *slots) (*Result, error) {
 	s.mu.Lock() // the workers have ended, but somebody may still stop or cancel
@@ -215,6 +208,9 @@ func (c *collector) result(s *slots) (*Result, error) {
 	r.Warmup.Issued, r.Accounting.Issued = s.issued()
 	if c.measured.Completed > 0 {
 		r.FirstSent, r.Makespan = c.firstSent, c.lastDone-c.firstSent
+	}
+	if c.retries.Requests > 0 {
+		r.Retries = &c.retries
 	}
 	if c.goals != nil {
 		r.Goodput = &c.goals.counts

@@ -12,7 +12,7 @@
 //
 // # What the numbers mean
 //
-// A chunk's arrival is the kernel's stamp where a Target has it (package openai, on Linux, without TLS), and the client's
+// A chunk's arrival is the kernel's stamp where a Target has it (package openai, on Linux, over HTTP/1.1), and the client's
 // own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic
 // clock, and they are stamped before anything is parsed.
 //
@@ -40,6 +40,10 @@
 // In an open loop E2E and response stand side by side. Where they differ, requests were sent later than they were due, and
 // E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
 // judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
+//
+// A request fails once and for all, unless [Level.Retries] says otherwise. Then Sent is the first attempt's, whatever became
+// of it, so that every latency that counts from Sent has in it what a user waits, failed attempts and pauses included; the
+// request is one of those in flight all that time; and the attempts are counted apart ([Result.Retries], [WarnRetried]).
 //
 // Quantiles are type 7 of Hyndman and Fan: linear between order statistics, as numpy and vLLM have it. They are exact up to
 // [MaxExact] samples of a metric. Beyond that they are an HDR histogram's, within 0.05 %, which [Figure.Method] says; so a

@@ -27,6 +27,7 @@ const (
 	ClassTimeout   Class = "timeout-before-first-byte" // out of time before any content came
 	ClassStalled   Class = "timeout-in-stream"         // out of time after the first content
 	ClassStatus    Class = "status"                    // an answer with a status other than 2xx
+	ClassStale     Class = "stale-connection"          // a connection that had been used before turned out to be closed, before any answer
 	ClassTruncated Class = "truncated"                 // the answer ended without saying that it had
 	ClassProtocol  Class = "protocol"                  // an answer that is not what the protocol promises
 	ClassServer    Class = "server-error-event"        // the server reported an error inside the answer

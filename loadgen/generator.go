@@ -205,14 +205,9 @@ func doSafely(ctx context.Context, t Target, i int, r *Record) (err error) {
 	return t.Do(ctx, i, r)
 }
 
-// request performs request i. The error is nil or an *Error, which wraps errAbandoned or errGoexit where the doer is spent.
-func (d *doer) request(level context.Context, timeout time.Duration, i int, r *Record) error {
-	ctx, begun := level, r.Sent
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(level, timeout)
-		defer cancel()
-	}
+// attempt performs request i once, in ctx, which is that of all its attempts since begun. The error is nil or an *Error, which
+// wraps errAbandoned or errGoexit where the doer is spent.
+func (d *doer) attempt(ctx, level context.Context, timeout, begun time.Duration, i int, r *Record) error {
 	d.jobs <- job{ctx, i, r}
 	var err error
 	select {

@@ -392,6 +392,8 @@ func TestLevelValidate(t *testing.T) {
 		{Level{Concurrency: 1, Requests: 1, Duration: -1}, "duration"},
 		{Level{Concurrency: 1, Requests: 1, Warmup: -1}, "warmup"},
 		{Level{Concurrency: 1, Requests: 1, Timeout: -1}, "timeout"},
+		{Level{Concurrency: 1, Requests: 1, Retries: -1}, "retries"},
+		{Level{Concurrency: 1, Requests: 1, Retries: MaxRetries + 1}, "retries"},
 		{Level{Concurrency: 1, Requests: 1}, ""},
 		{Level{Concurrency: 1, Duration: 1}, ""},
 	} {

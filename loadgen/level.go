@@ -10,6 +10,7 @@ import (
 const (
 	MaxConcurrency = 100_000
 	MaxRequests    = 100_000_000
+	MaxRetries     = 100
 )
 
 // A Level is one condition of load: a closed loop that keeps Concurrency requests in flight, or an open loop that
@@ -40,9 +41,18 @@ type Level struct {
 	// Requests are numbered from 0 through both, so that no prompt is sent twice.
 	Warmup int `json:"warmup,omitempty"`
 
-	// Timeout is how long one request may take before it is cancelled and counted as failed. A wait for its turn is
-	// no part of it. 0: no limit.
+	// Timeout is how long one request may take, with all its retries and the waits between them, before it is cancelled
+	// and counted as failed. A wait for its turn is no part of it. 0: no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
+
+	// Retries is how many more times a request is tried that failed in a way that may pass: no connection ([ClassDial],
+	// [ClassStale]), or an answer with status 429, 502, 503 or 504. Before each the request waits for as long as the
+	// server asked for ([Error.RetryAfter]), or else 100 ms, and twice as long each time, up to 10 s. It is not tried
+	// again where that wait would go beyond the Timeout: without one, the server alone says how long it may be.
+	//
+	// All latencies count from the first Sent, as a user waits, and the request holds its place among those in flight
+	// while it waits. [Result.Retries] counts what was retried. 0: nothing is, and a failure is a failure.
+	Retries int `json:"retries,omitempty"`
 
 	// Objectives are what a request must meet, all of them, to count in the goodput. None: no goodput.
 	Objectives []Objective `json:"objectives,omitempty"`
@@ -69,6 +79,8 @@ func (l Level) Validate() error {
 		return &InvalidError{"warmup", l.Warmup, "a number from 0 to 100,000,000"}
 	case l.Timeout < 0:
 		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
+	case l.Retries < 0 || l.Retries > MaxRetries:
+		return &InvalidError{"retries", l.Retries, "a number from 0 (none) to 100"}
 	case trace > 0 && l.Warmup+max(l.Requests, 1) > trace:
 		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests", l.Warmup+max(l.Requests, 1))}
 	}

@@ -51,6 +51,7 @@ func MergeResults(a, b *Result) (*Result, error) {
 		Tokens:        a.Tokens,
 		Clock:         a.Clock.And(b.Clock),
 		Errors:        mergeErrors(a.Errors, b.Errors),
+		Retries:       mergeRetries(a.Retries, b.Retries),
 		Distributions: map[string]*Distribution{},
 	}
 	if r.InFlight, err = mergeInFlight(a.InFlight, b.InFlight, later); err != nil {

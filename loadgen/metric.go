@@ -150,7 +150,7 @@ var perRequest = []Metric{
 	}},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
-		if !ok || r.Received == 0 || r.chunks.first.Sent == 0 {
+		if !ok || r.Received == 0 || r.chunks.first.Sent == 0 || r.Attempts > 1 { // the server knows of the last attempt alone
 			return 0, false
 		}
 		return (float64(first) - float64(r.chunks.first.Sent-r.Received)) / millisecond, true

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -99,17 +98,17 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 		r.Scheduled = a.due
 	}
 	scheduled := r.Scheduled
-	err := do.request(ctx, l.Timeout, a.i, r)
-	if errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) {
+	retried, err := do.request(ctx, l, a.i, r)
+	if spent(err) {
 		// The old record and the old goroutine belong to the target for good.
 		r, do = new(Record), newDoer(g.Target)
 		r.reset(a.i, a.i < l.Warmup, s.epoch)
-		r.Scheduled, r.Sent, r.Done = scheduled, begun, r.Now()
+		r.Scheduled, r.Sent, r.Done, r.Attempts = scheduled, begun, r.Now(), 1+len(retried)
 	}
 	if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
 		s.close()
 	}
-	return outcome{record: r, err: err}, do
+	return outcome{record: r, err: err, retried: retried}, do
 }
 
 // arrivals is what the slots keep of an open loop.

@@ -13,7 +13,7 @@ type Record struct {
 	Warmup bool // in no metric and no count, but in the load that the server had
 
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
-	Sent      time.Duration // when it went to the server, as nearly as the Target can tell
+	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, where it was retried
 	Done      time.Duration // last content of a stream, or the end of a whole answer
 
 	// Opened is when the first chunk came that carried a choice, with or without content: what vLLM's own client
@@ -37,6 +37,10 @@ type Record struct {
 
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request
+
+	// Attempts is how many times it was tried: 1, or more where [Level.Retries] allows it. What else is in the record is of
+	// the latest attempt, but for Scheduled and Sent.
+	Attempts int
 
 	epoch  time.Time
 	chunks chunkLog
@@ -119,5 +123,5 @@ func (r *Record) impossible(what string, at, before time.Duration) error {
 func (r *Record) reset(i int, warmup bool, epoch time.Time) {
 	now := time.Since(epoch)
 	r.chunks.reset()
-	*r = Record{Index: i, Warmup: warmup, Scheduled: now, Sent: now, epoch: epoch, chunks: r.chunks}
+	*r = Record{Index: i, Warmup: warmup, Scheduled: now, Sent: now, Attempts: 1, epoch: epoch, chunks: r.chunks}
 }

@@ -33,6 +33,9 @@ type Result struct {
 	// Goodput counts the requests that met the level's objectives, nil where it has none.
 	Goodput *Goodput `json:"goodput,omitempty"`
 
+	// Retries counts what was tried again, nil where nothing was. Errors are how requests failed in the end.
+	Retries *Retries `json:"retries,omitempty"`
+
 	// Steady is the window in which the load was steady, nil when there was none. An open loop has none: its arrivals
 	// do not depend on how many are in flight.
 	Steady *Window `json:"steady,omitempty"`
@@ -106,7 +109,8 @@ func (a *Accounting) Add(b Accounting) {
 	a.Cancelled += b.Cancelled
 }
 
-// InFlight says how many requests were in flight, warmup included.
+// InFlight says how many requests were in flight, warmup included. One that waits to be retried ([Level.Retries]) is among
+// them: they are the users that wait, of whom the server then had fewer.
 type InFlight struct {
 	Peak int     `json:"peak"` // most at once, between a request's issue and its return
 	Mean float64 `json:"mean"` // Σ (Done − Sent) ÷ time, from the first measured issue to the last Done: what the server had

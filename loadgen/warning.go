@@ -43,6 +43,7 @@ const (
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
 	WarnFailedRequests        = "failed-requests"         // some requests failed
+	WarnRetried               = "retried"                 // some requests were tried more than once
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
 	WarnMergedWindow          = "merged-window"           // results were merged, and what happened in the steady window all share is not known
@@ -64,7 +65,7 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
-		WarnFailedRequests, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort}, w.Code)
+		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -92,6 +93,7 @@ func (r *Result) warnings() []Warning {
 		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
 			failed, issued, 100*share, example)
 	}
+	r.retryWarning(warn)
 	if r.Tokens.Uncounted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
 		for _, o := range r.Level.Objectives {

@@ -147,7 +147,11 @@ func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault,
 		}
 		failed++
 		chunks := len(slices.Collect(r.Chunks()))
-		if err.Class != want.class || r.Status != want.status || chunks != want.chunks || !strings.Contains(err.Error(), want.says) {
+		class := want.class
+		if fault.Kind == loadgentest.FaultRefuse && !r.NewConn { // for all that a client can know
+			class = loadgen.ClassStale
+		}
+		if err.Class != class || r.Status != want.status || chunks != want.chunks || !strings.Contains(err.Error(), want.says) {
 			note("request %d: class %s, status %d, %d chunks: %v", r.Index, err.Class, r.Status, chunks, err)
 		}
 		if want.status == 429 && err.RetryAfter != 2*time.Second { // 1.5 s in whole ones
@@ -176,6 +180,58 @@ func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault,
 		}
 	}
 	return wrong
+}
+
+// What a level retries, it retries as the server asks; the books of the two agree, attempt by attempt.
+func TestFaultsThatAreRetried(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault loadgentest.Fault
+		want  loadgen.ErrorCount
+		wait  time.Duration // at least, before the request is tried again
+	}{
+		{"busy", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 429, RetryAfter: time.Second},
+			loadgen.ErrorCount{Class: loadgen.ClassStatus, Status: 429}, time.Second},
+		{"a gateway with nothing behind it", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 503},
+			loadgen.ErrorCount{Class: loadgen.ClassStatus, Status: 503}, 100 * time.Millisecond},
+		{"dropped connections", loadgentest.Fault{Kind: loadgentest.FaultRefuse},
+			loadgen.ErrorCount{Class: loadgen.ClassStale}, 100 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.fault.Requests = []int{1, 3} // as they reach the server: the second is tried again as 2, the third as 4
+			faults := &loadgentest.Faults{Handler: &loadgentest.Echo{Model: "m"}, Order: []loadgentest.Fault{c.fault}}
+			server := httptest.NewServer(faults)
+			defer server.Close()
+			target, err := openai.New(openai.Config{URL: server.URL, Model: "m", Workload: words{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer target.Close()
+			g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+				again := r.Index == 1 || r.Index == 2
+				if err != nil || (r.Attempts == 2) != again || again && r.E2E() < c.wait {
+					t.Errorf("request %d: %d attempts in %v, %v", r.Index, r.Attempts, r.E2E(), err)
+				}
+			}}}}
+			r, err := g.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 4, Retries: 1, Timeout: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := (loadgen.Accounting{Issued: 4, Completed: 4}); r.Accounting != want || len(r.Errors) != 0 {
+				t.Errorf("accounting %+v, want %+v: %v", r.Accounting, want, r.Errors)
+			}
+			if r.Retries == nil || r.Retries.Requests != 2 || r.Retries.Attempts != 2 || len(r.Retries.Errors) != 1 {
+				t.Fatalf("%+v", r.Retries)
+			}
+			if e := r.Retries.Errors[0]; e.Class != c.want.Class || e.Status != c.want.Status || e.Count != 2 || e.Example == "" {
+				t.Errorf("%+v", e)
+			}
+			if got := faults.Counts(); got.Requests != 6 || got.Total() != 2 {
+				t.Errorf("the server counts %+v", got)
+			}
+		})
+	}
 }
 
 // words is a workload for both endpoints.

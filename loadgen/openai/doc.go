@@ -8,8 +8,14 @@
 // [RandomTokens] and [RandomWords] make prompts of fixed or ranged lengths, with a shared prefix if one is wanted;
 // [ReadDataset] reads them from a file of JSON lines; and any other [Workload] is one method.
 //
-// Sent is the first write of the request on its connection, or, under TLS and with a user's own client, when the
-// connection is in hand: dialling is the client's time (send lag), not the server's. A chunk is stamped when the read that
-// ended it returned, before it is parsed; and, on Linux without TLS, by the kernel when it received the chunk (package
-// netstamp), which is what latencies go by then. A chunk with an empty text or only a role is no content, and does not end TTFT.
+// Sent is the first write of the request on its connection, or, over HTTP/2 and with a user's own client, when the
+// connection is in hand: dialling and TLS handshakes are the client's time (send lag), not the server's, and [Target.Open]
+// has done both before a level's clock starts. A chunk is stamped when the read that ended it returned, before it is parsed;
+// and, on Linux over HTTP/1.1, by the kernel when it received the chunk (package netstamp), which is what latencies go by
+// then. Under TLS the kernel's stamp is that of the last segment of the record that held the chunk, since nothing can be
+// read of a record before. A chunk with an empty text or only a role is no content, and does not end TTFT.
+//
+// A request on a connection that the server had dropped fails as stale connection (loadgen.ClassStale). Connections that
+// have been idle for 4 s are dropped, because uvicorn drops them after 5. Nothing is sent twice, unless loadgen's
+// Level.Retries says so; net/http takes another connection only where it could write nothing at all on the first.
 package openai

@@ -2,6 +2,7 @@ package openai_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func breaks(w http.ResponseWriter, reset bool) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(err)
+	}
+	if secure, ok := conn.(*tls.Conn); ok && reset { // which would say goodbye
+		conn = secure.NetConn()
 	}
 	if reset {
 		_ = conn.(*net.TCPConn).SetLinger(0)
@@ -218,17 +222,44 @@ func TestWrongModel(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for header, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "": 0, "0": 0, "-1": 0, "soon": 0, "1.5": 0, "99999999999": 0, "9999999999999999999999": 0,
+	const noon = "Mon, 02 Jan 2006 12:00:00 GMT"
+	for _, c := range []struct {
+		header, date string
+		want         time.Duration
+	}{
+		{"7", noon, 7 * time.Second},
+		{"", noon, 0}, {"0", noon, 0}, {"-1", noon, 0}, {"soon", noon, 0}, {"1.5", noon, 0},
+		{"99999999999", noon, 0}, {"9999999999999999999999", noon, 0},
+		{"Mon, 02 Jan 2006 12:00:07 GMT", noon, 7 * time.Second}, // by the server's clock, whatever ours says
+		{"Monday, 02-Jan-06 12:01:00 GMT", noon, time.Minute},
+		{"Tue, 03 Jan 2006 12:00:00 GMT", noon, 24 * time.Hour},
+		{"Tue, 03 Jan 2006 12:00:01 GMT", noon, 0},
+		{noon, noon, 0}, {"Mon, 02 Jan 2006 11:59:59 GMT", noon, 0}, {noon, "", 0},
+		{"Fri, 31 Dec 9999 23:59:59 GMT", "", 0},
+		{"Mon, 02 Jan 2006", noon, 0},
 	} {
 		server := serve(t, answers(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Retry-After", header)
+			w.Header()["Date"] = []string{c.date}
+			if c.date == "" {
+				w.Header()["Date"] = nil // none at all
+			}
+			w.Header().Set("Retry-After", c.header)
 			w.WriteHeader(http.StatusTooManyRequests)
 		}))
 		q := measureOne(t, newTarget(t, openai.Config{URL: server.URL}))
-		if q.err == nil || q.err.Class != loadgen.ClassStatus || q.err.Status != 429 || q.err.RetryAfter != want {
-			t.Errorf("%q: got %+v, want %v", header, q.err, want)
+		if q.err == nil || q.err.Class != loadgen.ClassStatus || q.err.Status != 429 || q.err.RetryAfter != c.want {
+			t.Errorf("%q at %q: got %+v, want %v", c.header, c.date, q.err, c.want)
 		}
+	}
+	// A date without the server's own is held against ours.
+	server := serve(t, answers(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		w.Header().Set("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL}))
+	if q.err == nil || q.err.RetryAfter <= 0 || q.err.RetryAfter > time.Hour {
+		t.Errorf("got %+v, want an hour or less", q.err)
 	}
 }
 
@@ -333,7 +364,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			defer server.Close()
 			test.config.URL = server.URL
 			target := newTarget(t, test.config)
-			for range 2 { // Open makes them, and the second level finds them all idle
+			for _, want := range []int{concurrency, 0} { // the second level finds them all idle
 				_, all := measure(t, loadgen.Level{Concurrency: concurrency, Requests: requests}, target)
 				fresh := 0
 				for _, q := range all {
@@ -341,8 +372,8 @@ func TestConnectionsAreKept(t *testing.T) {
 						fresh++
 					}
 				}
-				if made, _ := seen.counts(); made != concurrency || fresh != 0 || len(all) != requests {
-					t.Errorf("%d connections, %d requests of %d on new ones; want %d, 0", made, fresh, len(all), concurrency)
+				if made, _ := seen.counts(); made != concurrency || fresh != want || len(all) != requests {
+					t.Errorf("%d connections, %d requests of %d on new ones; want %d, %d", made, fresh, len(all), concurrency, want)
 				}
 			}
 			target.Close()
@@ -351,22 +382,51 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// A connection that the server has dropped says so: it is not the server's answer that was cut.
+// A connection that the server has dropped has a class of its own: it is not the server's answer that was cut. Once there
+// is a byte of an answer, it is.
 func TestStaleConnection(t *testing.T) {
-	var arrived atomic.Int64
-	server := serve(t, answers(func(w http.ResponseWriter, r *http.Request) {
-		if arrived.Add(1) > 1 {
-			breaks(w, true)
-			return
+	for _, c := range []struct {
+		name   string
+		breaks func(w http.ResponseWriter)
+		want   loadgen.Class
+		is     error
+	}{
+		{"reset", func(w http.ResponseWriter) { breaks(w, true) }, loadgen.ClassStale, syscall.ECONNRESET},
+		{"closed", func(w http.ResponseWriter) { breaks(w, false) }, loadgen.ClassStale, io.EOF},
+		{"closed inside the header", func(w http.ResponseWriter) {
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			_, _ = io.WriteString(conn, "HTTP/1.1 200")
+			conn.Close()
+		}, loadgen.ClassTruncated, io.ErrUnexpectedEOF},
+	} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/tls=%v", c.name, secure), func(t *testing.T) {
+				var arrived atomic.Int64
+				server := httptest.NewUnstartedServer(answers(func(w http.ResponseWriter, r *http.Request) {
+					if arrived.Add(1) > 1 {
+						c.breaks(w)
+						return
+					}
+					sends(w, event+"data: [DONE]\n\n")
+				}))
+				config := openai.Config{}
+				if secure {
+					server.StartTLS()
+					config.TLS = trusts(server)
+				} else {
+					server.Start()
+				}
+				defer server.Close()
+				config.URL = server.URL
+				_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 2}, newTarget(t, config))
+				if all[0].err != nil {
+					t.Fatal(all[0].err)
+				}
+				if q := all[1]; q.err == nil || q.NewConn || q.err.Class != c.want || !errors.Is(q.err, c.is) {
+					t.Errorf("got %v", q.err)
+				}
+			})
 		}
-		sends(w, event+"data: [DONE]\n\n")
-	}))
-	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 2}, newTarget(t, openai.Config{URL: server.URL}))
-	if all[0].err != nil {
-		t.Fatal(all[0].err)
-	}
-	if q := all[1]; q.err == nil || q.NewConn || q.err.Class != loadgen.ClassTruncated || !strings.Contains(q.err.Error(), "stale connection") || !errors.Is(q.err, syscall.ECONNRESET) {
-		t.Errorf("got %v", q.err)
 	}
 }
 

@@ -2,11 +2,17 @@ package openai_test
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +26,31 @@ func serve(t testing.TB, h http.Handler) *httptest.Server {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server
+}
+
+// trusts is the configuration of a client that knows a server's certificate.
+func trusts(server *httptest.Server) *tls.Config {
+	return server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+}
+
+// quiet is where a server complains of clients that are wrong on purpose.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// connecting counts the connections that a server accepts.
+func connecting(n *atomic.Int64) func(net.Conn, http.ConnState) {
+	return func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			n.Add(1)
+		}
+	}
+}
+
+// class is that of an error, "" where it has none.
+func class(err error) loadgen.Class {
+	if e, ok := errors.AsType[*loadgen.Error](err); ok {
+		return e.Class
+	}
+	return ""
 }
 
 func newTarget(t testing.TB, c openai.Config) *openai.Target {

@@ -24,6 +24,7 @@ type line struct {
 	room   int       // bytes that may still be read of an answer's head
 	ended  error     // why nothing more can be read; nil: it can
 	since  time.Time // when it was last set aside
+	used   bool      // it has carried a request before
 	rest   [64]byte  // for what nobody wants
 }
 

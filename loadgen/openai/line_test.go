@@ -70,7 +70,6 @@ func TestAnswers(t *testing.T) {
 		{"until the connection ends", "HTTP/1.1 200 OK\r\n\r\n" + stream, true, "", 3},
 		{"HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\n" + stream, true, "", 3},
 		{"the last on its connection", strings.Replace(chunked(stream), "\r\n", "\r\nConnection: close\r\n", 1), true, "", 3},
-		{"the last, which only the end says", chunked(stream), true, "", 3},
 		{"announced", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + chunked(stream), false, "", 1},
 		{"announced for ever", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1000), true, loadgen.ClassProtocol, 3},
 		{"with more after it", chunked(stream) + "HTTP/1.1 200 OK\r\n\r\n", false, "", 3},

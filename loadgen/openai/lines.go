@@ -24,7 +24,7 @@ type lines struct {
 }
 
 // newLines returns no connections yet to the server of u.
-func newLines(u *url.URL) *lines {
+func newLines(u *url.URL, secure *tls.Config) *lines {
 	s := &lines{}
 	port := u.Port()
 	if port == "" {
@@ -32,7 +32,10 @@ func newLines(u *url.URL) *lines {
 	}
 	s.address = net.JoinHostPort(u.Hostname(), port)
 	if u.Scheme == "https" {
-		s.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+		s.tls = secure
+		if s.tls.ServerName == "" {
+			s.tls.ServerName = u.Hostname()
+		}
 	}
 	return s
 }
@@ -49,20 +52,19 @@ const (
 )
 
 // take returns a connection that is there, or makes one.
-func (s *lines) take(ctx context.Context) (l *line, made bool, err error) {
+func (s *lines) take(ctx context.Context) (*line, error) {
 	for {
 		s.mu.Lock()
 		last := len(s.idle) - 1
 		if last < 0 {
 			s.mu.Unlock()
-			l, err = s.dial(ctx)
-			return l, true, err
+			return s.dial(ctx)
 		}
-		l = s.idle[last]
+		l := s.idle[last]
 		s.idle[last], s.idle = nil, s.idle[:last]
 		s.mu.Unlock()
 		if l.alive() {
-			return l, false, nil
+			return l, nil
 		}
 		l.close()
 	}

@@ -2,11 +2,11 @@ package openai
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
 // An Endpoint is one of the two calls that generate text.
@@ -44,8 +43,20 @@ type Config struct {
 	// noted to have asked for. stream is refused: Whole decides it. Zero: none.
 	Body map[string]any
 
-	// Client makes the requests. Zero: a client of the target's own, without limit on connections, over HTTP/1.1,
-	// with the proxies of the environment, that follows no redirect.
+	// TLS is how an https:// server is to be trusted and spoken to: RootCAs for a certificate authority of one's own,
+	// Certificates for those that the server asks a client for. It is cloned; NextProtos are chosen by HTTP2. Zero: Go's
+	// defaults, which trust what the system trusts.
+	TLS *tls.Config
+
+	// HTTP2 sends the requests over HTTP/2 alone: as agreed on under TLS for https://, and without asking (prior
+	// knowledge) for http://. A server that does not speak it fails each request. Many requests then share a connection,
+	// so that none has stamps of its own: arrivals are by the client's clock, and Sent is just before a request is
+	// handed to its connection. Open does nothing. Zero: HTTP/1.1, under TLS too, with a connection for each request in
+	// flight, as a server's many users have.
+	HTTP2 bool
+
+	// Client makes the requests; TLS and HTTP2 are then its own matter, and are refused. Zero: a client of the target's
+	// own, without limit on connections, with the proxies of the environment, that follows no redirect.
 	Client *http.Client
 }
 
@@ -66,7 +77,10 @@ type Target struct {
 
 // New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used. For a [Dataset]
 // with a prompt that the endpoint does not take, it is a [*DatasetError].
-func New(c Config) (*Target, error) {
+func New(c Config) (*Target, error) { return newTarget(c, http.ProxyFromEnvironment) }
+
+// newTarget returns a target for requests that go where proxy says.
+func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, &loadgen.InvalidError{Field: "URL", Value: strconv.Quote(redact(c.URL)), Want: "the server's root or its /v1, such as http://127.0.0.1:8000"}
@@ -96,6 +110,9 @@ func New(c Config) (*Target, error) {
 			return nil, err
 		}
 	}
+	if c.Client != nil && (c.TLS != nil || c.HTTP2) {
+		return nil, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2", Want: "either a Client, which has its own, or these"}
+	}
 	body, err := newTemplate(&c)
 	if err != nil {
 		return nil, err
@@ -109,11 +126,11 @@ func New(c Config) (*Target, error) {
 	if t.client != nil {
 		return t, nil
 	}
-	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy == nil {
-		t.lines, t.head = newLines(u), requestHead(u, t.header)
+	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 {
+		t.lines, t.head = newLines(u, newTLS(c.TLS)), requestHead(u, t.header)
 		return t, nil
 	}
-	t.owned = newTransport()
+	t.owned = newTransport(newTLS(c.TLS), proxy, c.HTTP2)
 	// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
 	// shows, and a POST would arrive as a GET.
 	t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -133,24 +150,42 @@ func redact(raw string) string {
 	return "…"
 }
 
-// newTransport returns a transport for requests that go through a proxy. It neither limits nor multiplexes connections.
-func newTransport() *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+// newTLS is the configuration of connections for HTTP/1.1.
+func newTLS(given *tls.Config) *tls.Config {
+	config := given.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config.NextProtos = []string{"http/1.1"}
+	return config
+}
+
+// newTransport returns a transport for what our own connections do not do: a proxy on the way, and HTTP/2. It does not
+// limit connections.
+func newTransport(config *tls.Config, proxy func(*http.Request) (*url.URL, error), http2 bool) *http.Transport {
+	transport := &http.Transport{
+		Proxy:               proxy,
 		DialContext:         dialer.DialContext,
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: handshakeLimit,
 		MaxIdleConnsPerHost: loadgen.MaxConcurrency,
 		IdleConnTimeout:     idleLimit,
 		DisableCompression:  true,
-		Protocols:           protocols,
+		Protocols:           new(http.Protocols),
 	}
+	if http2 {
+		config.NextProtos = nil // net/http sets them
+		transport.Protocols.SetHTTP2(true)
+		transport.Protocols.SetUnencryptedHTTP2(true)
+	} else {
+		transport.Protocols.SetHTTP1(true)
+	}
+	return transport
 }
 
 // Open makes connections to the server before they are needed, TLS handshakes included, until n are there: a second level
 // finds those of the first, unless they have been idle for too long. It does nothing where the requests go through a proxy,
-// or by a user's own client.
+// over HTTP/2, or by a user's own client.
 func (t *Target) Open(ctx context.Context, n int) error {
 	if t.lines == nil {
 		return nil
@@ -205,11 +240,11 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 		}
 	}()
 	request := body.behind(t.head)
-	line, made, err := t.lines.take(ctx)
+	line, err := t.lines.take(ctx)
 	if err != nil { // whatever was in the way: a name, a port, a certificate
 		return &loadgen.Error{Class: loadgen.ClassDial, Err: err}
 	}
-	r.NewConn = made
+	r.NewConn, line.used = !line.used, true
 	again := false // whether the connection can be used again
 	done := context.AfterFunc(ctx, line.abort)
 	defer func() {
@@ -224,8 +259,10 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 	response, err := line.ask(request)
 	switch {
 	case err == nil:
-	case errors.Is(err, errUnanswered) && !made && ctx.Err() == nil:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: fmt.Errorf("stale connection: %w", err)}
+	case errors.Is(err, errUnanswered) && !r.NewConn && ctx.Err() == nil:
+		// A reset, an end or a broken pipe, where the server had dropped the connection before it saw the request. (It looks
+		// the same where the server saw the request and died of it; nobody but the server can tell.)
+		return &loadgen.Error{Class: loadgen.ClassStale, Err: err}
 	case line.ended != nil:
 		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 	default:
@@ -240,19 +277,10 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 
 // byClient sends a request by net/http's client: the user's own, or one of ours for what our connections do not do.
 func (t *Target) byClient(ctx context.Context, body *payload, r *loadgen.Record) error {
-	connected := false
-	var exchange netstamp.Exchange // stays zero where the connection does not stamp
-	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
-		connected = true
-		if conn, ok := c.Conn.(*netstamp.Conn); ok {
-			exchange = conn.Begin()
-		}
-		r.Sent = r.Now()
-		r.NewConn = !c.Reused
-	}}
+	var w wire
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, t.url, nil)
+	req, err := http.NewRequestWithContext(w.trace(ctx, r, t.config.HTTP2), http.MethodPost, t.url, nil)
 	if err != nil {
 		return err
 	}
@@ -261,23 +289,22 @@ func (t *Target) byClient(ctx context.Context, body *payload, r *loadgen.Record)
 	req.Host = req.Header.Get("Host") // net/http takes it from here alone; empty: the URL's
 	response, err := t.client.Do(req)
 	// net/http writes from another goroutine, which may have come to it later than we handed it over.
-	if at, ok := exchange.Sent(); ok {
+	if at, ok := w.exchange.Sent(); ok {
 		r.Sent = r.At(at)
 	}
-	switch {
-	case err == nil:
-	case response != nil: // the user's client would not follow a redirect any further
+	if err != nil && response == nil {
+		return w.failure(ctx, err, r)
+	}
+	if t.config.HTTP2 && err == nil && response.ProtoMajor != 2 {
+		_ = response.Body.Close()
+		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: fmt.Errorf("the server answered over %s, and HTTP/2 was asked for", oneLine(response.Proto))}
+	}
+	if err != nil { // the user's client would not follow a redirect any further
 		r.Status = response.StatusCode
 		return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: err}
-	case !connected: // whatever was in the way: a name, a port, a proxy, a certificate
-		return &loadgen.Error{Class: loadgen.ClassDial, Err: err}
-	case !r.NewConn && ctx.Err() == nil:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: fmt.Errorf("stale connection: %w", err)}
-	default:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 	}
 	defer response.Body.Close()
-	if err := t.answer(response, &stampedBody{response.Body, exchange}, r); err != nil {
+	if err := t.answer(response, &stampedBody{response.Body, w.exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)
@@ -338,9 +365,26 @@ func statusError(response *http.Response) error {
 	if to := response.Header.Get("Location"); to != "" {
 		said += ", redirected to " + to
 	}
-	e := &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: errors.New(said)}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 && seconds <= 86400 {
-		e.RetryAfter = time.Duration(seconds) * time.Second
+	return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said)}
+}
+
+// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not say,
+// or what it says is over, or more than a day, which nobody means.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds <= 86400 {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(value); err == nil {
+		// By the server's own clock, where it tells it: ours may be another.
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		wait = until.Sub(now)
 	}
-	return e
+	if wait < 0 || wait > 24*time.Hour {
+		return 0
+	}
+	return wait
 }

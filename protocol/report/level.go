@@ -23,12 +23,20 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
 			o.Delayed, decimal(o.Early, 1), decimal(o.Late, 1))
 	}
+	if c := r.Retries; c != nil {
+		out.f("%d requests retried, %d times together\n", c.Requests, c.Attempts)
+	}
 	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 
 	writeFigures(out, r)
 	var lines []string
 	for _, e := range r.Errors {
 		lines = append(lines, "  "+e.String())
+	}
+	if r.Retries != nil {
+		for _, e := range r.Retries.Errors {
+			lines = append(lines, "  retried: "+e.String())
+		}
 	}
 	for _, warning := range r.Warnings {
 		lines = append(lines, "  "+warning.String())

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -180,6 +181,17 @@ func TestLevelText(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "level.txt", out.Bytes())
+
+	r.Retries = &loadgen.Retries{Requests: 2, Attempts: 3, Errors: []loadgen.ErrorCount{{Class: loadgen.ClassStale, Count: 3, Example: "stale-connection: EOF"}}}
+	out.Reset()
+	if err := LevelText(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"2 requests retried, 3 times together", "retried: 3 × stale-connection: EOF"} {
+		if !strings.Contains(out.String(), s) {
+			t.Errorf("it does not say %q:\n%s", s, &out)
+		}
+	}
 }
 
 func TestDecimal(t *testing.T) {

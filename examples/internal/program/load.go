@@ -2,6 +2,8 @@ package program
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -26,6 +28,8 @@ type Load struct {
 	URL       string
 	model     string
 	apiKeyEnv string
+	caFile    string
+	http2     bool
 	headers   headers
 	body      string
 	endpoint  string
@@ -38,6 +42,8 @@ type Load struct {
 	Timeout   time.Duration
 
 	apiKey  string
+	tls     *tls.Config  // nil: Go's defaults
+	client  *http.Client // for questions about the server; nil: Go's default
 	extra   map[string]any
 	asked   []string // models by -model
 	prompts *openai.Dataset
@@ -52,6 +58,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.StringVar(&l.URL, "url", "", "the server's `URL`, its root or /v1; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
 	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn; none: the first that the server's /v1/models names")
 	flags.StringVar(&l.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
+	flags.StringVar(&l.caFile, "ca-file", "", "`file` of PEM certificates to trust for an https:// server, beside those that the system trusts")
+	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
 	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "completions", "completions (exact input length, by token ids) or chat")
@@ -100,6 +108,9 @@ func (l *Load) Check() error {
 	if err := l.read(); err != nil {
 		return err
 	}
+	if err := l.trust(); err != nil {
+		return err
+	}
 	if l.Timeout < 0 {
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
 	}
@@ -137,6 +148,35 @@ func (l *Load) read() error {
 		return Usagef("-dataset %s: %v", l.dataset, err)
 	}
 	l.prompts = &prompts
+	return nil
+}
+
+// trust reads the certificates, if there are any, and makes the client that asks about the server as the requests do.
+func (l *Load) trust() error {
+	if l.caFile != "" {
+		pem, err := os.ReadFile(l.caFile)
+		if err != nil {
+			return Usagef("-ca-file: %v", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil { // there are none, or they cannot be read: what was given may be enough
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return Usagef("-ca-file %s: want PEM, with a CERTIFICATE in it", l.caFile)
+		}
+		l.tls = &tls.Config{RootCAs: pool}
+	}
+	if l.tls == nil && !l.http2 {
+		return nil
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = l.tls.Clone()
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(!l.http2)
+	transport.Protocols.SetHTTP2(l.http2)
+	transport.Protocols.SetUnencryptedHTTP2(l.http2)
+	l.client = &http.Client{Transport: transport}
 	return nil
 }
 
@@ -188,7 +228,7 @@ func (l *Load) target(url string, models []string, s protocol.Step) (loadgen.Tar
 	}
 	return openai.New(openai.Config{
 		URL: url, Models: models, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
-		APIKey: l.apiKey, Header: l.header(), Body: l.extra,
+		APIKey: l.apiKey, Header: l.header(), Body: l.extra, TLS: l.tls, HTTP2: l.http2,
 	})
 }
 
@@ -199,7 +239,7 @@ func (l *Load) modelsAt(ctx context.Context, url string) ([]string, error) {
 	if models := l.models[url]; models != nil {
 		return models, nil
 	}
-	models, err := vllm.Models(ctx, nil, url, l.header())
+	models, err := vllm.Models(ctx, l.client, url, l.header())
 	if err != nil {
 		return nil, fmt.Errorf("which models the server has: %w", err)
 	}
@@ -226,7 +266,7 @@ func (l *Load) modelsAt(ctx context.Context, url string) ([]string, error) {
 // to start has to be there.
 func (l *Load) Ready(ctx context.Context, i protocol.Instance) error {
 	if i.ID() != "" {
-		return vllm.Readiness{Header: l.header()}.Wait(ctx, i.URL())
+		return vllm.Readiness{Client: l.client, Header: l.header()}.Wait(ctx, i.URL())
 	}
 	_, err := l.modelsAt(ctx, i.URL())
 	var op *net.OpError
