@@ -25,6 +25,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with -rate), or until -duration")
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
 	flags.IntVar(&t.level.Warmup, "warmup", 0, "`requests` that are sent first and discarded, handing their slots over")
+	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, or let the rate rise over it; have a -warmup that covers it")
 	t.goodput.Register(flags)
 	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
