@@ -99,8 +99,8 @@ func MergeResults(parts ...*Result) (*Result, error) {
 
 // mergeLevels is the level that the parts are all the shards of.
 func mergeLevels(parts []*Result) (Level, error) {
-	if len(parts) == 0 {
-		return Level{}, &InvalidError{"results", 0, "those of all shards of a level"}
+	if len(parts) == 0 || slices.Contains(parts, nil) {
+		return Level{}, &InvalidError{"results", len(parts), "those of all shards of a level, and none that is nil"}
 	}
 	whole := func(l Level) Level {
 		l.Shard, l.Shards = 0, 0

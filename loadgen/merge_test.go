@@ -289,7 +289,8 @@ func TestMergeWantsAllShards(t *testing.T) {
 			parts []*Result
 			want  string
 		}{
-			{nil, "results 0: want those of all shards of a level"},
+			{nil, "results 0: want those of all shards of a level, and none that is nil"},
+			{[]*Result{nil}, "results 1: want those of all shards of a level, and none that is nil"}, // as of a level that could not be measured
 			{[]*Result{whole, whole}, "shards 0: want results of the shards of a level: whole levels do not add up to one (Level.Shards)"},
 			{[]*Result{parts[2]}, "shards [2]: want each of 0 to 2 once; 2 are missing: [0 1]"},
 			{[]*Result{parts[2], parts[0]}, "shards [0 2]: want each of 0 to 2 once; 1 are missing: [1]"},

@@ -39,7 +39,7 @@ func TestSteadyWindowAfterRampUp(t *testing.T) {
 		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms}
 		r := mustMeasure(t, level, always(time.Second))
 		if r.FirstSent != 6300*ms || r.Steady == nil || r.Steady.From != 7200*ms {
-			t.Errorf("measured from %v, steady %+v: want 6.3 s and 7.2 s", r.FirstSent, r.Steady)
+			t.Fatalf("measured from %v, steady %+v: want 6.3 s and 7.2 s", r.FirstSent, r.Steady)
 		}
 		near(t, "in flight inside the window", r.Steady.InFlight, 4)
 		if got := openCodes(r); len(got) != 0 {
