@@ -42,26 +42,27 @@ type Level struct {
 
 	// RampUp is the time over which the load rises, from the start of the level. 0: it is all there at once.
 	//
-	// In a closed loop slot k of Concurrency takes its first request at k·RampUp ÷ Concurrency, instead of all of them at 0:
-	// without that the first wave comes as one burst, which no later one is. In an open loop the rate rises from 0
-	// in a straight line, and has reached Arrivals.Rate at RampUp; arrivals keep the gaps of their process, stretched. A
-	// trace has none: it is its own.
+	// In a closed loop slot k of Concurrency takes its first request at k·RampUp ÷ Concurrency, instead of all of them
+	// at 0: without that the first wave comes as one burst, which no later one is. In an open loop the rate rises from
+	// 0 in a straight line, and has reached Arrivals.Rate at RampUp; arrivals keep the gaps of their process,
+	// stretched. A trace has none: it is its own.
 	//
-	// A ramp is load that the level is not named after, so that Warmup should cover it: RampUp × Rate ÷ 2 requests of an open
-	// loop, and as many as are issued in it of a closed one. Those that it does not cover are measured like any other, and
-	// [WarnRampDominated] says so where they matter. The steady window never has a part of it: it opens when all slots have
-	// been in use.
+	// A ramp is load that the level is not named after, so that Warmup should cover it: RampUp × Rate ÷ 2 requests of
+	// an open loop, and as many as are issued in it of a closed one. Those that it does not cover are measured like any
+	// other, and [WarnRampDominated] says so where they matter. The steady window never has a part of it: it opens when
+	// all slots have been in use.
 	RampUp time.Duration `json:"ramp_up_ns,omitempty"`
 
-	// Shards is how many generators drive the level together, on machines of their own perhaps; 0, or 1: it is driven by
-	// one. Shard says which of them this is, from 0 to Shards − 1; everything else in the Level is the whole level's, and
-	// the same for all. [MergeResults] makes the level's result of theirs.
+	// Shards is how many generators drive the level together, on machines of their own perhaps; 0, or 1: it is driven
+	// by one. Shard says which of them this is, from 0 to Shards − 1; everything else in the Level is the whole
+	// level's, and the same for all. [MergeResults] makes the level's result of theirs.
 	//
-	// Shard k of n issues the requests whose number is k modulo n, those of the warmup included, so that no prompt is sent
-	// twice; it keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more), with the slots of that
-	// number; and in an open loop it takes every n-th arrival of the one schedule, so that the shards together have just the
-	// arrivals of the whole. Each counts time from its own start: they should be started at the same moment. Duration is from the
-	// shard's own first measured request in a closed loop, and from the level's in an open one.
+	// Shard k of n issues the requests whose number is k modulo n, those of the warmup included, so that no prompt is
+	// sent twice; it keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more), with the slots of
+	// that number; and in an open loop it takes every n-th arrival of the one schedule, so that the shards together
+	// have just the arrivals of the whole. Each counts time from its own start: they should be started at the same
+	// moment. Duration is from the shard's own first measured request in a closed loop, and from the level's in an open
+	// one.
 	Shard  int `json:"shard,omitempty"`
 	Shards int `json:"shards,omitempty"`
 
@@ -107,7 +108,8 @@ func (l Level) Validate() error {
 	return validateObjectives(l.Objectives)
 }
 
-// Load names the load: "concurrency 8", or "poisson arrivals at 12.5 requests/s, at most 8 in flight, ramped up over 10s".
+// Load names the load: "concurrency 8", or "poisson arrivals at 12.5 requests/s, at most 8 in flight, ramped up over
+// 10s".
 func (l Level) Load() string {
 	load := l.Arrivals.String()
 	switch {

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// MergeResults makes the result of a level of those that its shards had ([Level.Shards]), measured at the same time against one
-// server, with none of their percentiles lost. The parts may come in any order, and none is changed.
+// MergeResults makes the result of a level of those that its shards had ([Level.Shards]), measured at the same time
+// against one server, with none of their percentiles lost. The parts may come in any order, and none is changed.
 //
-// There must be one of each shard, and the levels must differ in nothing else; the merged level is the whole. What is exact, given
-// clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all to the last Done of all,
-// and with it the throughputs; the offered and the achieved rate, and what was delayed; the distributions, as
-// [Distribution.Merge] has it; and the sums of the timeline. Offsets are from the earliest Start; where the results were measured
-// on several machines, their clocks' difference goes into these, into the makespan and into the achieved rate.
+// There must be one of each shard, and the levels must differ in nothing else; the merged level is the whole. What is
+// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all
+// to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed; the
+// distributions, as [Distribution.Merge] has it; and the sums of the timeline. Offsets are from the earliest Start;
+// where the results were measured on several machines, their clocks' difference goes into these, into the makespan and
+// into the achieved rate.
 //
 // What cannot be had from the parts, and what there is instead:
 //   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.
@@ -29,9 +30,9 @@ import (
 //   - What is in the timeline for a bin of one part that falls into two of the merged one is divided in proportion.
 //   - Warnings follow from what was merged; those that do not are kept from all.
 //
-// An [*InvalidError] names what does not fit: a shard that is missing or there twice, a level that is another one, times that do
-// not overlap, books that do not close, or distributions that are missing, as they are in results that were imported from
-// another tool.
+// An [*InvalidError] names what does not fit: a shard that is missing or there twice, a level that is another one,
+// times that do not overlap, books that do not close, or distributions that are missing, as they are in results that
+// were imported from another tool.
 func MergeResults(parts ...*Result) (*Result, error) {
 	level, err := mergeLevels(parts)
 	if err != nil {
@@ -143,8 +144,9 @@ func mergeLevels(parts []*Result) (Level, error) {
 	return level, nil
 }
 
-// mergeOpen says how the arrivals of all parts went, of which n were measured; nil for a closed loop. When they were due is by the
-// one schedule that they share, and when they were sent by the common clock: a generator that started late sent late.
+// mergeOpen says how the arrivals of all parts went, of which n were measured; nil for a closed loop. When they were
+// due is by the one schedule that they share, and when they were sent by the common clock: a generator that started
+// late sent late.
 func mergeOpen(parts []*Result, n int) *OpenLoop {
 	if !parts[0].Level.open() {
 		return nil

@@ -246,8 +246,8 @@ func (s *slots) end(done int) view {
 	return view{measuredAt: s.measuredAt, from: never, to: never}
 }
 
-// openLoop says how the arrivals went, of which n were issued, and sent from a moment to another; nil for a closed loop. It
-// is called with the lock held, at the end.
+// openLoop says how the arrivals went, of which n were issued, and sent from a moment to another; nil for a closed
+// loop. It is called with the lock held, at the end.
 func (s *slots) openLoop(n int, firstSent, lastSent time.Duration) *OpenLoop {
 	a := s.arrivals
 	if a == nil {

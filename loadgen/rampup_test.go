@@ -31,9 +31,9 @@ func TestRampUpOfSlots(t *testing.T) {
 	}
 }
 
-// Four slots start at 0, 2.1, 4.2 and 6.3 s, and each sends a request a second. Before the last of them starts, the others have
-// issued 7, 5 and 3. With these as the warmup, its first request is the first that is measured, and the steady window
-// opens when the last request of the warmup, which was sent at 6.2 s, is over.
+// Four slots start at 0, 2.1, 4.2 and 6.3 s, and each sends a request a second. Before the last of them starts, the
+// others have issued 7, 5 and 3. With these as the warmup, its first request is the first that is measured, and the
+// steady window opens when the last request of the warmup, which was sent at 6.2 s, is over.
 func TestSteadyWindowAfterRampUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms}
@@ -100,8 +100,8 @@ func TestRampUpEndsWithTheLevel(t *testing.T) {
 	}
 }
 
-// At 2/s, ramped up over 8 s, the i-th request of a constant rate is due when t²/8 = i, until 8 of them have come at 8 s; from
-// there on every half a second.
+// At 2/s, ramped up over 8 s, the i-th request of a constant rate is due when t²/8 = i, until 8 of them have come at 8
+// s; from there on every half a second.
 func TestRampUpOfARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, seen := observed(t, Level{Arrivals: constant(2), Requests: 12, RampUp: 8 * time.Second}, always(time.Hour))
@@ -115,8 +115,8 @@ func TestRampUpOfARate(t *testing.T) {
 	})
 }
 
-// With random gaps a ramp-up of 100 s to 1000/s has half of the requests of the full rate, a quarter of these in its first half, and
-// the full rate afterwards. The gaps are those of the level without a ramp, of the same seed.
+// With random gaps a ramp-up of 100 s to 1000/s has half of the requests of the full rate, a quarter of these in its
+// first half, and the full rate afterwards. The gaps are those of the level without a ramp, of the same seed.
 func TestRampUpOfRandomArrivals(t *testing.T) {
 	for _, a := range []Arrivals{
 		constant(1000),
@@ -161,8 +161,8 @@ func TestRampUpOfRandomArrivals(t *testing.T) {
 	}
 }
 
-// Arrivals of the ramp that are measured are told, and those of a ramp that the warmup covers are not: at 10/s over 10 s 50 are due
-// before its end, the 51st at it.
+// Arrivals of the ramp that are measured are told, and those of a ramp that the warmup covers are not: at 10/s over 10
+// s 50 are due before its end, the 51st at it.
 func TestRampUpGate(t *testing.T) {
 	for warmup, want := range map[int]int{50: 0, 49: 1, 40: 10, 0: 50} {
 		synctest.Test(t, func(t *testing.T) {

@@ -10,27 +10,28 @@ import (
 // included; the last bin reaches past the end of the level. A level of any length has at most 240 bins, and one that was
 // not over at once at least 120: they begin with 1 ms, and are joined two by two whenever there are too many.
 //
-// Every column has a value for each bin. A bin begins with its first moment and ends before the next one's, so that the columns
-// of counts close: their sums are those of all of the level's requests.
+// Every column has a value for each bin. A bin begins with its first moment and ends before the next one's, so that the
+// columns of counts close: their sums are those of all of the level's requests.
 //
-// A bin has means and sums over its width, and no peaks: the requests in flight during a bin, each counted in full, would
-// be more than there ever were at once. [InFlight.Peak] has the true peak.
+// A bin has means and sums over its width, and no peaks: the requests in flight during a bin, each counted in full,
+// would be more than there ever were at once. [InFlight.Peak] has the true peak.
 type Timeline struct {
 	Width time.Duration `json:"width_ns"`
 
-	// InFlight is the mean number of requests in flight: what there is of Sent to Done of all requests in the bin, ÷ Width.
+	// InFlight is the mean number of requests in flight: what there is of Sent to Done of all requests in the bin, ÷
+	// Width.
 	InFlight []float64 `json:"in_flight"`
 
 	// Output are the tokens that arrived in the bin, chunk by chunk, whichever request they belong to and however it
-	// ended; of an answer that came whole with its Done. Where the server tells a request's tokens and not a chunk's, they
-	// are spread over its chunks evenly, in whole tokens. Input are those of the requests whose first content arrived in
-	// the bin.
+	// ended; of an answer that came whole with its Done. Where the server tells a request's tokens and not a chunk's,
+	// they are spread over its chunks evenly, in whole tokens. Input are those of the requests whose first content
+	// arrived in the bin.
 	Output []int `json:"output_tokens"`
 	Input  []int `json:"input_tokens"`
 
-	// Chunks are the arrivals of content. Uncounted are those of them, and the whole answers, that the server told no tokens of: a
-	// request without [Record.Counted] has them in Output where its chunks tell, and its input tokens are not known. Where
-	// there are any, Output and Input lack them.
+	// Chunks are the arrivals of content. Uncounted are those of them, and the whole answers, that the server told no
+	// tokens of: a request without [Record.Counted] has them in Output where its chunks tell, and its input tokens are
+	// not known. Where there are any, Output and Input lack them.
 	Chunks    []int `json:"chunks"`
 	Uncounted []int `json:"uncounted"`
 
@@ -178,9 +179,9 @@ func (t *Timeline) check() error {
 	return nil
 }
 
-// mergeTimelines adds up what each of the parts saw, whose Start is later than the first one's by so much. The bins are the
-// widest that any of them has, or wider. What was in a bin that falls into two of these goes into both, in proportion: as if it
-// had been even over the bin, and in whole numbers of what is counted.
+// mergeTimelines adds up what each of the parts saw, whose Start is later than the first one's by so much. The bins are
+// the widest that any of them has, or wider. What was in a bin that falls into two of these goes into both, in
+// proportion: as if it had been even over the bin, and in whole numbers of what is counted.
 func mergeTimelines(parts []*Result) *Timeline {
 	merged := newTimeline()
 	for _, r := range parts {

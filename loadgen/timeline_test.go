@@ -103,8 +103,8 @@ func TestTimelineByHand(t *testing.T) {
 	}
 }
 
-// A level of all sorts of requests: every column is what the records say, request by request, in the bins that it ended up
-// with, and closes.
+// A level of all sorts of requests: every column is what the records say, request by request, in the bins that it ended
+// up with, and closes.
 func TestTimelineOfALevel(t *testing.T) {
 	for _, l := range []Level{
 		{Concurrency: 7, Requests: 900, Warmup: 30},
@@ -205,8 +205,8 @@ func TestTimelineOfALevel(t *testing.T) {
 	}
 }
 
-// By hand: bins of 1 s that start 1.5 s later than those of 2 s. Of the first, from 1.5 to 2.5 s, one half is in the bin before 2 s and
-// one in that after; the second lies in the one from 2 to 4 s.
+// By hand: bins of 1 s that start 1.5 s later than those of 2 s. Of the first, from 1.5 to 2.5 s, one half is in the
+// bin before 2 s and one in that after; the second lies in the one from 2 to 4 s.
 func TestTimelinesMergeByHand(t *testing.T) {
 	zero := func() []int { return []int{0, 0} }
 	start := time.Unix(1e9, 0)
@@ -225,7 +225,8 @@ func TestTimelinesMergeByHand(t *testing.T) {
 	}
 }
 
-// Whatever the offsets and the widths, the sums of the merged timeline are those of its parts, and the time in flight as well.
+// Whatever the offsets and the widths, the sums of the merged timeline are those of its parts, and the time in flight
+// as well.
 func TestMergedTimelinesClose(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 300 {

@@ -128,9 +128,13 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
 	}
 	if unreached {
+		why := "because requests were over sooner than the client could send others"
+		if level.RampUp > 0 {
+			why += ", or all of them before the ramp-up was"
+		}
 		warn(WarnConcurrencyNotReached, []string{All},
-			"at most %d of %d were ever in flight, because requests were over sooner than the client could send others: this is not a measurement at concurrency %d",
-			r.InFlight.Peak, c, c)
+			"at most %d of %d were ever in flight, %s: this is not a measurement at concurrency %d",
+			r.InFlight.Peak, c, why, c)
 	}
 	if !capped && !unreached && r.InFlight.Measured < want {
 		warn(WarnRampDominated, makespanThroughputs,
