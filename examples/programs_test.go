@@ -162,6 +162,7 @@ func TestWrongUse(t *testing.T) {
 		{"clientcheck", []string{"-tokens", "-1"}, []string{"output tokens -1"}},
 		{"loadtest", []string{"-concurrency", "0"}, []string{"concurrency 0"}},
 		{"loadtest", []string{"-requests", "-1"}, []string{"requests -1"}},
+		{"loadtest", []string{"-ramp-up", "-1s"}, []string{"ramp-up -1s"}},
 		{"loadtest", []string{"-rate", "0"}, []string{"rate 0", "1,000,000"}},
 		{"loadtest", []string{"-rate", "-3"}, []string{"rate -3"}},
 		{"loadtest", []string{"-rate", "NaN"}, []string{"rate NaN"}},

@@ -111,8 +111,8 @@ func (a Arrivals) variation() float64 {
 // last for long; the same seed draws the same ones.
 type schedule struct {
 	level    Level
-	next     int // number of the next request
-	at       float64
+	next     int            // number of the level's next request
+	at       float64        // when it is due, but for the ramp-up
 	gap      func() float64 // in mean gaps; nil where the number of a request gives its time
 	measured time.Duration  // when the first measured request is due
 }
@@ -129,8 +129,18 @@ func newSchedule(l Level) *schedule {
 	return s
 }
 
-// draw returns the due time of the next request, and false when the level has no more.
+// draw returns the due time of the shard's next request, and false when the level has no more.
 func (s *schedule) draw() (due time.Duration, ok bool) {
+	for {
+		i := s.next
+		if due, ok = s.drawAny(); !ok || s.level.owns(i) {
+			return due, ok
+		}
+	}
+}
+
+// drawAny returns the due time of the level's next request, whichever shard's it is.
+func (s *schedule) drawAny() (due time.Duration, ok bool) {
 	l, i := s.level, s.next
 	if l.Requests > 0 && i >= l.Warmup+l.Requests {
 		return 0, false
@@ -142,12 +152,12 @@ func (s *schedule) draw() (due time.Duration, ok bool) {
 		}
 		due = a.Trace[i]
 	case s.gap == nil:
-		due = seconds(float64(i) / a.Rate)
+		due = seconds(l.ramped(float64(i) / a.Rate))
 	default:
 		if i > 0 {
 			s.at += s.gap() / a.Rate
 		}
-		due = seconds(s.at)
+		due = seconds(l.ramped(s.at))
 	}
 	if i == l.Warmup {
 		s.measured = due

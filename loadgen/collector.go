@@ -31,14 +31,15 @@ type collector struct {
 	sentFrom, sentTo    time.Duration // first and last Sent of the measured requests, however they ended
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
-	goals               *goals        // nil where the level has no objectives
+	timeline            timeline
+	goals               *goals // nil where the level has no objectives
 
 	kernelStamped, clientStamped int // chunks, by the clock that stamped them
 	shared                       int // chunks whose stamp is that of later data
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.goals, _ = newGoals(l.Objectives, g.Metrics) // which Measure has validated
 	return c
 }
@@ -57,6 +58,7 @@ func (c *collector) add(o outcome) {
 	}
 	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
+	c.timeline.add(r, failure)
 	books := &c.measured
 	if r.Warmup {
 		books = &c.warmup
@@ -203,6 +205,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		InFlight:      InFlight{Peak: s.peak},
 		Tokens:        c.tokens,
 		Errors:        c.errors,
+		Timeline:      c.timeline.columns(),
 		Distributions: c.distributions,
 	}
 	r.Warmup.Issued, r.Accounting.Issued = s.issued()
@@ -226,7 +229,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		w.InFlight = float64(c.windowBusy) / float64(w.Length())
 		r.Steady = &w
 	}
-	r.Open = s.openLoop(r.Accounting.Issued, c.sentTo-c.sentFrom)
+	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
 	switch {
 	case c.kernelStamped > 0 && c.clientStamped > 0:
 		r.Clock = ClockMixed

@@ -37,6 +37,9 @@
 // all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
 // arrive, whichever request they belong to: input tokens with the request's first content.
 //
+// The load over time, from the first request to the last, is in [Result.Timeline], by the same rule. A load that should
+// not come all at once has a [Level.RampUp], which the warmup should cover.
+//
 // In an open loop E2E and response stand side by side. Where they differ, requests were sent later than they were due, and
 // E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
 // judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
@@ -51,6 +54,7 @@
 //
 // # Several generators
 //
-// One level may be driven by several generators, each with a share of the concurrency and of the requests: [MergeResults]
-// makes one result of theirs, with every percentile.
+// One level may be driven by several generators, each a shard of it ([Level.Shards]) with its share of the concurrency,
+// of the requests and of the one schedule of arrivals: [MergeResults] makes the level's result of theirs, with every
+// percentile.
 package loadgen

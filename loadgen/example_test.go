@@ -16,19 +16,21 @@ func ExampleMergeResults() {
 		return nil
 	})
 	level := loadgen.Level{
-		Concurrency: 4, Requests: 100,
+		Concurrency: 8, Requests: 200, Shards: 2,
 		Objectives: []loadgen.Objective{{Metric: loadgen.E2E, Limit: 60_000}}, // ms
 	}
 	var parts [2]*loadgen.Result
 	var generators sync.WaitGroup
 	for k := range parts {
 		generators.Go(func() {
+			level := level
+			level.Shard = k
 			parts[k], _ = loadgen.Measure(context.Background(), level, server)
 		})
 	}
 	generators.Wait()
 
-	result, err := loadgen.MergeResults(parts[0], parts[1])
+	result, err := loadgen.MergeResults(parts[:]...)
 	if err != nil {
 		fmt.Println(err)
 		return

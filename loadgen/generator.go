@@ -123,8 +123,9 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 // keepInFlight issues the requests of a closed loop, and returns when the last one is over.
 func (g *Generator) keepInFlight(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
 	var workers errgroup.Group
-	for range l.workers() {
+	for k := range l.workers() {
 		workers.Go(func() error {
+			s.awaitStart(k)
 			g.work(ctx, l, s, outcomes)
 			return nil
 		})
@@ -134,6 +135,7 @@ func (g *Generator) keepInFlight(ctx context.Context, l Level, s *slots, outcome
 
 // workers is how many goroutines the level needs: no more than there are requests.
 func (l Level) workers() int {
+	l = l.own()
 	if l.Requests == 0 {
 		return l.Concurrency
 	}

@@ -41,6 +41,32 @@ type Level struct {
 	// Requests are numbered from 0 through both, so that no prompt is sent twice.
 	Warmup int `json:"warmup,omitempty"`
 
+	// RampUp is the time over which the load rises, from the start of the level. 0: it is all there at once.
+	//
+	// In a closed loop slot k of Concurrency takes its first request at k·RampUp ÷ Concurrency, instead of all of them
+	// at 0: without that the first wave comes as one burst, which no later one is. In an open loop the rate rises from
+	// 0 in a straight line, and has reached Arrivals.Rate at RampUp; arrivals keep the gaps of their process,
+	// stretched. A trace has none: it is its own.
+	//
+	// A ramp is load that the level is not named after, so that Warmup should cover it: RampUp × Rate ÷ 2 requests of
+	// an open loop, and as many as are issued in it of a closed one. Those that it does not cover are measured like any
+	// other, and [WarnRampDominated] says so where they matter. The steady window never has a part of it: it opens when
+	// all slots have been in use.
+	RampUp time.Duration `json:"ramp_up_ns,omitempty"`
+
+	// Shards is how many generators drive the level together, on machines of their own perhaps; 0, or 1: it is driven
+	// by one. Shard says which of them this is, from 0 to Shards − 1; everything else in the Level is the whole
+	// level's, and the same for all. [MergeResults] makes the level's result of theirs.
+	//
+	// Shard k of n issues the requests whose number is k modulo n, those of the warmup included, so that no prompt is
+	// sent twice; it keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more), with the slots of
+	// that number; and in an open loop it takes every n-th arrival of the one schedule, so that the shards together
+	// have just the arrivals of the whole. Each counts time from its own start: they should be started at the same
+	// moment. Duration is from the shard's own first measured request in a closed loop, and from the level's in an open
+	// one.
+	Shard  int `json:"shard,omitempty"`
+	Shards int `json:"shards,omitempty"`
+
 	// Timeout is how long one request may take, with all its retries and the waits between them, before it is cancelled
 	// and counted as failed. A wait for its turn is no part of it. 0: no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
@@ -77,6 +103,10 @@ func (l Level) Validate() error {
 		return &InvalidError{"requests", l.Requests, "at least 1, or a duration: a level must end"}
 	case l.Warmup < 0 || l.Warmup > MaxRequests:
 		return &InvalidError{"warmup", l.Warmup, "a number from 0 to 100,000,000"}
+	case l.RampUp < 0:
+		return &InvalidError{"ramp-up", l.RampUp, "0 (none) or more"}
+	case l.RampUp > 0 && trace > 0:
+		return &InvalidError{"ramp-up", l.RampUp, "0 with a trace, whose arrivals have their times"}
 	case l.Timeout < 0:
 		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
 	case l.Retries < 0 || l.Retries > MaxRetries:
@@ -84,16 +114,27 @@ func (l Level) Validate() error {
 	case trace > 0 && l.Warmup+max(l.Requests, 1) > trace:
 		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests", l.Warmup+max(l.Requests, 1))}
 	}
+	if err := l.validateShards(); err != nil {
+		return err
+	}
 	return validateObjectives(l.Objectives)
 }
 
-// Load names the load: "concurrency 8", or "poisson arrivals at 12.5 requests/s, at most 8 in flight".
+// Load names the load: "concurrency 8", or "poisson arrivals at 12.5 requests/s, at most 8 in flight, ramped up over
+// 10s".
 func (l Level) Load() string {
+	load := l.Arrivals.String()
 	switch {
 	case !l.open():
-		return fmt.Sprintf("concurrency %d", l.Concurrency)
+		load = fmt.Sprintf("concurrency %d", l.Concurrency)
 	case l.Concurrency > 0:
-		return fmt.Sprintf("%v, at most %d in flight", l.Arrivals, l.Concurrency)
+		load += fmt.Sprintf(", at most %d in flight", l.Concurrency)
 	}
-	return l.Arrivals.String()
+	if l.RampUp > 0 {
+		load += fmt.Sprintf(", ramped up over %v", l.RampUp)
+	}
+	if l.Shards > 1 {
+		load += fmt.Sprintf(" (shard %d/%d)", l.Shard, l.Shards)
+	}
+	return load
 }

@@ -2,117 +2,176 @@ package loadgen
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 )
 
-// MergeResults makes one result of two that generators measured at the same time against one server, with none of their
-// percentiles lost. Neither is changed; for more than two, merge again.
+// MergeResults makes the result of a level of those that its shards had ([Level.Shards]), measured at the same time
+// against one server, with none of their percentiles lost. The parts may come in any order, and none is changed.
 //
-// The levels must be the same but for their shares: Concurrency, Requests and Warmup, of which the merged level has the
-// sums. (Give each generator's workload another seed, or they send the same prompts.) What is exact, given clocks that
-// agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all to the last Done of all, and
-// with it the throughputs; and the distributions, as [Distribution.Merge] has it. Offsets are from the earlier Start;
-// where the results were measured on two machines, their clocks' difference goes into these and into the makespan.
+// There must be one of each shard, and the levels must differ in nothing else; the merged level is the whole. What is
+// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all
+// to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed; the
+// distributions, as [Distribution.Merge] has it; and the sums of the timeline. Offsets are from the earliest Start;
+// where the results were measured on several machines, their clocks' difference goes into these, into the makespan and
+// into the achieved rate.
 //
-// What cannot be had from two results, and what there is instead:
-//   - InFlight.Peak is the sum of the peaks, which it never was below, and may not have reached.
+// What cannot be had from the parts, and what there is instead:
+//   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.
 //   - InFlight.Mean is over the time from the first measured issue of all to the last Done of all. Requests of a warmup
-//     that one generator was still at when the other had begun to measure are missing from it where they ended before.
-//   - Steady is nil: what of each steady window happened in the part that both share is not known. [WarnMergedWindow]
+//     that one generator was still at when another had begun to measure are missing from it where they ended before.
+//   - Steady is nil: what of each steady window happened in the part that all share is not known. [WarnMergedWindow]
 //     says so.
-//   - Warnings follow from what was merged; those that do not are kept from both.
+//   - Open.Early and Open.Late are the sums of what each generator's arrivals found of its own. Those of the others that
+//     came between are missing, in both: up to one for each other generator.
+//   - What is in the timeline for a bin of one part that falls into two of the merged one is divided in proportion.
+//   - Warnings follow from what was merged; those that do not are kept from all.
 //
-// An [*InvalidError] names what does not fit: an open loop, a level that is another one, times that do not overlap, books that do not
-// close, or distributions that are missing, as they are in results that were imported from another tool.
-func MergeResults(a, b *Result) (*Result, error) {
-	if b.Start.Before(a.Start) {
-		a, b = b, a
-	}
-	level, err := mergeLevels(a.Level, b.Level)
+// An [*InvalidError] names what does not fit: a shard that is missing or there twice, a level that is another one,
+// times that do not overlap, books that do not close, or distributions that are missing, as they are in results that
+// were imported from another tool.
+func MergeResults(parts ...*Result) (*Result, error) {
+	level, err := mergeLevels(parts)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range []*Result{a, b} {
-		if err := r.mergeable(); err != nil {
+	for _, part := range parts {
+		if err := part.mergeable(); err != nil {
 			return nil, err
 		}
 	}
-	later := b.Start.Sub(a.Start)
-	r := &Result{
-		Level:         level,
-		Start:         a.Start,
-		Generators:    max(a.Generators, 1) + max(b.Generators, 1),
-		CutShort:      a.CutShort || b.CutShort,
-		Accounting:    a.Accounting,
-		Warmup:        a.Warmup,
-		Tokens:        a.Tokens,
-		Clock:         a.Clock.And(b.Clock),
-		Errors:        mergeErrors(a.Errors, b.Errors),
-		Retries:       mergeRetries(a.Retries, b.Retries),
-		Distributions: map[string]*Distribution{},
+	parts = slices.SortedStableFunc(slices.Values(parts), func(a, b *Result) int { return a.Start.Compare(b.Start) })
+	r := &Result{Level: level, Start: parts[0].Start, Generators: len(parts), FirstSent: math.MaxInt64, Distributions: map[string]*Distribution{}}
+	if len(level.Objectives) > 0 {
+		r.Goodput = &Goodput{Objectives: make([]int, len(level.Objectives))}
 	}
-	if r.InFlight, err = mergeInFlight(a.InFlight, b.InFlight, later); err != nil {
-		return nil, err
-	}
-	r.Accounting.Add(b.Accounting)
-	r.Warmup.Add(b.Warmup)
-	r.Tokens.Add(b.Tokens)
-	switch {
-	case a.Accounting.Completed == 0 && b.Accounting.Completed > 0:
-		r.FirstSent, r.Makespan = later+b.FirstSent, b.Makespan
-	case b.Accounting.Completed == 0:
-		r.FirstSent, r.Makespan = a.FirstSent, a.Makespan
-	default:
-		r.FirstSent = min(a.FirstSent, later+b.FirstSent)
-		r.Makespan = max(a.FirstSent+a.Makespan, later+b.FirstSent+b.Makespan) - r.FirstSent
-	}
-	if a.Goodput != nil {
-		r.Goodput = &Goodput{Met: a.Goodput.Met + b.Goodput.Met, Objectives: slices.Clone(a.Goodput.Objectives)}
-		for i, n := range b.Goodput.Objectives {
-			r.Goodput.Objectives[i] += n
+	var lastDone time.Duration
+	var figures []Figure
+	for _, part := range parts {
+		later := part.Start.Sub(r.Start)
+		if later > timelineEnd {
+			return nil, &InvalidError{"start", part.Start, "results that were measured at the same time"}
 		}
-	}
-	for _, part := range []*Result{a, b} {
+		if r.InFlight, err = mergeInFlight(r.InFlight, part.InFlight, later); err != nil {
+			return nil, err
+		}
+		if part.Accounting.Completed > 0 {
+			r.FirstSent = min(r.FirstSent, later+part.FirstSent)
+			lastDone = max(lastDone, later+part.FirstSent+part.Makespan)
+		}
+		r.CutShort = r.CutShort || part.CutShort
+		r.Accounting.Add(part.Accounting)
+		r.Warmup.Add(part.Warmup)
+		r.Tokens.Add(part.Tokens)
+		r.Clock = r.Clock.And(part.Clock)
+		r.Errors = mergeErrors(r.Errors, part.Errors)
+		r.Retries = mergeRetries(r.Retries, part.Retries)
+		if r.Goodput != nil {
+			r.Goodput.Met += part.Goodput.Met
+			for i, n := range part.Goodput.Objectives {
+				r.Goodput.Objectives[i] += n
+			}
+		}
 		for name, d := range part.Distributions {
 			if r.Distributions[name] == nil {
 				r.Distributions[name] = new(Distribution)
 			}
 			r.Distributions[name].Merge(d)
 		}
+		figures = append(figures, part.Figures...)
 	}
-	r.Figures = r.figures(ownMetrics(r.Distributions, a.Figures, b.Figures))
+	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
+	r.Makespan = lastDone - r.FirstSent
+	r.Open = mergeOpen(parts, r.Accounting.Issued)
+	r.Timeline = mergeTimelines(parts)
+	r.Figures = r.figures(ownMetrics(r.Distributions, figures))
 	r.Warnings = r.warnings()
-	for _, w := range slices.Concat(a.Warnings, b.Warnings) {
-		if !w.recomputed() {
-			r.Warnings = append(r.Warnings, w)
+	for _, part := range parts {
+		for _, w := range part.Warnings {
+			if !w.recomputed() {
+				r.Warnings = append(r.Warnings, w)
+			}
 		}
 	}
 	return r, nil
 }
 
-// mergeLevels adds the shares of one level.
-func mergeLevels(a, b Level) (Level, error) {
-	if a.Arrivals.Process != "" || b.Arrivals.Process != "" {
-		return Level{}, &InvalidError{"arrivals", a.Arrivals, "a closed loop: open loops cannot be merged, whose rates and backlogs do not add up"}
+// mergeLevels is the level that the parts are all the shards of.
+func mergeLevels(parts []*Result) (Level, error) {
+	if len(parts) == 0 || slices.Contains(parts, nil) {
+		return Level{}, &InvalidError{"results", len(parts), "those of all shards of a level, and none that is nil"}
 	}
-	rest := func(l Level) Level {
-		l.Concurrency, l.Requests, l.Warmup = 0, min(l.Requests, 1), 0 // whether it has a number of requests is no share
+	whole := func(l Level) Level {
+		l.Shard, l.Shards = 0, 0
 		if len(l.Objectives) == 0 {
 			l.Objectives = nil
 		}
 		return l
 	}
-	if !reflect.DeepEqual(rest(a), rest(b)) {
-		return Level{}, &InvalidError{"level", fmt.Sprintf("%+v", b), fmt.Sprintf("a share of the same level as %+v", a)}
+	first := parts[0].Level
+	for _, part := range parts {
+		if err := part.Level.Validate(); err != nil {
+			return Level{}, err
+		}
+		if part.Level.Shards != first.Shards || !reflect.DeepEqual(whole(part.Level), whole(first)) {
+			return Level{}, &InvalidError{"level", fmt.Sprintf("%+v", part.Level), fmt.Sprintf("a shard of the same level as %+v", first)}
+		}
 	}
-	a.Concurrency += b.Concurrency
-	a.Requests += b.Requests
-	a.Warmup += b.Warmup
-	a.Objectives = slices.Clone(a.Objectives)
-	return a, nil
+	if first.Shards == 0 {
+		return Level{}, &InvalidError{"shards", 0, "results of the shards of a level: whole levels do not add up to one (Level.Shards)"}
+	}
+	var have, missing []int
+	for _, part := range parts {
+		have = append(have, part.Level.Shard)
+	}
+	slices.Sort(have)
+	for k := range first.Shards {
+		if _, ok := slices.BinarySearch(have, k); !ok {
+			missing = append(missing, k)
+		}
+	}
+	switch n := len(missing); {
+	case n > 0:
+		return Level{}, &InvalidError{"shards", have, fmt.Sprintf("each of 0 to %d once; %d are missing: %v", first.Shards-1, n, missing[:min(n, 10)])}
+	case len(have) > first.Shards:
+		return Level{}, &InvalidError{"shards", have, fmt.Sprintf("each of 0 to %d once", first.Shards-1)}
+	}
+	level := whole(first)
+	level.Objectives = slices.Clone(level.Objectives)
+	level.Arrivals.Trace = slices.Clone(level.Arrivals.Trace)
+	return level, nil
+}
+
+// mergeOpen says how the arrivals of all parts went, of which n were measured; nil for a closed loop. When they were
+// due is by the one schedule that they share, and when they were sent by the common clock: a generator that started
+// late sent late.
+func mergeOpen(parts []*Result, n int) *OpenLoop {
+	if !parts[0].Level.open() {
+		return nil
+	}
+	o := &OpenLoop{}
+	first := true
+	for _, part := range parts {
+		if part.Accounting.Issued == 0 {
+			continue
+		}
+		p, later := part.Open, part.Start.Sub(parts[0].Start)
+		if first {
+			o.FirstDue, o.FirstSent = p.FirstDue, later+p.FirstSent
+			first = false
+		}
+		o.FirstDue, o.LastDue = min(o.FirstDue, p.FirstDue), max(o.LastDue, p.LastDue)
+		o.FirstSent, o.LastSent = min(o.FirstSent, later+p.FirstSent), max(o.LastSent, later+p.LastSent)
+		o.Delayed += p.Delayed
+		o.InRamp += p.InRamp
+		o.Early += p.Early
+		o.Late += p.Late
+	}
+	o.setRates(n)
+	return o
 }
 
 // mergeable returns an error for a result that does not have what a merged one is made of.
@@ -132,6 +191,14 @@ func (r *Result) mergeable() error {
 	for name, d := range r.Distributions {
 		if d == nil {
 			return &InvalidError{"distributions", name, "its samples"}
+		}
+	}
+	if (r.Open != nil) != r.Level.open() {
+		return &InvalidError{"open", r.Open, "how the arrivals went, of an open loop and of no other"}
+	}
+	if r.Timeline != nil {
+		if err := r.Timeline.check(); err != nil {
+			return err
 		}
 	}
 	return r.Goodput.check(r.Level.Objectives, r.Accounting.Completed)
@@ -174,10 +241,10 @@ func mergeErrors(a, b []ErrorCount) []ErrorCount {
 }
 
 // ownMetrics are the metrics that are not built in, as far as their figures tell: they have no Of.
-func ownMetrics(distributions map[string]*Distribution, figures ...[]Figure) []Metric {
+func ownMetrics(distributions map[string]*Distribution, figures []Figure) []Metric {
 	var own []Metric
 	known := slices.Concat(perRequest, pooled)
-	for _, f := range slices.Concat(figures...) {
+	for _, f := range figures {
 		name, mean := strings.CutSuffix(f.Name, MeanName(""))
 		if mean && distributions[name] != nil && !slices.ContainsFunc(slices.Concat(known, own), func(m Metric) bool { return m.Name == name }) {
 			own = append(own, Metric{Name: name, Unit: f.Unit, Better: f.Better})

@@ -15,6 +15,15 @@ type OpenLoop struct {
 	Offered  float64 `json:"offered_per_s"`
 	Achieved float64 `json:"achieved_per_s"`
 
+	// What these are over: when the first and the last were due, and when the first and the last were sent.
+	FirstDue  time.Duration `json:"first_due_ns"`
+	LastDue   time.Duration `json:"last_due_ns"`
+	FirstSent time.Duration `json:"first_sent_ns"`
+	LastSent  time.Duration `json:"last_sent_ns"`
+
+	// InRamp is how many were due before RampUp was over, at less than the level's rate.
+	InRamp int `json:"in_ramp,omitempty"`
+
 	// Delayed is how many arrivals were held back because as many requests as the level allows were in flight, or
 	// because one before them was. Their wait is in Done − Scheduled and not in Done − Sent.
 	//
@@ -37,7 +46,7 @@ func (l Level) inFlightLimit() int {
 	if l.open() && l.Concurrency == 0 {
 		return MaxConcurrency
 	}
-	return l.Concurrency
+	return l.own().Concurrency
 }
 
 // buffer is how many outcomes may wait for the collector. An open loop may have no bound, and must not pay memory for it.
@@ -45,7 +54,7 @@ func (l Level) buffer() int {
 	if l.open() {
 		return min(l.inFlightLimit(), 1000)
 	}
-	return l.Concurrency
+	return l.own().Concurrency
 }
 
 // An arrival is a request that is issued and has yet to be performed.
@@ -113,10 +122,10 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 
 // arrivals is what the slots keep of an open loop.
 type arrivals struct {
-	ended chan struct{} // closed with the slots
-	room  chan struct{} // holds a token when a request has ended since it was last looked at
+	room chan struct{} // holds a token when a request has ended since it was last looked at
 
 	delayed           int           // measured requests that were held back
+	inRamp            int           // measured requests that were due before the rate was reached
 	heldUntil         time.Duration // when the last hold ended
 	firstDue, lastDue time.Duration // of the measured requests that were issued
 	found             trend         // requests in flight, as measured arrivals found it
@@ -124,7 +133,7 @@ type arrivals struct {
 }
 
 func newArrivals() *arrivals {
-	return &arrivals{ended: make(chan struct{}), room: make(chan struct{}, 1), heldUntil: never}
+	return &arrivals{room: make(chan struct{}, 1), heldUntil: never}
 }
 
 // issueAll hands the requests of the schedule to issue, each when it is due and there is room for it, until the schedule
@@ -157,7 +166,7 @@ func (s *slots) sleepUntil(due time.Duration, timer *time.Timer) bool {
 		timer.Reset(left)
 		select {
 		case <-timer.C:
-		case <-s.arrivals.ended:
+		case <-s.ended:
 			return false
 		}
 	}
@@ -174,7 +183,7 @@ func (s *slots) admit(due time.Duration, last bool) (i int, ok bool) {
 		held = true
 		select {
 		case <-s.arrivals.room:
-		case <-s.arrivals.ended:
+		case <-s.ended:
 		}
 	}
 }
@@ -189,9 +198,12 @@ func (s *slots) tryAdmit(due time.Duration, last, held bool) (i int, ok, full bo
 		return 0, false, true
 	}
 	a, now := s.arrivals, time.Since(s.epoch)
-	if s.next >= s.level.Warmup {
-		if s.next == s.level.Warmup {
+	if s.next >= s.own.Warmup {
+		if s.next == s.own.Warmup {
 			a.firstDue = due
+		}
+		if due < s.level.RampUp {
+			a.inRamp++
 		}
 		a.lastDue = due
 		if held || due < a.heldUntil {
@@ -210,6 +222,17 @@ func (s *slots) tryAdmit(due time.Duration, last, held bool) (i int, ok, full bo
 	return i, true, false
 }
 
+// setRates sets the rates of n requests.
+func (o *OpenLoop) setRates(n int) {
+	rate := func(span time.Duration) float64 {
+		if n < 2 || span <= 0 {
+			return 0
+		}
+		return float64(n-1) / span.Seconds()
+	}
+	o.Offered, o.Achieved = rate(o.LastDue-o.FirstDue), rate(o.LastSent-o.FirstSent)
+}
+
 // end ends a request of an open loop.
 func (s *slots) end(done int) view {
 	s.mu.Lock()
@@ -222,20 +245,18 @@ func (s *slots) end(done int) view {
 	return view{measuredAt: s.measuredAt, from: never, to: never}
 }
 
-// openLoop says how the arrivals went, of which n were issued and sent over a span; nil for a closed loop. It is called
-// with the lock held, at the end.
-func (s *slots) openLoop(n int, sent time.Duration) *OpenLoop {
+// openLoop says how the arrivals went, of which n were issued, and sent from a moment to another; nil for a closed
+// loop. It is called with the lock held, at the end.
+func (s *slots) openLoop(n int, firstSent, lastSent time.Duration) *OpenLoop {
 	a := s.arrivals
 	if a == nil {
 		return nil
 	}
-	rate := func(span time.Duration) float64 {
-		if n < 2 || span <= 0 {
-			return 0
-		}
-		return float64(n-1) / span.Seconds()
+	o := &OpenLoop{FirstDue: a.firstDue, LastDue: a.lastDue, Delayed: a.delayed, InRamp: a.inRamp}
+	if n > 0 {
+		o.FirstSent, o.LastSent = firstSent, lastSent
 	}
-	o := &OpenLoop{Offered: rate(a.lastDue - a.firstDue), Achieved: rate(sent), Delayed: a.delayed}
+	o.setRates(n)
 	if early, late, ok := a.found.quarters(); ok {
 		waitEarly, waitLate, _ := a.wait.quarters()
 		// By Little's law as many are held back as arrive in the wait of one.
@@ -248,6 +269,7 @@ const (
 	rateFloor   = 0.95 // of the offered rate; below it the load was not the one that the level is named after
 	lagOfGap    = 0.1  // of the mean gap; requests that are sent later than that did not arrive as they were drawn
 	timerSlack  = 5 * time.Millisecond
+	rampLimit   = 0.01 // share of arrivals at less than the rate, above which the level is not one at that rate
 	delayLimit  = 0.01 // share of delayed arrivals above which the latencies from Sent leave out too much
 	growth      = 0.1  // of the requests outstanding, from the second quarter to the last
 	growthNoise = 3    // × √ of the same: chance moves a level in a steady state by less, but rarely
@@ -283,6 +305,12 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 		}
 		warn(WarnDelayed, spoils, "%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% must not be used",
 			o.Delayed, issued, r.Level.inFlightLimit())
+	}
+	if float64(o.InRamp) > rampLimit*float64(issued) {
+		warn(WarnRampDominated, []string{All},
+			"%d of %d arrivals were due while the rate still rose, in the first %v: this is not a measurement at the level's rate; use at least %d more warmup requests",
+			o.InRamp, issued, r.Level.RampUp, o.InRamp)
+		return // outstanding requests grow with the rate, which says nothing of the server
 	}
 	noise := growthNoise * math.Sqrt(max(o.Early, 1)) * max(r.Level.Arrivals.variation(), 1)
 	if rise := o.Late - o.Early; rise > growth*o.Early && rise > noise {

@@ -43,6 +43,9 @@ type Result struct {
 	// Open is how the arrivals went; nil for a closed loop.
 	Open *OpenLoop `json:"open,omitempty"`
 
+	// Timeline is the load over time, warmup included; nil where it is not known, as in a result of another tool.
+	Timeline *Timeline `json:"timeline,omitempty"`
+
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`
 	Warnings []Warning    `json:"warnings,omitempty"`

@@ -8,13 +8,15 @@ import (
 // slots hands out the requests of a level and keeps its clock: which number is next, how many are in flight, and
 // when the steady window opens and closes. One lock is taken a request.
 type slots struct {
-	level Level
+	level Level // the whole
+	own   Level // the shard's part of it
 	epoch time.Time
+	ended chan struct{} // closed with the slots
 
 	mu         sync.Mutex
 	closed     bool
 	cut        bool // closed from outside, before the level's own bounds were reached
-	next       int  // number of the next request
+	next       int  // how many were issued
 	inFlight   int
 	peak       int
 	finished   int           // requests that are over, however they ended
@@ -30,7 +32,7 @@ type slots struct {
 const never time.Duration = -1
 
 func newSlots(l Level) *slots {
-	s := &slots{level: l, epoch: time.Now(), measuredAt: never, steadyAt: never}
+	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never, steadyAt: never}
 	if l.open() {
 		s.arrivals = newArrivals()
 	}
@@ -60,7 +62,7 @@ func (s *slots) turn(done int) (i int, ok bool, v view) {
 	s.over(done)
 	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
 	// one may hold its slot for long.
-	if s.steadyAt == never && s.finished >= s.level.Concurrency && s.peak >= s.level.Concurrency && s.warmedUp == s.level.Warmup {
+	if s.steadyAt == never && s.finished >= s.own.Concurrency && s.peak >= s.own.Concurrency && s.warmedUp == s.own.Warmup {
 		s.steadyAt = time.Since(s.epoch)
 	}
 	i, ok = s.issue()
@@ -92,11 +94,11 @@ func (s *slots) issue() (i int, ok bool) {
 
 // take takes the next request. It is called with the lock held.
 func (s *slots) take(now time.Duration) (i int) {
-	i = s.next
-	s.next++
-	if i == s.level.Warmup {
+	if s.next == s.own.Warmup {
 		s.measuredAt = now
 	}
+	i = s.level.number(s.next)
+	s.next++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
 	s.lastIssue = now
@@ -105,8 +107,8 @@ func (s *slots) take(now time.Duration) (i int) {
 
 // shut ends the issuing. It is called with the lock held.
 func (s *slots) shut() {
-	if !s.closed && s.arrivals != nil {
-		close(s.arrivals.ended)
+	if !s.closed {
+		close(s.ended)
 	}
 	s.closed = true
 }
@@ -114,7 +116,7 @@ func (s *slots) shut() {
 // exhausted reports whether the level's own bounds have been reached. Those of an open loop are its schedule's, which
 // shuts the slots with its last request.
 func (s *slots) exhausted(now time.Duration) bool {
-	l := s.level
+	l := s.own
 	if l.open() {
 		return false
 	}
@@ -132,6 +134,6 @@ func (s *slots) close() {
 
 // issued is how many requests were issued, of the warmup and of the measured ones. It is called with the lock held.
 func (s *slots) issued() (warmup, measured int) {
-	warmup = min(s.next, s.level.Warmup)
+	warmup = min(s.next, s.own.Warmup)
 	return warmup, s.next - warmup
 }

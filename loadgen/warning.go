@@ -38,7 +38,7 @@ func (w Warning) String() string { return w.Code + ": " + w.Message }
 // Codes of the warnings that a level's own records can give rise to.
 const (
 	WarnPromptCapped          = "prompt-capped"           // fewer requests than the concurrency: it was never reached
-	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency
+	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency; open loop: over 1 % came while the rate still rose
 	WarnNoSteadyWindow        = "no-steady-window"        // the last request was issued before the first wave had gone
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
@@ -65,7 +65,8 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
-		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort}, w.Code)
+		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort,
+		WarnRateNotReached, WarnDelayed, WarnOverloaded}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -116,11 +117,12 @@ func (r *Result) warnings() []Warning {
 
 // closedWarnings are the gates that only a closed loop can fail.
 func (r *Result) closedWarnings(warn func(code string, spoils []string, format string, args ...any)) {
-	c := r.Level.Concurrency
+	level := r.Level.own()
+	c := level.Concurrency
 	want := inFlightFloor * float64(c)
 	a := r.Accounting
 
-	capped := r.Level.Requests > 0 && r.Level.Requests < c
+	capped := level.Requests > 0 && level.Requests < c
 	unreached := !capped && r.InFlight.Peak < c
 	if capped {
 		warn(WarnPromptCapped, []string{All},
@@ -128,9 +130,13 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
 	}
 	if unreached {
+		why := "because requests were over sooner than the client could send others"
+		if level.RampUp > 0 {
+			why += ", or all of them before the ramp-up was"
+		}
 		warn(WarnConcurrencyNotReached, []string{All},
-			"at most %d of %d were ever in flight, because requests were over sooner than the client could send others: this is not a measurement at concurrency %d",
-			r.InFlight.Peak, c, c)
+			"at most %d of %d were ever in flight, %s: this is not a measurement at concurrency %d",
+			r.InFlight.Peak, c, why, c)
 	}
 	if !capped && !unreached && r.InFlight.Measured < want {
 		warn(WarnRampDominated, makespanThroughputs,
@@ -147,7 +153,7 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
 			"the last of %d requests was issued before the first wave of %d had gone, so the load was never steady; use at least %d requests",
-			a.Issued+r.Warmup.Issued, max(c, r.Level.Warmup), 10*c)
+			a.Issued+r.Warmup.Issued, max(c, level.Warmup), 10*c)
 	case w.Completions < windowCompletions*c:
 		warn(WarnShortWindow, []string{Steady},
 			"%d requests completed in the steady window, and %d (3 × the concurrency) are needed; use at least %d requests",

@@ -26,6 +26,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
 	flags.IntVar(&t.level.Warmup, "warmup", 0, "`requests` that are sent first and discarded, handing their slots over")
 	flags.IntVar(&t.level.Retries, "retries", 0, "how many more `times` a request is tried after 429, 502, 503, 504, or without a connection; it waits as long as the server asked for (Retry-After), and its latencies count from the first time")
+	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, or let the rate rise over it; have a -warmup that covers it")
 	t.goodput.Register(flags)
 	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
