@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
@@ -32,9 +33,13 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
 	output := flags.Int("output", 16, "output `tokens` of the requests for which the truth is printed")
+	concurrency := flags.Int("concurrency", 0, "`requests` in flight for which the truth is printed too; 0: for none")
 	return func(_ context.Context, stop <-chan struct{}) error {
 		if *input < 1 || *output < 1 {
 			return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", *input, *output)
+		}
+		if *concurrency < 0 {
+			return program.Usagef("-concurrency %d: want a number of requests, at least 0", *concurrency)
 		}
 		if s.BlockTokens < 1 {
 			return program.Usagef("-block-tokens %d: want a number of tokens, at least 1", s.BlockTokens)
@@ -58,6 +63,14 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 			default:
 				fmt.Fprintf(os.Stderr, "saturation at %d in flight: %.1f requests/s, %.0f input + output tokens/s\n",
 					truth.SaturationConcurrency, truth.SaturationRequests, truth.SaturationTokens)
+			}
+			if c := *concurrency; c > 0 {
+				if x := truth.RequestThroughput(c); math.IsNaN(x) {
+					fmt.Fprintf(os.Stderr, "%d in flight: not known\n", c)
+				} else {
+					fmt.Fprintf(os.Stderr, "%d in flight: %.2f requests/s, %.0f output tokens/s, mean TTFT %v, mean E2E %v\n",
+						c, x, truth.OutputThroughput(c), truth.MeanTTFT(c), truth.MeanE2E(c))
+				}
 			}
 		}
 		return program.Serve(stop, *address, handler)

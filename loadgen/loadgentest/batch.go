@@ -205,6 +205,10 @@ type closed struct {
 // Where requests are preempted there are so many states that the search may not
 // end in this life: after maxLoop it gives up, and the result has no requests.
 func (config batchConfig) loop(c, input, output int) closed {
+	return config.search(c, input, output, maxLoop)
+}
+
+func (config batchConfig) search(c, input, output, limit int) closed {
 	b := newBatch(config)
 	send := func(now time.Duration) { b.arrive(&job{input: input, output: output}, now) }
 	for range c {
@@ -243,7 +247,7 @@ func (config batchConfig) loop(c, input, output int) closed {
 					unbegun--
 				}
 			}
-			if work += c; work > maxLoop {
+			if work += c; work > limit {
 				return closed{}
 			}
 		}

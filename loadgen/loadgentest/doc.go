@@ -24,7 +24,8 @@
 //	GET  /v1/models, /version, /health, /metrics
 //
 // /tokenize counts a text prompt or messages as a completion's usage would, and
-// makes up an id for each word; /detokenize makes up a word for each id. /metrics is
+// makes up an id for each word; /detokenize makes up a word for each id. With a
+// PrefixCache POST /reset_prefix_cache forgets what no running request holds. /metrics is
 // Prometheus text under vLLM's names, since the server began:
 // vllm:num_requests_running and _waiting, vllm:prompt_tokens_total,
 // vllm:generation_tokens_total, and vllm:request_success_total with the

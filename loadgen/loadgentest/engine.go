@@ -126,6 +126,18 @@ func (s *Simulated) settle() {
 	}
 }
 
+// resetPrefixCache forgets the prompts that nobody holds.
+func (s *Simulated) resetPrefixCache() {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if s.engine.batch == nil {
+		return
+	}
+	s.advance(time.Since(s.engine.began))
+	s.engine.batch.kv.reset()
+	s.settle()
+}
+
 func (t *seat) number() uint64 { return t.id }
 
 func (t *seat) tokens(ctx context.Context, n int, l *latency) error {

@@ -74,6 +74,12 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		x.chat = r.URL.Path == "/v1/chat/completions"
 	case "/tokenize", "/detokenize":
 		method = http.MethodPost
+	case "/reset_prefix_cache":
+		method = http.MethodPost
+		if !l.prefix {
+			fail(w, http.StatusNotFound, "", "Not Found")
+			return false
+		}
 	case "/v1/models", "/version", "/health", "/metrics":
 	default:
 		fail(w, http.StatusNotFound, "", "Not Found")
@@ -97,6 +103,10 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		return false
 	case "/metrics":
 		x.metrics(w, l, q)
+		return false
+	case "/reset_prefix_cache":
+		l.simulated.resetPrefixCache()
+		w.WriteHeader(http.StatusOK)
 		return false
 	}
 	completion := r.URL.Path != "/tokenize" && r.URL.Path != "/detokenize" // what is counted

@@ -47,8 +47,7 @@ func (c *kvCache) take(n int) bool {
 	}
 	c.used += n
 	for c.used+c.idle.Len() > c.total {
-		b := c.idle.Remove(c.idle.Front()).(*block)
-		delete(c.cached, b.hash)
+		c.evict()
 	}
 	return true
 }
@@ -146,4 +145,17 @@ func (c *kvCache) release(m *job) {
 	}
 	c.used -= h.private
 	*h = holding{}
+}
+
+// reset forgets what is cached and held by nobody.
+func (c *kvCache) reset() {
+	for c.idle.Len() > 0 {
+		c.evict()
+	}
+}
+
+// evict forgets the block let go first.
+func (c *kvCache) evict() {
+	b := c.idle.Remove(c.idle.Front()).(*block)
+	delete(c.cached, b.hash)
 }

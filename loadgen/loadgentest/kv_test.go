@@ -152,6 +152,17 @@ func TestKVTruthUnknown(t *testing.T) {
 	}
 }
 
+// TestLoopGivesUp checks that a search that preempts ends, and one that does not is
+// not cut short.
+func TestLoopGivesUp(t *testing.T) {
+	for name, sim := range memories() {
+		l := sim.batchConfig().search(8, 100, 9, 16)
+		if preempts := strings.HasPrefix(name, "preempts"); preempts != (l.requests == 0) {
+			t.Errorf("%s: %v requests", name, l.requests)
+		}
+	}
+}
+
 // TestRequestBound compares the bound with loops of random servers: those with
 // memory to spare, those that preempt, and those whose steps grow faster than they
 // are worth.

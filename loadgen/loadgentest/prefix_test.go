@@ -169,3 +169,22 @@ func TestDetokenize(t *testing.T) {
 		t.Errorf("another model has status %d", r.status)
 	}
 }
+
+func TestResetPrefixCache(t *testing.T) {
+	sim := &Simulated{MaxSequences: 1, DecodeRate: 1e6, KVBlocks: 9, BlockTokens: 4, PrefixCache: true}
+	reset := func(want int) {
+		t.Helper()
+		if r := post(t.Context(), sim, "/reset_prefix_cache", "", &recorder{}); r.status != want {
+			t.Errorf("status %d, want %d", r.status, want)
+		}
+	}
+	reset(200)
+	a, _ := cachedBy(t, sim, completions, ids(0, 9), ids(0, 9))
+	reset(200)
+	b, _ := cachedBy(t, sim, completions, ids(0, 9), ids(0, 9))
+	if fmt.Sprint(a, b) != "[0 8] [0 8]" {
+		t.Errorf("cached are %v, and %v after the reset", a, b)
+	}
+	sim = &Simulated{}
+	reset(404)
+}
