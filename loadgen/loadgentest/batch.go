@@ -20,8 +20,9 @@ import (
 // With a limit on blocks, a sequence is admitted when there is room for all that it
 // has to read. Where one that decodes needs a block and none is free, the one
 // admitted last is preempted, be it itself: its blocks are free, and it goes to the
-// front of the queue, to have its prompt and what was generated read once more. A
-// step that preempts admits nobody. The one admitted first is never preempted as
+// front of the queue, to have its prompt and what was generated read once more. (It
+// would not fit into the same step, having lost what it held to another, so that
+// vLLM's rule that a step which preempts admits nobody needs no code.) The one admitted first is never preempted as
 // long as each fits alone, so that there is always progress.
 type batch struct {
 	batchConfig
@@ -129,7 +130,6 @@ func (b *batch) begin(now time.Duration) {
 		}
 		left -= m.share
 	}
-	preempted := b.preemptions
 	for i := 0; i < len(b.running); i++ { // preemption takes from the end
 		m := b.running[i]
 		for i < len(b.running) && !b.kv.grow(m) {
@@ -139,7 +139,7 @@ func (b *batch) begin(now time.Duration) {
 			schedule(m)
 		}
 	}
-	for b.preemptions == preempted && len(b.waiting) > 0 && len(b.running) < b.slots && left > 0 {
+	for len(b.waiting) > 0 && len(b.running) < b.slots && left > 0 {
 		m := b.waiting[0]
 		if !b.kv.admit(m) {
 			break

@@ -48,6 +48,31 @@ func TestPreemptionByHand(t *testing.T) {
 	})
 }
 
+// TestPreemptedGoFirst has a third request wait, for which there is room sooner than
+// for the one preempted, and which must not overtake it.
+func TestPreemptedGoFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := &Simulated{MaxSequences: 2, PrefillRate: 2, DecodeRate: 1, KVBlocks: 4, BlockTokens: 2}
+		begin := time.Now()
+		var b, c seen
+		var wg sync.WaitGroup
+		wg.Go(func() { do(t, t.Context(), sim, 2, 5) })
+		synctest.Wait()
+		wg.Go(func() { b = do(t, t.Context(), sim, 2, 5) })
+		time.Sleep(4500 * time.Millisecond)
+		wg.Go(func() { c = do(t, t.Context(), sim, 2, 1) })
+		wg.Wait()
+		// As by hand above; at 7 s both are admitted, and the step reads 4 + 2 tokens.
+		const s = time.Second
+		if got, want := b.times(begin), []time.Duration{4 * s, 5 * s, 11 * s, 12 * s, 13 * s}; !reflect.DeepEqual(got, want) {
+			t.Errorf("the one preempted has its tokens at %v, want %v", got, want)
+		}
+		if got, want := c.times(begin), []time.Duration{11 * s}; !reflect.DeepEqual(got, want) {
+			t.Errorf("the third request has its token at %v, want %v", got, want)
+		}
+	})
+}
+
 // memories are servers with a limit on memory, for requests of 100 tokens in and 9
 // out.
 func memories() map[string]*Simulated {
