@@ -188,6 +188,10 @@ func TestWrongUse(t *testing.T) {
 		{"simserver", []string{"-noise", "NaN"}, []string{"NaN"}},
 		{"simserver", []string{"-token-budget", "4", "-max-sequences", "16"}, []string{"TokenBudget"}},
 		{"simserver", []string{"-step-per-sequence", "-1ms"}, []string{"StepPerSequence"}},
+		{"simserver", []string{"-concurrency", "-1"}, []string{"-concurrency -1"}},
+		{"simserver", []string{"-block-tokens", "0"}, []string{"-block-tokens 0"}},
+		{"simserver", []string{"-prefix-cache"}, []string{"KVBlocks"}},
+		{"simserver", []string{"-kv-blocks", "4", "-input", "60", "-output", "5"}, []string{"-input 60, -output 5", "64 tokens", "-kv-blocks"}},
 	} {
 		t.Run(c.name+" "+strings.Join(c.args, " "), func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
@@ -25,26 +26,51 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
 	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds to a step; 0s: a step takes the same for any number")
 	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: prefill does not share the steps")
+	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; 0: no limit")
+	flags.IntVar(&s.BlockTokens, "block-tokens", 16, "`tokens` that a block of the KV cache holds")
+	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt began with; needs -kv-blocks")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
 	output := flags.Int("output", 16, "output `tokens` of the requests for which the truth is printed")
+	concurrency := flags.Int("concurrency", 0, "`requests` in flight for which the truth is printed too; 0: for none")
 	return func(_ context.Context, stop <-chan struct{}) error {
 		if *input < 1 || *output < 1 {
 			return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", *input, *output)
+		}
+		if *concurrency < 0 {
+			return program.Usagef("-concurrency %d: want a number of requests, at least 0", *concurrency)
+		}
+		if s.BlockTokens < 1 {
+			return program.Usagef("-block-tokens %d: want a number of tokens, at least 1", s.BlockTokens)
 		}
 		handler, err := s.Handler()
 		if err != nil {
 			return err
 		}
 		if simulated, ok := handler.(*loadgentest.Simulated); ok {
+			if room := s.KVBlocks * s.BlockTokens; s.KVBlocks > 0 && *input+*output > room {
+				return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with -kv-blocks", *input, *output, room)
+			}
 			truth := simulated.Truth(*input, *output)
 			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; ", truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
-			if truth.SaturationConcurrency == 0 {
+			switch {
+			case truth.Preempts:
+				fmt.Fprintf(os.Stderr, "%d of them fit into the KV blocks, more preempt each other: no formula for the saturation, but at most %.1f requests/s\n",
+					truth.Fit, truth.RequestBound())
+			case truth.SaturationConcurrency == 0:
 				fmt.Fprintln(os.Stderr, "no saturation, since nothing caps the requests that run at once")
-			} else {
+			default:
 				fmt.Fprintf(os.Stderr, "saturation at %d in flight: %.1f requests/s, %.0f input + output tokens/s\n",
 					truth.SaturationConcurrency, truth.SaturationRequests, truth.SaturationTokens)
+			}
+			if c := *concurrency; c > 0 {
+				if x := truth.RequestThroughput(c); math.IsNaN(x) {
+					fmt.Fprintf(os.Stderr, "%d in flight: not known\n", c)
+				} else {
+					fmt.Fprintf(os.Stderr, "%d in flight: %.2f requests/s, %.0f output tokens/s, mean TTFT %v, mean E2E %v\n",
+						c, x, truth.OutputThroughput(c), truth.MeanTTFT(c), truth.MeanE2E(c))
+				}
 			}
 		}
 		return program.Serve(stop, *address, handler)

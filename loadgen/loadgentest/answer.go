@@ -51,6 +51,7 @@ func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 	x.tail = append(b, `,"sent":`...)
 
 	x.out, x.stamps, x.done = x.out[:0], x.stamps[:0], 0
+	x.details, x.cached = false, 0
 }
 
 // role renders the chunk with which a chat begins.
@@ -95,7 +96,7 @@ func (x *exchange) end() {
 	if x.usage {
 		b := append(x.out, x.head...)
 		b = append(b, ']')
-		b = x.appendUsage(b)
+		b = x.appendDetails(x.appendUsage(b))
 		x.out = append(b, "}\n\n"...)
 	}
 	x.out = append(x.out, "data: [DONE]\n\n"...)
@@ -118,7 +119,7 @@ func (x *exchange) whole(w http.ResponseWriter) {
 	} else {
 		b = append(b, `","logprobs":null,"finish_reason":"length"}]`...)
 	}
-	x.out = x.appendUsage(b)
+	x.out = x.appendDetails(x.appendUsage(b))
 	x.stamp()
 	x.out = append(x.out, '}')
 	w.Header().Set("Content-Length", strconv.Itoa(len(x.out)))
@@ -141,6 +142,17 @@ func (x *exchange) appendUsage(b []byte) []byte {
 	b = append(b, `,"completion_tokens":`...)
 	b = strconv.AppendInt(b, int64(x.done), 10)
 	return append(b, '}')
+}
+
+// appendDetails appends to a usage, which is complete but for them, its details,
+// where there are any. vLLM has none in what it tells underway.
+func (x *exchange) appendDetails(b []byte) []byte {
+	if !x.details {
+		return b
+	}
+	b = append(b[:len(b)-1], `,"prompt_tokens_details":{"cached_tokens":`...)
+	b = strconv.AppendInt(b, int64(x.cached), 10)
+	return append(b, "}}"...)
 }
 
 // send stamps and writes what was rendered.

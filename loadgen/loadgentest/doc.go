@@ -5,8 +5,9 @@
 //     the client's own (and the network's).
 //   - [Simulated] behaves as an inference server with continuous batching does:
 //     a cap on the sequences that run, a FIFO queue before it, a prefill rate
-//     and a decode rate. [Simulated.Truth] states in closed form what a perfect
-//     client would measure.
+//     and a decode rate; steps that requests share, KV blocks with preemption and
+//     a prefix cache. [Simulated.Truth] states what a perfect client would measure,
+//     or that it is not known.
 //
 // [Faults] is put before either, and has some of its answers go wrong to order:
 // refused, truncated, stalled, miscounted.
@@ -19,14 +20,21 @@
 //
 //	POST /v1/completions       stream and not
 //	POST /v1/chat/completions  stream and not
-//	POST /tokenize
+//	POST /tokenize, /detokenize
 //	GET  /v1/models, /version, /health, /metrics
 //
 // /tokenize counts a text prompt or messages as a completion's usage would, and
-// makes up an id for each word. /metrics is Prometheus text under vLLM's names:
+// makes up an id for each word; /detokenize makes up a word for each id. With a
+// PrefixCache POST /reset_prefix_cache forgets what no running request holds. /metrics is
+// Prometheus text under vLLM's names, since the server began:
 // vllm:num_requests_running and _waiting, vllm:prompt_tokens_total,
 // vllm:generation_tokens_total, and vllm:request_success_total with the
-// finished_reason length or abort, since the server began.
+// finished_reason length or abort. A Simulated adds the histograms
+// vllm:time_to_first_token_seconds, vllm:inter_token_latency_seconds,
+// vllm:e2e_request_latency_seconds and vllm:request_queue_time_seconds, with vLLM's
+// buckets, by the times at which tokens were due; with KVBlocks
+// vllm:kv_cache_usage_perc and vllm:num_preemptions_total; with PrefixCache
+// vllm:prefix_cache_queries_total and _hits_total, in tokens.
 //
 // Errors have vLLM's shape, {"error":{"message","type","param","code"}}: 400 for
 // a request that cannot be served as it is, 404 for an unknown path or model,

@@ -6,7 +6,17 @@ import (
 )
 
 // batched is whether the server works in steps that its requests share.
-func (s *Simulated) batched() bool { return s.StepPerSequence > 0 || s.TokenBudget > 0 }
+func (s *Simulated) batched() bool {
+	return s.StepPerSequence > 0 || s.TokenBudget > 0 || s.KVBlocks > 0
+}
+
+// blockTokens is BlockTokens with its default.
+func (s *Simulated) blockTokens() int {
+	if s.BlockTokens == 0 {
+		return defaultBlockTokens
+	}
+	return s.BlockTokens
+}
 
 // batchConfig returns the configuration of the engine; the zero one without a
 // batch.
@@ -15,6 +25,9 @@ func (s *Simulated) batchConfig() batchConfig {
 		return batchConfig{}
 	}
 	c := batchConfig{slots: s.MaxSequences, budget: s.TokenBudget, base: 1e9 / s.DecodeRate, perSequence: float64(s.StepPerSequence)}
+	if s.KVBlocks > 0 {
+		c.kvBlocks, c.blockTokens, c.caching = s.KVBlocks, s.blockTokens(), s.PrefixCache
+	}
 	if s.PrefillRate > 0 {
 		c.perPrompt = 1e9 / s.PrefillRate
 	}
@@ -41,13 +54,14 @@ type seat struct {
 }
 
 // join has a request wait for its turn.
-func (s *Simulated) join(input, output int) *seat {
-	t := &seat{simulated: s, job: job{input: input, output: output, token: make(chan struct{}, output)}}
+func (s *Simulated) join(q *request) *seat {
+	t := &seat{simulated: s, job: job{input: q.input, output: q.output, hashes: q.hashes(s.blockTokens()), token: make(chan time.Duration, q.output)}}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	e := &s.engine
 	if e.batch == nil {
-		e.batch = &batch{batchConfig: s.batchConfig(), factor: s.factors(0)} // those of requests begin at 1
+		e.batch = newBatch(s.batchConfig())
+		e.batch.factor = s.factors(0) // those of requests begin at 1
 		e.began = time.Now()
 		e.timer = time.AfterFunc(time.Hour, s.step)
 		e.timer.Stop()
@@ -71,7 +85,7 @@ func (s *Simulated) step() {
 
 // advance hands out the tokens of all steps that ended until now. queue.mu is held.
 func (s *Simulated) advance(now time.Duration) {
-	s.engine.batch.advance(now, func(_ time.Duration, got []*job) {
+	s.engine.batch.advance(now, func(at time.Duration, got []*job) {
 		for _, m := range got {
 			if m.done == m.output {
 				s.queue.counts.Served++
@@ -81,7 +95,7 @@ func (s *Simulated) advance(now time.Duration) {
 		// Last: who gets the last token may ask for the counts, or send the next
 		// request, which must not find its own place taken.
 		for _, m := range got {
-			m.token <- struct{}{} // there is room for all of them
+			m.token <- at // there is room for all of them
 		}
 	})
 }
@@ -97,6 +111,8 @@ func (s *Simulated) count() {
 	c := &s.queue.counts
 	c.Running, c.Waiting = running, len(s.engine.batch.waiting)
 	c.PeakRunning = max(c.PeakRunning, running)
+	b := s.engine.batch
+	c.Preemptions, c.KVBlocks, c.PrefixQueries, c.PrefixHits = b.preemptions, b.kv.used, b.kv.queries, b.kv.hits
 }
 
 // settle counts, and sets the timer. queue.mu is held.
@@ -110,17 +126,34 @@ func (s *Simulated) settle() {
 	}
 }
 
+// resetPrefixCache forgets the prompts that nobody holds.
+func (s *Simulated) resetPrefixCache() {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if s.engine.batch == nil {
+		return
+	}
+	s.advance(time.Since(s.engine.began))
+	s.engine.batch.kv.reset()
+	s.settle()
+}
+
 func (t *seat) number() uint64 { return t.id }
 
-func (t *seat) tokens(ctx context.Context, n int) error {
+func (t *seat) tokens(ctx context.Context, n int, l *latency) error {
 	for range n {
 		select {
-		case <-t.token:
+		case at := <-t.token:
+			l.token(t.simulated.engine.began.Add(at))
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return ctx.Err()
+}
+
+func (t *seat) queued() (until time.Time, cached int) {
+	return t.simulated.engine.began.Add(t.began), t.cached
 }
 
 func (t *seat) served() {} // the engine has seen to it

@@ -31,6 +31,8 @@ type exchange struct {
 	head, tail, out []byte
 	stamps          []int // where in out the room for a Sent is
 	done            int   // tokens rendered
+	details         bool  // the usage tells the cached tokens
+	cached          int   // of the prompt
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -45,7 +47,7 @@ func receive() *exchange {
 
 // release gives the exchange back, after which it must not be used.
 func (x *exchange) release() {
-	if cap(x.body)+cap(x.out)+8*cap(x.stamps) > keepBuffer {
+	if cap(x.body)+cap(x.out)+8*cap(x.stamps)+8*cap(x.prefix.tokens) > keepBuffer {
 		return
 	}
 	exchanges.Put(x)
@@ -57,6 +59,9 @@ type limits struct {
 	anyModel bool   // whatever it is called
 	vocab    int    // token ids from here on are refused; 0: none is
 	length   int    // tokens of prompt and answer together; 0: no limit
+	prefix   bool   // the prompt is to be noted for the prefix cache, up to length
+
+	simulated *Simulated // whose metrics these are; nil: no more than a queue's
 }
 
 // accept reads a request and reports whether there is a completion to generate.
@@ -67,8 +72,14 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 	case "/v1/completions", "/v1/chat/completions":
 		method = http.MethodPost
 		x.chat = r.URL.Path == "/v1/chat/completions"
-	case "/tokenize":
+	case "/tokenize", "/detokenize":
 		method = http.MethodPost
+	case "/reset_prefix_cache":
+		method = http.MethodPost
+		if !l.prefix {
+			fail(w, http.StatusNotFound, "", "Not Found")
+			return false
+		}
 	case "/v1/models", "/version", "/health", "/metrics":
 	default:
 		fail(w, http.StatusNotFound, "", "Not Found")
@@ -91,10 +102,14 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		w.WriteHeader(http.StatusOK)
 		return false
 	case "/metrics":
-		x.metrics(w, l.model, q.snapshot(), &q.meter)
+		x.metrics(w, l, q)
+		return false
+	case "/reset_prefix_cache":
+		l.simulated.resetPrefixCache()
+		w.WriteHeader(http.StatusOK)
 		return false
 	}
-	completion := r.URL.Path != "/tokenize" // what is counted
+	completion := r.URL.Path != "/tokenize" && r.URL.Path != "/detokenize" // what is counted
 	if err := x.read(w, r); err != nil {
 		if completion {
 			q.reject()
@@ -107,9 +122,17 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		}
 		return false
 	}
-	if !completion {
+	switch r.URL.Path {
+	case "/tokenize":
 		x.tokenize(w, l)
 		return false
+	case "/detokenize":
+		x.detokenize(w, l)
+		return false
+	}
+	x.most = 0
+	if l.prefix {
+		x.most = l.length
 	}
 	if err := x.parse(x.body); err != nil {
 		q.reject()

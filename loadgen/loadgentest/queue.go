@@ -10,7 +10,8 @@ import (
 // Counts is a consistent snapshot of what a server does and did. Only requests
 // for a completion are counted, not those for /health and the like, and each as
 // soon as it has been read: from then on it is in exactly one of Running, Waiting,
-// Served, Cancelled and Rejected. All are numbers of requests.
+// Served, Cancelled and Rejected. All are numbers of requests, but for those that
+// say otherwise.
 type Counts struct {
 	// Running is how many requests have a place and are being answered.
 	Running int `json:"running"`
@@ -26,6 +27,18 @@ type Counts struct {
 	Cancelled int `json:"cancelled"`
 	// Rejected is how many requests were answered with an error.
 	Rejected int `json:"rejected"`
+
+	// Preemptions is how many times a running request was sent back to the queue
+	// because another needed its KV blocks; 0 without KVBlocks.
+	Preemptions int `json:"preemptions,omitempty"`
+	// KVBlocks is how many KV blocks running requests hold. What is cached and
+	// held by nobody is not among them. 0 without KVBlocks.
+	KVBlocks int `json:"kv_blocks,omitempty"`
+	// PrefixQueries is how many prompt tokens were looked up in the prefix cache,
+	// those of each request once, when it is first admitted; 0 without PrefixCache.
+	PrefixQueries int `json:"prefix_queries,omitempty"`
+	// PrefixHits is how many of those were found, in tokens.
+	PrefixHits int `json:"prefix_hits,omitempty"`
 }
 
 // queue gives out the places of a server, first come, first served, and counts.

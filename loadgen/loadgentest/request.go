@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 const (
@@ -13,10 +12,10 @@ const (
 	maxOutput     = 1 << 20 // tokens: an answer that is not streamed is held in memory
 )
 
-// request is what an answer depends on. What a deeper simulation needs to know
-// of a prompt (the hashes of its blocks, say) is to be gathered here, while the
-// body is at hand.
+// request is what an answer depends on.
 type request struct {
+	prefix
+
 	chat       bool   // which endpoint; set by whoever routes
 	model      []byte // unquoted; may alias the body
 	input      int    // prompt tokens, at least 1
@@ -27,9 +26,10 @@ type request struct {
 	continuous bool // the usage so far in each chunk
 }
 
-// parse reads body into q, keeping q.chat. Its errors are the client's fault.
+// parse reads body into q, keeping q.chat and how much of the prompt is to be
+// noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{chat: q.chat, maxID: -1}
+	*q = request{chat: q.chat, maxID: -1, prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -87,6 +87,17 @@ func (q *request) parse(body []byte) error {
 				return fmt.Errorf("n must be 1, got %d", n)
 			}
 			return nil
+		case "cache_salt":
+			q.salt = 0
+			if s.literal("null") {
+				return nil
+			}
+			raw, err := s.str()
+			if err != nil {
+				return fmt.Errorf("cache_salt: %w", err)
+			}
+			q.salt = hashOf(unquote(raw))
+			return nil
 		case "stream":
 			return s.boolean("stream", &q.stream)
 		case "stream_options":
@@ -136,6 +147,7 @@ func (q *request) parse(body []byte) error {
 // prompt reads a text, an array of token ids, or an array with one of either.
 func (q *request) prompt(s *scanner) error {
 	q.input, q.maxID = 0, -1
+	q.cut(0)
 	if s.peek() == '"' {
 		return q.text(s)
 	}
@@ -171,6 +183,7 @@ func (q *request) id(s *scanner) error {
 		return fmt.Errorf("token id %d is negative", id)
 	}
 	q.maxID = max(q.maxID, id)
+	q.note(uint64(id))
 	q.input++
 	return nil
 }
@@ -178,36 +191,39 @@ func (q *request) id(s *scanner) error {
 // text reads a text prompt.
 func (q *request) text(s *scanner) error {
 	raw, err := s.str()
-	q.input = max(1, words(raw))
+	q.input = max(1, q.words(raw))
 	return err
 }
 
 // messages reads a chat: a text in each message's content, or in its parts.
 func (q *request) messages(s *scanner) error {
 	q.input = 0
+	q.cut(0)
 	n := 0
 	err := s.array(func() error {
 		n++
-		content := 0
+		content, before := 0, len(q.prefix.tokens)
 		err := s.object(func(key []byte) error {
 			if name := unquote(key); string(name) != "content" {
 				return s.skip()
 			}
 			content = 0
+			q.cut(before)
 			switch s.peek() {
 			case '"':
 				raw, err := s.str()
-				content = words(raw)
+				content = q.words(raw)
 				return err
 			case '[':
 				return s.array(func() error {
-					part := 0
+					part, before := 0, len(q.prefix.tokens)
 					err := s.object(func(key []byte) error {
 						if name := unquote(key); string(name) != "text" || s.peek() != '"' {
 							return s.skip()
 						}
 						raw, err := s.str()
-						part = words(raw)
+						q.cut(before)
+						part = q.words(raw)
 						return err
 					})
 					content += part
@@ -292,23 +308,4 @@ func unquote(raw []byte) []byte {
 		}
 	}
 	return raw[1 : len(raw)-1]
-}
-
-// words counts the words of a raw JSON string that white space separates. A raw
-// string of nil, from a scanner that failed, has none.
-func words(raw []byte) int {
-	if raw == nil {
-		return 0
-	}
-	n := 0
-	if bytes.IndexByte(raw, '\\') >= 0 { // \n and \t are white space too
-		for range strings.FieldsSeq(string(unquote(raw))) {
-			n++
-		}
-		return n
-	}
-	for range bytes.FieldsSeq(raw[1 : len(raw)-1]) {
-		n++
-	}
-	return n
 }

@@ -73,10 +73,11 @@ func (q *sequence) next() time.Time {
 
 // turn is a request on its way through a [Simulated], whichever way that works.
 type turn interface {
-	number() uint64                          // in its server, from 1
-	tokens(ctx context.Context, n int) error // waits for the next n
-	served()                                 // all tokens were there
-	close()                                  // the request is over, one way or the other
+	number() uint64                                      // in its server, from 1
+	tokens(ctx context.Context, n int, l *latency) error // waits for the next n, and notes when they were due
+	queued() (until time.Time, cached int)               // once there was a token: when it first ran, and the tokens found in the prefix cache
+	served()                                             // all tokens were there
+	close()                                              // the request is over, one way or the other
 }
 
 // placed is a request that has a place of its own.
@@ -89,12 +90,22 @@ type placed struct {
 
 func (t *placed) number() uint64 { return t.place.number }
 
-func (t *placed) tokens(ctx context.Context, n int) error {
+func (t *placed) tokens(ctx context.Context, n int, l *latency) error {
+	due := make([]time.Time, 0, 1) // of one, all but always: on the stack
 	for range n {
 		t.now = t.next()
+		due = append(due, t.now)
 	}
-	return t.wait(ctx, t.now)
+	if err := t.wait(ctx, t.now); err != nil {
+		return err
+	}
+	for _, at := range due {
+		l.token(at)
+	}
+	return nil
 }
+
+func (t *placed) queued() (time.Time, int) { return t.sequence.start, 0 }
 
 func (t *placed) served() { t.leave(t.now, true) }
 

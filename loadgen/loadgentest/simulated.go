@@ -30,7 +30,7 @@ import (
 //
 // # A batch
 //
-// With StepPerSequence or TokenBudget the requests that run share their steps, as
+// With StepPerSequence, TokenBudget or KVBlocks the requests that run share their steps, as
 // in a real engine. In each step each sequence that decodes gets a token, and those
 // whose prompt is not read yet share what is left of TokenBudget, first come first
 // served (chunked prefill). A step of n sequences, with k tokens of prompts, takes
@@ -42,6 +42,24 @@ import (
 // then that of the steps. A timer runs the steps, so that no handler holds up
 // another; it is set only while there are requests. What a closed loop attains is no
 // longer a formula: [Simulated.Truth] runs the same engine in virtual time.
+//
+// # KV blocks and the prefix cache
+//
+// With KVBlocks a batch has a limit on memory too. A running sequence holds the
+// blocks of BlockTokens tokens that its tokens take: all those of its prompt from its
+// admission, for which it waits until they are free, and one more whenever the token
+// generated last begins one (the very last token is never held: nothing comes after
+// it). Where a step needs a block and none is free, the sequence admitted last is
+// preempted: its blocks are free, it goes to the front of the queue, and on its next
+// admission its prompt and what it has generated are read again before the next token
+// comes, as in vLLM. Its client sees a long gap and nothing else.
+//
+// With PrefixCache the full blocks of a prompt are found again by a prompt that
+// begins with the same tokens, whether the first one still runs or not; a block
+// that nobody holds stays until its room is needed, the one held longest ago going
+// first. What is found is not read, and costs neither time nor TokenBudget, but for
+// at least one token: of a prompt found to its end, the last block is read. A request's
+// cache_salt keeps it from finding blocks of another salt.
 //
 // The zero Simulated has no cap and takes no time. A Simulated must not be copied,
 // and its fields must not be changed, once it serves.
@@ -78,7 +96,8 @@ type Simulated struct {
 	Seed uint64
 
 	// StepPerSequence is by how much each further sequence in the batch makes a
-	// step longer. 0, without a TokenBudget too: requests do not touch each other.
+	// step longer. 0, without TokenBudget and KVBlocks too: requests do not touch
+	// each other.
 	StepPerSequence time.Duration
 
 	// TokenBudget is how many tokens a step may work on, of prompts and answers
@@ -86,14 +105,35 @@ type Simulated struct {
 	// MaxSequences, so that all can decode. 0: no limit.
 	TokenBudget int
 
-	queue  queue
-	engine engine
+	// KVBlocks is how many KV blocks the running sequences share. A request whose
+	// prompt and answer are longer than all of them, KVBlocks·BlockTokens, is refused
+	// with 400, as though that were the MaxModelLen. At most 1 << 30. 0: no limit.
+	KVBlocks int
+
+	// BlockTokens is how many tokens a KV block holds. At most 1 << 20. 0: 16.
+	BlockTokens int
+
+	// PrefixCache has full blocks of prompts found again; usage then tells
+	// prompt_tokens_details.cached_tokens, but not in continuous_usage_stats. It
+	// needs KVBlocks: what has no limit would grow for ever.
+	PrefixCache bool
+
+	queue     queue
+	engine    engine
+	latencies latencies
 }
 
+const (
+	defaultBlockTokens = 16
+	maxKVBlocks        = 1 << 30
+	maxBlockTokens     = 1 << 20
+)
+
 // Validate reports all fields that have no meaning: counts below 0, rates or a
-// noise that are negative, infinite or no number, and a batch without MaxSequences,
-// without DecodeRate, or with a TokenBudget below MaxSequences. A server whose configuration
-// is invalid answers 500 to all.
+// noise that are negative, infinite or no number, KV blocks beyond their bounds, a
+// PrefixCache without KVBlocks, and a batch without MaxSequences, without DecodeRate,
+// or with a TokenBudget below MaxSequences. A server whose configuration is invalid
+// answers 500 to all.
 func (s *Simulated) Validate() error {
 	var errs []error
 	count := func(name string, n int) {
@@ -114,18 +154,39 @@ func (s *Simulated) Validate() error {
 	number("Noise", s.Noise)
 	count("StepPerSequence", int(s.StepPerSequence))
 	count("TokenBudget", s.TokenBudget)
+	count("KVBlocks", s.KVBlocks)
+	count("BlockTokens", s.BlockTokens)
+	if s.KVBlocks > maxKVBlocks {
+		errs = append(errs, fmt.Errorf("loadgentest: Simulated.KVBlocks is %d, must be at most %d", s.KVBlocks, maxKVBlocks))
+	}
+	if s.BlockTokens > maxBlockTokens {
+		errs = append(errs, fmt.Errorf("loadgentest: Simulated.BlockTokens is %d, must be at most %d", s.BlockTokens, maxBlockTokens))
+	}
+	if s.PrefixCache && s.KVBlocks == 0 {
+		errs = append(errs, errors.New("loadgentest: Simulated.KVBlocks is 0, must be at least 1 with a PrefixCache"))
+	}
 	if s.batched() {
 		if s.MaxSequences == 0 {
-			errs = append(errs, errors.New("loadgentest: Simulated.MaxSequences is 0, must be at least 1 with a StepPerSequence or a TokenBudget"))
+			errs = append(errs, errors.New("loadgentest: Simulated.MaxSequences is 0, must be at least 1 with a StepPerSequence, a TokenBudget or KVBlocks"))
 		}
 		if s.DecodeRate == 0 {
-			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above with a StepPerSequence or a TokenBudget"))
+			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above with a StepPerSequence, a TokenBudget or KVBlocks"))
 		}
 		if s.TokenBudget > 0 && s.TokenBudget < s.MaxSequences {
 			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least MaxSequences, %d", s.TokenBudget, s.MaxSequences))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// maxLength is how many tokens a request may have: as in vLLM, what fits the
+// memory when it is alone there is a limit like the model's.
+func (s *Simulated) maxLength() int {
+	length := s.MaxModelLen
+	if fits := s.KVBlocks * s.blockTokens(); fits > 0 && (length == 0 || fits < length) {
+		length = fits
+	}
+	return length
 }
 
 // Counts returns what the server does and did.
@@ -139,7 +200,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	l := limits{model: s.Model, vocab: s.VocabSize, length: s.MaxModelLen}
+	l := limits{model: s.Model, vocab: s.VocabSize, length: s.maxLength(), prefix: s.PrefixCache, simulated: s}
 	if l.model == "" {
 		l.model = "simulated"
 	}
@@ -160,7 +221,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var t turn
 	if s.batched() {
-		t = s.join(x.input, x.output)
+		t = s.join(&x.request)
 	} else {
 		p, err := s.queue.enter(ctx, s.MaxSequences)
 		if err != nil {
@@ -170,11 +231,16 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer t.close()
 	x.begin(w, t.number(), l.model)
+	x.details = s.PrefixCache
+	timing := latency{all: &s.latencies, received: x.received}
 
 	if !x.stream {
-		if t.tokens(ctx, x.output) != nil {
+		if t.tokens(ctx, x.output, &timing) != nil {
 			return
 		}
+		var queued time.Time
+		queued, x.cached = t.queued()
+		timing.served(queued)
 		s.queue.meter.add(x.input, x.output)
 		t.served()
 		x.whole(w)
@@ -182,7 +248,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for x.done < x.output {
-		if t.tokens(ctx, 1) != nil {
+		if t.tokens(ctx, 1, &timing) != nil {
 			return
 		}
 		if x.done == 0 {
@@ -193,6 +259,9 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if x.done == x.output-1 {
 			// Before the chunk is written, or a client could send its next
 			// request and find its own place taken still.
+			var queued time.Time
+			queued, x.cached = t.queued()
+			timing.served(queued)
 			t.served()
 		}
 		if x.chat && x.done == 0 {

@@ -72,6 +72,34 @@ func (x *exchange) tokenize(w http.ResponseWriter, l limits) {
 	_, _ = w.Write(x.out)
 }
 
+// detokenize answers /detokenize: a word for each id, so that /tokenize counts as
+// many again. They are not the words that had those ids, which nobody keeps.
+func (x *exchange) detokenize(w http.ResponseWriter, l limits) {
+	var q struct {
+		Model  *string
+		Tokens []uint32
+	}
+	if err := json.Unmarshal(x.body, &q); err != nil {
+		fail(w, http.StatusBadRequest, "", "The request is not one for /detokenize: "+err.Error())
+		return
+	}
+	if q.Model != nil && *q.Model != "" && !l.anyModel && *q.Model != l.model {
+		noModel(w, *q.Model)
+		return
+	}
+	b := append(x.out[:0], `{"prompt":"`...)
+	for i, id := range q.Tokens {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, 'w')
+		b = strconv.AppendUint(b, uint64(id), 10)
+	}
+	x.out = append(b, `"}`...)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(x.out)
+}
+
 // messageWords returns the words of a message's content, a text or parts.
 func messageWords(content json.RawMessage) []string {
 	var text string

@@ -40,6 +40,20 @@ import (
 // A client's next request misses the step that begins when it has the answer, so
 // that it takes more than M clients, and at most 2·M, to keep M sequences in each
 // step.
+//
+// With KVBlocks, a request holds at its end ⌈(Input + Output − 1)/BlockTokens⌉ blocks,
+// so that F = ⌊KVBlocks / that⌋ requests fit in whatever state they are. If F is at
+// least MaxSequences, nothing is ever preempted, and the limit changes nothing. If
+// that is as many as the prompt alone holds, ⌈Input/BlockTokens⌉, F requests run and
+// no more, and all of the above is exact with M = min(MaxSequences, F). Else more
+// are admitted than fit, and preempted: Preempts says so. Then what a server attains
+// in saturation is no formula, nor need the highest throughput be that with the most
+// clients: SaturationConcurrency is −1 and SaturationRequests is no number, and
+// RequestBound says what no schedule can exceed. Up to F clients all is exact still;
+// beyond, the methods with a concurrency are exact where the engine's state comes
+// again soon enough to be found, and unknown else: NaN, or −1 for times.
+//
+// With a PrefixCache this is the truth of prompts that have no block in common.
 type Truth struct {
 	// Input and Output are the request's tokens, as asked of [Simulated.Truth].
 	Input, Output int
@@ -58,13 +72,21 @@ type Truth struct {
 
 	// SaturationConcurrency is M, the C from which on the throughput grows no
 	// further (but see above for a batch). 0: there is none, MaxSequences being 0.
+	// −1: unknown, see Preempts.
 	SaturationConcurrency int
 	// SaturationRequests is M/S, in requests/s: the highest request throughput;
-	// of a batch it is X(2·M). +Inf for no cap, or no service time.
+	// of a batch it is X(2·M). +Inf for no cap, or no service time. NaN: unknown.
 	SaturationRequests float64
 	// SaturationTokens is (Input + Output)·M/S, in tokens/s: the highest total
-	// throughput, tokens in and out. +Inf as SaturationRequests.
+	// throughput, tokens in and out. +Inf and NaN as SaturationRequests.
 	SaturationTokens float64
+
+	// Fit is F, how many requests the KV blocks hold without a preemption in any
+	// state. 0: no limit.
+	Fit int
+	// Preempts is whether more than Fit such requests in flight may preempt each
+	// other, so that there is no closed form of saturation.
+	Preempts bool
 
 	batch batchConfig // zero: no batch
 }
@@ -92,15 +114,29 @@ func (s *Simulated) batchTruth(input, output int) Truth {
 		t.Service += step(b.base)
 	}
 	t.ServiceSD = duration(s.Noise * math.Sqrt(squares))
+	if b.kvBlocks > 0 {
+		held := blocksOf(input+output-1, b.blockTokens)
+		t.Fit = b.kvBlocks / held
+		if t.Fit < s.MaxSequences {
+			t.SaturationConcurrency = t.Fit
+			t.Preempts = blocksOf(input, b.blockTokens) < held
+		}
+	}
+	if t.Preempts {
+		t.SaturationConcurrency = -1
+		t.SaturationRequests, t.SaturationTokens = math.NaN(), math.NaN()
+		return t
+	}
 	// With as many who wait as can run, no place is ever empty.
-	t.SaturationRequests = t.RequestThroughput(2 * s.MaxSequences)
+	t.SaturationRequests = t.RequestThroughput(2 * t.SaturationConcurrency)
 	t.SaturationTokens = float64(input+output) * t.SaturationRequests
 	return t
 }
 
 // Truth returns the closed form for requests with input tokens of prompt and
 // output tokens of answer. A request has at least one of each, so that less than
-// 1 is taken as 1. The server's configuration must be valid.
+// 1 is taken as 1. The server's configuration must be valid, and the requests such
+// as it does not refuse.
 func (s *Simulated) Truth(input, output int) Truth {
 	input, output = max(1, input), max(1, output)
 	if s.batched() {
@@ -135,14 +171,62 @@ func (t Truth) running(concurrency int) int {
 	return concurrency
 }
 
+// loop runs a closed loop of c clients, and reports false where what it attains is
+// not known.
+func (t Truth) loop(c int) (closed, bool) {
+	if b := t.batch; b.kvBlocks > 0 {
+		if t.Fit == 0 {
+			return closed{}, false // refused
+		}
+		if t.Preempts && b.caching && c > t.Fit {
+			return closed{}, false // which blocks are found again is a state of its own
+		}
+		if !t.Preempts {
+			b.slots, b.kvBlocks = min(b.slots, t.Fit), 0 // the same, and cheaper
+		}
+		l := b.loop(c, t.Input, t.Output)
+		return l, l.requests > 0
+	}
+	return t.batch.loop(c, t.Input, t.Output), true
+}
+
+// RequestBound is what X cannot exceed at any concurrency, in requests/s: the
+// reading of a prompt, and Output times one sequence's part in a step of as many
+// as make that part the least, from 1 to all those whose prompts fit. It is close
+// where steps do not grow, and memory is full of prompts. +Inf without a cap or
+// service time. With a PrefixCache it counts one token of the prompt, since the
+// others may be found.
+func (t Truth) RequestBound() float64 {
+	if !t.batched() {
+		return t.SaturationRequests
+	}
+	b := t.batch
+	most, read := b.slots, t.Input
+	if b.kvBlocks > 0 {
+		if t.Fit == 0 {
+			return 0
+		}
+		if b.caching {
+			read = 1
+		} else {
+			most = min(most, b.kvBlocks/blocksOf(t.Input, b.blockTokens))
+		}
+	}
+	part := min(b.base, b.step(most, 0)/float64(most))
+	return 1e9 / (float64(t.Output)*part + float64(read)*b.perPrompt)
+}
+
 // RequestThroughput is X(C), in requests/s. +Inf without service time; 0 for a
-// concurrency of 0 or less.
+// concurrency of 0 or less; NaN where it is not known.
 func (t Truth) RequestThroughput(concurrency int) float64 {
 	if concurrency <= 0 {
 		return 0
 	}
 	if t.batched() {
-		l := t.batch.loop(concurrency, t.Input, t.Output)
+		l, ok := t.loop(concurrency)
+		if !ok {
+			return math.NaN()
+		}
 		return l.requests / (l.period / 1e9)
 	}
 	return float64(t.running(concurrency)) / t.Service.Seconds()
@@ -159,25 +243,32 @@ func (t Truth) TotalThroughput(concurrency int) float64 {
 }
 
 // MeanTTFT is TTFT(C), the mean time to first token; 0 for a concurrency of 0 or
-// less.
+// less, −1 where it is not known.
 func (t Truth) MeanTTFT(concurrency int) time.Duration {
 	switch {
 	case concurrency <= 0:
 		return 0
 	case t.batched():
-		l := t.batch.loop(concurrency, t.Input, t.Output)
+		l, ok := t.loop(concurrency)
+		if !ok {
+			return -1
+		}
 		return duration(l.each(l.unbegun))
 	}
 	return t.Wait(concurrency) + t.TTFT
 }
 
-// MeanE2E is E2E(C), the mean E2E latency; 0 for a concurrency of 0 or less.
+// MeanE2E is E2E(C), the mean E2E latency; 0 for a concurrency of 0 or less, −1
+// where it is not known.
 func (t Truth) MeanE2E(concurrency int) time.Duration {
 	switch {
 	case concurrency <= 0:
 		return 0
 	case t.batched():
-		l := t.batch.loop(concurrency, t.Input, t.Output)
+		l, ok := t.loop(concurrency)
+		if !ok {
+			return -1
+		}
 		return duration(l.each(float64(concurrency)))
 	}
 	return t.Wait(concurrency) + t.Service
@@ -185,10 +276,13 @@ func (t Truth) MeanE2E(concurrency int) time.Duration {
 
 // Wait is W(C), the mean time in the queue, until a request's first step. Without
 // a batch, TTFT and E2E latency at a concurrency are TTFT and Service with it
-// added.
+// added. −1 where it is not known.
 func (t Truth) Wait(concurrency int) time.Duration {
 	if t.batched() && concurrency > 0 {
-		l := t.batch.loop(concurrency, t.Input, t.Output)
+		l, ok := t.loop(concurrency)
+		if !ok {
+			return -1
+		}
 		return duration(l.each(l.queued))
 	}
 	m := t.running(concurrency)

@@ -29,6 +29,9 @@ type Simulation struct {
 
 	StepPerSequence time.Duration
 	TokenBudget     int
+	KVBlocks        int
+	BlockTokens     int
+	PrefixCache     bool
 
 	Noise float64
 	Seed  uint64
@@ -63,7 +66,8 @@ func (s *Simulation) Handler() (http.Handler, error) {
 	}
 	server := &loadgentest.Simulated{
 		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
-		StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget, Noise: s.Noise, Seed: s.Seed,
+		StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
+		KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache, Noise: s.Noise, Seed: s.Seed,
 	}
 	if err := server.Validate(); err != nil {
 		return nil, &UsageError{err}
