@@ -177,7 +177,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 		connected = true
 		if conn, ok := c.Conn.(*netstamp.Conn); ok {
-			exchange = conn.Begin()
+			conn.Begin(&exchange)
 		}
 		r.Sent = r.Now()
 		r.NewConn = !c.Reused
@@ -222,7 +222,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	if t.config.Whole {
 		return readWhole(response.Body, r)
 	}
-	if err := readStream(&stampedBody{response.Body, exchange}, r); err != nil {
+	if err := readStream(&stampedBody{response.Body, &exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)
