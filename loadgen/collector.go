@@ -31,8 +31,7 @@ type collector struct {
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 	goals               *goals        // nil where the level has no objectives
-
-	kernelStamped, clientStamped int // chunks, by the clock that stamped them
+	stamps              Stamps
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
@@ -157,10 +156,10 @@ func (c *collector) addCompleted(r *Record) {
 	}
 	for i, chunk := range r.chunks {
 		if chunk.Arrived != 0 {
-			c.kernelStamped++
+			c.stamps.Kernel++
 			c.distribution(ReadLag).Add(float64(chunk.Seen-chunk.Arrived) / millisecond)
 		} else {
-			c.clientStamped++
+			c.stamps.Client++
 		}
 		if chunk.Sent != 0 {
 			lateness := c.epoch.Add(chunk.At()).UnixNano() - chunk.Sent
@@ -208,6 +207,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		Warmup:        c.warmup,
 		InFlight:      InFlight{Peak: s.peak},
 		Tokens:        c.tokens,
+		Stamps:        c.stamps,
 		Errors:        c.errors,
 		Distributions: c.distributions,
 	}
@@ -230,14 +230,6 @@ func (c *collector) result(s *slots) (*Result, error) {
 		r.Steady = &w
 	}
 	r.Open = s.openLoop(r.Accounting.Issued, c.sentTo-c.sentFrom)
-	switch {
-	case c.kernelStamped > 0 && c.clientStamped > 0:
-		r.Clock = ClockMixed
-	case c.kernelStamped > 0:
-		r.Clock = ClockKernel
-	case c.clientStamped > 0:
-		r.Clock = ClockClient
-	}
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = r.warnings()
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {

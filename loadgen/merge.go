@@ -49,7 +49,7 @@ func MergeResults(a, b *Result) (*Result, error) {
 		Accounting:    a.Accounting,
 		Warmup:        a.Warmup,
 		Tokens:        a.Tokens,
-		Clock:         a.Clock.And(b.Clock),
+		Stamps:        a.Stamps,
 		Errors:        mergeErrors(a.Errors, b.Errors),
 		Distributions: map[string]*Distribution{},
 	}
@@ -59,6 +59,7 @@ func MergeResults(a, b *Result) (*Result, error) {
 	r.Accounting.Add(b.Accounting)
 	r.Warmup.Add(b.Warmup)
 	r.Tokens.Add(b.Tokens)
+	r.Stamps.Add(b.Stamps)
 	switch {
 	case a.Accounting.Completed == 0 && b.Accounting.Completed > 0:
 		r.FirstSent, r.Makespan = later+b.FirstSent, b.Makespan

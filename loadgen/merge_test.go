@@ -97,6 +97,9 @@ func TestMergeResults(t *testing.T) {
 		if r.Generators != 3 || r.Level.Concurrency != 15 || r.Level.Requests != 1203 || r.Level.Warmup != 3 {
 			t.Errorf("%d generators, level %+v", r.Generators, r.Level)
 		}
+		if want := a.Stamps.Client + b.Stamps.Client + c.Stamps.Client; want == 0 || r.Stamps != (Stamps{Client: want}) {
+			t.Errorf("stamps %+v, want %d of the client", r.Stamps, want)
+		}
 		failed := 0
 		for _, e := range r.Errors {
 			failed += e.Count

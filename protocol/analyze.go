@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -28,8 +29,8 @@ type Analysis struct {
 	Accounting loadgen.Accounting `json:"accounting"`
 	Tokens     loadgen.Tokens     `json:"tokens"`
 
-	// Clock is what stamped the arrivals, over all measurements; "": none came in a stream.
-	Clock loadgen.Clock `json:"clock,omitempty"`
+	// Stamps says what stamped the arrivals, over all measurements.
+	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
 	Points   []Point           `json:"points"`
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
@@ -69,6 +70,10 @@ type Estimate struct {
 	Summary   stats.Summary     `json:"summary"`
 	Interval  stats.Interval    `json:"interval"`
 	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
+
+	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one. "":
+	// all are exact.
+	Method string `json:"method,omitempty"`
 }
 
 // A SpoiledError says that a figure was measured under conditions that forbid its use.
@@ -140,7 +145,7 @@ func Analyze(e *Experiment) *Analysis {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
 			a.Tokens.Add(m.Result.Tokens)
-			a.Clock = a.Clock.And(m.Result.Clock)
+			a.Stamps.Add(m.Result.Stamps)
 		}
 	}
 	a.Unit, a.Runs = replicates(measured)
@@ -287,6 +292,7 @@ func newPoint(group []Measurement, unit string) Point {
 			}
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
+			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
 		}
 	}
 	for i := range p.Estimates {

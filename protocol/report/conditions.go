@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// stampedBy names the clocks that stamped the arrivals, with the share of each. It rounds the kernel's down, so that a
+// share of 100 % is all of them.
+func stampedBy(s loadgen.Stamps) string {
+	n := float64(s.Chunks())
+	switch {
+	case s.Client == 0:
+		return fmt.Sprintf("kernel for all %s chunks", decimal(n, 0))
+	case s.Kernel == 0:
+		return fmt.Sprintf("client for all %s chunks", decimal(n, 0))
+	}
+	return fmt.Sprintf("kernel for %s %% of %s chunks, client for the other %s",
+		decimal(math.Floor(10000*float64(s.Kernel)/n)/100, 2), decimal(n, 0), decimal(float64(s.Client), 0))
+}
+
+const byHistogram = "Quantiles by HDR histogram, within 0.05 %, of more samples than are kept: "
+
+// histograms says of which metrics the quantiles that are shown were read from a histogram, and where.
+func histograms(out *printer, a *protocol.Analysis, shown []string) {
+	var order []string
+	metrics := map[string][]string{} // by their levels
+	for _, name := range shown {
+		var levels []int
+		for i := range a.Points {
+			if e, _ := a.Points[i].Figure(name); e.Method == loadgen.MethodHDR {
+				levels = append(levels, a.Points[i].Concurrency)
+			}
+		}
+		if len(levels) == 0 {
+			continue
+		}
+		where := numbers(levels)
+		if metrics[where] == nil {
+			order = append(order, where)
+		}
+		if metric := baseOf(name); !slices.Contains(metrics[where], metric) {
+			metrics[where] = append(metrics[where], metric)
+		}
+	}
+	if len(order) == 0 {
+		return
+	}
+	for i, where := range order {
+		order[i] = strings.Join(metrics[where], ", ") + " at " + where
+	}
+	out.f("\n%s%s\n", byHistogram, strings.Join(order, "; "))
+}
+
+// levelHistograms is histograms for one level: it names the metrics.
+func levelHistograms(out *printer, r *loadgen.Result, metrics []string) {
+	var found []string
+	for _, metric := range metrics {
+		for _, f := range r.Figures {
+			if f.Method == loadgen.MethodHDR && baseOf(f.Name) == metric {
+				found = append(found, fmt.Sprintf("%s (%s samples)", metric, decimal(float64(f.N), 0)))
+				break
+			}
+		}
+	}
+	if len(found) > 0 {
+		out.f("\n%s%s\n", byHistogram, strings.Join(found, ", "))
+	}
+}
