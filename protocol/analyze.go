@@ -25,6 +25,12 @@ type Analysis struct {
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
+	// Workload is what was sent, nil where that is not stated. Models are all that were asked, and URLs all that the
+	// servers had, each once, in the order in which they came; none where that is not known.
+	Workload *Workload `json:"workload,omitempty"`
+	Models   []string  `json:"models,omitempty"`
+	URLs     []string  `json:"urls,omitempty"`
+
 	// Accounting and Tokens are sums over all measured requests.
 	Accounting loadgen.Accounting `json:"accounting"`
 	Tokens     loadgen.Tokens     `json:"tokens"`
@@ -138,7 +144,12 @@ func (a *Analysis) Valid() bool {
 
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
-	a := &Analysis{}
+	a := &Analysis{Workload: e.Workload}
+	for _, s := range e.Starts {
+		if s.URL != "" && !slices.Contains(a.URLs, s.URL) {
+			a.URLs = append(a.URLs, s.URL)
+		}
+	}
 	var measured []Measurement
 	for _, m := range e.Measurements {
 		if !m.Step.Discard {
@@ -146,6 +157,11 @@ func Analyze(e *Experiment) *Analysis {
 			a.Accounting.Add(m.Result.Accounting)
 			a.Tokens.Add(m.Result.Tokens)
 			a.Stamps.Add(m.Result.Stamps)
+			for _, model := range m.Models {
+				if !slices.Contains(a.Models, model) {
+					a.Models = append(a.Models, model)
+				}
+			}
 		}
 	}
 	a.Unit, a.Runs = replicates(measured)

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // secrets are the texts that no error may hold, in the ways in which a server could spell them. Errors travel into
@@ -22,11 +24,12 @@ const (
 	hidden         = "***" // in the place of a secret
 )
 
-// newSecrets collects the key, the values of headers whose name says that they are secret, and the URL's password.
+// newSecrets collects the key, the values of headers and of fields of the body whose name says that they are secret, and
+// the URL's password.
 func newSecrets(c Config, user *url.Userinfo) secrets {
 	var found secrets
 	for name, values := range c.Header {
-		if !secretHeader(name) {
+		if !secretName(name) {
 			continue
 		}
 		for _, value := range values {
@@ -51,6 +54,13 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 		found = append(found, base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
 	found = append(found, c.APIKey)
+	// New has refused a body that is no JSON, and then there is nothing to find.
+	_, inBody, _ := publicBody(c.Body, func(text string) string { return text })
+	for _, text := range inBody {
+		if len(text) >= shortestSecret {
+			found = append(found, text)
+		}
+	}
 
 	var spelled secrets
 	for _, secret := range found {
@@ -78,20 +88,112 @@ var schemes = []string{"bearer", "basic", "digest", "negotiate", "token"}
 // separates tells what stands between the parts of a header's value, as in "Bearer x" and "a=x; b=y".
 func separates(c rune) bool { return strings.ContainsRune(" \t;,=", c) }
 
-// secretHeader goes by what such headers are called: Authorization, Cookie, X-API-Key, X-Auth-Token.
-func secretHeader(name string) bool {
+// secretName goes by what headers and fields with secrets are called: Authorization, Cookie, X-API-Key, auth_token.
+func secretName(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
 		func(word string) bool { return strings.Contains(name, word) })
 }
 
+// secretField goes by the names of a body's fields, where tokens may as well be those of the model: min_tokens,
+// stop_token_ids. There it takes a text to be a secret.
+func secretField(name string, texts []string) bool {
+	other := strings.ReplaceAll(strings.ToLower(name), "token", "")
+	return secretName(other) || secretName(name) && len(texts) > 0
+}
+
+// hideFields returns a body's value, as encoding/json reads it, without the secrets in it, and the texts of those that the
+// names of fields gave away. hide takes out of a text what is known to be secret.
+func hideFields(value any, hide func(string) string) (shown any, found []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		fields := make(map[string]any, len(v))
+		for name, value := range v {
+			if inside := texts(value); secretField(name, inside) {
+				fields[hide(name)] = hidden
+				found = append(found, inside...)
+				continue
+			}
+			inner, more := hideFields(value, hide)
+			fields[hide(name)] = inner
+			found = append(found, more...)
+		}
+		return fields, found
+	case []any:
+		values := make([]any, len(v))
+		for i := range v {
+			inner, more := hideFields(v[i], hide)
+			values[i] = inner
+			found = append(found, more...)
+		}
+		return values, found
+	case string:
+		if scheme, _, ok := strings.Cut(v, "://"); ok && !strings.ContainsFunc(scheme, unicode.IsSpace) {
+			v = redact(v)
+		}
+		return hide(v), nil
+	case json.Number:
+		if hide(v.String()) == hidden {
+			return hidden, nil
+		}
+	}
+	return value, nil
+}
+
+// texts are the strings in a value, at any depth.
+func texts(value any) (found []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, inner := range v {
+			found = append(found, texts(inner)...)
+		}
+	case []any:
+		for _, inner := range v {
+			found = append(found, texts(inner)...)
+		}
+	case string:
+		found = append(found, v)
+	}
+	return found
+}
+
+// publicBody is the body as encoding/json reads it, through hideFields.
+func publicBody(body map[string]any, hide func(string) string) (shown any, found []string, err error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber() // a seed of 64 bits stays what it is
+	var read any
+	if err := in.Decode(&read); err != nil {
+		return nil, nil, err
+	}
+	shown, found = hideFields(read, hide)
+	return shown, found, nil
+}
+
+// PublicBody is Body as JSON, fit for a file that others read: with "***" in the place of each field whose name says that
+// it is secret, and of the key, the secret headers and the URL's password wherever they stand in a text. Of a text that is
+// a URL with a user or a query only the scheme is left. It is nil where Body is empty; an error is that of json.Marshal.
+func (c Config) PublicBody() (json.RawMessage, error) {
+	if len(c.Body) == 0 {
+		return nil, nil
+	}
+	var user *url.Userinfo
+	if u, err := url.Parse(c.URL); err == nil {
+		user = u.User
+	}
+	shown, _, err := publicBody(c.Body, newSecrets(c, user).hide)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(shown)
+}
+
 // clean returns err without secrets, on one line, and of a length to be read.
 func (s secrets) clean(err error) error {
-	text := err.Error()
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, hidden)
-	}
-	text = oneLine(text)
+	text := oneLine(s.hide(err.Error()))
 	if runes := []rune(text); len(runes) > longestError {
 		text = string(runes[:longestError]) + "…"
 	}
@@ -99,6 +201,14 @@ func (s secrets) clean(err error) error {
 		return err
 	}
 	return &cleaned{text, err}
+}
+
+// hide returns text with the secrets hidden.
+func (s secrets) hide(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	return text
 }
 
 // cleaned can be asked what it is, as in errors.Is(err, syscall.ECONNRESET), but the text that was cleaned cannot be

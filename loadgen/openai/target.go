@@ -142,6 +142,9 @@ func newTransport(ahead *connections) *http.Transport {
 	}
 }
 
+// Models are those that are asked in rotation. A prompt that names a model of its own asks that one instead.
+func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
+
 // Close drops the connections that are idle. A Client given in the Config is left alone.
 func (t *Target) Close() error {
 	if t.owned != nil {

@@ -16,6 +16,7 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	out.f("The client against %s.\n", server)
 	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and\n")
 	out.f("loopback added to the server's own stamps, in ms.\n")
+	sent(out, a)
 	if a.Stamps.Chunks() > 0 {
 		out.f("Arrivals stamped by: %s.\n", stampedBy(a.Stamps))
 	}

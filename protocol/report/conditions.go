@@ -5,10 +5,71 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
+
+// sent says what was sent, and to whom, as far as that is stated.
+func sent(out *printer, a *protocol.Analysis) {
+	if w := a.Workload; w != nil {
+		parts := []string{"streamed"}
+		if w.Whole {
+			parts[0] = "in one piece"
+		}
+		if w.Endpoint != "" {
+			parts[0] = w.Endpoint + ", " + parts[0]
+		}
+		if d := w.Dataset; d != nil {
+			parts = append(parts, fmt.Sprintf("dataset %s of %d prompts, SHA-256 %.12s…", d.Name, d.Prompts, d.SHA256))
+		} else if w.Prompts != "" {
+			parts = append(parts, w.Prompts)
+		}
+		if w.Prefix > 0 {
+			parts = append(parts, fmt.Sprintf("the first %d tokens the same in all prompts of a level", w.Prefix))
+		}
+		out.f("sent: %s\n", plain(strings.Join(parts, "; ")))
+		var with []string
+		if len(w.Headers) > 0 {
+			with = append(with, plural(len(w.Headers), "header")+" "+strings.Join(w.Headers, ", "))
+		}
+		if len(w.Body) > 0 {
+			with = append(with, "in the body "+string(w.Body))
+		}
+		if len(with) > 0 {
+			out.f("with: %s\n", plain(strings.Join(with, "; ")))
+		}
+	}
+	var to []string
+	if n := len(a.Models); n > 0 {
+		to = append(to, plural(n, "model")+" "+strings.Join(a.Models, ", "))
+	}
+	switch n := len(a.URLs); {
+	case n == 1:
+		to = append(to, a.URLs[0])
+	case n > 1:
+		to = append(to, fmt.Sprintf("%d servers, the first %s", n, a.URLs[0]))
+	}
+	if len(to) > 0 {
+		out.f("to: %s\n", plain(strings.Join(to, " at ")))
+	}
+}
+
+// plain is what a terminal can be given of a text from outside: of what can be printed, as much as anybody reads.
+func plain(s string) string {
+	const most = 400 // characters
+	text := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, s))
+	if len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}
 
 // stampedBy names the clocks that stamped the arrivals, with the share of each. It rounds the kernel's down, so that a
 // share of 100 % is all of them.

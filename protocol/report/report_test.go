@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,10 +97,30 @@ func analysis(prompts protocol.Prompts) *protocol.Analysis {
 	return protocol.Analyze(experiment([]int{1, 4, 16, 32, 64}, prompts))
 }
 
+// described is one level of three runs, of which it is known what was sent and to whom.
+func described(w *protocol.Workload, models []string, urls ...string) *protocol.Analysis {
+	e := experiment([]int{1}, protocol.Prompts{PerConcurrency: 10})
+	e.Workload = w
+	for _, url := range urls {
+		e.Starts = append(e.Starts, protocol.Start{URL: url})
+	}
+	for i := range e.Measurements {
+		e.Measurements[i].Models = models
+	}
+	return protocol.Analyze(e)
+}
+
 func TestText(t *testing.T) {
 	for name, a := range map[string]*protocol.Analysis{
-		"text.txt":    analysis(protocol.Prompts{PerConcurrency: 10}),
-		"capped.txt":  analysis(protocol.Prompts{Count: 20}),
+		"text.txt":   analysis(protocol.Prompts{PerConcurrency: 10}),
+		"capped.txt": analysis(protocol.Prompts{Count: 20}),
+		"dataset.txt": described(&protocol.Workload{
+			Endpoint: "chat", Whole: true, Prompts: "dataset",
+			Dataset: &protocol.Dataset{Name: "prompts\x1b[31m.jsonl", SHA256: strings.Repeat("0123456789abcdef", 4), Prompts: 1234},
+			Headers: []string{"Authorization", "X-Tenant"}, Body: []byte(`{"api_key":"***","top_p":0.9}`),
+		}, []string{"a", "b"}, "http://one:8000"),
+		"prefix.txt": described(&protocol.Workload{Endpoint: "completions", Prompts: "random token ids", Prefix: 10, Headers: []string{"X-Tenant"}},
+			[]string{"a"}, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"),
 		"nothing.txt": protocol.Analyze(&protocol.Experiment{Error: "server start failed"}),
 	} {
 		var out bytes.Buffer
@@ -189,6 +210,20 @@ func TestLevelText(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "level.txt", out.Bytes())
+}
+
+// What comes from outside is bounded, and cannot command a terminal.
+func TestPlain(t *testing.T) {
+	for given, want := range map[string]string{
+		"a b":                      "a b",
+		"a\nb\x1b\u202e":           "a\ufffdb\ufffd\ufffd",
+		strings.Repeat("é", 400):   strings.Repeat("é", 400),
+		strings.Repeat("é", 1_000): strings.Repeat("é", 400) + "…",
+	} {
+		if got := plain(given); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
 }
 
 // The kernel's share is never rounded up to all.

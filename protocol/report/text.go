@@ -41,6 +41,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	sent(out, a)
 	out.f("%s\n", requests(a))
 	if a.Stamps.Chunks() > 0 {
 		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
