@@ -4,6 +4,7 @@ package examples_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -23,6 +24,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
@@ -468,6 +471,81 @@ func TestMultirun(t *testing.T) {
 		t.Errorf("%s: %v", protocol.ResultsFile, err)
 	}
 	failsWith(t, 1, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
+}
+
+// What was sent can be sent again from what was stored, and no file holds a secret: neither of the flags nor of a server
+// that echoes what it was sent.
+func TestWhatWasSentIsStored(t *testing.T) {
+	t.Setenv("PLANTED_KEY", "planted-key")
+	echo := &loadgentest.Echo{}
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(text))
+		if r.Method == http.MethodPost && n.Add(1)%10 == 0 {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, "%s %s %s", r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"), text)
+			return
+		}
+		echo.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	prompts, out := filepath.Join(dir, "prompts.jsonl"), filepath.Join(dir, "out")
+	if err := os.WriteFile(prompts, []byte("{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := strings.Replace(server.URL, "http://", "http://planted-user:planted-password@", 1)
+	p := run(t, "multirun", append(small, "-url", url, "-out", out, "-dataset", prompts, "-api-key-env", "PLANTED_KEY",
+		"-header", "X-Api-Key: planted-header", "-header", "X-Tenant: planted-tenant",
+		"-body", `{"top_p":0.9,"min_tokens":2,"backend":{"api_key":"planted-field"},"user":"planted-key"}`)...)
+	e, err := protocol.ReadExperiment(out)
+	if err != nil || len(e.Measurements) == 0 {
+		t.Fatalf("exit code %d, %v\n%s\n%s", p.code, err, p.stdout, p.stderr)
+	}
+	failed := 0
+	for _, m := range e.Measurements {
+		failed += m.Result.Accounting.Failed
+		if len(m.Models) != 1 {
+			t.Errorf("models %q", m.Models)
+		}
+	}
+	if failed == 0 {
+		t.Error("the server echoed nothing")
+	}
+	want := &protocol.Workload{
+		Endpoint: "completions", Prompts: "dataset",
+		Dataset: &protocol.Dataset{Name: "prompts.jsonl", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n"))), Prompts: 2},
+		Headers: []string{"Authorization", "X-Api-Key", "X-Tenant"},
+		Body:    []byte(`{"backend":{"api_key":"***"},"min_tokens":2,"top_p":0.9,"user":"***"}`),
+	}
+	if diff := cmp.Diff(want, e.Workload); diff != "" {
+		t.Errorf("workload (-want +got):\n%s", diff)
+	}
+	for _, say := range []string{"sent: completions, streamed; dataset prompts.jsonl of 2 prompts", "header", `{"api_key":"***"}`, "at " + server.URL} {
+		if !strings.Contains(p.stdout, say) {
+			t.Errorf("it does not say %q:\n%s", say, p.stdout)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(out, "*"))
+	if err != nil || len(files) < 4 {
+		t.Errorf("files %q, %v", files, err)
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err != nil || bytes.Contains(text, []byte("planted")) {
+			t.Errorf("%s holds a secret, or cannot be read: %v", file, err)
+		}
+	}
+	if strings.Contains(p.stdout, "planted") {
+		t.Errorf("a secret is printed:\n%s", p.stdout)
+	}
+
+	// Nor do the reasons for which an experiment did not finish.
+	out = filepath.Join(dir, "refused")
+	p = run(t, "multirun", append(small, "-url", url, "-out", out, "-model", "other")...)
+	if text, err := os.ReadFile(filepath.Join(out, protocol.JournalFile)); err != nil || !bytes.Contains(text, []byte("other")) || bytes.Contains(text, []byte("planted")) {
+		t.Errorf("exit code %d, %v\n%s", p.code, err, text)
+	}
 }
 
 func decodePNG(t *testing.T, path string) {

@@ -11,7 +11,7 @@ type Chunk struct {
 	Seen time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
 
 	// Arrived is when the kernel had received it, where that is known: what Seen has beyond it is the client's own doing.
-	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Clock] says which.
+	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Stamps] says which.
 	Arrived time.Duration
 
 	// Shared says that it came in one read with data after it, and so has the stamp of that: it may have come earlier, by as

@@ -33,9 +33,7 @@ type collector struct {
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 	timeline            timeline
 	goals               *goals // nil where the level has no objectives
-
-	kernelStamped, clientStamped int // chunks, by the clock that stamped them
-	shared                       int // chunks whose stamp is that of later data
+	stamps              Stamps
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time) *collector {
@@ -160,13 +158,13 @@ func (c *collector) addCompleted(r *Record) {
 	first, before := true, Chunk{}
 	for chunk := range r.Chunks() {
 		if chunk.Shared {
-			c.shared++
+			c.stamps.Shared++
 		}
 		if chunk.Arrived != 0 {
-			c.kernelStamped++
+			c.stamps.Kernel++
 			c.distribution(ReadLag).Add(float64(chunk.Seen-chunk.Arrived) / millisecond)
 		} else {
-			c.clientStamped++
+			c.stamps.Client++
 		}
 		if chunk.Sent != 0 {
 			lateness := c.epoch.Add(chunk.At()).UnixNano() - chunk.Sent
@@ -204,6 +202,7 @@ func (c *collector) result(s *slots) (*Result, error) {
 		Warmup:        c.warmup,
 		InFlight:      InFlight{Peak: s.peak},
 		Tokens:        c.tokens,
+		Stamps:        c.stamps,
 		Errors:        c.errors,
 		Timeline:      c.timeline.columns(),
 		Distributions: c.distributions,
@@ -230,14 +229,6 @@ func (c *collector) result(s *slots) (*Result, error) {
 		r.Steady = &w
 	}
 	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
-	switch {
-	case c.kernelStamped > 0 && c.clientStamped > 0:
-		r.Clock = ClockMixed
-	case c.kernelStamped > 0:
-		r.Clock = ClockKernel
-	case c.clientStamped > 0:
-		r.Clock = ClockClient
-	}
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = r.warnings()
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {

@@ -13,7 +13,7 @@
 // # What the numbers mean
 //
 // A chunk's arrival is the kernel's stamp where a Target has it (package openai, on Linux, over HTTP/1.1), and the client's
-// own, taken after its read, elsewhere; [Result.Clock] says which. All offsets are from [Result.Start] on the monotonic
+// own, taken after its read, elsewhere; [Result.Stamps] says which. All offsets are from [Result.Start] on the monotonic
 // clock, and they are stamped before anything is parsed.
 //
 //	TTFT           first chunk with content − Sent

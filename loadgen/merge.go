@@ -66,7 +66,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Accounting.Add(part.Accounting)
 		r.Warmup.Add(part.Warmup)
 		r.Tokens.Add(part.Tokens)
-		r.Clock = r.Clock.And(part.Clock)
+		r.Stamps.Add(part.Stamps)
 		r.Errors = mergeErrors(r.Errors, part.Errors)
 		r.Retries = mergeRetries(r.Retries, part.Retries)
 		if r.Goodput != nil {

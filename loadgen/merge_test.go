@@ -98,6 +98,9 @@ func TestMergeResults(t *testing.T) {
 		if diff := gocmp.Diff(whole, r.Level); r.Generators != 3 || diff != "" {
 			t.Errorf("%d generators, level %s", r.Generators, diff)
 		}
+		if want := a.Stamps.Client + b.Stamps.Client + c.Stamps.Client; want == 0 || r.Stamps != (Stamps{Client: want}) {
+			t.Errorf("stamps %+v, want %d of the client", r.Stamps, want)
+		}
 		failed := 0
 		for _, e := range r.Errors {
 			failed += e.Count

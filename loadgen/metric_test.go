@@ -225,20 +225,20 @@ func TestStoppedInTheWarmup(t *testing.T) {
 }
 
 // Latencies go by the kernel's stamp where there is one; what the client added after it is the read lag, and the level
-// says which clock it was.
+// counts which clock it was.
 func TestArrivals(t *testing.T) {
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
 		lags                 []time.Duration // of two chunks, at 20 and 50 ms; -1: the kernel did not say
-		clock                Clock
+		stamps               Stamps          // of a request
 		ttft, itl, lag, seen float64
 	}{
-		"kernel":                      {[]time.Duration{5 * ms, 7 * ms}, ClockKernel, 15, 28, 6, 43},
-		"client":                      {[]time.Duration{-1, -1}, ClockClient, 20, 30, 0, 50},
-		"both":                        {[]time.Duration{-1, 7 * ms}, ClockMixed, 20, 23, 7, 43},
-		"never before it was sent":    {[]time.Duration{25 * ms, 0}, ClockKernel, 0, 50, 10, 50},
-		"never before what was there": {[]time.Duration{2 * ms, 40 * ms}, ClockKernel, 18, 0, 17, 18},
-		"never after it was seen":     {[]time.Duration{-3 * ms, 0}, ClockKernel, 20, 30, 0, 50},
+		"kernel":                      {[]time.Duration{5 * ms, 7 * ms}, Stamps{Kernel: 2}, 15, 28, 6, 43},
+		"client":                      {[]time.Duration{-1, -1}, Stamps{Client: 2}, 20, 30, 0, 50},
+		"both":                        {[]time.Duration{-1, 7 * ms}, Stamps{Kernel: 1, Client: 1}, 20, 23, 7, 43},
+		"never before it was sent":    {[]time.Duration{25 * ms, 0}, Stamps{Kernel: 2}, 0, 50, 10, 50},
+		"never before what was there": {[]time.Duration{2 * ms, 40 * ms}, Stamps{Kernel: 2}, 18, 0, 17, 18},
+		"never after it was seen":     {[]time.Duration{-3 * ms, 0}, Stamps{Kernel: 2}, 20, 30, 0, 50},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -259,27 +259,16 @@ func TestArrivals(t *testing.T) {
 					time.Sleep(10 * ms)
 					return nil
 				}))
-				if r.Clock != c.clock {
-					t.Errorf("clock %q, want %q", r.Clock, c.clock)
+				if want := (Stamps{Kernel: 4 * c.stamps.Kernel, Client: 4 * c.stamps.Client}); r.Stamps != want {
+					t.Errorf("stamps %+v, want %+v", r.Stamps, want)
 				}
 				near(t, "TTFT", figure(t, r, MeanName(TTFT)), c.ttft)
 				near(t, "ITL", figure(t, r, MeanName(ITL)), c.itl)
 				lag, ok := r.Figure(MeanName(ReadLag))
-				if ok != (c.clock != ClockClient) || ok && lag.Value != c.lag {
+				if ok != (c.stamps.Kernel > 0) || ok && lag.Value != c.lag {
 					t.Errorf("read lag %+v %v, want %v", lag, ok, c.lag)
 				}
 			})
 		})
-	}
-}
-
-func TestClockAnd(t *testing.T) {
-	for _, c := range []struct{ a, b, want Clock }{
-		{"", "", ""}, {"", ClockKernel, ClockKernel}, {ClockKernel, "", ClockKernel}, {ClockKernel, ClockKernel, ClockKernel},
-		{ClockKernel, ClockClient, ClockMixed}, {ClockMixed, ClockKernel, ClockMixed},
-	} {
-		if got := c.a.And(c.b); got != c.want {
-			t.Errorf("%q and %q are %q, want %q", c.a, c.b, got, c.want)
-		}
 	}
 }

@@ -27,8 +27,8 @@ type Result struct {
 	InFlight   InFlight   `json:"in_flight"`
 	Tokens     Tokens     `json:"tokens"`
 
-	// Clock says what stamped the arrival of content. "": none came in a stream.
-	Clock Clock `json:"clock,omitempty"`
+	// Stamps says what stamped the arrival of content, in the completed measured requests.
+	Stamps Stamps `json:"stamps,omitzero"`
 
 	// Goodput counts the requests that met the level's objectives, nil where it has none.
 	Goodput *Goodput `json:"goodput,omitempty"`
@@ -66,26 +66,6 @@ func (r *Result) Figure(name string) (Figure, bool) {
 		}
 	}
 	return Figure{}, false
-}
-
-// A Clock is what stamped the arrival of content.
-type Clock string
-
-const (
-	ClockKernel Clock = "kernel" // the kernel, on receipt: free of what the client's own scheduling adds
-	ClockClient Clock = "client" // the client, after its read had returned
-	ClockMixed  Clock = "mixed"  // the kernel where it gave a stamp, else the client
-)
-
-// And is the clock of two sets of arrivals together.
-func (c Clock) And(other Clock) Clock {
-	switch {
-	case c == other || other == "":
-		return c
-	case c == "":
-		return other
-	}
-	return ClockMixed
 }
 
 // Accounting counts what became of the requests that were issued.

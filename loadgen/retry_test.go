@@ -260,21 +260,23 @@ func TestPause(t *testing.T) {
 }
 
 func TestMergeRetries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		level := Level{Concurrency: 1, Requests: 3, Retries: 2}
-		var results [3]*Result
-		var generators sync.WaitGroup
-		for i, target := range []TargetFunc{failing(1, status(503)), failing(2, status(429)), failing(0, nil)} {
-			generators.Go(func() { results[i] = mustMeasure(t, level, target) })
-		}
-		generators.Wait()
-		a, b, c := results[0], results[1], results[2]
-		merged := mustMerge(t, mustMerge(t, a, b), c)
-		if r := merged.Retries; r == nil || r.Requests != 6 || r.Attempts != 9 || len(r.Errors) != 2 || !hasWarning(merged, WarnRetried) {
-			t.Errorf("%+v, %v", r, merged.Warnings)
-		}
-		if merged := mustMerge(t, c, c); merged.Retries != nil || hasWarning(merged, WarnRetried) {
-			t.Errorf("%+v of two without", merged.Retries)
-		}
-	})
+	merge := func(targets ...Target) *Result {
+		parts := make([]*Result, len(targets))
+		synctest.Test(t, func(t *testing.T) {
+			var generators sync.WaitGroup
+			for i, target := range targets {
+				level := Level{Concurrency: 3, Requests: 9, Retries: 2, Shard: i, Shards: len(targets)}
+				generators.Go(func() { parts[i] = mustMeasure(t, level, target) })
+			}
+			generators.Wait()
+		})
+		return mustMerge(t, parts...)
+	}
+	merged := merge(failing(1, status(503)), failing(2, status(429)), failing(0, nil))
+	if r := merged.Retries; r == nil || r.Requests != 6 || r.Attempts != 9 || len(r.Errors) != 2 || !hasWarning(merged, WarnRetried) {
+		t.Errorf("%+v, %v", r, merged.Warnings)
+	}
+	if merged := merge(failing(0, nil), failing(0, nil)); merged.Retries != nil || hasWarning(merged, WarnRetried) {
+		t.Errorf("%+v of two without", merged.Retries)
+	}
 }

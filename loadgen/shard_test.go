@@ -110,7 +110,7 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 				target := takes(func(i int) time.Duration { return time.Duration(200+i%301) * time.Millisecond })
 				whole, want := observed(t, l, target)
 				parts, seen := sharded(t, l, 4, target)
-				if diff := gocmp.Diff(want, seen, gocmp.AllowUnexported(Record{})); diff != "" {
+				if diff := gocmp.Diff(want, seen, gocmp.AllowUnexported(Record{}, chunkLog{})); diff != "" {
 					t.Fatal(diff)
 				}
 				r := mustMerge(t, parts...)

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -24,12 +25,18 @@ type Analysis struct {
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
+	// Workload is what was sent, nil where that is not stated. Models are all that were asked, and URLs all that the
+	// servers had, each once, in the order in which they came; none where that is not known.
+	Workload *Workload `json:"workload,omitempty"`
+	Models   []string  `json:"models,omitempty"`
+	URLs     []string  `json:"urls,omitempty"`
+
 	// Accounting and Tokens are sums over all measured requests.
 	Accounting loadgen.Accounting `json:"accounting"`
 	Tokens     loadgen.Tokens     `json:"tokens"`
 
-	// Clock is what stamped the arrivals, over all measurements; "": none came in a stream.
-	Clock loadgen.Clock `json:"clock,omitempty"`
+	// Stamps says what stamped the arrivals, over all measurements.
+	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
 	Points   []Point           `json:"points"`
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
@@ -69,6 +76,10 @@ type Estimate struct {
 	Summary   stats.Summary     `json:"summary"`
 	Interval  stats.Interval    `json:"interval"`
 	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
+
+	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one. "":
+	// all are exact.
+	Method string `json:"method,omitempty"`
 }
 
 // A SpoiledError says that a figure was measured under conditions that forbid its use.
@@ -133,14 +144,24 @@ func (a *Analysis) Valid() bool {
 
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
-	a := &Analysis{}
+	a := &Analysis{Workload: e.Workload}
+	for _, s := range e.Starts {
+		if s.URL != "" && !slices.Contains(a.URLs, s.URL) {
+			a.URLs = append(a.URLs, s.URL)
+		}
+	}
 	var measured []Measurement
 	for _, m := range e.Measurements {
 		if !m.Step.Discard {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
 			a.Tokens.Add(m.Result.Tokens)
-			a.Clock = a.Clock.And(m.Result.Clock)
+			a.Stamps.Add(m.Result.Stamps)
+			for _, model := range m.Models {
+				if !slices.Contains(a.Models, model) {
+					a.Models = append(a.Models, model)
+				}
+			}
 		}
 	}
 	a.Unit, a.Runs = replicates(measured)
@@ -287,6 +308,7 @@ func newPoint(group []Measurement, unit string) Point {
 			}
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
+			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
 		}
 	}
 	for i := range p.Estimates {

@@ -91,6 +91,28 @@ func TestAnalyze(t *testing.T) {
 	}
 }
 
+// One run's histogram is enough for an estimate to say so, and stamps of all runs but the discarded ones are counted.
+func TestAnalyzeKeepsHowItWasMeasured(t *testing.T) {
+	e := measured([]int{1, 2}, Prompts{Count: 10}, [][]float64{{10, 20}, {11, 21}}, nil)
+	for i := range e.Measurements {
+		e.Measurements[i].Result.Stamps = loadgen.Stamps{Kernel: 100, Client: i}
+	}
+	e.Measurements[1].Result.Figures[0].Method = loadgen.MethodHDR // concurrency 2, the first run
+	e.Measurements = append(e.Measurements, Measurement{Step: Step{Run: 2, Discard: true}, Result: loadgen.Result{Stamps: loadgen.Stamps{Client: 1000}}})
+	a := Analyze(e)
+	if want := (loadgen.Stamps{Kernel: 400, Client: 0 + 1 + 2 + 3}); a.Stamps != want {
+		t.Errorf("stamps %+v, want %+v", a.Stamps, want)
+	}
+	for concurrency, want := range map[int]string{1: "", 2: loadgen.MethodHDR} {
+		if x, err := a.Figure(concurrency, loadgen.TotalThroughput); err != nil || x.Method != want {
+			t.Errorf("method %q at %d, want %q: %v", x.Method, concurrency, want, err)
+		}
+		if x, err := a.Figure(concurrency, loadgen.SteadyTotalThroughput); err != nil || x.Method != "" {
+			t.Errorf("method %q at %d of a figure that is exact: %v", x.Method, concurrency, err)
+		}
+	}
+}
+
 // The order in which levels are run does not change the knee.
 func TestKneeOfShuffledLevels(t *testing.T) {
 	order := []int{3, 0, 5, 1, 4, 2}

@@ -87,7 +87,7 @@ func (i *commandsInstance) Stop(ctx context.Context) error {
 	err := i.commands.stop(ctx)
 	i.child.end(ctx, i.commands.Grace)
 	if err == nil && answers(ctx, i.commands.URL) {
-		err = &ServerError{Phase: "stop", Command: i.commands.StopCommand, Err: errors.New("something still answers at " + i.commands.URL)}
+		err = &ServerError{Phase: "stop", Command: i.commands.StopCommand, Err: errors.New("something still answers at " + PublicURL(i.commands.URL))}
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 type Experiment struct {
 	Time         time.Time            `json:"time"` // when it began
 	Design       json.RawMessage      `json:"design"`
+	Workload     *Workload            `json:"workload,omitempty"` // what was sent; nil: not stated
 	Environment  *envinfo.Environment `json:"environment"`
 	Starts       []Start              `json:"starts"`
 	Measurements []Measurement        `json:"measurements"`
@@ -26,7 +27,8 @@ type Experiment struct {
 func (e *Experiment) add(entry Entry) {
 	switch {
 	case entry.Begin != nil:
-		e.Time, e.Design, e.Environment = entry.Time, entry.Begin.Design, entry.Begin.Environment
+		b := entry.Begin
+		e.Time, e.Design, e.Workload, e.Environment = entry.Time, b.Design, b.Workload, b.Environment
 	case entry.Start != nil:
 		e.Starts = append(e.Starts, *entry.Start)
 	case entry.Measurement != nil:

@@ -39,7 +39,8 @@ type Entry struct {
 
 // Begin opens a journal.
 type Begin struct {
-	Design      json.RawMessage      `json:"design"` // as JSON, whatever design it was
+	Design      json.RawMessage      `json:"design"`             // as JSON, whatever design it was
+	Workload    *Workload            `json:"workload,omitempty"` // nil: not stated
 	Environment *envinfo.Environment `json:"environment"`
 }
 
@@ -47,8 +48,9 @@ type Begin struct {
 type Start struct {
 	Run      int           `json:"run"`
 	Arm      string        `json:"arm,omitempty"`
-	Instance string        `json:"instance"` // [Instance.ID]
-	Ready    time.Duration `json:"ready_ns"` // from the start to readiness
+	Instance string        `json:"instance"`      // [Instance.ID]
+	URL      string        `json:"url,omitempty"` // [PublicURL] of [Instance.URL]
+	Ready    time.Duration `json:"ready_ns"`      // from the start to readiness
 }
 
 // End closes a journal. One without it was cut off.

@@ -27,8 +27,12 @@ type Runner struct {
 	ReadyTimeout time.Duration
 
 	// Target makes what a step puts under load. It owns the URL, the step's seed and the prompts. A Target that has
-	// a Close method is closed after the step.
+	// a Close method is closed after the step; of one that has a method Models() []string the measurement says which models
+	// were asked.
 	Target func(ctx context.Context, i Instance, s Step) (loadgen.Target, error)
+
+	// Workload is what the targets send, for the journal and whoever reads it. nil: it is not stated.
+	Workload *Workload
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -109,7 +113,7 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Design: design, Environment: environment}})
+	err = run.note(Entry{Begin: &Begin{Design: design, Workload: r.Workload, Environment: environment}})
 	if err == nil && r.Dir != "" {
 		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 	}
@@ -236,7 +240,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	if err := r.ready(ctx); err != nil {
 		return err
 	}
-	return r.note(Entry{Start: &Start{Run: step.Run, Arm: step.Arm, Instance: instance.ID(), Ready: time.Since(begin)}})
+	return r.note(Entry{Start: &Start{Run: step.Run, Arm: step.Arm, Instance: instance.ID(), URL: PublicURL(instance.URL()), Ready: time.Since(begin)}})
 }
 
 var errExited = errors.New("it ended before it was ready")
@@ -329,6 +333,9 @@ func (r *running) measure(ctx context.Context, step Step) error {
 		generator.Observers = append(generator.Observers, r.Observe(step))
 	}
 	m := Measurement{Step: step, Time: time.Now().UTC(), Instance: r.instance.ID()}
+	if asks, ok := target.(interface{ Models() []string }); ok {
+		m.Models = asks.Models()
+	}
 	result, err := generator.Measure(ctx, step.Level)
 	if result == nil {
 		return err

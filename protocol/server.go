@@ -107,7 +107,7 @@ func awaitRefusal(ctx context.Context, rawURL string, grace time.Duration) error
 	deadline := time.Now().Add(grace)
 	for answers(ctx, rawURL) {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%w after %v: %s", errStillAnswers, grace, rawURL)
+			return fmt.Errorf("%w after %v: %s", errStillAnswers, grace, PublicURL(rawURL))
 		}
 		if err := rest(ctx, nil, 100*time.Millisecond); err != nil {
 			return err

@@ -29,6 +29,9 @@ type Measurement struct {
 	Time     time.Time `json:"time"`     // when it began
 	Instance string    `json:"instance"` // [Instance.ID] of the server that was measured; "": not known to be another one
 
+	// Models are those that the requests asked, in rotation, where the target says (see [Runner.Target]).
+	Models []string `json:"models,omitempty"`
+
 	// Result is what the instrument saw. Its Figures and Warnings are what analysis uses; an experiment that was
 	// imported from another tool has those and little else.
 	Result loadgen.Result `json:"result"`

@@ -88,24 +88,17 @@ func (c *check) chosen() (protocol.Plan, error) {
 	default:
 		return plan, program.Usagef("-plan %q: want seed or corrected", c.plan)
 	}
-	published := plan
-	if c.levels != nil {
-		plan.Levels = c.levels
-	}
-	if c.requests != (protocol.Prompts{}) {
-		plan.Prompts = c.requests
-	}
-	if c.load.Input != 0 {
-		plan.Input = c.load.Input
-	}
-	if c.load.Output != 0 {
-		plan.Output = c.load.Output
-	}
-	if c.tokens != 0 {
-		plan.Output = c.tokens
-	}
-	plan = program.Named(plan, published)
-	plan.Seed, plan.Timeout = c.load.Seed, c.load.Timeout
+	plan = c.load.Plan(plan, func(plan *protocol.Plan) {
+		if c.levels != nil {
+			plan.Levels = c.levels
+		}
+		if c.requests != (protocol.Prompts{}) {
+			plan.Prompts = c.requests
+		}
+		if c.tokens != 0 {
+			plan.Output = c.tokens
+		}
+	})
 	_, err := plan.Check()
 	return plan, err
 }

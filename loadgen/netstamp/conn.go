@@ -32,10 +32,8 @@ type Conn struct {
 	tcp      *net.TCPConn
 	receiver receiver
 
-	mu       sync.Mutex
-	exchange int64     // how many have begun
-	sent     time.Time // the first write of the latest, zero: none yet
-	arrival  Arrival   // of what was read last
+	mu       sync.Mutex // of exchange, and of the stamps in it
+	exchange *Exchange  // the latest, nil: none has begun
 }
 
 // An Arrival is when the data of a read came.
@@ -45,50 +43,60 @@ type Arrival struct {
 	Known bool          // the kernel stamped it
 }
 
-// An Exchange is a request and its answer on a connection. The zero Exchange has no stamps.
+// An Exchange is a request and its answer on a connection. The zero Exchange has no stamps, until [Conn.Begin]. From then
+// on it must not be copied.
+//
+// The stamps are the exchange's own, and not the connection's: the read that ends an answer sets the connection free, and
+// the next request, or the one after it, may be on it before the reader of the last one comes to ask. Its last chunks
+// would go by the client's clock, and one request in a thousand is enough for a level's clock to be a mixed one.
 type Exchange struct {
-	conn   *Conn
-	number int64
+	conn    *Conn     // nil: it has not begun
+	sent    time.Time // the first write, zero: none yet
+	arrival Arrival   // of what was read last
 }
 
-// Begin starts an exchange. From now on the stamps are its own, and those of the one before are gone.
-func (c *Conn) Begin() Exchange {
+// Begin starts an exchange: what is written and read from now on stamps e, until another begins. An exchange that has
+// begun before, as one does that is tried again on another connection, begins anew.
+func (c *Conn) Begin(e *Exchange) {
+	if before := e.conn; before != nil {
+		before.mu.Lock()
+		if before.exchange == e {
+			before.exchange = nil
+		}
+		before.mu.Unlock()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.exchange++
-	c.sent, c.arrival = time.Time{}, Arrival{}
-	return Exchange{c, c.exchange}
+	*e = Exchange{conn: c}
+	c.exchange = e
 }
 
-// Sent is when the first write of the exchange was begun; false when nothing has been written, or another exchange has
-// begun on the connection since.
-func (e Exchange) Sent() (time.Time, bool) {
+// Sent is when the first write of the exchange was begun; false when nothing has been written.
+func (e *Exchange) Sent() (time.Time, bool) {
 	if e.conn == nil {
 		return time.Time{}, false
 	}
 	e.conn.mu.Lock()
 	defer e.conn.mu.Unlock()
-	return e.conn.sent, e.conn.exchange == e.number && !e.conn.sent.IsZero()
+	return e.sent, !e.sent.IsZero()
 }
 
-// Arrival is that of what was read last; false when nothing has been read, or another exchange has begun since. That
-// happens: the read that ends an answer sets the connection free, and the next request may be on it before the reader of
-// the last one comes to ask.
-func (e Exchange) Arrival() (Arrival, bool) {
+// Arrival is that of what the exchange read last; false when it has read nothing.
+func (e *Exchange) Arrival() (Arrival, bool) {
 	if e.conn == nil {
 		return Arrival{}, false
 	}
 	e.conn.mu.Lock()
 	defer e.conn.mu.Unlock()
-	return e.conn.arrival, e.conn.exchange == e.number && !e.conn.arrival.Seen.IsZero()
+	return e.arrival, !e.arrival.Seen.IsZero()
 }
 
 // Write stamps and writes.
 func (c *Conn) Write(p []byte) (int, error) {
 	now := time.Now()
 	c.mu.Lock()
-	if c.sent.IsZero() {
-		c.sent = now
+	if e := c.exchange; e != nil && e.sent.IsZero() {
+		e.sent = now
 	}
 	c.mu.Unlock()
 	return c.tcp.Write(p)
@@ -106,7 +114,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 			a.Known = a.Lag >= 0 && a.Lag < time.Minute
 		}
 		c.mu.Lock()
-		c.arrival = a
+		if c.exchange != nil {
+			c.exchange.arrival = a
+		}
 		c.mu.Unlock()
 	}
 	return n, err

@@ -23,7 +23,8 @@ func pair(t *testing.T) (*Conn, net.Conn) {
 	t.Helper()
 	for range 1000 {
 		c, other := newPair(t)
-		e := c.Begin()
+		var e Exchange
+		c.Begin(&e)
 		_, _ = other.Write([]byte("x"))
 		_, _ = c.Read(make([]byte, 1))
 		if a, _ := e.Arrival(); a.Known == stamps {
@@ -59,7 +60,8 @@ func newPair(t *testing.T) (*Conn, net.Conn) {
 // What waits in the kernel before it is read was there all that time, and the stamp says so.
 func TestArrivalIsTheKernels(t *testing.T) {
 	c, other := pair(t)
-	e := c.Begin()
+	var e Exchange
+	c.Begin(&e)
 	if _, ok := e.Arrival(); ok {
 		t.Error("an arrival before anything was read")
 	}
@@ -89,7 +91,8 @@ func TestArrivalIsTheKernels(t *testing.T) {
 func TestSentIsTheFirstWrite(t *testing.T) {
 	c, other := pair(t)
 	go func() { _, _ = io.Copy(io.Discard, other) }()
-	e := c.Begin()
+	var e Exchange
+	c.Begin(&e)
 	if _, ok := e.Sent(); ok {
 		t.Error("sent before anything was written")
 	}
@@ -108,24 +111,67 @@ func TestSentIsTheFirstWrite(t *testing.T) {
 	}
 }
 
-// The stamps of an exchange are gone once another has begun.
+// An exchange keeps its stamps, however many have begun on the connection since: whoever asks may come late. None has
+// those of another.
 func TestStampsBelongToTheirExchange(t *testing.T) {
 	c, other := pair(t)
-	first := c.Begin()
+	var zero, first, second, third Exchange
+	c.Begin(&first)
 	_, _ = c.Write([]byte("x"))
 	_, _ = other.Write([]byte("y"))
 	_, _ = c.Read(make([]byte, 1))
-	if _, ok := first.Sent(); !ok {
-		t.Error("the first exchange has no write")
+	sent, wasSent := first.Sent()
+	arrival, arrived := first.Arrival()
+	if !wasSent || !arrived || arrival.Known != stamps {
+		t.Fatalf("sent %v %v, arrival %+v %v", sent, wasSent, arrival, arrived)
 	}
-	second := c.Begin()
-	for name, e := range map[string]Exchange{"first": first, "second": second, "zero": {}} {
+	c.Begin(&second)
+	c.Begin(&third)
+	for name, e := range map[string]*Exchange{"second": &second, "third": &third, "zero": &zero} {
 		if _, ok := e.Sent(); ok {
 			t.Errorf("the %s exchange has a write", name)
 		}
 		if _, ok := e.Arrival(); ok {
 			t.Errorf("the %s exchange has an arrival", name)
 		}
+	}
+	_, _ = c.Write([]byte("x"))
+	_, _ = other.Write([]byte("y"))
+	_, _ = c.Read(make([]byte, 1))
+	if at, _ := first.Sent(); at != sent {
+		t.Errorf("the first exchange was sent at %v, and then at %v", sent, at)
+	}
+	if a, _ := first.Arrival(); a != arrival {
+		t.Errorf("the first exchange had %+v, and then %+v", arrival, a)
+	}
+	if _, ok := second.Sent(); ok {
+		t.Error("the second exchange has the third's write")
+	}
+	if a, ok := third.Arrival(); !ok || a == arrival {
+		t.Errorf("the third exchange has %+v %v", a, ok)
+	}
+}
+
+// A request that is tried again on another connection has the stamps of that one alone.
+func TestExchangeOnAnotherConnection(t *testing.T) {
+	stale, _ := newPair(t)
+	c, other := pair(t)
+	var e Exchange
+	stale.Begin(&e)
+	_, _ = stale.Write([]byte("x"))
+	c.Begin(&e)
+	_, _ = stale.Write([]byte("x"))
+	if at, ok := e.Sent(); ok {
+		t.Errorf("it was sent at %v, on the connection that it has left", at)
+	}
+	_, _ = c.Write([]byte("x"))
+	if _, ok := e.Sent(); !ok {
+		t.Error("it was not sent")
+	}
+	_, _ = other.Write([]byte("y"))
+	_, _ = c.Read(make([]byte, 1))
+	if a, ok := e.Arrival(); !ok || a.Known != stamps {
+		t.Errorf("arrival %+v %v", a, ok)
 	}
 }
 
@@ -183,7 +229,7 @@ func TestHTTP(t *testing.T) {
 		var got time.Time
 		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 			got = time.Now()
-			exchange = info.Conn.(*Conn).Begin()
+			info.Conn.(*Conn).Begin(&exchange)
 		}}
 		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodPost, server.URL, nil)
 		if err != nil {
@@ -219,7 +265,7 @@ func TestHTTP(t *testing.T) {
 
 func TestReadAllocatesNothing(t *testing.T) {
 	c, other := pair(t)
-	c.Begin()
+	c.Begin(new(Exchange))
 	buffer, message := make([]byte, 10), []byte("x")
 	if n := testing.AllocsPerRun(200, func() {
 		_, _ = other.Write(message)

@@ -31,7 +31,7 @@ func (s *stamped) Read(p []byte) (int, error) {
 // stampedBody is the body of an answer whose connection knows when the kernel received it.
 type stampedBody struct {
 	io.Reader
-	exchange netstamp.Exchange
+	exchange *netstamp.Exchange
 }
 
 // arrival is when the kernel had what was read last, 0 where it is not known.

@@ -18,14 +18,15 @@ import (
 // belongs now and then to the next request. All of it would be taken for the server's. What is read is still parsed by
 // net/http, which has met more servers than we shall.
 type line struct {
-	conn   net.Conn       // plain, or TLS
-	stamps *netstamp.Conn // what it goes over
-	in     *bufio.Reader
-	room   int       // bytes that may still be read of an answer's head
-	ended  error     // why nothing more can be read; nil: it can
-	since  time.Time // when it was last set aside
-	used   bool      // it has carried a request before
-	rest   [64]byte  // for what nobody wants
+	conn     net.Conn       // plain, or TLS
+	stamps   *netstamp.Conn // what it goes over
+	exchange netstamp.Exchange
+	in       *bufio.Reader
+	room     int       // bytes that may still be read of an answer's head
+	ended    error     // why nothing more can be read; nil: it can
+	since    time.Time // when it was last set aside
+	used     bool      // it has carried a request before
+	rest     [64]byte  // for what nobody wants
 }
 
 const (

@@ -22,11 +22,12 @@ const (
 	hidden         = "***" // in the place of a secret
 )
 
-// newSecrets collects the key, the values of headers whose name says that they are secret, and the URL's password.
+// newSecrets collects the key, the values of headers and of fields of the body whose name says that they are secret, and
+// the URL's password.
 func newSecrets(c Config, user *url.Userinfo) secrets {
 	var found secrets
 	for name, values := range c.Header {
-		if !secretHeader(name) {
+		if !secretName(name) {
 			continue
 		}
 		for _, value := range values {
@@ -51,6 +52,13 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 		found = append(found, base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
 	found = append(found, c.APIKey)
+	// New has refused a body that is no JSON, and then there is nothing to find.
+	_, inBody, _ := publicBody(c.Body, func(text string) string { return text })
+	for _, text := range inBody {
+		if len(text) >= shortestSecret {
+			found = append(found, text)
+		}
+	}
 
 	var spelled secrets
 	for _, secret := range found {
@@ -78,8 +86,8 @@ var schemes = []string{"bearer", "basic", "digest", "negotiate", "token"}
 // separates tells what stands between the parts of a header's value, as in "Bearer x" and "a=x; b=y".
 func separates(c rune) bool { return strings.ContainsRune(" \t;,=", c) }
 
-// secretHeader goes by what such headers are called: Authorization, Cookie, X-API-Key, X-Auth-Token.
-func secretHeader(name string) bool {
+// secretName goes by what headers and fields with secrets are called: Authorization, Cookie, X-API-Key, auth_token.
+func secretName(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
 		func(word string) bool { return strings.Contains(name, word) })
@@ -87,11 +95,7 @@ func secretHeader(name string) bool {
 
 // clean returns err without secrets, on one line, and of a length to be read.
 func (s secrets) clean(err error) error {
-	text := err.Error()
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, hidden)
-	}
-	text = oneLine(text)
+	text := oneLine(s.hide(err.Error()))
 	if runes := []rune(text); len(runes) > longestError {
 		text = string(runes[:longestError]) + "…"
 	}
@@ -99,6 +103,14 @@ func (s secrets) clean(err error) error {
 		return err
 	}
 	return &cleaned{text, err}
+}
+
+// hide returns text with the secrets hidden.
+func (s secrets) hide(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	return text
 }
 
 // cleaned can be asked what it is, as in errors.Is(err, syscall.ECONNRESET), but the text that was cleaned cannot be

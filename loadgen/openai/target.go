@@ -196,6 +196,9 @@ func (t *Target) Open(ctx context.Context, n int) error {
 	return nil
 }
 
+// Models are those that are asked in rotation. A prompt that names a model of its own asks that one instead.
+func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
+
 // Close drops the connections that are idle. A Client given in the Config is left alone.
 func (t *Target) Close() error {
 	if t.lines != nil {
@@ -254,7 +257,7 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 			line.close()
 		}
 	}()
-	exchange := line.stamps.Begin()
+	line.stamps.Begin(&line.exchange)
 	r.Sent = r.Now()
 	response, err := line.ask(request)
 	switch {
@@ -268,7 +271,7 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 	default:
 		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: err}
 	}
-	err = t.answer(response, &stampedBody{response.Body, exchange}, r)
+	err = t.answer(response, &stampedBody{response.Body, &line.exchange}, r)
 	if err == nil || response.StatusCode/100 != 2 {
 		again = line.finish(response)
 	}
@@ -304,7 +307,7 @@ func (t *Target) byClient(ctx context.Context, body *payload, r *loadgen.Record)
 		return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: err}
 	}
 	defer response.Body.Close()
-	if err := t.answer(response, &stampedBody{response.Body, w.exchange}, r); err != nil {
+	if err := t.answer(response, &stampedBody{response.Body, &w.exchange}, r); err != nil {
 		return err
 	}
 	drain(response.Body, cancel)

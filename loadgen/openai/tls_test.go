@@ -105,16 +105,12 @@ func TestClockUnderTLS(t *testing.T) {
 	var all []request
 	for range 20 { // the kernel begins to stamp in the background, after the first connection asked for it
 		r, all = measure(t, loadgen.Level{Concurrency: 2, Requests: 4}, target)
-		if !kernelStamps || r.Clock == loadgen.ClockKernel {
+		if !kernelStamps || r.Stamps.Client == 0 {
 			break
 		}
 	}
-	want := loadgen.ClockClient
-	if kernelStamps {
-		want = loadgen.ClockKernel
-	}
-	if r.Clock != want {
-		t.Fatalf("clock %q, want %q", r.Clock, want)
+	if kernelStamps != (r.Stamps.Client == 0) || r.Stamps.Chunks() != 20 {
+		t.Fatalf("stamps %+v", r.Stamps)
 	}
 	const slack = 5 * time.Millisecond // what the pairing of the clocks may be off by, and more
 	wall := func(at time.Duration) int64 { return r.Start.Add(at).UnixNano() }
@@ -166,8 +162,8 @@ func TestHTTP2(t *testing.T) {
 			}
 			measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, target)
 			r, all := measure(t, loadgen.Level{Concurrency: 20, Requests: 60}, target)
-			if r.Accounting.Completed != 60 || c.requests() != 61 || r.Clock != loadgen.ClockClient {
-				t.Errorf("%+v, %d requests over HTTP/2, clock %q: %v", r.Accounting, c.requests(), r.Clock, r.Errors)
+			if r.Accounting.Completed != 60 || c.requests() != 61 || r.Stamps.Kernel != 0 || r.Stamps.Client != 300 {
+				t.Errorf("%+v, %d requests over HTTP/2, stamps %+v: %v", r.Accounting, c.requests(), r.Stamps, r.Errors)
 			}
 			if n := c.connections.Load(); n != 1 {
 				t.Errorf("%d connections, want the one that was there", n)

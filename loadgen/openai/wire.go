@@ -25,14 +25,14 @@ func (w *wire) trace(ctx context.Context, r *loadgen.Record, http2 bool) context
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(c httptrace.GotConnInfo) {
 			conn := c.Conn
-			w.connected, w.exchange = true, netstamp.Exchange{}
+			w.connected = true
 			w.shared = http2
 			if secure, ok := conn.(*tls.Conn); ok {
 				w.shared = secure.ConnectionState().NegotiatedProtocol == "h2"
 				conn = secure.NetConn()
 			}
 			if stamped, ok := conn.(*netstamp.Conn); ok && !w.shared {
-				w.exchange = stamped.Begin()
+				stamped.Begin(&w.exchange)
 			}
 			r.Sent = r.Now()
 			r.NewConn = !c.Reused

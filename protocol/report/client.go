@@ -16,32 +16,34 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	out.f("The client against %s.\n", server)
 	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and\n")
 	out.f("loopback added to the server's own stamps, in ms.\n")
-	if a.Clock != "" {
-		out.f("Arrivals stamped by: %s.\n", a.Clock)
+	sent(out, a)
+	if a.Stamps.Chunks() > 0 {
+		out.f("Arrivals stamped by: %s.\n", stampedBy(a.Stamps))
 	}
 	out.f("\n")
 	table := newTable(out)
 	table.f("concurrency\treq/s\ttokens/s\tsteady req/s\tp50 (ms)\tp95 (ms)\tp99 (ms)\tsuccess\tin flight\tTTFT error p50\tp99\tITL error p50\tp99\t  flags\n")
+	figures := []struct {
+		name   string
+		digits int
+	}{
+		{loadgen.RequestThroughput, 0},
+		{loadgen.OutputThroughput, 0},
+		{loadgen.SteadyRequestThroughput, 0},
+		{loadgen.QuantileName(loadgen.E2E, 50), 2},
+		{loadgen.QuantileName(loadgen.E2E, 95), 2},
+		{loadgen.QuantileName(loadgen.E2E, 99), 2},
+		{loadgen.SuccessRate, 1},
+		{loadgen.MeanInFlight, 1},
+		{loadgen.QuantileName(loadgen.TTFTError, 50), 2},
+		{loadgen.QuantileName(loadgen.TTFTError, 99), 2},
+		{loadgen.QuantileName(loadgen.ITLError, 50), 3},
+		{loadgen.QuantileName(loadgen.ITLError, 99), 3},
+	}
 	for i := range a.Points {
 		p := &a.Points[i]
 		table.f("%d\t", p.Concurrency)
-		for _, f := range []struct {
-			name   string
-			digits int
-		}{
-			{loadgen.RequestThroughput, 0},
-			{loadgen.OutputThroughput, 0},
-			{loadgen.SteadyRequestThroughput, 0},
-			{loadgen.QuantileName(loadgen.E2E, 50), 2},
-			{loadgen.QuantileName(loadgen.E2E, 95), 2},
-			{loadgen.QuantileName(loadgen.E2E, 99), 2},
-			{loadgen.SuccessRate, 1},
-			{loadgen.MeanInFlight, 1},
-			{loadgen.QuantileName(loadgen.TTFTError, 50), 2},
-			{loadgen.QuantileName(loadgen.TTFTError, 99), 2},
-			{loadgen.QuantileName(loadgen.ITLError, 50), 3},
-			{loadgen.QuantileName(loadgen.ITLError, 99), 3},
-		} {
+		for _, f := range figures {
 			e, err := p.Figure(f.name)
 			switch {
 			case e.Name == "":
@@ -56,6 +58,11 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 		table.f("  %s\n", flags(p))
 	}
 	table.flush()
+	var shown []string
+	for _, f := range figures {
+		shown = append(shown, f.name)
+	}
+	histograms(out, a, shown)
 	out.f("\n")
 	switch v := NewClientVerdict(a, need); {
 	case v.Concurrency == 0:

@@ -16,8 +16,8 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	out.f("%s: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
 		strings.ToUpper(load[:1])+load[1:], a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
-	if r.Clock != "" {
-		out.f("Arrivals stamped by: %s\n", r.Clock)
+	if r.Stamps.Chunks() > 0 {
+		out.f("Arrivals stamped by: %s\n", stampedBy(r.Stamps))
 	}
 	if o := r.Open; o != nil {
 		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
@@ -62,7 +62,7 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	single := newTable(out)
 	single.f("figure\tvalue\tunit\tsamples\t\n")
 	for _, f := range r.Figures {
-		base := f.Name[:max(strings.LastIndexByte(f.Name, '_'), 0)]
+		base := baseOf(f.Name)
 		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight {
 			if mean.Name == f.Name {
 				metrics = append(metrics, base)
@@ -91,4 +91,8 @@ func writeFigures(out *printer, r *loadgen.Result) {
 		table.f("%s\t%d\t\n", mean.Unit, mean.N)
 	}
 	table.flush()
+	levelHistograms(out, r, metrics)
 }
+
+// baseOf is the metric of a mean or a quantile: what stands before the last underscore.
+func baseOf(figure string) string { return figure[:max(strings.LastIndexByte(figure, '_'), 0)] }

@@ -53,6 +53,10 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 				Step:     protocol.Step{Run: run, Seq: seq, Input: 256, Output: 64, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
 				Instance: fmt.Sprint(run),
 			}
+			m.Result.Stamps = loadgen.Stamps{Kernel: 64 * prompts.At(c)}
+			if c == 4 && run == 1 {
+				m.Result.Stamps.Kernel, m.Result.Stamps.Client = m.Result.Stamps.Kernel-3, 3
+			}
 			m.Result.Accounting = loadgen.Accounting{Issued: prompts.At(c), Completed: prompts.At(c)}
 			if prompts.At(c) < c {
 				m.Result.Tokens.Mismatch = 1
@@ -78,6 +82,9 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 			for _, metric := range []string{loadgen.TTFT, loadgen.E2E, loadgen.TTFTError, loadgen.ITLError} {
 				for _, p := range []float64{50, 95, 99} {
 					add(loadgen.QuantileName(metric, p), float64(c)*p/10)
+					if c >= 16 && run == 2 && metric != loadgen.TTFT && prompts.At(c) >= c {
+						m.Result.Figures[len(m.Result.Figures)-1].Method = loadgen.MethodHDR
+					}
 				}
 			}
 			e.Measurements = append(e.Measurements, m)
@@ -90,10 +97,30 @@ func analysis(prompts protocol.Prompts) *protocol.Analysis {
 	return protocol.Analyze(experiment([]int{1, 4, 16, 32, 64}, prompts))
 }
 
+// described is one level of three runs, of which it is known what was sent and to whom.
+func described(w *protocol.Workload, models []string, urls ...string) *protocol.Analysis {
+	e := experiment([]int{1}, protocol.Prompts{PerConcurrency: 10})
+	e.Workload = w
+	for _, url := range urls {
+		e.Starts = append(e.Starts, protocol.Start{URL: url})
+	}
+	for i := range e.Measurements {
+		e.Measurements[i].Models = models
+	}
+	return protocol.Analyze(e)
+}
+
 func TestText(t *testing.T) {
 	for name, a := range map[string]*protocol.Analysis{
-		"text.txt":    analysis(protocol.Prompts{PerConcurrency: 10}),
-		"capped.txt":  analysis(protocol.Prompts{Count: 20}),
+		"text.txt":   analysis(protocol.Prompts{PerConcurrency: 10}),
+		"capped.txt": analysis(protocol.Prompts{Count: 20}),
+		"dataset.txt": described(&protocol.Workload{
+			Endpoint: "chat", Whole: true, Prompts: "dataset",
+			Dataset: &protocol.Dataset{Name: "prompts\x1b[31m.jsonl", SHA256: strings.Repeat("0123456789abcdef", 4), Prompts: 1234},
+			Headers: []string{"Authorization", "X-Tenant"}, Body: []byte(`{"api_key":"***","top_p":0.9}`),
+		}, []string{"a", "b"}, "http://one:8000"),
+		"prefix.txt": described(&protocol.Workload{Endpoint: "completions", Prompts: "random token ids", Prefix: 10, Headers: []string{"X-Tenant"}},
+			[]string{"a"}, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"),
 		"nothing.txt": protocol.Analyze(&protocol.Experiment{Error: "server start failed"}),
 	} {
 		var out bytes.Buffer
@@ -171,10 +198,12 @@ func TestLevelText(t *testing.T) {
 		Level:      loadgen.Level{Concurrency: 8, Requests: 20},
 		Accounting: loadgen.Accounting{Issued: 20, Completed: 19, Failed: 1},
 		Tokens:     loadgen.Tokens{Input: 190, Output: 95},
+		Stamps:     loadgen.Stamps{Client: 123_475},
 		Makespan:   1_500_000_000,
-		Figures:    []loadgen.Figure{{Name: loadgen.RequestThroughput, Unit: "req/s", Value: 1234.567, N: 19}, {Name: loadgen.MeanInFlight, Unit: "requests", Value: 7.5, N: 20}, {Name: loadgen.PeakInFlight, Unit: "requests", Value: 8, N: 20}, {Name: "ttft_mean", Unit: "ms", Value: 12.345, N: 19}, {Name: "ttft_p50", Unit: "ms", Value: 0.004, N: 19}},
-		Errors:     []loadgen.ErrorCount{{Class: loadgen.ClassStatus, Status: 500, Count: 1, Example: "status 500: no"}},
-		Warnings:   []loadgen.Warning{{Code: "w", Message: "text", Spoils: []string{loadgen.RequestThroughput}}},
+		Figures: []loadgen.Figure{{Name: loadgen.RequestThroughput, Unit: "req/s", Value: 1234.567, N: 19}, {Name: loadgen.MeanInFlight, Unit: "requests", Value: 7.5, N: 20}, {Name: loadgen.PeakInFlight, Unit: "requests", Value: 8, N: 20}, {Name: "ttft_mean", Unit: "ms", Value: 12.345, N: 19}, {Name: "ttft_p50", Unit: "ms", Value: 0.004, N: 19},
+			{Name: "itl_mean", Unit: "ms", Value: 10, N: 123_456}, {Name: "itl_p50", Unit: "ms", Value: 9.5, N: 123_456, Method: loadgen.MethodHDR}, {Name: "itl_p99", Unit: "ms", Value: 19.5, N: 123_456, Method: loadgen.MethodHDR}},
+		Errors:   []loadgen.ErrorCount{{Class: loadgen.ClassStatus, Status: 500, Count: 1, Example: "status 500: no"}},
+		Warnings: []loadgen.Warning{{Code: "w", Message: "text", Spoils: []string{loadgen.RequestThroughput}}},
 	}
 	var out bytes.Buffer
 	if err := LevelText(&out, r); err != nil {
@@ -190,6 +219,38 @@ func TestLevelText(t *testing.T) {
 	for _, s := range []string{"2 requests retried, 3 times together", "retried: 3 × stale-connection: EOF"} {
 		if !strings.Contains(out.String(), s) {
 			t.Errorf("it does not say %q:\n%s", s, &out)
+		}
+	}
+}
+
+// What comes from outside is bounded, and cannot command a terminal.
+func TestPlain(t *testing.T) {
+	for given, want := range map[string]string{
+		"a b":                      "a b",
+		"a\nb\x1b\u202e":           "a\ufffdb\ufffd\ufffd",
+		strings.Repeat("é", 400):   strings.Repeat("é", 400),
+		strings.Repeat("é", 1_000): strings.Repeat("é", 400) + "…",
+	} {
+		if got := plain(given); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}
+
+// The kernel's share is never rounded up to all.
+func TestStampedBy(t *testing.T) {
+	for _, c := range []struct {
+		kernel, client int
+		want           string
+	}{
+		{5, 0, "kernel for all 5 chunks"},
+		{0, 1000, "client for all 1,000 chunks"},
+		{399_999, 1, "kernel for 99.99 % of 400,000 chunks, client for the other 1"},
+		{1, 99_999, "kernel for 0.00 % of 100,000 chunks, client for the other 99,999"},
+		{2, 1, "kernel for 66.66 % of 3 chunks, client for the other 1"},
+	} {
+		if got := stampedBy(loadgen.Stamps{Kernel: c.kernel, Client: c.client}); got != c.want {
+			t.Errorf("%d and %d: %q, want %q", c.kernel, c.client, got, c.want)
 		}
 	}
 }

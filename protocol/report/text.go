@@ -41,9 +41,10 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	sent(out, a)
 	out.f("%s\n", requests(a))
-	if a.Clock != "" {
-		out.f("arrivals stamped by: %s\n", a.Clock)
+	if a.Stamps.Chunks() > 0 {
+		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
 	}
 	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
 
@@ -60,6 +61,11 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 		row(table, &a.Points[i])
 	}
 	table.flush()
+	var shown []string
+	for _, c := range columns {
+		shown = append(shown, c.figure)
+	}
+	histograms(out, a, shown)
 
 	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
 	if a.Knee.Reason != "" {

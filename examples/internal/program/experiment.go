@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -118,38 +117,24 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	default:
 		return plan, Usagef("-plan %q: want seed, corrected or quick", x.plan)
 	}
-	published := plan
-	x.flags.Visit(func(f *flag.Flag) { // those that were given
-		switch f.Name {
-		case "levels":
-			plan.Levels = x.levels
-		case "prompts":
-			plan.Prompts = x.prompts
-		case "runs":
-			plan.Runs = x.runs
-		case "warmup":
-			plan.Warmup = x.warmup
-		case "cooldown":
-			plan.Cooldown = x.cooldown
-		}
+	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
+		x.flags.Visit(func(f *flag.Flag) { // those that were given
+			switch f.Name {
+			case "levels":
+				plan.Levels = x.levels
+			case "prompts":
+				plan.Prompts = x.prompts
+			case "runs":
+				plan.Runs = x.runs
+			case "warmup":
+				plan.Warmup = x.warmup
+			case "cooldown":
+				plan.Cooldown = x.cooldown
+			}
+		})
 	})
-	if x.load.Input != 0 {
-		plan.Input = x.load.Input
-	}
-	if x.load.Output != 0 {
-		plan.Output = x.load.Output
-	}
-	plan = Named(plan, published)
-	plan.Seed, plan.Timeout, plan.Objectives = x.load.Seed, x.load.Timeout, x.goodput
+	plan.Objectives = x.goodput
 	return plan, nil
-}
-
-// Named gives a plan that flags have changed a name that does not promise what it no longer is.
-func Named(plan, published protocol.Plan) protocol.Plan {
-	if !reflect.DeepEqual(plan, published) {
-		plan.Name += "-changed"
-	}
-	return plan
 }
 
 // show prints what would be done.

@@ -2,16 +2,20 @@ package program
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +51,7 @@ type Load struct {
 	extra   map[string]any
 	asked   []string // models by -model
 	prompts *openai.Dataset
+	file    protocol.Dataset // that the prompts are from
 
 	mu     sync.Mutex
 	models map[string][]string // what to ask for, by URL
@@ -143,11 +148,13 @@ func (l *Load) read() error {
 		return Usagef("-dataset: %v", err)
 	}
 	defer file.Close()
-	prompts, err := openai.ReadDataset(file, openai.DatasetLimits{})
+	sum := sha256.New()
+	prompts, err := openai.ReadDataset(io.TeeReader(file, sum), openai.DatasetLimits{})
 	if err != nil {
 		return Usagef("-dataset %s: %v", l.dataset, err)
 	}
 	l.prompts = &prompts
+	l.file = protocol.Dataset{Name: filepath.Base(l.dataset), SHA256: hex.EncodeToString(sum.Sum(nil)), Prompts: prompts.Len()}
 	return nil
 }
 
@@ -248,11 +255,11 @@ func (l *Load) modelsAt(ctx context.Context, url string) ([]string, error) {
 		names = append(names, m.ID)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("the server at %s names no model; give one that it serves, with -model", url)
+		return nil, fmt.Errorf("the server at %s names no model; give one that it serves, with -model", protocol.PublicURL(url))
 	}
 	for _, name := range l.asked {
 		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("model %q: the server at %s has %s; give one of these with -model", name, url, strings.Join(names, ", "))
+			return nil, fmt.Errorf("model %q: the server at %s has %s; give one of these with -model", name, protocol.PublicURL(url), strings.Join(names, ", "))
 		}
 	}
 	l.models[url] = names[:1]

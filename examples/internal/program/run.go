@@ -14,11 +14,16 @@ import (
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
 	_, fixed := server.(protocol.Fixed)
+	workload, err := load.workload()
+	if err != nil {
+		return nil, err
+	}
 	progress := newProgress(!fixed)
 	runner := &protocol.Runner{
 		Servers:  map[string]protocol.Server{"": server},
 		Ready:    load.Ready,
 		Target:   load.Target,
+		Workload: workload,
 		Observe:  progress.observe,
 		Progress: progress.event,
 		Stop:     stop,
