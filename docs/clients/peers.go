@@ -52,10 +52,12 @@ func clients() []client {
 		"--max-concurrency {concurrency} --disable-tqdm --save-result --result-dir {dir} --result-filename result.json")
 	aiperf := strings.Fields("profile --model {model} --url {url} --endpoint-type completions --tokenizer {tokenizer} " +
 		"--concurrency {concurrency} --request-count {requests} --isl {input} --isl-stddev 0 --osl {output} --osl-stddev 0 " +
-		"--extra-inputs ignore_eos:true --use-server-token-count --use-legacy-max-tokens --ui none --artifact-dir {dir}")
-	guidellm := strings.Fields("benchmark run --target {url} --model {model} --processor {tokenizer} --profile concurrent " +
-		"--rate {concurrency} --max-requests {requests} --data prompt_tokens={input},output_tokens={output} " +
-		"--disable-console --output-dir {dir} --outputs result.json")
+		"--extra-inputs ignore_eos:true --use-server-token-count --use-legacy-max-tokens --ui none --no-gpu-telemetry " +
+			"--no-server-metrics --artifact-dir {dir}")
+	guidellm := strings.Fields("run --backend kind=openai_http,target={url},model={model},request_format=/v1/completions,stream={stream} " +
+		"--profile kind=concurrent,streams={concurrency} --constraint kind=max_requests,count={requests} " +
+		"--tokenizer kind=hf_auto,model={tokenizer} --data kind=synthetic_text,prompt_tokens={input},output_tokens={output} " +
+		"--output kind=json,path={dir}/result.json --disable-console")
 	hey := strings.Fields("-n {requests} -c {concurrency} -t 0 -m POST -T application/json -D {dir}/body.json {url}/v1/completions")
 	wrk := strings.Fields("-t 2 -c {concurrency} -d {seconds}s --timeout 60s -s {dir}/post.lua {url}/v1/completions")
 	return []client{
@@ -88,7 +90,7 @@ func clients() []client {
 			RequestRate: 600, ChunkRate: 55_000,
 		},
 		{
-			Name: "GuideLLM", Flag: "guidellm", Stream: guidellm,
+			Name: "GuideLLM", Flag: "guidellm", Stream: guidellm, Whole: guidellm,
 			Result: "result.json", TTFT: number("benchmarks", "0", "metrics", "time_to_first_token_ms", "successful", "mean"),
 			Version: []string{"--version"}, RequestRate: 200, ChunkRate: 37_000,
 		},
