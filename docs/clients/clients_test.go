@@ -269,7 +269,7 @@ func TestTable(t *testing.T) {
 | client | requests | chunks/s | ours ÷ it | CPU µs/chunk | ours ÷ it | |
 |---|---|---|---|---|---|---|
 | servegauge loadtest | 100 | 25,000 (10,000 to 50,000) |  | 40.00 (20.00 to 60.00) |  |  |
-| bare net/http loop | 100 | 6,500 (500 to 12,500) | 3.85 | 50.00 (0.00 to 100.00) | 0.80 | served 99 of 100 |
+| bare net/http loop | 100 | 6,500 (500 to 12,500) | 3.85 | 50.00 (0.00 to 100.00) | 0.8 | served 99 of 100 |
 | vllm-bench (Rust) | 100 | – | – | – | – | failed: no such option |
 | hey | – | – | – | – | – | not given (-hey) |
 `

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type client struct {
 	Stream []string          // arguments where answers are streamed; nil: it cannot
 	Whole  []string          // arguments where they are not; nil: it cannot
 	Files  map[string]string // files that it reads, by name in {dir}; templates too
+	Env    []string          // what it needs in its environment, beside what keeps all of them quiet
 	Timed  bool              // it can be told for how long, not how many requests
 
 	Result string                        // file in {dir} with what it found; none: its standard output
@@ -53,7 +55,7 @@ func clients() []client {
 	aiperf := strings.Fields("profile --model {model} --url {url} --endpoint-type completions --tokenizer {tokenizer} " +
 		"--concurrency {concurrency} --request-count {requests} --isl {input} --isl-stddev 0 --osl {output} --osl-stddev 0 " +
 		"--extra-inputs ignore_eos:true --use-server-token-count --use-legacy-max-tokens --ui none --no-gpu-telemetry " +
-			"--no-server-metrics --artifact-dir {dir}")
+		"--no-server-metrics --artifact-dir {dir}")
 	guidellm := strings.Fields("run --backend kind=openai_http,target={url},model={model},request_format=/v1/completions,stream={stream} " +
 		"--profile kind=concurrent,streams={concurrency} --constraint kind=max_requests,count={requests} " +
 		"--tokenizer kind=hf_auto,model={tokenizer} --data kind=synthetic_text,prompt_tokens={input},output_tokens={output} " +
@@ -85,7 +87,9 @@ func clients() []client {
 			RequestRate: 16_000, ChunkRate: 350_000,
 		},
 		{
-			Name: "AIPerf", Flag: "aiperf", Stream: append(aiperf, "--streaming"), Whole: aiperf,
+			Name: "AIPerf", Flag: "aiperf", Stream: append(slices.Clone(aiperf), "--streaming"), Whole: aiperf,
+			// Offline, it looks for the tokenizer in the hub's cache alone; a directory it opens without the hub.
+			Env:    []string{"HF_HUB_OFFLINE=", "TRANSFORMERS_OFFLINE="},
 			Result: "profile_export_aiperf.json", TTFT: number("time_to_first_token", "avg"), Version: []string{"--version"},
 			RequestRate: 600, ChunkRate: 55_000,
 		},

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -83,10 +83,6 @@ const (
 // client with all of its process group.
 func execute(ctx context.Context, cmd *exec.Cmd, dir string, okExit int) (usage, error) {
 	cmd.Dir = dir
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
-	cmd.Env = append(cmd.Env, quiet...)
 	// Files, not pipes: a descendant that outlives the client would hold a pipe open.
 	stdout, err := os.Create(filepath.Join(dir, outputFile))
 	if err != nil {
@@ -128,16 +124,26 @@ func execute(ctx context.Context, cmd *exec.Cmd, dir string, okExit int) (usage,
 	return u, nil
 }
 
-// lastWords is the last line that a client printed, on standard error if it printed any there.
+// lastWords is the last line about an error that a client printed, or else the last line, on standard error if it
+// printed any there.
 func lastWords(dir string) string {
+	last := ""
 	for _, name := range []string{errorFile, outputFile} {
 		text, _ := tail(filepath.Join(dir, name), 16<<10)
-		lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-		if last := printable(string(lines[len(lines)-1]), 160); last != "" {
-			return last
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		for _, line := range slices.Backward(lines) {
+			if strings.Contains(strings.ToLower(line), "error") {
+				return printable(line, 160)
+			}
+		}
+		if last == "" {
+			last = printable(lines[len(lines)-1], 160)
 		}
 	}
-	return "it printed nothing"
+	if last == "" {
+		return "it printed nothing"
+	}
+	return last
 }
 
 // tail reads the end of a file.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -147,7 +148,14 @@ func (c comparison) client(ctx context.Context, one client, o order) (usage, err
 	if err != nil {
 		return usage{}, err
 	}
-	return execute(ctx, exec.CommandContext(ctx, one.Path, args...), o.Dir, one.Exits)
+	return execute(ctx, one.command(ctx, args), o.Dir, one.Exits)
+}
+
+// command is a client with its environment.
+func (c client) command(ctx context.Context, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.Path, args...)
+	cmd.Env = slices.Concat(os.Environ(), quiet, c.Env)
+	return cmd
 }
 
 // version is what a client says it is.
@@ -158,7 +166,7 @@ func (c client) version(ctx context.Context, dir string) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	// Some print their version and exit with an error.
-	_, err := execute(ctx, exec.CommandContext(ctx, c.Path, c.Version...), dir, 1)
+	_, err := execute(ctx, c.command(ctx, c.Version), dir, 1)
 	if err != nil {
 		return printable(err.Error(), 120)
 	}

@@ -42,7 +42,11 @@ func ratio(ours, other spread) string {
 	if ours.N == 0 || other.N == 0 || ours.Median <= 0 || other.Median <= 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f", ours.Median/other.Median)
+	v := ours.Median / other.Median
+	if v >= 100 {
+		return figure{}.format(v)
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 // A results is all runs, and the questions that a table asks of them.
