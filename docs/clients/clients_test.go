@@ -159,7 +159,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestTemplates(t *testing.T) {
-	o := order{URL: "http://127.0.0.1:4321", Tokenizer: "/t", Dir: "/d", Requests: 300, Seconds: 6 * time.Second}
+	o := order{URL: "http://127.0.0.1:4321", Tokenizer: "/t", Dir: "/d", Requests: 300, Target: 6 * time.Second}
 	for _, c := range clients() {
 		for _, s := range scenarios() {
 			o.Scenario = s

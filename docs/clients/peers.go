@@ -140,7 +140,7 @@ type order struct {
 	Tokenizer string
 	Dir       string
 	Requests  int
-	Seconds   time.Duration
+	Target    time.Duration
 }
 
 var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
@@ -152,7 +152,7 @@ func (o order) fill(templates []string) ([]string, error) {
 	value := map[string]string{
 		"{url}": o.URL, "{host}": host, "{port}": port, "{model}": model, "{tokenizer}": o.Tokenizer, "{dir}": o.Dir,
 		"{concurrency}": strconv.Itoa(s.Concurrency), "{requests}": strconv.Itoa(o.Requests),
-		"{seconds}": strconv.Itoa(max(1, int(o.Seconds.Seconds()))),
+		"{seconds}": strconv.Itoa(max(1, int(o.Target.Seconds()))),
 		"{input}":   strconv.Itoa(inputTokens), "{output}": strconv.Itoa(s.Tokens), "{stream}": strconv.FormatBool(!s.Whole),
 		"{body}": completion(s.Tokens, !s.Whole),
 	}

@@ -92,7 +92,7 @@ func (c comparison) measure(ctx context.Context, one client, s scenario, r *run)
 	if err != nil {
 		return err
 	}
-	o := order{Scenario: s, URL: server.URL, Tokenizer: c.Tokenizer, Dir: dir, Requests: r.Requests, Seconds: c.Target}
+	o := order{Scenario: s, URL: server.URL, Tokenizer: c.Tokenizer, Dir: dir, Requests: r.Requests, Target: c.Target}
 	used, ran := c.client(ctx, one, o)
 	r.Wall, r.CPU, r.PeakRSS = used.Wall, used.CPU, used.PeakRSS
 	if r.Server, err = server.stop(); err != nil {
