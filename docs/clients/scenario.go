@@ -23,10 +23,11 @@ type scenario struct {
 	Figures     []figure
 }
 
-// pace is how the server answers: both 0, at once.
+// pace is how the server answers; the zero pace: at once, and many chunks to a write.
 type pace struct {
 	FirstToken time.Duration
 	Gap        time.Duration
+	FlushEach  bool // each chunk in a write of its own, as inference servers do
 }
 
 // service is what a request takes on a perfect network with a perfect client.
@@ -66,6 +67,8 @@ func scenarios() []scenario {
 			Figures: []figure{requestRate, peakInFlight}},
 		{Name: "chunks", Title: "Streamed, 500 tokens, at once, 100 in flight", Concurrency: 100, Tokens: 500,
 			Figures: []figure{chunkRate, chunkCPU}},
+		{Name: "chunks-flushed", Title: "The same, each chunk in a write of its own", Concurrency: 100, Tokens: 500,
+			Pace: pace{FlushEach: true}, Figures: []figure{chunkRate, chunkCPU}},
 		{Name: "ttft-1", Title: "50 ms to the token, 1 in flight", Concurrency: 1, Tokens: 1, Pace: first,
 			Figures: []figure{overServer, overTruth}},
 		{Name: "ttft-100", Title: "50 ms to the token, 100 in flight", Concurrency: 100, Tokens: 1, Pace: first,

@@ -149,8 +149,9 @@ func serve(p pace, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c := &counter{echo: &loadgentest.Echo{FirstToken: p.FirstToken, Gap: p.Gap}}
-	server := &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
+	c := &counter{echo: &loadgentest.Echo{FirstToken: p.FirstToken, Gap: p.Gap, FlushEach: p.FlushEach}}
+	// Clients may open 10,000 connections before they send on the first: none is to be closed for that.
+	server := &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Minute}
 	fmt.Fprintf(out, "http://%s\n", listener.Addr())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
