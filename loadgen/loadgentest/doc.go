@@ -1,8 +1,8 @@
 // Package loadgentest provides OpenAI-compatible servers whose truth is known,
 // so that what a load generator reports can be checked against what happened.
 //
-//   - [Echo] answers at once. Whatever latency a client measures against it is
-//     the client's own (and the network's).
+//   - [Echo] answers at once, or at stated times. Whatever latency a client
+//     measures beyond them is the client's own (and the network's).
 //   - [Simulated] behaves as an inference server with continuous batching does:
 //     a cap on the sequences that run, a FIFO queue before it, a prefill rate
 //     and a decode rate; steps that requests share, KV blocks with preemption and

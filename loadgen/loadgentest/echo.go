@@ -1,14 +1,16 @@
 package loadgentest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 )
 
-// Echo is a server that takes no time: against it, a client measures itself. It
-// answers each request at once with as many tokens as were asked for, over the
+// Echo is a server that takes no time, or a stated one: against it, a client
+// measures itself. It answers each request at once (or paced by FirstToken and
+// Gap) with as many tokens as were asked for, over the
 // endpoints and in the shapes that the package comment states.
 //
 // It is made to be faster than the client that it checks: chunks are rendered
@@ -36,6 +38,16 @@ type Echo struct {
 	// server's harder still.
 	FlushEach bool
 
+	// FirstToken is how long after a request's arrival its first content is
+	// written, and Gap how long each chunk follows the one before: each request
+	// by itself, however many there are, so that the server has no limit and
+	// every request is to take FirstToken and a Gap for each further chunk. A
+	// chunk is due at a time counted from the arrival, so that what one chunk is
+	// late does not add up. Whole answers are written when their last chunk
+	// would be. With a Gap, chunks are flushed each on its own, since there is
+	// nothing to collect. 0: at once.
+	FirstToken, Gap time.Duration
+
 	queue queue // without a limit: it only counts
 }
 
@@ -44,12 +56,28 @@ type Echo struct {
 const pileUp = 32 << 10
 
 // Validate reports the first field that has no meaning: a negative
-// TokensPerChunk. A server whose configuration is invalid answers 500 to all.
+// TokensPerChunk, FirstToken or Gap. A server whose configuration is invalid
+// answers 500 to all.
 func (e *Echo) Validate() error {
 	if e.TokensPerChunk < 0 {
 		return fmt.Errorf("loadgentest: Echo.TokensPerChunk is %d, must be at least 0", e.TokensPerChunk)
 	}
+	if e.FirstToken < 0 {
+		return fmt.Errorf("loadgentest: Echo.FirstToken is %v, must be at least 0", e.FirstToken)
+	}
+	if e.Gap < 0 {
+		return fmt.Errorf("loadgentest: Echo.Gap is %v, must be at least 0", e.Gap)
+	}
 	return nil
+}
+
+// wait waits until chunk i of an answer is due. The chunks that are due at once
+// cost no look at the clock.
+func (e *Echo) wait(ctx context.Context, a *alarm, received time.Time, i int) error {
+	if e.Gap == 0 && (i > 0 || e.FirstToken == 0) {
+		return nil
+	}
+	return a.wait(ctx, received.Add(e.FirstToken+time.Duration(i)*e.Gap))
 }
 
 // Counts returns what the server does and did. Waiting is always 0.
@@ -79,7 +107,14 @@ func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.leave(time.Now(), false)
 	}()
 	x.begin(w, p.number, model)
+	var a alarm
+	defer a.stop()
+	size := max(1, e.TokensPerChunk)
 	if !x.stream {
+		due := e.FirstToken + time.Duration((x.output-1)/size)*e.Gap
+		if due > 0 && a.wait(ctx, x.received.Add(due)) != nil {
+			return
+		}
 		x.whole(w)
 		e.queue.meter.add(x.input, x.done)
 		p.leave(time.Now(), true)
@@ -90,14 +125,17 @@ func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.chat {
 		x.role()
 	}
-	for first := true; x.done < x.output; first = false {
-		x.chunk(min(max(1, e.TokensPerChunk), x.output-x.done))
+	for i := 0; x.done < x.output; i++ {
+		if e.wait(ctx, &a, x.received, i) != nil {
+			return
+		}
+		x.chunk(min(size, x.output-x.done))
 		last := x.done == x.output
 		if last {
 			e.queue.meter.add(x.input, x.done)
 			p.leave(time.Now(), true)
 		}
-		flush := first || e.FlushEach
+		flush := i == 0 || e.FlushEach || e.Gap > 0
 		if !flush && (last || len(x.out) < pileUp) {
 			continue
 		}
