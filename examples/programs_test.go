@@ -138,6 +138,7 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-body", "{"}, []string{"-body"}},
 		{"multirun", []string{"-body", "null"}, []string{"-body null", "JSON object"}},
 		{"multirun", []string{"-body", `{"stream": false}`}, []string{"-body", "-stream=false"}},
+		{"multirun", []string{"-continuous-usage", "-stream=false"}, []string{"-continuous-usage", "-stream=false"}},
 		{"multirun", []string{"-prefix", "-1"}, []string{"-prefix -1"}},
 		{"multirun", []string{"-prefix", "65", "-input", "64"}, []string{"-prefix 65", "-input"}},
 		{"multirun", []string{"-dataset", "no/such/file"}, []string{"-dataset", "no/such/file"}},

@@ -36,6 +36,10 @@ type Config struct {
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
 
+	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so that
+	// the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer. Zero: at the end.
+	ContinuousUsage bool
+
 	APIKey string      // sent as a bearer token and never written anywhere; zero: none
 	Header http.Header // sent with each request; values of Authorization and its like are kept out of errors; zero: none
 

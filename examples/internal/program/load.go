@@ -30,6 +30,7 @@ type Load struct {
 	body      string
 	endpoint  string
 	stream    bool
+	usage     bool
 	dataset   string
 	prefix    int
 	Input     int
@@ -56,6 +57,7 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "completions", "completions (exact input length, by token ids) or chat")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
+	flags.BoolVar(&l.usage, "continuous-usage", false, "ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
 	plans := ""
 	if input == 0 {
 		plans = "; 0: the plan's"
@@ -85,6 +87,9 @@ func (l *Load) Check() error {
 	}
 	if l.Input < 0 || l.Output < 0 {
 		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
+	}
+	if l.usage && !l.stream {
+		return Usagef("-continuous-usage: an answer in one piece (-stream=false) has no chunks")
 	}
 	if l.prefix < 0 || l.Input > 0 && l.prefix > l.Input {
 		return Usagef("-prefix %d: want a number of tokens from 0 to those of -input", l.prefix)
@@ -187,7 +192,7 @@ func (l *Load) target(url string, models []string, s protocol.Step) (loadgen.Tar
 		workload = openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
 	}
 	return openai.New(openai.Config{
-		URL: url, Models: models, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
+		URL: url, Models: models, Endpoint: endpoint, Workload: workload, Whole: !l.stream, ContinuousUsage: l.usage,
 		APIKey: l.apiKey, Header: l.header(), Body: l.extra,
 	})
 }
