@@ -29,7 +29,9 @@ type Calibration struct {
 // as many tokens as it has; results say how many.
 type UncalibratedError struct{ Reason string }
 
-func (e *UncalibratedError) Error() string { return "text of a known number of tokens cannot be made: " + e.Reason }
+func (e *UncalibratedError) Error() string {
+	return "text of a known number of tokens cannot be made: " + e.Reason
+}
 
 const (
 	calibrationTime = 2 * time.Minute // in all, of some 70 to 150 short requests

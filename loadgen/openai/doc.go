@@ -6,6 +6,7 @@
 // counts alone, so these are what the figures use, and a difference is reported with them.
 //
 // [RandomTokens] and [RandomWords] make prompts of fixed or ranged lengths, with a shared prefix if one is wanted;
+// [Calibrate] makes text, the only thing that chat takes, as exact as token ids;
 // [ReadDataset] reads them from a file of JSON lines; and any other [Workload] is one method.
 //
 // Sent is the first write of the request on its connection, or, under TLS and with a user's own client, when the

@@ -13,6 +13,7 @@ import (
 // has been closed.
 type payload struct {
 	json  []byte
+	ids   bool         // the prompt is token ids
 	users atomic.Int32 // the request itself, and the readers that are open
 }
 

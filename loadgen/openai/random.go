@@ -32,8 +32,16 @@ type RandomTokens struct {
 	Prefixes int
 
 	// Low and High bound the ids, Low ≤ id < High. Zero: 1,000 and 4,000, which lie inside every vocabulary of 4,000
-	// tokens or more, above the bytes and special tokens at the start and below the special tokens at the end.
+	// tokens or more, above the bytes and special tokens at the start and below the special tokens at the end. For
+	// more, or for a smaller vocabulary: [SafeTokens].
 	Low, High int
+}
+
+// SafeTokens are the Low and High of [RandomTokens] for a vocabulary of so many tokens: without its first 1,000 (of a
+// small one its first quarter) and its last sixteenth, where bytes, special tokens and placeholders of images are. No
+// tokenizer is read: a model that has special tokens elsewhere needs a range of its own.
+func SafeTokens(vocabulary int) (low, high int) {
+	return min(1000, vocabulary/4), vocabulary - vocabulary/16
 }
 
 // Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.

@@ -221,13 +221,13 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	defer response.Body.Close()
 	r.Status = response.StatusCode
 	if response.StatusCode/100 != 2 {
-		return statusError(response)
+		return body.advise(statusError(response))
 	}
 	if t.config.Whole {
-		return readWhole(response.Body, r)
+		return body.advise(readWhole(response.Body, r))
 	}
 	if err := readStream(&stampedBody{response.Body, exchange}, r); err != nil {
-		return err
+		return body.advise(err)
 	}
 	drain(response.Body, cancel)
 	return nil
@@ -247,6 +247,7 @@ func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 		model = t.config.Models[i%len(t.config.Models)]
 	}
 	body := newPayload()
+	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
 	var err error
 	if body.json, err = t.body.append(body.json, &p.Prompt, model, t.config.Endpoint); err != nil {
 		body.release()
