@@ -139,3 +139,34 @@ func TestManyTokens(t *testing.T) {
 		}
 	}
 }
+
+// The tokens of a request that was cut off are those that had come: it loaded the server with them, and completed nothing.
+func TestTokensOfARequestCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			chunks := 2
+			if i == 1 {
+				chunks = 8 // in flight at both edges of the window, and cut at its end
+			}
+			for k := range chunks {
+				time.Sleep(time.Second)
+				r.Chunk(Chunk{Tokens: 3 + k%2})
+				r.Counted, r.Input, r.Output = true, 1, r.Output+3+k%2
+			}
+			r.Done = r.Now()
+			if i == 1 {
+				return &Error{Class: ClassTruncated, Err: context.DeadlineExceeded}
+			}
+			return nil
+		})
+		// Slot A: requests 0, 2, 3, 4 of 2 s each; slot B: request 1, 8 s. As for requests that complete, the window is from
+		// the 2nd completion at 4 s to the last issue at 6 s: chunks at 5 s (3 and 3 tokens) and at 6 s (4 and 4).
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 5}, target)
+		if w := r.Steady; w == nil || w.From != 4*time.Second || w.To != 6*time.Second || w.Output != 14 {
+			t.Errorf("window %+v, want 14 output tokens", w)
+		}
+		if want := (Tokens{Input: 4, Output: 28, Chunking: Chunking{Requests: 4, Chunks: 8, Tokens: 28}}); r.Tokens != want {
+			t.Errorf("tokens %+v, want %+v", r.Tokens, want)
+		}
+	})
+}
