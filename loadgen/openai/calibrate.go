@@ -34,12 +34,11 @@ func (e *UncalibratedError) Error() string {
 }
 
 const (
-	calibrationTime = 2 * time.Minute // in all, of some 70 to 150 short requests
-	enoughWords     = 48              // are looked for
+	calibrationTime = 2 * time.Minute // in all, of some 70 to 300 short requests
+	enoughWords     = 32              // are looked for
 	fewestWords     = 16              // will do: prompts of any length still differ from their first words on
 
-	// repetitions of a word tell what it takes from what is around it. A word of two tokens has at least as many tokens more.
-	repetitions = 8
+	repetitions = 8 // of a word tell what it takes from what is around it
 )
 
 // Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no tokenizer
@@ -102,36 +101,36 @@ func (q *counting) Prompt(_ int, p *Prompt) error {
 // singles are the words of one token each, all of which have the same number of tokens where they begin a text.
 func (q *counting) singles(ctx context.Context) ([]string, error) {
 	count := q.byTokenize
-	groups := map[int][]string{} // of words whose texts have as many tokens
-	least, best := 0, 0
+	var found []string           // the largest group
+	groups := map[int][]string{} // of words that have as many tokens where they begin a text
 	for i, word := range append(words[:len(words):len(words)], moreWords...) {
-		text := strings.Repeat(word+" ", repetitions) + word
-		n, err := count(ctx, text)
+		once, err := count(ctx, word)
 		if err != nil && i == 0 {
 			count = q.byUsage
-			n, err = count(ctx, text)
+			once, err = count(ctx, word)
 		}
 		if err != nil {
 			return nil, err
 		}
-		groups[n] = append(groups[n], word)
-		if least == 0 || n < least {
-			least = n
+		again, err := count(ctx, word+strings.Repeat(" "+word, repetitions))
+		if err != nil {
+			return nil, err
 		}
-		best = least
-		for n, group := range groups {
-			if n < least+repetitions && (len(group) > len(groups[best]) || len(group) == len(groups[best]) && n < best) {
-				best = n
-			}
+		if again-once != repetitions {
+			continue
 		}
-		if len(groups[best]) == enoughWords {
+		groups[once] = append(groups[once], word)
+		if len(groups[once]) > len(found) {
+			found = groups[once]
+		}
+		if len(found) == enoughWords {
 			break
 		}
 	}
-	if found := groups[best]; len(found) >= fewestWords {
-		return found, nil
+	if len(found) < fewestWords {
+		return nil, &UncalibratedError{fmt.Sprintf("only %d of %d common words seem to be one token each, and %d are needed", len(found), len(words)+len(moreWords), fewestWords)}
 	}
-	return nil, &UncalibratedError{fmt.Sprintf("only %d of %d common words seem to be one token each, and %d are needed", len(groups[best]), len(words)+len(moreWords), fewestWords)}
+	return found, nil
 }
 
 // byUsage is how many tokens a request with the text has.

@@ -89,6 +89,7 @@ func TestCalibrate(t *testing.T) {
 		"/tokenize that does not count":    {&vocabulary{word: uneven, tokenize: func(int) string { return `{"tokens":[1,2]}` }}, true, true},
 		"/tokenize that makes no sense":    {&vocabulary{word: uneven, tokenize: func(int) string { return `<html>` }}, true, true},
 		"a token at the start, one a word": {&vocabulary{overhead: 1, word: func(string, bool) int { return 1 }}, false, true},
+		"most words are two":               {&vocabulary{word: func(word string, _ bool) int { return 1 + min(len(word)/3, 1) }}, false, true},
 		"the first word is two": {&vocabulary{word: func(_ string, first bool) int {
 			if first {
 				return 2
@@ -109,7 +110,7 @@ func TestCalibrate(t *testing.T) {
 				if got := c.server.tokenized.Load(); (got > 0) != c.tokenized {
 					t.Errorf("/tokenize was asked %d times", got)
 				}
-				if got := c.server.asked.Load(); (got > 2) != c.asks || got < 2 || got > 200 {
+				if got := c.server.asked.Load(); (got > 2) != c.asks || got < 2 || got > 350 {
 					t.Errorf("%d requests were sent", got)
 				}
 				config.Workload = openai.RandomWords{Seed: 5, Input: 30, InputMax: 60, Output: 2, Prefix: 10, Calibration: calibration}
@@ -134,8 +135,21 @@ func TestCalibrate(t *testing.T) {
 func TestCalibrateEcho(t *testing.T) {
 	server := serve(t, &loadgentest.Echo{})
 	c, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m", Endpoint: openai.Chat})
-	if err != nil || c.Overhead != 0 || len(c.Words) < 48 {
+	if err != nil || c.Overhead != 0 || len(c.Words) < 32 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// changing makes a word one token after itself, and two after another.
+func changing() func(string, bool) int {
+	var before string
+	return func(word string, first bool) int {
+		same := first || word == before
+		before = word
+		if same {
+			return 1
+		}
+		return 2
 	}
 }
 
@@ -152,8 +166,14 @@ func TestCalibrateFails(t *testing.T) {
 		says   string
 	}{
 		{"no usage", &vocabulary{word: one, uncount: true}, nil, nil, &openai.UncalibratedError{}, "does not tell"},
-		{"two tokens a word", &vocabulary{word: func(string, bool) int { return 2 }}, nil, nil, &openai.UncalibratedError{}, "24 had 48 tokens and 72 had 144"},
-		{"no two words alike", &vocabulary{word: func(word string, _ bool) int { return 1 + int(word[0])*256 + int(word[len(word)-1]) }}, nil, nil, &openai.UncalibratedError{}, "only"},
+		{"two tokens a word", &vocabulary{word: func(string, bool) int { return 2 }}, nil, nil, &openai.UncalibratedError{}, "only 0 of"},
+		{"a token for each change of word", &vocabulary{word: changing()}, nil, nil, &openai.UncalibratedError{}, "24 had"},
+		{"no two words alike where they begin", &vocabulary{word: func(word string, first bool) int {
+			if first {
+				return 1 + int(word[0])*256 + int(word[len(word)-1])
+			}
+			return 1
+		}}, nil, nil, &openai.UncalibratedError{}, "only"},
 		{"another key", &vocabulary{word: one}, nil, func(c *openai.Config) { c.APIKey = "tahini" }, &loadgen.Error{}, "sesame is not Bearer ***"},
 		{"two models", &vocabulary{word: one}, nil, func(c *openai.Config) { c.Model, c.Models = "", []string{"a", "b"} }, &loadgen.InvalidError{}, "one"},
 		{"cancelled", &vocabulary{word: one}, cancelled, nil, nil, "canceled"},
