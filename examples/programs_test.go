@@ -143,6 +143,10 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-body", "{"}, []string{"-body"}},
 		{"multirun", []string{"-body", "null"}, []string{"-body null", "JSON object"}},
 		{"multirun", []string{"-body", `{"stream": false}`}, []string{"-body", "-stream=false"}},
+		{"multirun", []string{"-continuous-usage", "-stream=false"}, []string{"-continuous-usage", "-stream=false"}},
+		{"multirun", []string{"-text", "-dataset", messages}, []string{"-text", "-dataset"}},
+		{"multirun", []string{"-vocabulary", "100"}, []string{"-vocabulary 100", "256"}},
+		{"multirun", []string{"-vocabulary", "32000", "-text"}, []string{"-vocabulary 32000", "token ids"}},
 		{"multirun", []string{"-prefix", "-1"}, []string{"-prefix -1"}},
 		{"multirun", []string{"-prefix", "65", "-input", "64"}, []string{"-prefix 65", "-input"}},
 		{"multirun", []string{"-dataset", "no/such/file"}, []string{"-dataset", "no/such/file"}},
@@ -735,6 +739,13 @@ func TestSimserver(t *testing.T) {
 	p := run(t, "loadtest", "-url", url, "-concurrency", "4", "-input", "16", "-output", "4", "-endpoint", "chat", "-stream=false")
 	if p.code != 0 || !strings.Contains(p.stdout, "40 completed") || strings.Contains(p.stdout, "ttft") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
+	for _, prompts := range [][]string{{"-text"}, {"-vocabulary", "32000"}} {
+		p := run(t, "loadtest", append(prompts, "-url", url, "-concurrency", "4", "-requests", "20", "-input", "16", "-output", "4", "-continuous-usage")...)
+		if p.code != 0 || !strings.Contains(p.stdout, "20 completed") || !strings.Contains(p.stdout, "320 input and 80 output tokens") ||
+			!strings.Contains(p.stdout, "tokens_per_chunk") || strings.Contains(p.stdout, "token-mismatch") {
+			t.Errorf("%v: exit code %d\n%s\n%s", prompts, p.code, p.stdout, p.stderr)
+		}
 	}
 	_ = cmd.Process.Signal(os.Interrupt)
 	if err := cmd.Wait(); err != nil {

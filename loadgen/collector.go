@@ -134,15 +134,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 func (c *collector) addCompleted(r *Record) {
 	c.firstSent = min(c.firstSent, r.Sent)
 	c.lastDone = max(c.lastDone, r.Done)
-	if r.Counted {
-		c.tokens.Input += r.Input
-		c.tokens.Output += r.Output
-		if r.AskedInput > 0 && r.Input != r.AskedInput || r.AskedOutput > 0 && r.Output != r.AskedOutput {
-			c.tokens.Mismatch++
-		}
-	} else {
-		c.tokens.Uncounted++
-	}
+	c.tokens.add(r)
 	for _, metrics := range [][]Metric{c.level.metrics(), c.generator.Metrics} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {

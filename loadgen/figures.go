@@ -42,6 +42,15 @@ func (r *Result) figures(own []Metric) []Figure {
 		}
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
 	}
+	if c := r.Tokens.Cached; c.Input > 0 {
+		add(CachedShare, "%", Neither, 100*float64(c.Cached)/float64(c.Input), c.Requests)
+	}
+	if d := r.Tokens.Draft; d.Accepted+d.Rejected > 0 {
+		add(DraftAcceptance, "%", HigherIsBetter, 100*float64(d.Accepted)/float64(d.Accepted+d.Rejected), d.Requests)
+	}
+	if c := r.Tokens.Chunking; c.Chunks > 0 {
+		add(TokensPerChunk, "tok", Neither, float64(c.Tokens)/float64(c.Chunks), c.Chunks)
+	}
 	if g := r.Goodput; g != nil && r.Accounting.Issued > 0 {
 		n := r.Accounting.Issued
 		if span := r.Makespan.Seconds(); span > 0 {

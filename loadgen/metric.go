@@ -74,6 +74,10 @@ const (
 	PeakInFlight            = "in_flight_peak"
 	SuccessRate             = "success_rate" // completed ÷ issued, in percent
 
+	CachedShare     = "cached_share"     // input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told
+	DraftAcceptance = "draft_acceptance" // draft tokens accepted ÷ proposed, in percent, likewise: speculative decoding
+	TokensPerChunk  = "tokens_per_chunk" // output tokens ÷ chunks of content, of the streamed requests that were counted
+
 	OfferedRate  = "offered_requests_per_s"  // open loop: [OpenLoop.Offered], by the schedule
 	AchievedRate = "achieved_requests_per_s" // open loop: [OpenLoop.Achieved], as they were sent
 )
@@ -94,7 +98,7 @@ const (
 	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
 	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens − 1)
 	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
-	ITL           = "itl"            // gaps between content chunks
+	ITL           = "itl"            // gaps between content chunks, each of which may hold several tokens: [TokensPerChunk]
 	E2E           = "e2e"            // Done − Sent
 	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
 	SendLag       = "send_lag"       // Sent − Scheduled

@@ -60,6 +60,7 @@ func TestEveryMetricByHand(t *testing.T) {
 			SteadyOutputThroughput:      18 / 0.6,
 			SteadyTotalThroughput:       39 / 0.6,
 			PeakInFlight:                1,
+			TokensPerChunk:              2,
 			QuantileName("e2e", 50):     120,
 			QuantileName("ttft", 95):    40,
 			MeanName("first_choice"):    20,
@@ -74,7 +75,7 @@ func TestEveryMetricByHand(t *testing.T) {
 				t.Errorf("%s has %d samples, want %d", name, f.N, n)
 			}
 		}
-		if r.Tokens != (Tokens{Input: 35, Output: 30}) {
+		if r.Tokens != (Tokens{Input: 35, Output: 30, Chunking: Chunking{Requests: 5, Chunks: 15, Tokens: 30}}) {
 			t.Errorf("tokens %+v", r.Tokens)
 		}
 	})

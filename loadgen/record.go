@@ -35,6 +35,16 @@ type Record struct {
 
 	AskedInput, AskedOutput int // tokens that the request asked for, 0 where it did not say
 
+	// CachedTold says that the server told how many of the Input tokens it found in its prefix cache. Without it Cached
+	// is unknown, which is not 0.
+	CachedTold bool
+	Cached     int // tokens
+
+	// DraftTold says that the server told how many of the tokens that speculative decoding proposed were accepted, and
+	// how many were not. Without it both are unknown, which is not 0.
+	DraftTold                    bool
+	AcceptedDraft, RejectedDraft int // tokens
+
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request
 

@@ -113,14 +113,13 @@ type Tokens struct {
 
 	Uncounted int `json:"uncounted,omitempty"` // completed requests for which the server told no counts
 	Mismatch  int `json:"mismatch,omitempty"`  // completed requests whose counts are not what was asked for
-}
 
-// Add adds the counts of u.
-func (t *Tokens) Add(u Tokens) {
-	t.Input += u.Input
-	t.Output += u.Output
-	t.Uncounted += u.Uncounted
-	t.Mismatch += u.Mismatch
+	InputOff  Deviation `json:"input_off,omitzero"` // of the mismatch, in the prompts and in the answers
+	OutputOff Deviation `json:"output_off,omitzero"`
+
+	Cached   CachedTokens `json:"cached,omitzero"`   // zero: no server told
+	Draft    DraftTokens  `json:"draft,omitzero"`    // zero: no server told
+	Chunking Chunking     `json:"chunking,omitzero"` // zero: no answer was streamed and counted
 }
 
 // A Window is the part of a level in which the load was steady: from when the first wave had gone (as many requests as

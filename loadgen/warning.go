@@ -46,6 +46,7 @@ const (
 	WarnRetried               = "retried"                 // some requests were tried more than once
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
+	WarnMultiTokenChunks      = "multi-token-chunks"      // chunks hold several tokens: ITL is between chunks, not tokens
 	WarnMergedWindow          = "merged-window"           // results were merged, and what happened in the steady window all share is not known
 	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
 
@@ -55,9 +56,10 @@ const (
 )
 
 const (
-	inFlightFloor     = 0.95 // of the concurrency; below it a level did not hold the load that it is named after
-	windowCompletions = 3    // × the concurrency, that a steady window needs
-	failureLimit      = 0.01 // share of failed requests above which the rest is not a measurement of this load
+	inFlightFloor       = 0.95 // of the concurrency; below it a level did not hold the load that it is named after
+	windowCompletions   = 3    // × the concurrency, that a steady window needs
+	tokensPerChunkLimit = 1.05 // above it ITL is no longer the time between tokens
+	failureLimit        = 0.01 // share of failed requests above which the rest is not a measurement of this load
 )
 
 var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
@@ -65,7 +67,7 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
-		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMergedWindow, WarnCutShort,
+		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow, WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded}, w.Code)
 }
 
@@ -106,8 +108,22 @@ func (r *Result) warnings() []Warning {
 			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
 	}
 	if r.Tokens.Mismatch > 0 {
-		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for; figures use the server's counts",
-			r.Tokens.Mismatch, a.Completed)
+		off := ""
+		for _, d := range []struct {
+			name string
+			Deviation
+		}{{"input", r.Tokens.InputOff}, {"output", r.Tokens.OutputOff}} {
+			if d.Requests > 0 {
+				off += fmt.Sprintf(" (%s: in %d, by %+.1f tokens on average and %d at most)", d.name, d.Requests, float64(d.Sum)/float64(d.Requests), d.Most)
+			}
+		}
+		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for%s; figures use the server's counts",
+			r.Tokens.Mismatch, a.Completed, off)
+	}
+	if c := r.Tokens.Chunking; c.manyTokens() {
+		warn(WarnMultiTokenChunks, nil,
+			"the server sent %.2f tokens a chunk (%d in %d): ITL is the gap between chunks, not between tokens; TPOT is the time a token",
+			float64(c.Tokens)/float64(c.Chunks), c.Tokens, c.Chunks)
 	}
 	if r.CutShort {
 		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)

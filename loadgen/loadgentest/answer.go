@@ -57,8 +57,11 @@ func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 // role renders the chunk with which a chat begins.
 func (x *exchange) role() {
 	x.out = append(x.out, x.head...)
-	x.out = append(x.out, `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}`...)
-	x.out = append(x.out, "\n\n"...)
+	x.out = append(x.out, `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]`...)
+	if x.continuous {
+		x.out = x.appendUsage(x.out)
+	}
+	x.out = append(x.out, "}\n\n"...)
 }
 
 // chunk renders a content chunk of n tokens.

@@ -47,6 +47,10 @@ func TestStream(t *testing.T) {
 							t.Errorf("a chat begins with %+v", es[0])
 						}
 					}
+					if opening := es[0]; path == chat && (opening.Usage != nil) != strings.Contains(options, "continuous") ||
+						path == chat && opening.Usage != nil && (opening.Usage.Completion != 0 || opening.Usage.Total != 3) {
+						t.Errorf("usage of the chunk that opens a chat is %+v", opening.Usage)
+					}
 					for i, e := range es {
 						if e.Object != object || e.Model != `m"1` || e.ID != es[0].ID || e.Created != es[0].Created || !strings.Contains(e.ID, "cmpl-") {
 							t.Fatalf("chunk %d: %+v", i, e)

@@ -83,6 +83,11 @@ func newTemplate(c *Config) (*template, error) {
 	var options string
 	if !c.Whole {
 		options = `{"include_usage":true}`
+		if c.ContinuousUsage { // which servers heed only beside the other
+			options = `{"include_usage":true,"continuous_usage_stats":true}`
+		}
+	} else if c.ContinuousUsage {
+		return nil, &loadgen.InvalidError{Field: "continuous usage", Value: true, Want: "streamed answers: a Whole one has no chunks"}
 	}
 	type field struct {
 		name, text string

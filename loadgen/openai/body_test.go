@@ -39,6 +39,8 @@ func TestBodies(t *testing.T) {
 		{"chat", Config{Endpoint: Chat, Whole: true}, text, `{"model":"m","messages":[{"role":"user","content":"a\n\"b\""}],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"messages", Config{Endpoint: Chat, Whole: true}, Prompt{Messages: json.RawMessage(`[{"role":"system"}]`), Output: 1},
 			`{"model":"m","messages":[{"role":"system"}],"max_tokens":1,"temperature":0,"ignore_eos":true,"stream":false}`},
+		{"usage so far", Config{ContinuousUsage: true}, ids,
+			`{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}}`},
 		{"replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "model": nil, "ignore_eos": nil, "zz": "<é>", "a": []int{1}}}, ids,
 			`{"prompt":[1,20,300],"max_tokens":9,"temperature":0,"stream":false,"a":[1],"zz":"\u003cé\u003e"}`},
 		{"prompt replaced", Config{Whole: true, Body: map[string]any{"prompt": "x", "model": "y"}}, ids,

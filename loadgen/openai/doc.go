@@ -6,6 +6,7 @@
 // counts alone, so these are what the figures use, and a difference is reported with them.
 //
 // [RandomTokens] and [RandomWords] make prompts of fixed or ranged lengths, with a shared prefix if one is wanted;
+// [Calibrate] makes text, the only thing that chat takes, as exact as token ids;
 // [ReadDataset] reads them from a file of JSON lines; and any other [Workload] is one method.
 //
 // Sent is the first write of the request on its connection, or, over HTTP/2 and with a user's own client, when the
@@ -14,6 +15,10 @@
 // and, on Linux over HTTP/1.1, by the kernel when it received the chunk (package netstamp), which is what latencies go by
 // then. Under TLS the kernel's stamp is that of the last segment of the record that held the chunk, since nothing can be
 // read of a record before. A chunk with an empty text or only a role is no content, and does not end TTFT.
+//
+// Requests over HTTP/1.1 go over connections of the Target's own, written and read by the goroutine that asks: a request makes
+// some 25 objects, and a chunk none. Through a proxy, over HTTP/2 and with a user's own client they go by net/http, at three
+// times the cost.
 //
 // A request on a connection that the server had dropped fails as stale connection (loadgen.ClassStale). Connections that
 // have been idle for 4 s are dropped, because uvicorn drops them after 5. Nothing is sent twice, unless loadgen's

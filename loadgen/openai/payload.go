@@ -16,6 +16,7 @@ import (
 type payload struct {
 	memory []byte       // room for a head, then the body
 	json   []byte       // the body
+	ids    bool         // the prompt is token ids
 	users  atomic.Int32 // the request itself, and the readers that are open
 }
 

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"fmt"
 	"math/bits"
 	"math/rand/v2"
 	"strings"
@@ -31,8 +32,16 @@ type RandomTokens struct {
 	Prefixes int
 
 	// Low and High bound the ids, Low ≤ id < High. Zero: 1,000 and 4,000, which lie inside every vocabulary of 4,000
-	// tokens or more, above the bytes and special tokens at the start and below the special tokens at the end.
+	// tokens or more, above the bytes and special tokens at the start and below the special tokens at the end. For
+	// more, or for a smaller vocabulary: [SafeTokens].
 	Low, High int
+}
+
+// SafeTokens are the Low and High of [RandomTokens] for a vocabulary of so many tokens: without its first 1,000 (of a
+// small one its first quarter) and its last sixteenth, where bytes, special tokens and placeholders of images are. No
+// tokenizer is read: a model that has special tokens elsewhere needs a range of its own.
+func SafeTokens(vocabulary int) (low, high int) {
+	return min(1000, vocabulary/4), vocabulary - vocabulary/16
 }
 
 // Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.
@@ -74,19 +83,40 @@ func (w RandomTokens) Prompt(i int, p *Prompt) error {
 }
 
 // RandomWords is a workload of text: short words at random, for endpoints that take no token ids. How many tokens that
-// makes is the tokenizer's and the chat template's affair, so the server's count will differ from Input, and results
-// say so.
+// makes is the tokenizer's and the chat template's affair. With a Calibration prompts have as many tokens as they
+// should; without, the server's count will differ from Input, and results say so.
 type RandomWords struct {
 	Seed          uint64
-	Input, Output int // words of each prompt and tokens of each answer, at least 1 each
+	Input, Output int // words of each prompt (with a Calibration: tokens) and tokens of each answer, at least 1 each
 
-	// As in [RandomTokens], with words for the tokens of a prompt.
+	// As in [RandomTokens], with words for the tokens of a prompt. What a chat template puts in front of the words comes
+	// on top of a Prefix.
 	InputMax, OutputMax int
 	Prefix, Prefixes    int
+
+	// Calibration makes Input and InputMax numbers of tokens, of which all but its Overhead are words. Nil: of words.
+	Calibration *Calibration
 }
 
 // Validate returns a [*loadgen.InvalidError] for the first field that cannot be used.
-func (w RandomWords) Validate() error { return w.shape().validate("words") }
+func (w RandomWords) Validate() error {
+	c := w.Calibration
+	if c == nil {
+		return w.shape().validate("words")
+	}
+	if err := w.shape().validate("tokens"); err != nil {
+		return err
+	}
+	switch {
+	case len(c.Words) == 0 || c.Overhead < 0:
+		return &loadgen.InvalidError{Field: "calibration", Value: fmt.Sprintf("%d words, overhead %d", len(c.Words), c.Overhead), Want: "what Calibrate returns"}
+	case w.Input <= c.Overhead:
+		return &loadgen.InvalidError{Field: "input tokens", Value: w.Input, Want: fmt.Sprintf("more than the %d that every prompt has, such as the chat template's", c.Overhead)}
+	case w.Prefix > w.Input-c.Overhead:
+		return &loadgen.InvalidError{Field: "prefix tokens", Value: w.Prefix, Want: fmt.Sprintf("no more than the input's without the %d that every prompt has", c.Overhead)}
+	}
+	return nil
+}
 
 func (w RandomWords) shape() shape {
 	return shape{w.Seed, w.Input, w.InputMax, w.Output, w.OutputMax, w.Prefix, w.Prefixes}
@@ -98,9 +128,13 @@ func (w RandomWords) Prompt(i int, p *Prompt) error {
 		return err
 	}
 	shared, own := w.shape().draw(i, p)
+	vocabulary, length := words, p.Input
+	if c := w.Calibration; c != nil {
+		vocabulary, length = c.Words, p.Input-c.Overhead
+	}
 	var text strings.Builder
-	text.Grow(6 * p.Input)
-	for n := range p.Input {
+	text.Grow(6 * length)
+	for n := range length {
 		if n > 0 {
 			text.WriteByte(' ')
 		}
@@ -108,7 +142,7 @@ func (w RandomWords) Prompt(i int, p *Prompt) error {
 		if n < w.Prefix {
 			from = &shared
 		}
-		text.WriteString(words[from.below(len(words))])
+		text.WriteString(vocabulary[from.below(len(vocabulary))])
 	}
 	p.Text = text.String()
 	return nil

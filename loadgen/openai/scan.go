@@ -26,6 +26,8 @@ type chunk struct {
 	answer          bool   // a choice holds text or a call of a tool
 
 	prompt, completion, cached count // usage
+	accepted, rejected         count // its completion_tokens_details, of speculative decoding
+	draft, draftAccepted       count // metrics, of the same: all that was proposed
 
 	failed  bool   // {"object":"error"}
 	failure []byte // the value of "error", a part of what was scanned; nil: none
@@ -112,7 +114,7 @@ func (s *scanner) top(c *chunk) {
 		}
 	case "usage":
 		if s.null() {
-			c.prompt, c.completion, c.cached = count{}, count{}, count{}
+			c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
 			return
 		}
 		for s.enter('{'); s.member(); {
@@ -135,6 +137,18 @@ func (s *scanner) top(c *chunk) {
 			return
 		}
 		c.failed = string(s.plain()) == "error"
+	case "metrics":
+		if s.null() {
+			c.draft, c.draftAccepted = count{}, count{}
+			return
+		}
+		if s.next() != '{' { // no standard says what a server has by that name
+			s.skip()
+			return
+		}
+		for s.enter('{'); s.member(); {
+			s.metrics(c)
+		}
 	case "servegauge":
 		if s.null() {
 			c.stamped, c.stamp = false, stamp{}
@@ -229,8 +243,49 @@ func (s *scanner) usage(c *chunk) {
 				s.skip()
 			}
 		}
+	case "completion_tokens_details":
+		if s.null() {
+			c.accepted, c.rejected = count{}, count{}
+			return
+		}
+		for s.enter('{'); s.member(); {
+			switch string(s.key) {
+			case "accepted_prediction_tokens":
+				s.count(&c.accepted)
+			case "rejected_prediction_tokens":
+				s.count(&c.rejected)
+			default:
+				s.skip()
+			}
+		}
 	default:
 		s.skip()
+	}
+}
+
+// metrics is where vLLM says how speculative decoding went.
+func (s *scanner) metrics(c *chunk) {
+	if string(s.key) != "speculative_decoding" {
+		s.skip()
+		return
+	}
+	if s.null() {
+		c.draft, c.draftAccepted = count{}, count{}
+		return
+	}
+	if s.next() != '{' {
+		s.skip()
+		return
+	}
+	for s.enter('{'); s.member(); {
+		switch string(s.key) {
+		case "num_draft_tokens":
+			s.count(&c.draft)
+		case "num_accepted_draft_tokens":
+			s.count(&c.draftAccepted)
+		default:
+			s.skip()
+		}
 	}
 }
 

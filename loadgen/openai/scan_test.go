@@ -17,6 +17,8 @@ var documents = []string{
 	`{"choices":[{"index":0,"delta":{"reasoning_content":"hm","content":null}},{"index":3,"delta":{"reasoning":"hm"},"finish_reason":"stop"}]}`,
 	`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"a\": [1, 2]}"}}]},"finish_reason":"tool_calls"}]}`,
 	`{"choices":[],"usage":{"prompt_tokens":3,"total_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":null}}`,
+	`{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":1,"accepted_prediction_tokens":4,"rejected_prediction_tokens":2}}}`,
+	`{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9},"metrics":{"time_to_first_token_ms":1.5,"speculative_decoding":{"mean_acceptance_length":1.5,"acceptance_histogram":[39,1],"num_accepted_draft_tokens":10,"num_draft_tokens":129}}}`,
 	`{"choices":[{"text":"a"}],"servegauge":{"received":1767225600000000001,"sent":1767225600000000002}}`,
 	`{"error":{"message":"no \"x\"","type":"BadRequestError","param":null,"code":400}}`,
 	`{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}`,
@@ -61,6 +63,16 @@ var documents = []string{
 	`{"usage":{"prompt_tokens":1,"prompt_tokens":null,"completion_tokens":1,"completion_tokens":2}}`, `{"error":1,"error":null}`, `{"error":null,"error":1}`, `{"object":"error","object":7}`,
 	`{"servegauge":{"sent":1},"servegauge":{"received":2}}`, `{"servegauge":{"sent":1},"servegauge":null}`, `{"usage":{"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":null}}`,
 	`{"usage":{"prompt_tokens":"a","prompt_tokens":1}}`,
+	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1},"completion_tokens_details":{"rejected_prediction_tokens":2}}}`,
+	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1,"rejected_prediction_tokens":null},"completion_tokens_details":null}}`,
+	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1.5}}}`, `{"usage":{"completion_tokens_details":[]}}`,
+	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1}},"usage":null}`,
+	`{"metrics":null}`, `{"metrics":7}`, `{"metrics":[{}]}`, `{"metrics":"a"}`, `{"metrics":{"speculative_decoding":null}}`, `{"metrics":{"speculative_decoding":true}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1.5}}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":null,"num_accepted_draft_tokens":-3}}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":7}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":null}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":{"speculative_decoding":{"num_accepted_draft_tokens":2}}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":[]}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":null}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":}}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1}`,
 }
 
 // oracle is a chunk as encoding/json knows it.
@@ -82,10 +94,33 @@ type oracle struct {
 		PromptTokensDetails *struct {
 			CachedTokens *int `json:"cached_tokens"`
 		} `json:"prompt_tokens_details"`
+		CompletionTokensDetails *struct {
+			Accepted *int `json:"accepted_prediction_tokens"`
+			Rejected *int `json:"rejected_prediction_tokens"`
+		} `json:"completion_tokens_details"`
 	}
+	Metrics ifObject[struct {
+		SpeculativeDecoding ifObject[struct {
+			Draft    *int `json:"num_draft_tokens"`
+			Accepted *int `json:"num_accepted_draft_tokens"`
+		}] `json:"speculative_decoding"`
+	}]
 	Error      json.RawMessage
 	Object     json.RawMessage
 	Servegauge *struct{ Received, Sent int64 }
+}
+
+// ifObject is a value that may be of any type, and says something only where it is an object.
+type ifObject[T any] struct{ is T }
+
+func (o *ifObject[T]) UnmarshalJSON(text []byte) error {
+	switch text[0] {
+	case 'n': // null
+		*o = ifObject[T]{}
+	case '{':
+		return json.Unmarshal(text, &o.is)
+	}
+	return nil
 }
 
 func (o *oracle) chunk() (c chunk) {
@@ -110,7 +145,12 @@ func (o *oracle) chunk() (c chunk) {
 		if u.PromptTokensDetails != nil {
 			c.cached = told(u.PromptTokensDetails.CachedTokens)
 		}
+		if d := u.CompletionTokensDetails; d != nil {
+			c.accepted, c.rejected = told(d.Accepted), told(d.Rejected)
+		}
 	}
+	draft := o.Metrics.is.SpeculativeDecoding.is
+	c.draft, c.draftAccepted = told(draft.Draft), told(draft.Accepted)
 	if string(o.Error) != "null" {
 		c.failure = o.Error
 	}
@@ -129,7 +169,8 @@ func differs(text []byte) bool {
 		return false
 	}
 	names := []string{"choices", "index", "text", "delta", "content", "reasoning_content", "reasoning", "tool_calls", "finish_reason", "usage", "prompt_tokens",
-		"completion_tokens", "prompt_tokens_details", "cached_tokens", "error", "object", "servegauge", "received", "sent"}
+		"completion_tokens", "prompt_tokens_details", "cached_tokens", "completion_tokens_details", "accepted_prediction_tokens", "rejected_prediction_tokens",
+		"metrics", "speculative_decoding", "num_draft_tokens", "num_accepted_draft_tokens", "error", "object", "servegauge", "received", "sent"}
 	choices := 0
 	for d := json.NewDecoder(bytes.NewReader(text)); ; {
 		token, err := d.Token()
@@ -197,11 +238,14 @@ type flatChunk struct {
 	begun, finished            uint64
 	content, failed, stamped   bool
 	prompt, completion, cached count
+	accepted, rejected         count
+	draft, draftAccepted       count
 	stamp                      stamp
 }
 
 func flat(c chunk) flatChunk {
-	return flatChunk{c.choices, c.begun, c.finished, c.content, c.failed, c.stamped, c.prompt, c.completion, c.cached, c.stamp}
+	return flatChunk{c.choices, c.begun, c.finished, c.content, c.failed, c.stamped, c.prompt, c.completion, c.cached,
+		c.accepted, c.rejected, c.draft, c.draftAccepted, c.stamp}
 }
 
 func TestScanAgreesWithEncodingJSON(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strings"
 	"time"
 	"unicode"
@@ -41,11 +42,44 @@ func (c *chunk) count(r *loadgen.Record) error {
 		}
 		r.Counted = true
 		r.Input, r.Output = c.prompt.n, c.completion.n
+		if c.cached.possible() && c.cached.n <= c.prompt.n {
+			r.CachedTold, r.Cached = true, c.cached.n
+		}
+	}
+	switch {
+	case c.accepted.possible() && c.rejected.possible():
+		r.DraftTold, r.AcceptedDraft, r.RejectedDraft = true, c.accepted.n, c.rejected.n
+	case c.draft.possible() && c.draftAccepted.possible() && c.draftAccepted.n <= c.draft.n:
+		r.DraftTold, r.AcceptedDraft, r.RejectedDraft = true, c.draftAccepted.n, c.draft.n-c.draftAccepted.n
 	}
 	if c.stamped {
 		r.Received = c.stamp.received
 	}
 	return nil
+}
+
+// possible reports whether a count was told that can be. These are details: one that cannot be is taken for not told,
+// where an answer whose own tokens are miscounted is no answer.
+func (n count) possible() bool { return n.known && n.n >= 0 && n.n <= mostTokens }
+
+// usageSoFar follows the usage of a stream that has it in every chunk (continuous_usage_stats).
+type usageSoFar struct {
+	counted int  // output tokens up to the latest chunk of content
+	broken  bool // a chunk of content had none, so that what follows cannot be told from it
+}
+
+// chunk is how many tokens have come since the content before, 0 if that is not told. A usage that only the last chunk
+// has says nothing of that chunk.
+func (u *usageSoFar) chunk(c *chunk) int {
+	if !c.completion.known || c.completion.n < u.counted {
+		u.broken = true
+	}
+	if u.broken {
+		return 0
+	}
+	n := c.completion.n - u.counted
+	u.counted = c.completion.n
+	return n
 }
 
 // readWhole reads an answer in one piece.
@@ -86,6 +120,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 	var c chunk
 	var begun, finished uint64 // choices, a bit each, by their index
 	var last time.Duration     // the last chunk with a choice, for a stream in which no choice had content
+	var usage usageSoFar
 	for {
 		data, err := in.next()
 		switch {
@@ -102,11 +137,16 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 			if err := c.complaint(data); err != nil {
 				return err
 			}
+			begun |= c.begun
+			finished |= c.finished
+			if c.choices > 0 && bits.OnesCount64(begun) > 1 {
+				// With several answers, a usage in a chunk is of the one that the chunk continues, and not of the request.
+				c.prompt, c.completion = count{}, count{}
+				r.Counted, r.Input, r.Output = false, 0, 0
+			}
 			if err := c.count(r); err != nil {
 				return err
 			}
-			begun |= c.begun
-			finished |= c.finished
 			if c.choices > 0 {
 				last = in.came()
 				if r.Opened == 0 {
@@ -114,7 +154,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				}
 			}
 			if c.content {
-				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Shared: in.more(), Sent: c.stamp.sent})
+				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Shared: in.more(), Sent: c.stamp.sent, Tokens: usage.chunk(&c)})
 				r.Done = r.LastArrival()
 				if c.answer && r.FirstAnswer == 0 {
 					r.FirstAnswer = r.Done

@@ -35,6 +35,10 @@ type Config struct {
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
 
+	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so that
+	// the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer. Zero: at the end.
+	ContinuousUsage bool
+
 	APIKey string      // sent as a bearer token and never written anywhere; zero: none
 	Header http.Header // sent with each request; values of Authorization and its like are kept out of errors; zero: none
 
@@ -131,10 +135,14 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		return t, nil
 	}
 	t.owned = newTransport(newTLS(c.TLS), proxy, c.HTTP2)
-	// A redirect is an answer with a bad status: followed, it would cost each request a second way that no figure
-	// shows, and a POST would arrive as a GET.
-	t.client = &http.Client{Transport: t.owned, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t.client = newClient(t.owned)
 	return t, nil
+}
+
+// newClient returns a client for which a redirect is an answer with a bad status: followed, it would cost each request a
+// second way that no figure shows, and a POST would arrive as a GET.
+func newClient(transport *http.Transport) *http.Client {
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // redact is a URL, which may not even parse, without anything that could be a secret: a user, a password, a query.
@@ -230,9 +238,9 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	}
 	defer body.release()
 	if t.lines == nil {
-		return t.byClient(ctx, body, r)
+		return body.advise(t.byClient(ctx, body, r))
 	}
-	return t.byLine(ctx, body, r)
+	return body.advise(t.byLine(ctx, body, r))
 }
 
 // byLine sends a request over a connection of our own.
@@ -341,6 +349,7 @@ func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 	}
 	room := headRoom(t.head)
 	body := newPayload(room)
+	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
 	var err error
 	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
 		body.release()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,11 @@ func TestServersThatDoAsAsked(t *testing.T) {
 					if want := (loadgen.Accounting{Issued: requests, Completed: requests}); r.Accounting != want {
 						t.Errorf("accounting %+v, want %+v; %v", r.Accounting, want, r.Errors)
 					}
-					if want := (loadgen.Tokens{Input: requests * input, Output: requests * output}); r.Tokens != want {
+					want := loadgen.Tokens{Input: requests * input, Output: requests * output}
+					if !whole { // these servers send a token a chunk
+						want.Chunking = loadgen.Chunking{Requests: requests, Chunks: requests * output, Tokens: requests * output}
+					}
+					if r.Tokens != want {
 						t.Errorf("tokens %+v, want %+v", r.Tokens, want)
 					}
 					for _, code := range []string{loadgen.WarnTokenMismatch, loadgen.WarnTokensUnknown, loadgen.WarnFailedRequests} {
@@ -438,6 +443,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 0} }},
 		{"output tokens by half", `body field "max_completion_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
 		{"too many output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 1e7 + 1} }},
+		{"usage so far of an answer in one piece", "continuous usage", func(c *openai.Config) { c.ContinuousUsage, c.Whole = true, true }},
 		{"dataset without prompts", "dataset", func(c *openai.Config) { c.Workload = openai.Dataset{} }},
 		{"workload", "workload", func(c *openai.Config) { c.Workload = nil }},
 		{"key with its line's end", "API key", func(c *openai.Config) { c.APIKey = "sesame\n" }},
@@ -492,4 +498,31 @@ func BenchmarkEcho(b *testing.B) {
 		b.Fatal(err, r.Errors)
 	}
 	b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
+}
+
+// With the usage so far, the tokens of every chunk are known, however many a server puts into one.
+func TestContinuousUsage(t *testing.T) {
+	const output, each = 10, 4
+	server := serve(t, &loadgentest.Echo{TokensPerChunk: each})
+	for endpoint, workload := range map[openai.Endpoint]openai.Workload{
+		openai.Completions: openai.RandomTokens{Input: 6, Output: output},
+		openai.Chat:        openai.RandomWords{Input: 6, Output: output},
+	} {
+		for continuous, want := range map[bool][]int{false: {0, 0, 0}, true: {4, 4, 2}} {
+			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload, ContinuousUsage: continuous})
+			r, all := measure(t, loadgen.Level{Concurrency: 2, Requests: 20}, target)
+			for _, q := range all {
+				var tokens []int
+				for _, chunk := range q.chunks {
+					tokens = append(tokens, chunk.Tokens)
+				}
+				if q.err != nil || !slices.Equal(tokens, want) || q.Output != output || q.Input != 6 {
+					t.Fatalf("%s, continuous %t: chunks of %v tokens, %d in, %d out, %v", endpoint, continuous, tokens, q.Input, q.Output, q.err)
+				}
+			}
+			if f, _ := r.Figure(loadgen.TokensPerChunk); f.N != 60 || f.Value != 200.0/60 || !hasWarning(r, loadgen.WarnMultiTokenChunks) {
+				t.Errorf("%s, continuous %t: %+v, warnings %v", endpoint, continuous, f, r.Warnings)
+			}
+		}
+	}
 }

@@ -38,8 +38,11 @@ type Load struct {
 	body      string
 	endpoint  string
 	stream    bool
+	usage     bool
 	dataset   string
 	prefix    int
+	asText    bool
+	vocab     int
 	Input     int
 	Output    int
 	Seed      uint64
@@ -54,8 +57,9 @@ type Load struct {
 	file    protocol.Dataset // that the prompts are from
 
 	mu     sync.Mutex
-	models map[string][]string // what to ask for, by URL
-	warned bool                // that the prompts of -dataset repeat
+	models map[string][]string            // what to ask for, by URL
+	texts  map[string]*openai.Calibration // of text, by URL; nil: not to be had
+	warned bool                           // that the prompts of -dataset repeat
 }
 
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
@@ -69,6 +73,7 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "completions", "completions (exact input length, by token ids) or chat")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
+	flags.BoolVar(&l.usage, "continuous-usage", false, "ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
 	plans := ""
 	if input == 0 {
 		plans = "; 0: the plan's"
@@ -77,6 +82,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
 	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a level, for a prefix cache to find; 0: none")
 	flags.StringVar(&l.dataset, "dataset", "", "`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
+	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
+	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (the plan that is saved has it)")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
@@ -98,6 +105,17 @@ func (l *Load) Check() error {
 	}
 	if l.Input < 0 || l.Output < 0 {
 		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
+	}
+	switch {
+	case l.asText && l.dataset != "":
+		return Usagef("-text: the prompts of -dataset are what they are")
+	case l.vocab != 0 && (l.vocab < smallestVocabulary || l.vocab > 1<<30):
+		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab, smallestVocabulary)
+	case l.vocab != 0 && (l.text() || l.dataset != ""):
+		return Usagef("-vocabulary %d: only random prompts of token ids need it", l.vocab)
+	}
+	if l.usage && !l.stream {
+		return Usagef("-continuous-usage: an answer in one piece (-stream=false) has no chunks")
 	}
 	if l.prefix < 0 || l.Input > 0 && l.prefix > l.Input {
 		return Usagef("-prefix %d: want a number of tokens from 0 to those of -input", l.prefix)
@@ -123,12 +141,13 @@ func (l *Load) Check() error {
 		l.Seed = rand.Uint64()
 	}
 	l.models = map[string][]string{}
+	l.texts = map[string]*openai.Calibration{}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
 	url := l.URL
 	if url == "" {
 		url = "http://127.0.0.1"
 	}
-	_, err := l.target(url, []string{"any"}, protocol.Step{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
+	_, err := l.target(url, []string{"any"}, protocol.Step{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)}, nil)
 	if line, ok := errors.AsType[*openai.DatasetError](err); ok {
 		return Usagef("-dataset %s: %v", l.dataset, line)
 	}
@@ -207,7 +226,43 @@ func (l *Load) Target(ctx context.Context, i protocol.Instance, s protocol.Step)
 		return nil, err
 	}
 	l.warnOfRepetition(s.Level)
-	return l.target(i.URL(), models, s)
+	calibration, err := l.calibrate(ctx, i.URL(), models)
+	if err != nil {
+		return nil, fmt.Errorf("how many tokens a text has there: %w", err)
+	}
+	return l.target(i.URL(), models, s, calibration)
+}
+
+// smallestVocabulary is one of bytes.
+const smallestVocabulary = 256
+
+// text says that random prompts are text.
+func (l *Load) text() bool {
+	return l.asText || openai.Endpoint(l.endpoint) == openai.Chat
+}
+
+// calibrate asks the server at url, once, what makes a text one of so many tokens. Where that is not to be had it says
+// so, and returns nil.
+func (l *Load) calibrate(ctx context.Context, url string, models []string) (*openai.Calibration, error) {
+	if !l.text() || l.prompts != nil {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if found, ok := l.texts[url]; ok {
+		return found, nil
+	}
+	found, err := openai.Calibrate(ctx, l.config(url, models))
+	switch _, uncalibrated := errors.AsType[*openai.UncalibratedError](err); {
+	case len(models) > 1:
+		fmt.Fprintf(os.Stderr, "warning: of several models each has its own tokens; prompts have -input words, and results say how many tokens\n")
+	case uncalibrated:
+		fmt.Fprintf(os.Stderr, "warning: %v; prompts have -input words, and results say how many tokens\n", err)
+	case err != nil:
+		return nil, err
+	}
+	l.texts[url] = found
+	return found, nil
 }
 
 // warnOfRepetition says once when a level has more requests than there are prompts.
@@ -222,21 +277,35 @@ func (l *Load) warnOfRepetition(level loadgen.Level) {
 		l.dataset, l.prompts.Len(), level.Requests+level.Warmup)
 }
 
-func (l *Load) target(url string, models []string, s protocol.Step) (loadgen.Target, error) {
-	endpoint := openai.Endpoint(l.endpoint)
-	var workload openai.Workload = openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
+// config is how the server at url is asked, without prompts.
+func (l *Load) config(url string, models []string) openai.Config {
+	return openai.Config{
+		URL: url, Models: models, Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage,
+		APIKey: l.apiKey, Header: l.header(), Body: l.extra, TLS: l.tls, HTTP2: l.http2,
+	}
+}
+
+func (l *Load) target(url string, models []string, s protocol.Step, calibration *openai.Calibration) (loadgen.Target, error) {
+	c := l.config(url, models)
 	switch {
 	case l.prompts != nil:
 		prompts := l.prompts.Shuffled(s.Seed)
 		prompts.Output = s.Output
-		workload = prompts
-	case endpoint == openai.Chat:
-		workload = openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
+		c.Workload = prompts
+	case l.text():
+		words := openai.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix, Calibration: calibration}
+		if err := words.Validate(); err != nil {
+			return nil, err
+		}
+		c.Workload = words
+	default:
+		ids := openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: l.prefix}
+		if l.vocab != 0 {
+			ids.Low, ids.High = openai.SafeTokens(l.vocab)
+		}
+		c.Workload = ids
 	}
-	return openai.New(openai.Config{
-		URL: url, Models: models, Endpoint: endpoint, Workload: workload, Whole: !l.stream,
-		APIKey: l.apiKey, Header: l.header(), Body: l.extra, TLS: l.tls, HTTP2: l.http2,
-	})
+	return openai.New(c)
 }
 
 // modelsAt are the models to ask for: those given, if the server serves them, or the first that it names.
