@@ -98,7 +98,8 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 	if l.open() {
 		r.Scheduled = a.due
 	}
-	scheduled := r.Scheduled
+	scheduled, later := r.Scheduled, do.used
+	do.used = true
 	err := do.request(ctx, l.Timeout, a.i, r)
 	if errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) {
 		// The old record and the old goroutine belong to the target for good.
@@ -109,7 +110,7 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 	if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
 		s.close()
 	}
-	return outcome{record: r, err: err}, do
+	return outcome{record: r, err: err, later: later}, do
 }
 
 // arrivals is what the slots keep of an open loop.

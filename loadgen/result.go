@@ -40,6 +40,10 @@ type Result struct {
 	// Open is how the arrivals went; nil for a closed loop.
 	Open *OpenLoop `json:"open,omitempty"`
 
+	// Client is what the client saw of itself, and whether it was the limit. nil where results were merged, whose
+	// clients were several; their warnings are kept.
+	Client *ClientWatch `json:"client,omitempty"`
+
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`
 	Warnings []Warning    `json:"warnings,omitempty"`
