@@ -34,7 +34,7 @@ const (
 
 const (
 	judgedFrom     = time.Second // and
-	judgedRequests = 100         // below either, one delay is all that a p99 knows
+	judgedRequests = 100         // below either, one delay decides
 
 	cpuLimit = 0.9 // of the CPUs allowed; from there on work waits for a CPU, as any queue does near its capacity
 
@@ -42,6 +42,7 @@ const (
 	// period, 100 ms as a rule: at a twentieth, that is once in 2 s.
 	throttleLimit = 0.05
 
+	lagWakes      = 100  // at least, 10 s of them; of fewer a p99 is the worst one
 	lagOfLatency  = 0.1  // of a median latency; the client must be no more of what it measures than that
 	sendLagOfSlot = 0.05 // of a slot's time; with it less than inFlightFloor of the concurrency is in flight
 	readLagFloor  = 1.0  // ms; below it, waking a goroutine is what it takes
@@ -72,7 +73,7 @@ func (r *Result) judge() (spoils []string) {
 			because("its cgroup held it back for %v in %v, its CPU quota being used up", w.Throttled.Round(time.Millisecond), w.Elapsed.Round(time.Millisecond))
 		}
 	}
-	if r.ownStamps() > ownStampLimit && w.SchedulingLag != nil {
+	if r.ownStamps() > ownStampLimit && w.SchedulingLag != nil && w.SchedulingLag.N >= lagWakes {
 		lag, named := w.SchedulingLag.P99, ""
 		for _, metric := range []string{TTFT, FirstChoice, FirstAnswer, ITL, E2E, Response} {
 			median, ok := r.Figure(QuantileName(metric, 50))
