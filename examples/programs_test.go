@@ -607,7 +607,7 @@ func TestPromptCapped(t *testing.T) {
 func TestClientcheck(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	p := run(t, "clientcheck", "-levels", "2,50", "-requests", "40", "-tokens", "10", "-out", out, "-need", "1")
-	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") {
+	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") || !strings.Contains(p.stdout, "Client-bound: not judged at 2, 50") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	if text, err := os.ReadFile(filepath.Join(out, protocol.PlanFile)); err != nil || !strings.Contains(string(text), `"clientcheck-changed"`) {

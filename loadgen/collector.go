@@ -1,7 +1,9 @@
 package loadgen
 
 import (
+	"context"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +13,7 @@ type outcome struct {
 	err     error    // nil, or an *Error
 	retried []*Error // of the attempts that another followed
 	view    view
+	later   bool // not the first request of its slot
 }
 
 // A collector turns outcomes into a Result. It belongs to one goroutine.
@@ -32,27 +35,84 @@ type collector struct {
 	window              Window        // From and To are not known yet
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 	timeline            timeline
-	goals               *goals // nil where the level has no objectives
+	goals               *goals   // nil where the level has no objectives
+	hooks               caller   // the user's observers and metrics
+	own                 []Metric // the user's, with the values of the present request
+	reconnects          int      // measured requests for which a connection was made, not the first of their slot
+	told                bool     // of connections that were made
 	stamps              Stamps
+
+	completed, failed, cancelled, outputTokens atomic.Int64 // warmup included, for [Progress]
 }
 
-func newCollector(g *Generator, l Level, epoch time.Time) *collector {
+func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
 	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
-	c.goals, _ = newGoals(l.Objectives, g.Metrics) // which Measure has validated
+	c.hooks.hooks = h
+	c.own = c.hooks.metrics()
+	c.goals, _ = newGoals(l.Objectives, c.own) // which Measure has validated
 	return c
 }
 
-// add counts an outcome and gives its record back.
-func (c *collector) add(o outcome) {
-	r := o.record
-	var failure *Error
-	if o.err != nil {
-		failure = o.err.(*Error)
-	}
-	for _, observer := range c.generator.Observers {
-		if observer.Record != nil {
-			observer.Record(r, failure)
+// collect adds the outcomes until there are no more, and closes done. Where a hook ends its goroutine, it goes on with
+// another.
+func (c *collector) collect(outcomes <-chan outcome, done chan<- struct{}) {
+	finished, lost := false, false
+	defer func() {
+		switch {
+		case finished:
+			close(done)
+		case !lost:
+			go c.collect(outcomes, done)
 		}
+	}()
+	for {
+		if c.hooks.o.record != nil {
+			if c.hooks.rest(&lost); lost {
+				return
+			}
+			c.count()
+		}
+		o, ok := <-outcomes
+		if !ok {
+			break
+		}
+		c.hooks.begin(o)
+	}
+	finished = true
+}
+
+// rescue has another goroutine collect where a hook does not return after ctx is done; see [caller.rescue]. wait returns
+// once it is over.
+func (c *collector) rescue(ctx context.Context, outcomes <-chan outcome, done chan struct{}) (wait func()) {
+	if len(c.hooks.all) == 0 {
+		return func() {}
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		c.hooks.rescue(ctx, done, func() { c.collect(outcomes, done) })
+	}()
+	return func() { <-over }
+}
+
+// progress is what there is to tell while the level lasts.
+func (c *collector) progress(s *slots) Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Progress{
+		Elapsed: time.Since(s.epoch), Issued: s.next, InFlight: s.inFlight, Completed: int(c.completed.Load()),
+		Failed: int(c.failed.Load()), Cancelled: int(c.cancelled.Load()), Tokens: int(c.outputTokens.Load()),
+	}
+}
+
+// count counts the present outcome, with which the hooks have been called, and gives its record back.
+func (c *collector) count() {
+	o, failure := c.hooks.o, c.hooks.failure
+	c.hooks.o = outcome{}
+	r := o.record
+	c.told = c.told || r.NewConn
+	if r.NewConn && o.later && !r.Warmup {
+		c.reconnects++
 	}
 	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
@@ -64,10 +124,14 @@ func (c *collector) add(o outcome) {
 	switch {
 	case failure == nil:
 		books.Completed++
+		c.completed.Add(1)
+		c.outputTokens.Add(int64(r.Output))
 	case failure.Class == ClassCancelled:
 		books.Cancelled++
+		c.cancelled.Add(1)
 	default:
 		books.Failed++
+		c.failed.Add(1)
 	}
 	switch {
 	case failure != nil:
@@ -75,7 +139,9 @@ func (c *collector) add(o outcome) {
 	case !r.Warmup:
 		c.addCompleted(r)
 	}
-	records.Put(r)
+	if !c.hooks.kept {
+		records.Put(r)
+	}
 }
 
 // addLoad counts what a request was to the server: its time in flight, and its tokens in the steady window. Warmup
@@ -135,7 +201,7 @@ func (c *collector) addCompleted(r *Record) {
 	c.firstSent = min(c.firstSent, r.Sent)
 	c.lastDone = max(c.lastDone, r.Done)
 	c.tokens.add(r)
-	for _, metrics := range [][]Metric{c.level.metrics(), c.generator.Metrics} {
+	for _, metrics := range [][]Metric{c.level.metrics(), c.own} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
 				c.distribution(m.Name).Add(x)
@@ -182,8 +248,8 @@ func (c *collector) distribution(metric string) *Distribution {
 	return d
 }
 
-// result closes the books.
-func (c *collector) result(s *slots) (*Result, error) {
+// result closes the books. watched is nil where nobody watched the client.
+func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	s.mu.Lock() // the workers have ended, but somebody may still stop or cancel
 	defer s.mu.Unlock()
 	r := &Result{
@@ -221,8 +287,18 @@ func (c *collector) result(s *slots) (*Result, error) {
 		r.Steady = &w
 	}
 	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
+	for _, h := range c.hooks.all {
+		if h.broken.Load() {
+			delete(r.Distributions, h.metric.Name)
+		}
+	}
+	if r.Client = watched; watched != nil {
+		if _, opens := c.generator.Target.(Opener); opens || c.told {
+			watched.Reconnects = &c.reconnects
+		}
+	}
 	r.Figures = r.figures(c.generator.Metrics)
-	r.Warnings = r.warnings()
+	r.Warnings = append(append(r.warnings(), r.clientWarnings()...), c.hooks.warnings(c.level)...)
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
 			return r, err

@@ -52,6 +52,12 @@
 // [MaxExact] samples of a metric. Beyond that they are an HDR histogram's, within 0.05 %, which [Figure.Method] says; so a
 // level of any length needs a bounded memory. Means are always exact.
 //
+// # The client watches itself
+//
+// While a level lasts, the client looks at itself: at how late it is woken, what CPU time it uses of what its cgroup lets it
+// have, at pauses of its garbage collector, and at connections that had to be made again ([Result.Client]). The verdict says
+// whether it was the limit ([WarnClientBound]); [Result.Headroom] says how far it was from that, by a calibration.
+//
 // # Several generators
 //
 // One level may be driven by several generators, each a shard of it ([Level.Shards]) with its share of the concurrency,

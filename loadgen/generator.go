@@ -25,8 +25,7 @@ var (
 type Generator struct {
 	Target Target
 
-	// Observers see each request once it is over. They are called from one goroutine, and delay the results if they
-	// are slow, but not the requests that are in flight.
+	// Observers see the level and each request once it is over. They delay the results if they are slow.
 	Observers []Observer
 
 	// Metrics are the user's own, beside the built-in ones, whose names they must not have.
@@ -35,13 +34,6 @@ type Generator struct {
 	// Stop, once closed, ends the issuing; what is in flight is drained and counted. Cancelling the context given to
 	// Measure cuts short what is in flight as well. nil: never.
 	Stop <-chan struct{}
-}
-
-// An Observer sees what happens in a level. A nil func is not called.
-type Observer struct {
-	// Record is called for each request that is over, warmup included; err is nil when it completed. r is invalid
-	// once Record has returned. A request that was left behind has a Record without what happened to it.
-	Record func(r *Record, err *Error)
 }
 
 // Measure puts t under the load of l, with neither observers nor metrics of one's own.
@@ -73,11 +65,22 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if g.Target == nil {
 		return nil, &InvalidError{"target", nil, "a Target"}
 	}
+	descriptors := lookAtDescriptors(l)
 	if opener, ok := g.Target.(Opener); ok {
-		if err := opener.Open(ctx, l.workers()); err != nil {
+		if err := opener.Open(ctx, l.workers()); err != nil && descriptors.few() {
+			return nil, fmt.Errorf("before the level began: %w; %v", err, descriptors)
+		} else if err != nil {
 			return nil, fmt.Errorf("before the level began: %w", err)
 		}
 	}
+	hooks := newHooks(g)
+	hooks.each(ctx, "Start", func(o Observer) func() {
+		if o.Start == nil {
+			return nil
+		}
+		return func() { o.Start(l) }
+	})
+	watch := startWatch()
 	slots := newSlots(l)
 	if g.Stop != nil {
 		stopWatching := make(chan struct{})
@@ -92,25 +95,27 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	}
 	defer context.AfterFunc(ctx, slots.close)()
 
-	collected := newCollector(g, l, slots.epoch)
+	collected := newCollector(g, l, slots.epoch, hooks)
 	outcomes := make(chan outcome, l.buffer())
 	collectorDone := make(chan struct{})
-	go func() {
-		defer close(collectorDone)
-		for o := range outcomes {
-			collected.add(o)
-		}
-	}()
+	go collected.collect(outcomes, collectorDone)
+	waitForRescue := collected.rescue(ctx, outcomes, collectorDone)
+	waitForTick := hooks.tick(ctx, func() Progress { return collected.progress(slots) })
 
 	if l.open() {
 		g.arrive(ctx, l, slots, outcomes)
 	} else {
 		g.keepInFlight(ctx, l, slots, outcomes)
 	}
+	watched := watch.end()
+	watched.Descriptors = descriptors
 	close(outcomes)
 	<-collectorDone
+	waitForRescue()
+	waitForTick()
 
-	result, err := collected.result(slots)
+	result, err := collected.result(slots, watched)
+	result = hooks.finish(ctx, result)
 	if err != nil {
 		return result, err
 	}
@@ -164,6 +169,7 @@ var records = sync.Pool{New: func() any { return new(Record) }}
 type doer struct {
 	jobs    chan job
 	results chan error
+	used    bool // for a request before
 }
 
 type job struct {

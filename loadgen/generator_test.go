@@ -356,7 +356,7 @@ func hasWarning(r *Result, code string) bool {
 func TestAccountingThatDoesNotClose(t *testing.T) {
 	level := Level{Concurrency: 1, Requests: 3}
 	s := newSlots(level)
-	c := newCollector(&Generator{}, level, s.epoch)
+	c := newCollector(&Generator{}, level, s.epoch, &hooks{})
 	i, ok := s.first()
 	for ok {
 		r := new(Record)
@@ -366,10 +366,11 @@ func TestAccountingThatDoesNotClose(t *testing.T) {
 		var v view
 		i, ok, v = s.turn(i)
 		if !lost {
-			c.add(outcome{record: r, view: v})
+			c.hooks.begin(outcome{record: r, view: v})
+			c.count()
 		}
 	}
-	_, err := c.result(s)
+	_, err := c.result(s, nil)
 	var books *AccountingError
 	if !errors.As(err, &books) {
 		t.Fatalf("error %v, want an AccountingError", err)

@@ -44,8 +44,8 @@ type Metric struct {
 	Unit   string // "ms"
 	Better Direction
 
-	// Of is the metric of one completed request, and false where the request has none. It is called from one
-	// goroutine, and must not keep r.
+	// Of is the metric of one completed request, and false where the request has none. It is called once a request, one
+	// at a time, and must not keep r. Where it panics the metric has no figures, and the result says so.
 	Of func(r *Record) (float64, bool)
 }
 

@@ -106,7 +106,8 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 	if l.open() {
 		r.Scheduled = a.due
 	}
-	scheduled := r.Scheduled
+	scheduled, later := r.Scheduled, do.used
+	do.used = true
 	retried, err := do.request(ctx, l, a.i, r)
 	if spent(err) {
 		// The old record and the old goroutine belong to the target for good.
@@ -117,7 +118,7 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 	if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
 		s.close()
 	}
-	return outcome{record: r, err: err, retried: retried}, do
+	return outcome{record: r, err: err, retried: retried, later: later}, do
 }
 
 // arrivals is what the slots keep of an open loop.

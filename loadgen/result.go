@@ -45,6 +45,9 @@ type Result struct {
 
 	// Timeline is the load over time, warmup included; nil where it is not known, as in a result of another tool.
 	Timeline *Timeline `json:"timeline,omitempty"`
+	// Client is what the client saw of itself, and whether it was the limit. nil where results were merged, whose
+	// clients were several; their warnings are kept.
+	Client *ClientWatch `json:"client,omitempty"`
 
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`

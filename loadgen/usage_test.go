@@ -59,7 +59,7 @@ func TestWhatTheServerTold(t *testing.T) {
 			WarnMultiTokenChunks: "4.00 tokens a chunk (72 in 18)",
 			WarnTokenMismatch:    "(input: in 4, by +1.0 tokens on average and 3 at most) (output: in 2, by -1.0 tokens on average and 1 at most)",
 		} {
-			if w := warning(r, code); !strings.Contains(w.Message, says) {
+			if w, _ := warning(r, code); !strings.Contains(w.Message, says) {
 				t.Errorf("%s says %q, nothing of %q", code, w.Message, says)
 			}
 		}
@@ -89,16 +89,6 @@ func TestWhatTheServerTold(t *testing.T) {
 			t.Errorf("twice is %+v\nwant %+v", sum, want)
 		}
 	})
-}
-
-// warning finds the warning with the code, the zero one where there is none.
-func warning(r *Result, code string) Warning {
-	for _, w := range r.Warnings {
-		if w.Code == code {
-			return w
-		}
-	}
-	return Warning{}
 }
 
 // Nothing told is no 0 %.

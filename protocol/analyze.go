@@ -55,7 +55,12 @@ type Point struct {
 	// less. Points of one condition are repeats of it.
 	Condition int `json:"condition"`
 
-	Runs      []int          `json:"runs"` // those that measured it, in their order
+	Runs []int `json:"runs"` // those that measured it, in their order
+
+	// ClientJudged is in how many of the runs the level was long enough to know whether the client was the limit. Those in
+	// which it was have the warning [loadgen.WarnClientBound].
+	ClientJudged int `json:"client_judged,omitempty"`
+
 	Estimates []Estimate     `json:"estimates"`
 	Warnings  []PointWarning `json:"warnings,omitempty"`
 }
@@ -293,6 +298,9 @@ func newPoint(group []Measurement, unit string) Point {
 	}
 	for _, m := range group {
 		p.Runs = append(p.Runs, m.Step.Run)
+		if m.Result.Client != nil && m.Result.Client.Verdict.Judged {
+			p.ClientJudged++
+		}
 		for _, w := range m.Result.Warnings {
 			p.addWarning(w, m.Step.Run)
 		}

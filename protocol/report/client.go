@@ -3,6 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
@@ -78,7 +81,36 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 		}
 		out.f("Headroom: %s × the %g requests/s that are needed.%s\n", decimal(*v.Headroom, 2), need, limit)
 	}
+	out.f("Client-bound: %s\n", clientBound(a))
 	return warnings(out, a)
+}
+
+// clientBound says at which levels the client judged itself to be the limit.
+func clientBound(a *protocol.Analysis) string {
+	var bound, free, unjudged []string
+	for i := range a.Points {
+		p := &a.Points[i]
+		c := strconv.Itoa(p.Concurrency)
+		switch {
+		case p.ClientJudged == 0:
+			unjudged = append(unjudged, c)
+		case slices.ContainsFunc(p.Warnings, func(w protocol.PointWarning) bool { return w.Code == loadgen.WarnClientBound }):
+			bound = append(bound, c)
+		default:
+			free = append(free, c)
+		}
+	}
+	var parts []string
+	if len(bound) > 0 {
+		parts = append(parts, "at "+strings.Join(bound, ", ")+", as it must be sooner or later where the server answers at once")
+	}
+	if len(free) > 0 {
+		parts = append(parts, "not at "+strings.Join(free, ", "))
+	}
+	if len(unjudged) > 0 {
+		parts = append(parts, "not judged at "+strings.Join(unjudged, ", ")+", in less than 1 s or 100 requests")
+	}
+	return strings.Join(parts, "; ") + "."
 }
 
 // A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. Against a server that

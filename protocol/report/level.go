@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -26,6 +27,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if c := r.Retries; c != nil {
 		out.f("%d requests retried, %d times together\n", c.Requests, c.Attempts)
 	}
+	if r.Client != nil {
+		out.f("Client: %s\n", clientLine(r.Client))
+	}
 	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 
 	writeFigures(out, r)
@@ -45,6 +49,26 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("\nErrors and warnings:\n%s\n", strings.Join(lines, "\n"))
 	}
 	return out.err
+}
+
+// clientLine is what the client saw of itself, what it could not know left out.
+func clientLine(w *loadgen.ClientWatch) string {
+	var parts []string
+	if used, ok := w.CPUs(); ok {
+		parts = append(parts, fmt.Sprintf("%s of %s CPUs", decimal(used, 2), decimal(w.CPUsAllowed, 2)))
+	}
+	if lag := w.SchedulingLag; lag != nil {
+		parts = append(parts, fmt.Sprintf("scheduling lag %s ms (p99)", decimal(lag.P99, 2)))
+	}
+	parts = append(parts, fmt.Sprintf("longest GC pause %s ms", decimal(float64(w.GC.LongestPause)/1e6, 2)))
+	if w.Reconnects != nil {
+		parts = append(parts, fmt.Sprintf("%d reconnects", *w.Reconnects))
+	}
+	verdict := w.Verdict.String()
+	if w.Verdict.Bound {
+		verdict = loadgen.WarnClientBound // the warning has the reasons
+	}
+	return strings.Join(parts, ", ") + "; " + verdict
 }
 
 // writeFigures writes the throughputs and conditions a line each, then the metrics, with their mean and percentiles in

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +57,10 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 			m.Result.Stamps = loadgen.Stamps{Kernel: 64 * prompts.At(c)}
 			if c == 4 && run == 1 {
 				m.Result.Stamps.Kernel, m.Result.Stamps.Client = m.Result.Stamps.Kernel-3, 3
+			}
+			m.Result.Client = &loadgen.ClientWatch{Verdict: loadgen.ClientVerdict{Judged: c > 1, Bound: c == 16}}
+			if c == 16 {
+				m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: loadgen.WarnClientBound, Message: "this process used 1.9 of the 2 CPUs that it may use"})
 			}
 			m.Result.Accounting = loadgen.Accounting{Issued: prompts.At(c), Completed: prompts.At(c)}
 			if prompts.At(c) < c {
@@ -194,7 +199,12 @@ func TestPlanText(t *testing.T) {
 }
 
 func TestLevelText(t *testing.T) {
+	cpu, reconnects := 500*time.Millisecond, 3
 	r := &loadgen.Result{
+		Client: &loadgen.ClientWatch{
+			Elapsed: 2 * time.Second, CPUTime: &cpu, CPUsAllowed: 1.5, SchedulingLag: &loadgen.SchedulingLag{P99: 0.678}, GC: loadgen.GC{LongestPause: 60 * time.Microsecond},
+			Reconnects: &reconnects, Verdict: loadgen.ClientVerdict{Judged: true},
+		},
 		Level:      loadgen.Level{Concurrency: 8, Requests: 20},
 		Accounting: loadgen.Accounting{Issued: 20, Completed: 19, Failed: 1},
 		Tokens:     loadgen.Tokens{Input: 190, Output: 95},
@@ -211,6 +221,20 @@ func TestLevelText(t *testing.T) {
 	}
 	golden(t, "level.txt", out.Bytes())
 
+	// What is not known is left out, and the reasons are in the warnings.
+	for want, client := range map[string]*loadgen.ClientWatch{
+		"\nClient: longest GC pause 0.00 ms; not judged, in less than 1 s or 100 requests\n": {},
+		"\nClient: longest GC pause 0.00 ms; client-bound\n":                                 {Verdict: loadgen.ClientVerdict{Judged: true, Bound: true, Reasons: []string{"because"}}},
+	} {
+		out.Reset()
+		r.Client = client
+		if err := LevelText(&out, r); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
 	r.Retries = &loadgen.Retries{Requests: 2, Attempts: 3, Errors: []loadgen.ErrorCount{{Class: loadgen.ClassStale, Count: 3, Example: "stale-connection: EOF"}}}
 	out.Reset()
 	if err := LevelText(&out, r); err != nil {

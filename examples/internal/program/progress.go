@@ -64,12 +64,11 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) { _ = p.bar.Add(1) }}
 	}
 	fmt.Fprintln(os.Stderr, what+load(s.Level))
-	done, last := 0, time.Now()
-	return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) {
-		done++
-		if now := time.Now(); now.Sub(last) >= lineEvery {
-			last = now
-			fmt.Fprintf(os.Stderr, "%s: %s over\n", what, share(done, total))
+	lines := time.Duration(0)
+	return loadgen.Observer{Tick: func(p loadgen.Progress) {
+		if n := p.Elapsed / lineEvery; n > lines {
+			lines = n
+			fmt.Fprintf(os.Stderr, "%s: %s over\n", what, share(p.Completed+p.Failed+p.Cancelled, total))
 		}
 	}}
 }
