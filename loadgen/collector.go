@@ -209,10 +209,19 @@ func (c *collector) addCompleted(r *Record) {
 		}
 	}
 	c.goals.add(r)
-	var itl *Distribution
-	if r.chunks.n > 1 {
-		itl = c.distribution(ITL)
+	c.addChunks(r)
+}
+
+// addChunks counts what each chunk has. The distributions are looked up once a request and not for each chunk.
+func (c *collector) addChunks(r *Record) {
+	var readLag, lateness, itl, itlError *Distribution
+	add := func(d **Distribution, metric string, ns float64) {
+		if *d == nil {
+			*d = c.distribution(metric)
+		}
+		(*d).Add(ns / millisecond)
 	}
+	wall := c.epoch.UnixNano()
 	first, before := true, Chunk{}
 	for chunk := range r.Chunks() {
 		if chunk.Shared {
@@ -220,19 +229,18 @@ func (c *collector) addCompleted(r *Record) {
 		}
 		if chunk.Arrived != 0 {
 			c.stamps.Kernel++
-			c.distribution(ReadLag).Add(float64(chunk.Seen-chunk.Arrived) / millisecond)
+			add(&readLag, ReadLag, float64(chunk.Seen-chunk.Arrived))
 		} else {
 			c.stamps.Client++
 		}
 		if chunk.Sent != 0 {
-			lateness := c.epoch.Add(chunk.At()).UnixNano() - chunk.Sent
-			c.distribution(ChunkLateness).Add(float64(lateness) / millisecond)
+			add(&lateness, ChunkLateness, float64(wall+int64(chunk.At())-chunk.Sent))
 		}
 		if !first {
 			gap := float64(chunk.At() - before.At())
-			itl.Add(gap / millisecond)
+			add(&itl, ITL, gap)
 			if chunk.Sent != 0 && before.Sent != 0 {
-				c.distribution(ITLError).Add(math.Abs(gap-float64(chunk.Sent-before.Sent)) / millisecond)
+				add(&itlError, ITLError, math.Abs(gap-float64(chunk.Sent-before.Sent)))
 			}
 		}
 		first, before = false, chunk

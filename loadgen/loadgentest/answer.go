@@ -51,7 +51,7 @@ func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 	x.tail = append(b, `,"sent":`...)
 
 	x.out, x.stamps, x.done = x.out[:0], x.stamps[:0], 0
-	x.details, x.cached = false, 0
+	x.details, x.cached, x.unstamped = false, 0, false
 }
 
 // role renders the chunk with which a chat begins.
@@ -130,6 +130,9 @@ func (x *exchange) whole(w http.ResponseWriter) {
 
 // stamp renders a Stamp and leaves room for the time of sending.
 func (x *exchange) stamp() {
+	if x.unstamped {
+		return
+	}
 	b := append(x.out, x.tail...)
 	x.stamps = append(x.stamps, len(b))
 	b = append(b, "                   "[:stampWidth]...)

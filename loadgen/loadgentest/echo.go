@@ -48,6 +48,10 @@ type Echo struct {
 	// nothing to collect. 0: at once.
 	FirstToken, Gap time.Duration
 
+	// Unstamped leaves the Stamps out, so that a chunk is no longer than a real
+	// server's, and costs a client no more.
+	Unstamped bool
+
 	queue queue // without a limit: it only counts
 }
 
@@ -107,6 +111,7 @@ func (e *Echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.leave(time.Now(), false)
 	}()
 	x.begin(w, p.number, model)
+	x.unstamped = e.Unstamped
 	var a alarm
 	defer a.stop()
 	size := max(1, e.TokensPerChunk)

@@ -30,6 +30,7 @@ type exchange struct {
 	// For the answer: see answer.go.
 	head, tail, out []byte
 	stamps          []int // where in out the room for a Sent is
+	unstamped       bool  // there is none
 	done            int   // tokens rendered
 	details         bool  // the usage tells the cached tokens
 	cached          int   // of the prompt

@@ -199,6 +199,16 @@ func compareScan(t *testing.T, text []byte) {
 	if !ok && s.wrong > len(text) {
 		t.Errorf("%q is wrong at %d", text, s.wrong)
 	}
+	// A scanner that knows how chunks begin says the same of each, whole or cut, as one that does not.
+	knowing := s
+	for n := max(0, len(text)-1000); n <= len(text); n++ {
+		var fresh scanner
+		var want, got chunk
+		wanted, had := fresh.scan(text[:n], &want), knowing.scan(text[:n], &got)
+		if wanted != had || fresh.cut != knowing.cut || fresh.wrong != knowing.wrong || wanted && (flat(want) != flat(got) || !bytes.Equal(want.failure, got.failure)) {
+			t.Errorf("%q, after %q: %+v, %v; want %+v, %v", text[:n], knowing.opening[:knowing.known], flat(got), knowing.err(), flat(want), fresh.err())
+		}
+	}
 	if ok {
 		// What lacks only its end is never taken for wrong.
 		var start scanner
