@@ -75,14 +75,20 @@ func plain(s string) string {
 // share of 100 % is all of them.
 func stampedBy(s loadgen.Stamps) string {
 	n := float64(s.Chunks())
+	var by string
 	switch {
 	case s.Client == 0:
-		return fmt.Sprintf("kernel for all %s chunks", decimal(n, 0))
+		by = fmt.Sprintf("kernel for all %s chunks", decimal(n, 0))
 	case s.Kernel == 0:
-		return fmt.Sprintf("client for all %s chunks", decimal(n, 0))
+		by = fmt.Sprintf("client for all %s chunks", decimal(n, 0))
+	default:
+		by = fmt.Sprintf("kernel for %s %% of %s chunks, client for the other %s",
+			decimal(math.Floor(10000*float64(s.Kernel)/n)/100, 2), decimal(n, 0), decimal(float64(s.Client), 0))
 	}
-	return fmt.Sprintf("kernel for %s %% of %s chunks, client for the other %s",
-		decimal(math.Floor(10000*float64(s.Kernel)/n)/100, 2), decimal(n, 0), decimal(float64(s.Client), 0))
+	if s.Shared > 0 {
+		by += fmt.Sprintf("; %s came in one read with later data, and may have come earlier than its stamp", decimal(float64(s.Shared), 0))
+	}
+	return by
 }
 
 const byHistogram = "Quantiles by HDR histogram, within 0.05 %, of more samples than are kept: "

@@ -264,16 +264,17 @@ func TestPlain(t *testing.T) {
 // The kernel's share is never rounded up to all.
 func TestStampedBy(t *testing.T) {
 	for _, c := range []struct {
-		kernel, client int
+		kernel, client, shared int
 		want           string
 	}{
-		{5, 0, "kernel for all 5 chunks"},
-		{0, 1000, "client for all 1,000 chunks"},
-		{399_999, 1, "kernel for 99.99 % of 400,000 chunks, client for the other 1"},
-		{1, 99_999, "kernel for 0.00 % of 100,000 chunks, client for the other 99,999"},
-		{2, 1, "kernel for 66.66 % of 3 chunks, client for the other 1"},
+		{5, 0, 0, "kernel for all 5 chunks"},
+		{0, 1000, 0, "client for all 1,000 chunks"},
+		{399_999, 1, 0, "kernel for 99.99 % of 400,000 chunks, client for the other 1"},
+		{1, 99_999, 0, "kernel for 0.00 % of 100,000 chunks, client for the other 99,999"},
+		{5, 0, 2, "kernel for all 5 chunks; 2 came in one read with later data, and may have come earlier than its stamp"},
+		{2, 1, 0, "kernel for 66.66 % of 3 chunks, client for the other 1"},
 	} {
-		if got := stampedBy(loadgen.Stamps{Kernel: c.kernel, Client: c.client}); got != c.want {
+		if got := stampedBy(loadgen.Stamps{Kernel: c.kernel, Client: c.client, Shared: c.shared}); got != c.want {
 			t.Errorf("%d and %d: %q, want %q", c.kernel, c.client, got, c.want)
 		}
 	}

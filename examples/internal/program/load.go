@@ -96,7 +96,9 @@ func (l *Load) Check() error {
 		}
 	}
 	if l.body != "" {
-		if err := json.Unmarshal([]byte(l.body), &l.extra); err != nil || l.extra == nil {
+		in := json.NewDecoder(strings.NewReader(l.body))
+		in.UseNumber() // a seed of 64 bits is no float64
+		if err := in.Decode(&l.extra); err != nil || l.extra == nil || in.More() {
 			return Usagef("-body %s: want a JSON object such as {\"top_p\": 0.9}", l.body)
 		}
 		if _, ok := l.extra["stream"]; ok {
