@@ -265,7 +265,7 @@ func TestPlain(t *testing.T) {
 func TestStampedBy(t *testing.T) {
 	for _, c := range []struct {
 		kernel, client, shared int
-		want           string
+		want                   string
 	}{
 		{5, 0, 0, "kernel for all 5 chunks"},
 		{0, 1000, 0, "client for all 1,000 chunks"},
