@@ -78,7 +78,7 @@ func (r *Result) judge() (spoils []string) {
 		for _, metric := range []string{TTFT, FirstChoice, FirstAnswer, ITL, E2E, Response} {
 			median, ok := r.Figure(QuantileName(metric, 50))
 			if ok && lag > max(lagOfLatency*median.Value, float64(timerSlack)/millisecond) {
-				spoils = append(spoils, figuresOf(metric)...)
+				spoils = append(append(spoils, figuresOf(metric)...), r.Level.goodputOf(metric)...)
 				named += ", " + metric
 			}
 		}

@@ -99,11 +99,7 @@ func (r *Result) warnings() []Warning {
 	r.retryWarning(warn)
 	if r.Tokens.Uncounted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
-		for _, o := range r.Level.Objectives {
-			if o.Metric == TPOT || o.Metric == Interactivity { // which those requests cannot be shown to meet, or not to
-				spoils = append(spoils, GoodputThroughput, Attainment, AttainmentName(o.Metric))
-			}
-		}
+		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...) // which those requests cannot be shown to meet, or not to
 		warn(WarnTokensUnknown, spoils,
 			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
 	}
