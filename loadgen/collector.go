@@ -266,7 +266,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 		CutShort:      s.cut || c.measured.Cancelled+c.warmup.Cancelled > 0,
 		Accounting:    c.measured,
 		Warmup:        c.warmup,
-		InFlight:      InFlight{Peak: s.peak},
+		InFlight:      InFlight{Peak: s.peak, InRamp: s.inRamp},
 		Tokens:        c.tokens,
 		Stamps:        c.stamps,
 		Errors:        c.errors,
