@@ -176,6 +176,8 @@ func TestVerdict(t *testing.T) {
 		"late, in too few wakes":        {client: watch(func(w *ClientWatch) { late(300)(w); w.SchedulingLag.N = 99 }), completed: 100, stamps: Stamps{Client: 9}, judged: true, figures: map[string]float64{"ttft_p50": 200}},
 		"late by less than timers tell": {client: watch(late(5)), completed: 100, stamps: Stamps{Client: 9}, judged: true, figures: map[string]float64{"itl_p50": 1}},
 		"send lag":                      {client: watch(nil), completed: 100, judged: true, figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}, reasons: []string{"6 ms on average to be sent"}},
+		"send lag of dials":             {client: watch(func(w *ClientWatch) { n := 2; w.Reconnects = &n }), completed: 100, judged: true, figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}},
+		"send lag, hardly of dials":     {client: watch(func(w *ClientWatch) { n := 1; w.Reconnects = &n }), completed: 100, judged: true, figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}, reasons: []string{"6 ms on average to be sent"}},
 		"little send lag":               {client: watch(nil), completed: 100, judged: true, figures: map[string]float64{"send_lag_mean": 4, "e2e_mean": 96}},
 		"send lag of an open loop":      {client: watch(nil), completed: 100, judged: true, open: true, figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}},
 		"read lag":                      {client: watch(nil), completed: 100, stamps: Stamps{Kernel: 9}, judged: true, figures: map[string]float64{"read_lag_p99": 3, "itl_p50": 20}, reasons: []string{"read 3 ms or more after the kernel"}},
