@@ -152,7 +152,7 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 		c.busy += max(0, r.Done-max(r.Sent, v.measuredAt))
 	}
 	if !r.Warmup {
-		c.measuredBusy += r.Done - r.Sent
+		c.measuredBusy += max(0, r.Done-r.Sent)
 		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
 	if v.from == never {
@@ -266,7 +266,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 		CutShort:      s.cut || c.measured.Cancelled+c.warmup.Cancelled > 0,
 		Accounting:    c.measured,
 		Warmup:        c.warmup,
-		InFlight:      InFlight{Peak: s.peak},
+		InFlight:      InFlight{Peak: s.peak, InRamp: s.inRamp},
 		Tokens:        c.tokens,
 		Stamps:        c.stamps,
 		Errors:        c.errors,

@@ -123,3 +123,14 @@ func (g *Goodput) check(objectives []Objective, completed int) error {
 	}
 	return nil
 }
+
+// goodputOf are the names of the figures that follow from which requests met the objectives of these metrics; none where
+// there is no such objective.
+func (l Level) goodputOf(metrics ...string) (out []string) {
+	for _, o := range l.Objectives {
+		if slices.Contains(metrics, o.Metric) {
+			out = append(out, GoodputThroughput, Attainment, AttainmentName(o.Metric))
+		}
+	}
+	return out
+}

@@ -50,8 +50,8 @@ type Level struct {
 	//
 	// A ramp is load that the level is not named after, so that Warmup should cover it: RampUp × Rate ÷ 2 requests of
 	// an open loop, and as many as are issued in it of a closed one. Those that it does not cover are measured like any
-	// other, and [WarnRampDominated] says so where they matter. The steady window never has a part of it: it opens when
-	// all slots have been in use.
+	// other, and [WarnRampDominated] says so where they are more than 1 % ([InFlight.InRamp], [OpenLoop.InRamp]). The
+	// steady window never has a part of it: it opens when all slots have been in use.
 	RampUp time.Duration `json:"ramp_up_ns,omitempty"`
 
 	// Shards is how many generators drive the level together, on machines of their own perhaps; 0, or 1: it is driven

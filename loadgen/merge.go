@@ -206,21 +206,21 @@ func (r *Result) mergeable() error {
 
 // mergeInFlight merges the second, which started later, into the first.
 func mergeInFlight(a, b InFlight, later time.Duration) (InFlight, error) {
-	peak := a.Peak + b.Peak
+	peak, inRamp := a.Peak+b.Peak, a.InRamp+b.InRamp
 	spanA, spanB := a.To-a.From, b.To-b.From
 	b.From, b.To = b.From+later, b.To+later
 	switch {
 	case spanB <= 0:
-		a.Peak = peak
+		a.Peak, a.InRamp = peak, inRamp
 		return a, nil
 	case spanA <= 0:
-		b.Peak = peak
+		b.Peak, b.InRamp = peak, inRamp
 		return b, nil
 	case a.From >= b.To || b.From >= a.To:
 		return InFlight{}, &InvalidError{"start", fmt.Sprintf("%v later", later), fmt.Sprintf(
 			"results that were measured at the same time: one is from %v to %v, the other from %v to %v", a.From, a.To, b.From, b.To)}
 	}
-	m := InFlight{Peak: peak, From: min(a.From, b.From), To: max(a.To, b.To)}
+	m := InFlight{Peak: peak, InRamp: inRamp, From: min(a.From, b.From), To: max(a.To, b.To)}
 	span := float64(m.To - m.From)
 	m.Mean = (a.Mean*float64(spanA) + b.Mean*float64(spanB)) / span
 	m.Measured = (a.Measured*float64(spanA) + b.Measured*float64(spanB)) / span

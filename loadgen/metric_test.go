@@ -273,3 +273,21 @@ func TestArrivals(t *testing.T) {
 		})
 	}
 }
+
+// What a target says that cannot be costs its own request, and nothing of the load that the others were.
+func TestImpossibleTimesAreNoLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 400}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			time.Sleep(time.Second)
+			if i == 7 {
+				r.Done = r.Sent - time.Hour
+			}
+			return nil
+		}))
+		if r.Accounting.Failed != 1 {
+			t.Fatalf("%+v", r.Accounting)
+		}
+		near(t, "in flight", r.InFlight.Mean, 399.0/200)
+		near(t, "measured in flight", r.InFlight.Measured, 399.0/200)
+	})
+}

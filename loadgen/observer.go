@@ -99,11 +99,7 @@ func (h *hook) warning(l Level) (Warning, bool) {
 	if m := h.metric.Name; m != "" {
 		w.Message += ", and its figures are left out"
 		w.Spoils = figuresOf(m) // in other runs of the level there may be some
-		for _, o := range l.Objectives {
-			if o.Metric == m {
-				w.Spoils = append(w.Spoils, GoodputThroughput, Attainment, AttainmentName(m))
-			}
-		}
+		w.Spoils = append(w.Spoils, l.goodputOf(m)...)
 	}
 	return w, true
 }

@@ -302,7 +302,8 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	if o.Delayed > 0 {
 		var spoils []string
 		if float64(o.Delayed) > delayLimit*float64(issued) {
-			spoils = figuresOf(TTFT, FirstChoice, E2E)
+			fromSent := []string{TTFT, FirstChoice, FirstAnswer, E2E}
+			spoils = append(figuresOf(fromSent...), r.Level.goodputOf(fromSent...)...)
 		}
 		warn(WarnDelayed, spoils, "%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% must not be used",
 			o.Delayed, issued, r.Level.inFlightLimit())
@@ -315,7 +316,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	}
 	noise := growthNoise * math.Sqrt(max(o.Early, 1)) * max(r.Level.Arrivals.variation(), 1)
 	if rise := o.Late - o.Early; rise > growth*o.Early && rise > noise {
-		warn(WarnOverloaded, append(figuresOf(TTFT, FirstChoice, TPOT, ITL, E2E, Response), MeanInFlight, PeakInFlight),
+		warn(WarnOverloaded, append(figuresOf(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response), MeanInFlight, PeakInFlight),
 			"%.4g requests were outstanding in the second quarter of the arrivals and %.4g in the last: they came faster than the server took them, or for less long than it needs to show; latencies depend on how long this lasted and must not be used",
 			o.Early, o.Late)
 	}

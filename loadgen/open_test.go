@@ -307,7 +307,7 @@ func TestOpenGates(t *testing.T) {
 		{
 			name: "a server of 8 requests/s at 10", level: Level{Arrivals: constant(10), Requests: 300}, target: server(125 * time.Millisecond),
 			want:    []string{WarnOverloaded},
-			spoiled: []string{"e2e_p99", "ttft_mean", "response_p50", MeanInFlight},
+			spoiled: []string{"e2e_p99", "ttft_mean", "first_answer_p50", "interactivity_p50", "response_p50", MeanInFlight},
 			intact:  []string{RequestThroughput, "send_lag_p99", OfferedRate},
 		},
 		{
@@ -331,10 +331,11 @@ func TestOpenGates(t *testing.T) {
 			intact: []string{"e2e_p99", "response_p99"},
 		},
 		{
-			name: "the bound is met now and then", level: Level{Arrivals: poisson, Requests: 1000, Concurrency: 36}, target: always(3 * time.Second),
+			name: "the bound is met now and then", level: Level{Arrivals: poisson, Requests: 1000, Concurrency: 36, Objectives: []Objective{{E2E, 3000}, {SendLag, 1}}},
+			target:  always(3 * time.Second),
 			want:    []string{WarnDelayed},
-			spoiled: []string{"e2e_p50", "ttft_p99", "first_choice_mean"},
-			intact:  []string{"response_p99", RequestThroughput, "tpot_mean"},
+			spoiled: []string{"e2e_p50", "ttft_p99", "first_choice_mean", "first_answer_p99", GoodputThroughput, Attainment, "attainment_e2e"},
+			intact:  []string{"response_p99", RequestThroughput, "tpot_mean", "attainment_send_lag"},
 		},
 		{
 			name: "always late by more than a tenth of a gap", level: Level{Arrivals: constant(10), Requests: 200},

@@ -36,7 +36,7 @@ func TestRampUpOfSlots(t *testing.T) {
 // steady window opens when the last request of the warmup, which was sent at 6.2 s, is over.
 func TestSteadyWindowAfterRampUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms}
+		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms, Objectives: []Objective{{E2E, 2000}}}
 		r := mustMeasure(t, level, always(time.Second))
 		if r.FirstSent != 6300*ms || r.Steady == nil || r.Steady.From != 7200*ms {
 			t.Fatalf("measured from %v, steady %+v: want 6.3 s and 7.2 s", r.FirstSent, r.Steady)
@@ -46,12 +46,25 @@ func TestSteadyWindowAfterRampUp(t *testing.T) {
 			t.Errorf("warnings %v", r.Warnings)
 		}
 
+		// Latencies are of the ramp's load from more than 1 % of the requests on, however long the level.
+		for warmup, want := range map[int]int{12: 3, 13: 2} {
+			level.Warmup = warmup
+			r = mustMeasure(t, level, always(time.Second))
+			if r.InFlight.InRamp != want || hasWarning(r, WarnRampDominated) != (want == 3) {
+				t.Errorf("%d in the ramp, want %d; warnings %v", r.InFlight.InRamp, want, r.Warnings)
+			}
+			if want == 3 {
+				checkSpoiled(t, r, []string{"e2e_p99", Attainment, "attainment_e2e"}, []string{RequestThroughput, SteadyRequestThroughput, MeanInFlight})
+			}
+		}
+
 		// A ramp without a warmup is measured, and told.
 		level.Warmup, level.Requests = 0, 60
 		r = mustMeasure(t, level, always(time.Second))
-		if r.FirstSent != 0 || !hasWarning(r, WarnRampDominated) {
-			t.Errorf("measured from %v, warnings %v", r.FirstSent, r.Warnings)
+		if r.FirstSent != 0 || r.InFlight.InRamp != 15 || !hasWarning(r, WarnRampDominated) {
+			t.Errorf("measured from %v, %d in the ramp, warnings %v", r.FirstSent, r.InFlight.InRamp, r.Warnings)
 		}
+		checkSpoiled(t, r, []string{RequestThroughput, "e2e_p99", Attainment}, []string{SteadyRequestThroughput, MeanInFlight})
 		if r.Steady == nil || r.Steady.From < 6300*ms {
 			t.Errorf("steady %+v: want it after all slots have started", r.Steady)
 		}

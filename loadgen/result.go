@@ -105,6 +105,10 @@ type InFlight struct {
 	// less at the start, where a warmup hands over, and in the drain.
 	Measured float64 `json:"measured"`
 
+	// InRamp is how many measured requests a closed loop with a RampUp issued before all of its slots had started, at less
+	// than the level's concurrency. An open loop has its own: [OpenLoop.InRamp].
+	InRamp int `json:"in_ramp,omitempty"`
+
 	From time.Duration `json:"from_ns,omitempty"` // the time that the means are over: first measured issue
 	To   time.Duration `json:"to_ns,omitempty"`   // last Done
 }

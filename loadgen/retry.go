@@ -52,7 +52,7 @@ func (d *doer) request(level context.Context, l Level, i int, r *Record) (before
 			return before, err
 		}
 		wait := failure.pause(r.Attempts)
-		if l.Timeout > 0 && r.Now()+wait-begun >= l.Timeout {
+		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-begun) { // in this order, for a wait may be as long as a Duration can be
 			return before, err
 		}
 		if !sleep(ctx, wait) {
@@ -152,6 +152,10 @@ func (r *Result) retryWarning(warn func(code string, spoils []string, format str
 		return
 	}
 	issued := r.Accounting.Issued + r.Warmup.Issued
-	warn(WarnRetried, nil, "%d of %d requests (%.2g %%, warmup included) were retried, %d times together, after failures such as: %s; latencies count from the first time that they were sent, and requests that waited to be retried count as in flight, although the server did not have them then",
-		c.Requests, issued, 100*float64(c.Requests)/float64(issued), c.Attempts, c.Errors[0].Example)
+	such := ""
+	if len(c.Errors) > 0 { // there is none in what somebody else wrote
+		such = ", after failures such as: " + c.Errors[0].Example
+	}
+	warn(WarnRetried, nil, "%d of %d requests (%.2g %%, warmup included) were retried, %d times together%s; latencies count from the first time that they were sent, and requests that waited to be retried count as in flight, although the server did not have them then",
+		c.Requests, issued, 100*float64(c.Requests)/float64(issued), c.Attempts, such)
 }

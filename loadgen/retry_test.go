@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -93,6 +94,7 @@ func TestWhatIsRetried(t *testing.T) {
 		{"when the server says", asked(429, 7*time.Second), 1, 0, 2, 9 * time.Second, ""},
 		{"within the limit", asked(503, 7*time.Second), 1, 10 * time.Second, 2, 9 * time.Second, ""},
 		{"not where the wait is beyond the limit", asked(503, 9*time.Second), 1, 10 * time.Second, 1, time.Second, ClassStatus},
+		{"not where the server says never", asked(503, math.MaxInt64), 1, 10 * time.Second, 1, time.Second, ClassStatus},
 		{"for one limit over all attempts", asked(503, 7*time.Second), 1, 8400 * time.Millisecond, 2, 8400 * time.Millisecond, ClassTimeout},
 		{"not unless the level says so", status(503), 0, 0, 1, time.Second, ClassStatus},
 		{"not a broken engine", status(500), 5, 0, 1, time.Second, ClassStatus},
@@ -279,4 +281,16 @@ func TestMergeRetries(t *testing.T) {
 	if merged := merge(failing(0, nil), failing(0, nil)); merged.Retries != nil || hasWarning(merged, WarnRetried) {
 		t.Errorf("%+v of two without", merged.Retries)
 	}
+}
+
+// Retries that somebody else wrote may have no example.
+func TestMergeRetriesWithoutErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parts, _ := shards(t)
+		parts[1].Retries = &Retries{Requests: 2, Attempts: 3}
+		w, ok := warning(mustMerge(t, parts...), WarnRetried)
+		if !ok || !strings.Contains(w.Message, "2 of ") || !strings.Contains(w.Message, "retried, 3 times together; latencies") {
+			t.Errorf("%v", w)
+		}
+	})
 }

@@ -82,7 +82,11 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 // The slots of a ramp-up are those of the whole level as well.
 func TestShardsOfARampUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, seen := sharded(t, Level{Concurrency: 7, Requests: 7, RampUp: 7 * time.Second}, 3, always(time.Hour))
+		parts, seen := sharded(t, Level{Concurrency: 7, Requests: 7, RampUp: 7 * time.Second}, 3, always(time.Hour))
+		// All but the last of each shard's: slots 0 and 3 of 0, 3, 6; 1 of 1, 4; 2 of 2, 5.
+		if r := mustMerge(t, parts...); r.InFlight.InRamp != 4 || !hasWarning(r, WarnRampDominated) {
+			t.Errorf("%d in the ramp, want 4; %v", r.InFlight.InRamp, r.Warnings)
+		}
 		var starts []time.Duration
 		for _, q := range seen {
 			starts = append(starts, q.Sent/time.Second)

@@ -19,6 +19,7 @@ type slots struct {
 	next       int  // how many were issued
 	inFlight   int
 	peak       int
+	inRamp     int           // measured requests of a closed loop that were issued before all slots had started
 	finished   int           // requests that are over, however they ended
 	warmedUp   int           // of these, the warmup's
 	measuredAt time.Duration // issue of the first measured request, or never
@@ -101,6 +102,9 @@ func (s *slots) take(now time.Duration) (i int) {
 	s.next++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
+	if s.measuredAt != never && s.arrivals == nil && s.level.RampUp > 0 && s.peak < s.own.Concurrency {
+		s.inRamp++
+	}
 	s.lastIssue = now
 	return i
 }

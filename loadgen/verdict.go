@@ -42,11 +42,12 @@ const (
 	// period, 100 ms as a rule: at a twentieth, that is once in 2 s.
 	throttleLimit = 0.05
 
-	lagWakes      = 100  // at least, 10 s of them; of fewer a p99 is the worst one
-	lagOfLatency  = 0.1  // of a median latency; the client must be no more of what it measures than that
-	sendLagOfSlot = 0.05 // of a slot's time; with it less than inFlightFloor of the concurrency is in flight
-	readLagFloor  = 1.0  // ms; below it, waking a goroutine is what it takes
-	ownStampLimit = 0.01 // of the arrivals; with fewer of them by the client's own clock no percentile is theirs
+	lagWakes       = 100  // at least, 10 s of them; of fewer a p99 is the worst one
+	lagOfLatency   = 0.1  // of a median latency; the client must be no more of what it measures than that
+	sendLagOfSlot  = 0.05 // of a slot's time; with it less than inFlightFloor of the concurrency is in flight
+	reconnectLimit = 0.01 // of the requests; with more of them the mean of their send lags tells of dials
+	readLagFloor   = 1.0  // ms; below it, waking a goroutine is what it takes
+	ownStampLimit  = 0.01 // of the arrivals; with fewer of them by the client's own clock no percentile is theirs
 )
 
 // judge gives the verdict on the client in r.Client, and the figures that it has spoiled.
@@ -78,7 +79,7 @@ func (r *Result) judge() (spoils []string) {
 		for _, metric := range []string{TTFT, FirstChoice, FirstAnswer, ITL, E2E, Response} {
 			median, ok := r.Figure(QuantileName(metric, 50))
 			if ok && lag > max(lagOfLatency*median.Value, float64(timerSlack)/millisecond) {
-				spoils = append(spoils, figuresOf(metric)...)
+				spoils = append(append(spoils, figuresOf(metric)...), r.Level.goodputOf(metric)...)
 				named += ", " + metric
 			}
 		}
@@ -88,7 +89,10 @@ func (r *Result) judge() (spoils []string) {
 	}
 	sendLag, sent := r.Figure(MeanName(SendLag))
 	e2e, done := r.Figure(MeanName(E2E))
-	if r.Open == nil && sent && done && sendLag.Value > sendLagOfSlot*(sendLag.Value+e2e.Value) { // an open loop's has a gate of its own
+	// An open loop's has a gate of its own. Where connections were made for more than a few of the requests, as for a server
+	// that drops them, it has the dials in it, which are the network's and the server's.
+	dialled := w.Reconnects != nil && float64(*w.Reconnects) > reconnectLimit*float64(r.Accounting.Issued)
+	if r.Open == nil && !dialled && sent && done && sendLag.Value > sendLagOfSlot*(sendLag.Value+e2e.Value) {
 		because("requests took %.3g ms on average to be sent, beside %.3g ms until they were answered", sendLag.Value, e2e.Value)
 	}
 	readLag, read := r.Figure(QuantileName(ReadLag, 99))

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -38,7 +39,7 @@ func (w Warning) String() string { return w.Code + ": " + w.Message }
 // Codes of the warnings that a level's own records can give rise to.
 const (
 	WarnPromptCapped          = "prompt-capped"           // fewer requests than the concurrency: it was never reached
-	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency; open loop: over 1 % came while the rate still rose
+	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency, or over 1 % of them issued during the ramp-up
 	WarnNoSteadyWindow        = "no-steady-window"        // the last request was issued before the first wave had gone
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
@@ -99,11 +100,7 @@ func (r *Result) warnings() []Warning {
 	r.retryWarning(warn)
 	if r.Tokens.Uncounted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
-		for _, o := range r.Level.Objectives {
-			if o.Metric == TPOT || o.Metric == Interactivity { // which those requests cannot be shown to meet, or not to
-				spoils = append(spoils, GoodputThroughput, Attainment, AttainmentName(o.Metric))
-			}
-		}
+		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...) // which those requests cannot be shown to meet, or not to
 		warn(WarnTokensUnknown, spoils,
 			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
 	}
@@ -154,10 +151,21 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			"at most %d of %d were ever in flight, %s: this is not a measurement at concurrency %d",
 			r.InFlight.Peak, c, why, c)
 	}
-	if !capped && !unreached && r.InFlight.Measured < want {
-		warn(WarnRampDominated, makespanThroughputs,
-			"%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
-			r.InFlight.Measured, c)
+	if !capped && !unreached {
+		var spoils, why []string
+		if r.InFlight.Measured < want {
+			spoils = append(spoils, makespanThroughputs...)
+			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
+				r.InFlight.Measured, c))
+		}
+		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
+			spoils = append(spoils, r.perRequestFigures()...)
+			why = append(why, fmt.Sprintf("%d of %d measured requests were issued before all %d slots had started, in the ramp-up over %v: latencies are those of fewer in flight as well; use at least %d more warmup requests",
+				n, a.Issued, c, level.RampUp, n))
+		}
+		if len(why) > 0 {
+			warn(WarnRampDominated, spoils, "%s", strings.Join(why, "; and "))
+		}
 	}
 	switch w := r.Steady; {
 	case unreached:
@@ -179,4 +187,11 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
 			w.InFlight, c)
 	}
+}
+
+// perRequestFigures are the names of the figures that requests or their chunks are behind one by one, those of the user's
+// metrics and of the goodput included.
+func (r *Result) perRequestFigures() []string {
+	metrics := slices.Sorted(maps.Keys(r.Distributions))
+	return append(figuresOf(metrics...), r.Level.goodputOf(metrics...)...)
 }
