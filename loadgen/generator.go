@@ -125,6 +125,16 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	return result, nil
 }
 
+// stopped reports whether Stop is closed.
+func (g *Generator) stopped() bool {
+	select {
+	case <-g.Stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // keepInFlight issues the requests of a closed loop, and returns when the last one is over.
 func (g *Generator) keepInFlight(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
 	var workers errgroup.Group
@@ -149,7 +159,7 @@ func (l Level) workers() int {
 
 // work is one slot: it performs one request after the other until none is left.
 func (g *Generator) work(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
-	do := newDoer(g.Target)
+	do := g.newDoer()
 	defer func() { do.close() }()
 	next, ok := s.first()
 	for ok {
@@ -167,6 +177,7 @@ var records = sync.Pool{New: func() any { return new(Record) }}
 // A doer calls Do on a goroutine of its own, so that a target that ignores its context can be left behind. The
 // goroutine is kept from request to request, which costs two channel operations a request and no allocation.
 type doer struct {
+	stop    <-chan struct{} // ends the wait before another attempt; nil: nothing does
 	jobs    chan job
 	results chan error
 	used    bool // for a request before
@@ -178,8 +189,9 @@ type job struct {
 	r   *Record
 }
 
-func newDoer(t Target) *doer {
-	d := &doer{jobs: make(chan job), results: make(chan error, 1)}
+func (g *Generator) newDoer() *doer {
+	t := g.Target
+	d := &doer{stop: g.Stop, jobs: make(chan job), results: make(chan error, 1)}
 	go func() {
 		finished := true
 		defer func() {

@@ -74,7 +74,8 @@ type Level struct {
 	// Retries is how many more times a request is tried that failed in a way that may pass: no connection ([ClassDial],
 	// [ClassStale]), or an answer with status 429, 502, 503 or 504. Before each the request waits for as long as the
 	// server asked for ([Error.RetryAfter]), or else 100 ms, and twice as long each time, up to 10 s. It is not tried
-	// again where that wait would go beyond the Timeout: without one, the server alone says how long it may be.
+	// again where that wait would go beyond the Timeout (without one, the server alone says how long it may be), nor once
+	// the level is stopped ([Generator.Stop]).
 	//
 	// All latencies count from the first Sent, as a user waits, and the request holds its place among those in flight
 	// while it waits. [Result.Retries] counts what was retried. 0: nothing is, and a failure is a failure.

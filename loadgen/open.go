@@ -88,7 +88,7 @@ func (g *Generator) arrive(ctx context.Context, l Level, s *slots, outcomes chan
 
 // serve is one worker of an open loop: it performs first, and then what is issued.
 func (g *Generator) serve(ctx context.Context, l Level, s *slots, first arrival, issued <-chan arrival, outcomes chan<- outcome) {
-	do := newDoer(g.Target)
+	do := g.newDoer()
 	defer func() { do.close() }()
 	for a, ok := first, true; ok; a, ok = <-issued {
 		var o outcome
@@ -111,11 +111,11 @@ func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a 
 	retried, err := do.request(ctx, l, a.i, r)
 	if spent(err) {
 		// The old record and the old goroutine belong to the target for good.
-		r, do = new(Record), newDoer(g.Target)
+		r, do = new(Record), g.newDoer()
 		r.reset(a.i, a.i < l.Warmup, s.epoch)
 		r.Scheduled, r.Sent, r.Done, r.Attempts = scheduled, begun, r.Now(), 1+len(retried)
 	}
-	if ctx.Err() != nil { // at once, and not when the AfterFunc comes round to it
+	if ctx.Err() != nil || g.stopped() { // at once, and not when those who watch for it come round to it
 		s.close()
 	}
 	return outcome{record: r, err: err, retried: retried, later: later}, do

@@ -55,9 +55,12 @@ func (d *doer) request(level context.Context, l Level, i int, r *Record) (before
 		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-begun) { // in this order, for a wait may be as long as a Duration can be
 			return before, err
 		}
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, d.stop, wait) {
 			r.Done = r.Now() // it was in flight until now
-			return before, classify(err, level.Err() != nil, true, false)
+			if ctx.Err() != nil {
+				err = classify(err, level.Err() != nil, true, false)
+			}
+			return before, err
 		}
 		before = append(before, failure)
 		r.again()
@@ -90,16 +93,17 @@ func (e *Error) pause(attempts int) time.Duration {
 	return min(firstBackoff<<min(attempts-1, 10), longestBackoff)
 }
 
-// sleep returns true after d, or false when ctx is done before.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep returns true after d, or false when ctx is done or stop is closed before.
+func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-		return false
+	case <-stop:
 	}
+	return false
 }
 
 // again makes r the record of another attempt at its request.

@@ -294,3 +294,22 @@ func TestMergeRetriesWithoutErrors(t *testing.T) {
 		}
 	})
 }
+
+// A level that is stopped does not wait for what a server asked to be left alone for.
+func TestStopEndsTheWaitForARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		time.AfterFunc(5*time.Second, func() { close(stop) })
+		begun := time.Now()
+		g := &Generator{Stop: stop, Target: TargetFunc(func(context.Context, int, *Record) error {
+			return &Error{Class: ClassStatus, Status: 429, RetryAfter: 24 * time.Hour, Err: errors.New("busy")}
+		})}
+		r, err := g.Measure(t.Context(), Level{Concurrency: 2, Requests: 4, Retries: 1})
+		if err != nil || time.Since(begun) != 5*time.Second {
+			t.Fatalf("after %v: %v", time.Since(begun), err)
+		}
+		if want := (Accounting{Issued: 2, Failed: 2}); r.Accounting != want || !r.CutShort || r.Retries != nil {
+			t.Errorf("%+v, %+v", r.Accounting, r.Retries)
+		}
+	})
+}
