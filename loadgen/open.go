@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -302,7 +303,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	if o.Delayed > 0 {
 		var spoils []string
 		if float64(o.Delayed) > delayLimit*float64(issued) {
-			spoils = figuresOf(TTFT, FirstChoice, E2E)
+			spoils = r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, E2E)
 		}
 		warn(WarnDelayed, spoils, "%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% must not be used",
 			o.Delayed, issued, r.Level.inFlightLimit())
@@ -315,10 +316,26 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	}
 	noise := growthNoise * math.Sqrt(max(o.Early, 1)) * max(r.Level.Arrivals.variation(), 1)
 	if rise := o.Late - o.Early; rise > growth*o.Early && rise > noise {
-		warn(WarnOverloaded, append(figuresOf(TTFT, FirstChoice, TPOT, ITL, E2E, Response), MeanInFlight, PeakInFlight),
+		warn(WarnOverloaded, append(r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response), MeanInFlight, PeakInFlight),
 			"%.4g requests were outstanding in the second quarter of the arrivals and %.4g in the last: they came faster than the server took them, or for less long than it needs to show; latencies depend on how long this lasted and must not be used",
 			o.Early, o.Late)
 	}
+}
+
+// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a limit by
+// a latency that must not be used is not known either.
+func (l Level) spoiledWith(metrics ...string) []string {
+	out := figuresOf(metrics...)
+	some := len(out)
+	for _, o := range l.Objectives {
+		if slices.Contains(metrics, o.Metric) {
+			out = append(out, AttainmentName(o.Metric))
+		}
+	}
+	if len(out) > some {
+		out = append(out, GoodputThroughput, Attainment)
+	}
+	return out
 }
 
 // figuresOf are the names of all figures of the metrics.
