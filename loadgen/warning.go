@@ -93,7 +93,7 @@ func (r *Result) warnings() []Warning {
 		if len(r.Errors) > 0 {
 			example = ", such as: " + r.Errors[0].Example
 		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
+		warn(WarnFailedRequests, spoils, "%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
 			failed, issued, 100*share, example)
 	}
 	r.retryWarning(warn)
