@@ -333,6 +333,10 @@ func TestLoadtestByTime(t *testing.T) {
 	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
+	p = run(t, "loadtest", "-duration", "300ms", "-requests", "100000", "-concurrency", "2", "-input", "16", "-output", "4")
+	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms at most, 100000 requests") {
+		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
+	}
 }
 
 // Prompts of a file, in turns for two models, and prompts that share a prefix.

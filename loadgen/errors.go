@@ -59,13 +59,17 @@ func (e *Error) Unwrap() error { return e.Err }
 func classify(err error, cut, timedOut, streaming bool) *Error {
 	var e *Error
 	known := errors.As(err, &e)
+	why := err
+	if e == err && e.Status == 0 && e.Err != nil { // what the target took it for would stand in the text, and contradict the class
+		why = e.Err
+	}
 	switch {
 	case cut:
-		return &Error{Class: ClassCancelled, Err: err}
+		return &Error{Class: ClassCancelled, Err: why}
 	case timedOut && streaming:
-		return &Error{Class: ClassStalled, Err: err}
+		return &Error{Class: ClassStalled, Err: why}
 	case timedOut:
-		return &Error{Class: ClassTimeout, Err: err}
+		return &Error{Class: ClassTimeout, Err: why}
 	case known:
 		return e
 	case errors.Is(err, context.DeadlineExceeded): // a deadline of the target's own

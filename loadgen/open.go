@@ -302,8 +302,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	if o.Delayed > 0 {
 		var spoils []string
 		if float64(o.Delayed) > delayLimit*float64(issued) {
-			fromSent := []string{TTFT, FirstChoice, FirstAnswer, E2E}
-			spoils = append(figuresOf(fromSent...), r.Level.goodputOf(fromSent...)...)
+			spoils = r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, E2E)
 		}
 		warn(WarnDelayed, spoils, "%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% must not be used",
 			o.Delayed, issued, r.Level.inFlightLimit())
@@ -316,10 +315,16 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	}
 	noise := growthNoise * math.Sqrt(max(o.Early, 1)) * max(r.Level.Arrivals.variation(), 1)
 	if rise := o.Late - o.Early; rise > growth*o.Early && rise > noise {
-		warn(WarnOverloaded, append(figuresOf(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response), MeanInFlight, PeakInFlight),
+		warn(WarnOverloaded, append(r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response), MeanInFlight, PeakInFlight),
 			"%.4g requests were outstanding in the second quarter of the arrivals and %.4g in the last: they came faster than the server took them, or for less long than it needs to show; latencies depend on how long this lasted and must not be used",
 			o.Early, o.Late)
 	}
+}
+
+// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a limit by
+// a latency that must not be used is not known either.
+func (l Level) spoiledWith(metrics ...string) []string {
+	return append(figuresOf(metrics...), l.goodputOf(metrics...)...)
 }
 
 // figuresOf are the names of all figures of the metrics.

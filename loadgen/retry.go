@@ -160,6 +160,6 @@ func (r *Result) retryWarning(warn func(code string, spoils []string, format str
 	if len(c.Errors) > 0 { // there is none in what somebody else wrote
 		such = ", after failures such as: " + c.Errors[0].Example
 	}
-	warn(WarnRetried, nil, "%d of %d requests (%.2g %%, warmup included) were retried, %d times together%s; latencies count from the first time that they were sent, and requests that waited to be retried count as in flight, although the server did not have them then",
+	warn(WarnRetried, nil, "%d of %d requests (%.3g %%, warmup included) were retried, %d times together%s; latencies count from the first time that they were sent, and requests that waited to be retried count as in flight, although the server did not have them then",
 		c.Requests, issued, 100*float64(c.Requests)/float64(issued), c.Attempts, such)
 }

@@ -67,7 +67,7 @@ func (r *Result) judge() (spoils []string) {
 		w.Verdict.Reasons = append(w.Verdict.Reasons, fmt.Sprintf(format, args...))
 	}
 	if used, ok := w.CPUs(); ok && used > cpuLimit*w.CPUsAllowed {
-		because("this process used %.2g of the %.2g CPUs that it may use", used, w.CPUsAllowed)
+		because("this process used %.3g of the %.3g CPUs that it may use", used, w.CPUsAllowed)
 	}
 	if w.Throttled != nil {
 		if share := w.Throttled.Seconds() / w.Elapsed.Seconds(); share > throttleLimit {
@@ -75,16 +75,17 @@ func (r *Result) judge() (spoils []string) {
 		}
 	}
 	if r.ownStamps() > ownStampLimit && w.SchedulingLag != nil && w.SchedulingLag.N >= lagWakes {
-		lag, named := w.SchedulingLag.P99, ""
+		lag := w.SchedulingLag.P99
+		var bent []string
 		for _, metric := range []string{TTFT, FirstChoice, FirstAnswer, ITL, E2E, Response} {
 			median, ok := r.Figure(QuantileName(metric, 50))
 			if ok && lag > max(lagOfLatency*median.Value, float64(timerSlack)/millisecond) {
-				spoils = append(append(spoils, figuresOf(metric)...), r.Level.goodputOf(metric)...)
-				named += ", " + metric
+				bent = append(bent, metric)
 			}
 		}
-		if named != "" {
-			because("1 %% of its wakes were %.3g ms late or more, over a tenth of the median (and 5 ms) of%s, which its own clock stamped", lag, named[1:])
+		if len(bent) > 0 {
+			spoils = r.Level.spoiledWith(bent...)
+			because("1 %% of its wakes were %.3g ms late or more, over a tenth of the median (and 5 ms) of %s, which its own clock stamped", lag, strings.Join(bent, ", "))
 		}
 	}
 	sendLag, sent := r.Figure(MeanName(SendLag))

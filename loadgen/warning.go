@@ -94,7 +94,7 @@ func (r *Result) warnings() []Warning {
 		if len(r.Errors) > 0 {
 			example = ", such as: " + r.Errors[0].Example
 		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests (%.2g %%, warmup included) failed%s; over 1 %% no figure must be used",
+		warn(WarnFailedRequests, spoils, "%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
 			failed, issued, 100*share, example)
 	}
 	r.retryWarning(warn)
@@ -193,5 +193,5 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 // metrics and of the goodput included.
 func (r *Result) perRequestFigures() []string {
 	metrics := slices.Sorted(maps.Keys(r.Distributions))
-	return append(figuresOf(metrics...), r.Level.goodputOf(metrics...)...)
+	return r.Level.spoiledWith(metrics...)
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,19 @@ func TestGates(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A share of all is 100 %, and not 1e+02.
+func TestWarningsNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 16}, TargetFunc(func(context.Context, int, *Record) error {
+			return &Error{Class: ClassDial, Err: context.Canceled}
+		}))
+		i := slices.IndexFunc(r.Warnings, func(w Warning) bool { return w.Code == WarnFailedRequests })
+		if i < 0 || !strings.HasPrefix(r.Warnings[i].Message, "16 of 16 requests (100 %, warmup included) failed") {
+			t.Errorf("%v", r.Warnings)
+		}
+	})
 }
 
 func TestSpoilsFigure(t *testing.T) {

@@ -180,7 +180,9 @@ func conditions(ctx context.Context, w io.Writer, c comparison, all []client) {
 	fmt.Fprintln(w, "first request's arrival to the end of the last. CPU and memory are the kernel's for the whole client, memory that of its largest")
 	fmt.Fprintln(w, "process; CPU per chunk is without that of a run of one request. The number of requests follows from what each client is expected")
 	fmt.Fprintln(w, "to manage, so that the slow ones have fewer. Ours and the bare loop open their connections first, those of others are dialled")
-	fmt.Fprintln(w, "by their first requests.")
+	fmt.Fprintln(w, "by their first requests. Within a round clients and loads have a fixed order. The mean TTFT is what each client says: ours goes by")
+	fmt.Fprintln(w, "the kernel's stamps where it has them, the others by their own clocks. Ours makes prompts of random token ids; the bare loop, hey")
+	fmt.Fprintln(w, "and wrk send one body that was made before; and the others make text with a tokenizer, which is in their CPU time.")
 	fmt.Fprintln(w)
 	for _, one := range all {
 		switch {

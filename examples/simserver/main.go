@@ -25,7 +25,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Float64Var(&s.PrefillRate, "prefill", 8000, "`tokens/s` at which each prompt is read; 0: in no time")
 	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
 	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds to a step; 0s: a step takes the same for any number")
-	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: prefill does not share the steps")
+	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: no limit")
 	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; 0: no limit")
 	flags.IntVar(&s.BlockTokens, "block-tokens", 16, "`tokens` that a block of the KV cache holds")
 	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt began with; needs -kv-blocks")

@@ -59,5 +59,5 @@
 // With stream_options.include_usage a chunk with empty choices and the usage
 // follows, with continuous_usage_stats besides it every content chunk carries
 // the usage so far. The end is "data: [DONE]"; a stream without it was cut off.
-// Every content chunk carries a [Stamp].
+// Every content chunk carries a [Stamp], but for those of an Echo that is Unstamped.
 package loadgentest

@@ -3,7 +3,8 @@ package loadgentest
 // Stamp is when the server says that it worked on a chunk: the truth against
 // which a client's own stamps are compared. It is a wire contract. Every content
 // chunk of a stream, and every answer that is not streamed, carries one as the
-// member "servegauge" of its outermost object:
+// member "servegauge" of its outermost object, but for those of an Echo that is
+// Unstamped:
 //
 //	data: {"id":"cmpl-1", … ,"choices":[…],"servegauge":{"received":1767225600000000000,"sent":1767225600012345678}}
 //

@@ -48,7 +48,7 @@ type Arrival struct {
 //
 // The stamps are the exchange's own, and not the connection's: the read that ends an answer sets the connection free, and
 // the next request, or the one after it, may be on it before the reader of the last one comes to ask. Its last chunks
-// would go by the client's clock, and one request in a thousand is enough for a level's clock to be a mixed one.
+// would go by the client's clock, and be late by what that adds.
 type Exchange struct {
 	conn    *Conn     // nil: it has not begun
 	sent    time.Time // the first write, zero: none yet

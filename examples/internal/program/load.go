@@ -84,7 +84,7 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.StringVar(&l.dataset, "dataset", "", "`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
 	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
 	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
-	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (the plan that is saved has it)")
+	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
 

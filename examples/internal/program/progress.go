@@ -49,9 +49,12 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		what = fmt.Sprintf("run %d: warmup", s.Run)
 	}
 	total := s.Level.Warmup + s.Level.Requests
-	if s.Level.Requests == 0 {
+	switch {
+	case s.Level.Requests == 0:
 		total = -1 // bounded by time
 		what += ", for " + s.Level.Duration.String()
+	case s.Level.Duration > 0: // by whichever comes first
+		what += ", for " + s.Level.Duration.String() + " at most"
 	}
 	if p.terminal {
 		p.bar = progressbar.NewOptions(total,
