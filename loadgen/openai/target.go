@@ -74,6 +74,7 @@ type Target struct {
 
 	lines *lines // nil: by the client
 	head  []byte // of each request, up to the length of its body
+	once  bool   // head says that its connection carries no other request
 
 	client *http.Client    // nil: by lines
 	owned  *http.Transport // the client's; nil: the client is the user's
@@ -131,7 +132,7 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		return t, nil
 	}
 	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 {
-		t.lines, t.head = newLines(u, newTLS(c.TLS)), requestHead(u, t.header)
+		t.lines, t.head, t.once = newLines(u, newTLS(c.TLS)), requestHead(u, t.header), saysClose(t.header)
 		return t, nil
 	}
 	t.owned = newTransport(newTLS(c.TLS), proxy, c.HTTP2)
@@ -259,9 +260,12 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 	again := false // whether the connection can be used again
 	done := context.AfterFunc(ctx, line.abort)
 	defer func() {
-		if done() && again {
+		switch {
+		case !done():
+			line.drop()
+		case again && !t.once:
 			t.lines.put(line)
-		} else {
+		default:
 			line.close()
 		}
 	}()
