@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // requestHeader is the header of each request.
@@ -62,4 +63,9 @@ func saysClose(header http.Header) bool {
 			return strings.EqualFold(strings.TrimSpace(option), "close")
 		})
 	})
+}
+
+// plain reports whether a server's name goes onto the wire as it is.
+func plain(host string) bool {
+	return !strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf })
 }

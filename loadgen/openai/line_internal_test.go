@@ -147,3 +147,17 @@ func TestCame(t *testing.T) {
 		}
 	}
 }
+
+// A name beyond ASCII is spelt for the wire by net/http, which knows how.
+func TestNamesBeyondASCII(t *testing.T) {
+	direct := func(*http.Request) (*url.URL, error) { return nil, nil }
+	for host, byLines := range map[string]bool{"gauge.invalid": true, "[::1]:8000": true, "bücher.invalid": false} {
+		target, err := newTarget(Config{URL: "http://" + host, Model: "m", Workload: RandomTokens{Input: 1, Output: 1}}, direct)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (target.lines != nil) != byLines {
+			t.Errorf("%s: by connections of our own: %v", host, !byLines)
+		}
+	}
+}

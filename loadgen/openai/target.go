@@ -131,7 +131,7 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if t.client != nil {
 		return t, nil
 	}
-	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 {
+	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 && plain(u.Host) {
 		t.lines, t.head, t.once = newLines(u, newTLS(c.TLS)), requestHead(u, t.header), saysClose(t.header)
 		return t, nil
 	}
@@ -169,8 +169,8 @@ func newTLS(given *tls.Config) *tls.Config {
 	return config
 }
 
-// newTransport returns a transport for what our own connections do not do: a proxy on the way, and HTTP/2. It does not
-// limit connections.
+// newTransport returns a transport for what our own connections do not do: a proxy on the way, HTTP/2, and names beyond
+// ASCII, which have a spelling of their own in the DNS. It does not limit connections.
 func newTransport(config *tls.Config, proxy func(*http.Request) (*url.URL, error), http2 bool) *http.Transport {
 	transport := &http.Transport{
 		Proxy:               proxy,
