@@ -59,10 +59,11 @@ func (e *events) close() {
 	eventsPool.Put(e)
 }
 
-// came is when the latest data came, by the best clock that there is.
+// came is when the latest data came, by the best clock that there is. As in a Record's chunks the kernel's clock, which
+// may have been set meanwhile, does not say that it was before the request or after it was seen.
 func (e *events) came() time.Duration {
 	if e.arrived != 0 {
-		return e.arrived
+		return min(max(e.arrived, e.source.r.Sent), e.seen)
 	}
 	return e.seen
 }

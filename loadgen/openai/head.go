@@ -7,6 +7,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // requestHeader is the header of each request.
@@ -26,6 +29,9 @@ func requestHeader(c Config) http.Header {
 // left out that net/http leaves out, because they belong to the message and not to the request.
 func requestHead(u *url.URL, header http.Header) []byte {
 	host, agent := u.Host, "servegauge"
+	if zone := strings.IndexByte(host, '%'); zone >= 0 && host[0] == '[' { // of an IPv6 address: means nothing to the server
+		host = host[:zone] + host[strings.LastIndexByte(host, ']'):]
+	}
 	if given := header.Get("Host"); given != "" {
 		host = given
 	}
@@ -48,4 +54,18 @@ func requestHead(u *url.URL, header http.Header) []byte {
 	_ = header.Write(&b) // a Buffer takes all
 	b.WriteString("Content-Length: ")
 	return b.Bytes()
+}
+
+// saysClose reports whether the header asks for the connection to be closed after the answer.
+func saysClose(header http.Header) bool {
+	return slices.ContainsFunc(header["Connection"], func(value string) bool {
+		return slices.ContainsFunc(strings.Split(value, ","), func(option string) bool {
+			return strings.EqualFold(strings.TrimSpace(option), "close")
+		})
+	})
+}
+
+// plain reports whether a server's name goes onto the wire as it is.
+func plain(host string) bool {
+	return !strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf })
 }

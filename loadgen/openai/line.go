@@ -26,6 +26,8 @@ type line struct {
 	ended    error     // why nothing more can be read; nil: it can
 	since    time.Time // when it was last set aside
 	used     bool      // it has carried a request before
+	ending   bool      // only the end of an answer is wanted
+	limited  bool      // and the time for that runs
 	rest     [64]byte  // for what nobody wants
 }
 
@@ -52,6 +54,10 @@ func (l *line) Read(p []byte) (int, error) {
 	if l.room <= 0 {
 		return 0, errHead
 	}
+	if l.ending && !l.limited { // here, since nearly always the end is in the buffer and needs no timer
+		l.limited = true
+		_ = l.conn.SetReadDeadline(time.Now().Add(restLimit))
+	}
 	n, err := l.conn.Read(p[:min(len(p), l.room)])
 	l.room -= n
 	l.ended = err
@@ -77,9 +83,10 @@ func (l *line) ask(request []byte) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if response.StatusCode < 100 || response.StatusCode > 199 {
+		switched := response.StatusCode == http.StatusSwitchingProtocols // what follows is no HTTP
+		if response.StatusCode < 100 || response.StatusCode > 199 || switched {
 			l.room = int(^uint(0) >> 1) // bodies are bounded where they are read
-			response.Close = response.Close || writeErr != nil
+			response.Close = response.Close || writeErr != nil || switched
 			return response, nil
 		}
 	}
@@ -92,14 +99,17 @@ func (l *line) finish(response *http.Response) bool {
 	if response.Close {
 		return false
 	}
-	if l.in.Buffered() == 0 {
-		_ = l.conn.SetReadDeadline(time.Now().Add(restLimit))
-		defer func() { _ = l.conn.SetReadDeadline(time.Time{}) }()
-	}
+	l.ending = true
+	defer func() {
+		if l.limited {
+			_ = l.conn.SetReadDeadline(time.Time{})
+		}
+		l.ending, l.limited = false, false
+	}()
 	for n := 0; n < mostRest; {
 		m, err := response.Body.Read(l.rest[:])
 		if err != nil {
-			return err == io.EOF && l.in.Buffered() == 0
+			return err == io.EOF && l.in.Buffered() == 0 && l.ended == nil
 		}
 		n += m
 	}
@@ -109,7 +119,16 @@ func (l *line) finish(response *http.Response) bool {
 // abort makes whatever is read or written end at once.
 func (l *line) abort() { _ = l.conn.SetDeadline(time.Unix(1, 0)) }
 
-// alive reports whether the connection can be expected to work.
-func (l *line) alive() bool { return time.Since(l.since) < idleLimit && l.stamps.Quiet() }
+// alive reports whether the connection can be expected to work. One under TLS that was made ahead has something to read
+// in any case: many servers send tickets after the handshake, to clients that want none too, and TLS takes them out when
+// it reads the first answer.
+func (l *line) alive() bool {
+	return time.Since(l.since) < idleLimit && (l.stamps.Quiet() || !l.used && l.secure())
+}
+
+func (l *line) secure() bool { return l.conn != net.Conn(l.stamps) }
 
 func (l *line) close() { _ = l.conn.Close() }
+
+// drop closes the connection without a goodbye, which under TLS waits up to 5 s for a server that reads nothing.
+func (l *line) drop() { _ = l.stamps.Close() }

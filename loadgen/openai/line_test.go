@@ -74,6 +74,8 @@ func TestAnswers(t *testing.T) {
 		{"announced for ever", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1000), true, loadgen.ClassProtocol, 3},
 		{"with more after it", chunked(stream) + "HTTP/1.1 200 OK\r\n\r\n", false, "", 3},
 		{"without its end", strings.TrimSuffix(chunked(stream), "0\r\n\r\n"), false, "", 3},
+		{"with half of its end", strings.TrimSuffix(chunked(stream), "\n\r\n"), false, "", 3},
+		{"in another protocol", "HTTP/1.1 101 Switching Protocols\r\n\r\n", false, loadgen.ClassStatus, 3},
 		{"refused", "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", false, loadgen.ClassStatus, 1},
 		{"refused with a long complaint", "HTTP/1.1 500 Oops\r\nContent-Length: 2097152\r\n\r\n" + long, false, loadgen.ClassStatus, 3},
 		{"with a head without an end", "HTTP/1.1 200 OK\r\nX-Long: " + long, true, loadgen.ClassProtocol, 3},
@@ -144,5 +146,24 @@ func TestRequestHead(t *testing.T) {
 	if fmt.Sprint(ours.Method, ours.RequestURI, ours.Host, ours.Header, ours.ContentLength, ours.TransferEncoding) !=
 		fmt.Sprint(theirs.Method, theirs.RequestURI, theirs.Host, theirs.Header, theirs.ContentLength, theirs.TransferEncoding) {
 		t.Errorf("ours   %+v\ntheirs %+v", ours, theirs)
+	}
+}
+
+// Who asks for the connection to be closed must not send another request over it, whatever the server makes of that.
+func TestConnectionClose(t *testing.T) {
+	url, made := handmade(t, func(conn net.Conn, request *http.Request) bool {
+		_, _ = io.Copy(io.Discard, request.Body)
+		_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+fmt.Sprint(len(event)+14)+"\r\n\r\n"+event+"data: [DONE]\n\n")
+		return err == nil
+	})
+	for _, c := range []struct {
+		options []string
+		want    int64 // connections for three requests
+	}{{nil, 1}, {[]string{"closed"}, 1}, {[]string{"close"}, 3}, {[]string{"keep-alive", "x, Close"}, 3}} {
+		made.Store(0)
+		r, _ := measure(t, loadgen.Level{Concurrency: 1, Requests: 3}, newTarget(t, openai.Config{URL: url, Header: http.Header{"connection": c.options}}))
+		if made.Load() != c.want || r.Accounting.Completed != 3 {
+			t.Errorf("%q: %d connections, %+v", c.options, made.Load(), r.Accounting)
+		}
 	}
 }

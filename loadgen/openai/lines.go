@@ -89,12 +89,21 @@ func (s *lines) dial(ctx context.Context) (*line, error) {
 	return newLine(secure, stamps), nil
 }
 
-// put sets a connection aside for the next request.
+// put sets a connection aside for the next request. What a larger level has left behind goes one by one as a smaller one
+// sets its own aside: the oldest is the first.
 func (s *lines) put(l *line) {
 	l.since = time.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.idle = append(s.idle, l)
+	oldest := s.idle[0]
+	expired := l.since.Sub(oldest.since) >= idleLimit
+	if expired {
+		s.idle[0], s.idle = nil, s.idle[1:]
+	}
+	s.mu.Unlock()
+	if expired {
+		oldest.close()
+	}
 }
 
 // open makes connections until n are there.
@@ -102,15 +111,15 @@ func (s *lines) open(ctx context.Context, n int) error {
 	s.mu.Lock()
 	idle := s.idle
 	s.idle = nil
-	s.mu.Unlock()
 	for _, l := range idle {
-		if l.alive() {
-			s.put(l)
-			n--
+		if l.alive() { // and has waited since it was set aside, not since now
+			s.idle = append(s.idle, l)
 		} else {
 			l.close()
 		}
 	}
+	n -= len(s.idle)
+	s.mu.Unlock()
 	dials, ctx := errgroup.WithContext(ctx)
 	dials.SetLimit(dialsAtOnce)
 	for range n {

@@ -74,6 +74,7 @@ type Target struct {
 
 	lines *lines // nil: by the client
 	head  []byte // of each request, up to the length of its body
+	once  bool   // head says that its connection carries no other request
 
 	client *http.Client    // nil: by lines
 	owned  *http.Transport // the client's; nil: the client is the user's
@@ -130,8 +131,8 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if t.client != nil {
 		return t, nil
 	}
-	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 {
-		t.lines, t.head = newLines(u, newTLS(c.TLS)), requestHead(u, t.header)
+	if way, err := proxy(&http.Request{URL: u}); err == nil && way == nil && !c.HTTP2 && plain(u.Host) {
+		t.lines, t.head, t.once = newLines(u, newTLS(c.TLS)), requestHead(u, t.header), saysClose(t.header)
 		return t, nil
 	}
 	t.owned = newTransport(newTLS(c.TLS), proxy, c.HTTP2)
@@ -168,8 +169,8 @@ func newTLS(given *tls.Config) *tls.Config {
 	return config
 }
 
-// newTransport returns a transport for what our own connections do not do: a proxy on the way, and HTTP/2. It does not
-// limit connections.
+// newTransport returns a transport for what our own connections do not do: a proxy on the way, HTTP/2, and names beyond
+// ASCII, which have a spelling of their own in the DNS. It does not limit connections.
 func newTransport(config *tls.Config, proxy func(*http.Request) (*url.URL, error), http2 bool) *http.Transport {
 	transport := &http.Transport{
 		Proxy:               proxy,
@@ -259,9 +260,12 @@ func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (
 	again := false // whether the connection can be used again
 	done := context.AfterFunc(ctx, line.abort)
 	defer func() {
-		if done() && again {
+		switch {
+		case !done():
+			line.drop()
+		case again && !t.once:
 			t.lines.put(line)
-		} else {
+		default:
 			line.close()
 		}
 	}()
