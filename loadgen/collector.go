@@ -49,7 +49,7 @@ func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
 	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.hooks.hooks = h
 	c.own = c.hooks.metrics()
-	c.goals, _ = newGoals(l.Objectives, c.own) // which Measure has validated
+	c.goals, _ = newGoals(l, c.own) // which Measure has validated
 	return c
 }
 

@@ -50,7 +50,7 @@ func (g *Generator) Validate(l Level) error {
 	if err := checkMetrics(g.Metrics); err != nil {
 		return err
 	}
-	_, err := newGoals(l.Objectives, g.Metrics)
+	_, err := newGoals(l, g.Metrics)
 	return err
 }
 

@@ -12,7 +12,8 @@ import (
 // valid.
 type Objective struct {
 	// Metric is a metric that each request has: one of the built-in ones, such as [TTFT], [TPOT] or [E2E], or one of
-	// [Generator.Metrics]. Not one that is pooled over the level, such as [ITL].
+	// [Generator.Metrics]; in an open loop [Response] too, which alone has the wait of an arrival that was held back. Not
+	// one that is pooled over the level, such as [ITL].
 	Metric string `json:"metric"`
 
 	// Limit is the most that the request's value may be, in the metric's unit (ms for times); where higher is better, the
@@ -53,13 +54,14 @@ type goals struct {
 }
 
 // newGoals returns nil where there is no objective, and an *InvalidError for one whose metric is not known.
-func newGoals(objectives []Objective, own []Metric) (*goals, error) {
+func newGoals(l Level, own []Metric) (*goals, error) {
+	objectives := l.Objectives
 	if len(objectives) == 0 {
 		return nil, nil
 	}
 	g := &goals{objectives: slices.Clone(objectives), counts: Goodput{Objectives: make([]int, len(objectives))}}
 	var names []string
-	known := slices.DeleteFunc(slices.Concat(perRequest, own), func(m Metric) bool { return m.Better == Neither })
+	known := slices.DeleteFunc(slices.Concat(l.metrics(), own), func(m Metric) bool { return m.Better == Neither })
 	for _, m := range known {
 		names = append(names, m.Name)
 	}

@@ -57,6 +57,20 @@ func TestGoodputByHand(t *testing.T) {
 	})
 }
 
+// Where arrivals are held back, each by 1 s more than the one before, E2E sees nothing of it and response does.
+func TestGoodputFromSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		level := Level{Arrivals: constant(1), Concurrency: 1, Requests: 10, Objectives: []Objective{{E2E, 2500}, {Response, 5500}}}
+		r := mustMeasure(t, level, always(2*time.Second))
+		near(t, "attainment by E2E", figure(t, r, AttainmentName(E2E)), 100)
+		near(t, "attainment by response", figure(t, r, AttainmentName(Response)), 40) // 2, 3, 4 and 5 s
+	})
+	level := Level{Concurrency: 1, Requests: 1, Objectives: []Objective{{Response, 1}}}
+	if err := (&Generator{}).Validate(level); err == nil {
+		t.Error("a closed loop has no response")
+	}
+}
+
 // A metric of which more is better has a floor; a user's own metrics have objectives too; a request without the metric
 // does not meet it, but for the TPOT of one token.
 func TestObjectiveKinds(t *testing.T) {
