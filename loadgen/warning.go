@@ -155,8 +155,12 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 		var spoils, why []string
 		if r.InFlight.Measured < want {
 			spoils = append(spoils, makespanThroughputs...)
-			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: its throughput is that of the start and the drain as well; use the steady figures, or more requests",
-				r.InFlight.Measured, c))
+			because := "its throughput is that of the start and the drain as well; use the steady figures, or more requests"
+			if w := r.Steady; w != nil && w.InFlight < want {
+				because = "its throughput is that of fewer in flight, in the steady window too"
+			}
+			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: %s",
+				r.InFlight.Measured, c, because))
 		}
 		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
 			spoils = append(spoils, r.perRequestFigures()...)

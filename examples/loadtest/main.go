@@ -91,9 +91,7 @@ func (t *test) step() protocol.Step {
 	case level.Requests == 0 && level.Duration == 0:
 		level.Requests = 10 * level.Concurrency
 	}
-	if open {
-		level.Seed = t.load.Seed
-	}
+	level.Seed = t.load.Seed // of the prompts too: with it the level can be repeated
 	return protocol.Step{Run: 1, Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed, Level: level}
 }
 

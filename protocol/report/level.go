@@ -30,6 +30,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if r.Client != nil {
 		out.f("Client: %s\n", clientLine(r.Client))
 	}
+	if r.Level.Seed != 0 {
+		out.f("Seed %d\n", r.Level.Seed)
+	}
 	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
 
 	writeFigures(out, r)
