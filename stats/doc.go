@@ -4,7 +4,8 @@
 //   - [MeanInterval]: the [Interval] for a mean
 //   - [Quantile] and [Sorted]: quantiles by type 7
 //   - [Knee]: between which of the tested loads throughput saturates
-//   - [StudentQuantile]: the t quantile underneath
+//   - [StudentQuantile], [ChiSquareQuantile], [FQuantile], and [StudentTail], [ChiSquareTail], [FTail]: the distributions
+//     underneath, by their upper tails
 //
 // It knows nothing of requests, clocks or servers: samples are float64s in whatever unit the caller has, and every function
 // says which of its results are in that unit.
@@ -22,14 +23,16 @@
 //
 // What can be computed but not trusted as it stands carries a [Warning]. Warnings are data in the result.
 //
-// [Summarize] and [Quantile] give the same bits on amd64 and arm64. What is built on [StudentQuantile] or on logarithms agrees
+// [Summarize] and [Quantile] give the same bits on amd64 and arm64. What is built on a distribution or on logarithms agrees
 // to within rounding, because the logarithm and the exponential of the Go runtime do.
 //
 // # Sources
 //
 //   - Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
+//   - Goodwin (1949), The evaluation of integrals of the form ∫f(x)exp(−x²)dx, Mathematical Proceedings of the Cambridge Philosophical Society 45
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
 //   - Student (1908), The probable error of a mean, Biometrika 6
+//   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
 package stats
