@@ -1,7 +1,10 @@
 // Package stats turns repeated measurements into statements about what was measured, each with how sure it is.
 //
 //   - [Summarize]: mean, standard deviation and coefficient of variation of one sample
-//   - [MeanInterval]: the [Interval] for a mean
+//   - [MeanInterval], [LogMeanInterval] and, to compare with, [BootstrapInterval]: the [Interval] for a mean
+//   - [SDInterval] and [LogSDInterval]: that for a spread
+//   - [MedianInterval] and [QuantileInterval]: those for quantiles, by order statistics
+//   - [ProportionInterval] and [WilsonInterval]: those for rates of success
 //   - [Quantile] and [Sorted]: quantiles by type 7
 //   - [Knee]: between which of the tested loads throughput saturates
 //   - [StudentQuantile], [ChiSquareQuantile], [FQuantile], and [StudentTail], [ChiSquareTail], [FTail]: the distributions
@@ -29,10 +32,14 @@
 // # Sources
 //
 //   - Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37
+//   - Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26
+//   - Efron (1979), Bootstrap methods: another look at the jackknife, The Annals of Statistics 7
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
 //   - Goodwin (1949), The evaluation of integrals of the form ∫f(x)exp(−x²)dx, Mathematical Proceedings of the Cambridge Philosophical Society 45
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
 //   - Student (1908), The probable error of a mean, Biometrika 6
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
+//   - Wilson (1927), Probable inference, the law of succession, and statistical inference, Journal of the American
+//     Statistical Association 22
 package stats
