@@ -22,7 +22,8 @@ var bootstrapCoverage = [...]float64{2: 50, 3: 75, 4: 80, 5: 84, 6: 86, 7: 88}
 // 84 % at n = 5 where [MeanInterval] covers 95 %, and every result has the warning PoorCoverage.
 //
 // One sample gives its value and an undefined interval. Identical samples give an interval of zero width with the
-// warning ResolutionLimited; other ties are as good as other samples. More than seven samples are ErrOutOfRange, and a
+// warning ResolutionLimited; other ties are as good as other samples. A confidence so small that both bounds are one
+// resample's mean (under 0.5 for two samples) leaves the interval undefined. More than seven samples are ErrOutOfRange, and a
 // confidence not strictly between 0 and 1 is too; no samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index.
 func BootstrapInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
@@ -67,6 +68,10 @@ func BootstrapInterval(x []float64, confidence float64, unit string) (Interval, 
 	v.Low = min(percentile(means, tail), mean)
 	slices.Reverse(means)
 	v.High = max(percentile(means, tail), mean)
+	if v.Low == v.High && lo < hi {
+		v.Low, v.High = math.NaN(), math.NaN()
+		v.Warnings = append(v.Warnings, poorCoverage("both bounds are the same mean: the resamples are too few for this confidence"))
+	}
 	return v, nil
 }
 
