@@ -19,6 +19,8 @@ const (
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
+	// TailUndersampled: there are too few samples for a quantile so far out to have a finite bound on its outer side.
+	TailUndersampled = "tail-undersampled"
 )
 
 func singleSample() Warning {
