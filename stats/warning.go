@@ -76,8 +76,8 @@ func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
 			n, 100*p, level, lowNeeds)}
 	}
 	covers := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
-	return Warning{TailUndersampled, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; [min, max] of these %d has %.6g %%",
-		level, 100*p, max(lowNeeds, highNeeds), n, 100*max(covers, 0))}
+	return Warning{TailUndersampled, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; "+
+		"[min, max] of these %d has %.6g %%", level, 100*p, max(lowNeeds, highNeeds), n, 100*max(covers, 0))}
 }
 
 func poorCoverage(text string) Warning { return Warning{PoorCoverage, text} }
