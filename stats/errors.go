@@ -31,7 +31,7 @@ type ValueError struct {
 	Index  []int   // where in Arg: nil for a scalar, {i} for a slice, {run, level} for a table
 	Value  float64 // what was found there
 	Remedy string  // what to do about it
-	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted or ErrOverflow
+	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted or ErrOverflow, ErrEmpty for a count of 0
 }
 
 // Error names the place, the value, what is wrong with it and what to do.
@@ -49,7 +49,7 @@ type LengthError struct {
 	Index  []int  // which part of Arg, nil for all of it
 	Len    int    // how many elements it has
 	Remedy string // what to do about it
-	Err    error  // the kind: ErrEmpty or ErrLengthMismatch
+	Err    error  // the kind: ErrEmpty or ErrLengthMismatch, ErrOutOfRange for too many
 }
 
 // Error names the argument, its length, what is wrong with it and what to do.
