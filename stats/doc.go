@@ -3,7 +3,9 @@
 //   - [Summarize]: mean, standard deviation and coefficient of variation of one sample
 //   - [MeanInterval]: the [Interval] for a mean
 //   - [Quantile] and [Sorted]: quantiles by type 7
-//   - [Knee]: between which of the tested loads throughput saturates
+//   - [Knee]: between which of the tested loads throughput saturates, and what to measure next
+//   - [RefineKnee]: the same, narrowed by further runs at loads in between
+//   - [FitUSL] and [FitShape]: which simple curve describes throughput over load, as a description only
 //   - [StudentQuantile]: the t quantile underneath
 //
 // It knows nothing of requests, clocks or servers: samples are float64s in whatever unit the caller has, and every function
@@ -29,7 +31,11 @@
 //
 //   - Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
+//   - Guenther (1981), Sample size formulas for normal theory t tests, The American Statistician 35
+//   - Gunther (2007), Guerrilla Capacity Planning, Springer
+//   - Hurvich & Tsai (1989), Regression and time series model selection in small samples, Biometrika 76
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
+//   - Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters, SIAM Journal 11
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
 //   - Student (1908), The probable error of a mean, Biometrika 6
 package stats

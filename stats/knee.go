@@ -46,7 +46,7 @@ const (
 // not is an error that names the place. Fewer than 3 runs, or fewer than 2 levels, is no error but the answer
 // KneeNotResolved with that reason.
 func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
-	if err := checkKnee(levels, runs); err != nil {
+	if err := checkKnee("levels", "runs", levels, runs); err != nil {
 		return KneeResult{}, err
 	}
 	r := KneeResult{
@@ -63,10 +63,12 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	}
 	if len(levels) < 2 {
 		r.Reason = fmt.Sprintf("a knee needs at least 2 levels, there are %d", len(levels))
+		r.advise(levels, nil)
 		return r, nil
 	}
 	if len(runs) < kneeMinRuns {
 		r.Reason = fmt.Sprintf("a knee needs at least %d complete runs, there are %d", kneeMinRuns, len(runs))
+		r.advise(levels, nil)
 		return r, nil
 	}
 	r.DF = float64(len(runs) - 1)
@@ -77,6 +79,7 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	if err := r.decide(levels, p); err != nil {
 		return KneeResult{}, err
 	}
+	r.advise(levels, p)
 	return r, nil
 }
 
@@ -246,31 +249,32 @@ func (p *pairs) t() float64 {
 	return math.Inf(int(math.Copysign(1, mean)))
 }
 
-func checkKnee(levels []float64, runs [][]float64) error {
+// checkKnee takes the names that the two arguments have in the signature.
+func checkKnee(levelsArg, runsArg string, levels []float64, runs [][]float64) error {
 	for j, l := range levels {
 		switch {
 		case math.IsNaN(l) || math.IsInf(l, 0):
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrNotFinite,
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotFinite,
 				Remedy: "give the concurrency or rate that was set"}
 		case l <= 0:
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrOutOfRange, Remedy: "a level must be positive"}
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrOutOfRange, Remedy: "a level must be positive"}
 		case j > 0 && l <= levels[j-1]:
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrNotSorted,
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotSorted,
 				Remedy: "order the levels from low to high, each once, and the columns of runs with them"}
 		}
 	}
 	for i, run := range runs {
 		if len(run) != len(levels) {
-			return &LengthError{Arg: "runs", Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
+			return &LengthError{Arg: runsArg, Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
 				Remedy: fmt.Sprintf("give one throughput for each of the %d levels, or leave the run out whole", len(levels))}
 		}
 		for j, y := range run {
 			switch {
 			case math.IsNaN(y) || math.IsInf(y, 0):
-				return &ValueError{Arg: "runs", Index: []int{i, j}, Value: y, Err: ErrNotFinite,
+				return &ValueError{Arg: runsArg, Index: []int{i, j}, Value: y, Err: ErrNotFinite,
 					Remedy: "a level that failed in one run leaves that run incomplete: leave the run or the level out whole"}
 			case y <= 0:
-				return &ValueError{Arg: "runs", Index: []int{i, j}, Value: y, Err: ErrOutOfRange,
+				return &ValueError{Arg: runsArg, Index: []int{i, j}, Value: y, Err: ErrOutOfRange,
 					Remedy: "a throughput must be positive; if nothing was served, the level is not measured"}
 			}
 		}

@@ -19,6 +19,12 @@ const (
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
+	// NotConverged: an iteration did not settle, and the fit is the best that was met on the way.
+	NotConverged = "not-converged"
+	// Extrapolated: a fitted value lies outside of what was measured.
+	Extrapolated = "extrapolated"
+	// TooFewPoints: there are too few points for some of what was asked.
+	TooFewPoints = "too-few-points"
 )
 
 func singleSample() Warning {
@@ -45,4 +51,8 @@ func resolutionLimitedAt(levels []float64) Warning {
 
 func unitUnnamed() Warning {
 	return Warning{UnitUnnamed, "the replicate unit was not named: the interval does not say which variation it covers"}
+}
+
+func notConverged() Warning {
+	return Warning{NotConverged, "the iteration did not settle: the fit is the best that was met on the way"}
 }
