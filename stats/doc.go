@@ -5,6 +5,7 @@
 //   - [Quantile] and [Sorted]: quantiles by type 7
 //   - [Knee]: between which of the tested loads throughput saturates, and what to measure next
 //   - [RefineKnee]: the same, narrowed by further runs at loads in between
+//   - [CapacityBelow] and [CapacityAbove]: up to which of the tested loads an objective is met
 //   - [FitUSL] and [FitShape]: which simple curve describes throughput over load, as a description only
 //   - [StudentQuantile]: the t quantile underneath
 //

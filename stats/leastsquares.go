@@ -49,7 +49,7 @@ func leastSquares(residuals func(p, r []float64), start []float64, n int) (p []f
 			}
 			residuals(trial, up)
 			if next := squares(up); next < rss {
-				done := rss-next <= 1e-12*rss
+				done := rss-next <= 1e-10*rss
 				copy(p, trial)
 				copy(r, up)
 				rss, improved = next, true

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -90,4 +91,44 @@ func TestFitShapeFewPoints(t *testing.T) {
 	wantError(t, "no runs", err, ErrEmpty, "runs has length 0")
 	_, err = FitShape([]float64{1}, [][]float64{{-1}})
 	wantError(t, "negative", err, ErrOutOfRange, "runs[0][0] = -1")
+}
+
+// How often the true shape has the least AICc: a description that would name the wrong curve as often as the right one would
+// not be worth printing. Where noise hides a kink, the smooth curve beside it is named: there no bound is set.
+func TestFitShapeSimulation(t *testing.T) {
+	size := draws(12, 1000)
+	for s, shape := range kneeShapes {
+		want := []string{ShapeFlat, ShapeLinear, ShapeHockeyStick, ShapeHyperbola, ShapeHyperbolaCapped, ShapeUSL}[s]
+		means := make([]float64, len(kneeSweep))
+		for j, l := range kneeSweep {
+			means[j] = shape.curve(l)
+		}
+		for _, cov := range []float64{0.01, 0.04, 0.12} {
+			rng := rand.New(rand.NewPCG(17, uint64(s)<<32+uint64(cov*1000)))
+			runs := repeat(5, means...)
+			var named, unsettled float64
+			for range size {
+				for _, run := range runs {
+					drawRun(rng, run, means, cov, 0.5)
+				}
+				r, err := FitShape(kneeSweep, runs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Name == want {
+					named += 1 / float64(size)
+				}
+				if !r.Fits[0].Converged {
+					unsettled += 1 / float64(size)
+				}
+			}
+			t.Logf("simulation: shape: %s, CoV %g %%, n = 5: named %.3f, without convergence %.3f", shape.name, cov*100, named, unsettled)
+			if cov < 0.1 && named < 0.8-slack(0.8, size) {
+				t.Errorf("%s, CoV %v: named in %.3f", shape.name, cov, named)
+			}
+			if unsettled > 0.05+slack(0.05, size) {
+				t.Errorf("%s, CoV %v: the best fit did not settle in %.3f", shape.name, cov, unsettled)
+			}
+		}
+	}
 }
