@@ -175,7 +175,8 @@ func (r CapacityResult) MarshalJSON() ([]byte, error) {
 	if r.High == 0 {
 		r.High = math.NaN()
 	}
-	return json.Marshal(capacityJSON{number(r.Low), number(r.High), r.Reason, r.Levels, r.Next, r.Method, r.N, r.Unit, r.Assumptions})
+	return json.Marshal(capacityJSON{number(r.Low), number(r.High), r.Reason, r.Levels, r.Next,
+		r.Method, r.N, r.Unit, r.Assumptions})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.

@@ -159,8 +159,8 @@ func (f *KneeRefinement) step(s KneeStage, x int, whole bool) error {
 	f.plan(whole)
 	if !decided {
 		f.Next = nil
-		f.Reason = fmt.Sprintf("over: %s is too near to 95 %% of the peak for %d runs to tell (T = %.2f, decided below −%.2f or above %.2f)",
-			level(step.Level), step.N, step.T, below, reaches)
+		f.Reason = fmt.Sprintf("over: %s is too near to 95 %% of the peak for %d runs to tell "+
+			"(T = %.2f, decided below −%.2f or above %.2f)", level(step.Level), step.N, step.T, below, reaches)
 	}
 	return nil
 }
@@ -242,7 +242,8 @@ func (f KneeRefinement) MarshalJSON() ([]byte, error) {
 	if !(f.Low < f.High) { // the zero value has zeros
 		f.Low, f.High, f.Peak = math.NaN(), math.NaN(), math.NaN()
 	}
-	return json.Marshal(kneeRefinementJSON{number(f.Low), number(f.High), number(f.Peak), f.Next, f.Reason, f.Steps, f.Sweep})
+	return json.Marshal(kneeRefinementJSON{number(f.Low), number(f.High), number(f.Peak), f.Next,
+		f.Reason, f.Steps, f.Sweep})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.

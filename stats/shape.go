@@ -110,7 +110,8 @@ func FitShape(levels []float64, runs [][]float64) (Shape, error) {
 		s.Name = s.Fits[0].Name
 	}
 	if leftOut {
-		s.Warnings = append(s.Warnings, Warning{TooFewPoints, "shapes with too many parameters for the number of points were left out"})
+		s.Warnings = append(s.Warnings, Warning{TooFewPoints,
+			"shapes with too many parameters for the number of points were left out"})
 	}
 	if unsettled {
 		s.Warnings = append(s.Warnings, notConverged())
