@@ -9,7 +9,10 @@
 //   - [ProportionInterval] and [WilsonInterval]: those for rates of success
 //   - [Quantile] and [Sorted]: quantiles by type 7, and by types 1 and 8
 //   - [QuantileFloor] and [TailWarnings]: how many samples a tail needs
-//   - [Knee]: between which of the tested loads throughput saturates
+//   - [Knee]: between which of the tested loads throughput saturates, and what to measure next
+//   - [RefineKnee]: the same, narrowed by further runs at loads in between
+//   - [CapacityBelow] and [CapacityAbove]: up to which of the tested loads an objective is met
+//   - [FitUSL] and [FitShape]: which simple curve describes throughput over load, as a description only
 //   - [StudentQuantile], [ChiSquareQuantile], [FQuantile], and [StudentTail], [ChiSquareTail], [FTail]: the distributions
 //     underneath, by their upper tails
 //
@@ -40,8 +43,12 @@
 //   - Efron (1979), Bootstrap methods: another look at the jackknife, The Annals of Statistics 7
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
 //   - Goodwin (1949), The evaluation of integrals of the form ∫f(x)exp(−x²)dx, Mathematical Proceedings of the Cambridge Philosophical Society 45
+//   - Guenther (1981), Sample size formulas for normal theory t tests, The American Statistician 35
+//   - Gunther (2007), Guerrilla Capacity Planning, Springer
+//   - Hurvich & Tsai (1989), Regression and time series model selection in small samples, Biometrika 76
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
 //   - Knuth (1969), The Art of Computer Programming, volume 2, section 4.2.2
+//   - Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters, SIAM Journal 11
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
 //   - Student (1908), The probable error of a mean, Biometrika 6
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9

@@ -22,6 +22,10 @@ var (
 	ErrLengthMismatch = errors.New("lengths differ")
 	// ErrOverflow: the result is too large for a float64, although every sample is finite.
 	ErrOverflow = errors.New("result overflows float64")
+	// ErrTooFew: there are samples, but fewer than the method needs.
+	ErrTooFew = errors.New("too few samples")
+	// ErrNotMeasured: a level that a comparison needs is not among those measured.
+	ErrNotMeasured = errors.New("level not measured")
 )
 
 // ValueError reports one value that cannot be used. Nothing is ever dropped in its place: a sample that is left out
@@ -31,7 +35,7 @@ type ValueError struct {
 	Index  []int   // where in Arg: nil for a scalar, {i} for a slice, {run, level} for a table
 	Value  float64 // what was found there
 	Remedy string  // what to do about it
-	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted or ErrOverflow, ErrEmpty for a count of 0
+	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted, ErrOverflow or ErrNotMeasured, ErrEmpty for a count of 0
 }
 
 // Error names the place, the value, what is wrong with it and what to do.
@@ -49,7 +53,7 @@ type LengthError struct {
 	Index  []int  // which part of Arg, nil for all of it
 	Len    int    // how many elements it has
 	Remedy string // what to do about it
-	Err    error  // the kind: ErrEmpty or ErrLengthMismatch, ErrOutOfRange for too many
+	Err    error  // the kind: ErrEmpty, ErrTooFew, ErrLengthMismatch or ErrOutOfRange
 }
 
 // Error names the argument, its length, what is wrong with it and what to do.

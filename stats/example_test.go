@@ -116,6 +116,57 @@ func ExampleKnee() {
 	// from three runs: > 100, saturation not shown
 }
 
+// Narrowing a knee: measure what Next says, and ask again with all stages, until Next is nil.
+func ExampleRefineKnee() {
+	concurrency := []float64{10, 100, 400, 800}
+	tokensPerSecond := [][]float64{{100, 1000, 2000, 1990}, {101, 990, 2020, 2000}, {99, 1010, 1980, 2005}}
+	measure := func(levels []float64) []float64 { // one run; here a server that saturates at 200
+		run := make([]float64, len(levels))
+		for j, n := range levels {
+			run[j] = min(10*n, 2000) + n/100
+		}
+		return run
+	}
+	var stages []stats.KneeStage
+	for {
+		f, err := stats.RefineKnee(concurrency, tokensPerSecond, stages...)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(f, f.Next)
+		if f.Next == nil {
+			break
+		}
+		stage := stats.KneeStage{Levels: f.Next}
+		for range 3 {
+			stage.Runs = append(stage.Runs, measure(f.Next))
+		}
+		stages = append(stages, stage)
+	}
+	// Output:
+	// (100, 400] [200 400]
+	// (100, 200] [141 400]
+	// (141, 200] [168 400]
+	// (168, 200] [183 400]
+	// (183, 200] [191 400]
+	// (183, 191] [187 400]
+	// (187, 191] [189 400]
+	// (189, 191] [190 400]
+	// (190, 191] []
+}
+
+// Published throughputs of SPEC SDM, described by the Universal Scalability Law.
+func ExampleFitUSL() {
+	load := []float64{1, 18, 36, 72, 108, 144, 216}
+	run := []float64{64.9, 995.9, 1652.4, 1853.2, 1828.9, 1775.0, 1702.2}
+	u, err := stats.FitUSL(load, [][]float64{run})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("γ %.1f, σ %.4f, κ %.6f, highest at load %.1f\n", u.Gamma, u.Sigma, u.Kappa, u.Peak)
+	// Output: γ 90.0, σ 0.0277, κ 0.000104, highest at load 96.5
+}
+
 // The t of a two-sided 95 % interval from five runs.
 func ExampleStudentQuantile() {
 	t, err := stats.StudentQuantile(0.025, 4)

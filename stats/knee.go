@@ -38,15 +38,18 @@ const (
 // A run's own speed, such as a restart that came up slow, cancels in the differences. Variances are not pooled over
 // levels, because one noisier level would then enter the tests of all others. Ties for the best go to the lowest level.
 //
-// The package's tests simulate a capped, a smooth and a flat curve with a coefficient of variation of 1 to 12 % and 3, 5
-// or 10 runs, in twelve combinations. In each the answer was consistent with the true knee in at least 98 % of the
-// experiments, and a flat curve got a knee above its lowest level in at most 2 %.
+// The package's tests simulate six shapes (flat, linear, a hard cap, a hyperbola, a hyperbola with a cap, and one that falls
+// beyond its peak), with coefficients of variation of 1, 4 and 12 %, 3, 5 and 10 runs, and none or half of the variance the
+// run's own. In each of these 108 combinations the answer was consistent with the true knee in at least 98.6 % of the
+// experiments, and a flat curve got a knee above its lowest level in at most 1.4 %; with a level at 94.9 or 95.1 % of the peak
+// it was consistent in at least 96.4 %. The price is resolution: a hard cap was bracketed from five runs in all experiments at
+// 1 %, in 65 to 88 % of them at 4 %, and in 18 to 26 % at 12 %.
 //
 // Levels must be positive, finite and strictly increasing, throughputs positive and finite, and runs complete; what is
 // not is an error that names the place. Fewer than 3 runs, or fewer than 2 levels, is no error but the answer
 // KneeNotResolved with that reason.
 func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
-	if err := checkKnee(levels, runs); err != nil {
+	if err := checkKnee("levels", "runs", levels, runs); err != nil {
 		return KneeResult{}, err
 	}
 	r := KneeResult{
@@ -63,10 +66,12 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	}
 	if len(levels) < 2 {
 		r.Reason = fmt.Sprintf("a knee needs at least 2 levels, there are %d", len(levels))
+		r.advise(levels, nil)
 		return r, nil
 	}
 	if len(runs) < kneeMinRuns {
 		r.Reason = fmt.Sprintf("a knee needs at least %d complete runs, there are %d", kneeMinRuns, len(runs))
+		r.advise(levels, nil)
 		return r, nil
 	}
 	r.DF = float64(len(runs) - 1)
@@ -77,6 +82,7 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	if err := r.decide(levels, p); err != nil {
 		return KneeResult{}, err
 	}
+	r.advise(levels, p)
 	return r, nil
 }
 
@@ -246,31 +252,32 @@ func (p *pairs) t() float64 {
 	return math.Inf(int(math.Copysign(1, mean)))
 }
 
-func checkKnee(levels []float64, runs [][]float64) error {
+// checkKnee takes the names that the two arguments have in the signature.
+func checkKnee(levelsArg, runsArg string, levels []float64, runs [][]float64) error {
 	for j, l := range levels {
 		switch {
 		case math.IsNaN(l) || math.IsInf(l, 0):
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrNotFinite,
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotFinite,
 				Remedy: "give the concurrency or rate that was set"}
 		case l <= 0:
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrOutOfRange, Remedy: "a level must be positive"}
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrOutOfRange, Remedy: "a level must be positive"}
 		case j > 0 && l <= levels[j-1]:
-			return &ValueError{Arg: "levels", Index: []int{j}, Value: l, Err: ErrNotSorted,
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotSorted,
 				Remedy: "order the levels from low to high, each once, and the columns of runs with them"}
 		}
 	}
 	for i, run := range runs {
 		if len(run) != len(levels) {
-			return &LengthError{Arg: "runs", Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
+			return &LengthError{Arg: runsArg, Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
 				Remedy: fmt.Sprintf("give one throughput for each of the %d levels, or leave the run out whole", len(levels))}
 		}
 		for j, y := range run {
 			switch {
 			case math.IsNaN(y) || math.IsInf(y, 0):
-				return &ValueError{Arg: "runs", Index: []int{i, j}, Value: y, Err: ErrNotFinite,
+				return &ValueError{Arg: runsArg, Index: []int{i, j}, Value: y, Err: ErrNotFinite,
 					Remedy: "a level that failed in one run leaves that run incomplete: leave the run or the level out whole"}
 			case y <= 0:
-				return &ValueError{Arg: "runs", Index: []int{i, j}, Value: y, Err: ErrOutOfRange,
+				return &ValueError{Arg: runsArg, Index: []int{i, j}, Value: y, Err: ErrOutOfRange,
 					Remedy: "a throughput must be positive; if nothing was served, the level is not measured"}
 			}
 		}

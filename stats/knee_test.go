@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -350,109 +349,6 @@ func TestKneeKindText(t *testing.T) {
 	b, err := json.Marshal(KneeResult{})
 	if err != nil || !strings.Contains(string(b), `"kind":"not-resolved","low":null,"high":null`) {
 		t.Errorf("the zero result: %s, %v", b, err)
-	}
-}
-
-// holds reports whether the answer is consistent with a knee at truth.
-func holds(r KneeResult, truth float64) bool {
-	switch r.Kind {
-	case KneeBracketed:
-		return r.Low < truth && truth <= r.High
-	case KneeAbove:
-		return r.Low < truth
-	case KneeAtMost:
-		return truth <= r.High
-	default:
-		return true
-	}
-}
-
-// The claims of the comments on Knee and on KneeResult.Peak, on known truths. Half of the variance in some cells is the run's
-// own. The draws are the same each time, so the bounds are what was measured, rounded towards the claim; with 4,000 draws a
-// cell the standard error of the measurement is 0.22 % at 98 % and 0.34 % at 95 %.
-func TestKneeSimulation(t *testing.T) {
-	levels := []float64{10, 50, 100, 200, 400, 800}
-	capped := []float64{100, 500, 1000, 2000, 2000, 2000} // the knee is at 200
-	flat := []float64{2000, 2000, 2000, 2000, 2000, 2000} // and here at 10
-	smooth := make([]float64, len(levels))                // and here at 400, with 95.45 % of the throughput at 800
-	for j, l := range levels {
-		smooth[j] = 2000 * l / (l + 40)
-	}
-	const draws = 4000
-	for _, c := range []struct {
-		name     string
-		means    []float64
-		truth    float64
-		cov      float64
-		n        int
-		shared   float64 // share of the variance that is the run's own
-		resolved float64 // at least this share of the answers is bracketed, or the rule buys coverage with silence
-	}{
-		{"cap, 1 %, n = 3", capped, 200, 0.01, 3, 0, 0.99},
-		{"cap, 4 %, n = 5", capped, 200, 0.04, 5, 0.5, 0.88},
-		{"cap, 4 %, n = 10", capped, 200, 0.04, 10, 0, 0.93},
-		{"cap, 12 %, n = 5", capped, 200, 0.12, 5, 0, 0.17},
-		{"flat, 1 %, n = 5", flat, 10, 0.01, 5, 0, 0},
-		{"flat, 4 %, n = 3", flat, 10, 0.04, 3, 0.5, 0},
-		{"flat, 4 %, n = 10", flat, 10, 0.04, 10, 0, 0},
-		{"flat, 12 %, n = 5", flat, 10, 0.12, 5, 0, 0},
-		{"smooth, 1 %, n = 3", smooth, 400, 0.01, 3, 0, 0.11},
-		{"smooth, 1 %, n = 10", smooth, 400, 0.01, 10, 0.5, 0.41},
-		{"smooth, 4 %, n = 5", smooth, 400, 0.04, 5, 0.5, 0.07},
-		{"smooth, 12 %, n = 10", smooth, 400, 0.12, 10, 0, 0.05},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(7, uint64(c.n)))
-			runs := repeat(c.n, c.means...)
-			var covered, bracketed, raised int
-			peak := make([]int, len(levels)) // how often the level is in the peak set
-			for range draws {
-				for _, run := range runs {
-					own := c.cov * math.Sqrt(c.shared) * rng.NormFloat64()
-					for j, mean := range c.means {
-						run[j] = mean * math.Exp(own+c.cov*math.Sqrt(1-c.shared)*rng.NormFloat64())
-					}
-				}
-				r, err := Knee(levels, runs)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if holds(r, c.truth) {
-					covered++
-				}
-				if r.Kind == KneeBracketed {
-					bracketed++
-				}
-				if r.Kind == KneeBracketed || r.Kind == KneeAbove {
-					raised++
-				}
-				for j, l := range levels {
-					if slices.Contains(r.Peak, l) {
-						peak[j]++
-					}
-				}
-			}
-			share := func(n int) float64 { return float64(n) / draws }
-			inPeak := 1.0 // of the true best levels, the one that is missed most
-			for j, mean := range c.means {
-				if mean == slices.Max(c.means) {
-					inPeak = min(inPeak, share(peak[j]))
-				}
-			}
-			t.Logf("coverage %.4f, bracketed %.4f, peak %.4f, raised %.4f", share(covered), share(bracketed), inPeak, share(raised))
-			if share(covered) < 0.98 {
-				t.Errorf("the true knee is covered in %.4f", share(covered))
-			}
-			if inPeak < 0.95 {
-				t.Errorf("a true best level is in the peak set in %.4f", inPeak)
-			}
-			if c.truth == levels[0] && share(raised) > 0.02 {
-				t.Errorf("a knee above the lowest level in %.4f of flat experiments", share(raised))
-			}
-			if share(bracketed) < c.resolved {
-				t.Errorf("bracketed in only %.4f, want %.2f", share(bracketed), c.resolved)
-			}
-		})
 	}
 }
 

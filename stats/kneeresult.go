@@ -64,6 +64,16 @@ type KneeResult struct {
 	Peak []float64
 	// Tests holds the evidence, one entry for each level in order. It is nil where nothing could be tested.
 	Tests []KneeTest
+	// Next holds the levels, in order, whose measurement would tell more: the geometric middle of Low and High, twice the
+	// highest level where saturation was not shown, half the lowest where there is no lower end. Where all tested levels are
+	// whole numbers, so are these. It is nil where no level is left between the ends or below the lowest, and where more
+	// runs are wanted first. To go on below High, see RefineKnee.
+	Next []float64
+	// NextRuns is how many complete runs, those at hand included, are wanted of the tested levels: 3 where there are fewer;
+	// else, where noise alone may have kept the answer open, as many as would show, four times in five, that the second
+	// highest level reaches 95 % of the highest if the two are equal. It follows from the spread between runs and never
+	// from the difference observed, and is as uncertain as that spread. 0: more runs are not what is missing.
+	NextRuns int
 	// Method, N, DF, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs.
 	Method      string
 	N           int
@@ -129,6 +139,8 @@ type kneeJSON struct {
 	Reason      string     `json:"reason"`
 	Peak        []float64  `json:"peak"`
 	Tests       []KneeTest `json:"tests,omitempty"`
+	Next        []float64  `json:"next,omitempty"`
+	NextRuns    int        `json:"next_runs,omitempty"`
 	Method      string     `json:"method"`
 	N           int        `json:"n"`
 	DF          number     `json:"df"`
@@ -147,6 +159,7 @@ func (r KneeResult) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(kneeJSON{
 		Kind: r.Kind, Low: number(r.Low), High: number(r.High), Reason: r.Reason, Peak: r.Peak, Tests: r.Tests,
+		Next: r.Next, NextRuns: r.NextRuns,
 		Method: r.Method, N: r.N, DF: number(r.DF), Unit: r.Unit, Assumptions: r.Assumptions, Warnings: r.Warnings,
 	})
 }
@@ -159,6 +172,7 @@ func (r *KneeResult) UnmarshalJSON(b []byte) error {
 	}
 	*r = KneeResult{
 		Kind: j.Kind, Low: float64(j.Low), High: float64(j.High), Reason: j.Reason, Peak: j.Peak, Tests: j.Tests,
+		Next: j.Next, NextRuns: j.NextRuns,
 		Method: j.Method, N: j.N, DF: float64(j.DF), Unit: j.Unit, Assumptions: j.Assumptions, Warnings: j.Warnings,
 	}
 	return nil

@@ -27,6 +27,12 @@ const (
 	TailUndersampled = "tail-undersampled"
 	// PoorCoverage: the method is known to cover less than the confidence that is asked for; the text says by how much.
 	PoorCoverage = "poor-coverage"
+	// NotConverged: an iteration did not settle, and the fit is the best that was met on the way.
+	NotConverged = "not-converged"
+	// Extrapolated: a fitted value lies outside of what was measured.
+	Extrapolated = "extrapolated"
+	// TooFewPoints: there are too few points for some of what was asked.
+	TooFewPoints = "too-few-points"
 )
 
 func singleSample() Warning {
@@ -81,3 +87,6 @@ func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
 }
 
 func poorCoverage(text string) Warning { return Warning{PoorCoverage, text} }
+func notConverged() Warning {
+	return Warning{NotConverged, "the iteration did not settle: the fit is the best that was met on the way"}
+}
