@@ -166,18 +166,6 @@ func TestDistributionsKnownAnswers(t *testing.T) {
 	}
 }
 
-func TestNoncentralTailWithoutDeltaIsStudents(t *testing.T) {
-	for _, df := range []float64{0.5, 1, 7, 300, 1e6} {
-		for _, x := range []float64{-3, 0, 0.1, 2.5, 12} {
-			got, err := noncentralTail(x, df, 0)
-			want, err2 := StudentTail(x, df)
-			if err := errors.Join(err, err2); err != nil || !near(got, want, 1e-12) {
-				t.Errorf("t %v, df %v: %v, %v; want %v", x, df, got, err, want)
-			}
-		}
-	}
-}
-
 // hedgesT is the pooled t of the reference data; with equal n it is that of Welch.
 const hedgesT = 1.9821955718376
 

@@ -176,3 +176,69 @@ func ExampleStudentQuantile() {
 	fmt.Printf("%.4f\n", t)
 	// Output: 2.7764
 }
+
+// Generators that ran side by side, each with its own Accumulator.
+func ExampleAccumulator() {
+	var first, second stats.Accumulator // TTFT in ms
+	for _, v := range []float64{41, 38, 97} {
+		if err := first.Add(v); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, v := range []float64{40, 44} {
+		if err := second.Add(v); err != nil {
+			log.Fatal(err)
+		}
+	}
+	first.Merge(second)
+	s, err := first.Summary()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("mean %.1f, SD %.1f, up to %.0f ms, n = %d\n", s.Mean, s.SD, s.Max, s.N)
+	// Output: mean 52.0, SD 25.2, up to 97 ms, n = 5
+}
+
+func ExampleSorted_QuantileByType() {
+	sorted, err := stats.NewSorted([]float64{41, 38, 97, 40, 44}) // ms
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, q := range []stats.QuantileType{stats.Type1, stats.Type7, stats.Type8} {
+		p75, err := sorted.QuantileByType(0.75, q)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("p75 %.2f ms, %v\n", p75, q)
+	}
+	// Output:
+	// p75 44.00 ms, type 1 (Hyndman & Fan 1996)
+	// p75 44.00 ms, type 7 (Hyndman & Fan 1996)
+	// p75 61.67 ms, type 8 (Hyndman & Fan 1996)
+}
+
+// How many requests a p99 needs before anything can be said about how large it may be.
+func ExampleQuantileFloor() {
+	oneSided, err := stats.QuantileFloor(0.99, 0.95, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	twoSided, err := stats.QuantileFloor(0.99, 0.975, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(oneSided, twoSided)
+	// Output: 299 368
+}
+
+// A percentile from too few samples is printed with what it lacks.
+func ExampleTailWarnings() {
+	warnings, err := stats.TailWarnings(100, 0.99, 0.95)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, w := range warnings {
+		fmt.Println(w.Text)
+	}
+	// Output: the p99 has no finite upper bound at two-sided 95 % from 100 samples: that needs 368, and a one-sided bound 299
+}

@@ -39,10 +39,11 @@ type Summary struct {
 // No samples is ErrEmpty. One sample has a mean and nothing else. NaN or an infinity is ErrNotFinite with its index. A
 // standard deviation beyond the largest float64 is ErrOverflow.
 func Summarize(x []float64) (Summary, error) {
-	if err := checkSample("x", x); err != nil {
+	lo, hi, err := checkedExtremes("x", x)
+	if err != nil {
 		return Summary{}, err
 	}
-	lo, hi, mean, sd := moments(x)
+	mean, sd := momentsWithin(x, lo, hi)
 	if math.IsInf(sd, 0) {
 		return Summary{}, overflowError(x)
 	}
@@ -68,40 +69,40 @@ func describe(n int, lo, hi, mean, sd float64) Summary {
 }
 
 // moments computes on samples known to be finite and at least one; sd is NaN for one.
+func moments(x []float64) (lo, hi, mean, sd float64) {
+	lo, hi, _ = checkedExtremes("x", x)
+	mean, sd = momentsWithin(x, lo, hi)
+	return lo, hi, mean, sd
+}
+
+// momentsWithin is moments for samples whose extremes are known.
 //
 // Explicit conversions to float64 forbid fusing a product into a sum, which arm64 would do and amd64 would not: the
 // result is the same bits on both.
-func moments(x []float64) (lo, hi, mean, sd float64) {
-	lo, hi = extremes(x)
+func momentsWithin(x []float64, lo, hi float64) (mean, sd float64) {
 	scale, exp := unitScale(lo, hi)
 	n := float64(len(x))
 	shift := scaledMean(x, scale)
 	// Rounding may put the mean a last bit outside the samples, 0.1 three times for instance: put it back.
 	mean = min(max(math.Ldexp(shift, exp), lo), hi)
 	if len(x) == 1 {
-		return lo, hi, mean, math.NaN()
+		return mean, math.NaN()
 	}
 	if lo == hi {
-		return lo, hi, mean, 0
+		return mean, 0
 	}
 
-	var squares, rest compensated
+	// The deviations would add up to 0, had the mean not been rounded. Where that matters, when the spread is a few of its last
+	// digits, they are short numbers and their plain sum is exact.
+	var squares compensated
+	rest := 0.0
 	for _, v := range x {
 		d := float64(v*scale) - shift
 		squares.add(float64(d * d))
-		rest.add(d) // 0, had the mean not been rounded
+		rest += d
 	}
-	r := rest.value()
-	variance := (squares.value() - float64(float64(r*r)/n)) / (n - 1)
-	return lo, hi, mean, math.Ldexp(math.Sqrt(max(variance, 0)), exp)
-}
-
-func extremes(x []float64) (lo, hi float64) {
-	lo, hi = x[0], x[0]
-	for _, v := range x {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	return lo, hi
+	variance := (squares.value() - float64(float64(rest*rest)/n)) / (n - 1)
+	return mean, math.Ldexp(math.Sqrt(max(variance, 0)), exp)
 }
 
 // unitScale returns the power of two, 2^−exp, that brings the largest sample near 1, so that no square overflows and none that
@@ -145,6 +146,27 @@ func checkSample(arg string, x []float64) error {
 		}
 	}
 	return nil
+}
+
+// checkedExtremes is checkSample, and the extremes of the samples from the same pass.
+func checkedExtremes(arg string, x []float64) (lo, hi float64, err error) {
+	if len(x) == 0 {
+		return 0, 0, checkSample(arg, x)
+	}
+	lo, hi = x[0], x[0]
+	for _, v := range x {
+		// Branches that are hardly ever taken cost less here than the min and max of the language, which look for NaN and −0.
+		if !(math.Abs(v) <= math.MaxFloat64) {
+			return 0, 0, checkSample(arg, x)
+		}
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+	}
+	return lo, hi, nil
 }
 
 // overflowError blames the sample furthest from 0.

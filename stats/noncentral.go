@@ -26,7 +26,7 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 	}
 	a := df / 2
 	term := func(s float64) float64 {
-		weight := math.Exp(-float64(a * (math.Expm1(s) - s)))
+		weight := math.Exp(-float64(a * expMinusLinear(s)))
 		return weight * math.Erfc((float64(t*math.Exp(s/2))-delta)/math.Sqrt2)
 	}
 	sum := term(0)
@@ -41,7 +41,7 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 			sum += v
 			largest = max(largest, v)
 			// Past the peak, and too little to matter; or so far that the weight alone is nothing.
-			if v <= last && v <= 1e-19*largest || float64(a*(math.Expm1(s)-s)) > 740 {
+			if v <= last && v <= 1e-19*largest || a*expMinusLinear(s) > 740 {
 				break
 			}
 			last = v
@@ -49,4 +49,16 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 	}
 	p := math.Exp(math.Log(a/(2*math.Pi))/2-stirlingError(a)) * step * sum / 2
 	return min(p, 1), nil
+}
+
+// expMinusLinear returns exp(s) − 1 − s, by its series where that cancels.
+func expMinusLinear(s float64) float64 {
+	if math.Abs(s) > 0.1 {
+		return math.Expm1(s) - s
+	}
+	var sum float64
+	for k := 12.0; k >= 3; k-- {
+		sum = (1 + sum) * s / k
+	}
+	return s * s / 2 * (1 + sum)
 }

@@ -3,6 +3,7 @@ package stats
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,40 @@ func TestQuantileFloorErrors(t *testing.T) {
 	}{{-1, 0.9, 0.95, "n = -1"}, {10, 1, 0.95, "p = 1"}, {10, 0.9, 1.5, "confidence = 1.5"}} {
 		if got, err := TailWarnings(c.n, c.p, c.confidence); got != nil || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+}
+
+// How often the order statistic at the floor is above the true quantile: at least the confidence, and not much more.
+func TestQuantileFloorSimulation(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 1))
+	for _, c := range []struct {
+		p, confidence float64
+		spare         int
+	}{{0.99, 0.95, 0}, {0.99, 0.975, 0}, {0.9, 0.99, 1}, {0.99, 0.99, 1}, {0.5, 0.975, 0}} {
+		n, err := QuantileFloor(c.p, c.confidence, c.spare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := draws(10_000, 1_000_000)
+		covered := 0
+		for range total {
+			above := 0
+			for range n {
+				if r.Float64() > c.p {
+					above++
+				}
+			}
+			if above > c.spare {
+				covered++
+			}
+		}
+		coverage := float64(covered) / float64(total)
+		t.Logf("simulation: bound on p%g from %d samples, %d spare: coverage %.2f %%, at least %g %% is claimed",
+			100*c.p, n, c.spare, 100*coverage, 100*c.confidence)
+		// The largest excess is that of the median, whose floor of 6 covers 98.4 %.
+		if slack := 4 * math.Sqrt(c.confidence*(1-c.confidence)/float64(total)); coverage < c.confidence-slack || coverage > c.confidence+0.01+slack {
+			t.Errorf("p %v, spare %d: coverage %v of %v from %d samples", c.p, c.spare, coverage, c.confidence, n)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (s Sorted) QuantileByType(p float64, q QuantileType) (float64, error) {
 	case Type7:
 		return s.interpolate(float64(p * (n - 1))) // the conversion: no fusing into h − ⌊h⌋
 	case Type8:
-		return s.interpolate(min(max((float64((3*n+1)*p)-2)/3, 0), n-1))
+		return s.interpolate(min(max((float64((float64(3*n)+1)*p)-2)/3, 0), n-1))
 	}
 	return 0, &ValueError{Arg: "q", Value: float64(q), Err: ErrOutOfRange, Remedy: "give Type1, Type7 or Type8"}
 }

@@ -126,7 +126,7 @@ func gammaPoint(f, a float64) tailPoint {
 // known, by the double exponential rule for a half-line and an integrand that falls exponentially, h = exp(t − exp(−t)) (Takahasi &
 // Mori 1974). Its error is that of the float64s.
 func tailIntegral(width float64, exponent func(h float64) float64) float64 {
-	const step = 1.0 / 16
+	const step = 1.0 / 20 // at 1/16 the error begins to show, 1e-11 at worst
 	var sum float64
 	for t := -3.75; t < 9; t += step {
 		inverse := math.Exp(-t)
