@@ -22,6 +22,8 @@ var (
 	ErrLengthMismatch = errors.New("lengths differ")
 	// ErrOverflow: the result is too large for a float64, although every sample is finite.
 	ErrOverflow = errors.New("result overflows float64")
+	// ErrTooFew: there are samples, but fewer than the method needs to mean anything.
+	ErrTooFew = errors.New("too few samples")
 )
 
 // ValueError reports one value that cannot be used. Nothing is ever dropped in its place: a sample that is left out
@@ -49,7 +51,7 @@ type LengthError struct {
 	Index  []int  // which part of Arg, nil for all of it
 	Len    int    // how many elements it has
 	Remedy string // what to do about it
-	Err    error  // the kind: ErrEmpty or ErrLengthMismatch
+	Err    error  // the kind: ErrEmpty, ErrTooFew or ErrLengthMismatch
 }
 
 // Error names the argument, its length, what is wrong with it and what to do.

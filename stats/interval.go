@@ -54,9 +54,8 @@ func (v Interval) HalfWidth() float64 {
 // is not the same as there being none. Identical samples give an interval of zero width with the warning
 // ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
 func MeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
-	if !(confidence > 0 && confidence < 1) {
-		return Interval{}, &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
-			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
+	if err := checkConfidence(confidence); err != nil {
+		return Interval{}, err
 	}
 	s, err := Summarize(x)
 	if err != nil {
@@ -65,15 +64,8 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 	v := Interval{
 		Estimate: s.Mean, Low: math.NaN(), High: math.NaN(),
 		Method: "Student's t", N: s.N, DF: float64(s.N - 1), Confidence: confidence, Unit: unit,
-		Assumptions: []string{
-			"the replicates are independent",
-			"the replicates are drawn from one population, without drift",
-			"their mean is approximately normal",
-		},
-		Warnings: s.Warnings,
-	}
-	if unit == "" {
-		v.Warnings = append(v.Warnings, unitUnnamed())
+		Assumptions: assumptions("their mean is approximately normal"),
+		Warnings:    unitWarning(s.Warnings, unit),
 	}
 	if s.N == 1 {
 		return v, nil
@@ -88,6 +80,30 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 		return Interval{}, overflowError(x)
 	}
 	return v, nil
+}
+
+func checkConfidence(confidence float64) error {
+	if !(confidence > 0 && confidence < 1) {
+		return &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
+			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
+	}
+	return nil
+}
+
+// assumptions are those of every interval from replicates, and what the method adds to them.
+func assumptions(more ...string) []string {
+	return append([]string{
+		"the replicates are independent",
+		"the replicates are drawn from one population, without drift",
+	}, more...)
+}
+
+// unitWarning adds to ws that the unit was not named, if it was not.
+func unitWarning(ws []Warning, unit string) []Warning {
+	if unit == "" {
+		ws = append(ws, unitUnnamed())
+	}
+	return ws
 }
 
 type intervalJSON struct {
