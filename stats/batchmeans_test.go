@@ -112,7 +112,11 @@ func TestBatchMeansSimulation(t *testing.T) {
 		name := fmt.Sprintf("C = %d, n = %d, shared SD %g", c.concurrency, c.size, c.shared)
 		checkCoverage(t, "batch means, "+name, batches, n, 0.92, 0.953)
 		checkCoverage(t, "as if independent, "+name, naive, n, 0, 0.92)
-		checkCoverage(t, "corrected by lag 1, "+name, corrected, n, 0.30, 0.94)
+		most := 0.95
+		if c.concurrency >= 16 {
+			most = 0.81
+		}
+		checkCoverage(t, "corrected by lag 1, "+name, corrected, n, 0.43, most)
 	}
 }
 
