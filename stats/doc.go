@@ -9,6 +9,11 @@
 //   - [ProportionInterval] and [WilsonInterval]: those for rates of success
 //   - [Quantile] and [Sorted]: quantiles by type 7, and by types 1 and 8
 //   - [QuantileFloor] and [TailWarnings]: how many samples a tail needs
+//   - [VarianceComponents]: which level of nesting the variation comes from, and what to repeat how often
+//   - [SteinRuns] and [SteinInterval]: how many runs a precision takes, and the interval that holds its confidence
+//   - [MSER5], [RampInterval], [Lag1Band], [BatchMeansInterval]: whether a level is steady, and its own mean
+//   - [Drift] and [MannKendall]: whether runs drifted
+//   - [FlagOutliers]: what to look at, never to delete
 //   - [Knee]: between which of the tested loads throughput saturates, and what to measure next
 //   - [RefineKnee]: the same, narrowed by further runs at loads in between
 //   - [CapacityBelow] and [CapacityAbove]: up to which of the tested loads an objective is met
@@ -32,8 +37,8 @@
 //
 // What can be computed but not trusted as it stands carries a [Warning]. Warnings are data in the result.
 //
-// [Summarize], [Accumulator], [Lag1] and [Quantile] give the same bits on amd64 and arm64. What is built on a distribution or on logarithms agrees
-// to within rounding, because the logarithm and the exponential of the Go runtime do.
+// [Summarize], [Accumulator], [Lag1], [Quantile] and [MSER5] give the same bits on amd64 and arm64. What is built on a
+// distribution or on logarithms agrees // to within rounding, because the logarithm and the exponential of the Go runtime do.
 //
 // # Sources
 //
@@ -47,11 +52,18 @@
 //   - Gunther (2007), Guerrilla Capacity Planning, Springer
 //   - Hurvich & Tsai (1989), Regression and time series model selection in small samples, Biometrika 76
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
+//   - Iglewicz & Hoaglin (1993), How to detect and handle outliers, ASQC Quality Press
+//   - Kalibera & Jones (2013), Rigorous benchmarking in reasonable time, ISMM
+//   - Kendall (1938), A new measure of rank correlation, Biometrika 30
 //   - Knuth (1969), The Art of Computer Programming, volume 2, section 4.2.2
+//   - Mann (1945), Nonparametric tests against trend, Econometrica 13
 //   - Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters, SIAM Journal 11
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
+//   - Stein (1945), A two-sample test for a linear hypothesis whose power is independent of the variance, Annals of
+//     Mathematical Statistics 16
 //   - Student (1908), The probable error of a mean, Biometrika 6
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
+//   - White (1997), An effective truncation heuristic for bias reduction in simulation output, Simulation 69
 //   - Wilson (1927), Probable inference, the law of succession, and statistical inference, Journal of the American
 //     Statistical Association 22
 package stats

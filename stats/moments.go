@@ -105,6 +105,15 @@ func momentsWithin(x []float64, lo, hi float64) (mean, sd float64) {
 	return mean, math.Ldexp(math.Sqrt(max(variance, 0)), exp)
 }
 
+// extremes are the smallest and the largest of x, which has at least one sample.
+func extremes(x []float64) (lo, hi float64) {
+	lo, hi = x[0], x[0]
+	for _, v := range x {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
+
 // unitScale returns the power of two, 2^−exp, that brings the largest sample near 1, so that no square overflows and none that
 // matters underflows. It costs no rounding. Clamped, because 2^1074 is not a float64 though 2^-1074 is.
 func unitScale(lo, hi float64) (scale float64, exp int) {

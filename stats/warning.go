@@ -33,6 +33,14 @@ const (
 	Extrapolated = "extrapolated"
 	// TooFewPoints: there are too few points for some of what was asked.
 	TooFewPoints = "too-few-points"
+	// ComponentDropped: the estimate of a variance component is not above 0, so it counts as 0.
+	ComponentDropped = "component-dropped"
+	// PrecisionNotReached: fewer were run than the wanted half-width needs.
+	PrecisionNotReached = "precision-not-reached"
+	// TooFewBatches: the samples make fewer batches than an interval within a level needs.
+	TooFewBatches = "too-few-batches"
+	// DriftNotAssessed: there are so few runs that only an enormous drift would show.
+	DriftNotAssessed = "drift-not-assessed"
 )
 
 func singleSample() Warning {
