@@ -22,6 +22,10 @@ var (
 	ErrLengthMismatch = errors.New("lengths differ")
 	// ErrOverflow: the result is too large for a float64, although every sample is finite.
 	ErrOverflow = errors.New("result overflows float64")
+	// ErrTooFew: there are fewer samples than the method can say anything from.
+	ErrTooFew = errors.New("too few samples")
+	// ErrTooMany: there are more samples than a method that goes through all arrangements can take.
+	ErrTooMany = errors.New("too many samples")
 )
 
 // ValueError reports one value that cannot be used. Nothing is ever dropped in its place: a sample that is left out
@@ -49,7 +53,7 @@ type LengthError struct {
 	Index  []int  // which part of Arg, nil for all of it
 	Len    int    // how many elements it has
 	Remedy string // what to do about it
-	Err    error  // the kind: ErrEmpty or ErrLengthMismatch
+	Err    error  // the kind: ErrEmpty, ErrLengthMismatch, ErrTooFew or ErrTooMany
 }
 
 // Error names the argument, its length, what is wrong with it and what to do.

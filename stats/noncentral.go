@@ -40,8 +40,8 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 			v := term(s)
 			sum += v
 			largest = max(largest, v)
-			// Past the peak, and too little to matter; or so far that the weight alone is nothing.
-			if v <= last && v <= 1e-19*largest || float64(a*(math.Expm1(s)-s)) > 740 {
+			// Past the peak (at t of 60 on 1 df the start is far before it), and too little to matter; or beyond all weight.
+			if v <= last && largest > 0 && v <= 1e-19*largest || float64(a*(math.Expm1(s)-s)) > 740 {
 				break
 			}
 			last = v

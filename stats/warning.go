@@ -19,6 +19,8 @@ const (
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
+	// DenominatorNearZero: a mean that is divided by is not shown to differ from 0, so the ratio has no bounds.
+	DenominatorNearZero = "denominator-near-zero"
 )
 
 func singleSample() Warning {
@@ -45,4 +47,13 @@ func resolutionLimitedAt(levels []float64) Warning {
 
 func unitUnnamed() Warning {
 	return Warning{UnitUnnamed, "the replicate unit was not named: the interval does not say which variation it covers"}
+}
+
+// noSpreadIn is resolutionLimited for a comparison, of which one side may be concerned.
+func noSpreadIn(what string) Warning {
+	return Warning{ResolutionLimited, "no spread in " + what + ": it is below the resolution of the measurement, not zero"}
+}
+
+func denominatorNearZero() Warning {
+	return Warning{DenominatorNearZero, "the mean that is divided by is not shown to differ from 0: the ratio has no bounds"}
 }
