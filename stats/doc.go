@@ -3,6 +3,10 @@
 //   - [Summarize]: mean, standard deviation and coefficient of variation of one sample
 //   - [MeanInterval]: the [Interval] for a mean
 //   - [Quantile] and [Sorted]: quantiles by type 7
+//   - [Compare] and [CompareFamily]: faster, slower, equivalent within a margin, or how many runs would decide
+//   - [LogRatioInterval], [PairedLogRatioInterval] and [FiellerInterval]: the ratio of two means; [HedgesG]: their difference in SDs
+//   - [Welch], [PairedT], [WelchLogs], [PairedLogs], [TTest.TOST], [Holm], [MannWhitney], [SignFlip]: the tests
+//   - [Power], [EquivalencePower], [DetectableEffect], [Comparison.RunsToDecide]: what a number of runs can show
 //   - [Knee]: between which of the tested loads throughput saturates
 //   - [StudentQuantile], [ChiSquareQuantile], [FQuantile], and [StudentTail], [ChiSquareTail], [FTail]: the distributions
 //     underneath, by their upper tails
@@ -29,10 +33,21 @@
 // # Sources
 //
 //   - Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37
+//   - Fieller (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B 16
+//   - Fisher (1935), The Design of Experiments
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
 //   - Goodwin (1949), The evaluation of integrals of the form ∫f(x)exp(−x²)dx, Mathematical Proceedings of the Cambridge Philosophical Society 45
+//   - Hedges (1981), Distribution theory for Glass's estimator of effect size and related estimators, Journal of Educational
+//     Statistics 6
+//   - Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
+//   - Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach, Journal of Pharmacokinetics
+//     and Biopharmaceutics 15
+//   - Steiger & Fouladi (1997), Noncentrality interval estimation and the evaluation of statistical models, in What If There
+//     Were No Significance Tests?
 //   - Student (1908), The probable error of a mean, Biometrika 6
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
+//   - Welch (1947), The generalization of 'Student's' problem when several different population variances are involved,
+//     Biometrika 34
 package stats
