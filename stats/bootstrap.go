@@ -10,7 +10,7 @@ import (
 const maxBootstrap = 7
 
 // bootstrapCoverage is that of the nominal 95 % interval for the mean of a normal population, at n = 2 … 7.
-var bootstrapCoverage = [...]float64{2: 50, 3: 75, 4: 80, 5: 84, 6: 86, 7: 88}
+var bootstrapCoverage = [...]float64{2: 50, 3: 75, 4: 80, 5: 84, 6: 86, 7: 87.5}
 
 // BootstrapInterval returns the percentile bootstrap's two-sided interval for the mean of the population that x is a sample of
 // (Efron 1979), computed and not drawn: all nⁿ resamples of n samples are enumerated as the C(2n − 1, n) different ones
@@ -127,6 +127,6 @@ func bootstrapWarning(n int) Warning {
 	if n == 1 {
 		return poorCoverage("a bootstrap of one sample has no spread to resample")
 	}
-	return poorCoverage(fmt.Sprintf("the percentile bootstrap of %d samples covers about %.0f %% where 95 %% is nominal; "+
+	return poorCoverage(fmt.Sprintf("the percentile bootstrap of %d samples covers about %v %% where 95 %% is nominal; "+
 		"Student's t covers 95 %%", n, bootstrapCoverage[n]))
 }

@@ -21,8 +21,8 @@ func MedianInterval(x []float64, confidence float64, unit string) (Interval, err
 // level are rarely independent, and then the coverage is less.
 //
 // Where even the extreme sample does not bound the quantile well enough, that side is unbounded, an infinity, with the
-// warning NoFiniteBound: a p99 of 100 has no upper bound at 95 %, which takes 368. With neither side bounded the interval
-// is undefined, Coverage is 0, and the warning gives the coverage of the samples' whole range.
+// warning TailUndersampled: a p99 of 100 has no upper bound at 95 %, which takes 368 (see [QuantileFloor]). With neither side
+// bounded the interval is undefined, Coverage is 0, and the warning gives the coverage of the samples' whole range.
 //
 // Estimate is the quantile of type 7, which lies between samples. Where the bound is the extreme sample itself, as for the
 // p99.5 of five, it may therefore fall a little short of the interval.
@@ -160,7 +160,8 @@ func rank(r, n int) string {
 }
 
 // samplesBounding returns how many samples it takes for one at least to lie beyond a quantile with a probability of
-// 1 − tail, where each does with probability beyond: the smallest n with (1 − beyond)ⁿ ≤ tail.
+// 1 − tail, where each does with probability beyond: the smallest n with (1 − beyond)ⁿ ≤ tail. Unlike [QuantileFloor] it is for a
+// text, of either side, and has an answer where that is beyond an int.
 func samplesBounding(beyond, tail float64) float64 {
 	return max(1, math.Ceil(math.Log(tail)/math.Log1p(-beyond)-1e-9))
 }

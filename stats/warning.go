@@ -23,8 +23,8 @@ const (
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
-	// NoFiniteBound: there are too few samples for an order statistic to bound the quantile on one side, or on either.
-	NoFiniteBound = "no-finite-bound"
+	// TailUndersampled: there are too few samples for a quantile so far out to have a finite bound on its outer side.
+	TailUndersampled = "tail-undersampled"
 	// PoorCoverage: the method is known to cover less than the confidence that is asked for; the text says by how much.
 	PoorCoverage = "poor-coverage"
 )
@@ -69,14 +69,14 @@ func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
 	lowNeeds, highNeeds := samplesBounding(p, tail), samplesBounding(1-p, tail)
 	switch {
 	case hasLow:
-		return Warning{NoFiniteBound, fmt.Sprintf("%d samples have no upper bound for the p%.6g at %s: that takes %.6g",
+		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no upper bound for the p%.6g at %s: that takes %.6g",
 			n, 100*p, level, highNeeds)}
 	case hasHigh:
-		return Warning{NoFiniteBound, fmt.Sprintf("%d samples have no lower bound for the p%.6g at %s: that takes %.6g",
+		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no lower bound for the p%.6g at %s: that takes %.6g",
 			n, 100*p, level, lowNeeds)}
 	}
 	covers := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
-	return Warning{NoFiniteBound, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; [min, max] of these %d has %.6g %%",
+	return Warning{TailUndersampled, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; [min, max] of these %d has %.6g %%",
 		level, 100*p, max(lowNeeds, highNeeds), n, 100*max(covers, 0))}
 }
 
