@@ -16,8 +16,8 @@ func lognormalRuns(rng *rand.Rand, n int, shift, sd float64) []float64 {
 	return x
 }
 
-// atMost fails if more than bar of the draws were hits. A short run may exceed the bar by four standard errors.
-func atMost(t *testing.T, what string, hits, draws int, bar float64) {
+// falseAtMost fails if more than bar of the draws were hits. A short run may exceed the bar by four standard errors.
+func falseAtMost(t *testing.T, what string, hits, draws int, bar float64) {
 	t.Helper()
 	rate := float64(hits) / float64(draws)
 	allowed := bar
@@ -54,12 +54,12 @@ func TestVerdictSimulation(t *testing.T) {
 				// A CoV of 12 %, or up to it where one side is four times the other: equivalence is then out of reach, and
 				// every detection is false.
 				none := count(0, 0.12/ratio)
-				atMost(t, "false faster, "+name, none[Faster], n, 0.03)
-				atMost(t, "false slower, "+name, none[Slower], n, 0.03)
+				falseAtMost(t, "false faster, "+name, none[Faster], n, 0.03)
+				falseAtMost(t, "false slower, "+name, none[Slower], n, 0.03)
 				// At the margin equivalence is most often claimed where the noise is small beside it.
 				for _, sd := range []float64{0.002, 0.01} {
 					edge := count(math.Log1p(margin), sd)
-					atMost(t, fmt.Sprintf("false equivalent, SD %v, %s", sd, name), edge[Equivalent], n, 0.055)
+					falseAtMost(t, fmt.Sprintf("false equivalent, SD %v, %s", sd, name), edge[Equivalent], n, 0.055)
 				}
 			}
 		}
@@ -110,7 +110,7 @@ func TestFamilySimulation(t *testing.T) {
 				}
 			}
 			name := fmt.Sprintf("n %d, %s", runs, c.name)
-			atMost(t, "any false verdict over 7 levels, "+name, verdicts, n, 0.05)
+			falseAtMost(t, "any false verdict over 7 levels, "+name, verdicts, n, 0.05)
 			t.Logf("simulation: with those of a difference too small to matter, %s: %.2f %%", name, 100*float64(detections)/float64(n))
 		}
 	}

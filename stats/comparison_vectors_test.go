@@ -298,10 +298,10 @@ func TestExactKnownAnswers(t *testing.T) {
 			t.Errorf("%v: %+v, %v; want %d/%d", c.d, got, err, c.extreme, c.arranging)
 		}
 	}
-	if _, err := MannWhitney(make([]float64, 26), make([]float64, 25)); !errors.Is(err, ErrTooMany) {
+	if _, err := MannWhitney(make([]float64, 26), make([]float64, 25)); !errors.Is(err, ErrOutOfRange) {
 		t.Error(err)
 	}
-	if _, err := SignFlip(make([]float64, SignFlipMax+1)); !errors.Is(err, ErrTooMany) {
+	if _, err := SignFlip(make([]float64, SignFlipMax+1)); !errors.Is(err, ErrOutOfRange) {
 		t.Error(err)
 	}
 }

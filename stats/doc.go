@@ -1,8 +1,14 @@
 // Package stats turns repeated measurements into statements about what was measured, each with how sure it is.
 //
 //   - [Summarize]: mean, standard deviation and coefficient of variation of one sample
-//   - [MeanInterval]: the [Interval] for a mean
-//   - [Quantile] and [Sorted]: quantiles by type 7
+//   - [Accumulator]: the same of a stream, in constant memory, with merging
+//   - [Lag1]: the autocorrelation of neighbours
+//   - [MeanInterval], [LogMeanInterval] and, to compare with, [BootstrapInterval]: the [Interval] for a mean
+//   - [SDInterval] and [LogSDInterval]: that for a spread
+//   - [MedianInterval] and [QuantileInterval]: those for quantiles, by order statistics
+//   - [ProportionInterval] and [WilsonInterval]: those for rates of success
+//   - [Quantile] and [Sorted]: quantiles by type 7, and by types 1 and 8
+//   - [QuantileFloor] and [TailWarnings]: how many samples a tail needs
 //   - [Compare] and [CompareFamily]: faster, slower, equivalent within a margin, or how many runs would decide
 //   - [LogRatioInterval], [PairedLogRatioInterval] and [FiellerInterval]: the ratio of two means; [HedgesG]: their difference in SDs
 //   - [Welch], [PairedT], [WelchLogs], [PairedLogs], [TTest.TOST], [Holm], [MannWhitney], [SignFlip]: the tests
@@ -27,12 +33,15 @@
 //
 // What can be computed but not trusted as it stands carries a [Warning]. Warnings are data in the result.
 //
-// [Summarize] and [Quantile] give the same bits on amd64 and arm64. What is built on a distribution or on logarithms agrees
+// [Summarize], [Accumulator], [Lag1] and [Quantile] give the same bits on amd64 and arm64. What is built on a distribution or on logarithms agrees
 // to within rounding, because the logarithm and the exponential of the Go runtime do.
 //
 // # Sources
 //
 //   - Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37
+//   - Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26
+//   - Dekker (1971), A floating-point technique for extending the available precision, Numerische Mathematik 18
+//   - Efron (1979), Bootstrap methods: another look at the jackknife, The Annals of Statistics 7
 //   - Fieller (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B 16
 //   - Fisher (1935), The Design of Experiments
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
@@ -41,6 +50,7 @@
 //     Statistics 6
 //   - Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
+//   - Knuth (1969), The Art of Computer Programming, volume 2, section 4.2.2
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
 //   - Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach, Journal of Pharmacokinetics
 //     and Biopharmaceutics 15
@@ -50,4 +60,6 @@
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
 //   - Welch (1947), The generalization of 'Student's' problem when several different population variances are involved,
 //     Biometrika 34
+//   - Wilson (1927), Probable inference, the law of succession, and statistical inference, Journal of the American
+//     Statistical Association 22
 package stats

@@ -24,8 +24,6 @@ var (
 	ErrOverflow = errors.New("result overflows float64")
 	// ErrTooFew: there are fewer samples than the method can say anything from.
 	ErrTooFew = errors.New("too few samples")
-	// ErrTooMany: there are more samples than a method that goes through all arrangements can take.
-	ErrTooMany = errors.New("too many samples")
 )
 
 // ValueError reports one value that cannot be used. Nothing is ever dropped in its place: a sample that is left out
@@ -35,7 +33,7 @@ type ValueError struct {
 	Index  []int   // where in Arg: nil for a scalar, {i} for a slice, {run, level} for a table
 	Value  float64 // what was found there
 	Remedy string  // what to do about it
-	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted or ErrOverflow
+	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted or ErrOverflow, ErrEmpty for a count of 0
 }
 
 // Error names the place, the value, what is wrong with it and what to do.
@@ -53,7 +51,7 @@ type LengthError struct {
 	Index  []int  // which part of Arg, nil for all of it
 	Len    int    // how many elements it has
 	Remedy string // what to do about it
-	Err    error  // the kind: ErrEmpty, ErrLengthMismatch, ErrTooFew or ErrTooMany
+	Err    error  // the kind: ErrEmpty, ErrLengthMismatch, ErrTooFew, or ErrOutOfRange for too many
 }
 
 // Error names the argument, its length, what is wrong with it and what to do.

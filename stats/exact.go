@@ -26,7 +26,7 @@ const (
 // (the mean of the ranks that they share), and the arrangements are those of the midranks seen.
 //
 // One sample on a side works, and cannot come near a small P. All values equal have P = 1. An empty side is ErrEmpty, NaN
-// or an infinity ErrNotFinite with its index, n_a + n_b above [MannWhitneyMax] ErrTooMany.
+// or an infinity ErrNotFinite with its index, n_a + n_b above [MannWhitneyMax] ErrOutOfRange.
 func MannWhitney(a, b []float64) (ExactTest, error) {
 	if err := checkSample("a", a); err != nil {
 		return ExactTest{}, err
@@ -36,7 +36,7 @@ func MannWhitney(a, b []float64) (ExactTest, error) {
 	}
 	n := len(a) + len(b)
 	if n > MannWhitneyMax {
-		return ExactTest{}, &LengthError{Arg: "a and b together", Len: n, Err: ErrTooMany,
+		return ExactTest{}, &LengthError{Arg: "a and b together", Len: n, Err: ErrOutOfRange,
 			Remedy: "at most 50 can be arranged exactly; use Welch or WelchLogs, which so many samples suffice for"}
 	}
 	all := append(append(make([]float64, 0, n), a...), b...)
@@ -86,14 +86,14 @@ func distance(i, j int) int { return max(i-j, j-i) }
 // values under all 2ⁿ choices of signs (Fisher 1935). Zeros stay in. Sums are taken for equal when they differ by less
 // than 1e-12 of Σ|d|, so that rounding does not decide between ties; then the arrangement counts as extreme.
 //
-// P cannot be below 2/2ⁿ: 0.25 at n = 3, 0.0625 at n = 5. No differences are ErrEmpty, more than [SignFlipMax] ErrTooMany, NaN
+// P cannot be below 2/2ⁿ: 0.25 at n = 3, 0.0625 at n = 5. No differences are ErrEmpty, more than [SignFlipMax] ErrOutOfRange, NaN
 // or an infinity ErrNotFinite with its index.
 func SignFlip(d []float64) (ExactTest, error) {
 	if err := checkSample("d", d); err != nil {
 		return ExactTest{}, err
 	}
 	if len(d) > SignFlipMax {
-		return ExactTest{}, &LengthError{Arg: "d", Len: len(d), Err: ErrTooMany,
+		return ExactTest{}, &LengthError{Arg: "d", Len: len(d), Err: ErrOutOfRange,
 			Remedy: "at most 20 can be flipped exactly; use PairedT or PairedLogs, which so many pairs suffice for"}
 	}
 	_, exp := math.Frexp(largestOf(d))

@@ -6,7 +6,8 @@ import (
 )
 
 // Interval is an estimate and the bounds between which the truth lies at the stated confidence, with everything that is
-// needed to judge that claim. Estimate, Low and High share one unit, that of the samples.
+// needed to judge that claim. Estimate, Low and High share one unit, that of the samples unless the function that made
+// the interval says otherwise.
 //
 // An interval that could not be computed has NaN for Low and High, null in JSON, and is not [Interval.Defined]. It
 // claims nothing: it is neither [Interval.Below] nor [Interval.Above] anything, so that a check written as
@@ -18,6 +19,9 @@ type Interval struct {
 	N          int     // how many replicates they rest on
 	DF         float64 // degrees of freedom; NaN for a method that has none
 	Confidence float64 // the nominal coverage, between 0 and 1
+	// Coverage is the exact coverage, for a method that can say it without knowing the population: order statistics, of
+	// which whole ranks rarely give the nominal one. 0, and absent in JSON: the method says no more than Confidence.
+	Coverage float64
 	// Unit is what was replicated, such as "run with restart", "run" or "request": the interval covers the variation
 	// between such units, and none above them.
 	Unit        string
@@ -50,13 +54,16 @@ func (v Interval) HalfWidth() float64 {
 // x̄ ± t·s/√n with t the upper (1 − confidence)/2 quantile of Student's t on n − 1 degrees of freedom (Student 1908). unit
 // names what each x is, see [Interval].
 //
+// At a nominal 95 % it covers 95.0 % for normal x, and 94.8 % for lognormal x whose logarithms have an SD of 0.12, at
+// n = 3, 5 and 10 alike. (1.96 in the place of t covers 81 % at n = 3 and 88 % at n = 5.) Stopping the replication when
+// the interval is narrow enough spoils this.
+//
 // One sample gives its value as the estimate and an undefined interval, because nothing is known about the spread, which
 // is not the same as there being none. Identical samples give an interval of zero width with the warning
 // ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
 func MeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
-	if !(confidence > 0 && confidence < 1) {
-		return Interval{}, &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
-			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
+	if err := checkConfidence(confidence); err != nil {
+		return Interval{}, err
 	}
 	s, err := Summarize(x)
 	if err != nil {
@@ -65,15 +72,8 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 	v := Interval{
 		Estimate: s.Mean, Low: math.NaN(), High: math.NaN(),
 		Method: "Student's t", N: s.N, DF: float64(s.N - 1), Confidence: confidence, Unit: unit,
-		Assumptions: []string{
-			"the replicates are independent",
-			"the replicates are drawn from one population, without drift",
-			"their mean is approximately normal",
-		},
-		Warnings: s.Warnings,
-	}
-	if unit == "" {
-		v.Warnings = append(v.Warnings, unitUnnamed())
+		Assumptions: assumptions("their mean is approximately normal"),
+		Warnings:    unitWarning(s.Warnings, unit),
 	}
 	if s.N == 1 {
 		return v, nil
@@ -90,6 +90,30 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 	return v, nil
 }
 
+func checkConfidence(confidence float64) error {
+	if !(confidence > 0 && confidence < 1) {
+		return &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
+			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
+	}
+	return nil
+}
+
+// assumptions are those of every interval from replicates, and what the method adds to them.
+func assumptions(more ...string) []string {
+	return append([]string{
+		"the replicates are independent",
+		"the replicates are drawn from one population, without drift",
+	}, more...)
+}
+
+// unitWarning adds to ws that the unit was not named, if it was not.
+func unitWarning(ws []Warning, unit string) []Warning {
+	if unit == "" {
+		ws = append(ws, unitUnnamed())
+	}
+	return ws
+}
+
 type intervalJSON struct {
 	Estimate    number    `json:"estimate"`
 	Low         number    `json:"low"`
@@ -98,6 +122,7 @@ type intervalJSON struct {
 	N           int       `json:"n"`
 	DF          number    `json:"df"`
 	Confidence  number    `json:"confidence"`
+	Coverage    float64   `json:"coverage,omitempty"`
 	Unit        string    `json:"unit"`
 	Assumptions []string  `json:"assumptions,omitempty"`
 	Warnings    []Warning `json:"warnings,omitempty"`
@@ -110,7 +135,7 @@ func (v Interval) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(intervalJSON{
 		Estimate: number(v.Estimate), Low: number(v.Low), High: number(v.High),
-		Method: v.Method, N: v.N, DF: number(v.DF), Confidence: number(v.Confidence), Unit: v.Unit,
+		Method: v.Method, N: v.N, DF: number(v.DF), Confidence: number(v.Confidence), Coverage: v.Coverage, Unit: v.Unit,
 		Assumptions: v.Assumptions, Warnings: v.Warnings,
 	})
 }
@@ -123,7 +148,7 @@ func (v *Interval) UnmarshalJSON(b []byte) error {
 	}
 	*v = Interval{
 		Estimate: float64(j.Estimate), Low: float64(j.Low), High: float64(j.High),
-		Method: j.Method, N: j.N, DF: float64(j.DF), Confidence: float64(j.Confidence), Unit: j.Unit,
+		Method: j.Method, N: j.N, DF: float64(j.DF), Confidence: float64(j.Confidence), Coverage: j.Coverage, Unit: j.Unit,
 		Assumptions: j.Assumptions, Warnings: j.Warnings,
 	}
 	return nil

@@ -42,23 +42,29 @@ func Summarize(x []float64) (Summary, error) {
 	if err := checkSample("x", x); err != nil {
 		return Summary{}, err
 	}
-	s := Summary{N: len(x), SD: math.NaN(), CoV: math.NaN()}
-	s.Min, s.Max, s.Mean, s.SD = moments(x)
-	switch {
-	case s.N == 1:
-		s.Warnings = []Warning{singleSample()}
-		return s, nil
-	case s.Min == s.Max:
-		s.Warnings = []Warning{resolutionLimited()}
-	case math.IsInf(s.SD, 0):
+	lo, hi, mean, sd := moments(x)
+	if math.IsInf(sd, 0) {
 		return Summary{}, overflowError(x)
 	}
-	oneSign := s.Min >= 0 || s.Max <= 0
-	nearZero := !oneSign && math.Abs(s.Mean) <= s.SD/math.Sqrt(float64(s.N))
-	if s.Mean != 0 && !nearZero {
-		s.CoV = s.SD / math.Abs(s.Mean)
+	return describe(len(x), lo, hi, mean, sd), nil
+}
+
+// describe adds to the moments what follows from them.
+func describe(n int, lo, hi, mean, sd float64) Summary {
+	s := Summary{N: n, Mean: mean, SD: sd, CoV: math.NaN(), Min: lo, Max: hi}
+	switch {
+	case n == 1:
+		s.Warnings = []Warning{singleSample()}
+		return s
+	case lo == hi:
+		s.Warnings = []Warning{resolutionLimited()}
 	}
-	return s, nil
+	oneSign := lo >= 0 || hi <= 0
+	nearZero := !oneSign && math.Abs(mean) <= sd/math.Sqrt(float64(n))
+	if mean != 0 && !nearZero {
+		s.CoV = sd / math.Abs(mean)
+	}
+	return s
 }
 
 // moments computes on samples known to be finite and at least one; sd is NaN for one.
@@ -66,22 +72,10 @@ func Summarize(x []float64) (Summary, error) {
 // Explicit conversions to float64 forbid fusing a product into a sum, which arm64 would do and amd64 would not: the
 // result is the same bits on both.
 func moments(x []float64) (lo, hi, mean, sd float64) {
-	lo, hi = x[0], x[0]
-	for _, v := range x {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	// A power of two brings the largest sample near 1, so that no square overflows and none that matters underflows. It
-	// costs no rounding. Clamped, because 2^1074 is not a float64 though 2^-1074 is.
-	_, exp := math.Frexp(max(math.Abs(lo), math.Abs(hi)))
-	exp = min(max(exp, -1000), 1000)
-	scale := math.Ldexp(1, -exp)
+	lo, hi = extremes(x)
+	scale, exp := unitScale(lo, hi)
 	n := float64(len(x))
-
-	var sum compensated
-	for _, v := range x {
-		sum.add(float64(v * scale))
-	}
-	shift := sum.value() / n
+	shift := scaledMean(x, scale)
 	// Rounding may put the mean a last bit outside the samples, 0.1 three times for instance: put it back.
 	mean = min(max(math.Ldexp(shift, exp), lo), hi)
 	if len(x) == 1 {
@@ -102,18 +96,39 @@ func moments(x []float64) (lo, hi, mean, sd float64) {
 	return lo, hi, mean, math.Ldexp(math.Sqrt(max(variance, 0)), exp)
 }
 
+func extremes(x []float64) (lo, hi float64) {
+	lo, hi = x[0], x[0]
+	for _, v := range x {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
+
+// unitScale returns the power of two, 2^−exp, that brings the largest sample near 1, so that no square overflows and none that
+// matters underflows. It costs no rounding. Clamped, because 2^1074 is not a float64 though 2^-1074 is.
+func unitScale(lo, hi float64) (scale float64, exp int) {
+	_, exp = math.Frexp(max(math.Abs(lo), math.Abs(hi)))
+	exp = min(max(exp, -1000), 1000)
+	return math.Ldexp(1, -exp), exp
+}
+
+// scaledMean is the mean of the scaled samples.
+func scaledMean(x []float64, scale float64) float64 {
+	var sum compensated
+	for _, v := range x {
+		sum.add(float64(v * scale))
+	}
+	return sum.value() / float64(len(x))
+}
+
 // compensated is a running sum and the rounding error it has made so far (Neumaier 1974). Unlike Kahan's it is right
 // also when a term is larger than the sum.
 type compensated struct{ sum, lost float64 }
 
 func (c *compensated) add(v float64) {
-	t := c.sum + v
-	if math.Abs(c.sum) >= math.Abs(v) {
-		c.lost += (c.sum - t) + v
-	} else {
-		c.lost += (v - t) + c.sum
-	}
-	c.sum = t
+	sum, err := twoSum(c.sum, v)
+	c.sum = sum
+	c.lost += err
 }
 
 func (c *compensated) value() float64 { return c.sum + c.lost }

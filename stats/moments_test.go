@@ -54,25 +54,32 @@ func nistPiDigits(t *testing.T) []float64 {
 	return x
 }
 
-// The certified values of NIST's Statistical Reference Datasets, univariate summary statistics. sd is how many digits of
-// the standard deviation must agree; for NumAcc3 and 4 no more can, because the decimals are not float64s.
+// A nistSet is one of NIST's Statistical Reference Datasets, univariate summary statistics, with its certified values. digits is how
+// many of the standard deviation must agree, and lag1Digits of the lag-1 autocorrelation; for NumAcc3 and 4 no more
+// can, because the decimals are not float64s.
+type nistSet struct {
+	name                               string
+	x                                  []float64
+	n                                  int
+	mean, sd, digits, lag1, lag1Digits float64
+}
+
+func nistSets(t *testing.T) []nistSet {
+	return []nistSet{
+		{"Lottery", readColumn(t, "testdata/strd/Lottery.txt"), 218, 518.958715596330, 291.699727470969, 15, -0.120948622967393, 13},
+		{"Lew", readColumn(t, "testdata/strd/Lew.txt"), 200, -177.435, 277.332168044316, 15, -0.307304800605679, 13},
+		{"Mavro", readColumn(t, "testdata/strd/Mavro.txt"), 50, 2.001856, 0.000429123454003053, 13, 0.937989183438248, 13},
+		{"Michelso", readColumn(t, "testdata/strd/Michelso.txt"), 100, 299.8524, 0.0790105478190518, 13, 0.535199668621283, 13},
+		{"PiDigits", nistPiDigits(t), 5000, 4.5348, 2.86733906028871, 14, -0.00355099287237972, 13},
+		{"NumAcc1", []float64{10000001, 10000003, 10000002}, 3, 10000002, 1, 15, -0.5, 15},
+		{"NumAcc2", numAcc(1.2, 1.1, 1.3), 1001, 1.2, 0.1, 15, -0.999, 13},
+		{"NumAcc3", numAcc(1000000.2, 1000000.1, 1000000.3), 1001, 1000000.2, 0.1, 9.4, -0.999, 12.2},
+		{"NumAcc4", numAcc(10000000.2, 10000000.1, 10000000.3), 1001, 10000000.2, 0.1, 8.2, -0.999, 11.0},
+	}
+}
+
 func TestSummarizeReachesNISTCertifiedValues(t *testing.T) {
-	for _, c := range []struct {
-		name             string
-		x                []float64
-		n                int
-		mean, sd, digits float64
-	}{
-		{"Lottery", readColumn(t, "testdata/strd/Lottery.txt"), 218, 518.958715596330, 291.699727470969, 15},
-		{"Lew", readColumn(t, "testdata/strd/Lew.txt"), 200, -177.435, 277.332168044316, 15},
-		{"Mavro", readColumn(t, "testdata/strd/Mavro.txt"), 50, 2.001856, 0.000429123454003053, 13},
-		{"Michelso", readColumn(t, "testdata/strd/Michelso.txt"), 100, 299.8524, 0.0790105478190518, 13},
-		{"PiDigits", nistPiDigits(t), 5000, 4.5348, 2.86733906028871, 14},
-		{"NumAcc1", []float64{10000001, 10000003, 10000002}, 3, 10000002, 1, 15},
-		{"NumAcc2", numAcc(1.2, 1.1, 1.3), 1001, 1.2, 0.1, 15},
-		{"NumAcc3", numAcc(1000000.2, 1000000.1, 1000000.3), 1001, 1000000.2, 0.1, 9.4},
-		{"NumAcc4", numAcc(10000000.2, 10000000.1, 10000000.3), 1001, 10000000.2, 0.1, 8.2},
-	} {
+	for _, c := range nistSets(t) {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := Summarize(c.x)
 			if err != nil {

@@ -47,5 +47,6 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 			last = v
 		}
 	}
-	return math.Exp(math.Log(a/(2*math.Pi))/2-stirlingError(a)) * step * sum / 2, nil
+	p := math.Exp(math.Log(a/(2*math.Pi))/2-stirlingError(a)) * step * sum / 2
+	return min(p, 1), nil
 }

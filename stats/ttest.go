@@ -235,14 +235,6 @@ func logsOfTwo(a, b []float64) (logA, logB []float64, err error) {
 	return logA, logB, err
 }
 
-func checkConfidence(confidence float64) error {
-	if !(confidence > 0 && confidence < 1) {
-		return &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
-			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
-	}
-	return nil
-}
-
 // differenceOverflow blames the sample furthest from 0.
 func differenceOverflow(a, b []float64) error {
 	arg, at, largest := "a", 0, 0.0

@@ -1,6 +1,10 @@
 package stats
 
-import "strings"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 // A Warning qualifies a number that could be computed but should not be read without it. Warnings are data: they travel
 // in the JSON beside the number, and nothing in this package prints.
@@ -21,6 +25,10 @@ const (
 	UnitUnnamed = "unit-unnamed"
 	// DenominatorNearZero: a mean that is divided by is not shown to differ from 0, so the ratio has no bounds.
 	DenominatorNearZero = "denominator-near-zero"
+	// TailUndersampled: there are too few samples for a quantile so far out to have a finite bound on its outer side.
+	TailUndersampled = "tail-undersampled"
+	// PoorCoverage: the method is known to cover less than the confidence that is asked for; the text says by how much.
+	PoorCoverage = "poor-coverage"
 )
 
 func singleSample() Warning {
@@ -57,3 +65,30 @@ func noSpreadIn(what string) Warning {
 func denominatorNearZero() Warning {
 	return Warning{DenominatorNearZero, "the mean that is divided by is not shown to differ from 0: the ratio has no bounds"}
 }
+
+// tiedBounds is resolutionLimited for samples of which only some are identical.
+func tiedBounds() Warning {
+	return Warning{ResolutionLimited, "the samples that bound the quantile are identical: it is known no better than the " +
+		"resolution of the measurement"}
+}
+
+// noFiniteBound says which side of the interval for a p-quantile is missing, and how many samples it takes.
+func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
+	// float64s as people write them: 0.95 and not 0.95000000000000001
+	level := fmt.Sprintf("%.6g %%", 100*confidence)
+	tail := (1 - confidence) / 2
+	lowNeeds, highNeeds := samplesBounding(p, tail), samplesBounding(1-p, tail)
+	switch {
+	case hasLow:
+		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no upper bound for the p%.6g at %s: that takes %.6g",
+			n, 100*p, level, highNeeds)}
+	case hasHigh:
+		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no lower bound for the p%.6g at %s: that takes %.6g",
+			n, 100*p, level, lowNeeds)}
+	}
+	covers := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
+	return Warning{TailUndersampled, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; [min, max] of these %d has %.6g %%",
+		level, 100*p, max(lowNeeds, highNeeds), n, 100*max(covers, 0))}
+}
+
+func poorCoverage(text string) Warning { return Warning{PoorCoverage, text} }

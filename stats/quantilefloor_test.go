@@ -1,0 +1,118 @@
+package stats
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestQuantileFloor(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		p, confidence float64
+		spare, want   int
+	}{
+		{"p99, one-sided 95 %", 0.99, 0.95, 0, 299},
+		{"p99, two-sided 95 %", 0.99, 0.975, 0, 368},
+		{"median, two-sided 95 %", 0.5, 0.975, 0, 6},
+		{"p1 is as far out as p99", 0.01, 0.95, 0, 299},
+		{"MLPerf p90", 0.90, 0.99, 1, 64},
+		{"MLPerf p95", 0.95, 0.99, 1, 130},
+		{"MLPerf p99", 0.99, 0.99, 1, 662},
+		{"MLPerf p99.9", 0.999, 0.99, 1, 6636},
+		{"powers that meet the confidence exactly", 0.5, 0.75, 0, 2},
+		{"by hand, (n + 1)/2ⁿ ≤ 1/4 from 5 on", 0.5, 0.75, 1, 5},
+		{"one sample is enough", 0.5, 0.3, 0, 1},
+		{"never fewer than the spare ones and the bound", 0.5, 1e-9, 7, 8},
+	} {
+		if got, err := QuantileFloor(c.p, c.confidence, c.spare); err != nil || got != c.want {
+			t.Errorf("%s: %d, %v; want %d", c.name, got, err, c.want)
+		}
+	}
+}
+
+// The floor satisfies its definition and one sample fewer does not, the binomial probability being summed term by term.
+func TestQuantileFloorIsLeast(t *testing.T) {
+	binomialAtMost := func(k, n int, probability float64) float64 {
+		term := math.Pow(1-probability, float64(n))
+		sum := term
+		for i := 1; i <= k; i++ {
+			term *= float64(n-i+1) / float64(i) * probability / (1 - probability)
+			sum += term
+		}
+		return sum
+	}
+	for _, p := range []float64{0.3, 0.5, 0.77, 0.9, 0.985} {
+		for _, confidence := range []float64{0.5, 0.9, 0.95, 0.999} {
+			for spare := range 6 {
+				n, err := QuantileFloor(p, confidence, spare)
+				if err != nil {
+					t.Fatal(err)
+				}
+				beyond := min(p, 1-p)
+				if risk := binomialAtMost(spare, n, beyond); risk > (1-confidence)*(1+1e-9) {
+					t.Errorf("p %v, confidence %v, spare %d: %d samples leave a risk of %v", p, confidence, spare, n, risk)
+				}
+				if n-1 > spare {
+					if risk := binomialAtMost(spare, n-1, beyond); risk <= (1-confidence)*(1-1e-9) {
+						t.Errorf("p %v, confidence %v, spare %d: %d samples would do, with a risk of %v", p, confidence, spare, n-1, risk)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTailWarnings(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		p    float64
+		want []string
+	}{
+		{100, 0.99, []string{TailUndersampled}},
+		{0, 0.99, []string{TailUndersampled}},
+		{367, 0.99, []string{TailUndersampled}},
+		{368, 0.99, nil},
+		{5, 0.5, []string{TailUndersampled}},
+		{6, 0.5, nil},
+		{100, 0.01, []string{TailUndersampled}},
+	} {
+		got, err := TailWarnings(c.n, c.p, 0.95)
+		if err != nil || !slices.Equal(warned(got), c.want) {
+			t.Errorf("p = %v of %d: %v, %v; want %v", c.p, c.n, got, err, c.want)
+		}
+	}
+	got, err := TailWarnings(100, 0.99, 0.95)
+	if want := "the p99 has no finite upper bound at two-sided 95 % from 100 samples: that needs 368, and a one-sided bound 299"; err != nil ||
+		len(got) != 1 || got[0].Text != want {
+		t.Errorf("%v, %v; want %s", got, err, want)
+	}
+}
+
+func TestQuantileFloorErrors(t *testing.T) {
+	for _, c := range []struct {
+		p, confidence float64
+		spare         int
+		text          string
+	}{
+		{1, 0.95, 0, "p = 1"}, {0, 0.95, 0, "p = 0"}, {99, 0.95, 0, "p = 99"}, {math.NaN(), 0.95, 0, "p = NaN"},
+		{0.99, 1, 0, "confidence = 1"}, {0.99, math.NaN(), 0, "confidence = NaN"},
+		{0.99, 0.95, -1, "spare = -1"},
+		{math.SmallestNonzeroFloat64, 0.95, 1, "p = 5e-324"},
+	} {
+		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%+v: %d, %v", c, got, err)
+		}
+	}
+	for _, c := range []struct {
+		n             int
+		p, confidence float64
+		text          string
+	}{{-1, 0.9, 0.95, "n = -1"}, {10, 1, 0.95, "p = 1"}, {10, 0.9, 1.5, "confidence = 1.5"}} {
+		if got, err := TailWarnings(c.n, c.p, c.confidence); got != nil || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+}
