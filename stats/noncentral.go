@@ -24,6 +24,9 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 		}
 		return 1, nil
 	}
+	if t >= 0 && delta < -40 { // T > t needs Z > 40, and every term below would be 0
+		return 0, nil
+	}
 	a := df / 2
 	term := func(s float64) float64 {
 		weight := math.Exp(-float64(a * (math.Expm1(s) - s)))
