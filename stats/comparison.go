@@ -36,8 +36,8 @@ type Comparison struct {
 //     that was observed: a plan that does finds what it looks for.
 //
 // Error rates at a confidence of 95 %, on lognormal runs with a coefficient of variation of 12 % and less: a false "faster"
-// where there is no difference 1.8, 2.2 and 2.5 % at n = 3, 5 and 10, and as often a false "slower" (up to 2.9 % where one
-// SD is four times the other); a false "equivalent" at a difference as large as the margin 4.0, 4.8 and 5.0 % (up to 5.3 %).
+// where there is no difference 1.8, 2.2 and 2.5 % at n = 3, 5 and 10, and as often a false "slower" (up to 3.0 % where one
+// SD is four times the other, and 2.5 % for pairs); a false "equivalent" at a difference as large as the margin 4.0, 4.8 and 5.0 % (up to 5.3 %).
 // They hold for one look. To add runs until it is decided is many looks; runs to decide are to be measured afresh. For
 // several levels at once see [CompareFamily]. Overlap of two intervals is no test: at n = 5 it misses three in four of the
 // differences that Welch's test detects.
