@@ -9,6 +9,10 @@
 //   - [ProportionInterval] and [WilsonInterval]: those for rates of success
 //   - [Quantile] and [Sorted]: quantiles by type 7, and by types 1 and 8
 //   - [QuantileFloor] and [TailWarnings]: how many samples a tail needs
+//   - [Compare] and [CompareFamily]: faster, slower, equivalent within a margin, or how many runs would decide
+//   - [LogRatioInterval], [PairedLogRatioInterval] and [FiellerInterval]: the ratio of two means; [HedgesG]: their difference in SDs
+//   - [Welch], [PairedT], [WelchLogs], [PairedLogs], [TTest.TOST], [Holm], [MannWhitney], [SignFlip]: the tests
+//   - [Power], [EquivalencePower], [DetectableEffect], [Comparison.RunsToDecide]: what a number of runs can show
 //   - [VarianceComponents]: which level of nesting the variation comes from, and what to repeat how often
 //   - [SteinRuns] and [SteinInterval]: how many runs a precision takes, and the interval that holds its confidence
 //   - [MSER5], [RampInterval], [Lag1Band], [BatchMeansInterval]: whether a level is steady, and its own mean
@@ -46,10 +50,15 @@
 //   - Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26
 //   - Dekker (1971), A floating-point technique for extending the available precision, Numerische Mathematik 18
 //   - Efron (1979), Bootstrap methods: another look at the jackknife, The Annals of Statistics 7
+//   - Fieller (1954), Some problems in interval estimation, Journal of the Royal Statistical Society B 16
 //   - Fisher & Cornish (1960), The percentile points of distributions having known cumulants, Technometrics 2
+//   - Fisher (1935), The Design of Experiments
 //   - Goodwin (1949), The evaluation of integrals of the form ∫f(x)exp(−x²)dx, Mathematical Proceedings of the Cambridge Philosophical Society 45
 //   - Guenther (1981), Sample size formulas for normal theory t tests, The American Statistician 35
 //   - Gunther (2007), Guerrilla Capacity Planning, Springer
+//   - Hedges (1981), Distribution theory for Glass's estimator of effect size and related estimators, Journal of Educational
+//     Statistics 6
+//   - Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6
 //   - Hurvich & Tsai (1989), Regression and time series model selection in small samples, Biometrika 76
 //   - Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50
 //   - Iglewicz & Hoaglin (1993), How to detect and handle outliers, ASQC Quality Press
@@ -59,10 +68,16 @@
 //   - Mann (1945), Nonparametric tests against trend, Econometrica 13
 //   - Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters, SIAM Journal 11
 //   - Neumaier (1974), Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54
+//   - Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach, Journal of Pharmacokinetics
+//     and Biopharmaceutics 15
+//   - Steiger & Fouladi (1997), Noncentrality interval estimation and the evaluation of statistical models, in What If There
+//     Were No Significance Tests?
 //   - Stein (1945), A two-sample test for a linear hypothesis whose power is independent of the variance, Annals of
 //     Mathematical Statistics 16
 //   - Student (1908), The probable error of a mean, Biometrika 6
 //   - Takahasi & Mori (1974), Double exponential formulas for numerical integration, Publications of RIMS 9
+//   - Welch (1947), The generalization of 'Student's' problem when several different population variances are involved,
+//     Biometrika 34
 //   - White (1997), An effective truncation heuristic for bias reduction in simulation output, Simulation 69
 //   - Wilson (1927), Probable inference, the law of succession, and statistical inference, Journal of the American
 //     Statistical Association 22

@@ -24,6 +24,9 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 		}
 		return 1, nil
 	}
+	if t >= 0 && delta < -40 { // T > t needs Z > 40, and every term below would be 0
+		return 0, nil
+	}
 	a := df / 2
 	term := func(s float64) float64 {
 		weight := math.Exp(-float64(a * expMinusLinear(s)))
@@ -40,8 +43,9 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 			v := term(s)
 			sum += v
 			largest = max(largest, v)
-			// Past the peak, and too little to matter; or so far that the weight alone is nothing.
-			if v <= last && v <= 1e-19*largest || a*expMinusLinear(s) > 740 {
+			// Past the peak (at t of 60 on 1 df the start is far before it), and too little to matter; or so far that the weight
+			// alone is nothing.
+			if v <= last && largest > 0 && v <= 1e-19*largest || a*expMinusLinear(s) > 740 {
 				break
 			}
 			last = v

@@ -23,6 +23,8 @@ const (
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
+	// DenominatorNearZero: a mean that is divided by is not shown to differ from 0, so the ratio has no bounds.
+	DenominatorNearZero = "denominator-near-zero"
 	// TailUndersampled: there are too few samples for a quantile so far out to have a finite bound on its outer side.
 	TailUndersampled = "tail-undersampled"
 	// PoorCoverage: the method is known to cover less than the confidence that is asked for; the text says by how much.
@@ -67,6 +69,15 @@ func resolutionLimitedAt(levels []float64) Warning {
 
 func unitUnnamed() Warning {
 	return Warning{UnitUnnamed, "the replicate unit was not named: the interval does not say which variation it covers"}
+}
+
+// noSpreadIn is resolutionLimited for a comparison, of which one side may be concerned.
+func noSpreadIn(what string) Warning {
+	return Warning{ResolutionLimited, "no spread in " + what + ": it is below the resolution of the measurement, not zero"}
+}
+
+func denominatorNearZero() Warning {
+	return Warning{DenominatorNearZero, "the mean that is divided by is not shown to differ from 0: the ratio has no bounds"}
 }
 
 // tiedBounds is resolutionLimited for samples of which only some are identical.

@@ -1,0 +1,106 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+)
+
+// Family is the outcome of a comparison at several levels.
+type Family struct {
+	// Verdicts holds one for each level, in order, all together with the error rate of one.
+	Verdicts []Verdict `json:"verdicts"`
+	// AllEquivalent says that all levels are equivalent within the margin. It may be true where not every Verdict is
+	// Equivalent: that all are is one statement, which needs no correction.
+	AllEquivalent bool `json:"all_equivalent"`
+}
+
+// CompareFamily is [Compare] for several levels at once: a[j] and b[j] hold the runs at level j. Seven separate comparisons
+// make a false claim up to seven times as often as one. Here the p values for a difference, and apart from them those for
+// equivalence, are adjusted by [Holm]'s method before the rule of Compare is applied to them. Over seven levels a false verdict
+// at any of them (faster or slower where there is no difference or the other one, equivalent at the margin or beyond) came
+// up in at most 4.5 % of the experiments simulated. Detected beside Equivalent is not among these: where some levels are
+// at the margin, others do not differ, and the noise is small beside it (CoV 1 %, margin 5 %), one or the other was false in
+// 7.7 % of them, because the two families of tests then err apart.
+//
+// The intervals in the verdicts are those of each level by itself. RunsToDecide is for a test at an error rate divided by
+// the number of levels, which Holm's method begins with: it does not count on the other levels being decided.
+//
+// A level that cannot be tested, such as one with a single run, counts as one and is undecided. Errors are those of Compare,
+// with the level as the first index; no level is ErrEmpty, and a and b of unequal length ErrLengthMismatch.
+func CompareFamily(a, b [][]float64, c Comparison) (Family, error) {
+	f, err := c.family(a, b)
+	if err != nil {
+		return Family{}, err
+	}
+	for j := range f.Verdicts {
+		if err := f.Verdicts[j].conclude(c, f.tests[j], len(a)); err != nil {
+			return Family{}, fmt.Errorf("level %d: %w", j, err)
+		}
+	}
+	return f.Family, nil
+}
+
+// judgedFamily is a Family whose verdicts lack words and plans, with the tests underneath.
+type judgedFamily struct {
+	Family
+	tests []TTest
+}
+
+func (c Comparison) family(a, b [][]float64) (judgedFamily, error) {
+	alpha, err := c.alpha()
+	if err != nil {
+		return judgedFamily{}, err
+	}
+	if len(a) == 0 {
+		return judgedFamily{}, &LengthError{Arg: "a", Err: ErrEmpty, Remedy: "give at least one level"}
+	}
+	if len(a) != len(b) {
+		return judgedFamily{}, &LengthError{Arg: "b", Len: len(b), Err: ErrLengthMismatch,
+			Remedy: "give the runs of b at the same levels as those of a"}
+	}
+	f := judgedFamily{Family{Verdicts: make([]Verdict, len(a)), AllEquivalent: true}, make([]TTest, len(a))}
+	difference, equivalence := make([]float64, len(a)), make([]float64, len(a))
+	for j := range a {
+		v, t, err := c.compare(a[j], b[j])
+		if err != nil {
+			return judgedFamily{}, atLevel(j, err)
+		}
+		f.Verdicts[j], f.tests[j] = v, t
+		difference[j], equivalence[j] = v.P, v.EquivalenceP
+		if math.IsNaN(v.P) {
+			difference[j], equivalence[j] = 1, 1
+		}
+		f.AllEquivalent = f.AllEquivalent && v.EquivalenceP <= alpha
+	}
+	if difference, err = Holm(difference); err != nil {
+		return judgedFamily{}, err
+	}
+	if equivalence, err = Holm(equivalence); err != nil {
+		return judgedFamily{}, err
+	}
+	for j := range f.Verdicts {
+		v := &f.Verdicts[j]
+		if !math.IsNaN(v.P) {
+			v.AdjustedP, v.AdjustedEquivalenceP = difference[j], equivalence[j]
+		}
+		v.judge(f.tests[j].Difference, alpha)
+	}
+	return f, nil
+}
+
+// atLevel puts the level before the index that an error of one comparison names.
+func atLevel(j int, err error) error {
+	switch e := err.(type) {
+	case *ValueError:
+		if e.Arg == "a" || e.Arg == "b" {
+			e.Index = append([]int{j}, e.Index...)
+			return e
+		}
+	case *LengthError:
+		if e.Arg == "a" || e.Arg == "b" {
+			e.Index = append([]int{j}, e.Index...)
+			return e
+		}
+	}
+	return fmt.Errorf("level %d: %w", j, err)
+}

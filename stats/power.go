@@ -1,0 +1,179 @@
+package stats
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/integrate/quad"
+)
+
+// Power returns the probability with which a two-sided t test at 1 − confidence detects a true difference of effect standard
+// deviations between two independent samples of n each, by the noncentral t distribution. effect is that of the
+// population of single values, not of their means, and its sign does not matter; on logarithms it is ln(ratio) over the
+// SD of the logarithms.
+//
+// An n under 2, an effect that is not finite, and a confidence not between 0 and 1 are ErrOutOfRange.
+func Power(n int, effect, confidence float64) (float64, error) {
+	return power("effect", plan{n: n, confidence: confidence}, effect, plan.difference)
+}
+
+// PairedPower is [Power] for n pairs; effect is in standard deviations of the differences of pairs.
+func PairedPower(n int, effect, confidence float64) (float64, error) {
+	return power("effect", plan{n: n, confidence: confidence, paired: true}, effect, plan.difference)
+}
+
+// EquivalencePower returns the probability with which two one-sided tests (see [TTest.TOST]) at 1 − confidence each show that
+// the means of two independent samples of n each differ by less than margin, when they do not differ at all. margin is in
+// standard deviations, as effect is in [Power]; at and below a margin of 0 the probability is 0. Errors are those of Power.
+func EquivalencePower(n int, margin, confidence float64) (float64, error) {
+	return power("margin", plan{n: n, confidence: confidence}, margin, plan.equivalence)
+}
+
+// PairedEquivalencePower is [EquivalencePower] for n pairs; margin is in standard deviations of the differences of pairs.
+func PairedEquivalencePower(n int, margin, confidence float64) (float64, error) {
+	return power("margin", plan{n: n, confidence: confidence, paired: true}, margin, plan.equivalence)
+}
+
+// DetectableEffect returns the minimum detectable effect: the true difference, in standard deviations, that [Power] finds to
+// be detected with the given probability. At n = 3, 5 and 10, power 0.8 and confidence 0.95 it is 3.07, 2.02 and 1.32: what is
+// smaller will more likely than that be missed, and no detection does not mean no difference.
+//
+// A power that is not between 1 − confidence and 1 is ErrOutOfRange; other errors are those of Power.
+func DetectableEffect(n int, power, confidence float64) (float64, error) {
+	return plan{n: n, confidence: confidence}.detectable(power)
+}
+
+// PairedDetectableEffect is [DetectableEffect] for n pairs, in standard deviations of the differences of pairs.
+func PairedDetectableEffect(n int, power, confidence float64) (float64, error) {
+	return plan{n: n, confidence: confidence, paired: true}.detectable(power)
+}
+
+// A plan is a comparison of n with n replicates, or of n pairs, before it is made.
+type plan struct {
+	n          int
+	confidence float64
+	paired     bool
+}
+
+func power(arg string, p plan, size float64, of func(plan, float64) (float64, error)) (float64, error) {
+	if err := p.check(); err != nil {
+		return 0, err
+	}
+	if math.IsNaN(size) || math.IsInf(size, 0) {
+		return 0, &ValueError{Arg: arg, Value: size, Err: ErrNotFinite, Remedy: "give it in standard deviations"}
+	}
+	return of(p, size)
+}
+
+func (p plan) check() error {
+	if p.n < 2 {
+		return &ValueError{Arg: "n", Value: float64(p.n), Err: ErrOutOfRange, Remedy: "plan at least two replicates a side"}
+	}
+	return checkConfidence(p.confidence)
+}
+
+func (p plan) df() float64 {
+	if p.paired {
+		return float64(p.n - 1)
+	}
+	return float64(2 * (p.n - 1))
+}
+
+// se is the standard error of the difference, in standard deviations.
+func (p plan) se() float64 {
+	if p.paired {
+		return 1 / math.Sqrt(float64(p.n))
+	}
+	return math.Sqrt(2 / float64(p.n))
+}
+
+// difference is the probability of detecting a difference of effect standard deviations.
+func (p plan) difference(effect float64) (float64, error) {
+	t, err := StudentQuantile((1-p.confidence)/2, p.df())
+	if err != nil {
+		return 0, err
+	}
+	shift := math.Abs(effect) / p.se()
+	if shift > 9000 { // Z is nothing beside it, and all depends on s < shift/t
+		x := shift / t
+		missed, err := ChiSquareTail(min(p.df()*x*x, math.MaxFloat64), p.df())
+		return 1 - missed, err
+	}
+	above, err := noncentralTail(t, p.df(), shift)
+	if err != nil {
+		return 0, err
+	}
+	if shift > 9 { // the wrong tail is under 1e-18
+		return min(1, above), nil
+	}
+	below, err := noncentralTail(t, p.df(), -shift)
+	return min(1, above+below), err
+}
+
+// equivalence is the probability of showing equivalence within ± margin where there is no difference: the mean, over the
+// distribution of s, of the probability that |difference| < margin − t·s·se.
+func (p plan) equivalence(margin float64) (float64, error) {
+	if margin <= 0 {
+		return 0, nil
+	}
+	df := p.df()
+	t, err := StudentQuantile(1-p.confidence, df)
+	if err != nil {
+		return 0, err
+	}
+	margin /= p.se()
+	reach := 9 / math.Sqrt(2*df) // of s around 1, in which all but 1e-16 of its distribution lies
+	low, high := max(0, 1-reach), min(1+reach, margin/t)
+	if t <= 0 { // a confidence of ½ or less, at which the interval is empty
+		high = 1 + reach
+	}
+	if high <= low {
+		return 0, nil
+	}
+	lgamma, _ := math.Lgamma(df / 2)
+	constant := math.Ln2 + df/2*math.Log(df/2) - lgamma
+	inside := quad.Fixed(func(s float64) float64 {
+		density := math.Exp(constant + (df-1)*math.Log(s) - df*s*s/2)
+		return density * math.Erf((margin-t*s)/math.Sqrt2)
+	}, low, high, 64, quad.Legendre{}, 0)
+	return min(max(inside, 0), 1), nil
+}
+
+func (p plan) detectable(power float64) (float64, error) {
+	if err := p.check(); err != nil {
+		return 0, err
+	}
+	if !(power > 1-p.confidence && power < 1) {
+		return 0, &ValueError{Arg: "power", Value: power, Err: ErrOutOfRange,
+			Remedy: "give a probability between 1 − confidence, which chance reaches, and 1"}
+	}
+	low, high := 0.0, 1.0
+	for {
+		reached, err := p.difference(high)
+		if err != nil {
+			return 0, err
+		}
+		if reached >= power {
+			break
+		}
+		if low, high = high, 2*high; high/p.se() > 9000 {
+			return 0, &ValueError{Arg: "power", Value: power, Err: ErrOutOfRange,
+				Remedy: "plan more replicates, or a lower power or confidence: no effect of sensible size is detected"}
+		}
+	}
+	for range 200 {
+		middle := low + (high-low)/2
+		if middle <= low || middle >= high {
+			break
+		}
+		reached, err := p.difference(middle)
+		if err != nil {
+			return 0, err
+		}
+		if reached < power {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low + (high-low)/2, nil
+}

@@ -1,0 +1,37 @@
+package stats
+
+import "math"
+
+// EquivalenceTest holds the p values of two one-sided tests (Schuirmann 1987): that a difference is not above −margin, and
+// that it is not below +margin. Both must be small for the difference to be shown to lie within the margin. They are NaN
+// where the [TTest] underneath is.
+type EquivalenceTest struct {
+	Lower float64 // P for "the difference is −margin or less"
+	Upper float64 // P for "the difference is +margin or more"
+}
+
+// P returns the larger of the two, which is the p value of equivalence; no correction for there being two is needed. At
+// P ≤ 0.05 the 90 % interval (not the 95 %) is inside the margin.
+func (e EquivalenceTest) P() float64 { return max(e.Lower, e.Upper) }
+
+// TOST tests whether the difference is within ± margin, in the unit of Difference: for a test on logarithms and a margin of
+// 5 %, that is math.Log1p(0.05). A margin that is not above 0 and finite is ErrOutOfRange.
+func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
+	if !(margin > 0) || math.IsInf(margin, 1) {
+		return EquivalenceTest{}, marginError(margin)
+	}
+	if math.IsNaN(t.T) {
+		return EquivalenceTest{math.NaN(), math.NaN()}, nil
+	}
+	lower, err := StudentTail((t.Difference+margin)/t.SE, t.DF)
+	if err != nil {
+		return EquivalenceTest{}, err
+	}
+	upper, err := StudentTail((margin-t.Difference)/t.SE, t.DF)
+	return EquivalenceTest{lower, upper}, err
+}
+
+func marginError(margin float64) error {
+	return &ValueError{Arg: "margin", Value: margin, Err: ErrOutOfRange,
+		Remedy: "give the largest difference that does not matter, above 0, such as 0.03 for 3 %"}
+}
