@@ -74,6 +74,12 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	if len(a.Knee.Tests) > 0 { // without tests nothing was ruled out
 		out.f("Levels that may be the peak: %s\n", numbers(a.Knee.Peak))
 	}
+	if len(a.Knee.Next) > 0 {
+		out.f("To narrow the knee, measure: %s\n", numbers(a.Knee.Next))
+	}
+	if a.Knee.NextRuns > 0 {
+		out.f("Runs that would be wanted at this spread: %d\n", a.Knee.NextRuns)
+	}
 	return warnings(out, a)
 }
 
