@@ -97,6 +97,30 @@ func (n kfdNode) firmware(name string) Value[string] {
 
 func hexVersion(v uint64) string { return fmt.Sprintf("0x%08x", v) }
 
+// partitions is how many nodes a device has in each mode (drivers/gpu/drm/amd/amdgpu/amdgpu_xcp.c). In CPX it is one for each XCC.
+var partitions = map[string]int{"SPX": 1, "DPX": 2, "TPX": 3, "QPX": 4}
+
+// checkPartition warns where the nodes that are seen are not those of the mode that the card is in: nodes are hidden from the process,
+// or the mode was changed while the topology was read.
+func (c *capture) checkPartition(g *GPU, nodes []kfdNode) {
+	mode, ok := g.ComputePartition.Get()
+	devices, err := byDevice(nodes)
+	if !ok || err != nil {
+		return
+	}
+	for _, part := range devices {
+		want, ok := partitions[mode]
+		got, what := len(part), "nodes"
+		if mode == "CPX" {
+			xccs, known := agree(each(part, func(n kfdNode) Value[int64] { return n.count("num_xcc", "") })).Get()
+			want, got, what, ok = 1, int(xccs), "XCCs a node", known
+		}
+		if ok && got != want {
+			c.warn("amd.cards", "%s is %s, with %d %s to be expected, and %s has %d", g.ComputePartition.Source(), mode, want, what, abs(part[0].path), got)
+		}
+	}
+}
+
 // crossCheck compares what the topology and DRM both say of a card. Where they differ the render node is not that of the node, as in a
 // tree that was put together from several, and all that comes from DRM is doubtful.
 func (c *capture) crossCheck(nodes []kfdNode) {

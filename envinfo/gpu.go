@@ -169,6 +169,7 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 	g.PCIe = c.pcie(nodes)
 	g.Firmware = c.firmware(nodes)
 	c.crossCheck(nodes)
+	c.checkPartition(&g, nodes)
 	c.identify(&g, nodes)
 	return g
 }

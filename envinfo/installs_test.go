@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
 )
@@ -90,7 +91,11 @@ func TestPackagesUnknown(t *testing.T) {
 		{"huge", tree{"var/lib/dpkg/status": strings.Repeat("Package: rccl\n", 1<<21)}, "larger than 16777216 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			unknown(t, "packages", version(t, capture(t, test.files.fs()), "packages"), test.reason)
+			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: time.Hour}) // size and not time
+			if err != nil {
+				t.Fatal(err)
+			}
+			unknown(t, "packages", version(t, env, "packages"), test.reason)
 		})
 	}
 }
@@ -179,4 +184,28 @@ func TestPython(t *testing.T) {
 	wantVersions(t, env, "flash_attn", "python:/usr 2.7.4")
 	wantVersions(t, env, "nvidia_nccl_cu12", "python:/opt/conda/envs/x 2.26.2.post1")
 	wantVersions(t, env, "numpy")
+}
+
+// A driver that was installed and not loaded is said; a container's packages say nothing of the host's driver.
+func TestDKMS(t *testing.T) {
+	for _, test := range []struct {
+		files tree
+		warns bool
+	}{
+		{tree{"sys/module/amdgpu/version": "6.12.12\n"}, false},
+		{tree{"sys/module/amdgpu/version": "6.8.5\n"}, true},
+		{tree{"sys/module/amdgpu/initstate": "live\n"}, true},
+		{tree{"sys/module/amdgpu/version": "6.8.5\n", ".dockerenv": ""}, false},
+	} {
+		env := capture(t, cpuHost().with(test.files, tree{"var/lib/dpkg/status": dpkg}).fs())
+		said := ""
+		for _, w := range env.Warnings {
+			if strings.HasPrefix(w.Text, "the amdgpu driver is") {
+				said = w.Text
+			}
+		}
+		if (said != "") != test.warns {
+			t.Errorf("%v: warning is %q", test.files, said)
+		}
+	}
 }

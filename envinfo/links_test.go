@@ -146,3 +146,27 @@ func TestCrossCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestPartitionMode(t *testing.T) {
+	for _, test := range []struct {
+		tree  tree
+		minor int
+		mode  string
+		want  string // in the warning; "": none
+	}{
+		{mi308x(), 128, "QPX", ""},
+		{mi308x(), 128, "SPX", "is SPX, with 1 nodes to be expected, and /" + nodesDir + "1/properties has 4"},
+		{mi300x(), 128, "SPX", ""},
+		{mi300x(), 128, "CPX", "with 1 XCCs a node to be expected, and /" + nodesDir + "2/properties has 8"},
+		{mi300xCPX(28), 128, "CPX", ""},
+		{mi300x(), 128, "ZPX", ""}, // of a kernel to come
+	} {
+		w := capture(t, test.tree.with(drm(test.minor, tree{"current_compute_partition": test.mode + "\n"})).fs()).Warnings
+		if test.want == "" && len(w) == 0 {
+			continue
+		}
+		if len(w) != 1 || test.want == "" || !strings.Contains(w[0].Text, test.want) {
+			t.Errorf("%s: warnings are %v, want %q", test.mode, w, test.want)
+		}
+	}
+}
