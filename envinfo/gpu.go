@@ -256,7 +256,7 @@ func byDevice(nodes []kfdNode) ([][]kfdNode, error) {
 
 // memoryWidth is the width of the card's memory. Every partition reports the width of the whole device, so only devices add up.
 func memoryWidth(nodes []kfdNode) Value[int64] {
-	if len(nodes) == 1 { // whatever its address, which kernels before 5.7 do not give in full
+	if len(nodes) == 1 { // whatever its address, which old kernels do not give in full
 		return nodes[0].bank("width", "bit")
 	}
 	devices, err := byDevice(nodes)

@@ -106,7 +106,7 @@ func firstNodes(nodes []kfdNode) []kfdNode {
 }
 
 // nodeLinks reads the links of one node by where they lead. io_links are those of the hardware, p2p_links the ways through others
-// that kernels from 6.0 on list beside them; where both lead to the same node the former are nearer. The error says why a
+// that current kernels list beside them; where both lead to the same node the former are nearer. The error says why a
 // link may be missing.
 func (c *capture) nodeLinks(node int) (map[int]Link, error) {
 	out := map[int]Link{}

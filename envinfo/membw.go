@@ -2,13 +2,13 @@ package envinfo
 
 import "fmt"
 
-// transfers is how many times memory of a card moves its width in one cycle of the clock that the driver reports, by gfx target. HBM2
-// and HBM2e move twice; of HBM3 and HBM3e the driver reports half of the clock that moves twice, so it is four: the MI300X has
-// 1300 MHz and memory of 5.2 GT/s. Twice for all would give half of the MI300X's 5.3 TB/s. Other memory is left out, since for
-// GDDR6 the ratio differs between kernels.
+// transfers is how many times the memory of a card moves its width in one cycle of the clock that the driver reports, by gfx target. It
+// is held by what is published: HBM2 moves twice (Vega 10: 945 MHz and 2048 bit are 484 GB/s; MI250X: 1600 MHz and 8192 bit are
+// 3.277 TB/s), and of HBM3 the driver reports a clock of which it takes four (MI300X: 1300 MHz and 8192 bit are 5.3 TB/s). Twice
+// for all would give half of that. Targets of which no driver's clock was published (gfx950), and memory other than HBM, are left out.
 var transfers = map[string]int64{
 	"gfx900": 2, "gfx906": 2, "gfx908": 2, "gfx90a": 2, // HBM2, HBM2e
-	"gfx940": 4, "gfx941": 4, "gfx942": 4, "gfx950": 4, // HBM3, HBM3e
+	"gfx942": 4, // HBM3, HBM3e
 }
 
 // memoryBandwidth is width / 8 × clock × transfers. It is near what the maker publishes and not the same: that is rounded, and of the

@@ -41,7 +41,7 @@ func parsed[T Scalar](text Value[string], unit string, parse func(string) (T, er
 	return Known(v, unit, text.Scope(), text.Source())
 }
 
-// parseLinkSpeed reads "32.0 GT/s PCIe", and "8 GT/s" of kernels before 5.7. A function without a link of its own, such as a virtual
+// parseLinkSpeed reads "32.0 GT/s PCIe", and "8 GT/s" of older kernels. A function without a link of its own, such as a virtual
 // one, has "Unknown" or "Unknown speed".
 func parseLinkSpeed(s string) (float64, error) {
 	number, rest, _ := strings.Cut(s, " ")

@@ -9,7 +9,7 @@ import (
 // Topologies of more hosts. Field values are from published samples, named at each; what a sample lacks is left out of the tree or
 // said to be made up.
 
-// ioLink is a link in the topology, as kernels from 6.11 on write it.
+// ioLink is a link in the topology, as current kernels write it.
 func ioLink(from, index int, kind string, linkType, to, weight, bandwidth int) tree {
 	return tree{fmt.Sprintf("%s%d/%s/%d/properties", nodesDir, from, kind, index): fmt.Sprintf(
 		"type %d\nversion_major 0\nversion_minor 0\nnode_from %d\nnode_to %d\nweight %d\nmin_latency 0\nmax_latency 0\n"+
@@ -24,7 +24,8 @@ func fw(t tree, node, mec, sdma int) tree {
 }
 
 // mi210 is eight MI210 in two groups of four that XGMI bridges connect; the groups reach each other through the processors.
-// https://github.com/ROCm/k8s-device-plugin, testdata/topo-mi210-xgmi-pcie. The sample has no memory banks.
+// https://github.com/ROCm/k8s-device-plugin, testdata/topo-mi210-xgmi-pcie: links, weights, bandwidths and
+// firmware. The sample has no memory banks; those here, and addresses and ids, are made up.
 func mi210() tree {
 	t := cpuHost().with(cpuNode(0), cpuNode(1))
 	for i := range 8 {
@@ -46,8 +47,8 @@ func mi210() tree {
 }
 
 // mi300a is four MI300A, each in a PCI domain of its own and with a processor of its own on the package.
-// Node properties of a Cray EX255a node as published with an issue on ROCm's topology (simd_count 912, num_xcc 6, domains 0 to 3);
-// the links are made up.
+// Node properties as in a published README of test resources for "AMD GPU Partitioning" (a node with four MI300 of six XCDs;
+// simd_count 912, location_id 512 in domains 0 to 3, unique ids, firmware). The memory and the links are made up.
 func mi300a() tree {
 	t := cpuHost()
 	for i := range 4 {
@@ -69,7 +70,8 @@ func mi300a() tree {
 	return t
 }
 
-// mi300x is eight whole MI300X in one hive: the node of the reference, with links as of a kernel that knows their bandwidth.
+// mi300x is eight whole MI300X in one hive. The first node's properties are published ones; the firmware is that of
+// https://github.com/ROCm/k8s-device-plugin, testdata/topo-mi300-cpx; the links are made up.
 func mi300x() tree {
 	t := cpuHost().with(cpuNode(0), cpuNode(1))
 	for i := range 8 {
@@ -109,8 +111,8 @@ func mi308x() tree {
 	return t
 }
 
-// mi355x is two MI355X: device id and figures of the reference, unique ids and addresses of a published inventory of a gfx950 host;
-// the memory clock is made up.
+// mi355x is two MI355X: the PCI id of pci.ids, published compute units and target, unique ids and addresses of a published inventory
+// of a gfx950 host. Memory, clocks and links are made up.
 func mi355x() tree {
 	t := cpuHost().with(cpuNode(0))
 	for i, id := range []uint64{10838076764495710945, 15340779317222226279} {
@@ -122,8 +124,8 @@ func mi355x() tree {
 	return t
 }
 
-// radeon is a workstation with a Radeon RX 7900 XTX. https://github.com/tinygrad/tinygrad, test/mockgpu/amd/amdgpu.py; what DRM says
-// of the link is made up.
+// radeon is a Radeon RX 7900 XTX. https://github.com/tinygrad/tinygrad, test/mockgpu/amd/amdgpu.py: the node's properties; memory, links
+// and what DRM says are made up.
 func radeon(node int) tree {
 	t := fw(gpuNode{node: node, simds: 192, target: 110000, device: 29772, location: 34304, minor: 140, clock: 2482, xccs: 1,
 		id: 11673270660693242239, vram: 25753026560, width: 384, memClock: 1249}.tree(), node, 2140, 20)
@@ -135,7 +137,7 @@ func radeon(node int) tree {
 	}))
 }
 
-// vega10 is two of the cards of a kernel before 5.7: no domain, no gfx_target_version, no num_xcc.
+// vega10 is two cards as an old kernel lists them: no domain, no gfx_target_version, no num_xcc.
 // https://github.com/ROCm/k8s-device-plugin, testdata/topology-parsing.
 func vega10() tree {
 	t := cpuHost().with(tree{nodesDir + "0/properties": "cpu_cores_count 20\nsimd_count 0\nmem_banks_count 1\nvendor_id 0\n"})
@@ -181,7 +183,7 @@ func TestTrees(t *testing.T) {
 		{"MI308X", mi308x(), 1, "AMD Instinct MI308X", "gfx942", 80, 206141652992, "0x00000095", "0x00000013", 5.3248, 1, 0, "PCIe", 20, 64000},
 		{"MI325X virtual", mi325x(), 8, "AMD Instinct MI325X", "gfx942", 304, 274542362624, "0x000000a6", "", 0, 0, 0, "", 0, 0},
 		{"MI325X", bare, 8, "AMD Instinct MI325X", "gfx942", 304, 274542362624, "0x000000a6", "", 0, 0, 0, "", 0, 0},
-		{"MI355X", mi355x(), 2, "AMD Instinct MI355X", "gfx950", 256, 309220868096, "0x00000029", "0x0000000c", 8.192, 3, 4, "XGMI", 15, 0},
+		{"MI355X", mi355x(), 2, "AMD Instinct MI355X", "gfx950", 256, 309220868096, "0x00000029", "0x0000000c", 0, 3, 4, "XGMI", 15, 0},
 		{"Radeon", cpuHost().with(cpuNode(0), radeon(1)), 1, "Radeon RX 7900 XTX", "gfx1100", 96, 25753026560, "0x0000085c", "0x00000014", 0, 1, 0, "PCIe", 20, 32000},
 		{"mixed", mi210().with(radeon(10)), 9, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009", 1.6384, 10, 0, "PCIe", 20, 32000},
 		{"Vega 10, old kernel", vega10(), 2, "", "", 64, 17163091968, "0x00000188", "0x000001a5", 0, 1, 0, "PCIe", 20, 0},
