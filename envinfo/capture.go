@@ -50,7 +50,8 @@ type Environment struct {
 	Program Program     `json:"program"`
 	Host    Host        `json:"host"`
 	Process Process     `json:"process"`
-	// Software lists what was found, or looked for and not found. A name can occur more than once, with different scopes.
+	// Software lists what was found, or looked for and not found. A name can occur more than once, with different scopes, or where
+	// several versions are installed side by side; the first of a scope is then the one in the usual place.
 	Software []Component `json:"software"`
 	// AMD is the AMD GPUs. Other makers' have lists of their own, since "no AMD GPU" says nothing about them.
 	AMD GPUs `json:"amd"`
@@ -60,7 +61,7 @@ type Environment struct {
 
 // Component is one piece of software in one scope.
 type Component struct {
-	Name    string        `json:"name"` // "ROCm", "RCCL", "amdgpu", …
+	Name    string        `json:"name"` // "ROCm", "RCCL", "amdgpu", or that of a package: "rocm-core", "torch", …
 	Version Value[string] `json:"version"`
 }
 
@@ -81,6 +82,7 @@ type capture struct {
 	live bool
 	// userland is the scope of what the root filesystem holds, as opposed to what the kernel says.
 	userland Scope
+	dpkg     *dpkgList // what packages has read; nil: not yet
 }
 
 // sources are the places that are asked, in this order. A new one is a method of capture in a file of its own, that fills the part of
@@ -93,6 +95,8 @@ var sources = []func(*capture){
 	(*capture).driver,
 	(*capture).rocm,
 	(*capture).rccl,
+	(*capture).packageList,
+	(*capture).python,
 	(*capture).amd,
 }
 

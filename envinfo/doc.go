@@ -12,7 +12,14 @@
 //
 // Bandwidth and compute are what the maker publishes for the model, found by PCI id; their source is "table: …". They are withheld
 // where readings show that this is not the whole card that the table describes. What the driver says (memory, clocks, compute units)
-// has the path as its source. Sums over cards and nodes name themselves as sums.
+// has the path as its source. Sums over cards and nodes name themselves as sums, and what follows from readings by arithmetic names its
+// formula.
+//
+// # Software
+//
+// The same software is there several times: on the host, in a container, in each Python. Each is a [Component] with a scope of its own,
+// several versions side by side are all recorded, and where files and packages give different ones a [Warning] says so. The database of
+// dpkg is read; that of rpm is not text, and a reader for its three formats would be the largest dependency of the module.
 //
 // # Adding a source
 //

@@ -7,6 +7,7 @@ func (c *capture) driver() {
 	version := c.text(module+"/version", ScopeHost)
 	if _, ok := version.Get(); ok {
 		c.add("amdgpu", version)
+		c.checkDKMS(version)
 		return
 	}
 	if err := c.stat(module + "/version"); !missing(err) { // there, and unreadable or empty: it has a version that we do not know
@@ -22,6 +23,18 @@ func (c *capture) driver() {
 		c.add("amdgpu", Unknown[string]("", ScopeHost, "in-tree, of an unknown kernel: "+c.env.Host.Kernel.Reason()))
 		return
 	}
-	c.add("amdgpu", Known("in-tree, kernel "+kernel, "", ScopeHost,
-		abs(module)+" has no version; "+c.env.Host.Kernel.Source()))
+	v := Known("in-tree, kernel "+kernel, "", ScopeHost, abs(module)+" has no version; "+c.env.Host.Kernel.Source())
+	c.add("amdgpu", v)
+	c.checkDKMS(v)
+}
+
+// checkDKMS warns where a packaged driver is installed and another one is loaded, as between an installation and the next boot. In a
+// container the packages are not those of the host, and say nothing of its driver.
+func (c *capture) checkDKMS(loaded Value[string]) {
+	if c.userland != ScopeHost {
+		return
+	}
+	if p := c.packageVersion("amdgpu-dkms"); p.Source() != "" {
+		c.disagree("the amdgpu driver", loaded, p)
+	}
 }

@@ -183,7 +183,9 @@ func FuzzCapture(f *testing.F) {
 			"proc/sys/kernel/hostname", "proc/sys/kernel/osrelease", "proc/cmdline", "proc/cpuinfo", "proc/meminfo", "proc/self/cgroup",
 			"proc/self/limits", "sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/cpu.max", "sys/fs/cgroup/memory.max", "etc/os-release",
 			"opt/rocm/.info/version", "opt/rocm/include/rccl/rccl.h", "sys/module/amdgpu/version", nodes + "0/properties", nodes + "1/properties",
-			nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
+			nodes + "0/io_links/0/properties", nodes + "1/p2p_links/0/properties", "sys/class/drm/renderD128/device/fw_version/mec_fw_version",
+			"sys/class/drm/renderD128/device/current_link_speed", "sys/class/drm/renderD128/device/unique_id", "var/lib/dpkg/status",
+			"opt/rocm/lib/librccl.so.1", nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
 		} {
 			fsys[name] = &fstest.MapFile{Data: b}
 		}

@@ -21,6 +21,9 @@ type GPUs struct {
 	NominalBandwidth Value[float64] `json:"nominal_bandwidth"`
 	// Cards is in the order of the driver's nodes. Nil: no card could be read; Count says why.
 	Cards []GPU `json:"cards,omitempty"`
+	// Links is how the devices are connected with each other and with the processors. Nil: there is no card, or there are more than
+	// 64 devices.
+	Links []Link `json:"links,omitempty"`
 }
 
 // GPU is one card. Its figures are of the whole card: sums over its nodes, or what they have in common.
@@ -43,8 +46,16 @@ type GPU struct {
 	ComputePartition Value[string] `json:"compute_partition"` // "SPX", "CPX", …
 	MemoryPartition  Value[string] `json:"memory_partition"`  // "NPS1", "NPS4", …
 	VBIOS            Value[string] `json:"vbios"`
-	Nominal          Nominal       `json:"nominal"`
-	Nodes            []GPUNode     `json:"nodes"`
+	// MemoryBandwidth is what MemoryWidth and MemoryClock give, in TB/s: what the memory can move at its highest clock, and not a
+	// measurement. Nominal.Bandwidth is what the maker publishes.
+	MemoryBandwidth Value[float64] `json:"memory_bandwidth"`
+	MemoryVendor    Value[string]  `json:"memory_vendor"` // "hynix", "samsung", …
+	ProductName     Value[string]  `json:"product_name"`  // as burnt into the board; empty on virtual functions
+	PCIe            PCIe           `json:"pcie"`
+	// Firmware is what runs on the card's processors, by name. It has "mec" and "sdma" at least.
+	Firmware []Firmware `json:"firmware"`
+	Nominal  Nominal    `json:"nominal"`
+	Nodes    []GPUNode  `json:"nodes"`
 }
 
 // Nominal is what the maker publishes for a card: not readings, and not what a program reaches. The source of each is "table: …".
@@ -91,6 +102,7 @@ func (c *capture) amd() {
 		g.Cards = append(g.Cards, c.gpu(cards[key]))
 	}
 	g.Count = c.countCards(len(order), bad)
+	g.Links = c.deviceLinks(nodes)
 	g.totals()
 }
 
@@ -151,6 +163,13 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 			g.Architecture = Known(a, "", ScopeHost, "table: "+t)
 		}
 	}
+	g.MemoryBandwidth = memoryBandwidth(&g)
+	g.MemoryVendor = c.drm(nodes, "mem_info_vram_vendor")
+	g.ProductName = c.drm(nodes, "product_name")
+	g.PCIe = c.pcie(nodes)
+	g.Firmware = c.firmware(nodes)
+	c.crossCheck(nodes)
+	c.checkPartition(&g, nodes)
 	c.identify(&g, nodes)
 	return g
 }
@@ -237,6 +256,9 @@ func byDevice(nodes []kfdNode) ([][]kfdNode, error) {
 
 // memoryWidth is the width of the card's memory. Every partition reports the width of the whole device, so only devices add up.
 func memoryWidth(nodes []kfdNode) Value[int64] {
+	if len(nodes) == 1 { // whatever its address, which old kernels do not give in full
+		return nodes[0].bank("width", "bit")
+	}
 	devices, err := byDevice(nodes)
 	if err != nil {
 		return Unknown[int64]("bit", ScopeHost, err.Error())

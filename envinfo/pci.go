@@ -22,8 +22,8 @@ type figures struct {
 
 // Published figures: AMD's product pages and CDNA white papers. They are keyed by PCI id and never by gfx target, since MI300X and
 // MI325X share gfx942 but not their memory. FP16 of the CDNA cards is CUs × FLOP per clock and CU × clock: 304 × 2048 × 2.1 GHz is
-// 1307.4 TFLOPS. Bandwidth has no such formula that holds: the transfers per memory clock differ between generations, and the
-// MI325X's published 6.0 TB/s is not its clock times its width.
+// 1307.4 TFLOPS. Bandwidth does not follow so: the MI325X's published 6.0 TB/s is not its clock times its width, which
+// GPU.MemoryBandwidth is.
 var (
 	mi250x = &figures{cus: 220, vram: 128, memory: "HBM2e", bandwidth: 3.277, fp16: 383}
 	mi300x = &figures{cus: 304, vram: 192, memory: "HBM3", bandwidth: 5.3, fp16: 1307.4, fp8: 2614.9}

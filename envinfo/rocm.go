@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,81 +30,161 @@ func (c *capture) rocmDirs() (groups [][]string, err error) {
 	return append(groups, versioned, []string{"opt/rocm/core"}), err
 }
 
-// rocm reads the version of ROCm from its version files. hipconfig's is HIP's version, not ROCm's; the package database is not read
-// yet.
+// rocm reads the version of ROCm from its version files, and else from the package database or the name of a library. hipconfig's is
+// HIP's version, not ROCm's. Other versions that are installed beside it are components of their own.
 func (c *capture) rocm() {
-	c.add("ROCm", c.firstOf(".info/version-rocm or .info/version", func(dir string) Value[string] {
-		var reason string
-		for _, file := range []string{dir + "/.info/version-rocm", dir + "/.info/version"} {
-			b, err := c.file(file, smallFile)
-			if err == nil {
-				var version string
-				if version, err = parseROCmVersion(b); err == nil {
-					return Known(version, "", c.userland, abs(file))
-				}
-				err = fmt.Errorf("%s: %w", abs(file), err)
-			}
-			if !missing(err) {
-				reason = joinReasons(reason, err.Error())
-			}
+	v, others := c.firstOf(".info/version-rocm or .info/version", func(dir string) Value[string] {
+		return c.firstFile([]string{dir + "/.info/version-rocm", dir + "/.info/version"}, "", smallFile, parseROCmVersion)
+	})
+	_, known := v.Get()
+	for _, other := range []Value[string]{c.packageVersion("rocm-core", "rocm"), c.rocmByLibrary()} {
+		switch _, ok := other.Get(); {
+		case !ok:
+		case !known && !strings.HasPrefix(v.Reason(), ambiguous):
+			v, known = other, true
+		case known:
+			c.disagree("ROCm", v, other)
 		}
-		return Unknown[string]("", c.userland, reason)
-	}))
+	}
+	c.addAll("ROCm", v, others)
 }
 
-// rccl reads the version of RCCL from its header. The number in the library's name (librccl.so.1.0.60402) is ROCm's.
+// rccl reads the version of RCCL from its header, and else from the library or the package database. The number in the library's
+// name (librccl.so.1.0.60402) is ROCm's.
 func (c *capture) rccl() {
-	c.add("RCCL", c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) Value[string] {
-		var reason string
-		for _, file := range []string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"} {
-			b, err := c.file(file, largeFile)
-			if err == nil {
-				var version string
-				if version, err = parseNCCLHeader(b); err == nil {
-					return Known(version, "", c.userland, abs(file)+": NCCL_VERSION_CODE")
-				}
-				err = fmt.Errorf("%s: %w", abs(file), err)
-			}
-			if !missing(err) {
-				reason = joinReasons(reason, err.Error())
-			}
+	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) Value[string] {
+		return c.firstFile([]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"}, ": NCCL_VERSION_CODE", largeFile, parseNCCLHeader)
+	})
+	_, known := v.Get()
+	if !known && !strings.HasPrefix(v.Reason(), ambiguous) {
+		library, more := c.firstOf("lib/librccl.so.1", func(dir string) Value[string] {
+			return c.rcclLibrary(dir+"/lib/librccl.so.1", c.userland)
+		})
+		if _, known = library.Get(); known {
+			v, others = library, more
+		} else {
+			v = Unknown[string]("", c.userland, joinReasons(v.Reason(), library.Reason()))
 		}
-		return Unknown[string]("", c.userland, reason)
-	}))
+	}
+	if other := c.packageVersion("rccl"); other.Source() != "" {
+		if known {
+			c.disagree("RCCL", v, other)
+		} else if !strings.HasPrefix(v.Reason(), ambiguous) {
+			v = other
+		}
+	}
+	c.addAll("RCCL", v, others)
 }
 
-// firstOf returns what read finds in the first of the ROCm folders that knows it. read gives a reason only for what is there and wrong;
-// that files are missing is said once, for all folders, as what was looked for.
-func (c *capture) firstOf(what string, read func(dir string) Value[string]) Value[string] {
+// addAll records a version, and others of the same software that are installed beside it.
+func (c *capture) addAll(name string, v Value[string], others []Value[string]) {
+	c.add(name, v)
+	for _, other := range others {
+		c.add(name, other)
+	}
+	if _, ok := v.Get(); ok && len(others) > 0 {
+		s, _ := v.Get()
+		c.warn("software", "%d other versions of %s are installed beside %s; a program may use another than the one that is named first",
+			len(others), name, s)
+	}
+}
+
+// disagree warns when two sources give different versions of the same software. The build that a package adds is not compared: the
+// files of 6.4.2-120 come from the package 6.4.2.60402-120~24.04.
+func (c *capture) disagree(name string, v, other Value[string]) {
+	a, _ := v.Get()
+	b, _ := other.Get()
+	if release(a) != release(b) {
+		c.warn("software", "%s is %s by %s and %s by %s", name, a, v.Source(), b, other.Source())
+	}
+}
+
+// release is the first three numbers of a version, with .0 for those that are left out: 6.4 is 6.4.0.
+func release(version string) [3]string {
+	out := [3]string{"0", "0", "0"}
+	_, after, epoch := strings.Cut(version, ":") // of a Debian version
+	if epoch {
+		version = after
+	}
+	for i := range out {
+		end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+		if end < 0 {
+			end = len(version)
+		}
+		if n := strings.TrimLeft(version[:end], "0"); n != "" {
+			out[i] = n
+		}
+		if end == len(version) || version[end] != '.' {
+			break
+		}
+		version = version[end+1:]
+	}
+	return out
+}
+
+// firstFile is the version that parse finds in the first of the files that has one. The reason is of those that are there and wrong.
+func (c *capture) firstFile(files []string, what string, limit int, parse func([]byte) (string, error)) Value[string] {
+	var reason string
+	for _, file := range files {
+		b, err := c.file(file, limit)
+		if err == nil {
+			var version string
+			if version, err = parse(b); err == nil {
+				return Known(version, "", c.userland, abs(file)+what)
+			}
+			err = fmt.Errorf("%s: %w", abs(file), err)
+		}
+		if !missing(err) {
+			reason = joinReasons(reason, err.Error())
+		}
+	}
+	return Unknown[string]("", c.userland, reason)
+}
+
+const ambiguous = "ambiguous: "
+
+// firstOf returns what read finds in the first of the ROCm folders that knows it, and what differs from it in the others. read gives a
+// reason only for what is there and wrong; that files are missing is said once, for all folders, as what was looked for.
+func (c *capture) firstOf(what string, read func(dir string) Value[string]) (first Value[string], others []Value[string]) {
 	var looked, wrong []string
 	groups, err := c.rocmDirs()
 	if err != nil {
 		wrong = append(wrong, err.Error())
 	}
+	seen := map[string]bool{} // versions
+	chosen := false
 	for _, group := range groups {
 		var found []Value[string]
 		for _, dir := range group {
 			looked = append(looked, abs(dir))
 			v := read(dir)
-			if _, ok := v.Get(); ok {
-				found = append(found, v)
+			if s, ok := v.Get(); ok {
+				if !seen[s] {
+					seen[s] = true
+					found = append(found, v)
+				}
 			} else if v.Reason() != notCaptured {
 				wrong = append(wrong, v.Reason())
 			}
 		}
-		if len(found) == 0 {
-			continue
+		switch {
+		case chosen || len(found) == 0:
+			others = append(others, found...)
+		case len(found) == 1:
+			first, chosen = found[0], true
+		default:
+			a, _ := found[0].Get()
+			b, _ := found[1].Get()
+			first, chosen = Unknown[string]("", c.userland, fmt.Sprintf(ambiguous+"%s says %s and %s says %s",
+				found[0].Source(), a, found[1].Source(), b)), true
+			others = append(others, found...)
 		}
-		first, _ := found[0].Get()
-		if i := slices.IndexFunc(found, func(v Value[string]) bool { s, _ := v.Get(); return s != first }); i >= 0 {
-			other, _ := found[i].Get()
-			return Unknown[string]("", c.userland, fmt.Sprintf("ambiguous: %s says %s and %s says %s",
-				found[0].Source(), first, found[i].Source(), other))
-		}
-		return found[0]
+	}
+	if chosen {
+		return first, others
 	}
 	reason := fmt.Sprintf("no %s in %s", what, strings.Join(looked, ", "))
-	return Unknown[string]("", c.userland, strings.Join(append(wrong, reason), "; "))
+	return Unknown[string]("", c.userland, strings.Join(append(wrong, reason), "; ")), nil
 }
 
 // rocmVersion is "6.4.2-120", "7.0.0" and "7.13.0-123-gfx942;gfx950": numbers, and then whatever the build adds.

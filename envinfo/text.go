@@ -18,6 +18,7 @@ func (e *Environment) WriteText(w io.Writer) error {
 	e.hardware(t)
 	e.softwareRows(t)
 	e.limits(t)
+	e.AMD.linkTable(t)
 	// In the table it would make the column as wide as itself.
 	options := show(e.Host.CommandLine, plain)
 	t.line("")
@@ -233,6 +234,11 @@ func (e *Environment) hardware(t *table) {
 	t.row("Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3)))
 	t.row("FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) }))
 	t.row("FP8 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP8, quantity[float64]("TFLOPS", 0)) }))
+	t.row("Memory Bandwidth, by clock", g.perCard(func(c GPU) cell { return show(c.MemoryBandwidth, bandwidth) }))
+	t.row("PCIe per GPU", g.perCard(func(c GPU) cell {
+		return pair(show(c.PCIe.Speed, quantity[float64]("GT/s", 1)), show(c.PCIe.Width, plain), "%s x%s")
+	}))
+	t.row("Links between GPUs", g.linkRow())
 	t.row("CPU", show(h.CPUModel, plain))
 	t.row("CPU sockets", show(h.CPUSockets, quantity[int64]("", 0)))
 	t.row("CPU cores", show(h.CPUCores, quantity[int64]("", 0)))

@@ -1,0 +1,265 @@
+package envinfo
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// What the links of a host may cost. The largest hosts have eight cards; a card in eight partitions has 64 links a node.
+const (
+	maxLinked    = 64  // devices of which the matrix is made
+	maxNodeLinks = 512 // files of links of one node
+)
+
+// Link is how one device reaches another, in the direction from From to To, as the driver describes it. There is a Link for every
+// ordered pair of GPU devices, with a Type that is unknown where the driver lists no link, and one for every link to a processor.
+//
+// A device is a PCI device: a card, or a die of one. Partitions of a device share its links, and its first node stands for all.
+type Link struct {
+	From int           `json:"from"` // node of the driver, as [GPUNode.Node]
+	To   int           `json:"to"`   // node of the driver; a processor's is in no card
+	Type Value[string] `json:"type"` // "XGMI", "PCIe", …
+	// Weight is the driver's measure of distance: less is nearer. It has no unit, and a scale that differs between kernels.
+	Weight Value[int64] `json:"weight"`
+	// MinBandwidth and MaxBandwidth are in MB/s. The driver writes 0 for what it does not know, which is so for every link that is
+	// not direct.
+	MinBandwidth Value[int64] `json:"min_bandwidth"`
+	MaxBandwidth Value[int64] `json:"max_bandwidth"`
+}
+
+// linkTypes is CRAT_IOLINK_TYPE_* of drivers/gpu/drm/amd/amdkfd/kfd_crat.h in the Linux kernel.
+var linkTypes = map[uint64]string{
+	1: "HyperTransport", 2: "PCIe", 3: "AMBA", 4: "MIPI", 5: "QPI", 8: "RapidIO", 9: "InfiniBand", 11: "XGMI", 12: "XGOP", 13: "GZ",
+	14: "Ethernet RDMA", 15: "RDMA", 16: "other",
+}
+
+// Link returns how the device with the node from reaches that with the node to, and whether the two are in the matrix.
+func (g *GPUs) Link(from, to int) (Link, bool) {
+	i := slices.IndexFunc(g.Links, func(l Link) bool { return l.From == from && l.To == to })
+	if i < 0 {
+		return Link{}, false
+	}
+	return g.Links[i], true
+}
+
+// deviceLinks is the matrix between the devices of nodes, row by row, each row with its links to processors at its end.
+func (c *capture) deviceLinks(nodes []kfdNode) []Link {
+	devices := firstNodes(nodes)
+	if len(devices) > maxLinked {
+		c.warn("amd.links", "%d devices are more than the %d of which the links are read", len(devices), maxLinked)
+		return nil
+	}
+	gpus := map[int]bool{}
+	for _, n := range nodes {
+		gpus[n.index] = true
+	}
+	var out []Link
+	for _, from := range devices {
+		found, err := c.nodeLinks(from.index)
+		reason := fmt.Sprintf("no link to it in %s/%d/io_links and p2p_links", abs(kfdNodes), from.index)
+		if err != nil {
+			reason = err.Error()
+		}
+		for _, to := range devices {
+			if to.index == from.index {
+				continue
+			}
+			l, ok := found[to.index]
+			if !ok {
+				l = unknownLink(reason)
+			}
+			l.From, l.To = from.index, to.index
+			out = append(out, l)
+		}
+		var processors []int
+		for to := range found {
+			if !gpus[to] {
+				processors = append(processors, to)
+			}
+		}
+		slices.Sort(processors)
+		for _, to := range processors {
+			l := found[to]
+			l.From, l.To = from.index, to
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// firstNodes is the first node of each PCI device. A node whose device is not known is taken for one of its own.
+func firstNodes(nodes []kfdNode) []kfdNode {
+	var out []kfdNode
+	seen := map[[3]uint64]bool{}
+	for _, n := range nodes {
+		if domain, bus, device, err := n.pciDevice(); err == nil {
+			key := [3]uint64{domain, bus, device}
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// nodeLinks reads the links of one node by where they lead. io_links are those of the hardware, p2p_links the ways through others
+// that current kernels list beside them; where both lead to the same node the former are nearer. The error says why a
+// link may be missing.
+func (c *capture) nodeLinks(node int) (map[int]Link, error) {
+	out := map[int]Link{}
+	var wrong error
+	for _, kind := range []string{"io_links", "p2p_links"} {
+		dir := fmt.Sprintf("%s/%d/%s", kfdNodes, node, kind)
+		names, err := c.dir(dir)
+		if err == nil && len(names) > maxNodeLinks {
+			err = &readError{dir, tooLarge{maxNodeLinks, "links"}}
+		}
+		if err != nil {
+			if wrong == nil && !(kind == "p2p_links" && missing(err)) {
+				wrong = err
+			}
+			continue
+		}
+		for _, name := range names {
+			file := dir + "/" + name + "/properties"
+			b, err := c.file(file, smallFile)
+			var to int
+			var l Link
+			if err == nil {
+				to, l, err = parseLink(parseProperties(file, b), node)
+			}
+			if err != nil {
+				if wrong == nil {
+					wrong = err
+				}
+				continue
+			}
+			if old, ok := out[to]; !ok || (kind == "io_links" && l.nearer(old)) {
+				out[to] = l
+			}
+		}
+	}
+	return out, wrong
+}
+
+// parseLink returns where a link from node leads, and what it is. The error is that it is not a link of that node.
+func parseLink(p properties, node int) (to int, l Link, err error) {
+	from, err := p.number("node_from")
+	if err == nil && from != uint64(node) {
+		err = fmt.Errorf("%s: node_from is %d, in the folder of node %d", abs(p.path), from, node)
+	}
+	if err != nil {
+		return 0, Link{}, err
+	}
+	n, err := p.number("node_to")
+	if err == nil && (n > 1<<31-1 || int(n) == node) {
+		err = fmt.Errorf("%s: node_to is %d, from node %d", abs(p.path), n, node)
+	}
+	if err != nil {
+		return 0, Link{}, err
+	}
+	k := kfdNode{properties: p}
+	l = Link{
+		Weight:       k.count("weight", ""),
+		MinBandwidth: k.count("min_bandwidth", "MB/s"),
+		MaxBandwidth: k.count("max_bandwidth", "MB/s"),
+	}
+	switch kind, err := p.number("type"); {
+	case err != nil:
+		l.Type = Unknown[string]("", ScopeHost, err.Error())
+	case linkTypes[kind] == "":
+		l.Type = Unknown[string]("", ScopeHost, p.source("type")+" is "+strconv.FormatUint(kind, 10)+", not in the table of link types")
+	default:
+		l.Type = Known(linkTypes[kind], "", ScopeHost, p.source("type"))
+	}
+	return int(n), l, nil
+}
+
+// nearer tells whether l has the lesser weight of two links between the same nodes.
+func (l Link) nearer(old Link) bool {
+	a, ok := l.Weight.Get()
+	b, oldOK := old.Weight.Get()
+	return ok && (!oldOK || a < b)
+}
+
+func unknownLink(reason string) Link {
+	return Link{
+		Type:         Unknown[string]("", ScopeHost, reason),
+		Weight:       Unknown[int64]("", ScopeHost, reason),
+		MinBandwidth: Unknown[int64]("MB/s", ScopeHost, reason),
+		MaxBandwidth: Unknown[int64]("MB/s", ScopeHost, reason),
+	}
+}
+
+// linkTable writes the links between devices as a matrix of kinds and weights, where any is known.
+func (g *GPUs) linkTable(t *table) {
+	var rows []int
+	links := map[[2]int]string{}
+	for _, l := range g.Links {
+		if !slices.Contains(rows, l.From) {
+			rows = append(rows, l.From)
+		}
+		if kind, ok := l.Type.Get(); ok {
+			if weight, ok := l.Weight.Get(); ok {
+				kind += fmt.Sprintf(" %d", weight)
+			}
+			links[[2]int{l.From, l.To}] = kind
+		}
+	}
+	head, body, known := []string{"Links, by node"}, [][]string{}, false
+	for _, from := range rows {
+		head = append(head, strconv.Itoa(from))
+		row := []string{strconv.Itoa(from)}
+		for _, to := range rows {
+			kind, ok := links[[2]int{from, to}]
+			known = known || ok
+			if !ok {
+				kind = "-"
+			}
+			row = append(row, kind)
+		}
+		body = append(body, row)
+	}
+	if !known {
+		return
+	}
+	t.line("")
+	t.cells(head...)
+	for _, row := range body {
+		t.cells(row...)
+	}
+}
+
+// linkRow is what connects the devices with each other: one kind of link, or how many have what, each direction counted.
+func (g *GPUs) linkRow() cell {
+	nodes := map[int]bool{}
+	for _, card := range g.Cards {
+		for _, n := range card.Nodes {
+			nodes[n.Node] = true
+		}
+	}
+	var kinds []cell
+	var counts []int
+	for _, l := range g.Links {
+		if !nodes[l.To] {
+			continue
+		}
+		k := show(l.Type, plain)
+		if weight, ok := l.Weight.Get(); ok {
+			k.text += fmt.Sprintf(" (weight %d)", weight)
+		}
+		i := slices.IndexFunc(kinds, func(c cell) bool { return c.text == k.text })
+		if i < 0 {
+			i = len(kinds)
+			kinds, counts = append(kinds, k), append(counts, 0)
+		}
+		counts[i]++
+	}
+	if len(kinds) == 0 {
+		return cell{"unknown", g.Count.Scope(), "fewer than two devices were read"}
+	}
+	return mixed(kinds, counts)
+}

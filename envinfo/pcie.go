@@ -1,0 +1,74 @@
+package envinfo
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// PCIe is how a card is connected to the host; of a card with several devices, its first. The link that is reported is that of the
+// card's own function: behind a switch on the board, as Radeon cards have, the slot's may be slower, and cards lower the current
+// speed when they are idle.
+type PCIe struct {
+	Speed    Value[float64] `json:"speed"`     // GT/s a lane, now
+	Width    Value[int64]   `json:"width"`     // lanes, now
+	MaxSpeed Value[float64] `json:"max_speed"` // GT/s a lane, of the card
+	MaxWidth Value[int64]   `json:"max_width"` // lanes, of the card
+	NUMANode Value[int64]   `json:"numa_node"` // of the memory that is nearest
+}
+
+func (c *capture) pcie(nodes []kfdNode) PCIe {
+	return PCIe{
+		Speed:    parsed(c.drm(nodes, "current_link_speed"), "GT/s", parseLinkSpeed),
+		Width:    parsed(c.drm(nodes, "current_link_width"), "", parseLinkWidth),
+		MaxSpeed: parsed(c.drm(nodes, "max_link_speed"), "GT/s", parseLinkSpeed),
+		MaxWidth: parsed(c.drm(nodes, "max_link_width"), "", parseLinkWidth),
+		NUMANode: parsed(c.drm(nodes, "numa_node"), "", parseNUMANode),
+	}
+}
+
+// parsed is what parse makes of a text that was read, with the same scope and source.
+func parsed[T Scalar](text Value[string], unit string, parse func(string) (T, error)) Value[T] {
+	s, ok := text.Get()
+	if !ok {
+		return Unknown[T](unit, text.Scope(), text.Reason())
+	}
+	v, err := parse(s)
+	if err != nil {
+		return Unknown[T](unit, text.Scope(), text.Source()+": "+err.Error())
+	}
+	return Known(v, unit, text.Scope(), text.Source())
+}
+
+// parseLinkSpeed reads "32.0 GT/s PCIe", and "8 GT/s" of older kernels. A function without a link of its own, such as a virtual
+// one, has "Unknown" or "Unknown speed".
+func parseLinkSpeed(s string) (float64, error) {
+	number, rest, _ := strings.Cut(s, " ")
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(v > 0) || math.IsInf(v, 0) || !strings.HasPrefix(rest, "GT/s") {
+		return 0, fmt.Errorf("%q is not a speed", clip(s))
+	}
+	return v, nil
+}
+
+// parseLinkWidth reads a number of lanes. 0 is a link that is down, and 63 and 255 are what functions without a link have.
+func parseLinkWidth(s string) (int64, error) {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v < 1 || v > 32 {
+		return 0, fmt.Errorf("%q is not a number of lanes", clip(s))
+	}
+	return v, nil
+}
+
+// parseNUMANode reads the number of a node; the kernel writes -1 where the firmware did not say, or where there is but one.
+func parseNUMANode(s string) (int64, error) {
+	v, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || v < -1 {
+		return 0, fmt.Errorf("%q is not a NUMA node", clip(s))
+	}
+	if v < 0 {
+		return 0, fmt.Errorf("%d: the firmware assigned none", v)
+	}
+	return v, nil
+}
