@@ -101,7 +101,8 @@ var ncclLibrary = regexp.MustCompile(`^libnccl\.so\.([0-9]{1,3}\.[0-9]{1,3}\.[0-
 func (c *capture) nccl() {
 	var file Value[string]
 	wrong := ""
-	for _, name := range []string{"usr/include/nccl.h", "usr/local/cuda/include/nccl.h", "usr/local/include/nccl.h", "usr/local/nccl/include/nccl.h"} {
+	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include", "usr/local/nccl/include"} {
+		name := dir + "/nccl.h"
 		b, err := c.file(name, largeFile)
 		if missing(err) {
 			continue

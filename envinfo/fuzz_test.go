@@ -184,6 +184,8 @@ func FuzzCapture(f *testing.F) {
 			"proc/self/limits", "sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/cpu.max", "sys/fs/cgroup/memory.max", "etc/os-release",
 			"opt/rocm/.info/version", "opt/rocm/include/rccl/rccl.h", "sys/module/amdgpu/version", nodes + "0/properties", nodes + "1/properties",
 			nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
+			nvidiaDir + "/version", nvidiaDir + "/gpus/0000:19:00.0/information", "usr/include/nccl.h", "usr/local/cuda/version.json", "usr/local/cuda/version.txt",
+			"sys/bus/pci/devices/0000:19:00.0/vendor", "sys/bus/pci/devices/0000:19:00.0/device",
 		} {
 			fsys[name] = &fstest.MapFile{Data: b}
 		}

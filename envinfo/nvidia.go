@@ -570,29 +570,26 @@ func (e *Environment) nvidiaRows(t *table) {
 	if len(g.Cards) == 0 {
 		return
 	}
-	perCard := func(of func(NVIDIAGPU) cell) cell {
-		var kinds []cell
-		var counts []int
-	next:
+	alike := func(of func(NVIDIAGPU) cell) (kinds []cell, counts []int) {
 		for _, card := range g.Cards {
 			c := of(card)
-			for i := range kinds {
-				if kinds[i].text == c.text {
-					counts[i]++
-					continue next
-				}
+			i := slices.IndexFunc(kinds, func(k cell) bool { return k.text == c.text })
+			if i < 0 {
+				i = len(kinds)
+				kinds, counts = append(kinds, c), append(counts, 0)
 			}
-			kinds, counts = append(kinds, c), append(counts, 1)
+			counts[i]++
 		}
+		return kinds, counts
+	}
+	perCard := func(of func(NVIDIAGPU) cell) cell {
+		kinds, counts := alike(of)
 		if len(kinds) == 1 {
 			return kinds[0]
 		}
 		return mixed(kinds, counts)
 	}
-	model := perCard(func(n NVIDIAGPU) cell { return show(n.Model, plain) })
-	if !strings.Contains(model.text, "x ") {
-		model.text = fmt.Sprintf("%dx %s", len(g.Cards), model.text)
-	}
+	model := mixed(alike(func(n NVIDIAGPU) cell { return show(n.Model, plain) }))
 	model.scope, model.source = g.Count.Scope(), joinReasons(g.Count.Source(), model.source)
 	t.row("NVIDIA GPU", model)
 	t.row("Compute capability", perCard(func(n NVIDIAGPU) cell { return show(n.ComputeCapability, plain) }))

@@ -128,6 +128,29 @@ func TestAMDSMIDisagrees(t *testing.T) {
 	known(t, "VBIOS", env.AMD.Cards[0].VBIOS, "113-M3250101-100")
 }
 
+// Of partitions and of dies a tool gives a row each, and a part of the memory: nothing in them contradicts the card.
+func TestAMDSMIParts(t *testing.T) {
+	row := func(gpu, bus, function, mb int, vbios string) string {
+		return fmt.Sprintf(`{"gpu": %d, "asic": {"asic_serial": "0x%x"}, "bus": {"bdf": "0000:%02x:00.%d"}, "vbios": {"part_number": "%s"}, "vram": {"size": %d}}`,
+			gpu, 0xabc+gpu, bus, function, vbios, mb)
+	}
+	var partitions, dies []string
+	for i := range 64 {
+		partitions = append(partitions, row(i, 0x0c+i/8, i%8, 24574, "113-M3000100-102"))
+	}
+	for i := range 8 {
+		dies = append(dies, row(i, 0x29+i, 0, 65520, "113-D65201-042"))
+	}
+	versions := `[{"version": "25.5.1+c11e6492", "rocm_version": "6.4.2"}]`
+	env := captureWith(t, mi300xCPX(28), map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(partitions, ",") + "]\n\nLegend:\n"})
+	warned(t, env)
+	known(t, "count", env.AMD.Count, 8)
+	env = captureWith(t, mi250x(), map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(dies, ",") + "]"})
+	warned(t, env)
+	known(t, "VBIOS", env.AMD.Cards[3].VBIOS, "113-D65201-042")
+	known(t, "VRAM", env.AMD.Cards[3].VRAM, 2*68702699520)
+}
+
 func TestSMIBroken(t *testing.T) {
 	env := captureWith(t, mi325x(), map[string]string{
 		"amd-smi version": "WARNING: no library\n", "rocm-smi --json": "WARNING: No JSON data to report\n"})
