@@ -186,6 +186,8 @@ func FuzzCapture(f *testing.F) {
 			nodes + "0/io_links/0/properties", nodes + "1/p2p_links/0/properties", "sys/class/drm/renderD128/device/fw_version/mec_fw_version",
 			"sys/class/drm/renderD128/device/current_link_speed", "sys/class/drm/renderD128/device/unique_id", "var/lib/dpkg/status",
 			"opt/rocm/lib/librccl.so.1", nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
+			nvidiaDir + "/version", nvidiaDir + "/gpus/0000:19:00.0/information", "usr/include/nccl.h", "usr/local/cuda/version.json", "usr/local/cuda/version.txt",
+			"sys/bus/pci/devices/0000:19:00.0/vendor", "sys/bus/pci/devices/0000:19:00.0/device",
 		} {
 			fsys[name] = &fstest.MapFile{Data: b}
 		}

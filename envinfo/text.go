@@ -239,6 +239,7 @@ func (e *Environment) hardware(t *table) {
 		return pair(show(c.PCIe.Speed, quantity[float64]("GT/s", 1)), show(c.PCIe.Width, plain), "%s x%s")
 	}))
 	t.row("Links between GPUs", g.linkRow())
+	e.nvidiaRows(t)
 	t.row("CPU", show(h.CPUModel, plain))
 	t.row("CPU sockets", show(h.CPUSockets, quantity[int64]("", 0)))
 	t.row("CPU cores", show(h.CPUCores, quantity[int64]("", 0)))

@@ -57,7 +57,8 @@ type Value[T Scalar] struct {
 const notCaptured = "not captured"
 
 // Known returns a Value that is v in unit ("" for a value without one), true of scope, read from source: a path below the root that
-// was read, "table: …" for a published figure, or the formula of a derived one.
+// was read, the command line of a tool with the name of what it printed, "table: …" for a published figure, or the formula of a
+// derived one.
 //
 // It never lets through what only looks like a reading: an empty string, a NaN, a plain float64 that is infinite, or a value without
 // a source comes back unknown and says which it was. Strings lose the white space around them, and characters that are not printable
@@ -99,7 +100,7 @@ func (v Value[T]) Unit() string { return v.unit }
 // Scope says of what the value is true. It is empty only on the zero Value.
 func (v Value[T]) Scope() Scope { return v.scope }
 
-// Source is where the value was read: a path, "table: …", or a formula. It is empty on an unknown value, whose [Value.Reason] names
+// Source is where the value was read: a path, a command, "table: …", or a formula. It is empty on an unknown value, whose [Value.Reason] names
 // the paths that were tried.
 func (v Value[T]) Source() string { return v.source }
 
