@@ -94,6 +94,7 @@ var sources = []func(*capture){
 	(*capture).rocm,
 	(*capture).rccl,
 	(*capture).amd,
+	(*capture).network,
 }
 
 // Capture reads the environment. What cannot be read is unknown with its reason and no error; a missing, unreadable, huge, garbled or
