@@ -14,6 +14,12 @@
 // where readings show that this is not the whole card that the table describes. What the driver says (memory, clocks, compute units)
 // has the path as its source. Sums over cards and nodes name themselves as sums.
 //
+// # No libraries
+//
+// There are well-kept libraries for processor topology, SMBIOS and control groups (jaypipes/ghw and prometheus/procfs among them). They
+// open paths of the operating system, where everything here goes through one reader that bounds each read in size and time and can read
+// a copied tree, and they give zeros for what is missing, where here the reason is the value. What is left of each is a parser of a page.
+//
 // # Adding a source
 //
 // A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It reads through the

@@ -293,9 +293,15 @@ func TestHostTrees(t *testing.T) {
 			unknown(t, "board", h.Machine.Board, `/sys/class/dmi/id/board_name: "Default string"`)
 		}},
 		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n", cpu + "cpufreq/policy4/scaling_governor": "",
-			cpu + "cpufreq/policy5/cpuinfo_max_freq": "4121000\n"}), func(t *testing.T, h envinfo.Host) {
+			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h envinfo.Host) {
 			known(t, "governor", h.Frequency.Governor, "14x performance, 1x powersave, 1x unknown")
-			unknown(t, "fastest", h.Frequency.Max, `not one number: "15x 5008984, 1x 4121000"`)
+			known(t, "fastest", h.Frequency.Max, 5121000)
+			if got := h.Frequency.Max.Source(); got != "/sys/devices/system/cpu/cpufreq/policy5/cpuinfo_max_freq, the greatest of 16" {
+				t.Errorf("source is %q", got)
+			}
+		}},
+		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}), func(t *testing.T, h envinfo.Host) {
+			unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
 		}},
 		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h envinfo.Host) { known(t, "boost", h.Frequency.Boost, false) }},
 		{"garbled files", epyc().with(tree{

@@ -14,7 +14,7 @@ type Frequency struct {
 	Governor         Value[string] `json:"governor"`          // "performance", "schedutil"
 	Driver           Value[string] `json:"driver"`            // "amd-pstate-epp", "acpi-cpufreq"
 	EnergyPreference Value[string] `json:"energy_preference"` // "performance", "balance_performance"
-	Max              Value[int64]  `json:"max"`               // kHz, the highest that the hardware offers, where it is one for all
+	Max              Value[int64]  `json:"max"`               // kHz, the highest that the hardware offers on any processor
 	Boost            Value[bool]   `json:"boost"`             // whether clocks above the nominal one are allowed
 }
 
@@ -54,26 +54,34 @@ type Load struct {
 func (c *capture) frequency() {
 	f := &c.env.Host.Frequency
 	const dir = cpuDir + "/cpufreq"
-	var governor, driver, preference, fastest tally
+	var governor, driver, preference tally
 	names, err := c.dir(dir)
 	none := abs(dir) + ": no policy, the kernel does not set the clock"
 	if err != nil {
 		none = err.Error()
 	}
-	for _, n := range numbered(names, "policy") {
+	fastest := Unknown[int64]("kHz", ScopeHost, none)
+	policies := numbered(names, "policy")
+	for i, n := range policies {
 		policy := fmt.Sprintf("%s/policy%d/", dir, n)
 		governor.add(c.text(policy+"scaling_governor", ScopeHost))
-		driver.add(c.text(policy+"scaling_driver", ScopeHost))
+		if i == 0 { // the kernel takes one driver at a time
+			driver.add(c.text(policy+"scaling_driver", ScopeHost))
+		}
 		preference.add(c.text(policy+"energy_performance_preference", ScopeHost))
-		fastest.add(c.text(policy+"cpuinfo_max_freq", ScopeHost))
+		// Cores differ where the firmware ranks them. One that cannot be read may be the fastest.
+		clock := c.integer(policy+"cpuinfo_max_freq", "kHz", ScopeHost)
+		kHz, ok := clock.Get()
+		if best, known := fastest.Get(); i == 0 || known && (!ok || kHz > best) {
+			fastest = clock
+		}
 	}
 	f.Governor, f.Driver, f.EnergyPreference = governor.value(none), driver.value(none), preference.value(none)
-	all := fastest.value(none)
-	f.Max = Unknown[int64]("kHz", ScopeHost, all.Reason())
-	if s, ok := all.Get(); ok {
-		f.Max = Unknown[int64]("kHz", ScopeHost, fmt.Sprintf("%s: not one number: %q", all.Source(), clip(s)))
-		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
-			f.Max = Known(n, "kHz", ScopeHost, all.Source())
+	f.Max = fastest
+	if kHz, ok := fastest.Get(); ok {
+		f.Max = Unknown[int64]("kHz", ScopeHost, fmt.Sprintf("%s: %d is not a clock", fastest.Source(), kHz))
+		if kHz > 0 {
+			f.Max = Known(kHz, "kHz", ScopeHost, fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)))
 		}
 	}
 	f.Boost = c.flag(dir+"/boost", ScopeHost)
