@@ -31,7 +31,7 @@ func (e *Environment) hostRows(t *table) {
 	t.row("NUMA balancing", show(h.NUMA.Balancing, func(n int64) string { return onOff(n != 0) }))
 	t.row("Transparent huge pages", pair(show(h.Tuning.HugePages, plain), show(h.Tuning.HugePagesDefrag, plain), "%s (defrag %s)"))
 	t.row("Clock source", show(h.Tuning.ClockSource, plain))
-	t.row("IOMMU domains", show(h.Tuning.IOMMUDomains, plain))
+	t.row("IOMMUs", pair(show(h.Tuning.IOMMUs, count), show(h.Tuning.IOMMUDomains, plain), "%s (domains %s)"))
 	t.row("Vulnerabilities", pair(show(h.Tuning.Mitigated, count), show(h.Tuning.Vulnerable, count), "%s mitigated, %s open"))
 	t.row("Uptime", show(h.Load.Uptime, func(s float64) string { return number(s/3600, 1) + " h" }))
 	t.row("Load", pair(show(h.Load.One, plain), show(h.Load.Fifteen, plain), "%s (1 min), %s (15 min)"))

@@ -115,10 +115,10 @@ func nic(name string, files tree) tree {
 	return out
 }
 
-// smbios is a table with a firmware structure, so many modules of 64 GiB DDR5, an empty slot and the end.
-func smbios(modules int) string {
-	structure := func(kind byte, fields []byte, strings string) string {
-		return string(append([]byte{kind, byte(4 + len(fields)), 0, 0}, fields...)) + strings + "\x00\x00"
+// smbios is a table with a firmware structure, so many modules of 64 GiB DDR5, an empty slot, other modules and the end.
+func smbios(modules int, others ...string) string {
+	structure := func(kind byte, fields []byte, names string) string {
+		return string(append([]byte{kind, byte(4 + len(fields)), 0, 0}, fields...)) + names + "\x00\x00"
 	}
 	module := func(mib uint16) []byte {
 		b := make([]byte, 0x5c-4)
@@ -134,7 +134,7 @@ func smbios(modules int) string {
 	for range modules {
 		out += structure(17, module(0x7fff), "P0 DIMM A\x00BANK 0")
 	}
-	return out + structure(17, module(0), "") + structure(127, nil, "")
+	return out + structure(17, module(0), "") + strings.Join(others, "") + structure(127, nil, "")
 }
 
 func TestHostEPYC(t *testing.T) {
@@ -302,6 +302,15 @@ func TestHostTrees(t *testing.T) {
 		}},
 		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}), func(t *testing.T, h envinfo.Host) {
 			unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
+		}},
+		// The fields of version 2.1 end before the speed at which a module is run; a size with bit 15 is in KiB.
+		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3, "\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
+			strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h envinfo.Host) {
+			known(t, "modules", h.MemoryModules, "3x 64 GiB DDR5 at 4800 MT/s, 1x 8 MiB DDR4 at unknown speed")
+			unknown(t, "speed", h.MemorySpeed, "not one speed for all memory devices")
+		}},
+		{"no modules", tree{"sys/firmware/dmi/tables/DMI": smbios(0)}, func(t *testing.T, h envinfo.Host) {
+			unknown(t, "modules", h.MemoryModules, "no memory device that is fitted")
 		}},
 		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h envinfo.Host) { known(t, "boost", h.Frequency.Boost, false) }},
 		{"garbled files", epyc().with(tree{

@@ -68,7 +68,7 @@ var hypervisors = []struct{ field, prefix, name string }{
 	{"bios_vendor", "Bochs", "bochs"},
 	{"sys_vendor", "Parallels", "parallels"},
 	{"bios_vendor", "BHYVE", "bhyve"},
-	{"product_name", "Virtual Machine", "microsoft"}, // of Microsoft Corporation, whose own machines are other products
+	{"product_name", "Virtual Machine", "microsoft"}, // the vendor alone would name its own machines too
 	{"product_name", "OpenStack", "kvm"},
 	{"sys_vendor", "Apple Virtualization", "apple"},
 }

@@ -149,7 +149,7 @@ func (c *capture) vulnerabilities(t *Tuning) {
 			notAffected++
 		case strings.HasPrefix(state, "Mitigation: "), strings.HasPrefix(state, "KVM: Mitigation: "):
 			mitigated++
-		case strings.HasPrefix(state, "Vulnerable"), strings.HasPrefix(state, "KVM: Vulnerable"):
+		case strings.HasPrefix(state, "Vulnerable"), strings.HasPrefix(state, "KVM: Vulnerable"), state == "Processor vulnerable":
 			vulnerable++
 		default:
 			rest++
