@@ -161,14 +161,14 @@ func FuzzCapture(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fsys := fstest.MapFS{}
 		for _, name := range []string{
-			"proc/sys/kernel/hostname", "proc/sys/kernel/osrelease", "proc/cmdline", "proc/cpuinfo", "proc/meminfo", "proc/self/cgroup",
-			"proc/self/limits", "sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/cpu.max", "sys/fs/cgroup/memory.max", "etc/os-release",
-			"opt/rocm/.info/version", "opt/rocm/include/rccl/rccl.h", "sys/module/amdgpu/version", nodes + "0/properties", nodes + "1/properties",
 			"proc/sys/kernel/numa_balancing", "proc/loadavg", "proc/self/status", "proc/self/mountinfo", cpuDir + "/online",
 			cpuDir + "/cpufreq/policy0/scaling_governor", cpuDir + "/vulnerabilities/meltdown", dmiDir + "/sys_vendor",
 			"sys/firmware/dmi/tables/DMI", "sys/devices/system/node/node0/cpulist", "sys/devices/system/node/node0/meminfo",
 			"sys/kernel/mm/transparent_hugepage/enabled", "sys/class/net/eth0/device/uevent", "sys/class/net/eth0/speed",
 			"sys/class/infiniband/mlx5_0/ports/1/rate",
+			"proc/sys/kernel/hostname", "proc/sys/kernel/osrelease", "proc/cmdline", "proc/cpuinfo", "proc/meminfo", "proc/self/cgroup",
+			"proc/self/limits", "sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/cpu.max", "sys/fs/cgroup/memory.max", "etc/os-release",
+			"opt/rocm/.info/version", "opt/rocm/include/rccl/rccl.h", "sys/module/amdgpu/version", nodes + "0/properties", nodes + "1/properties",
 			nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
 		} {
 			fsys[name] = &fstest.MapFile{Data: b}
