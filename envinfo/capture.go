@@ -119,6 +119,7 @@ var sources = []func(*capture){
 	(*capture).nccl,
 	(*capture).amdSMI,
 	(*capture).rocmSMI,
+	(*capture).network,
 }
 
 // Capture reads the environment. What cannot be read is unknown with its reason and no error; a missing, unreadable, huge, garbled or

@@ -23,6 +23,12 @@
 // several versions side by side are all recorded, and where files and packages give different ones a [Warning] says so. The database of
 // dpkg is read; that of rpm is not text, and a reader for its three formats would be the largest dependency of the module.
 //
+// # No libraries
+//
+// There are well-kept libraries for processor topology, SMBIOS and control groups (jaypipes/ghw and prometheus/procfs among them). They
+// open paths of the operating system, where everything here goes through one reader that bounds each read in size and time and can read
+// a copied tree, and they give zeros for what is missing, where here the reason is the value. What is left of each is a parser of a page.
+//
 // # Adding a source
 //
 // A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It reads through the

@@ -13,18 +13,40 @@ type Host struct {
 	Hostname     Value[string] `json:"hostname"`
 	Distribution Value[string] `json:"distribution"` // "Ubuntu 24.04.2 LTS"
 	Kernel       Value[string] `json:"kernel"`       // release: "6.8.0-60-generic"
-	// CommandLine is the kernel's, as it was booted: options such as iommu=pt and numa_balancing=disable move measurements. It is
-	// recorded as it is, except that what follows " -- " is left out: that is the command line of the first process, and command
-	// lines of processes can hold secrets.
+	KernelBuild  Value[string] `json:"kernel_build"` // which build of it: "#63-Ubuntu SMP PREEMPT_DYNAMIC Tue Apr 15 19:04:15 UTC 2025"
+	Architecture Value[string] `json:"architecture"` // of the kernel, as uname -m: "x86_64", "aarch64"
+	// CommandLine is the kernel's, as it was booted: options such as iommu=pt and numa_balancing=disable move measurements. What
+	// follows " -- " is left out: that is the command line of the first process, and command lines of processes can hold secrets. So
+	// are the values of options that hold secrets, or addresses by which the machine could be found.
 	CommandLine Value[string] `json:"command_line"`
-	// Container is what kind of container the root filesystem belongs to: "docker", "podman", "kubernetes". It is unknown where none
-	// of their marks is there, which a container of another kind need not leave.
-	Container  Value[string] `json:"container"`
+	// Container is what kind of container the root filesystem belongs to: "docker", "podman", "kubernetes", "apptainer". It is unknown
+	// where none of their marks is there, which a container of another kind need not leave.
+	Container Value[string] `json:"container"`
+	// Virtualization is "none", or what the host is a guest of, by the names of systemd-detect-virt(1): "kvm", "vmware", "xen",
+	// "microsoft", "amazon", "google", …; "vm-other" for one that does not say which it is.
+	Virtualization Value[string] `json:"virtualization"`
+	Machine        Machine       `json:"machine"`
+	// CPUModel is the name that the processors give themselves. Those of ARM give numbers, which a table turns into the name of the
+	// core where it has them.
 	CPUModel   Value[string] `json:"cpu_model"`
 	CPUSockets Value[int64]  `json:"cpu_sockets"`
 	CPUCores   Value[int64]  `json:"cpu_cores"`   // physical, of all sockets
 	CPUThreads Value[int64]  `json:"cpu_threads"` // hardware threads that are online
-	Memory     Value[int64]  `json:"memory"`      // B, as the kernel counts it: without what firmware and kernel keep
+	// ThreadsPerCore is 2 where each core runs two threads at once (SMT).
+	ThreadsPerCore Value[int64]  `json:"threads_per_core"`
+	SMT            Value[string] `json:"smt"`         // "on", "off", "forceoff", "notsupported", "notimplemented"
+	CPUsOnline     Value[string] `json:"cpus_online"` // "0-255"
+	Microcode      Value[string] `json:"microcode"`   // "0xb00215a"
+	Frequency      Frequency     `json:"frequency"`
+	NUMA           NUMA          `json:"numa"`
+	Memory         Value[int64]  `json:"memory"` // B, as the kernel counts it: without what firmware and kernel keep
+	// MemoryModules says which modules are fitted: "24x 64 GiB DDR5 at 4800 MT/s". MemorySpeed, in MT/s, is the speed that all of them
+	// are run at. Most systems tell both to root alone.
+	MemoryModules Value[string] `json:"memory_modules"`
+	MemorySpeed   Value[int64]  `json:"memory_speed"`
+	Tuning        Tuning        `json:"tuning"`
+	Network       Network       `json:"network"`
+	Load          Load          `json:"load"`
 }
 
 // containerMarks are the files that container engines put into the root filesystem.
@@ -32,6 +54,7 @@ var containerMarks = []struct{ file, kind string }{
 	{".dockerenv", "docker"},
 	{"run/.containerenv", "podman"},
 	{"run/secrets/kubernetes.io", "kubernetes"},
+	{".singularity.d", "apptainer"},
 }
 
 func (c *capture) host() {
@@ -47,10 +70,19 @@ func (c *capture) host() {
 	// uname(2) and gethostname(2) would answer for the running host, whichever tree is read.
 	h.Hostname = c.text("proc/sys/kernel/hostname", c.userland)
 	h.Kernel = c.text("proc/sys/kernel/osrelease", ScopeHost)
+	h.KernelBuild = c.text("proc/sys/kernel/version", ScopeHost)
+	h.Architecture = c.text("proc/sys/kernel/arch", ScopeHost)
 	h.CommandLine = c.commandLine()
 	h.Distribution = c.distribution()
-	c.cpu()
+	info := c.cpu()
+	c.frequency()
+	h.Machine = c.machine()
+	h.Virtualization = c.virtualization(info)
+	c.numa()
 	h.Memory = c.memory()
+	c.memoryModules()
+	h.Tuning = c.tuning()
+	h.Load = c.load()
 }
 
 func joinMarks() string {
@@ -67,7 +99,7 @@ func (c *capture) commandLine() Value[string] {
 	if err != nil {
 		return Unknown[string]("", ScopeHost, err.Error())
 	}
-	return Known(kernelOptions(string(b)), "", ScopeHost, abs(name))
+	return Known(scrubOptions(kernelOptions(string(b))), "", ScopeHost, abs(name))
 }
 
 // kernelOptions is the part of a kernel command line that is for the kernel: "--" alone ends it
@@ -135,99 +167,6 @@ func unquote(s string) string {
 		out.WriteByte(s[i])
 	}
 	return out.String()
-}
-
-// cpuinfo is what proc/cpuinfo says. Zero counts and an empty model are what it does not say.
-type cpuinfo struct {
-	model                   string
-	mixed                   bool // processors of several models
-	threads, cores, sockets int64
-}
-
-func (c *capture) cpu() {
-	const name = "proc/cpuinfo"
-	h := &c.env.Host
-	b, err := c.file(name, largeFile)
-	info := parseCPUInfo(b)
-	count := func(n int64, key string) Value[int64] {
-		switch {
-		case err != nil:
-			return Unknown[int64]("", ScopeHost, err.Error())
-		case n == 0:
-			return Unknown[int64]("", ScopeHost, fmt.Sprintf("%s: no %s for every processor", abs(name), key))
-		}
-		return Known(n, "", ScopeHost, abs(name)+": "+key)
-	}
-	// runtime.NumCPU is what the scheduler lets this process use, on this machine: another question, of another host.
-	h.CPUThreads = count(info.threads, "processor")
-	h.CPUSockets = count(info.sockets, "physical id")
-	h.CPUCores = count(info.cores, "core id")
-	switch {
-	case err != nil:
-		h.CPUModel = Unknown[string]("", ScopeHost, err.Error())
-	case info.mixed: // naming one of them would be wrong for the rest
-		h.CPUModel = Unknown[string]("", ScopeHost, abs(name)+": the processors have different model names")
-	case info.model == "": // arm64 gives numbers in its place
-		h.CPUModel = Unknown[string]("", ScopeHost, abs(name)+": no model name")
-	default:
-		h.CPUModel = Known(info.model, "", ScopeHost, abs(name)+": model name")
-	}
-}
-
-// parseCPUInfo reads proc/cpuinfo: a paragraph for each hardware thread, "processor" first. Sockets and cores are counted only when
-// every thread says where it is; a part of them would be counted too low.
-func parseCPUInfo(b []byte) cpuinfo {
-	var (
-		info                 cpuinfo
-		sockets, cores       = map[string]bool{}, map[string]bool{}
-		socket, core         string
-		withSocket, withCore int64
-	)
-	finish := func() {
-		if socket != "" {
-			sockets[socket] = true
-			withSocket++
-			if core != "" {
-				cores[socket+"/"+core] = true
-				withCore++
-			}
-		}
-		socket, core = "", ""
-	}
-	for _, line := range lines(b) {
-		key, value, ok := strings.Cut(line, ":")
-		if !ok {
-			continue
-		}
-		value = strings.TrimSpace(value)
-		switch strings.TrimSpace(key) {
-		case "processor":
-			if _, err := strconv.ParseUint(value, 10, 32); err != nil {
-				continue // 32-bit ARM has a "Processor" of another meaning
-			}
-			finish()
-			info.threads++
-		case "model name":
-			value = clean(value)
-			info.mixed = info.mixed || info.model != "" && value != info.model
-			info.model = value
-		case "physical id":
-			socket = value
-		case "core id":
-			core = value
-		}
-	}
-	finish()
-	if info.threads == 0 {
-		return cpuinfo{}
-	}
-	if withSocket == info.threads {
-		info.sockets = int64(len(sockets))
-	}
-	if withCore == info.threads {
-		info.cores = int64(len(cores))
-	}
-	return info
 }
 
 func (c *capture) memory() Value[int64] {

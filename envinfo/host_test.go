@@ -88,7 +88,7 @@ func TestProcessGarbled(t *testing.T) {
 		{"quota", tree{group + "cpu.max": "150000 100000\n"}, "", func(t *testing.T, p envinfo.Process) { known(t, "CPU limit", p.CPULimit, 1.5) }},
 		{"garbage", tree{group + "cpu.max": "lots\n", group + "memory.max": "-1\n"}, "", func(t *testing.T, p envinfo.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "/"+group+`cpu.max: "lots" is not a quota and a period`)
-			unknown(t, "memory limit", p.MemoryLimit, `"-1" is not a number of bytes`)
+			unknown(t, "memory limit", p.MemoryLimit, `"-1" is not a number`)
 		}},
 		{"no period", tree{group + "cpu.max": "max 0\n"}, "", func(t *testing.T, p envinfo.Process) { unknown(t, "CPU limit", p.CPULimit, "is not a quota") }},
 		{"root group", tree{"proc/self/cgroup": "0::/\n"}, "", func(t *testing.T, p envinfo.Process) {
@@ -100,8 +100,8 @@ func TestProcessGarbled(t *testing.T) {
 		{"container", tree{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824\n"}, "", func(t *testing.T, p envinfo.Process) {
 			known(t, "memory limit", p.MemoryLimit, 1<<30)
 		}},
-		{"version 1", tree{"proc/self/cgroup": "4:memory:/x\n0::/\n"}, "sys/fs/cgroup", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "only version 2 is read")
+		{"nothing mounted", tree{"proc/self/cgroup": "4:memory:/x\n0::/\n"}, "sys/fs/cgroup", func(t *testing.T, p envinfo.Process) {
+			unknown(t, "CPU limit", p.CPULimit, "no mounted control groups of version 2 show the group")
 		}},
 		{"group out of sight", tree{"proc/self/cgroup": "0::/elsewhere\n"}, "", func(t *testing.T, p envinfo.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/elsewhere: no such file")
@@ -109,8 +109,8 @@ func TestProcessGarbled(t *testing.T) {
 		{"group above the namespace", tree{"proc/self/cgroup": "0::/../../x\n"}, "", func(t *testing.T, p envinfo.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "outside of what this process can see")
 		}},
-		{"no group", tree{"proc/self/cgroup": "1:cpu:/\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "/proc/self/cgroup: no version 2 group")
+		{"version 1 not mounted", tree{"proc/self/cgroup": "1:cpu:/\n"}, "", func(t *testing.T, p envinfo.Process) {
+			unknown(t, "CPU limit", p.CPULimit, `no mounted control groups of version 1 show the group "/", which /proc/self/cgroup names for cpu`)
 		}},
 		{"unlimited files", tree{"proc/self/limits": "Max open files  unlimited unlimited files\n"}, "", func(t *testing.T, p envinfo.Process) {
 			known(t, "open files", p.OpenFiles, envinfo.NoLimit())

@@ -1,157 +1,145 @@
 package envinfo
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"path"
 	"strconv"
 	"strings"
 )
 
 // Process is the limits of one process; all of it is of [ScopeProcess]. In a copied tree they are those of the process that proc/self
 // was when the copy was made.
+//
+// Where control groups are of version 1, or of both versions, each limit is read from the hierarchy that its controller belongs to.
 type Process struct {
 	// CPULimit is the processor time that the process's control group may use, in processors: 1.5 is 150 ms in every 100 ms. The
 	// tightest limit of the group and of those above it counts, as far up as the process can see.
 	CPULimit    Value[Limit] `json:"cpu_limit"`
 	MemoryLimit Value[Limit] `json:"memory_limit"` // B, likewise
+	TaskLimit   Value[Limit] `json:"task_limit"`   // processes and threads, likewise
+	// CPUSet and MemoryNodes are what the control group may use: lists of processors and of NUMA nodes as the kernel writes them,
+	// "0-63,128-191". Allowed is the list of processors that the process itself may run on, which its own affinity can make shorter,
+	// and AllowedCount how many they are.
+	CPUSet       Value[string] `json:"cpu_set"`
+	MemoryNodes  Value[string] `json:"memory_nodes"`
+	Allowed      Value[string] `json:"allowed_cpus"`
+	AllowedCount Value[int64]  `json:"allowed_cpu_count"`
+	// UsableCPUs is the lesser of CPULimit and AllowedCount, and UsableMemory, in B, of MemoryLimit and the host's memory: what is
+	// left of the host for this process.
+	UsableCPUs   Value[float64] `json:"usable_cpus"`
+	UsableMemory Value[int64]   `json:"usable_memory"`
 	// OpenFiles is the soft limit of open files. Go programs raise theirs to the hard limit when they start, so of this program it
 	// is not what ulimit -n printed in the shell that started it.
-	OpenFiles     Value[Limit] `json:"open_files"`
-	OpenFilesHard Value[Limit] `json:"open_files_hard"`
+	OpenFiles        Value[Limit] `json:"open_files"`
+	OpenFilesHard    Value[Limit] `json:"open_files_hard"`
+	LockedMemory     Value[Limit] `json:"locked_memory"`      // B; RDMA and pinned buffers count against it
+	LockedMemoryHard Value[Limit] `json:"locked_memory_hard"` // B
+	Processes        Value[Limit] `json:"processes"`          // of the user, threads included
+	ProcessesHard    Value[Limit] `json:"processes_hard"`
+	Stack            Value[Limit] `json:"stack"`      // B
+	StackHard        Value[Limit] `json:"stack_hard"` // B
 }
 
 func (c *capture) process() {
 	p := &c.env.Process
-	p.CPULimit = c.cgroupLimit("cpu.max", "CPU", parseCPUMax)
-	p.MemoryLimit = c.cgroupLimit("memory.max", "B", parseMemoryMax)
+	g := c.cgroups()
+	p.CPULimit = c.cpuLimit(g)
+	p.MemoryLimit = c.memoryLimit(g)
+	p.TaskLimit = c.taskLimit(g)
+	p.CPUSet = c.cpuset(g, []string{"cpuset.effective_cpus", "cpuset.cpus"}, []string{"cpuset.cpus.effective"})
+	p.MemoryNodes = c.cpuset(g, []string{"cpuset.effective_mems", "cpuset.mems"}, []string{"cpuset.mems.effective"})
+	c.affinity()
+	c.usable()
 
 	const name = "proc/self/limits"
 	b, err := c.file(name, smallFile)
-	if err != nil {
-		p.OpenFiles = Unknown[Limit]("", ScopeProcess, err.Error())
-		p.OpenFilesHard = p.OpenFiles
-		return
-	}
-	soft, hard, err := parseOpenFiles(b)
-	if err != nil {
-		p.OpenFiles = Unknown[Limit]("", ScopeProcess, abs(name)+": "+err.Error())
-		p.OpenFilesHard = p.OpenFiles
-		return
-	}
-	p.OpenFiles = Known(soft, "", ScopeProcess, abs(name)+": soft limit")
-	p.OpenFilesHard = Known(hard, "", ScopeProcess, abs(name)+": hard limit")
-}
-
-const cgroupRoot = "sys/fs/cgroup"
-
-// cgroupLimit is the tightest limit that file sets in the process's control group or above it
-// (Documentation/admin-guide/cgroup-v2.rst). A group without the file has no limit of its own: the root group never has one, and the
-// others not unless the controller is enabled for them.
-func (c *capture) cgroupLimit(file, unit string, parse func([]byte) (Limit, error)) Value[Limit] {
-	unknown := func(reason string) Value[Limit] { return Unknown[Limit](unit, ScopeProcess, reason) }
-	if err := c.stat(cgroupRoot + "/cgroup.controllers"); err != nil {
-		if missing(err) {
-			// Version 1 has limits in other files, one hierarchy a controller. Saying "no limit" there would be wrong.
-			return unknown(err.Error() + ", so this is not control groups version 2, and only version 2 is read")
-		}
-		return unknown(err.Error())
-	}
-	const self = "proc/self/cgroup"
-	b, err := c.file(self, smallFile)
-	if err != nil {
-		return unknown(err.Error())
-	}
-	group, err := parseCgroup(b)
-	if err != nil {
-		return unknown(abs(self) + ": " + err.Error())
-	}
-	// Without this, a group that the tree lacks would look like one without a limit.
-	if err := c.stat(path.Join(cgroupRoot, group)); err != nil {
-		return unknown("the control group of the process cannot be seen: " + err.Error())
-	}
-	tightest, source := NoLimit(), "no "+file+" sets one from "+abs(path.Join(cgroupRoot, group))+" up to "+abs(cgroupRoot)
-	for g := group; ; g = path.Dir(g) {
-		name := path.Join(cgroupRoot, g, file)
-		b, err := c.file(name, smallFile)
+	for _, l := range []struct {
+		row, unit  string
+		soft, hard *Value[Limit]
+	}{
+		{"Max open files", "", &p.OpenFiles, &p.OpenFilesHard},
+		{"Max locked memory", "B", &p.LockedMemory, &p.LockedMemoryHard},
+		{"Max processes", "", &p.Processes, &p.ProcessesHard},
+		{"Max stack size", "B", &p.Stack, &p.StackHard},
+	} {
+		reason := ""
+		soft, hard, bad := parseLimit(b, l.row)
 		switch {
-		case missing(err):
 		case err != nil:
-			return unknown(err.Error())
-		default:
-			limit, err := parse(b)
-			if err != nil {
-				return unknown(abs(name) + ": " + err.Error())
-			}
-			if limit < tightest {
-				tightest, source = limit, abs(name)
-			}
+			reason = err.Error()
+		case bad != nil:
+			reason = abs(name) + ": " + bad.Error()
 		}
-		if g == "." {
-			return Known(tightest, unit, ScopeProcess, source)
-		}
-	}
-}
-
-// parseCgroup returns the version 2 control group in proc/self/cgroup, relative to the root of the hierarchy: "." is the root.
-func parseCgroup(b []byte) (string, error) {
-	for _, line := range lines(b) {
-		group, ok := strings.CutPrefix(line, "0::/")
-		if !ok {
+		if reason != "" {
+			*l.soft = Unknown[Limit](l.unit, ScopeProcess, reason)
+			*l.hard = *l.soft
 			continue
 		}
-		if group == "" {
-			return ".", nil
+		*l.soft = Known(soft, l.unit, ScopeProcess, abs(name)+": soft limit")
+		*l.hard = Known(hard, l.unit, ScopeProcess, abs(name)+": hard limit")
+	}
+}
+
+// affinity reads which processors the process may run on.
+func (c *capture) affinity() {
+	const name, row = "proc/self/status", "Cpus_allowed_list"
+	p := &c.env.Process
+	list, err := "", error(nil)
+	b, err := c.file(name, smallFile)
+	if err == nil {
+		list, err = parseStatus(b, row)
+	}
+	var n int64
+	if err == nil {
+		n, err = parseList(list)
+	}
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%s: %s is empty", abs(name), row)
+	}
+	if err != nil {
+		reason := err.Error()
+		if !strings.HasPrefix(reason, abs(name)) {
+			reason = abs(name) + ": " + reason
 		}
-		group = strings.TrimSuffix(group, " (deleted)")
-		if !fs.ValidPath(group) { // "../..": above the root of the control group namespace
-			return "", fmt.Errorf("group %q lies outside of what this process can see", clean(line))
+		p.Allowed, p.AllowedCount = Unknown[string]("", ScopeProcess, reason), Unknown[int64]("", ScopeProcess, reason)
+		return
+	}
+	p.Allowed = Known(list, "", ScopeProcess, abs(name)+": "+row)
+	p.AllowedCount = Known(n, "", ScopeProcess, abs(name)+": "+row+", counted")
+}
+
+// usable is what the limits leave of the host. A limit that is unknown may be the tightest, and then so is what is usable.
+func (c *capture) usable() {
+	p := &c.env.Process
+	p.UsableCPUs = Unknown[float64]("CPU", ScopeProcess, "the least of cpu_limit and allowed_cpu_count, and not both are known")
+	p.UsableMemory = Unknown[int64]("B", ScopeProcess, "the least of memory_limit and host.memory, and not both are known")
+	limit, ok := p.CPULimit.Get()
+	if n, counted := p.AllowedCount.Get(); ok && counted {
+		p.UsableCPUs = Known(min(float64(limit), float64(n)), "CPU", ScopeProcess, "the least of cpu_limit and allowed_cpu_count")
+	}
+	limit, ok = p.MemoryLimit.Get()
+	if total, there := c.env.Host.Memory.Get(); ok && there {
+		if float64(limit) < float64(total) {
+			total = int64(limit)
 		}
-		return group, nil
+		p.UsableMemory = Known(total, "B", ScopeProcess, "the least of memory_limit and host.memory")
 	}
-	return "", errors.New("no version 2 group (0::/…)")
 }
 
-// parseCPUMax parses "QUOTA PERIOD" in µs, or "max PERIOD", into processors.
-func parseCPUMax(b []byte) (Limit, error) {
-	f := strings.Fields(string(b))
-	bad := fmt.Errorf("%q is not a quota and a period", clean(string(b)))
-	if len(f) != 2 {
-		return 0, bad
-	}
-	period, err := strconv.ParseInt(f[1], 10, 64)
-	if err != nil || period <= 0 {
-		return 0, bad
-	}
-	if f[0] == "max" {
-		return NoLimit(), nil
-	}
-	quota, err := strconv.ParseInt(f[0], 10, 64)
-	if err != nil || quota <= 0 {
-		return 0, bad
-	}
-	return Limit(float64(quota) / float64(period)), nil
-}
-
-// parseMemoryMax parses bytes, or "max".
-func parseMemoryMax(b []byte) (Limit, error) {
-	s := strings.TrimSpace(string(b))
-	if s == "max" {
-		return NoLimit(), nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is not a number of bytes", clean(s))
-	}
-	return Limit(n), nil
-}
-
-// parseOpenFiles returns the limits of open files in proc/self/limits (proc_pid_limits(5)).
-func parseOpenFiles(b []byte) (soft, hard Limit, err error) {
+// parseStatus returns a row of proc/self/status (proc_pid_status(5)).
+func parseStatus(b []byte, row string) (string, error) {
 	for _, line := range lines(b) {
-		rest, ok := strings.CutPrefix(line, "Max open files")
+		if rest, ok := strings.CutPrefix(line, row+":"); ok {
+			return strings.TrimSpace(rest), nil
+		}
+	}
+	return "", fmt.Errorf("no %s", row)
+}
+
+// parseLimit returns the limits of a row of proc/self/limits (proc_pid_limits(5)).
+func parseLimit(b []byte, row string) (soft, hard Limit, err error) {
+	for _, line := range lines(b) {
+		rest, ok := strings.CutPrefix(line, row+" ")
 		if !ok {
 			continue
 		}
@@ -173,5 +161,5 @@ func parseOpenFiles(b []byte) (soft, hard Limit, err error) {
 		}
 		return out[0], out[1], nil
 	}
-	return 0, 0, errors.New(`no "Max open files"`)
+	return 0, 0, fmt.Errorf("no %q", row)
 }

@@ -17,6 +17,7 @@ func (e *Environment) WriteText(w io.Writer) error {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	e.hardware(t)
 	e.softwareRows(t)
+	e.hostRows(t)
 	e.limits(t)
 	e.AMD.linkTable(t)
 	// In the table it would make the column as wide as itself.
@@ -269,11 +270,7 @@ func (e *Environment) softwareRows(t *table) {
 }
 
 func (e *Environment) limits(t *table) {
-	p := &e.Process
 	t.line("")
 	t.head("Limits")
-	t.row("CPUs", show(p.CPULimit, plain))
-	t.row("Memory", show(p.MemoryLimit, size[Limit]))
-	t.row("Open files", show(p.OpenFiles, plain))
-	t.row("Open files, hard", show(p.OpenFilesHard, plain))
+	e.Process.rows(t)
 }

@@ -1,0 +1,290 @@
+package envinfo
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Frequency is how the processors choose their clock. Virtual machines mostly have none of it: the host under them decides. Where the
+// processors do not all say the same, the value lists what how many of them say: "190x performance, 2x powersave".
+type Frequency struct {
+	Governor         Value[string] `json:"governor"`          // "performance", "schedutil"
+	Driver           Value[string] `json:"driver"`            // "amd-pstate-epp", "acpi-cpufreq"
+	EnergyPreference Value[string] `json:"energy_preference"` // "performance", "balance_performance"
+	Max              Value[int64]  `json:"max"`               // kHz, the highest that the hardware offers on any processor
+	Boost            Value[bool]   `json:"boost"`             // whether clocks above the nominal one are allowed
+}
+
+// Tuning is how the kernel and the firmware are set, as far as it moves measurements.
+type Tuning struct {
+	HugePages       Value[string] `json:"transparent_hugepages"`        // "always", "madvise", "never"
+	HugePagesDefrag Value[string] `json:"transparent_hugepages_defrag"` // "madvise", "defer", …
+	ClockSource     Value[string] `json:"clock_source"`                 // "tsc"; others make reading the time slow
+	// IOMMUs is how many the kernel uses, and IOMMUDomains what kinds of domains the devices are in: "identity" is without translation
+	// (iommu=pt).
+	IOMMUs       Value[int64]  `json:"iommus"`
+	IOMMUDomains Value[string] `json:"iommu_domains"`
+	// Vulnerabilities are the processor's flaws that the kernel knows, with what it does against each, which costs time.
+	Vulnerabilities []Vulnerability `json:"vulnerabilities,omitempty"`
+	// Mitigated, Vulnerable and NotAffected count them, and are unknown where none could be listed.
+	Mitigated   Value[int64] `json:"mitigated"`
+	Vulnerable  Value[int64] `json:"vulnerable"`
+	NotAffected Value[int64] `json:"not_affected"`
+}
+
+// Vulnerability is one flaw of the processors and its state.
+type Vulnerability struct {
+	Name  string        `json:"name"`  // the kernel's: "spectre_v2"
+	State Value[string] `json:"state"` // "Not affected", "Mitigation: …", "Vulnerable: …"
+}
+
+// Load is what the host was busy with when it was captured. Of all that is in [Host] it alone changes by itself.
+type Load struct {
+	Uptime  Value[float64] `json:"uptime"` // s
+	One     Value[float64] `json:"one"`    // processes that ran or waited, averaged over a minute
+	Five    Value[float64] `json:"five"`
+	Fifteen Value[float64] `json:"fifteen"`
+}
+
+// frequency reads Documentation/admin-guide/pm/cpufreq.rst: a folder for each policy, which is one processor or several that share a
+// clock.
+func (c *capture) frequency() {
+	f := &c.env.Host.Frequency
+	const dir = cpuDir + "/cpufreq"
+	var governor, driver, preference tally
+	names, err := c.dir(dir)
+	none := abs(dir) + ": no policy, the kernel does not set the clock"
+	if err != nil {
+		none = err.Error()
+	}
+	fastest := Unknown[int64]("kHz", ScopeHost, none)
+	policies := numbered(names, "policy")
+	for i, n := range policies {
+		policy := fmt.Sprintf("%s/policy%d/", dir, n)
+		governor.add(c.text(policy+"scaling_governor", ScopeHost))
+		if i == 0 { // the kernel takes one driver at a time
+			driver.add(c.text(policy+"scaling_driver", ScopeHost))
+		}
+		preference.add(c.text(policy+"energy_performance_preference", ScopeHost))
+		// Cores differ where the firmware ranks them. One that cannot be read may be the fastest.
+		clock := c.integer(policy+"cpuinfo_max_freq", "kHz", ScopeHost)
+		kHz, ok := clock.Get()
+		if best, known := fastest.Get(); i == 0 || known && (!ok || kHz > best) {
+			fastest = clock
+		}
+	}
+	f.Governor, f.Driver, f.EnergyPreference = governor.value(none), driver.value(none), preference.value(none)
+	f.Max = fastest
+	if kHz, ok := fastest.Get(); ok {
+		f.Max = Unknown[int64]("kHz", ScopeHost, fmt.Sprintf("%s: %d is not a clock", fastest.Source(), kHz))
+		if kHz > 0 {
+			f.Max = Known(kHz, "kHz", ScopeHost, fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)))
+		}
+	}
+	f.Boost = c.flag(dir+"/boost", ScopeHost)
+	if _, ok := f.Boost.Get(); !ok {
+		const noTurbo = cpuDir + "/intel_pstate/no_turbo" // which is the contrary
+		turbo := c.flag(noTurbo, ScopeHost)
+		if off, ok := turbo.Get(); ok {
+			f.Boost = Known(!off, "", ScopeHost, abs(noTurbo)+", negated")
+		} else {
+			f.Boost = Unknown[bool]("", ScopeHost, joinReasons(f.Boost.Reason(), turbo.Reason()))
+		}
+	}
+}
+
+func (c *capture) tuning() Tuning {
+	const huge = "sys/kernel/mm/transparent_hugepage/"
+	t := Tuning{
+		HugePages:       c.chosen(huge+"enabled", ScopeHost),
+		HugePagesDefrag: c.chosen(huge+"defrag", ScopeHost),
+		ClockSource:     c.text("sys/devices/system/clocksource/clocksource0/current_clocksource", ScopeHost),
+	}
+	c.iommu(&t)
+	c.vulnerabilities(&t)
+	return t
+}
+
+// iommu counts the units (Documentation/ABI/testing/sysfs-class-iommu) and the kinds of domains of their groups (…-iommu_groups).
+func (c *capture) iommu(t *Tuning) {
+	const class, groups = "sys/class/iommu", "sys/kernel/iommu_groups"
+	names, err := c.dir(class)
+	t.IOMMUs = Known(int64(len(names)), "", ScopeHost, abs(class))
+	if err != nil {
+		t.IOMMUs = Unknown[int64]("", ScopeHost, err.Error())
+	}
+	names, err = c.dir(groups)
+	if err != nil {
+		t.IOMMUDomains = Unknown[string]("", ScopeHost, err.Error())
+		return
+	}
+	var kinds tally
+	for _, n := range numbered(names, "") {
+		kinds.add(c.text(fmt.Sprintf("%s/%d/type", groups, n), ScopeHost))
+	}
+	t.IOMMUDomains = kinds.value(abs(groups) + ": no group")
+}
+
+func (c *capture) vulnerabilities(t *Tuning) {
+	const dir = cpuDir + "/vulnerabilities"
+	names, err := c.dir(dir)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("%s: empty", abs(dir))
+	}
+	if err != nil {
+		t.Mitigated = Unknown[int64]("", ScopeHost, err.Error())
+		t.Vulnerable, t.NotAffected = t.Mitigated, t.Mitigated
+		return
+	}
+	var mitigated, vulnerable, notAffected, rest int64
+	for _, name := range names {
+		v := Vulnerability{clip(name), c.text(dir+"/"+name, ScopeHost)}
+		t.Vulnerabilities = append(t.Vulnerabilities, v)
+		state, _ := v.State.Get()
+		switch { // "KVM: " is before the state of what concerns only guests
+		case state == "Not affected":
+			notAffected++
+		case strings.HasPrefix(state, "Mitigation: "), strings.HasPrefix(state, "KVM: Mitigation: "):
+			mitigated++
+		case strings.HasPrefix(state, "Vulnerable"), strings.HasPrefix(state, "KVM: Vulnerable"), state == "Processor vulnerable":
+			vulnerable++
+		default:
+			rest++
+		}
+	}
+	source := "counted in " + abs(dir)
+	if rest > 0 {
+		source += fmt.Sprintf(", which has %d of another state", rest)
+	}
+	t.Mitigated, t.Vulnerable = Known(mitigated, "", ScopeHost, source), Known(vulnerable, "", ScopeHost, source)
+	t.NotAffected = Known(notAffected, "", ScopeHost, source)
+}
+
+func (c *capture) load() Load {
+	read := func(name, unit string, n int) []Value[float64] {
+		out := make([]Value[float64], n)
+		b, err := c.file(name, smallFile)
+		var numbers []float64
+		if err == nil {
+			if numbers, err = parseNumbers(b, n); err != nil {
+				err = fmt.Errorf("%s: %w", abs(name), err)
+			}
+		}
+		for i := range out {
+			if err != nil {
+				out[i] = Unknown[float64](unit, ScopeHost, err.Error())
+			} else {
+				out[i] = Known(numbers[i], unit, ScopeHost, abs(name))
+			}
+		}
+		return out
+	}
+	average := read("proc/loadavg", "", 3)
+	return Load{read("proc/uptime", "s", 1)[0], average[0], average[1], average[2]}
+}
+
+// parseNumbers returns the first n numbers of a line; none of them is negative.
+func parseNumbers(b []byte, n int) ([]float64, error) {
+	f := strings.Fields(string(b))
+	bad := fmt.Errorf("%q does not begin with %d numbers", clip(string(b)), n)
+	if len(f) < n {
+		return nil, bad
+	}
+	out := make([]float64, n)
+	for i := range out {
+		x, err := strconv.ParseFloat(f[i], 64)
+		if err != nil || !(x >= 0) || math.IsInf(x, 0) {
+			return nil, bad
+		}
+		out[i] = x
+	}
+	return out, nil
+}
+
+// withheld stands in place of what is not recorded.
+const withheld = "<withheld>"
+
+var (
+	// secretWords in the name of an option tell that its value may be a secret. That a keymap goes with the keys costs nothing.
+	secretWords = []string{"token", "secret", "key", "passw", "passphrase", "cred", "auth"}
+	// addressOptions name the machine, its neighbours or its disks in the network, and have no part in performance.
+	addressOptions = []string{"ip", "bootif", "bootdev", "ifname", "nameserver", "nfsroot", "nfsaddrs", "netroot", "hostname",
+		"systemd.hostname", "systemd.machine_id", "ds", "dns", "gateway", "mac"}
+)
+
+// scrubOptions withholds the values of kernel options that may be secrets or addresses: by the name of the option, whatever looks like a
+// URL with user and password, and whatever looks like a token.
+func scrubOptions(line string) string {
+	options := splitOptions(line)
+	for i, option := range options {
+		name, value, ok := strings.Cut(strings.Trim(option, `"`), "=")
+		lower := strings.ToLower(name)
+		switch {
+		case secretShape(option):
+			options[i] = withheld
+			if ok && !secretShape(name) {
+				options[i] = name + "=" + withheld
+			}
+		case ok && value != "" && (containsAny(lower, secretWords) || isAddress(lower)):
+			options[i] = name + "=" + withheld
+		}
+	}
+	return strings.Join(options, " ")
+}
+
+func isAddress(name string) bool {
+	for _, a := range addressOptions {
+		if name == a || strings.HasPrefix(name, "rd."+a) || strings.HasPrefix(name, "rd.iscsi") {
+			return true
+		}
+	}
+	return false
+}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretShape tells whether there is in s the user information of a URL, the prefix of a common kind of token, a parameter of a URL
+// or of a quoted list whose name tells of a secret, or a run of hexadecimal digits as long as a key.
+func secretShape(s string) bool {
+	if _, rest, ok := strings.Cut(s, "://"); ok && strings.Contains(rest, "@") {
+		return true
+	}
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(`=:;,&? /"'`, r) }) {
+		for _, prefix := range []string{"hf_", "sk-", "ghp_", "gho_", "ghs_", "glpat-", "github_pat_", "xoxb-", "xoxp-", "AKIA", "ASIA", "nvapi-", "eyJ"} {
+			if strings.HasPrefix(part, prefix) && len(part) >= len(prefix)+8 {
+				return true
+			}
+		}
+		if _, err := hex.DecodeString(part); err == nil && len(part) >= 32 {
+			return true
+		}
+	}
+	_, value, _ := strings.Cut(s, "=")
+	for part := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
+		if name, _, ok := strings.Cut(part, "="); ok && containsAny(name, secretWords) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitOptions splits a kernel command line at white space outside of double quotes, as the kernel does.
+func splitOptions(line string) []string {
+	quoted := false
+	return strings.FieldsFunc(line, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && (r == ' ' || r == '\t' || r == '\n' || r == '\r')
+	})
+}
