@@ -31,9 +31,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 			"both populations have the same variance",
 		},
 	}
-	if unit == "" {
-		v.Warnings = append(v.Warnings, unitUnnamed())
-	}
+	v.Warnings = unitWarning(nil, unit)
 	if len(a) == 1 || len(b) == 1 {
 		v.Warnings = append(v.Warnings, singleSample())
 		return v, nil
@@ -60,6 +58,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		return Interval{}, err
 	}
 	v.Low, v.High = low*root, -high*root
+	v.warnOfNoWidth()
 	return v, nil
 }
 
