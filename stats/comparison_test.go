@@ -121,12 +121,12 @@ func TestComparisonErrors(t *testing.T) {
 		{[]float64{-1}, sampleB, good, ErrOutOfRange, "a", []int{0}},
 		{sampleA, sampleB[:4], with(func(c *Comparison) { c.Paired = true }), ErrLengthMismatch, "b", nil},
 		{sampleA[:1], sampleB, with(func(c *Comparison) { c.Paired = true }), ErrLengthMismatch, "b", nil},
-		{sampleA, sampleB, Comparison{}, ErrOutOfRange, "margin", nil},
-		{sampleA, sampleB, with(func(c *Comparison) { c.Margin = math.NaN() }), ErrOutOfRange, "margin", nil},
-		{sampleA, sampleB, with(func(c *Comparison) { c.Margin = math.Inf(1) }), ErrOutOfRange, "margin", nil},
-		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = 0.5 }), ErrOutOfRange, "confidence", nil},
-		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = 95 }), ErrOutOfRange, "confidence", nil},
-		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = math.NaN() }), ErrOutOfRange, "confidence", nil},
+		{sampleA, sampleB, Comparison{}, ErrOutOfRange, "c.Margin", nil},
+		{sampleA, sampleB, with(func(c *Comparison) { c.Margin = math.NaN() }), ErrOutOfRange, "c.Margin", nil},
+		{sampleA, sampleB, with(func(c *Comparison) { c.Margin = math.Inf(1) }), ErrOutOfRange, "c.Margin", nil},
+		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = 0.5 }), ErrOutOfRange, "c.Confidence", nil},
+		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = 95 }), ErrOutOfRange, "c.Confidence", nil},
+		{sampleA, sampleB, with(func(c *Comparison) { c.Confidence = math.NaN() }), ErrOutOfRange, "c.Confidence", nil},
 	} {
 		_, err := Compare(c.a, c.b, c.c)
 		checkPlace(t, err, c.kind, c.arg, c.index)
@@ -196,12 +196,34 @@ func TestCompareFamily(t *testing.T) {
 	if !slices.Equal(kinds, []VerdictKind{Equivalent, Slower, Undecided, Undecided}) || f.AllEquivalent {
 		t.Errorf("%v, %v", kinds, f.AllEquivalent)
 	}
-	if v := f.Verdicts[2]; v.AdjustedEquivalenceP <= v.EquivalenceP || v.RunsToDecide <= 5 {
+	if v := f.Verdicts[2]; v.AdjustedEquivalenceP <= v.EquivalenceP || v.RunsToDecide <= 5 ||
+		!strings.Contains(v.Reason, ": 0.05 or less would decide") {
 		t.Errorf("%+v", v)
 	}
 	f, err = CompareFamily([][]float64{sampleA, sampleA}, [][]float64{sampleB, sampleB}, Comparison{Margin: 0.1, Unit: "run"})
 	if err != nil || !f.AllEquivalent || f.Verdicts[0].Kind != Undecided {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// A family claims one thing of a level: a difference too small to matter is left at its p.
+func TestFamilyDoesNotDetectBesideEquivalence(t *testing.T) {
+	steady := []float64{100, 101, 99, 100, 100.5}
+	c := Comparison{Margin: 0.03, Unit: "run"}
+	one, err := CompareFamily([][]float64{steady}, [][]float64{scaled(steady, 1.015)}, c)
+	if err != nil || one.Verdicts[0].Kind != Equivalent || !one.Verdicts[0].Detected {
+		t.Errorf("one level: %+v, %v", one, err)
+	}
+	two, err := CompareFamily([][]float64{steady, steady}, [][]float64{scaled(steady, 1.015), scaled(steady, 0.9)}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, large := two.Verdicts[0], two.Verdicts[1]
+	if small.Kind != Equivalent || small.Detected || small.AdjustedP > 0.05 || strings.Contains(small.Reason, "detected") {
+		t.Errorf("%+v", small)
+	}
+	if large.Kind != Slower || !large.Detected {
+		t.Errorf("%+v", large)
 	}
 }
 
@@ -250,9 +272,11 @@ func TestRatioWithoutBounds(t *testing.T) {
 		t.Errorf("%+v, %v", w, err)
 	}
 	roundTrip(t, w)
-	if e, err := w.TOST(1); err != nil || !math.IsNaN(e.P()) {
+	e, err := w.TOST(1)
+	if err != nil || !math.IsNaN(e.P()) {
 		t.Errorf("%+v, %v", e, err)
 	}
+	roundTrip(t, e)
 	if _, err := w.TOST(0); !errors.Is(err, ErrOutOfRange) {
 		t.Error(err)
 	}

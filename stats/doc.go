@@ -42,7 +42,7 @@
 // What can be computed but not trusted as it stands carries a [Warning]. Warnings are data in the result.
 //
 // [Summarize], [Accumulator], [Lag1], [Quantile] and [MSER5] give the same bits on amd64 and arm64. What is built on a
-// distribution or on logarithms agrees // to within rounding, because the logarithm and the exponential of the Go runtime do.
+// distribution or on logarithms agrees to within rounding, because the logarithm and the exponential of the Go runtime do.
 //
 // # Sources
 //

@@ -51,7 +51,8 @@ func (k *VerdictKind) UnmarshalText(b []byte) error {
 // Verdict is the outcome of a comparison with its evidence. The zero Verdict is undecided.
 type Verdict struct {
 	Kind VerdictKind
-	// Detected says that there is a difference. Beside Equivalent it is one too small to matter.
+	// Detected says that there is a difference. Beside Equivalent it is one too small to matter, which a family of levels
+	// never claims, see [CompareFamily].
 	Detected bool
 	// Reason says in words what decided, or what kept it open.
 	Reason string
