@@ -117,8 +117,8 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	margin := fmt.Sprintf("the margin, %.4g to %.4g", 1/(1+c.Margin), 1+c.Margin)
 	difference, equivalence := evidence(v.Ratio)+" excludes 1", evidence(v.EquivalenceRatio)+" is inside "+margin
 	if family > 1 {
-		difference = fmt.Sprintf("p = %.3g for no difference, by Holm's correction for %d comparisons", v.AdjustedP, family)
-		equivalence = fmt.Sprintf("p = %.3g for a difference of "+"the margin or more, by Holm's correction for %d comparisons",
+		difference = fmt.Sprintf("p = %.3g for no difference, corrected for %d comparisons", v.AdjustedP, family)
+		equivalence = fmt.Sprintf("p = %.3g for a difference of "+"the margin or more, corrected for %d comparisons",
 			v.AdjustedEquivalenceP, family)
 	}
 	switch {

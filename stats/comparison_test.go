@@ -206,24 +206,19 @@ func TestCompareFamily(t *testing.T) {
 	}
 }
 
-// A family claims one thing of a level: a difference too small to matter is left at its p.
-func TestFamilyDoesNotDetectBesideEquivalence(t *testing.T) {
-	steady := []float64{100, 101, 99, 100, 100.5}
-	c := Comparison{Margin: 0.03, Unit: "run"}
-	one, err := CompareFamily([][]float64{steady}, [][]float64{scaled(steady, 1.015)}, c)
-	if err != nil || one.Verdicts[0].Kind != Equivalent || !one.Verdicts[0].Detected {
-		t.Errorf("one level: %+v, %v", one, err)
+// By hand, over three levels: .01 × 3, .012 × 3; the first level is then decided in both, and .02 × 2, .3 × 2, .5 × 2, 1.
+func TestAdjustTogether(t *testing.T) {
+	difference, equivalence := []float64{0.01, 0.02, 0.5}, []float64{0.012, 1, 0.3}
+	adjustTogether(difference, equivalence)
+	for i, want := range []float64{0.03, 0.04, 1} {
+		if !near(difference[i], want, 1e-15) {
+			t.Errorf("difference %d: %v, want %v", i, difference[i], want)
+		}
 	}
-	two, err := CompareFamily([][]float64{steady, steady}, [][]float64{scaled(steady, 1.015), scaled(steady, 0.9)}, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	small, large := two.Verdicts[0], two.Verdicts[1]
-	if small.Kind != Equivalent || small.Detected || small.AdjustedP > 0.05 || strings.Contains(small.Reason, "detected") {
-		t.Errorf("%+v", small)
-	}
-	if large.Kind != Slower || !large.Detected {
-		t.Errorf("%+v", large)
+	for i, want := range []float64{0.036, 1, 0.6} {
+		if !near(equivalence[i], want, 1e-15) {
+			t.Errorf("equivalence %d: %v, want %v", i, equivalence[i], want)
+		}
 	}
 }
 

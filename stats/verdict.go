@@ -51,8 +51,7 @@ func (k *VerdictKind) UnmarshalText(b []byte) error {
 // Verdict is the outcome of a comparison with its evidence. The zero Verdict is undecided.
 type Verdict struct {
 	Kind VerdictKind
-	// Detected says that there is a difference. Beside Equivalent it is one too small to matter, which a family of levels
-	// never claims, see [CompareFamily].
+	// Detected says that there is a difference. Beside Equivalent it is one too small to matter.
 	Detected bool
 	// Reason says in words what decided, or what kept it open.
 	Reason string
@@ -63,7 +62,7 @@ type Verdict struct {
 	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or more. NaN
 	// where there is no spread to judge by.
 	P, EquivalenceP float64
-	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP by Holm's correction for the family that the comparison
+	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that the comparison
 	// was one of; outside a family they are the same. Kind and Detected follow from these.
 	AdjustedP, AdjustedEquivalenceP float64
 	// RunsToDecide, for Undecided, is how many runs a side (or pairs), measured afresh, would decide with a probability
