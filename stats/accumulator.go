@@ -16,11 +16,12 @@ type Accumulator struct {
 	sum, squares double
 }
 
-// accumulatorRange bounds what can be squared: within 1e-145 … 1e145 neither Σx² nor its last digit leaves the float64s.
-const accumulatorRange = 1e145
+// accumulatorRange bounds what can be squared: within 1e-135 … 1e135 neither n·Σx² of 1e18 samples nor the last digit of
+// Σx² leaves the float64s.
+const accumulatorRange = 1e135
 
-// Add takes one more sample. NaN or an infinity is ErrNotFinite, and a sample other than 0 whose magnitude is not between 1e-145
-// and 1e145 is ErrOutOfRange; both leave the Accumulator as it was.
+// Add takes one more sample. NaN or an infinity is ErrNotFinite, and a sample other than 0 whose magnitude is not between 1e-135
+// and 1e135 is ErrOutOfRange; both leave the Accumulator as it was.
 func (a *Accumulator) Add(x float64) error {
 	switch size := math.Abs(x); {
 	case math.IsNaN(x) || math.IsInf(x, 0):

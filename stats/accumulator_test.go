@@ -82,7 +82,7 @@ func TestAccumulatorEdges(t *testing.T) {
 	}
 	a.Merge(Accumulator{})
 	for _, x := range [][]float64{{7}, {0.1, 0.1, 0.1}, {0, 0}, {-1, 1}, {-1, 1, 0.003}, {-1, 9, 10}, {-1, -3}, {0, 0, 0, 1},
-		{1e145, -1e145, 1e145}, {1e-145, 0}, {-5, 1e100, 1, -1e100}, sampleA} {
+		{1e135, -1e135, 1e135}, {1e-135, 0}, {-5, 1e100, 1, -1e100}, sampleA} {
 		want, err := Summarize(x)
 		if err != nil {
 			t.Fatal(err)
@@ -155,4 +155,21 @@ func FuzzAccumulator(f *testing.F) {
 		}
 		roundTrip(t, s)
 	})
+}
+
+// n·Σx² is formed on the way: at the ends of the range it must hold for more samples than anyone adds.
+func TestAccumulatorOfManyLargeSamples(t *testing.T) {
+	var a Accumulator
+	for _, v := range []float64{accumulatorRange, -accumulatorRange} {
+		if err := a.Add(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 59 { // 2⁶⁰ samples
+		a.Merge(a)
+	}
+	s, err := a.Summary()
+	if err != nil || s.N != 1<<60 || s.Mean != 0 || !near(s.SD, accumulatorRange, 1e-15) {
+		t.Errorf("%+v, %v", s, err)
+	}
 }

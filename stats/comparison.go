@@ -54,7 +54,15 @@ func Compare(a, b []float64, c Comparison) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	return v, v.conclude(c, t, 1)
+	alpha, err := c.alpha()
+	if err != nil {
+		return Verdict{}, err
+	}
+	v.judge(t.Difference, alpha)
+	if err := v.conclude(c, t, 1); err != nil {
+		return Verdict{}, err
+	}
+	return v, nil
 }
 
 // compare computes the p values of a verdict, and the test that the rest of it rests on.
@@ -90,13 +98,12 @@ func (v *Verdict) judge(difference, alpha float64) {
 	}
 }
 
-// conclude judges a verdict that is one of a family, and fills in the words and the plan.
+// conclude fills in the words and the plan of a verdict that was judged as one of a family.
 func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	alpha, err := c.alpha()
 	if err != nil {
 		return err
 	}
-	v.judge(t.Difference, alpha)
 	if v.Ratio, err = t.ratio(1-alpha, c.Unit); err != nil {
 		return err
 	}
@@ -110,8 +117,8 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	margin := fmt.Sprintf("the margin, %.4g to %.4g", 1/(1+c.Margin), 1+c.Margin)
 	difference, equivalence := evidence(v.Ratio)+" excludes 1", evidence(v.EquivalenceRatio)+" is inside "+margin
 	if family > 1 {
-		difference = fmt.Sprintf("p = %.3g for no difference, by Holm's correction for %d comparisons", v.AdjustedP, family)
-		equivalence = fmt.Sprintf("p = %.3g for a difference of "+"the margin or more, by Holm's correction for %d comparisons",
+		difference = fmt.Sprintf("p = %.3g for no difference, corrected for %d comparisons", v.AdjustedP, family)
+		equivalence = fmt.Sprintf("p = %.3g for a difference of "+"the margin or more, corrected for %d comparisons",
 			v.AdjustedEquivalenceP, family)
 	}
 	switch {
@@ -131,7 +138,7 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 		v.Reason = "the runs show no spread, so that nothing says how far their difference may be off"
 		return nil
 	case family > 1:
-		v.Reason = "neither " + difference + "; nor " + equivalence
+		v.Reason = fmt.Sprintf("neither %s; nor %s: %.4g or less would decide", difference, equivalence, alpha)
 	default:
 		v.Reason = evidence(v.Ratio) + " includes 1, and " + evidence(v.EquivalenceRatio) + " is not inside " + margin
 	}
@@ -226,13 +233,13 @@ func (c Comparison) runsToDecide(sd, alpha float64) (int, error) {
 // alpha returns the error rate that c allows, and what is wrong with c.
 func (c Comparison) alpha() (float64, error) {
 	if !(c.Margin > 0) || math.IsInf(c.Margin, 1) {
-		return 0, marginError(c.Margin)
+		return 0, marginError("c.Margin", c.Margin)
 	}
 	if c.Confidence == 0 {
 		return 0.05, nil
 	}
 	if !(c.Confidence > 0.5 && c.Confidence < 1) {
-		return 0, &ValueError{Arg: "confidence", Value: c.Confidence, Err: ErrOutOfRange,
+		return 0, &ValueError{Arg: "c.Confidence", Value: c.Confidence, Err: ErrOutOfRange,
 			Remedy: "give a probability between 1/2 and 1, both excluded, such as 0.95, or 0 for that"}
 	}
 	return 1 - c.Confidence, nil

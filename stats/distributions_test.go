@@ -240,7 +240,7 @@ func TestDistributionErrors(t *testing.T) {
 		{"beta tail", func() (float64, error) { return betaQuantile(2, true, 3, 4) }, ErrOutOfRange, "tail"},
 		{"noncentral t NaN", func() (float64, error) { return noncentralTail(nan, 3, 1) }, ErrNotFinite, "t"},
 		{"noncentral df", func() (float64, error) { return noncentralTail(1, 0, 1) }, ErrOutOfRange, "df"},
-		{"noncentrality", func() (float64, error) { return noncentralTail(1, 3, inf) }, ErrOutOfRange, "delta"},
+		{"noncentrality", func() (float64, error) { return noncentralTail(1, 3, inf) }, ErrNotFinite, "delta"},
 	} {
 		got, err := c.call()
 		var value *ValueError

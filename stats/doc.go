@@ -42,7 +42,7 @@
 // What can be computed but not trusted as it stands carries a [Warning]. Warnings are data in the result.
 //
 // [Summarize], [Accumulator], [Lag1], [Quantile] and [MSER5] give the same bits on amd64 and arm64. What is built on a
-// distribution or on logarithms agrees // to within rounding, because the logarithm and the exponential of the Go runtime do.
+// distribution or on logarithms agrees to within rounding, because the logarithm and the exponential of the Go runtime do.
 //
 // # Sources
 //
@@ -72,6 +72,8 @@
 //     and Biopharmaceutics 15
 //   - Steiger & Fouladi (1997), Noncentrality interval estimation and the evaluation of statistical models, in What If There
 //     Were No Significance Tests?
+//   - Shaffer (1986), Modified sequentially rejective multiple test procedures, Journal of the American Statistical
+//     Association 81
 //   - Stein (1945), A two-sample test for a linear hypothesis whose power is independent of the variance, Annals of
 //     Mathematical Statistics 16
 //   - Student (1908), The probable error of a mean, Biometrika 6

@@ -11,8 +11,7 @@ import "math"
 // large a difference is beside the noise, and not whether it matters: for that see [Compare].
 //
 // One sample on a side leaves estimate and bounds undefined with the warning SingleSample, and no spread on either side does
-// with ResolutionLimited: there is then no deviation to measure in.
-// A t above 1000 has an estimate and no bounds, with the same warning. Errors are those of [Welch] and of [MeanInterval].
+// with ResolutionLimited: there is then no deviation to measure in. Errors are those of [Welch] and of [MeanInterval].
 func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -32,9 +31,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 			"both populations have the same variance",
 		},
 	}
-	if unit == "" {
-		v.Warnings = append(v.Warnings, unitUnnamed())
-	}
+	v.Warnings = unitWarning(nil, unit)
 	if len(a) == 1 || len(b) == 1 {
 		v.Warnings = append(v.Warnings, singleSample())
 		return v, nil
@@ -51,10 +48,6 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 	root := math.Sqrt(1/float64(len(a)) + 1/float64(len(b)))
 	d := t.Difference / t.SD
 	v.Estimate = hedgesJ(v.DF) * d
-	if math.Abs(d/root) > 1000 {
-		v.Warnings = append(v.Warnings, noSpreadIn("the samples beside their difference"))
-		return v, nil
-	}
 	tail := (1 - confidence) / 2
 	low, err := noncentrality(d/root, v.DF, tail)
 	if err != nil {
@@ -65,6 +58,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		return Interval{}, err
 	}
 	v.Low, v.High = low*root, -high*root
+	v.warnOfNoWidth()
 	return v, nil
 }
 
@@ -78,7 +72,7 @@ func hedgesJ(df float64) float64 {
 // noncentrality returns the δ for which a noncentral t of df degrees of freedom exceeds t with probability tail. The
 // probability rises with δ, so that bisection between brackets found by doubling cannot fail.
 func noncentrality(t, df, tail float64) (float64, error) {
-	reach := 1.0
+	reach := max(1, math.Abs(t)/2)
 	low, high := t-reach, t+reach
 	for {
 		p, err := noncentralTail(t, df, low)
@@ -91,7 +85,7 @@ func noncentrality(t, df, tail float64) (float64, error) {
 		reach *= 2
 		low = t - reach
 	}
-	reach = 1
+	reach = max(1, math.Abs(t)/2)
 	for {
 		p, err := noncentralTail(t, df, high)
 		if err != nil {

@@ -3,6 +3,7 @@ package stats
 import (
 	"encoding/json"
 	"math"
+	"slices"
 )
 
 // Interval is an estimate and the bounds between which the truth lies at the stated confidence, with everything that is
@@ -59,8 +60,8 @@ func (v Interval) HalfWidth() float64 {
 // the interval is narrow enough spoils this.
 //
 // One sample gives its value as the estimate and an undefined interval, because nothing is known about the spread, which
-// is not the same as there being none. Identical samples give an interval of zero width with the warning
-// ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
+// is not the same as there being none. Identical samples, and samples so near each other that the bounds round to the mean,
+// give an interval of zero width with the warning ResolutionLimited. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
 func MeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -78,16 +79,32 @@ func MeanInterval(x []float64, confidence float64, unit string) (Interval, error
 	if s.N == 1 {
 		return v, nil
 	}
-	t, err := StudentQuantile((1-confidence)/2, v.DF)
-	if err != nil {
+	if err := v.around(float64(s.SD / math.Sqrt(float64(s.N)))); err != nil {
 		return Interval{}, err
 	}
-	half := float64(t * float64(s.SD/math.Sqrt(float64(s.N)))) // the conversion: no fusing into the sums below
-	v.Low, v.High = s.Mean-half, s.Mean+half
 	if math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) {
 		return Interval{}, overflowError(x)
 	}
 	return v, nil
+}
+
+// around sets the bounds to Estimate ± t·standardError, t on v.DF degrees of freedom. They may overflow.
+func (v *Interval) around(standardError float64) error {
+	t, err := StudentQuantile((1-v.Confidence)/2, v.DF)
+	if err != nil {
+		return err
+	}
+	half := float64(t * standardError) // the conversion: no fusing into the sums below
+	v.Low, v.High = v.Estimate-half, v.Estimate+half
+	v.warnOfNoWidth()
+	return nil
+}
+
+// warnOfNoWidth says of bounds that round to one number that they do, unless v has that warning already.
+func (v *Interval) warnOfNoWidth() {
+	if v.Low == v.High && !slices.ContainsFunc(v.Warnings, func(w Warning) bool { return w.Code == ResolutionLimited }) {
+		v.Warnings = append(v.Warnings, Warning{ResolutionLimited, "the interval is narrower than the rounding of its estimate"})
+	}
 }
 
 func checkConfidence(confidence float64) error {

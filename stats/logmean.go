@@ -11,8 +11,8 @@ import "math"
 // and is the median of such a population: do not put this interval around an arithmetic mean. At a nominal 95 % it covers
 // 95.0 % for lognormal x, at any n.
 //
-// Ties are as good as other samples. One sample gives its value and an undefined interval. Identical samples, or samples
-// whose logarithms are, give one of zero width with the warning ResolutionLimited. A bound beyond the largest float64 is
+// Ties are as good as other samples. One sample gives its value and an undefined interval. Identical samples, and samples
+// so near each other that the bounds round to one number, give one of zero width with the warning ResolutionLimited. A bound beyond the largest float64 is
 // +Inf, one below the smallest is 0. No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index, a sample that
 // is not positive ErrOutOfRange with its index, and a confidence not strictly between 0 and 1 ErrOutOfRange.
 func LogMeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
@@ -39,6 +39,7 @@ func LogMeanInterval(x []float64, confidence float64, unit string) (Interval, er
 		v.Low, v.High = min(math.Exp(v.Low), estimate), max(math.Exp(v.High), estimate)
 	}
 	v.Estimate = estimate
+	v.warnOfNoWidth()
 	v.Method = "Student's t on logarithms"
 	v.Assumptions = assumptions("the mean of their logarithms is approximately normal")
 	return v, nil
@@ -53,7 +54,7 @@ func logarithms(arg string, x []float64) ([]float64, error) {
 	for i, v := range x {
 		if v <= 0 {
 			return nil, &ValueError{Arg: arg, Index: []int{i}, Value: v, Err: ErrOutOfRange,
-				Remedy: "a sample must be positive to have a logarithm; use a method without logarithms"}
+				Remedy: "a sample must be positive to have a logarithm; a run that measured 0 has failed, else use a method without logarithms"}
 		}
 		logs[i] = math.Log(v)
 	}

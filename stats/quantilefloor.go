@@ -21,9 +21,8 @@ func QuantileFloor(p, confidence float64, spare int) (int, error) {
 		return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange,
 			Remedy: "give a fraction between 0 and 1, both excluded: no number of samples bounds the extremes"}
 	}
-	if !(confidence > 0 && confidence < 1) {
-		return 0, &ValueError{Arg: "confidence", Value: confidence, Err: ErrOutOfRange,
-			Remedy: "give a probability between 0 and 1, both excluded, such as 0.95"}
+	if err := checkConfidence(confidence); err != nil {
+		return 0, err
 	}
 	if spare < 0 {
 		return 0, &ValueError{Arg: "spare", Value: float64(spare), Err: ErrOutOfRange, Remedy: "give 0 or more"}

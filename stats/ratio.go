@@ -9,8 +9,9 @@ import "math"
 // SD is four times the other.
 //
 // One sample on a side gives the estimate and an undefined interval with the warning SingleSample, and no spread on
-// either side the same with ResolutionLimited. Ties do not matter. A value that is not above 0 is ErrOutOfRange with its
-// index, other errors are those of [Welch] and of [MeanInterval].
+// either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one below the
+// smallest is 0; a ratio that is itself beyond either, which different units give, is ErrOverflow. A value that is not above
+// 0 is ErrOutOfRange with its index, other errors are those of [Welch] and of [MeanInterval].
 func LogRatioInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	t, err := logTest(a, b, false)
 	if err != nil {
@@ -41,8 +42,18 @@ func (t TTest) ratio(confidence float64, unit string) (Interval, error) {
 	return v, nil
 }
 
-// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the difference.
+// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the difference. And
+// the ratio must be a float64 to full precision: as 0 or +Inf it would have bounds of no width.
 func logTest(a, b []float64, pairs bool) (TTest, error) {
+	t, err := anyLogTest(a, b, pairs)
+	if ratio := math.Exp(t.Difference); err == nil && !(ratio >= 0x1p-1022 && ratio <= math.MaxFloat64) {
+		return TTest{}, &ValueError{Arg: "b", Index: []int{0}, Value: b[0], Err: ErrOverflow,
+			Remedy: "the ratio of b to a is beyond what a float64 holds; give both in one unit"}
+	}
+	return t, err
+}
+
+func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	if pairs && len(a) != len(b) {
 		return TTest{}, pairsError(b)
 	}
@@ -58,17 +69,11 @@ func logTest(a, b []float64, pairs bool) (TTest, error) {
 	if pairs {
 		t.Method, t.N = "paired t on logarithms", 1
 	}
-	if err := checkSample("a", a); err != nil {
-		return TTest{}, err
-	}
-	if err := checkSample("b", b); err != nil {
-		return TTest{}, err
-	}
-	logA, err := logsOf("a", a)
+	logA, err := logarithms("a", a)
 	if err != nil {
 		return TTest{}, err
 	}
-	logB, err := logsOf("b", b)
+	logB, err := logarithms("b", b)
 	if err != nil {
 		return TTest{}, err
 	}
@@ -112,9 +117,7 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 			"the means are approximately normal",
 		},
 	}
-	if unit == "" {
-		v.Warnings = append(v.Warnings, unitUnnamed())
-	}
+	v.Warnings = unitWarning(nil, unit)
 	switch {
 	case meanA == 0:
 		v.Estimate = math.NaN()
@@ -161,5 +164,6 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 		return Interval{}, differenceOverflow(a, b)
 	}
 	v.DF, v.Low, v.High = df, low, high
+	v.warnOfNoWidth()
 	return v, nil
 }

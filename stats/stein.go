@@ -3,7 +3,6 @@ package stats
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // SteinPlan says how many runs a wanted precision takes, by [SteinRuns].
@@ -151,19 +150,4 @@ func fixedInterval(x []float64, missing int, noWidth bool, halfWidth, confidence
 func precisionNotReached(v Interval, halfWidth float64, remedy string) Warning {
 	return Warning{PrecisionNotReached, fmt.Sprintf("%d runs were not enough for ± %.4g: %s; this is the interval of what was run",
 		v.N, halfWidth, remedy)}
-}
-
-// around sets the bounds to Estimate ± t·standardError, t on v.DF degrees of freedom. They may overflow. If they round to
-// the estimate itself v says so, unless it has that warning already.
-func (v *Interval) around(standardError float64) error {
-	t, err := StudentQuantile((1-v.Confidence)/2, v.DF)
-	if err != nil {
-		return err
-	}
-	half := float64(t * standardError) // the conversion: no fusing into the sums below
-	v.Low, v.High = v.Estimate-half, v.Estimate+half
-	if v.Low == v.High && !slices.ContainsFunc(v.Warnings, func(w Warning) bool { return w.Code == ResolutionLimited }) {
-		v.Warnings = append(v.Warnings, Warning{ResolutionLimited, "the interval is narrower than the rounding of its estimate"})
-	}
-	return nil
 }

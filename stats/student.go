@@ -21,13 +21,11 @@ import (
 // A tail not strictly between 0 and 1 is ErrOutOfRange, and so is a df under ½: one sample leaves 0, two leave 1, and no
 // method gives less but by rounding.
 func StudentQuantile(tail, df float64) (float64, error) {
-	if !(tail > 0 && tail < 1) {
-		return 0, &ValueError{Arg: "tail", Value: tail, Err: ErrOutOfRange,
-			Remedy: "give the upper tail probability, between 0 and 1, both excluded"}
+	if err := checkTail(tail); err != nil {
+		return 0, err
 	}
-	if !(df >= 0.5) {
-		return 0, &ValueError{Arg: "df", Value: df, Err: ErrOutOfRange,
-			Remedy: "degrees of freedom must be at least 1/2; one sample leaves none"}
+	if err := checkDF("df", df, math.Inf(1)); err != nil {
+		return 0, err
 	}
 	switch {
 	case tail == 0.5:
@@ -42,8 +40,7 @@ func StudentQuantile(tail, df float64) (float64, error) {
 	}
 	t, ok := studentNewton(z, tail, df)
 	if !ok {
-		return 0, &ValueError{Arg: "tail", Value: tail, Err: ErrOutOfRange,
-			Remedy: "the quantile this far out cannot be computed reliably; use a larger tail"}
+		return 0, farTailError(tail)
 	}
 	return t, nil
 }

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"encoding/json"
+	"math"
+)
 
 // EquivalenceTest holds the p values of two one-sided tests (Schuirmann 1987): that a difference is not above −margin, and
 // that it is not below +margin. Both must be small for the difference to be shown to lie within the margin. They are NaN
@@ -14,11 +17,31 @@ type EquivalenceTest struct {
 // P ≤ 0.05 the 90 % interval (not the 95 %) is inside the margin.
 func (e EquivalenceTest) P() float64 { return max(e.Lower, e.Upper) }
 
+type equivalenceTestJSON struct {
+	Lower number `json:"lower"`
+	Upper number `json:"upper"`
+}
+
+// MarshalJSON writes the test with null for what is undefined.
+func (e EquivalenceTest) MarshalJSON() ([]byte, error) {
+	return json.Marshal(equivalenceTestJSON{number(e.Lower), number(e.Upper)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
+func (e *EquivalenceTest) UnmarshalJSON(b []byte) error {
+	j := equivalenceTestJSON{undefined, undefined}
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*e = EquivalenceTest{float64(j.Lower), float64(j.Upper)}
+	return nil
+}
+
 // TOST tests whether the difference is within ± margin, in the unit of Difference: for a test on logarithms and a margin of
 // 5 %, that is math.Log1p(0.05). A margin that is not above 0 and finite is ErrOutOfRange.
 func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
 	if !(margin > 0) || math.IsInf(margin, 1) {
-		return EquivalenceTest{}, marginError(margin)
+		return EquivalenceTest{}, marginError("margin", margin)
 	}
 	if math.IsNaN(t.T) {
 		return EquivalenceTest{math.NaN(), math.NaN()}, nil
@@ -31,7 +54,7 @@ func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
 	return EquivalenceTest{lower, upper}, err
 }
 
-func marginError(margin float64) error {
-	return &ValueError{Arg: "margin", Value: margin, Err: ErrOutOfRange,
+func marginError(arg string, margin float64) error {
+	return &ValueError{Arg: arg, Value: margin, Err: ErrOutOfRange,
 		Remedy: "give the largest difference that does not matter, above 0, such as 0.03 for 3 %"}
 }

@@ -62,7 +62,7 @@ type Verdict struct {
 	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or more. NaN
 	// where there is no spread to judge by.
 	P, EquivalenceP float64
-	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP by Holm's correction for the family that the comparison
+	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that the comparison
 	// was one of; outside a family they are the same. Kind and Detected follow from these.
 	AdjustedP, AdjustedEquivalenceP float64
 	// RunsToDecide, for Undecided, is how many runs a side (or pairs), measured afresh, would decide with a probability
