@@ -54,6 +54,11 @@ type Environment struct {
 	Software []Component `json:"software"`
 	// AMD is the AMD GPUs. Other makers' have lists of their own, since "no AMD GPU" says nothing about them.
 	AMD GPUs `json:"amd"`
+	// Containers, Server and Model are what the caller asked of [CaptureContainer], [CaptureServer] and [CaptureModel], and put here.
+	// Nil: not asked.
+	Containers []Container `json:"containers,omitempty"`
+	Server     *Server     `json:"server,omitempty"`
+	Model      *Model      `json:"model,omitempty"`
 	// Warnings is what a reader should know before believing the values that they name. Nil: none.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
@@ -81,6 +86,8 @@ type capture struct {
 	live bool
 	// userland is the scope of what the root filesystem holds, as opposed to what the kernel says.
 	userland Scope
+	// prefixes are folders in which Python packages are looked for before the usual ones.
+	prefixes []string
 }
 
 // sources are the places that are asked, in this order. A new one is a method of capture in a file of its own, that fills the part of
@@ -93,6 +100,7 @@ var sources = []func(*capture){
 	(*capture).driver,
 	(*capture).rocm,
 	(*capture).rccl,
+	(*capture).python,
 	(*capture).amd,
 }
 
