@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -25,6 +26,8 @@ type Options struct {
 	ROCmPath string
 	// ReadTimeout is how long one read may take before it is abandoned and its value is unknown. Zero: one second.
 	ReadTimeout time.Duration
+	// Tools is which external tools are run. Zero: those on PATH for the running host, none for a tree.
+	Tools Tools
 }
 
 // Validate returns an error that names the field of o that cannot be used, its value, and what to give.
@@ -34,6 +37,14 @@ func (o Options) Validate() error {
 	}
 	if o.ROCmPath != "" && !path.IsAbs(o.ROCmPath) {
 		return fmt.Errorf("envinfo: Options.ROCmPath is %q; give an absolute path, such as /opt/rocm", o.ROCmPath)
+	}
+	if o.Tools.Timeout < 0 {
+		return fmt.Errorf("envinfo: Options.Tools.Timeout is %v; give a positive time, or 0 for %v", o.Tools.Timeout, defaultTools)
+	}
+	for _, dir := range filepath.SplitList(o.Tools.Path) {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("envinfo: Options.Tools.Path has %q; give absolute folders", dir)
+		}
 	}
 	return nil
 }
@@ -54,6 +65,8 @@ type Environment struct {
 	Software []Component `json:"software"`
 	// AMD is the AMD GPUs. Other makers' have lists of their own, since "no AMD GPU" says nothing about them.
 	AMD GPUs `json:"amd"`
+	// NVIDIA is the NVIDIA GPUs.
+	NVIDIA NVIDIAGPUs `json:"nvidia"`
 	// Containers, Server and Model are what the caller asked of [CaptureContainer], [CaptureServer] and [CaptureModel], and put here.
 	// Nil: not asked.
 	Containers []Container `json:"containers,omitempty"`
@@ -84,6 +97,8 @@ type capture struct {
 	env  *Environment
 	opts Options
 	live bool
+	box  *toolbox
+	smi  smiTools
 	// userland is the scope of what the root filesystem holds, as opposed to what the kernel says.
 	userland Scope
 	// prefixes are folders in which Python packages are looked for before the usual ones.
@@ -94,6 +109,7 @@ type capture struct {
 // the Environment it owns or appends to Software, and a line here. Earlier ones have filled in their parts by then. It reads through
 // file, dir, stat and text alone, so that bounds, cancellation and copied trees need no thought of its own.
 var sources = []func(*capture){
+	(*capture).startTools, // first: they run while files are read
 	(*capture).program,
 	(*capture).host,
 	(*capture).process,
@@ -102,10 +118,16 @@ var sources = []func(*capture){
 	(*capture).rccl,
 	(*capture).python,
 	(*capture).amd,
+	(*capture).nvidia,
+	(*capture).cuda,
+	(*capture).nccl,
+	(*capture).amdSMI,
+	(*capture).rocmSMI,
 }
 
 // Capture reads the environment. What cannot be read is unknown with its reason and no error; a missing, unreadable, huge, garbled or
-// blocking file costs only the values it would have given. No external tool is run and no device is opened.
+// blocking file costs only the values it would have given. No device is opened. External tools are run as [Options].Tools says; one that
+// fails, hangs or cannot be killed costs only what it would have added.
 //
 // The error is of opts when they are invalid, and then the Environment is nil. When ctx ends, Capture returns what it has, with the
 // rest unknown, together with an error that wraps ctx.Err(). A read that blocks is abandoned, with its goroutine, after
@@ -133,6 +155,8 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 		c.wait = defaultWait
 	}
 	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
+	c.box = newToolbox(ctx, opts)
+	defer c.box.stop()
 	for _, source := range sources {
 		source(c)
 	}

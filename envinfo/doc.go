@@ -2,7 +2,9 @@
 // process and the program that measured. A throughput without these cannot be compared with another.
 //
 // [Capture] reads them from files that the kernel and the packages keep, through an [io/fs.FS], so that a tree copied from another
-// host is read as well as the running one. It runs no tools, opens no devices and needs no root.
+// host is read as well as the running one. It opens no devices and needs no root. On the running host it also asks amd-smi, rocm-smi and
+// nvidia-smi where they are on PATH ([Tools]): they fill gaps and check what files said. They are driven as commands and not through
+// their C libraries, which would need cgo and would open the devices in this process, where a call that hangs cannot be killed.
 //
 // Every reading is a [Value]: what it is, its unit, of what it is true (the host, a container, the process) and where it was read; or
 // that it is unknown, and why. Nothing is guessed. Files that are missing, unreadable, huge, garbled or that block cost only the values

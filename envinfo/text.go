@@ -234,6 +234,7 @@ func (e *Environment) hardware(t *table) {
 	t.row("Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3)))
 	t.row("FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) }))
 	t.row("FP8 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP8, quantity[float64]("TFLOPS", 0)) }))
+	e.nvidiaRows(t)
 	t.row("CPU", show(h.CPUModel, plain))
 	t.row("CPU sockets", show(h.CPUSockets, quantity[int64]("", 0)))
 	t.row("CPU cores", show(h.CPUCores, quantity[int64]("", 0)))

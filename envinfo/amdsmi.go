@@ -1,0 +1,476 @@
+package envinfo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// smiTools are the tools that are started before the files are read.
+type smiTools struct {
+	amdVersion, amdStatic, rocm              *tool
+	nvidiaGPUs, nvidiaInstances, nvidiaAbout *tool
+}
+
+func (c *capture) startTools() {
+	c.smi = smiTools{
+		amdVersion: c.box.start("amd-smi", "version", "--json"),
+		amdStatic:  c.box.start("amd-smi", "static", "--json"),
+		rocm: c.box.start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
+			"--showdriverversion", "--json"),
+		nvidiaGPUs:      c.box.spawn("nvidia-smi --query-gpu", c.box.queryNVIDIA),
+		nvidiaInstances: c.box.start("nvidia-smi", "-L"),
+		nvidiaAbout:     c.box.start("nvidia-smi", "--version"),
+	}
+}
+
+// smiCard is what a tool of AMD says of one GPU. What it did not say is unknown.
+type smiCard struct {
+	device                            string // PCI address without the function, which partitions share
+	model, pciDevice, vbios, uniqueID Value[string]
+	driver                            Value[string]
+	vram                              Value[int64]
+}
+
+// amdSMI fills gaps and checks what files said by amd-smi.
+func (c *capture) amdSMI() {
+	if out, err := c.smi.amdVersion.wait(); err == nil {
+		c.amdVersions(out)
+	} else if !noTool(err) {
+		c.warn("software", "nothing was checked by a tool that failed: %v", err)
+	}
+	c.amdCards(c.smi.amdStatic, parseAMDStatic)
+}
+
+// rocmSMI does the same by rocm-smi, which is older and asked last.
+func (c *capture) rocmSMI() { c.amdCards(c.smi.rocm, parseROCmSMI) }
+
+// amdVersions takes the versions of ROCm and of the driver from amd-smi version.
+func (c *capture) amdVersions(out []byte) {
+	name := c.smi.amdVersion.name
+	objects, err := smiObjects(out)
+	if err != nil {
+		c.warn("software", "nothing was checked by %s: %v", name, err)
+		return
+	}
+	for _, o := range objects {
+		get := func(key string, scope Scope) Value[string] { return o.text(key).value(scope, name+": "+key) }
+		if v := get("version", c.userland); o.has("version") {
+			c.add("AMD SMI", v)
+		}
+		c.checkVersion("ROCm", get("rocm_version", c.userland), func(file, tool string) bool {
+			// The file has the build too: 6.4.2-120 is 6.4.2.
+			release, _, _ := strings.Cut(file, "-")
+			return file == tool || release == tool
+		})
+		c.checkVersion("amdgpu", get("amdgpu_version", ScopeHost), sameDriver)
+	}
+}
+
+// sameDriver compares versions of the driver. Of the driver that comes with the kernel the tools say the kernel.
+func sameDriver(file, tool string) bool {
+	return file == tool || strings.HasPrefix(file, "in-tree") && strings.Contains(file, tool)
+}
+
+// checkVersion compares what a tool says of a piece of software with the components of that name: one has to agree. Where none is known,
+// the tool's is the first's. Several installs that disagree stay unknown: which of them the tool means is as open as before.
+func (c *capture) checkVersion(name string, tool Value[string], same func(file, tool string) bool) {
+	said, ok := tool.Get()
+	if !ok {
+		return
+	}
+	first, other := -1, -1
+	for i, s := range c.env.Software {
+		if s.Name != name || s.Version.Scope() != tool.Scope() {
+			continue
+		}
+		v, known := s.Version.Get()
+		switch {
+		case known && same(v, said):
+			return
+		case known:
+			other = i
+		case first < 0:
+			first = i
+		}
+	}
+	switch {
+	case other >= 0:
+		v := c.env.Software[other].Version
+		c.warn("software", "%s: %s says %v, and %s says %s", name, v.Source(), v, tool.Source(), said)
+	case first >= 0 && !strings.HasPrefix(c.env.Software[first].Version.Reason(), "ambiguous"):
+		c.env.Software[first].Version = tool
+	}
+}
+
+// amdCards fills gaps in the cards, and checks them, by what a tool says of each.
+func (c *capture) amdCards(t *tool, parse func(name string, b []byte) ([]smiCard, error)) {
+	g := &c.env.AMD
+	out, err := t.wait()
+	var said []smiCard
+	if err == nil {
+		if said, err = parse(t.name, out); err != nil {
+			err = fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	if err != nil {
+		if !noTool(err) {
+			c.warn("amd", "nothing was checked by a tool that failed: %v", err)
+		}
+		return
+	}
+	byDevice := map[string][]smiCard{}
+	drivers := map[Value[string]]bool{}
+	for _, s := range said {
+		if s.device != "" {
+			byDevice[s.device] = append(byDevice[s.device], s)
+		}
+		if !drivers[s.driver] { // one driver, and one warning, for all cards
+			drivers[s.driver] = true
+			c.checkVersion("amdgpu", s.driver, sameDriver)
+		}
+	}
+	if len(byDevice) == 0 {
+		return
+	}
+	matched := map[string]bool{}
+	for i := range g.Cards {
+		for _, n := range g.Cards[i].Nodes { // a card of two dies has two devices
+			location, _ := n.Location.Get()
+			device := pciDevice(location)
+			rows, ok := byDevice[device]
+			if !ok || matched[device] {
+				continue
+			}
+			matched[device] = true
+			c.amdCard(i, rows)
+		}
+	}
+	if len(matched) != len(byDevice) {
+		c.warn("amd.count", "%s lists %d devices, %d of which are among the cards read from files", t.name, len(byDevice), len(matched))
+	}
+	if len(g.Cards) > 0 {
+		g.totals()
+	}
+}
+
+// amdCard fills gaps in card i, and checks it, by what a tool says of one of its devices: one row, or one for each partition.
+func (c *capture) amdCard(i int, rows []smiCard) {
+	card, first, at := &c.env.AMD.Cards[i], rows[0], fmt.Sprintf("amd.cards[%d].", i)
+	card.Model = cross(c, at+"model", card.Model, first.model, sameModel)
+	card.VBIOS = cross(c, at+"vbios", card.VBIOS, first.vbios, strings.EqualFold)
+	cross(c, at+"pci_id", card.PCIID, first.pciDevice, func(a, b string) bool { return strings.HasSuffix(a, ":"+b) })
+	// Of a partition, or of one die, tools give a part of the memory or all of it, and an id of its own or the card's, and do not say which.
+	if len(rows) > 1 || len(card.Nodes) > 1 {
+		return
+	}
+	card.UniqueID = cross(c, at+"unique_id", card.UniqueID, first.uniqueID, func(a, b string) bool { return a == b })
+	card.VRAM = cross(c, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
+		return math.Abs(float64(a)-float64(b)) <= 0.01*float64(a) // tools round, some to MB that are MiB
+	})
+	if vram, ok := card.Nominal.VRAM.Get(); ok {
+		if reason := (&figures{vram: vram}).contradiction(&GPU{VRAM: card.VRAM}); reason != "" {
+			card.Nominal = unknownNominal(reason)
+		}
+	}
+}
+
+// cross is what files said, or where they did not, what the tool says. Where both speak and are not the same there is a warning, and
+// the file's counts: a tool reads the same files, or rounds.
+func cross[T Scalar](c *capture, about string, file, tool Value[T], same func(file, tool T) bool) Value[T] {
+	b, ok := tool.Get()
+	if !ok {
+		return file
+	}
+	a, ok := file.Get()
+	if !ok {
+		return tool
+	}
+	if !same(a, b) {
+		c.warn(about, "%s says %v, and %s says %v", file.Source(), file, tool.Source(), tool)
+	}
+	return file
+}
+
+var designation = regexp.MustCompile(`MI[0-9]{2,3}[A-Z]?`)
+
+// sameModel tells whether two names can be of one model. Names are worded freely ("AMD INSTINCT MI200 (MCM) OAM LC MBA HPE C2"), so only
+// designations are compared, of which MI200 and MI300 are families as well.
+func sameModel(a, b string) bool {
+	in, other := designation.FindAllString(strings.ToUpper(a), -1), designation.FindAllString(strings.ToUpper(b), -1)
+	if len(in) == 0 || len(other) == 0 {
+		return true
+	}
+	family := func(f, m string) bool {
+		return len(f) == 5 && strings.HasSuffix(f, "00") && strings.HasPrefix(m, f[:3])
+	}
+	for _, x := range in {
+		for _, y := range other {
+			if x == y || family(x, y) || family(y, x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pciAddress is domain, bus, device and function; nvidia-smi writes the domain with eight digits.
+var pciAddress = regexp.MustCompile(`^([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$`)
+
+// pciLocation writes a PCI address as the kernel does: "0000:47:00.0". It is "" for what is not one.
+func pciLocation(s string) string {
+	m := pciAddress.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
+	if m == nil {
+		return ""
+	}
+	domain, err := strconv.ParseUint(m[1], 16, 32)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%04x:%s:%s.%s", domain, m[2], m[3], m[4])
+}
+
+// pciDevice is a PCI address without the function.
+func pciDevice(s string) string {
+	device, _, _ := strings.Cut(pciLocation(s), ".")
+	return device
+}
+
+// smiObject is one object of a tool's JSON: of one GPU, or of the whole.
+type smiObject map[string]json.RawMessage
+
+// smiText is what one field says.
+type smiText struct {
+	text, unit string
+	err        error
+}
+
+func (o smiObject) has(key string) bool { _, ok := o[key]; return ok }
+
+// section is an object in the object, empty where a tool writes "N/A" for the whole.
+func (o smiObject) section(key string) smiObject {
+	var in smiObject
+	if json.Unmarshal(o[key], &in) != nil {
+		return nil
+	}
+	return in
+}
+
+// text is a field in any of its forms: "x", 32, {"value": 32, "unit": "GT/s"}, "N/A". The first of the keys that is there counts: keys
+// changed between releases.
+func (o smiObject) text(keys ...string) smiText {
+	for _, key := range keys {
+		raw, ok := o[key]
+		if !ok {
+			continue
+		}
+		var with struct {
+			Value json.RawMessage `json:"value"`
+			Unit  string          `json:"unit"`
+		}
+		if bytes.HasPrefix(raw, []byte("{")) {
+			if err := json.Unmarshal(raw, &with); err != nil || with.Value == nil {
+				return smiText{err: fmt.Errorf("%s is %q, not a value with its unit", key, clip(string(raw)))}
+			}
+			raw = with.Value
+		}
+		var s string
+		var n json.Number
+		switch {
+		case json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"':
+		case json.Unmarshal(raw, &n) == nil && n != "":
+			s = n.String()
+		default:
+			return smiText{err: fmt.Errorf("%s is %q, not a text or a number", key, clip(string(raw)))}
+		}
+		if s = strings.TrimSpace(s); s == "" || strings.EqualFold(s, "N/A") || strings.EqualFold(s, "unknown") {
+			return smiText{err: fmt.Errorf("%s is %q", key, clip(s))}
+		}
+		return smiText{text: s, unit: with.Unit}
+	}
+	return smiText{err: fmt.Errorf("no %s", strings.Join(keys, " or "))}
+}
+
+// value is the field as a value of a scope.
+func (s smiText) value(scope Scope, source string) Value[string] {
+	if s.err != nil {
+		return Unknown[string]("", scope, source+": "+s.err.Error())
+	}
+	return Known(s.text, "", scope, source)
+}
+
+// hex is the field as digits of a hexadecimal number without 0x, at least so many.
+func (s smiText) hex(width int, source string) Value[string] {
+	if s.err != nil {
+		return s.value(ScopeHost, source)
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s.text), "0x"), 16, 64)
+	if err != nil || n == 0 {
+		return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: %q is not an id", source, clip(s.text)))
+	}
+	return Known(fmt.Sprintf("%0*x", width, n), "", ScopeHost, source)
+}
+
+// bytes is the field as a size, in the unit that it has with it, or in unit where it has none. MB are MiB in these tools.
+func (s smiText) bytes(unit, source string) Value[int64] {
+	if s.err != nil {
+		return Unknown[int64]("B", ScopeHost, source+": "+s.err.Error())
+	}
+	digits, own, _ := strings.Cut(s.text, " ")
+	for _, u := range []string{s.unit, strings.TrimSpace(own)} {
+		if u != "" {
+			unit = u
+		}
+	}
+	shift, ok := map[string]uint{"B": 0, "KB": 10, "KiB": 10, "MB": 20, "MiB": 20, "GB": 30, "GiB": 30}[unit]
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || !ok || n == 0 || n > math.MaxInt64>>shift {
+		return Unknown[int64]("B", ScopeHost, fmt.Sprintf("%s: %q is not a size", source, clip(s.text+" "+s.unit)))
+	}
+	return Known(int64(n<<shift), "B", ScopeHost, source)
+}
+
+// parseAMDStatic parses amd-smi static --json. Keys of ROCm 6.0, where they differ, come second.
+func parseAMDStatic(name string, b []byte) ([]smiCard, error) {
+	objects, err := smiObjects(b)
+	if err != nil {
+		return nil, err
+	}
+	var cards []smiCard
+	for _, o := range objects {
+		if !o.has("gpu") { // processors, and a legend that is JSON
+			continue
+		}
+		asic, vram, driver := o.section("asic"), o.section("vram"), o.section("driver")
+		vbios := o.section("vbios")
+		if vbios == nil {
+			vbios = o.section("ifwi")
+		}
+		cards = append(cards, smiCard{
+			device:    pciDevice(o.section("bus").text("bdf").text),
+			model:     asic.text("market_name").value(ScopeHost, name+": market_name"),
+			pciDevice: asic.text("device_id").hex(4, name+": device_id"),
+			uniqueID:  asic.text("asic_serial").hex(16, name+": asic_serial"),
+			vbios:     vbios.text("part_number", "vbios_part_number").value(ScopeHost, name+": vbios part_number"),
+			driver:    driver.text("version", "driver_version").value(ScopeHost, name+": driver version"),
+			vram:      vram.text("size", "vram_size_mb", "vram_size").bytes("MB", name+": vram size"),
+		})
+	}
+	if len(cards) == 0 {
+		return nil, errors.New("no GPU in it")
+	}
+	return cards, nil
+}
+
+// parseROCmSMI parses rocm-smi --json: an object with one of each card, and of the system. Keys of ROCm 5 come second.
+func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
+	objects, err := smiObjects(b)
+	if err != nil {
+		return nil, err // with no data it exits with 0 and says so in a line that is not JSON
+	}
+	var cards []smiCard
+	for _, all := range objects {
+		driver := all.section("system").text("Driver version").value(ScopeHost, name+": Driver version")
+		var keys []string
+		for key := range all {
+			if strings.HasPrefix(key, "card") {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			o := all.section(key)
+			if o == nil {
+				continue
+			}
+			cards = append(cards, smiCard{
+				device:    pciDevice(o.text("PCI Bus").text),
+				model:     o.text("Card Series", "Card series", "Device Name").value(ScopeHost, name+": Card Series"),
+				pciDevice: o.text("Device ID", "GPU ID").hex(4, name+": Device ID"),
+				uniqueID:  o.text("Unique ID").hex(16, name+": Unique ID"),
+				vbios:     o.text("VBIOS version").value(ScopeHost, name+": VBIOS version"),
+				driver:    driver,
+				vram:      o.text("VRAM Total Memory (B)").bytes("B", name+": VRAM Total Memory"),
+			})
+		}
+	}
+	if len(cards) == 0 {
+		return nil, errors.New("no card in it")
+	}
+	return cards, nil
+}
+
+const (
+	maxObjects = 1024 // in the output of one tool: partitions of a large host are 64
+	maxTries   = 64   // lines that begin like JSON and are not: each costs reading to the end
+)
+
+// smiObjects returns the objects in what a tool of AMD printed: alone, in an array, in an object of arrays ("gpu_data"), in several
+// arrays after each other, with lines of text before, between and after them.
+func smiObjects(b []byte) ([]smiObject, error) {
+	if len(b) > maxToolOutput {
+		return nil, tooLarge{maxToolOutput, "bytes"}
+	}
+	var out []smiObject
+	whole := b
+	for tries := 0; len(b) > 0; {
+		if line := bytes.TrimLeft(b, " \t\r"); len(line) > 0 && (line[0] == '{' || line[0] == '[') {
+			d := json.NewDecoder(bytes.NewReader(line))
+			var raw json.RawMessage
+			if err := d.Decode(&raw); err == nil {
+				if out = appendObjects(out, raw); len(out) > maxObjects {
+					return nil, tooLarge{maxObjects, "objects"}
+				}
+				// Arrays that follow each other may share a line.
+				b = line[d.InputOffset():]
+				continue
+			}
+			if tries++; tries >= maxTries {
+				break
+			}
+		}
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		b = b[i+1:]
+	}
+	if len(out) == 0 {
+		if text := lastLine(whole[max(0, len(whole)-maxTail):]); text != "" {
+			return nil, fmt.Errorf("no JSON object in it: %s", text)
+		}
+		return nil, errors.New("no JSON object in it")
+	}
+	return out, nil
+}
+
+// appendObjects adds the objects of one JSON value, and those of its gpu_data in place of itself.
+func appendObjects(out []smiObject, raw json.RawMessage) []smiObject {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil {
+		for _, e := range list[:min(len(list), maxObjects+1)] {
+			var o smiObject
+			if json.Unmarshal(e, &o) == nil && o != nil {
+				out = append(out, o)
+			}
+		}
+		return out
+	}
+	var o smiObject
+	if json.Unmarshal(raw, &o) != nil {
+		return out
+	}
+	if inner, ok := o["gpu_data"]; ok {
+		if bytes.HasPrefix(inner, []byte("[")) {
+			return appendObjects(out, inner)
+		}
+		return out
+	}
+	return append(out, o)
+}

@@ -1,0 +1,611 @@
+package envinfo
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// NVIDIAGPUs is the NVIDIA GPUs. They have a type of their own: half of what there is to say of an AMD card (targets, XCCs, nodes) has no
+// meaning here, and a field that is never known says nothing.
+type NVIDIAGPUs struct {
+	// Count is how many cards there are. In a container these are the cards that it was given, and the scope is the container's.
+	Count Value[int64] `json:"count"`
+	VRAM  Value[int64] `json:"vram"` // B, the sum over the cards
+	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read; Count says why.
+	Cards []NVIDIAGPU `json:"cards,omitempty"`
+}
+
+// NVIDIAGPU is one card.
+type NVIDIAGPU struct {
+	Model             Value[string]  `json:"model"` // "NVIDIA H100 80GB HBM3"
+	ComputeCapability Value[string]  `json:"compute_capability"`
+	PCIID             Value[string]  `json:"pci_id"`   // vendor and device: "10de:2330"
+	Location          Value[string]  `json:"location"` // PCI address: "0000:19:00.0"
+	UUID              Value[string]  `json:"uuid"`
+	VRAM              Value[int64]   `json:"vram"` // B
+	VBIOS             Value[string]  `json:"vbios"`
+	PowerLimit        Value[float64] `json:"power_limit"`  // W
+	MaxClock          Value[int64]   `json:"max_clock"`    // MHz, of the multiprocessors
+	MemoryClock       Value[int64]   `json:"memory_clock"` // MHz, maximum
+	ECC               Value[bool]    `json:"ecc"`
+	PersistenceMode   Value[bool]    `json:"persistence_mode"`
+	// MIG tells whether the card is divided into instances; InstanceCount is how many there are, and Instances which.
+	MIG           Value[bool]   `json:"mig"`
+	InstanceCount Value[int64]  `json:"instance_count"`
+	Instances     []MIGInstance `json:"instances,omitempty"`
+	// Nominal is of the whole card, also where MIG divides it.
+	Nominal Nominal `json:"nominal"`
+}
+
+// MIGInstance is a part of a card that programs see as a device.
+type MIGInstance struct {
+	Profile Value[string] `json:"profile"` // "1g.10gb"
+	UUID    Value[string] `json:"uuid"`
+}
+
+const (
+	nvidiaDir    = "proc/driver/nvidia"
+	nvidiaVendor = 0x10de
+)
+
+// nvidiaFigures is by PCI device id: the data sheets of NVIDIA, without sparsity.
+var nvidiaFigures = map[uint64]*figures{
+	0x2330: {vram: 80, memory: "HBM3", bandwidth: 3.35, fp16: 989.4, fp8: 1978.9},  // H100 SXM
+	0x2335: {vram: 141, memory: "HBM3e", bandwidth: 4.8, fp16: 989.4, fp8: 1978.9}, // H200 SXM
+}
+
+// nvidia reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from nvidia-smi.
+func (c *capture) nvidia() {
+	g := &c.env.NVIDIA
+	name := c.smi.nvidiaGPUs.name
+	out, err := c.smi.nvidiaGPUs.wait()
+	// 14 is a warning: the card's information ROM is damaged, and what is printed holds (nvidia-smi(1), return value).
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 14 {
+		c.warn("nvidia", "%v", err)
+		err = nil
+	}
+	var rows []nvidiaRow
+	if err == nil {
+		if rows, err = parseNVIDIACSV(name, out); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err != nil {
+		rows = nil
+	}
+	byLocation := map[string]nvidiaRow{}
+	for _, r := range rows {
+		location, _ := r.location().Get()
+		byLocation[location] = r
+	}
+	toolErr := err
+	if err == nil {
+		toolErr = errors.New(name + " does not list the card")
+	}
+	absent := nvidiaRow{err: toolErr}
+
+	c.nvidiaDriver(rows, absent)
+	locations, dirErr := c.dir(nvidiaDir + "/gpus")
+	switch {
+	case dirErr == nil:
+		g.Count = Known(int64(len(locations)), "", c.userland, abs(nvidiaDir)+"/gpus")
+		for _, l := range locations {
+			row, ok := byLocation[pciLocation(l)]
+			if !ok {
+				row = absent
+			}
+			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", len(g.Cards)), l, row))
+		}
+		if err == nil && len(rows) != len(locations) {
+			c.warn("nvidia.count", "%s lists %d, and %s %d", name, len(rows), g.Count.Source(), len(locations))
+		}
+	case err == nil:
+		g.Count = Known(int64(len(rows)), "", c.userland, name)
+		for i, r := range rows {
+			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", i), "", r))
+		}
+	default:
+		g.Count = Unknown[int64]("", c.userland, nvidiaReason(dirErr, err))
+	}
+	c.nvidiaInstances()
+	if len(g.Cards) == 0 {
+		reason := "no cards"
+		if _, ok := g.Count.Get(); !ok {
+			reason = "the number of cards is unknown"
+		}
+		g.VRAM = Unknown[int64]("B", c.userland, reason)
+		return
+	}
+	vram := sum(each(g.Cards, func(n NVIDIAGPU) Value[int64] { return n.VRAM }))
+	if v, ok := vram.Get(); ok {
+		g.VRAM = Known(v, "B", c.userland, vram.Source())
+	} else {
+		g.VRAM = Unknown[int64]("B", c.userland, vram.Reason())
+	}
+}
+
+// nvidiaReason is why something is unknown that neither a file nor a tool said. Without a driver the files are missing, which is the
+// normal case; that there is no tool either adds nothing.
+func nvidiaReason(file, tool error) string {
+	reason := file.Error()
+	if missing(file) {
+		reason += ": the NVIDIA driver is not loaded, or is hidden"
+	}
+	if !noTool(tool) {
+		reason = joinReasons(reason, tool.Error())
+	}
+	return reason
+}
+
+// nvidiaDriver reads the version of the kernel driver.
+func (c *capture) nvidiaDriver(rows []nvidiaRow, absent nvidiaRow) {
+	row := absent
+	if len(rows) > 0 {
+		row = rows[0]
+	}
+	const name = nvidiaDir + "/version"
+	tool := row.text("driver_version")
+	b, err := c.file(name, smallFile)
+	if err == nil {
+		version, err := parseNVIDIAVersion(b)
+		file := Known(version, "", ScopeHost, abs(name))
+		if err != nil {
+			file = Unknown[string]("", ScopeHost, abs(name)+": "+err.Error())
+		}
+		c.add("NVIDIA driver", cross(c, "software", file, tool, func(a, b string) bool { return a == b }))
+		return
+	}
+	if _, ok := tool.Get(); ok {
+		c.add("NVIDIA driver", tool)
+		return
+	}
+	c.add("NVIDIA driver", Unknown[string]("", ScopeHost, nvidiaReason(err, absent.err)))
+}
+
+var nvidiaVersion = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){1,3}$`)
+
+// parseNVIDIAVersion returns the version of the driver in proc/driver/nvidia/version, whose first line has it between the kind of the
+// module, which differs in length, and the date.
+func parseNVIDIAVersion(b []byte) (string, error) {
+	for _, line := range lines(b) {
+		rest, ok := strings.CutPrefix(line, "NVRM version:")
+		if !ok {
+			continue
+		}
+		for _, f := range strings.Fields(rest) {
+			if nvidiaVersion.MatchString(f) {
+				return f, nil
+			}
+		}
+		return "", fmt.Errorf("%q has no version", clip(line))
+	}
+	return "", errors.New("no NVRM version")
+}
+
+// nvidiaCard puts together what the driver's folder of a card (its name is the PCI address, "" for no folder) and nvidia-smi say.
+func (c *capture) nvidiaCard(at, folder string, row nvidiaRow) NVIDIAGPU {
+	same := func(a, b string) bool { return strings.EqualFold(a, b) }
+	info := nvidiaInfo{err: errors.New(abs(nvidiaDir) + "/gpus has no such card")}
+	location := row.location()
+	if folder != "" {
+		info = c.nvidiaInfo(nvidiaDir + "/gpus/" + folder + "/information")
+		location = Unknown[string]("", ScopeHost, fmt.Sprintf("%s/gpus: %q is not a PCI address", abs(nvidiaDir), clip(folder)))
+		if l := pciLocation(folder); l != "" {
+			location = Known(l, "", ScopeHost, abs(nvidiaDir)+"/gpus")
+		}
+	}
+	n := NVIDIAGPU{
+		Model:             cross(c, at+"model", info.text("Model"), row.text("name"), same),
+		ComputeCapability: row.text("compute_cap"),
+		Location:          location,
+		UUID:              cross(c, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
+		VRAM:              row.bytes("memory.total"),
+		VBIOS:             cross(c, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"), same),
+		PowerLimit:        row.float("power.limit", "W"),
+		MaxClock:          row.megahertz("clocks.max.sm"),
+		MemoryClock:       row.megahertz("clocks.max.memory"),
+		ECC:               row.enabled("ecc.mode.current"),
+		PersistenceMode:   row.enabled("persistence_mode"),
+		MIG:               row.enabled("mig.mode.current"),
+	}
+	n.PCIID = cross(c, at+"pci_id", c.sysfsPCIID(location), row.pciID(), same)
+	n.InstanceCount = Unknown[int64]("", ScopeHost, n.MIG.Reason())
+	n.Nominal = nvidiaNominal(n)
+	return n
+}
+
+// sysfsPCIID is the PCI id of the device at location.
+func (c *capture) sysfsPCIID(location Value[string]) Value[string] {
+	l, ok := location.Get()
+	if !ok {
+		return Unknown[string]("", ScopeHost, location.Reason())
+	}
+	dir := "sys/bus/pci/devices/" + l
+	var ids [2]uint64
+	for i, file := range []string{"/vendor", "/device"} {
+		v := c.text(dir+file, ScopeHost)
+		s, ok := v.Get()
+		if !ok {
+			return v
+		}
+		id, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 16)
+		if err != nil {
+			return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: %q is not an id", v.Source(), clip(s)))
+		}
+		ids[i] = id
+	}
+	return Known(fmt.Sprintf("%04x:%04x", ids[0], ids[1]), "", ScopeHost, abs(dir)+": vendor, device")
+}
+
+// pciID is the PCI id, which nvidia-smi writes as one number, with the vendor in its lower half.
+func (r nvidiaRow) pciID() Value[string] {
+	v := r.text("pci.device_id")
+	s, ok := v.Get()
+	if !ok {
+		return v
+	}
+	id, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 32)
+	if err != nil || id&0xffff != nvidiaVendor {
+		return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), clip(s)))
+	}
+	return Known(fmt.Sprintf("%04x:%04x", id&0xffff, id>>16), "", ScopeHost, v.Source())
+}
+
+// nvidiaNominal returns the published figures of a card, unless its memory shows that it is a part of one, such as a virtual GPU.
+func nvidiaNominal(n NVIDIAGPU) Nominal {
+	id, ok := n.PCIID.Get()
+	if !ok {
+		return unknownNominal(n.PCIID.Reason())
+	}
+	vendor, digits, _ := strings.Cut(id, ":")
+	device, err := strconv.ParseUint(digits, 16, 16)
+	f := nvidiaFigures[device]
+	if err != nil || vendor != fmt.Sprintf("%04x", nvidiaVendor) || f == nil {
+		return unknownNominal("PCI id " + id + " is not in the table of published figures")
+	}
+	if reason := f.contradiction(&GPU{VRAM: n.VRAM}); reason != "" {
+		return unknownNominal(reason)
+	}
+	source := "table: PCI id " + id
+	return Nominal{
+		VRAM:       Known(f.vram, "GB", ScopeHost, source),
+		MemoryType: Known(f.memory, "", ScopeHost, source),
+		Bandwidth:  Known(f.bandwidth, "TB/s", ScopeHost, source),
+		FP16:       Known(f.fp16, "TFLOPS", ScopeHost, source),
+		FP8:        Known(f.fp8, "TFLOPS", ScopeHost, source),
+	}
+}
+
+// nvidiaInfo is a file that the driver keeps of a card.
+type nvidiaInfo struct {
+	path   string
+	values map[string]string
+	err    error
+}
+
+func (c *capture) nvidiaInfo(path string) nvidiaInfo {
+	b, err := c.file(path, smallFile)
+	return nvidiaInfo{path, parseNVIDIAInformation(b), err}
+}
+
+// parseNVIDIAInformation parses lines of a name, a colon and a value.
+func parseNVIDIAInformation(b []byte) map[string]string {
+	values := map[string]string{}
+	for _, line := range lines(b) {
+		if key, value, ok := strings.Cut(line, ":"); ok {
+			values[strings.TrimSpace(key)] = strings.TrimSpace(value)
+		}
+	}
+	return values
+}
+
+// text is one line of the file. The driver writes question marks for what it has not read from the card yet.
+func (i nvidiaInfo) text(key string) Value[string] {
+	if i.err != nil {
+		return Unknown[string]("", ScopeHost, i.err.Error())
+	}
+	v, ok := i.values[key]
+	switch {
+	case !ok:
+		return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: no %s", abs(i.path), key))
+	case strings.Contains(v, "??") || strings.EqualFold(v, "unknown") || strings.EqualFold(v, "N/A"):
+		return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: %s is %q", abs(i.path), key, clip(v)))
+	}
+	return Known(v, "", ScopeHost, abs(i.path)+": "+key)
+}
+
+// nvidiaFields is what nvidia-smi is asked for.
+var nvidiaFields = []string{
+	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id", "vbios_version", "power.limit",
+	"clocks.max.sm", "clocks.max.memory", "mig.mode.current", "ecc.mode.current", "persistence_mode",
+}
+
+var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field`)
+
+// queryNVIDIA runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked again
+// without.
+func (b *toolbox) queryNVIDIA() ([]byte, error) {
+	fields := strings.Join(nvidiaFields, ",")
+	for {
+		out, err := b.run("nvidia-smi", "--query-gpu="+fields, "--format=csv")
+		m := nvidiaBadField.FindSubmatch(out[:min(len(out), maxTail)])
+		if err == nil || m == nil {
+			return out, err
+		}
+		less := strings.Replace(","+fields+",", ","+string(m[1])+",", ",", 1)
+		if less = strings.Trim(less, ","); len(less) >= len(fields) || less == "" {
+			return out, err
+		}
+		fields = less
+	}
+}
+
+// nvidiaRow is what nvidia-smi says of one card, or why it says nothing.
+type nvidiaRow struct {
+	name   string // of the tool
+	values map[string]string
+	err    error
+}
+
+// parseNVIDIACSV parses the table that nvidia-smi --query-gpu prints: a header of "name [unit]", and a row for each card.
+func parseNVIDIACSV(name string, b []byte) ([]nvidiaRow, error) {
+	if len(b) > maxToolOutput {
+		return nil, tooLarge{maxToolOutput, "bytes"}
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("No devices were found")) {
+		return nil, nil
+	}
+	r := csv.NewReader(bytes.NewReader(b))
+	r.TrimLeadingSpace = true
+	r.FieldsPerRecord = -1
+	header, err := r.Read()
+	if err != nil {
+		return nil, fmt.Errorf("no header: %w", err)
+	}
+	seen := map[string]bool{}
+	for i, h := range header {
+		h, _, _ = strings.Cut(h, " [")
+		header[i] = strings.TrimSpace(h)
+		if seen[header[i]] {
+			return nil, fmt.Errorf("%q is twice in the header", clip(header[i]))
+		}
+		seen[header[i]] = true
+	}
+	if !seen["pci.bus_id"] {
+		return nil, fmt.Errorf("the header %q has no pci.bus_id", clip(strings.Join(header, ", ")))
+	}
+	var rows []nvidiaRow
+	for {
+		record, err := r.Read()
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(record) != len(header) { // a comma in a name that is not quoted shifts the rest: nothing in the row can be trusted
+			return nil, fmt.Errorf("a row has %d fields, and the header %d", len(record), len(header))
+		}
+		if len(rows) == maxObjects {
+			return nil, tooLarge{maxObjects, "rows"}
+		}
+		values := make(map[string]string, len(header))
+		for i, h := range header {
+			values[h] = strings.TrimSpace(record[i])
+		}
+		rows = append(rows, nvidiaRow{name: name, values: values})
+	}
+}
+
+// field is one field of the row. What is not there is written in brackets: [N/A], [Not Supported], [Unknown Error].
+func (r nvidiaRow) field(name string) (string, error) {
+	if r.err != nil {
+		return "", r.err
+	}
+	v, ok := r.values[name]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%s: no %s", r.name, name)
+	case v == "" || strings.HasPrefix(v, "[") || strings.EqualFold(v, "N/A"):
+		return "", fmt.Errorf("%s: %s is %q", r.name, name, clip(v))
+	}
+	return v, nil
+}
+
+func (r nvidiaRow) source(field string) string { return r.name + ": " + field }
+
+func (r nvidiaRow) text(field string) Value[string] {
+	v, err := r.field(field)
+	if err != nil {
+		return Unknown[string]("", ScopeHost, err.Error())
+	}
+	return Known(v, "", ScopeHost, r.source(field))
+}
+
+func (r nvidiaRow) location() Value[string] {
+	v := r.text("pci.bus_id")
+	s, ok := v.Get()
+	if !ok {
+		return v
+	}
+	if l := pciLocation(s); l != "" {
+		return Known(l, "", ScopeHost, v.Source())
+	}
+	return Unknown[string]("", ScopeHost, fmt.Sprintf("%s: %q is not a PCI address", v.Source(), clip(s)))
+}
+
+// quantity is a number with its unit: "81559 MiB".
+func (r nvidiaRow) quantity(field, unit string) (float64, error) {
+	v, err := r.field(field)
+	if err != nil {
+		return 0, err
+	}
+	digits, own, _ := strings.Cut(v, " ")
+	x, err := strconv.ParseFloat(digits, 64)
+	if err != nil || own != unit || !(x > 0 && x < 1e12) {
+		return 0, fmt.Errorf("%s: %q is not a number of %s", r.source(field), clip(v), unit)
+	}
+	return x, nil
+}
+
+func (r nvidiaRow) float(field, unit string) Value[float64] {
+	x, err := r.quantity(field, unit)
+	if err != nil {
+		return Unknown[float64](unit, ScopeHost, err.Error())
+	}
+	return Known(x, unit, ScopeHost, r.source(field))
+}
+
+func (r nvidiaRow) megahertz(field string) Value[int64] {
+	x, err := r.quantity(field, "MHz")
+	if err == nil && x != math.Trunc(x) {
+		err = fmt.Errorf("%s: %v is not a whole number", r.source(field), x)
+	}
+	if err != nil {
+		return Unknown[int64]("MHz", ScopeHost, err.Error())
+	}
+	return Known(int64(x), "MHz", ScopeHost, r.source(field))
+}
+
+func (r nvidiaRow) bytes(field string) Value[int64] {
+	x, err := r.quantity(field, "MiB")
+	if err != nil {
+		return Unknown[int64]("B", ScopeHost, err.Error())
+	}
+	return Known(int64(x*(1<<20)), "B", ScopeHost, r.source(field))
+}
+
+func (r nvidiaRow) enabled(field string) Value[bool] {
+	v, err := r.field(field)
+	if err == nil && v != "Enabled" && v != "Disabled" {
+		err = fmt.Errorf("%s: %q is neither Enabled nor Disabled", r.source(field), clip(v))
+	}
+	if err != nil {
+		return Unknown[bool]("", ScopeHost, err.Error())
+	}
+	return Known(v == "Enabled", "", ScopeHost, r.source(field))
+}
+
+// nvidiaInstances fills in the instances of the cards that MIG divides.
+func (c *capture) nvidiaInstances() {
+	t := c.smi.nvidiaInstances
+	out, err := t.wait()
+	var said map[string][]migLine
+	if err == nil {
+		if said, err = parseNVIDIAList(out); err != nil {
+			err = fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	for i := range c.env.NVIDIA.Cards {
+		n := &c.env.NVIDIA.Cards[i]
+		on, ok := n.MIG.Get()
+		uuid, haveUUID := n.UUID.Get()
+		instances, listed := said[uuid]
+		switch {
+		case !ok: // the reason is there
+		case !on:
+			n.InstanceCount = Unknown[int64]("", ScopeHost, "MIG is off")
+		case err != nil:
+			n.InstanceCount = Unknown[int64]("", ScopeHost, err.Error())
+		case !haveUUID:
+			n.InstanceCount = Unknown[int64]("", ScopeHost, n.UUID.Reason())
+		case !listed:
+			n.InstanceCount = Unknown[int64]("", ScopeHost, t.name+" does not list the card")
+		default:
+			n.InstanceCount = Known(int64(len(instances)), "", ScopeHost, t.name)
+			for _, m := range instances {
+				n.Instances = append(n.Instances, MIGInstance{
+					Profile: Known(m.profile, "", ScopeHost, t.name), UUID: Known(m.uuid, "", ScopeHost, t.name)})
+			}
+		}
+	}
+}
+
+// migLine is one instance as nvidia-smi -L lists it.
+type migLine struct{ profile, uuid string }
+
+var (
+	nvidiaListGPU = regexp.MustCompile(`^GPU [0-9]+: .* \(UUID: ([^()\s]+)\)$`)
+	nvidiaListMIG = regexp.MustCompile(`^MIG (\S+)\s+Device\s+[0-9]+: \(UUID: ([^()\s]+)\)$`)
+)
+
+// parseNVIDIAList returns the instances in nvidia-smi -L by the UUID of their card, which is there with none too.
+func parseNVIDIAList(b []byte) (map[string][]migLine, error) {
+	if len(b) > maxToolOutput {
+		return nil, tooLarge{maxToolOutput, "bytes"}
+	}
+	out, card, n := map[string][]migLine{}, "", 0
+	for line := range bytes.Lines(b) {
+		s := strings.TrimSpace(string(line))
+		if m := nvidiaListGPU.FindStringSubmatch(s); m != nil {
+			card = m[1]
+			if _, ok := out[card]; ok {
+				return nil, fmt.Errorf("%q is listed twice", clip(card))
+			}
+			out[card] = nil
+		} else if m := nvidiaListMIG.FindStringSubmatch(s); m != nil && card != "" {
+			out[card] = append(out[card], migLine{m[1], m[2]})
+		} else if strings.HasPrefix(s, "GPU ") || strings.HasPrefix(s, "MIG ") { // what follows would be counted to another card
+			return nil, fmt.Errorf("%q is not a GPU or an instance with its UUID", clip(s))
+		}
+		if n++; n > maxObjects {
+			return nil, tooLarge{maxObjects, "lines"}
+		}
+	}
+	return out, nil
+}
+
+// nvidiaRows prints the cards, where there are any: "no NVIDIA GPU" in the table of an AMD host would be noise.
+func (e *Environment) nvidiaRows(t *table) {
+	g := &e.NVIDIA
+	if len(g.Cards) == 0 {
+		return
+	}
+	perCard := func(of func(NVIDIAGPU) cell) cell {
+		var kinds []cell
+		var counts []int
+	next:
+		for _, card := range g.Cards {
+			c := of(card)
+			for i := range kinds {
+				if kinds[i].text == c.text {
+					counts[i]++
+					continue next
+				}
+			}
+			kinds, counts = append(kinds, c), append(counts, 1)
+		}
+		if len(kinds) == 1 {
+			return kinds[0]
+		}
+		return mixed(kinds, counts)
+	}
+	model := perCard(func(n NVIDIAGPU) cell { return show(n.Model, plain) })
+	if !strings.Contains(model.text, "x ") {
+		model.text = fmt.Sprintf("%dx %s", len(g.Cards), model.text)
+	}
+	model.scope, model.source = g.Count.Scope(), joinReasons(g.Count.Source(), model.source)
+	t.row("NVIDIA GPU", model)
+	t.row("Compute capability", perCard(func(n NVIDIAGPU) cell { return show(n.ComputeCapability, plain) }))
+	t.row("VRAM per GPU, published", perCard(func(n NVIDIAGPU) cell {
+		return pair(show(n.Nominal.VRAM, quantity[int64]("GB", 0)), show(n.Nominal.MemoryType, plain), "%s %s")
+	}))
+	t.row("VRAM per GPU, read", perCard(func(n NVIDIAGPU) cell { return show(n.VRAM, size[int64]) }))
+	t.row("Total VRAM, read", show(g.VRAM, size[int64]))
+	t.row("Memory Bandwidth (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.Bandwidth, bandwidth) }))
+	t.row("FP16 Compute (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.FP16, quantity[float64]("TFLOPS", 0)) }))
+	t.row("FP8 Compute (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.FP8, quantity[float64]("TFLOPS", 0)) }))
+	if !slices.ContainsFunc(g.Cards, func(n NVIDIAGPU) bool { on, _ := n.MIG.Get(); return on }) {
+		return
+	}
+	t.row("MIG instances per GPU", perCard(func(n NVIDIAGPU) cell { return show(n.InstanceCount, plain) }))
+}
