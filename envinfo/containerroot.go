@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -20,6 +21,8 @@ import (
 var userlandSources = []func(*capture){
 	(*capture).rocm,
 	(*capture).rccl,
+	func(c *capture) { c.add("CUDA", c.cudaToolkit()) }, // the driver's is the host's
+	(*capture).nccl,
 	(*capture).python,
 }
 
@@ -121,6 +124,7 @@ func (c *containerCapture) processRoot(proc string) (fs.FS, error) {
 // insidePatterns are the files that are copied out of a container whose root cannot be read. Large libraries are not among them.
 var insidePatterns = []string{
 	"etc/os-release", "var/lib/dpkg/status",
+	"usr/local/cuda/version.json", "usr/local/cuda/version.txt", "usr/include/nccl.h", "usr/local/cuda/include/nccl.h", "usr/local/include/nccl.h", "usr/local/nccl/include/nccl.h",
 	"opt/rocm*/.info/version*", "opt/rocm*/include/rccl/rccl.h", "opt/rocm*/include/rccl.h", "opt/rocm/core/.info/version*",
 }
 
@@ -219,19 +223,23 @@ var errNotCopied = errors.New("not copied out of the container")
 // copied is the files that were copied out of a container. Of what was not asked for it does not say that it is missing.
 type copied struct {
 	files    map[string][]byte
-	dirs     map[string]map[string]bool // the names in each folder; true: a folder
+	dirs     map[string]map[string]copiedInfo // what is in each folder
 	patterns []string
 }
 
 func newCopied(files map[string][]byte, patterns []string) *copied {
-	c := &copied{files: files, dirs: map[string]map[string]bool{".": {}}, patterns: patterns}
-	for name := range files {
-		for child, folder := name, false; child != "."; child, folder = path.Dir(child), true {
-			dir := path.Dir(child)
+	c := &copied{files: files, dirs: map[string]map[string]copiedInfo{".": {}}, patterns: patterns}
+	for name, data := range files {
+		for child := name; child != "."; child = path.Dir(child) {
+			dir, base := path.Dir(child), path.Base(child)
 			if c.dirs[dir] == nil {
-				c.dirs[dir] = map[string]bool{}
+				c.dirs[dir] = map[string]copiedInfo{}
 			}
-			c.dirs[dir][path.Base(child)] = c.dirs[dir][path.Base(child)] || folder
+			info := copiedInfo{base, 0, true}
+			if child == name && !c.dirs[dir][base].dir { // a folder, where a broken archive says both
+				info = copiedInfo{base, len(data), false}
+			}
+			c.dirs[dir][base] = info
 		}
 	}
 	return c
@@ -262,9 +270,10 @@ func (c *copied) Open(name string) (fs.File, error) {
 // copiedFile is an open file or folder, and its own FileInfo.
 type copiedFile struct {
 	*bytes.Reader
-	name  string
-	size  int
-	names map[string]bool // nil: a file
+	name   string
+	size   int
+	names  map[string]copiedInfo // nil: a file
+	listed int                   // of the names, so far
 }
 
 func (f *copiedFile) Stat() (fs.FileInfo, error) {
@@ -272,14 +281,22 @@ func (f *copiedFile) Stat() (fs.FileInfo, error) {
 }
 func (f *copiedFile) Close() error { return nil }
 
-// ReadDir implements [fs.ReadDirFile]. All at once: the reader asks once.
-func (f *copiedFile) ReadDir(int) ([]fs.DirEntry, error) {
+// ReadDir implements [fs.ReadDirFile].
+func (f *copiedFile) ReadDir(n int) ([]fs.DirEntry, error) {
 	if f.names == nil {
 		return nil, errors.New("not a directory")
 	}
-	out := make([]fs.DirEntry, 0, len(f.names))
-	for name, folder := range f.names {
-		out = append(out, fs.FileInfoToDirEntry(copiedInfo{name, 0, folder}))
+	all := slices.Sorted(maps.Keys(f.names))[f.listed:]
+	if n > 0 && len(all) == 0 {
+		return nil, io.EOF
+	}
+	if n > 0 && n < len(all) {
+		all = all[:n]
+	}
+	f.listed += len(all)
+	out := make([]fs.DirEntry, len(all))
+	for i, name := range all {
+		out[i] = fs.FileInfoToDirEntry(f.names[name])
 	}
 	return out, nil
 }

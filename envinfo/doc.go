@@ -16,6 +16,14 @@
 // where readings show that this is not the whole card that the table describes. What the driver says (memory, clocks, compute units)
 // has the path as its source. Sums over cards and nodes name themselves as sums.
 //
+// # Containers, servers and models
+//
+// What a server runs is mostly not the host's: [CaptureContainer] reads a container of docker, podman or kubernetes with the software in
+// it, [CaptureServer] asks a server over HTTP, and [CaptureModel] reads a model's files. They are asked for one by one, since only the
+// caller knows which of them produced the number, and their results are put into the [Environment]. Runtimes are asked by their
+// command lines, which every host of this kind has and whose output is documented; their client libraries would be most of what a
+// user of this package downloads.
+//
 // # Adding a source
 //
 // A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It reads through the
