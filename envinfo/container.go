@@ -130,7 +130,6 @@ type containerCapture struct {
 	// What is needed to look inside, and is not recorded as it stands.
 	id      string // the full id
 	pid     int    // of the first process, as the runtime sees it; 0: not running, or not told
-	argv    []string
 	environ map[string]string
 	workdir string
 	// exec is the command line that runs a program inside; nil: it cannot.
@@ -225,21 +224,20 @@ func (c *containerCapture) pinned() {
 
 // command records what the container runs, and reads an engine's arguments from it.
 func (c *containerCapture) command(argv []string, source string) {
-	c.argv = argv
-	if len(argv) > maxList {
-		c.out.Command = Unknown[string]("", c.scope, source+": "+tooLarge{maxList, "arguments"}.Error())
+
+	size := 0
+	for _, a := range argv {
+		size += len(a) + 1
+	}
+	if len(argv) > maxList || size > 4*maxText {
+		c.out.Command = Unknown[string]("", c.scope, source+": "+tooLarge{4 * maxText, "bytes"}.Error())
 		return
 	}
 	if len(argv) == 0 {
 		c.out.Command = Unknown[string]("", c.scope, source+": it names none, so it is the image's own")
 		return
 	}
-	text := shellQuote(scrubArgs(argv))
-	if len(text) > 4*maxText {
-		c.out.Command = Unknown[string]("", c.scope, source+": "+tooLarge{4 * maxText, "bytes"}.Error())
-	} else {
-		c.out.Command = Known(text, "", c.scope, source)
-	}
+	c.out.Command = Known(shellQuote(scrubArgs(argv)), "", c.scope, source)
 	c.out.Engine = ParseEngine(argv, c.scope, source)
 }
 

@@ -328,6 +328,17 @@ func TestContainerArguments(t *testing.T) {
 	}
 }
 
+func TestCommandBound(t *testing.T) {
+	run := func(context.Context, string, ...string) ([]byte, error) {
+		return fmt.Appendf(nil, `[{"Id": %q, "Path": "vllm", "Args": ["serve", %q]}]`, containerHex, strings.Repeat("x", 1<<20)), nil
+	}
+	c := captureContainer(t, "docker", "c", envinfo.ContainerOptions{Run: run})
+	unknown(t, "command", c.Command, "larger than 32768 bytes, refused")
+	if c.Engine != nil {
+		t.Errorf("an engine of %v", c.Engine.Arguments)
+	}
+}
+
 // A runtime that does not answer is bounded by the options' time, not by its own.
 func TestContainerTimeout(t *testing.T) {
 	run := func(ctx context.Context, _ string, _ ...string) ([]byte, error) {
