@@ -68,6 +68,11 @@ type Environment struct {
 	AMD GPUs `json:"amd"`
 	// NVIDIA is the NVIDIA GPUs.
 	NVIDIA NVIDIAGPUs `json:"nvidia"`
+	// Containers, Server and Model are what the caller asked of [CaptureContainer], [CaptureServer] and [CaptureModel], and put here.
+	// Nil: not asked.
+	Containers []Container `json:"containers,omitempty"`
+	Server     *Server     `json:"server,omitempty"`
+	Model      *Model      `json:"model,omitempty"`
 	// Warnings is what a reader should know before believing the values that they name. Nil: none.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
@@ -98,6 +103,8 @@ type capture struct {
 	// userland is the scope of what the root filesystem holds, as opposed to what the kernel says.
 	userland Scope
 	dpkg     *dpkgList // what packages has read; nil: not yet
+	// prefixes are folders in which Python packages are looked for before the usual ones.
+	prefixes []string
 }
 
 // sources are the places that are asked, in this order. A new one is a method of capture in a file of its own, that fills the part of

@@ -29,6 +29,14 @@
 // open paths of the operating system, where everything here goes through one reader that bounds each read in size and time and can read
 // a copied tree, and they give zeros for what is missing, where here the reason is the value. What is left of each is a parser of a page.
 //
+// # Containers, servers and models
+//
+// What a server runs is mostly not the host's: [CaptureContainer] reads a container of docker, podman or kubernetes with the software in
+// it, [CaptureServer] asks a server over HTTP, and [CaptureModel] reads a model's files. They are asked for one by one, since only the
+// caller knows which of them produced the number, and their results are put into the [Environment]. Runtimes are asked by their
+// command lines, which every host of this kind has and whose output is documented; their client libraries would be most of what a
+// user of this package downloads.
+//
 // # Adding a source
 //
 // A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It reads through the

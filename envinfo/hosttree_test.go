@@ -477,16 +477,16 @@ func without(t tree, name string) tree {
 func TestScrubbedOptions(t *testing.T) {
 	for line, want := range map[string]string{
 		"iommu=pt amd_iommu=on pci=realloc=off":      "iommu=pt amd_iommu=on pci=realloc=off",
-		"quiet api_token=hunter2 x.Password=\"a b\"": "quiet api_token=<withheld> x.Password=<withheld>",
-		"ip=10.0.0.1::10.0.0.254 BOOTIF=01-aa-bb ro": "ip=<withheld> BOOTIF=<withheld> ro",
-		"inst.ks=https://joe:pw@host/ks quiet":       "inst.ks=<withheld> quiet",
-		"inst.ks=https://host/ks?auth=abc":           "inst.ks=<withheld>",
-		"x=hf_abcdefghijkl y=sk-abcdefghijklm":       "x=<withheld> y=<withheld>",
-		"ds=nocloud;h=name":                          "ds=<withheld>",
+		"quiet api_token=hunter2 x.Password=\"a b\"": "quiet api_token=[withheld] x.Password=[withheld]",
+		"ip=10.0.0.1::10.0.0.254 BOOTIF=01-aa-bb ro": "ip=[withheld] BOOTIF=[withheld] ro",
+		"inst.ks=https://joe:pw@host/ks quiet":       "inst.ks=[withheld] quiet",
+		"inst.ks=https://host/ks?auth=abc":           "inst.ks=[withheld]",
+		"x=hf_abcdefghijkl y=sk-abcdefghijklm":       "x=[withheld] y=[withheld]",
+		"ds=nocloud;h=name":                          "ds=[withheld]",
 		"dyndbg=\"file x.c +p\" isolcpus=1-3":        "dyndbg=\"file x.c +p\" isolcpus=1-3",
-		"roothash=0123456789abcdef0123456789abcdef":  "roothash=<withheld>",
-		"hf_abcdefghijkl":                            "<withheld>",
-		"\"secret=a b\" quiet":                       "secret=<withheld> quiet",
+		"roothash=0123456789abcdef0123456789abcdef":  "roothash=[withheld]",
+		"hf_abcdefghijkl":                            "[withheld]",
+		"\"secret=a b\" quiet":                       "secret=[withheld] quiet",
 		"mitigations=off transparent_hugepage=never": "mitigations=off transparent_hugepage=never",
 	} {
 		known(t, line, capture(t, cpuHost().with(tree{"proc/cmdline": line}).fs()).Host.CommandLine, want)

@@ -1,93 +1,178 @@
 package envinfo
 
 import (
+	"errors"
+	"fmt"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 )
 
-// maxPythonDirs is how many folders of Python packages are read.
-const maxPythonDirs = 32
+// pythonPrefixes are where Python is installed, and virtual environments of images mostly are; a * stands for one folder.
+var pythonPrefixes = []string{"usr", "usr/local", "opt/*", "opt/conda/envs/*", "app/.venv", "root/.venv", "workspace/.venv"}
 
-// pythonPackages are the distributions of which the version is recorded, in the form of PEP 503 with underscores, as the folders have it.
-var pythonPackages = map[string]bool{
-	"torch": true, "vllm": true, "sglang": true, "aiter": true, "amd_aiter": true, "triton": true, "triton_rocm": true,
-	"pytorch_triton_rocm": true, "flash_attn": true, "transformers": true, "ray": true,
-	"nvidia_nccl_cu11": true, "nvidia_nccl_cu12": true, "nvidia_nccl_cu13": true,
+// pythonPackages are those that decide what an inference server does, by their normalised names.
+var pythonPackages = []string{
+	"vllm", "sglang", "torch", "triton", "pytorch-triton-rocm", "triton-rocm", "aiter", "amd-aiter", "flash-attn", "flashinfer-python", "xformers",
+	"transformers", "tokenizers", "huggingface-hub", "safetensors", "numpy", "ray", "amdsmi", "nvidia-nccl-cu12", "nvidia-nccl-cu13", "mori",
 }
 
 // ScopePython is the Python installation at prefix, an absolute path such as /opt/venv: the versions that its programs import, whatever
-// the host has. What lies under the prefix of the container that was read has this scope too.
+// the host has. In a container it is that of the container: container:<id>/python:<prefix>.
 func ScopePython(prefix string) Scope { return Scope("python:" + clean(prefix)) }
 
-// python records the packages that matter in the usual Python installations, and the RCCL that a PyTorch wheel brings: that, and not
-// the host's, is what the server uses.
+// python reads the versions of Python packages from what their installers wrote (the dist-info folders of the packaging
+// specifications). Several installations each have a scope of their own. Packages that are not there are not listed.
 func (c *capture) python() {
-	for _, dir := range c.pythonDirs() {
-		names, err := c.dir(dir.path)
-		if err != nil {
-			if !missing(err) {
-				c.add("Python packages", Unknown[string]("", ScopePython(dir.prefix), err.Error()))
-			}
-			continue
+	var wrong error
+	for _, prefix := range c.pythonDirs(&wrong) {
+		scope := ScopePython(abs(prefix))
+		if c.userland != ScopeHost {
+			scope = c.userland + "/" + scope
 		}
-		for _, name := range names {
-			p, version, ok := parseDistInfo(name)
-			if !ok || !pythonPackages[p] {
+		names, err := c.dir(path.Join(prefix, "lib"))
+		if err != nil && !missing(err) {
+			wrong = errors.Join(wrong, err)
+		}
+		for _, n := range names {
+			if !strings.HasPrefix(n, "python3") {
 				continue
 			}
-			c.add(p, Known(version, "", ScopePython(dir.prefix), abs(dir.path+"/"+name)))
-			if p == "torch" {
-				if v := c.rcclLibrary(dir.path+"/torch/lib/librccl.so", ScopePython(dir.prefix)); v.Reason() != notCaptured {
-					c.add("RCCL", v)
+			for _, kind := range []string{"site-packages", "dist-packages"} {
+				if err := c.packages(path.Join(prefix, "lib", n, kind), scope); err != nil && !missing(err) {
+					wrong = errors.Join(wrong, err)
 				}
 			}
 		}
+	}
+	if wrong != nil {
+		c.add("Python packages", Unknown[string]("", c.userland, strings.ReplaceAll(wrong.Error(), "\n", "; ")))
 	}
 }
 
-// pythonDir is a folder of installed packages, and the prefix of the Python that it belongs to.
-type pythonDir struct{ path, prefix string }
-
-// pythonDirs are the folders of packages where distributions, images and conda put them. Homes and other environments are not
-// searched: there may be any number of them.
-func (c *capture) pythonDirs() []pythonDir {
-	prefixes := []string{"usr/local", "usr", "opt/venv", "opt/conda"}
-	if names, err := c.dir("opt/conda/envs"); err == nil {
-		for _, name := range names {
-			prefixes = append(prefixes, "opt/conda/envs/"+name)
+// pythonDirs are the prefixes that are there.
+func (c *capture) pythonDirs(wrong *error) []string {
+	var out []string
+	add := func(p string) {
+		if p != "" && p != "." && !slices.Contains(out, p) && len(out) < 64 {
+			out = append(out, p)
 		}
 	}
-	var out []pythonDir
-	for _, prefix := range prefixes {
-		names, err := c.dir(prefix + "/lib")
-		if err != nil {
+	for _, p := range c.prefixes {
+		add(strings.Trim(p, "/"))
+	}
+	for _, p := range pythonPrefixes {
+		parent, every := strings.CutSuffix(p, "/*")
+		if !every {
+			add(p)
 			continue
 		}
-		for _, name := range names {
-			if !strings.HasPrefix(name, "python3") {
-				continue
-			}
-			for _, packages := range []string{"site-packages", "dist-packages"} {
-				dir := path.Join(prefix, "lib", name, packages)
-				if len(out) < maxPythonDirs && c.stat(dir) == nil {
-					out = append(out, pythonDir{dir, abs(prefix)})
-				}
-			}
+		names, err := c.dir(parent)
+		if err != nil && !missing(err) && !errors.Is(err, errNotCopied) {
+			*wrong = errors.Join(*wrong, err)
+		}
+		for _, n := range names {
+			add(parent + "/" + n)
 		}
 	}
 	return out
 }
 
-// parseDistInfo reads the name of a folder of metadata: torch-2.7.0+gitf717b2a.dist-info (the recorded projects' specification of
-// installed distributions). The name is lower case with underscores.
-func parseDistInfo(folder string) (name, version string, ok bool) {
-	s, ok := strings.CutSuffix(folder, ".dist-info")
-	if !ok {
-		return "", "", false
+// packages adds the packages in one folder.
+func (c *capture) packages(dir string, scope Scope) error {
+	names, err := c.dir(dir)
+	if err != nil {
+		return err
 	}
-	name, version, ok = strings.Cut(s, "-")
-	if !ok || name == "" || version == "" || version[0] < '0' || version[0] > '9' || len(version) > 200 {
-		return "", "", false
+	for _, n := range names {
+		stem, ok := strings.CutSuffix(n, ".dist-info")
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(stem, "-")
+		name = normalPackage(name)
+		if !slices.Contains(pythonPackages, name) {
+			continue
+		}
+		file := path.Join(dir, n, "METADATA")
+		b, err := c.file(file, largeFile)
+		var version string
+		if err == nil {
+			if version, err = parseMetadata(b); err != nil {
+				err = fmt.Errorf("%s: %w", abs(file), err)
+			}
+		}
+		if err != nil {
+			c.add(name, Unknown[string]("", scope, err.Error()))
+			continue
+		}
+		c.add(name, Known(version, "", scope, abs(file)))
+		if name == "torch" {
+			c.torchBackend(path.Join(dir, "torch/version.py"), scope)
+			// The RCCL that the wheel brings: that, and not the host's, is what a server uses.
+			if lib := path.Join(dir, "torch/lib/librccl.so"); c.stat(lib) == nil {
+				c.add("RCCL", c.rcclLibrary(lib, scope))
+			}
+		}
 	}
-	return strings.ToLower(strings.NewReplacer("-", "_", ".", "_").Replace(name)), version, true
+	return nil
+}
+
+var packageRuns = regexp.MustCompile(`[-_.]+`)
+
+// normalPackage is a package's name as the packaging specifications normalise it.
+func normalPackage(name string) string {
+	return strings.ToLower(packageRuns.ReplaceAllString(name, "-"))
+}
+
+// pythonVersion is a version of the packaging specifications: "0.14.1", "2.9.0.dev20260101+rocm7.0".
+var pythonVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.!+_-]{0,200}$`)
+
+// parseMetadata returns the version in a package's METADATA, the headers of which end at the first empty line.
+func parseMetadata(b []byte) (string, error) {
+	for _, line := range lines(b) {
+		if line == "" {
+			break
+		}
+		name, value, _ := strings.Cut(line, ":")
+		if strings.EqualFold(name, "Version") {
+			if value = strings.TrimSpace(value); pythonVersion.MatchString(value) {
+				return value, nil
+			}
+			return "", fmt.Errorf("%q is not a version", clip(value))
+		}
+	}
+	return "", errors.New("no Version")
+}
+
+// torchBackend adds the version of HIP or CUDA that torch was built for, which is not that of any ROCm installed beside it.
+func (c *capture) torchBackend(file string, scope Scope) {
+	b, err := c.file(file, smallFile)
+	if err != nil {
+		return // a part of a package whose version is known
+	}
+	for _, name := range []string{"hip", "cuda"} {
+		if version := parseTorchVersion(b, name); version != "" {
+			c.add("torch, built for "+strings.ToUpper(name), Known(version, "", scope, abs(file)+": "+name))
+		}
+	}
+}
+
+// parseTorchVersion returns the string that is assigned to name in torch's version.py: hip: Optional[str] = '6.4.43484-123eb5128'.
+func parseTorchVersion(b []byte, name string) string {
+	for _, line := range lines(b) {
+		left, right, ok := strings.Cut(line, "=")
+		if left, _, _ = strings.Cut(left, ":"); !ok || strings.TrimSpace(left) != name {
+			continue
+		}
+		right = strings.TrimSpace(right)
+		if len(right) < 2 || right[0] != '\'' && right[0] != '"' || right[len(right)-1] != right[0] {
+			return "" // None
+		}
+		if v := right[1 : len(right)-1]; pythonVersion.MatchString(v) {
+			return v
+		}
+	}
+	return ""
 }

@@ -1,0 +1,15 @@
+package envinfo
+
+import "strings"
+
+// shellQuote joins arguments so that a shell would split them again.
+func shellQuote(args []string) string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\r\n\"'\\$&|;<>()*?[]#~`!{}") && a != withheld {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		out[i] = a
+	}
+	return strings.Join(out, " ")
+}
