@@ -50,6 +50,8 @@ type Environment struct {
 	Program Program     `json:"program"`
 	Host    Host        `json:"host"`
 	Process Process     `json:"process"`
+	// Variables is the environment variables of the same process.
+	Variables Variables `json:"variables"`
 	// Software lists what was found, or looked for and not found. A name can occur more than once, with different scopes.
 	Software []Component `json:"software"`
 	// AMD is the AMD GPUs. Other makers' have lists of their own, since "no AMD GPU" says nothing about them.
@@ -90,6 +92,7 @@ var sources = []func(*capture){
 	(*capture).program,
 	(*capture).host,
 	(*capture).process,
+	(*capture).variables,
 	(*capture).driver,
 	(*capture).rocm,
 	(*capture).rccl,
@@ -103,8 +106,8 @@ var sources = []func(*capture){
 // rest unknown, together with an error that wraps ctx.Err(). A read that blocks is abandoned, with its goroutine, after
 // Options.ReadTimeout or when ctx ends; after a few such reads no others are tried, so that Capture ends without a deadline too.
 //
-// Nothing of the process environment and of any process's command line is recorded. The kernel's command line is; see
-// [Host.CommandLine].
+// Of the environment of the process only the variables are recorded that [Variables] names, of the kernel's command line its options
+// (see [Host.CommandLine]), and neither with a secret that [Scrub] knows.
 func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ type Host struct {
 	Distribution Value[string] `json:"distribution"` // "Ubuntu 24.04.2 LTS"
 	Kernel       Value[string] `json:"kernel"`       // release: "6.8.0-60-generic"
 	// CommandLine is the kernel's, as it was booted: options such as iommu=pt and numa_balancing=disable move measurements. It is
-	// recorded as it is, except that what follows " -- " is left out: that is the command line of the first process, and command
-	// lines of processes can hold secrets.
+	// recorded without what looks like a secret (see [Scrub]) and without what follows " -- ": that is the command line of the first
+	// process.
 	CommandLine Value[string] `json:"command_line"`
 	// Container is what kind of container the root filesystem belongs to: "docker", "podman", "kubernetes". It is unknown where none
 	// of their marks is there, which a container of another kind need not leave.
@@ -67,7 +67,7 @@ func (c *capture) commandLine() Value[string] {
 	if err != nil {
 		return Unknown[string]("", ScopeHost, err.Error())
 	}
-	return Known(kernelOptions(string(b)), "", ScopeHost, abs(name))
+	return Known(Scrub(kernelOptions(string(b))), "", ScopeHost, abs(name))
 }
 
 // kernelOptions is the part of a kernel command line that is for the kernel: "--" alone ends it

@@ -18,6 +18,7 @@ func (e *Environment) WriteText(w io.Writer) error {
 	e.hardware(t)
 	e.softwareRows(t)
 	e.limits(t)
+	e.variableRows(t)
 	// In the table it would make the column as wide as itself.
 	options := show(e.Host.CommandLine, plain)
 	t.line("")

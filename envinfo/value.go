@@ -169,8 +169,10 @@ func (v *Value[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip.
+// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip. It takes
+// out what is a secret by its shape: everything that is recorded passes here.
 func clean(s string) string {
+	s = scrubShapes(s)
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\t' {
 			return r
