@@ -25,6 +25,9 @@ type Options struct {
 	ROCmPath string
 	// ReadTimeout is how long one read may take before it is abandoned and its value is unknown. Zero: one second.
 	ReadTimeout time.Duration
+	// PIDs are the processes that are expected on the GPUs, with all that they have started: the server's. [Snapshot] warns of others.
+	// Nil: none is expected, as before the server has started.
+	PIDs []int
 }
 
 // Validate returns an error that names the field of o that cannot be used, its value, and what to give.
@@ -34,6 +37,11 @@ func (o Options) Validate() error {
 	}
 	if o.ROCmPath != "" && !path.IsAbs(o.ROCmPath) {
 		return fmt.Errorf("envinfo: Options.ROCmPath is %q; give an absolute path, such as /opt/rocm", o.ROCmPath)
+	}
+	for _, pid := range o.PIDs {
+		if pid <= 0 {
+			return fmt.Errorf("envinfo: Options.PIDs has %d; give the numbers of processes, from 1 up", pid)
+		}
 	}
 	return nil
 }
@@ -112,6 +120,19 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
+	c := newCapture(ctx, opts)
+	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
+	for _, source := range sources {
+		source(c)
+	}
+	if err := ctx.Err(); err != nil {
+		return c.env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
+	}
+	return c.env, nil
+}
+
+// newCapture is a capture of nothing yet. opts are valid.
+func newCapture(ctx context.Context, opts Options) *capture {
 	c := &capture{
 		reader:   &reader{ctx: ctx, fsys: opts.FS, wait: opts.ReadTimeout},
 		env:      &Environment{Schema: Schema, Software: []Component{}},
@@ -127,14 +148,7 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if c.wait == 0 {
 		c.wait = defaultWait
 	}
-	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
-	for _, source := range sources {
-		source(c)
-	}
-	if err := ctx.Err(); err != nil {
-		return c.env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
-	}
-	return c.env, nil
+	return c
 }
 
 // add records one piece of software.

@@ -17,14 +17,15 @@ type reading struct {
 	value  any // nil: unknown
 	unit   string
 	scope  Scope
+	source string
 	reason string
 }
 
 func (v Value[T]) reading() reading {
 	if !v.known {
-		return reading{nil, v.unit, v.scope, v.Reason()}
+		return reading{nil, v.unit, v.scope, "", v.Reason()}
 	}
-	return reading{v.value, v.unit, v.scope, ""}
+	return reading{v.value, v.unit, v.scope, v.source, ""}
 }
 
 // String is that of the Value.
