@@ -249,6 +249,7 @@ func WriteDiff(w io.Writer, differences []Difference) error {
 	if len(differences) == 0 {
 		t.line("No differences in what is known of both.")
 	}
+	written := false
 	for _, part := range []struct {
 		title   string
 		matters bool
@@ -259,8 +260,12 @@ func WriteDiff(w io.Writer, differences []Difference) error {
 				continue
 			}
 			if !headed {
-				t.cells(part.title, "", "First", "Second")
-				headed = true
+				if written {
+					t.line("")
+				}
+				t.line(part.title)
+				t.cells("Difference", "Where", "First", "Second")
+				headed, written = true, true
 			}
 			t.cells(string(d.Kind), d.Path, present(d.A), present(d.B))
 		}

@@ -94,12 +94,15 @@ func TestWriteDiff(t *testing.T) {
 	if err := envinfo.WriteDiff(&out, envinfo.Diff(a, b)); err != nil {
 		t.Fatal(err)
 	}
-	const want = `Matters for performance                             First                                                   Second
-changed                          host.command_line  BOOT_IMAGE=/vmlinuz iommu=pt numa_balancing=disable  quiet
-Does not matter for performance                     First                                                Second
-changed                          host.hostname      gpu-01                                               b
+	const want = `Matters for performance
+Difference  Where              First                                                Second
+changed     host.command_line  BOOT_IMAGE=/vmlinuz iommu=pt numa_balancing=disable  quiet
+
+Does not matter for performance
+Difference  Where          First   Second
+changed     host.hostname  gpu-01  b
 `
-	if squeeze(out.String()) != squeeze(want) {
+	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)
 	}
 	full := errors.New("disk full")
@@ -142,8 +145,9 @@ func ExampleDiff() {
 	}
 	fmt.Println("same configuration:", before.Hash() == after.Hash())
 	// Output:
-	// Matters for performance                                                            First              Second
-	// not comparable           software[amdgpu@host].version                             6.12.12            unknown (/sys/module/amdgpu/version: empty)
-	// changed                  software[vllm/vllm-openai-rocm:latest@container].version  sha256:236900d573  sha256:e8ce7f6d74
+	// Matters for performance
+	// Difference      Where                                                     First              Second
+	// not comparable  software[amdgpu@host].version                             6.12.12            unknown (/sys/module/amdgpu/version: empty)
+	// changed         software[vllm/vllm-openai-rocm:latest@container].version  sha256:236900d573  sha256:e8ce7f6d74
 	// same configuration: false
 }
