@@ -91,8 +91,28 @@ func scrubShapes(s string) string {
 	return s
 }
 
-// assignment is a name with its value inside a longer text: a script's variable or option, a URL's query, a JSON object's field.
-var assignment = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["']?\s*[:=]\s*|\s+)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s&;,"'{}\[\]]+)`)
+// assigned is a name and what is between it and its value inside a longer text: a script's variable or option, a URL's query, a JSON
+// object's field. The value is not a part of the expression, or a text of names alone would be read to its end once for each.
+var assigned = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["']?\s*[:=]\s*|\s+)`)
+
+// assignedValue returns how long the value at the start of s is: a quoted one to its closing quote, or to the end without one.
+func assignedValue(s string) int {
+	if s != "" && (s[0] == '"' || s[0] == '\'') {
+		for i := 1; i < len(s); i++ {
+			switch {
+			case s[i] == '\\' && s[0] == '"':
+				i++
+			case s[i] == s[0]:
+				return i + 1
+			}
+		}
+		return len(s)
+	}
+	if n := strings.IndexAny(s, " \t\r\n\v\f&;,\"'{}[]"); n >= 0 {
+		return n
+	}
+	return len(s)
+}
 
 // nextValue is one more value of an option that takes several, as vLLM's --api-key does.
 var nextValue = regexp.MustCompile(`^\s+[^-\s=:]+(\s|$)`)
@@ -109,24 +129,26 @@ func Scrub(s string) string {
 		return withheld
 	}
 	s = scrubShapes(s)
-	// One by one, since what one match takes for a value ("--x --api-key") may be the name of the next.
+	// One by one, since what looks like a value ("--x --api-key") may be the name of the next.
 	var out strings.Builder
 	for {
-		m := assignment.FindStringSubmatchIndex(s)
+		m := assigned.FindStringSubmatchIndex(s)
 		if m == nil {
 			out.WriteString(s)
 			return out.String()
 		}
-		name, sep, value := s[m[2]:m[3]], s[m[4]:m[5]], s[m[6]:m[7]]
-		spaced := strings.TrimSpace(sep) == ""
-		option := !spaced || strings.HasPrefix(name, "-") // "the key is" is prose, "--key x" is not
-		if !option || strings.HasPrefix(value, "--") || !secretOption(name, strings.Trim(value, `"'`)) {
-			out.WriteString(s[:m[5]])
-			s = s[m[5]:]
+		name, spaced := s[m[2]:m[3]], strings.TrimSpace(s[m[4]:m[5]]) == ""
+		out.WriteString(s[:m[1]])
+		s = s[m[1]:]
+		if spaced && !strings.HasPrefix(name, "-") || strings.HasPrefix(s, "--") || !secretOption(name, "") {
+			continue // "the key is" is prose, "--key x" is not
+		}
+		n := assignedValue(s)
+		if n == 0 || !secretOption(name, strings.Trim(s[:n], `"'`)) {
 			continue
 		}
-		out.WriteString(s[:m[6]] + withheld)
-		s = s[m[7]:]
+		out.WriteString(withheld)
+		s = s[n:]
 		for spaced {
 			more := nextValue.FindStringSubmatchIndex(s)
 			if more == nil {

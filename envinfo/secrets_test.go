@@ -57,6 +57,7 @@ var plantedSecrets = []planted{
 	{"auth=hunter2", "hunter2", false},
 	{"x-api-key:hunter2", "hunter2", false},
 	{`{"token":"hunter2"}`, "hunter2", false},
+	{`token="hunter2`, "hunter2", false}, // and never closed
 	{"https://example.org/?access_token=hunter2&n=1", "hunter2", false},
 	{"systemd.setenv=HF_TOKEN=hunter2", "hunter2", false},
 	{"--api-key=hunter2", "hunter2", false},
@@ -156,6 +157,16 @@ func TestScrubKeeps(t *testing.T) {
 	}
 	if got := envinfo.Scrub(strings.Repeat("a ", 40<<10)); got != "[withheld]" {
 		t.Errorf("a text over the bound is %.40q", got)
+	}
+}
+
+// Texts of nothing but beginnings, which a search that reads to the end from each of them would take minutes for.
+func TestScrubOfBeginnings(t *testing.T) {
+	for _, s := range []string{`a="`, `a="\`, "a://b", "--token a ", "--key ", "a:", "hf_", "eyJaaaaaa.aa", "basic aaaa ", "tokenizer="} {
+		once := envinfo.Scrub(strings.Repeat(s, 60<<10/len(s)))
+		if len(once) > 256<<10 {
+			t.Errorf("%q has become %d bytes", s, len(once))
+		}
 	}
 }
 
