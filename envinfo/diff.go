@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -77,7 +78,7 @@ func (d *differ) add(path string, kind Kind, a, b string) {
 
 // values compares two values of the same type. goneA and goneB say why the lists directly below may be incomplete, or nothing.
 func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
-	if path == "warnings" {
+	if path == "warnings" || strings.HasSuffix(path, ".warnings") {
 		return
 	}
 	if ra, ok := asLeaf(a); ok {

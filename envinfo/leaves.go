@@ -81,7 +81,7 @@ func join(path, name string) string {
 // keys names the elements of a list, so that those of two lists can be matched whatever their order. addresses tells that the names
 // are where things are and not what they are.
 //
-// Fields that are not Values are names of things: "name" alone if there is one, else all of them. Software is named by its scope too,
+// Fields that are not Values are names of things: "name" alone if there is one, or a Value of that name, else all of them. Software is named by its scope too,
 // devices without a name by their location, and what has none of these by its place in the list. The second of the same name has #2.
 func keys(list reflect.Value) (out []string, addresses bool) {
 	seen := map[string]int{}
@@ -124,6 +124,9 @@ func key(v reflect.Value) (key string, address bool) {
 				return name, false
 			}
 			names = append(names, name)
+		}
+		if r, ok := asLeaf(f.Value); ok && f.name == "name" && r.value != nil { // a container's id is another one after each restart
+			return fmt.Sprint(r.value), false
 		}
 		if r, ok := asLeaf(f.Value); ok && f.name == "location" && r.value != nil {
 			location = fmt.Sprint(r.value)

@@ -14,6 +14,7 @@ var immaterial = []string{
 
 	"host.hostname", ".uptime", ".boot_time", ".boot_id",
 	".unique_id", ".hive_id", ".serial", ".uuid", ".asset_tag", ".mac", ".pid", ".id", // which one of several alike
+	".created", ".started", ".state", ".warnings", // of one run of a container
 	".location", ".node", // where it is plugged in, and the number that it has got for it
 }
 
