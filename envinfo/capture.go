@@ -28,6 +28,9 @@ type Options struct {
 	ReadTimeout time.Duration
 	// Tools is which external tools are run. Zero: those on PATH for the running host, none for a tree.
 	Tools Tools
+	// PIDs are the processes that are expected on the GPUs, with all that they have started: the server's. [Snapshot] warns of others.
+	// Nil: none is expected, as before the server has started.
+	PIDs []int
 }
 
 // Validate returns an error that names the field of o that cannot be used, its value, and what to give.
@@ -46,6 +49,11 @@ func (o Options) Validate() error {
 			return fmt.Errorf("envinfo: Options.Tools.Path has %q; give absolute folders", dir)
 		}
 	}
+	for _, pid := range o.PIDs {
+		if pid <= 0 {
+			return fmt.Errorf("envinfo: Options.PIDs has %d; give the numbers of processes, from 1 up", pid)
+		}
+	}
 	return nil
 }
 
@@ -61,6 +69,8 @@ type Environment struct {
 	Program Program     `json:"program"`
 	Host    Host        `json:"host"`
 	Process Process     `json:"process"`
+	// Variables is the environment variables of the same process.
+	Variables Variables `json:"variables"`
 	// Software lists what was found, or looked for and not found. A name can occur more than once, with different scopes, or where
 	// several versions are installed side by side; the first of a scope is then the one in the usual place.
 	Software []Component `json:"software"`
@@ -115,6 +125,7 @@ var sources = []func(*capture){
 	(*capture).program,
 	(*capture).host,
 	(*capture).process,
+	(*capture).variables,
 	(*capture).driver,
 	(*capture).rocm,
 	(*capture).rccl,
@@ -137,12 +148,27 @@ var sources = []func(*capture){
 // rest unknown, together with an error that wraps ctx.Err(). A read that blocks is abandoned, with its goroutine, after
 // Options.ReadTimeout or when ctx ends; after a few such reads no others are tried, so that Capture ends without a deadline too.
 //
-// Nothing of the process environment and of any process's command line is recorded. The kernel's command line is; see
-// [Host.CommandLine].
+// Of the environment of the process only the variables are recorded that [Variables] names, of the kernel's command line its options
+// (see [Host.CommandLine]), and neither with a secret that [Scrub] knows.
 func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
+	c := newCapture(ctx, opts)
+	c.box = newToolbox(ctx, opts)
+	defer c.box.stop()
+	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
+	for _, source := range sources {
+		source(c)
+	}
+	if err := ctx.Err(); err != nil {
+		return c.env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
+	}
+	return c.env, nil
+}
+
+// newCapture is a capture of nothing yet. opts are valid.
+func newCapture(ctx context.Context, opts Options) *capture {
 	c := &capture{
 		reader:   &reader{ctx: ctx, fsys: opts.FS, wait: opts.ReadTimeout},
 		env:      &Environment{Schema: Schema, Software: []Component{}},
@@ -158,16 +184,7 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if c.wait == 0 {
 		c.wait = defaultWait
 	}
-	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
-	c.box = newToolbox(ctx, opts)
-	defer c.box.stop()
-	for _, source := range sources {
-		source(c)
-	}
-	if err := ctx.Err(); err != nil {
-		return c.env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
-	}
-	return c.env, nil
+	return c
 }
 
 // add records one piece of software.

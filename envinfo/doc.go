@@ -37,6 +37,17 @@
 // command lines, which every host of this kind has and whose output is documented; their client libraries would be most of what a
 // user of this package downloads.
 //
+// # Comparing and watching
+//
+// [Environment.Hash] is one number for all that matters for performance, and [Diff] says what makes two of them differ, keeping what
+// has changed apart from what could not be compared. What changes by itself is not of an Environment: [Snapshot] reads temperatures,
+// power, clocks, memory and the processes on the GPUs at one moment, and a [Sampler] during a measurement.
+//
+// # Secrets
+//
+// Environment variables are recorded by an allow-list, without those whose names say that they are secrets. Whatever is recorded, from
+// wherever, is searched for the shapes of tokens, keys and passwords first; see [Scrub] and [ScrubArgs].
+//
 // # Adding a source
 //
 // A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It reads through the

@@ -99,7 +99,7 @@ func (c *capture) commandLine() Value[string] {
 	if err != nil {
 		return Unknown[string]("", ScopeHost, err.Error())
 	}
-	return Known(scrubOptions(kernelOptions(string(b))), "", ScopeHost, abs(name))
+	return Known(Scrub(scrubOptions(kernelOptions(string(b)))), "", ScopeHost, abs(name))
 }
 
 // kernelOptions is the part of a kernel command line that is for the kernel: "--" alone ends it

@@ -26,11 +26,11 @@ func captureModel(t testing.TB, files tree, name string, opts envinfo.ModelOptio
 	return m
 }
 
-func snapshot(rev string) string { return hub + "snapshots/" + rev + "/config.json" }
+func snapshotFolder(rev string) string { return hub + "snapshots/" + rev + "/config.json" }
 
 func TestModelRevision(t *testing.T) {
-	one := tree{snapshot(commitA): `{"torch_dtype": "float16"}`, hub + "refs/main": commitA}
-	two := one.with(tree{snapshot(commitB): `{"dtype": "bfloat16"}`})
+	one := tree{snapshotFolder(commitA): `{"torch_dtype": "float16"}`, hub + "refs/main": commitA}
+	two := one.with(tree{snapshotFolder(commitB): `{"dtype": "bfloat16"}`})
 	for _, test := range []struct {
 		name, revision string
 		files          tree

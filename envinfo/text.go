@@ -21,6 +21,7 @@ func (e *Environment) WriteText(w io.Writer) error {
 	e.limits(t)
 	e.AMD.linkTable(t)
 	e.served(t)
+	e.variableRows(t)
 	// In the table it would make the column as wide as itself.
 	options := show(e.Host.CommandLine, plain)
 	t.line("")

@@ -170,14 +170,17 @@ func (v *Value[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip.
+// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip. It takes
+// out what is a secret by its shape: everything that is recorded passes here.
 func clean(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\t' {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, strings.TrimSpace(s)))
+	}, strings.TrimSpace(scrubShapes(s)))
+	// Twice, since what separated a word from a secret may have become a character of another kind.
+	return strings.TrimSpace(scrubShapes(s))
 }
 
 // Limit is an upper bound that may be absent: +Inf is no limit, so that the tightest of several is their minimum. As JSON it is a

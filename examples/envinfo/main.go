@@ -3,6 +3,12 @@
 //	envinfo              as tables
 //	envinfo -json        as JSON, as it is stored beside results
 //	envinfo -root DIR    of the host from which DIR was copied (its etc, opt, proc and sys)
+//	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that matters has
+//	envinfo -state       temperatures, power, clocks, memory and processes now, and not what stays as it is
+//	envinfo -tables      as the short tables in which test environments are published
+//	envinfo -mlperf      as JSON under the names of an MLPerf system description
+//
+// With -json, -diff and -state print JSON too.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was used wrongly.
 package main
@@ -33,10 +39,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard) // it would print the usage below an error, which is to be one line
 	asJSON := flags.Bool("json", false, "print JSON")
 	root := flags.String("root", "", "read the tree copied from another host in `DIR`, and nothing of this host")
+	earlier := flags.String("diff", "", "print what differs from the earlier capture in `FILE`, which envinfo -json has written")
+	state := flags.Bool("state", false, "print how the host is doing now")
+	tables := flags.Bool("tables", false, "print the short tables")
+	mlperf := flags.Bool("mlperf", false, "print an MLPerf system description")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stdout, "usage: envinfo [-json] [-root DIR]")
+		fmt.Fprintln(stdout, "usage: envinfo [-json] [-root DIR] [-diff FILE | -state | -tables | -mlperf]")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
@@ -48,10 +58,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	forms := 0
+	for _, form := range []bool{given["diff"], *state, *tables, *mlperf} {
+		if form {
+			forms++
+		}
+	}
+	switch {
+	case forms > 1:
+		fmt.Fprintln(stderr, "envinfo: -diff, -state, -tables and -mlperf are different things to print; give one of them")
+		return 2
+	case *asJSON && *tables:
+		fmt.Fprintln(stderr, "envinfo: -tables is for people, and has no JSON; -json alone has all that is in the tables")
+		return 2
+	}
+
 	opts := envinfo.Options{}
-	given := false
-	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "root" })
-	if given {
+	if given["root"] {
 		if info, err := os.Stat(*root); err != nil || !info.IsDir() {
 			fmt.Fprintf(stderr, "envinfo: -root %q is not a directory that can be read; give the folder that holds the host's etc, proc and sys\n", *root)
 			return 1
@@ -60,9 +85,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else if dir := os.Getenv("ROCM_PATH"); filepath.IsAbs(dir) {
 		opts.ROCmPath = dir
 	}
+	var before *envinfo.Environment
+	if given["diff"] {
+		if before, err = read(*earlier); err != nil {
+			fmt.Fprintf(stderr, "envinfo: -diff %q: %v; give a file that envinfo -json has written\n", *earlier, err)
+			return 1
+		}
+	}
 
-	env, err := envinfo.Capture(ctx, opts)
-	if env == nil {
+	var result printer
+	if *state {
+		var s *envinfo.State
+		if s, err = envinfo.Snapshot(ctx, opts); s != nil {
+			result = printer{s, s.WriteText}
+		}
+	} else {
+		var env *envinfo.Environment
+		if env, err = envinfo.Capture(ctx, opts); env != nil {
+			result = printer{env, env.WriteText}
+			switch {
+			case before != nil:
+				result = difference(before, env)
+			case *tables:
+				result.text = env.WriteTables
+			case *mlperf:
+				result, *asJSON = printer{env.MLPerf(), nil}, true
+			}
+		}
+	}
+	if result.json == nil {
 		fmt.Fprintf(stderr, "%v\n", err)
 		return 1
 	}
@@ -71,19 +122,71 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%v; run it again\n", err)
 		code = 1
 	}
-	if err := write(stdout, env, *asJSON); err != nil {
+	if err := result.write(stdout, *asJSON); err != nil {
 		fmt.Fprintf(stderr, "envinfo: writing the result: %v; check where stdout goes\n", err)
 		return 1
 	}
 	return code
 }
 
-func write(w io.Writer, env *envinfo.Environment, asJSON bool) error {
+// read returns the capture in a file.
+func read(name string) (*envinfo.Environment, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const limit = 16 << 20
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	env := new(envinfo.Environment)
+	if err := json.Unmarshal(b, env); err != nil {
+		return nil, err
+	}
+	if env.Schema != envinfo.Schema {
+		return nil, fmt.Errorf("its schema is %d, and this program's is %d", env.Schema, envinfo.Schema)
+	}
+	return env, nil
+}
+
+func difference(before, after *envinfo.Environment) printer {
+	differences := envinfo.Diff(before, after)
+	if differences == nil {
+		differences = []envinfo.Difference{} // [] in JSON, and not null
+	}
+	return printer{
+		json: struct {
+			Before      string               `json:"hash_before"`
+			After       string               `json:"hash_after"`
+			Differences []envinfo.Difference `json:"differences"`
+		}{before.Hash(), after.Hash(), differences},
+		text: func(w io.Writer) error {
+			if err := envinfo.WriteDiff(w, differences); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(w, "\nFirst   %s\nSecond  %s\n", before.Hash(), after.Hash())
+			return err
+		},
+	}
+}
+
+// printer is a result in both of its forms.
+type printer struct {
+	json any
+	text func(io.Writer) error
+}
+
+func (p printer) write(w io.Writer, asJSON bool) error {
 	if !asJSON {
-		return env.WriteText(w)
+		return p.text(w)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(env)
+	return enc.Encode(p.json)
 }

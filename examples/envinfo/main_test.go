@@ -22,6 +22,15 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(file, []byte("MemTotal: 1048576 kB\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	earlier, old := filepath.Join(root, "earlier.json"), filepath.Join(root, "old.json")
+	if err := os.WriteFile(earlier, []byte(`{"schema": 1, "host": {
+		"memory": {"value": 1024, "unit": "B", "scope": "host", "source": "x"},
+		"kernel": {"value": "6.8.0", "scope": "host", "source": "x"}}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(old, []byte(`{"schema": 0}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name           string
 		args           []string
@@ -31,6 +40,18 @@ func TestRun(t *testing.T) {
 		{"here", nil, 0, "Hardware", ""},
 		{"there", []string{"-root", root}, 0, "1 GiB (1,073,741,824 B)", ""},
 		{"JSON", []string{"-json", "-root", root}, 0, `"value": 1073741824`, ""},
+		{"changed", []string{"-diff", earlier, "-root", root}, 0, "changed         host.memory  1024 B", ""},
+		{"not comparable", []string{"-diff", earlier, "-root", root}, 0, "not comparable  host.kernel", ""},
+		{"diff as JSON", []string{"-json", "-diff", earlier, "-root", root}, 0, `"hash_before": "sha256:`, ""},
+		{"diff of nothing", []string{"-diff", filepath.Join(root, "none"), "-root", root}, 1, "", "no such file"},
+		{"diff of an old one", []string{"-diff", old}, 1, "", "its schema is 0, and this program's is 1"},
+		{"diff of another file", []string{"-diff", file}, 1, "", "give a file that envinfo -json has written"},
+		{"state", []string{"-state", "-root", root}, 0, "Memory available", ""},
+		{"state as JSON", []string{"-state", "-json", "-root", root}, 0, `"memory_available": {`, ""},
+		{"tables", []string{"-tables", "-root", root}, 0, "Aggregate Bandwidth", ""},
+		{"MLPerf", []string{"-mlperf", "-root", root}, 0, `"host_memory_capacity": "1 GiB"`, ""},
+		{"two forms", []string{"-mlperf", "-state"}, 2, "", "give one of them"},
+		{"tables as JSON", []string{"-tables", "-json"}, 2, "", "no JSON"},
 		{"help", []string{"-h"}, 0, "-root DIR", ""},
 		{"no such root", []string{"-root", filepath.Join(root, "none")}, 1, "", `none" is not a directory`},
 		{"root is a file", []string{"-root", file}, 1, "", "is not a directory"},
@@ -74,7 +95,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestStdoutFails(t *testing.T) {
-	for _, args := range [][]string{nil, {"-json"}} {
+	for _, args := range [][]string{nil, {"-json"}, {"-state"}, {"-tables"}, {"-mlperf"}} {
 		var stderr bytes.Buffer
 		if code := run(t.Context(), args, full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
 			t.Errorf("%q: exit status %d, stderr %q", args, code, &stderr)

@@ -1,0 +1,147 @@
+package envinfo
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// What Hash, Diff and Sampler have in common: they go through a tree of structs, lists and Values by reflection, so that a new field is
+// hashed, compared and sampled without another line. Names in paths are those of the JSON form.
+
+// leaf is what every [Value] is, whatever it holds.
+type leaf interface{ reading() reading }
+
+// reading is a Value without its type.
+type reading struct {
+	value  any // nil: unknown
+	unit   string
+	scope  Scope
+	source string
+	reason string
+}
+
+func (v Value[T]) reading() reading {
+	if !v.known {
+		return reading{nil, v.unit, v.scope, "", v.Reason()}
+	}
+	return reading{v.value, v.unit, v.scope, v.source, ""}
+}
+
+// String is that of the Value.
+func (r reading) String() string {
+	if r.value == nil {
+		return "unknown (" + r.reason + ")"
+	}
+	return strings.TrimSpace(fmt.Sprint(r.value, " ", r.unit))
+}
+
+// asLeaf returns v as a leaf if it is one.
+func asLeaf(v reflect.Value) (reading, bool) {
+	if l, ok := v.Interface().(leaf); ok && v.Kind() == reflect.Struct {
+		return l.reading(), true
+	}
+	return reading{}, false
+}
+
+// plainKind tells whether v is a name: a Go scalar and not a Value.
+func plainKind(v reflect.Value) bool {
+	return v.Kind() == reflect.String || v.Kind() == reflect.Bool || v.CanInt() || v.CanUint() || v.CanFloat()
+}
+
+// field is an exported field of a struct.
+type field struct {
+	name string // of the JSON form
+	reflect.Value
+}
+
+func structFields(v reflect.Value) []field {
+	var out []field
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.IsExported() || name == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		out = append(out, field{name, v.Field(i)})
+	}
+	return out
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// keys names the elements of a list, so that those of two lists can be matched whatever their order. addresses tells that the names
+// are where things are and not what they are.
+//
+// Fields that are not Values are names of things: "name" alone if there is one, or a Value of that name, else all of them. Software is named by its scope too,
+// devices without a name by their location, and what has none of these by its place in the list. The second of the same name has #2.
+func keys(list reflect.Value) (out []string, addresses bool) {
+	seen := map[string]int{}
+	for i := range list.Len() {
+		key, address := key(list.Index(i))
+		addresses = addresses || address
+		if key == "" {
+			key = fmt.Sprint(i)
+		}
+		if seen[key]++; seen[key] > 1 {
+			key = fmt.Sprintf("%s#%d", key, seen[key])
+		}
+		out = append(out, key)
+	}
+	return out, addresses
+}
+
+func key(v reflect.Value) (key string, address bool) {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if r, ok := asLeaf(v); ok {
+		return r.String(), false
+	}
+	if plainKind(v) {
+		return fmt.Sprint(v.Interface()), false
+	}
+	if v.Kind() != reflect.Struct {
+		return "", false
+	}
+	if c, ok := v.Interface().(Component); ok {
+		return c.Name + "@" + string(c.Version.Scope().kind()), false
+	}
+	var names []string
+	location := ""
+	for _, f := range structFields(v) {
+		if plainKind(f.Value) {
+			name := fmt.Sprint(f.Interface())
+			if f.name == "name" && name != "" {
+				return name, false
+			}
+			names = append(names, name)
+		}
+		if r, ok := asLeaf(f.Value); ok && f.name == "name" && r.value != nil { // a container's id is another one after each restart
+			return fmt.Sprint(r.value), false
+		}
+		if r, ok := asLeaf(f.Value); ok && f.name == "location" && r.value != nil {
+			location = fmt.Sprint(r.value)
+		}
+	}
+	if len(names) > 0 {
+		return strings.Join(names, "/"), false
+	}
+	return location, location != ""
+}
+
+// kind is the scope without the id of the container, which is another one after each restart.
+func (s Scope) kind() Scope {
+	if strings.HasPrefix(string(s), string(ScopeContainer)+":") {
+		return ScopeContainer
+	}
+	return s
+}

@@ -1,0 +1,60 @@
+package envinfo
+
+import "strings"
+
+// immaterial are the parts of an Environment that do not matter for performance: who and where a thing is, and who looked. All others
+// do: driver, ROCm, RCCL, memory, clocks, governor, kernel and its options, partition modes, limits, variables, the digest of an image.
+// The list is of the exceptions, so that a field that nobody thought of is compared and hashed, and not lost.
+//
+// A pattern with a leading dot is the end of a path, one with a trailing dot its beginning, any other the whole. Paths have no keys:
+// "amd.cards[].unique_id".
+var immaterial = []string{
+	"schema", "warnings", "live", "program.", // how it was captured, and by what; results carry the program beside their figures
+	"variables.count",
+
+	"host.hostname", ".uptime", ".boot_time", ".boot_id",
+	".unique_id", ".hive_id", ".serial", ".uuid", ".asset_tag", ".mac", ".pid", ".id", // which one of several alike
+	".created", ".started", ".state", ".warnings", // of one run of a container
+	".location", ".node", // where it is plugged in, and the number that it has got for it
+}
+
+// material tells whether what is at path matters for performance.
+func material(path string) bool {
+	path = withoutKeys(path)
+	for _, p := range immaterial {
+		switch {
+		case strings.HasSuffix(p, "."):
+			if strings.HasPrefix(path, p) {
+				return false
+			}
+		case strings.HasPrefix(p, "."):
+			if strings.HasSuffix(path, p) {
+				return false
+			}
+		case path == p:
+			return false
+		}
+	}
+	return !strings.HasPrefix(path, "variables.list[HF_") || strings.HasPrefix(path, "variables.list[HF_HUB_ENABLE_")
+}
+
+// withoutKeys is a path without what is in its brackets.
+func withoutKeys(path string) string {
+	var out strings.Builder
+	depth := 0
+	for _, r := range path {
+		if r == ']' && depth > 0 {
+			depth--
+		}
+		if depth == 0 {
+			out.WriteRune(r)
+		}
+		if r == '[' {
+			depth++
+			if depth == 1 {
+				continue
+			}
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,122 @@
+package envinfo
+
+import (
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTables writes e as three short tables in the form in which test environments are published: hardware, software and container
+// images, without scopes and sources, which [Environment.WriteText] has. Every cell is a reading, or a published figure found by
+// PCI id, or "unknown"; nothing is filled in. Software that was found in several scopes has a row for each, that says which.
+//
+// The error is that of w.
+func (e *Environment) WriteTables(w io.Writer) error {
+	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	g := &e.AMD
+	t.cells("Component", "Specification")
+	for _, row := range []struct {
+		name string
+		cell cell
+	}{
+		{"GPU", g.gpuRow()},
+		{"Architecture", g.perCard(architecture)},
+		{"VRAM per GPU", g.perCard(vram)},
+		{"Total VRAM", totalVRAM(g)},
+		{"Memory Bandwidth (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
+		{"Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3))},
+		{"FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })},
+	} {
+		t.cells(row.name, row.cell.text)
+	}
+
+	t.line("")
+	t.cells("Component", "Version")
+	scopes := map[string]int{}
+	for _, s := range e.Software {
+		scopes[s.Name]++
+	}
+	for _, s := range e.Software {
+		name := s.Name
+		if scopes[name] > 1 {
+			name += " (" + string(s.Version.Scope()) + ")"
+		}
+		t.cells(name, show(s.Version, plain).text)
+	}
+
+	t.line("")
+	writeImages(t, e.images())
+	if t.err != nil {
+		return t.err
+	}
+	return t.w.Flush()
+}
+
+// vram is the published size of a card, which a buyer knows it by, or else what the driver offers.
+func vram(c GPU) cell {
+	if out := pair(show(c.Nominal.VRAM, quantity[int64]("GB", 0)), show(c.Nominal.MemoryType, plain), "%s %s"); out.text != "unknown" {
+		return out
+	}
+	return show(c.VRAM, size[int64])
+}
+
+func totalVRAM(g *GPUs) cell {
+	if out := show(g.NominalVRAM, terabytes); out.text != "unknown" {
+		return out
+	}
+	return show(g.VRAM, size[int64])
+}
+
+// image is a row of the table of images.
+type image struct {
+	name    string // as it was asked for: "vllm/vllm-openai-rocm:latest"
+	version Value[string]
+	digest  Value[string]
+}
+
+// images is the images of the containers that were captured.
+func (e *Environment) images() []image {
+	var out []image
+	for _, c := range e.Containers {
+		row := image{name: show(c.Image, plain).text, digest: c.PinnedDigest}
+		for _, d := range c.RepoDigests { // what runs goes before what was asked for
+			if text, ok := d.Get(); ok {
+				_, digest, found := strings.Cut(text, "@")
+				if !found {
+					digest = text
+				}
+				row.digest = Known(digest, "", d.Scope(), d.Source())
+				break
+			}
+		}
+		row.version = Unknown[string]("", ScopeContainer, "no vLLM was found inside")
+		for _, s := range c.Software {
+			if s.Name == "vllm" {
+				row.version = s.Version
+				break
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func writeImages(t *table, images []image) {
+	t.cells("Image", "vLLM Version", "Digest")
+	if len(images) == 0 {
+		t.cells("unknown", "unknown", "unknown")
+	}
+	for _, i := range images {
+		t.cells(i.name, show(i.version, plain).text, show(i.digest, shortDigest).text)
+	}
+}
+
+// shortDigest is the first ten digits of a digest, which is what fits into a table; the record has them all.
+func shortDigest(s string) string {
+	const digits = 10
+	algorithm, hex, ok := strings.Cut(s, ":")
+	if !ok || len(hex) <= digits {
+		return s
+	}
+	return algorithm + ":" + hex[:digits] + "..."
+}
