@@ -5,7 +5,7 @@ import "flag"
 // A simulation is seeded and runs in the ordinary test at a size that takes a second or so. Its rows of the table in
 // docs/validation.md are what this prints:
 //
-//	go test ./stats -run Simulation -long -v
+//	go test ./stats -run Simulation -v -timeout 60m -long
 var long = flag.Bool("long", false, "simulate long enough for the table in docs/validation.md")
 
 // draws returns how many draws a simulation makes.
