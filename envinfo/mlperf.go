@@ -46,12 +46,15 @@ func (e *Environment) MLPerf() map[string]string {
 		out["accelerator_interconnect"] = g.interconnect()
 	}
 
+	if e.Server != nil { // what answers goes before what is installed
+		set("framework", show(e.Server.Version, func(v string) string { return "vLLM " + v }))
+	}
 	var stack []string
-	for _, s := range e.Software {
+	for _, s := range e.software() {
 		version, ok := s.Version.Get()
 		switch {
 		case !ok:
-		case s.Name == "vLLM" && out["framework"] == "":
+		case s.Name == "vllm" && out["framework"] == "":
 			out["framework"] = "vLLM " + version
 		case s.Version.Scope() == ScopeHost:
 			stack = append(stack, s.Name+" "+version)

@@ -2,6 +2,7 @@ package envinfo
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -33,10 +34,11 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	t.line("")
 	t.cells("Component", "Version")
 	scopes := map[string]int{}
-	for _, s := range e.Software {
+	software := e.software()
+	for _, s := range software {
 		scopes[s.Name]++
 	}
-	for _, s := range e.Software {
+	for _, s := range software {
 		name := s.Name
 		if scopes[name] > 1 {
 			name += " (" + string(s.Version.Scope()) + ")"
@@ -50,6 +52,20 @@ func (e *Environment) WriteTables(w io.Writer) error {
 		return t.err
 	}
 	return t.w.Flush()
+}
+
+// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
+// containers tell of it.
+func (e *Environment) software() []Component {
+	out := slices.Clone(e.Software)
+	for _, c := range e.Containers {
+		for _, s := range slices.Concat(c.Versions, c.Software) {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // vram is the published size of a card, which a buyer knows it by, or else what the driver offers.
