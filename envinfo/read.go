@@ -214,13 +214,13 @@ func (r *reader) stat(name string) error {
 	return err
 }
 
-// text returns the contents of a small file as a value.
+// text returns the contents of a small file as a value, without secrets: what is burnt into boards is whatever somebody typed.
 func (r *reader) text(name string, scope Scope) Value[string] {
 	b, err := r.file(name, smallFile)
 	if err != nil {
 		return Unknown[string]("", scope, err.Error())
 	}
-	return Known(string(b), "", scope, abs(name))
+	return Known(Scrub(string(b)), "", scope, abs(name))
 }
 
 // resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree copied from another

@@ -208,18 +208,13 @@ func isAddress(name string) bool {
 	return false
 }
 
-// secretShape tells whether there is in s the user information of a URL, the prefix of a common kind of token, a parameter of a URL
-// or of a quoted list whose name tells of a secret, or a run of hexadecimal digits as long as a key.
+// secretShape tells whether there is in s what scrubShapes knows, a parameter of a URL or of a quoted list whose name tells of a
+// secret, or a run of hexadecimal digits as long as a key.
 func secretShape(s string) bool {
-	if _, rest, ok := strings.Cut(s, "://"); ok && strings.Contains(rest, "@") {
+	if scrubShapes(s) != s {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(`=:;,&? /"'`, r) }) {
-		for _, prefix := range []string{"hf_", "sk-", "ghp_", "gho_", "ghs_", "glpat-", "github_pat_", "xoxb-", "xoxp-", "AKIA", "ASIA", "nvapi-", "eyJ"} {
-			if strings.HasPrefix(part, prefix) && len(part) >= len(prefix)+8 {
-				return true
-			}
-		}
 		if _, err := hex.DecodeString(part); err == nil && len(part) >= 32 {
 			return true
 		}
