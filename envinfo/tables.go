@@ -16,10 +16,11 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	g := &e.AMD
 	t.cells("Component", "Specification")
-	for _, row := range []struct {
+	type row struct {
 		name string
 		cell cell
-	}{
+	}
+	rows := []row{
 		{"GPU", g.gpuRow()},
 		{"Architecture", g.perCard(architecture)},
 		{"VRAM per GPU", g.perCard(vram)},
@@ -27,7 +28,22 @@ func (e *Environment) WriteTables(w io.Writer) error {
 		{"Memory Bandwidth (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
 		{"Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3))},
 		{"FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })},
-	} {
+	}
+	if n := &e.NVIDIA; len(n.Cards) > 0 { // in the place of AMD's, or below them
+		if len(g.Cards) == 0 {
+			rows = nil
+		}
+		rows = append(rows,
+			row{"GPU", n.modelRow()},
+			row{"Compute capability", n.perCard(func(c NVIDIAGPU) cell { return show(c.ComputeCapability, plain) })},
+			row{"VRAM per GPU", n.perCard(func(c NVIDIAGPU) cell {
+				return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
+			})},
+			row{"Total VRAM", show(n.VRAM, size[int64])},
+			row{"Memory Bandwidth (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
+			row{"FP16 Compute (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })})
+	}
+	for _, row := range rows {
 		t.cells(row.name, row.cell.text)
 	}
 
@@ -70,17 +86,11 @@ func (e *Environment) software() []Component {
 
 // vram is the published size of a card, which a buyer knows it by, or else what the driver offers.
 func vram(c GPU) cell {
-	if out := pair(show(c.Nominal.VRAM, quantity[int64]("GB", 0)), show(c.Nominal.MemoryType, plain), "%s %s"); out.text != "unknown" {
-		return out
-	}
-	return show(c.VRAM, size[int64])
+	return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
 }
 
 func totalVRAM(g *GPUs) cell {
-	if out := show(g.NominalVRAM, terabytes); out.text != "unknown" {
-		return out
-	}
-	return show(g.VRAM, size[int64])
+	return orElse(show(g.NominalVRAM, terabytes), show(g.VRAM, size[int64]))
 }
 
 // image is a row of the table of images.
