@@ -24,7 +24,8 @@ type Options struct {
 	// ROCmPath is the folder in which ROCm is looked for first, an absolute path on the host that is read, such as the value of
 	// ROCM_PATH. Empty: only the usual places.
 	ROCmPath string
-	// ReadTimeout is how long one read may take before it is abandoned and its value is unknown. Zero: one second.
+	// ReadTimeout is how long one read may take before it is abandoned and its value is unknown. Zero: one second. All reads together
+	// may take 2.9 times as long, and 2.9 s at least; what has not been read by then is unknown too.
 	ReadTimeout time.Duration
 	// Tools is which external tools are run. Zero: those on PATH for the running host, none for a tree.
 	Tools Tools
@@ -146,7 +147,8 @@ var sources = []func(*capture){
 //
 // The error is of opts when they are invalid, and then the Environment is nil. When ctx ends, Capture returns what it has, with the
 // rest unknown, together with an error that wraps ctx.Err(). A read that blocks is abandoned, with its goroutine, after
-// Options.ReadTimeout or when ctx ends; after a few such reads no others are tried, so that Capture ends without a deadline too.
+// Options.ReadTimeout or when ctx ends; after a few such reads no others are tried, so that Capture ends without a deadline too: with the
+// zero Options, within three seconds.
 //
 // Of the environment of the process only the variables are recorded that [Variables] names, of the kernel's command line its options
 // (see [Host.CommandLine]), and neither with a secret that [Scrub] knows.
@@ -184,6 +186,7 @@ func newCapture(ctx context.Context, opts Options) *capture {
 	if c.wait == 0 {
 		c.wait = defaultWait
 	}
+	c.begin(opts.Tools.Timeout + killGrace)
 	return c
 }
 

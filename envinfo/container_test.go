@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -347,28 +345,4 @@ func TestContainerTimeout(t *testing.T) {
 	}
 	c := captureContainer(t, "docker", "c", envinfo.ContainerOptions{Run: run, Timeout: time.Millisecond})
 	unknown(t, "image", c.Image, "docker inspect --type container c: context deadline exceeded")
-}
-
-// With SERVEGAUGE_DOCKER=1 a daemon must be there, and a container of a small image is read as it is.
-func TestDockerDaemon(t *testing.T) {
-	if os.Getenv("SERVEGAUGE_DOCKER") != "1" {
-		return // what does not need a daemon is tested above
-	}
-	image := os.Getenv("SERVEGAUGE_DOCKER_IMAGE")
-	if image == "" {
-		image = "busybox"
-	}
-	out, err := exec.CommandContext(t.Context(), "docker", "run", "-d", "--shm-size", "128m", "--cpus", "0.5", "-e", "VLLM_X=1", image, "sleep", "600").CombinedOutput()
-	if err != nil {
-		t.Fatalf("docker run: %v: %s", err, out)
-	}
-	id := strings.TrimSpace(string(out))
-	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", id).Run() })
-	c := captureContainer(t, "docker", id, envinfo.ContainerOptions{})
-	known(t, "id", c.ID, id)
-	known(t, "state", c.State, "running")
-	known(t, "shm", c.ShmSize, 128<<20)
-	known(t, "CPUs", c.CPULimit, 0.5)
-	known(t, "command", c.Command, "sleep 600")
-	known(t, "VLLM_X", c.Environment[0].Value, "1")
 }

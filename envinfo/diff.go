@@ -157,9 +157,22 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 			keysA[i], keysB[i] = fmt.Sprint(i), fmt.Sprint(i)
 		}
 	}
+	if goneA == "" {
+		goneA = unread(a)
+	}
+	if goneB == "" {
+		goneB = unread(b)
+	}
 	places := map[string]int{}
 	for j, k := range keysB {
 		places[k] = j
+	}
+	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of it.
+	if a.Len() == 1 && b.Len() == 1 && goneA == "" && goneB == "" {
+		if _, ok := asLeaf(a.Index(0)); ok {
+			d.values(path+"[0]", a.Index(0), b.Index(0), "", "")
+			return
+		}
 	}
 	matched := make([]bool, len(keysB))
 	for i, k := range keysA {
@@ -177,6 +190,30 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 			d.one(path+"["+k+"]", b.Index(j), OnlySecond, goneA)
 		}
 	}
+}
+
+// unread is why a list could not be read, if all that is in it is something unknown that says so: a value without a name, a model
+// without an id, or what stands for the list itself.
+func unread(list reflect.Value) string {
+	if list.Len() != 1 {
+		return ""
+	}
+	v := list.Index(0)
+	r, ok := asLeaf(v)
+	if !ok {
+		switch e := v.Interface().(type) {
+		case ServedModel:
+			r, ok = e.ID.reading(), true
+		case Component:
+			r, ok = e.Version.reading(), e.Name == "software"
+		case Setting:
+			r, ok = e.Value.reading(), e.Name == cacheConfigInfoName
+		}
+	}
+	if !ok || r.value != nil {
+		return ""
+	}
+	return r.reason
 }
 
 // one records an element that one side has. gone is why the other may have it all the same.

@@ -88,6 +88,41 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// An image that was pulled again has another digest, and a driver that could not be read is not another driver; neither is a list
+// that could not be read an empty one.
+func TestDiffOfContainers(t *testing.T) {
+	v := func(s string) envinfo.Value[string] {
+		return envinfo.Known(s, "", "container:1", "docker image inspect")
+	}
+	denied := envinfo.Unknown[string]("", "container:1", "permission denied")
+	host := func(driver envinfo.Value[string], c envinfo.Container) *envinfo.Environment {
+		c.Name = v("vllm")
+		return &envinfo.Environment{Software: []envinfo.Component{{Name: "amdgpu", Version: driver}}, Containers: []envinfo.Container{c}}
+	}
+	first := host(envinfo.Known("6.16.6", "", envinfo.ScopeHost, "/sys/module/amdgpu/version"), envinfo.Container{
+		RepoDigests: []envinfo.Value[string]{v("vllm@sha256:1")}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}})
+	second := host(envinfo.Unknown[string]("", envinfo.ScopeHost, "permission denied"), envinfo.Container{
+		RepoDigests: []envinfo.Value[string]{v("vllm@sha256:2")}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}})
+	if diff := cmp.Diff("true not comparable: software[amdgpu@host].version: 6.16.6 → unknown (permission denied)\n"+
+		"true changed: containers[vllm].repo_digests[0]: vllm@sha256:1 → vllm@sha256:2\n", lines(envinfo.Diff(first, second))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if first.Hash() == second.Hash() {
+		t.Error("the hash of another digest is the same")
+	}
+	for what, c := range map[string]envinfo.Container{
+		"digests":  {RepoDigests: []envinfo.Value[string]{denied}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}},
+		"software": {RepoDigests: []envinfo.Value[string]{v("vllm@sha256:1")}, Software: []envinfo.Component{{Name: "software", Version: denied}}},
+	} {
+		unread := host(envinfo.Known("6.16.6", "", envinfo.ScopeHost, "/sys/module/amdgpu/version"), c)
+		for _, d := range [][]envinfo.Difference{envinfo.Diff(first, unread), envinfo.Diff(unread, first)} {
+			if len(d) != 1 || d[0].Kind != envinfo.NotComparable {
+				t.Errorf("%s that could not be read: %v", what, d)
+			}
+		}
+	}
+}
+
 func TestWriteDiff(t *testing.T) {
 	a, b := capture(t, mi325x().fs()), capture(t, mi325x().with(tree{"proc/sys/kernel/hostname": "b", "proc/cmdline": "quiet"}).fs())
 	var out strings.Builder

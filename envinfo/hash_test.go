@@ -148,3 +148,50 @@ func TestHashIsStable(t *testing.T) {
 		t.Errorf("of nothing: %s", empty)
 	}
 }
+
+// What changes by itself on a host that nobody touches is not of its configuration.
+func TestHashOfABusyHost(t *testing.T) {
+	idle := capture(t, epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
+	busy := capture(t, epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
+	if idle.Hash() != busy.Hash() {
+		t.Errorf("the hashes differ, by %v", envinfo.Diff(idle, busy))
+	}
+	for _, d := range envinfo.Diff(idle, busy) {
+		t.Error(d)
+	}
+}
+
+// Another model, a flaw that is open and a link that is down matter; another name of the same container and another port do not.
+func TestWhatMatters(t *testing.T) {
+	v := func(s string) envinfo.Value[string] { return envinfo.Known(s, "", envinfo.ScopeServer, "x") }
+	env := func(model, url, container, flaw, link, slot string) *envinfo.Environment {
+		e := &envinfo.Environment{
+			Server:     &envinfo.Server{URL: v(url), Models: []envinfo.ServedModel{{ID: v(model)}}},
+			Containers: []envinfo.Container{{ID: v(container), Name: v("vllm"), State: v(container)}},
+		}
+		e.Host.Tuning.Vulnerabilities = []envinfo.Vulnerability{{Name: "spectre_v2", State: v(flaw)}}
+		e.Host.Network.Cards = []envinfo.NetworkCard{{Name: "eth0", State: v(link), PCIAddress: v(slot)}}
+		return e
+	}
+	a := env("m", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0")
+	for _, test := range []struct {
+		b       *envinfo.Environment
+		path    string
+		matters bool
+	}{
+		{env("n", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.models[0].id", true},
+		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"), "host.tuning.vulnerabilities[spectre_v2].state", true},
+		{env("m", "http://a", "1", "Mitigation: x", "down", "0000:01:00.0"), "host.network.cards[eth0].state", true},
+		{env("m", "http://b", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.url", false},
+		{env("m", "http://a", "2", "Mitigation: x", "up", "0000:01:00.0"), "containers[vllm].id", false},
+		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address", false},
+	} {
+		d := envinfo.Diff(a, test.b)
+		if len(d) == 0 || d[0].Path != test.path || d[0].Matters != test.matters {
+			t.Errorf("%s matters, want %t: %v", test.path, test.matters, d)
+		}
+		if got := a.Hash() != test.b.Hash(); got != test.matters {
+			t.Errorf("%s changes the hash: %t, want %t", test.path, got, test.matters)
+		}
+	}
+}

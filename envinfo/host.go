@@ -46,7 +46,6 @@ type Host struct {
 	MemorySpeed   Value[int64]  `json:"memory_speed"`
 	Tuning        Tuning        `json:"tuning"`
 	Network       Network       `json:"network"`
-	Load          Load          `json:"load"`
 }
 
 // containerMarks are the files that container engines put into the root filesystem.
@@ -82,7 +81,6 @@ func (c *capture) host() {
 	h.Memory = c.memory()
 	c.memoryModules()
 	h.Tuning = c.tuning()
-	h.Load = c.load()
 }
 
 func joinMarks() string {

@@ -33,8 +33,6 @@ func (e *Environment) hostRows(t *table) {
 	t.row("Clock source", show(h.Tuning.ClockSource, plain))
 	t.row("IOMMUs", pair(show(h.Tuning.IOMMUs, count), show(h.Tuning.IOMMUDomains, plain), "%s (domains %s)"))
 	t.row("Vulnerabilities", pair(show(h.Tuning.Mitigated, count), show(h.Tuning.Vulnerable, count), "%s mitigated, %s open"))
-	t.row("Uptime", show(h.Load.Uptime, func(s float64) string { return number(s/3600, 1) + " h" }))
-	t.row("Load", pair(show(h.Load.One, plain), show(h.Load.Fifteen, plain), "%s (1 min), %s (15 min)"))
 
 	t.line("")
 	t.head("Network")

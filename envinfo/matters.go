@@ -12,10 +12,11 @@ var immaterial = []string{
 	"schema", "warnings", "live", "program.", // how it was captured, and by what; results carry the program beside their figures
 	"variables.count",
 
-	"host.hostname", ".uptime", ".boot_time", ".boot_id",
-	".unique_id", ".hive_id", ".serial", ".uuid", ".asset_tag", ".mac", ".pid", ".id", // which one of several alike
-	".created", ".started", ".state", ".warnings", // of one run of a container
-	".location", ".node", // where it is plugged in, and the number that it has got for it
+	"host.hostname", "server.url",
+	".unique_id", ".hive_id", ".uuid", // which one of several alike
+	"containers[].id", "containers[].name", "containers[].created", "containers[].started", "containers[].state", // one run of it
+	".location", ".pci_address", ".node", // where it is plugged in, and the number that it has got for it
+	".warnings",
 }
 
 // material tells whether what is at path matters for performance.
@@ -35,7 +36,7 @@ func material(path string) bool {
 			return false
 		}
 	}
-	return !strings.HasPrefix(path, "variables.list[HF_") || strings.HasPrefix(path, "variables.list[HF_HUB_ENABLE_")
+	return true
 }
 
 // withoutKeys is a path without what is in its brackets.

@@ -32,26 +32,33 @@ func (e *Environment) MLPerf() map[string]string {
 	set("host_memory_capacity", show(h.Memory, gibibytes))
 	set("operating_system", show(h.Distribution, plain))
 
-	set("accelerators_per_node", show(g.Count, plain))
+	// A host with GPUs of both makers has no one accelerator; the description is then of the AMD ones.
+	if n := &e.NVIDIA; len(g.Cards) == 0 && len(n.Cards) > 0 {
+		set("accelerators_per_node", show(n.Count, plain))
+		set("accelerator_model_name", n.perCard(func(c NVIDIAGPU) cell { return show(c.Model, plain) }))
+		set("accelerator_memory_capacity", n.perCard(func(c NVIDIAGPU) cell { return orElse(show(c.Nominal.VRAM, gigabytes), show(c.VRAM, gibibytes)) }))
+		set("accelerator_memory_configuration", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.MemoryType, plain) }))
+		set("accelerator_frequency", n.perCard(func(c NVIDIAGPU) cell { return show(c.MaxClock, megahertz) }))
+	} else {
+		set("accelerators_per_node", show(g.Count, plain))
+	}
 	if len(g.Cards) > 0 {
 		set("accelerator_model_name", g.perCard(func(c GPU) cell { return show(c.Model, plain) }))
-		set("accelerator_memory_capacity", g.perCard(func(c GPU) cell {
-			if out := show(c.Nominal.VRAM, quantity[int64]("GB", 0)); out.text != "unknown" {
-				return out
-			}
-			return show(c.VRAM, gibibytes)
-		}))
+		set("accelerator_memory_capacity", g.perCard(func(c GPU) cell { return orElse(show(c.Nominal.VRAM, gigabytes), show(c.VRAM, gibibytes)) }))
 		set("accelerator_memory_configuration", g.perCard(func(c GPU) cell { return show(c.Nominal.MemoryType, plain) }))
-		set("accelerator_frequency", g.perCard(func(c GPU) cell { return show(c.MaxClock, func(mhz int64) string { return fmt.Sprint(mhz, " MHz") }) }))
+		set("accelerator_frequency", g.perCard(func(c GPU) cell { return show(c.MaxClock, megahertz) }))
 		out["accelerator_interconnect"] = g.interconnect()
 	}
 
+	if e.Server != nil { // what answers goes before what is installed
+		set("framework", show(e.Server.Version, func(v string) string { return "vLLM " + v }))
+	}
 	var stack []string
-	for _, s := range e.Software {
+	for _, s := range e.software() {
 		version, ok := s.Version.Get()
 		switch {
 		case !ok:
-		case s.Name == "vLLM" && out["framework"] == "":
+		case s.Name == "vllm" && out["framework"] == "":
 			out["framework"] = "vLLM " + version
 		case s.Version.Scope() == ScopeHost:
 			stack = append(stack, s.Name+" "+version)
@@ -87,6 +94,17 @@ func (g *GPUs) interconnect() string {
 	}
 	return "XGMI"
 }
+
+// orElse is a cell, or another where that is unknown.
+func orElse(a, b cell) cell {
+	if a.text == "unknown" {
+		return b
+	}
+	return a
+}
+
+func gigabytes(gb int64) string  { return number(float64(gb), 0) + " GB" }
+func megahertz(mhz int64) string { return fmt.Sprint(mhz, " MHz") }
 
 // gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to choose from.
 func gibibytes(b int64) string { return number(float64(b)/(1<<30), 1) + " GiB" }

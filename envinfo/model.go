@@ -85,6 +85,7 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 	if m.wait == 0 {
 		m.wait = defaultWait
 	}
+	m.begin(0)
 	if opts.FS != nil {
 		m.links, _ = opts.FS.(fs.ReadLinkFS)
 	} else {

@@ -570,28 +570,8 @@ func (e *Environment) nvidiaRows(t *table) {
 	if len(g.Cards) == 0 {
 		return
 	}
-	alike := func(of func(NVIDIAGPU) cell) (kinds []cell, counts []int) {
-		for _, card := range g.Cards {
-			c := of(card)
-			i := slices.IndexFunc(kinds, func(k cell) bool { return k.text == c.text })
-			if i < 0 {
-				i = len(kinds)
-				kinds, counts = append(kinds, c), append(counts, 0)
-			}
-			counts[i]++
-		}
-		return kinds, counts
-	}
-	perCard := func(of func(NVIDIAGPU) cell) cell {
-		kinds, counts := alike(of)
-		if len(kinds) == 1 {
-			return kinds[0]
-		}
-		return mixed(kinds, counts)
-	}
-	model := mixed(alike(func(n NVIDIAGPU) cell { return show(n.Model, plain) }))
-	model.scope, model.source = g.Count.Scope(), joinReasons(g.Count.Source(), model.source)
-	t.row("NVIDIA GPU", model)
+	perCard := g.perCard
+	t.row("NVIDIA GPU", g.modelRow())
 	t.row("Compute capability", perCard(func(n NVIDIAGPU) cell { return show(n.ComputeCapability, plain) }))
 	t.row("VRAM per GPU, published", perCard(func(n NVIDIAGPU) cell {
 		return pair(show(n.Nominal.VRAM, quantity[int64]("GB", 0)), show(n.Nominal.MemoryType, plain), "%s %s")
@@ -605,4 +585,34 @@ func (e *Environment) nvidiaRows(t *table) {
 		return
 	}
 	t.row("MIG instances per GPU", perCard(func(n NVIDIAGPU) cell { return show(n.InstanceCount, plain) }))
+}
+
+// modelRow is how many cards of which models there are.
+func (g *NVIDIAGPUs) modelRow() cell {
+	out := mixed(g.alike(func(n NVIDIAGPU) cell { return show(n.Model, plain) }))
+	out.scope, out.source = g.Count.Scope(), joinReasons(g.Count.Source(), out.source)
+	return out
+}
+
+// alike groups the cards by what a cell says of them.
+func (g *NVIDIAGPUs) alike(of func(NVIDIAGPU) cell) (kinds []cell, counts []int) {
+	for _, card := range g.Cards {
+		c := of(card)
+		i := slices.IndexFunc(kinds, func(k cell) bool { return k.text == c.text })
+		if i < 0 {
+			i = len(kinds)
+			kinds, counts = append(kinds, c), append(counts, 0)
+		}
+		counts[i]++
+	}
+	return kinds, counts
+}
+
+// perCard is what a cell says of each card, once where all are alike. There must be one at least.
+func (g *NVIDIAGPUs) perCard(of func(NVIDIAGPU) cell) cell {
+	kinds, counts := g.alike(of)
+	if len(kinds) == 1 {
+		return kinds[0]
+	}
+	return mixed(kinds, counts)
 }

@@ -221,6 +221,24 @@ func TestNVIDIA(t *testing.T) {
 }
 
 // A tree without its tools, and tools without the files, as in some containers.
+// The short tables and MLPerf's names of a host that has no AMD GPU.
+func TestNVIDIATables(t *testing.T) {
+	tr, outputs := nvidiaHost()
+	env := captureWith(t, tr, outputs)
+	got := tables(t, env)
+	for _, row := range []string{"GPU 2x NVIDIA H100 80GB HBM3", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
+		if !strings.Contains(got, "\n"+row+"\n") {
+			t.Errorf("no row %q in\n%s", row, got)
+		}
+	}
+	m := env.MLPerf()
+	for name, want := range map[string]string{"accelerators_per_node": "2", "accelerator_model_name": "NVIDIA H100 80GB HBM3", "accelerator_memory_capacity": "80 GB"} {
+		if m[name] != want {
+			t.Errorf("%s is %q, want %q", name, m[name], want)
+		}
+	}
+}
+
 func TestNVIDIAHalves(t *testing.T) {
 	tr, out := nvidiaHost()
 	env := capture(t, tr.with(tree{"sys/bus/pci/devices/0000:19:00.0/vendor": "0x10de\n", "sys/bus/pci/devices/0000:19:00.0/device": "0x2330\n"}).fs())

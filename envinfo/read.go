@@ -21,11 +21,16 @@ const (
 	maxLinks    = 40       // as the kernel
 	maxHung     = 4        // abandoned reads after which no other is tried: each holds a thread until it returns
 	defaultWait = time.Second
+	// maxReading is when the last read of a capture is over, where one may take defaultWait, so that a capture ends within three
+	// seconds however slow everything is. It is after defaultTools and killGrace: what is read after the tools has afterTools at least.
+	maxReading = 2900 * time.Millisecond
+	afterTools = 150 * time.Millisecond
 )
 
 var (
 	errHung       = errors.New("the read did not return and was abandoned")
 	errManyHung   = errors.New("not read: earlier reads did not return")
+	errLate       = errors.New("not read: earlier reads took all the time that there was")
 	errNotRegular = errors.New("not a regular file")
 	errManyLinks  = errors.New("too many levels of symbolic links")
 )
@@ -82,7 +87,13 @@ type reader struct {
 	// links resolves symbolic links inside the tree that was given. It is nil for the running host, where the kernel does it.
 	links fs.ReadLinkFS
 	wait  time.Duration
+	until time.Time // when all of them are to be over; zero: no bound but each one's
 	hung  int
+}
+
+// begin sets when the reads from now on, up to the next begin, are to be over. tools is when tools beside them end at the latest.
+func (r *reader) begin(tools time.Duration) {
+	r.until = time.Now().Add(max(maxReading, time.Duration(maxReading.Seconds()*float64(r.wait)), tools+afterTools))
 }
 
 // bounded runs op in a goroutine of its own and leaves it behind when it does not return: a read from a dead mount or a wedged driver
@@ -95,6 +106,12 @@ func bounded[T any](r *reader, name string, op func() (T, error)) (T, error) {
 	if r.hung >= maxHung {
 		return zero, &readError{name, errManyHung}
 	}
+	wait := r.wait
+	if !r.until.IsZero() {
+		if wait = min(wait, time.Until(r.until)); wait <= 0 {
+			return zero, &readError{name, errLate}
+		}
+	}
 	type result struct {
 		v   T
 		err error
@@ -104,7 +121,7 @@ func bounded[T any](r *reader, name string, op func() (T, error)) (T, error) {
 		v, err := op()
 		done <- result{v, err}
 	}()
-	timer := time.NewTimer(r.wait)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case res := <-done:
@@ -197,13 +214,13 @@ func (r *reader) stat(name string) error {
 	return err
 }
 
-// text returns the contents of a small file as a value.
+// text returns the contents of a small file as a value, without secrets: what is burnt into boards is whatever somebody typed.
 func (r *reader) text(name string, scope Scope) Value[string] {
 	b, err := r.file(name, smallFile)
 	if err != nil {
 		return Unknown[string]("", scope, err.Error())
 	}
-	return Known(string(b), "", scope, abs(name))
+	return Known(Scrub(string(b)), "", scope, abs(name))
 }
 
 // resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree copied from another

@@ -103,8 +103,21 @@ func TestEverythingHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkLeaves(t, env)
+		unknown(t, "count", env.AMD.Count, "earlier reads took all the time that there was")
+		if got := time.Since(start); got != 2900*time.Millisecond { // two reads of a second, the rest of a third, and then no more
+			t.Errorf("took %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := make(hanging)
+		defer close(h)
+		start := time.Now()
+		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: h, ReadTimeout: 100 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
 		unknown(t, "count", env.AMD.Count, "earlier reads did not return")
-		if got := time.Since(start); got != 4*time.Second { // four reads of a second each, and then no more
+		if got := time.Since(start); got != 400*time.Millisecond { // each abandoned read holds a thread, so four are enough
 			t.Errorf("took %v", got)
 		}
 	})
@@ -120,6 +133,26 @@ func TestEverythingHangs(t *testing.T) {
 		}
 		checkLeaves(t, env)
 		if got := time.Since(start); got != time.Millisecond {
+			t.Errorf("took %v", got)
+		}
+	})
+}
+
+// slow is a file system of which each file takes a while, and none too long.
+type slow struct{ fs.FS }
+
+func (s slow) Open(name string) (fs.File, error) {
+	time.Sleep(50 * time.Millisecond)
+	return s.FS.Open(name)
+}
+
+func TestEverythingIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		env := capture(t, slow{mi300xCPX(28).fs()})
+		known(t, "kernel", env.Host.Kernel, "6.8.0-60-generic")
+		unknown(t, "cards", env.AMD.Count, "earlier reads took all the time that there was")
+		if got := time.Since(start); got > 3*time.Second {
 			t.Errorf("took %v", got)
 		}
 	})

@@ -91,6 +91,7 @@ func (s *Sampler) run(c *capture) {
 	seen := &accumulator{index: map[string]int{}}
 	for c.ctx.Err() == nil {
 		start := time.Now()
+		c.begin(0)
 		state := c.snapshot(monitors, count)
 		s.out.Spent += time.Since(start)
 		if c.ctx.Err() == nil { // else part of it is unknown for that reason

@@ -120,6 +120,21 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
+// What is a secret by the name before it alone, in files that hold one text.
+func TestNoSecretOfAText(t *testing.T) {
+	for _, p := range plantedSecrets {
+		dmi := "sys/class/dmi/id/"
+		env := capture(t, cpuHost().with(tree{dmi + "sys_vendor": p.text, dmi + "product_name": p.text, dmi + "bios_version": p.text}).fs())
+		b, err := json.Marshal(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), p.secret) {
+			t.Errorf("%q leaves", p.text)
+		}
+	}
+}
+
 func TestScrubArgs(t *testing.T) {
 	const w = "[withheld]"
 	for _, test := range []struct{ in, want []string }{

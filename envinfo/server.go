@@ -176,10 +176,13 @@ func (s *serverCapture) facts(out *Server) {
 		}
 		err = errors.New("GET /metrics: no " + cacheConfigInfo)
 	}
-	out.Facts = []Setting{{"cache_config_info", Unknown[string]("", ScopeServer, err.Error())}}
+	out.Facts = []Setting{{cacheConfigInfoName, Unknown[string]("", ScopeServer, err.Error())}}
 }
 
-const cacheConfigInfo = "vllm:cache_config_info"
+const (
+	cacheConfigInfoName = "cache_config_info"
+	cacheConfigInfo     = "vllm:" + cacheConfigInfoName
+)
 
 // parseCacheConfig returns the labels of vllm:cache_config_info in the text format of Prometheus, where they hold the facts and the
 // value is always 1. With several engines, each is in the source of its facts.

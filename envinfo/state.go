@@ -127,10 +127,12 @@ func (c *capture) monitors() (out []monitor, count Value[int64]) {
 		}
 	}
 	slices.Sort(minors)
+	nameless := 0
 	for _, n := range minors {
 		m := monitor{device: fmt.Sprintf("%s/renderD%d/device", drmClass, n), sensors: map[string]string{}}
 		b, err := c.file(m.device+"/vendor", smallFile)
 		if missing(err) {
+			nameless++
 			continue
 		}
 		if err != nil {
@@ -143,6 +145,10 @@ func (c *capture) monitors() (out []monitor, count Value[int64]) {
 		c.sensors(&m)
 		c.blocks(&m)
 		out = append(out, m)
+	}
+	if len(out) == 0 && nameless > 0 { // not a partition of a card that was seen
+		return nil, Unknown[int64]("", ScopeHost, fmt.Sprintf("%s: whose the render nodes are cannot be told: %d of %d have no device/vendor",
+			abs(drmClass), nameless, len(minors)))
 	}
 	return out, Known(int64(len(out)), "", ScopeHost, "render nodes in "+abs(drmClass)+" of vendor 0x1002")
 }

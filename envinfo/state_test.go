@@ -278,3 +278,9 @@ func BenchmarkSnapshot(b *testing.B) {
 		}
 	}
 }
+
+// Render nodes without a vendor are not the absence of GPUs.
+func TestSnapshotOfNamelessNodes(t *testing.T) {
+	s := snapshot(t, mi325x().fs())
+	unknown(t, "count", s.AMD.Count, "8 of 8 have no device/vendor")
+}

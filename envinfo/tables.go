@@ -2,6 +2,7 @@ package envinfo
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -15,10 +16,11 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	g := &e.AMD
 	t.cells("Component", "Specification")
-	for _, row := range []struct {
+	type row struct {
 		name string
 		cell cell
-	}{
+	}
+	rows := []row{
 		{"GPU", g.gpuRow()},
 		{"Architecture", g.perCard(architecture)},
 		{"VRAM per GPU", g.perCard(vram)},
@@ -26,17 +28,33 @@ func (e *Environment) WriteTables(w io.Writer) error {
 		{"Memory Bandwidth (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
 		{"Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3))},
 		{"FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })},
-	} {
+	}
+	if n := &e.NVIDIA; len(n.Cards) > 0 { // in the place of AMD's, or below them
+		if len(g.Cards) == 0 {
+			rows = nil
+		}
+		rows = append(rows,
+			row{"GPU", n.modelRow()},
+			row{"Compute capability", n.perCard(func(c NVIDIAGPU) cell { return show(c.ComputeCapability, plain) })},
+			row{"VRAM per GPU", n.perCard(func(c NVIDIAGPU) cell {
+				return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
+			})},
+			row{"Total VRAM", show(n.VRAM, size[int64])},
+			row{"Memory Bandwidth (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
+			row{"FP16 Compute (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })})
+	}
+	for _, row := range rows {
 		t.cells(row.name, row.cell.text)
 	}
 
 	t.line("")
 	t.cells("Component", "Version")
 	scopes := map[string]int{}
-	for _, s := range e.Software {
+	software := e.software()
+	for _, s := range software {
 		scopes[s.Name]++
 	}
-	for _, s := range e.Software {
+	for _, s := range software {
 		name := s.Name
 		if scopes[name] > 1 {
 			name += " (" + string(s.Version.Scope()) + ")"
@@ -52,19 +70,27 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	return t.w.Flush()
 }
 
+// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
+// containers tell of it.
+func (e *Environment) software() []Component {
+	out := slices.Clone(e.Software)
+	for _, c := range e.Containers {
+		for _, s := range slices.Concat(c.Versions, c.Software) {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
 // vram is the published size of a card, which a buyer knows it by, or else what the driver offers.
 func vram(c GPU) cell {
-	if out := pair(show(c.Nominal.VRAM, quantity[int64]("GB", 0)), show(c.Nominal.MemoryType, plain), "%s %s"); out.text != "unknown" {
-		return out
-	}
-	return show(c.VRAM, size[int64])
+	return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
 }
 
 func totalVRAM(g *GPUs) cell {
-	if out := show(g.NominalVRAM, terabytes); out.text != "unknown" {
-		return out
-	}
-	return show(g.VRAM, size[int64])
+	return orElse(show(g.NominalVRAM, terabytes), show(g.VRAM, size[int64]))
 }
 
 // image is a row of the table of images.

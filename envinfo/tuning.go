@@ -41,14 +41,6 @@ type Vulnerability struct {
 	State Value[string] `json:"state"` // "Not affected", "Mitigation: …", "Vulnerable: …"
 }
 
-// Load is what the host was busy with when it was captured. Of all that is in [Host] it alone changes by itself.
-type Load struct {
-	Uptime  Value[float64] `json:"uptime"` // s
-	One     Value[float64] `json:"one"`    // processes that ran or waited, averaged over a minute
-	Five    Value[float64] `json:"five"`
-	Fifteen Value[float64] `json:"fifteen"`
-}
-
 // frequency reads Documentation/admin-guide/pm/cpufreq.rst: a folder for each policy, which is one processor or several that share a
 // clock.
 func (c *capture) frequency() {
@@ -163,29 +155,6 @@ func (c *capture) vulnerabilities(t *Tuning) {
 	t.NotAffected = Known(notAffected, "", ScopeHost, source)
 }
 
-func (c *capture) load() Load {
-	read := func(name, unit string, n int) []Value[float64] {
-		out := make([]Value[float64], n)
-		b, err := c.file(name, smallFile)
-		var numbers []float64
-		if err == nil {
-			if numbers, err = parseNumbers(b, n); err != nil {
-				err = fmt.Errorf("%s: %w", abs(name), err)
-			}
-		}
-		for i := range out {
-			if err != nil {
-				out[i] = Unknown[float64](unit, ScopeHost, err.Error())
-			} else {
-				out[i] = Known(numbers[i], unit, ScopeHost, abs(name))
-			}
-		}
-		return out
-	}
-	average := read("proc/loadavg", "", 3)
-	return Load{read("proc/uptime", "s", 1)[0], average[0], average[1], average[2]}
-}
-
 // parseNumbers returns the first n numbers of a line; none of them is negative.
 func parseNumbers(b []byte, n int) ([]float64, error) {
 	f := strings.Fields(string(b))
@@ -239,18 +208,13 @@ func isAddress(name string) bool {
 	return false
 }
 
-// secretShape tells whether there is in s the user information of a URL, the prefix of a common kind of token, a parameter of a URL
-// or of a quoted list whose name tells of a secret, or a run of hexadecimal digits as long as a key.
+// secretShape tells whether there is in s what scrubShapes knows, a parameter of a URL or of a quoted list whose name tells of a
+// secret, or a run of hexadecimal digits as long as a key.
 func secretShape(s string) bool {
-	if _, rest, ok := strings.Cut(s, "://"); ok && strings.Contains(rest, "@") {
+	if scrubShapes(s) != s {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(`=:;,&? /"'`, r) }) {
-		for _, prefix := range []string{"hf_", "sk-", "ghp_", "gho_", "ghs_", "glpat-", "github_pat_", "xoxb-", "xoxp-", "AKIA", "ASIA", "nvapi-", "eyJ"} {
-			if strings.HasPrefix(part, prefix) && len(part) >= len(prefix)+8 {
-				return true
-			}
-		}
 		if _, err := hex.DecodeString(part); err == nil && len(part) >= 32 {
 			return true
 		}

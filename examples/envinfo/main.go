@@ -2,13 +2,20 @@
 //
 //	envinfo              as tables
 //	envinfo -json        as JSON, as it is stored beside results
-//	envinfo -root DIR    of the host from which DIR was copied (its etc, opt, proc and sys)
+//	envinfo -root DIR    of the host from which DIR was copied (its etc, opt, proc, sys and var)
 //	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that matters has
 //	envinfo -state       temperatures, power, clocks, memory and processes now, and not what stays as it is
 //	envinfo -tables      as the short tables in which test environments are published
 //	envinfo -mlperf      as JSON under the names of an MLPerf system description
 //
 // With -json, -diff and -state print JSON too.
+//
+// What is served is asked for by name, and is a part of all of these but -state:
+//
+//	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or of docker
+//	-pinned DIGEST       the digest of the image that the container is to run
+//	-server URL          an inference server
+//	-model NAME          a model: its name in the cache of Hugging Face, or its folder
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was used wrongly.
 package main
@@ -23,6 +30,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 
 	"github.com/servegauge/servegauge/envinfo"
 )
@@ -43,10 +51,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	state := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
 	mlperf := flags.Bool("mlperf", false, "print an MLPerf system description")
+	var serves served
+	flags.StringVar(&serves.container, "container", "", "add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
+	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
+	flags.StringVar(&serves.server, "server", "", "add the inference server at `URL`")
+	flags.StringVar(&serves.model, "model", "", "add the model `NAME` of the cache of Hugging Face, or that in a folder")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stdout, "usage: envinfo [-json] [-root DIR] [-diff FILE | -state | -tables | -mlperf]")
+		fmt.Fprintln(stdout, "usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] [-server URL] [-model NAME] [-diff FILE | -state | -tables | -mlperf]")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
@@ -75,10 +88,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
+	switch {
+	case *state && serves != (served{}):
+		fmt.Fprintln(stderr, "envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
+		return 2
+	case given["root"] && (serves.container != "" || serves.server != ""):
+		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -server")
+		return 2
+	case serves.pinned != "" && serves.container == "":
+		fmt.Fprintln(stderr, "envinfo: -pinned is of the image of a container; give -container too")
+		return 2
+	}
+
 	opts := envinfo.Options{}
 	if given["root"] {
 		if info, err := os.Stat(*root); err != nil || !info.IsDir() {
-			fmt.Fprintf(stderr, "envinfo: -root %q is not a directory that can be read; give the folder that holds the host's etc, proc and sys\n", *root)
+			fmt.Fprintf(stderr, "envinfo: -root %q is not a directory that can be read; give the folder that holds the host's etc, opt, proc, sys and var\n", *root)
 			return 1
 		}
 		opts.FS = os.DirFS(*root)
@@ -102,6 +127,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		var env *envinfo.Environment
 		if env, err = envinfo.Capture(ctx, opts); env != nil {
+			if err == nil {
+				if wrong := serves.add(ctx, env, opts); ctx.Err() != nil {
+					err = wrong
+				} else if wrong != nil {
+					fmt.Fprintln(stderr, wrong)
+					return 2
+				}
+			}
 			result = printer{env, env.WriteText}
 			switch {
 			case before != nil:
@@ -127,6 +160,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return code
+}
+
+// served is what is to be captured beside the host.
+type served struct {
+	container, pinned, server, model string
+}
+
+// add captures it into env. The error is of what was given, or that ctx ended.
+func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.Options) error {
+	if s.container != "" {
+		runtime, name := "docker", s.container
+		if before, after, ok := strings.Cut(s.container, ":"); ok { // which no name of a container has
+			runtime, name = before, after
+		}
+		c, err := envinfo.CaptureContainer(ctx, runtime, name, envinfo.ContainerOptions{Pinned: s.pinned})
+		if c != nil {
+			env.Containers = append(env.Containers, *c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.server != "" {
+		var err error
+		if env.Server, err = envinfo.CaptureServer(ctx, nil, s.server, envinfo.ServerOptions{}); err != nil {
+			return err
+		}
+	}
+	if s.model != "" {
+		var err error
+		if env.Model, err = envinfo.CaptureModel(ctx, s.model, envinfo.ModelOptions{FS: opts.FS}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read returns the capture in a file.

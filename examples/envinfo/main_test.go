@@ -52,6 +52,15 @@ func TestRun(t *testing.T) {
 		{"MLPerf", []string{"-mlperf", "-root", root}, 0, `"host_memory_capacity": "1 GiB"`, ""},
 		{"two forms", []string{"-mlperf", "-state"}, 2, "", "give one of them"},
 		{"tables as JSON", []string{"-tables", "-json"}, 2, "", "no JSON"},
+		{"model", []string{"-root", root, "-model", "/m"}, 0, "/m/config.json: no such file", ""},
+		{"model as JSON", []string{"-root", root, "-model", "/m", "-json"}, 0, `"name": {`, ""},
+		{"server", []string{"-server", "http://user:planted@127.0.0.1:1"}, 0, "GET /version", ""},
+		{"no server", []string{"-server", "127.0.0.1"}, 2, "", "give http://HOST:PORT"},
+		{"no container", []string{"-container", "vm:c"}, 2, "", "give docker, podman or kubernetes"},
+		{"not a container", []string{"-container", "-c"}, 2, "", "give its name or id"},
+		{"container of a tree", []string{"-root", root, "-container", "c"}, 2, "", "no -container"},
+		{"pinned of nothing", []string{"-pinned", "sha256:1"}, 2, "", "give -container too"},
+		{"state of a server", []string{"-state", "-server", "http://127.0.0.1:1"}, 2, "", "it takes no"},
 		{"help", []string{"-h"}, 0, "-root DIR", ""},
 		{"no such root", []string{"-root", filepath.Join(root, "none")}, 1, "", `none" is not a directory`},
 		{"root is a file", []string{"-root", file}, 1, "", "is not a directory"},
@@ -70,6 +79,9 @@ func TestRun(t *testing.T) {
 			}
 			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" || strings.Count(got, "\n") > 1 {
 				t.Errorf("stderr is %q, want one line with %q", got, test.stderr)
+			}
+			if strings.Contains(stdout.String()+stderr.String(), "planted") {
+				t.Error("a password is printed")
 			}
 			if test.name == "JSON" {
 				var env envinfo.Environment
