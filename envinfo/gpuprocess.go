@@ -29,6 +29,11 @@ func (c *capture) pids() ([]int, Value[int64]) {
 
 func (c *capture) processes(out *GPUProcesses) {
 	pids, _ := c.pids()
+	c.listProcesses("processes", out, pids, c.processVRAM)
+}
+
+// listProcesses lists pids, which the host numbers, and warns of those that are not expected, about the value at the JSON path about.
+func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vram func(pid int) Value[int64]) {
 	if len(pids) == 0 {
 		return
 	}
@@ -42,7 +47,7 @@ func (c *capture) processes(out *GPUProcesses) {
 	}
 	var others []string
 	for _, pid := range pids[:min(len(pids), maxList)] {
-		p := GPUProcess{PID: pid, VRAM: c.processVRAM(pid), Name: Unknown[string]("", ScopeHost, inside)}
+		p := GPUProcess{PID: pid, VRAM: vram(pid), Name: Unknown[string]("", ScopeHost, inside)}
 		if inside == "" {
 			p.Name = c.text(fmt.Sprintf("proc/%d/comm", pid), ScopeHost)
 			if !c.expected(pid) {
@@ -53,13 +58,13 @@ func (c *capture) processes(out *GPUProcesses) {
 	}
 	switch {
 	case inside != "":
-		c.warn("processes", "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
+		c.warn(about, "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
 	case len(others) > 0:
 		more := ""
 		if len(others) > 8 {
 			more, others = fmt.Sprintf(" and %d more", len(others)-8), others[:8]
 		}
-		c.warn("processes", "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
+		c.warn(about, "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
 	}
 }
 

@@ -369,8 +369,13 @@ type nvidiaRow struct {
 	err    error
 }
 
-// parseNVIDIACSV parses the table that nvidia-smi --query-gpu prints: a header of "name [unit]", and a row for each card.
+// parseNVIDIACSV parses the table that nvidia-smi --query-gpu prints, with a row for each card.
 func parseNVIDIACSV(name string, b []byte) ([]nvidiaRow, error) {
+	return parseNVIDIATable(name, "pci.bus_id", b)
+}
+
+// parseNVIDIATable parses a table of nvidia-smi: a header of "name [unit]", one of them key, and rows.
+func parseNVIDIATable(name, key string, b []byte) ([]nvidiaRow, error) {
 	if len(b) > maxToolOutput {
 		return nil, tooLarge{maxToolOutput, "bytes"}
 	}
@@ -393,8 +398,8 @@ func parseNVIDIACSV(name string, b []byte) ([]nvidiaRow, error) {
 		}
 		seen[header[i]] = true
 	}
-	if !seen["pci.bus_id"] {
-		return nil, fmt.Errorf("the header %q has no pci.bus_id", clip(strings.Join(header, ", ")))
+	if !seen[key] {
+		return nil, fmt.Errorf("the header %q has no %s", clip(strings.Join(header, ", ")), key)
 	}
 	var rows []nvidiaRow
 	for {

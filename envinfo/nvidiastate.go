@@ -13,6 +13,8 @@ type NVIDIAStates struct {
 	Count Value[int64] `json:"count"` // cards; in a container those that it was given
 	// Devices is in the order of nvidia-smi. Nil: none could be read; Count says why.
 	Devices []NVIDIAState `json:"devices,omitempty"`
+	// Processes is those that compute on the cards; a [Sampler] does not ask for them.
+	Processes GPUProcesses `json:"processes"`
 }
 
 // NVIDIAState is one card. What it does not measure, or MIG does not let it tell, is unknown.
@@ -223,5 +225,13 @@ func (s *NVIDIAStates) writeText(t *table) {
 		}
 		t.cells(append(row, show(g.VRAMUsed, gibibytes).text, show(g.Busy, quantity[int64]("%", 0)).text,
 			show(g.Uncorrected, plain).text, show(g.Corrected, plain).text, show(g.Clocks, plain).text)...)
+	}
+	t.line("")
+	t.cells("Process on the NVIDIA GPUs", "Program", "VRAM")
+	if len(s.Processes.List) == 0 {
+		t.cells(s.Processes.Count.String())
+	}
+	for _, p := range s.Processes.List {
+		t.cells(strconv.Itoa(p.PID), show(p.Name, plain).text, show(p.VRAM, gibibytes).text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,57 @@ func TestNVIDIASnapshotOfDamage(t *testing.T) {
 	}
 	none := nvidiaSnapshot(t, envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": "No devices were found\n"})})
 	known(t, "count", none.NVIDIA.Count, 0)
+}
+
+// A process has a row for each card. Those that Options.PIDs names, and what they have started, are expected.
+func TestNVIDIAProcesses(t *testing.T) {
+	tools := func(apps string) envinfo.Tools {
+		return envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps})}
+	}
+	take := func(apps string, tr tree) *envinfo.State {
+		s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: tr.fs(), Tools: tools(apps), PIDs: []int{4000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Warnings = slices.DeleteFunc(s.Warnings, func(w envinfo.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
+		return s
+	}
+	tr := cpuHost().with(tree{
+		"proc/4100/comm": "VLLM::Worker\n", "proc/4100/stat": "4100 (VLLM) S 4000 4000 4000 0 -1\n",
+		"proc/77/comm": "python3\n", "proc/77/stat": "77 (python3) S 1 77 77 0 -1\n",
+	})
+	const header = "pid, used_gpu_memory [MiB]\n"
+	s := take(header+"4100, 1024 MiB\n77, [N/A]\n4100, 2048 MiB\n", tr)
+	known(t, "count", s.NVIDIA.Processes.Count, 2)
+	if len(s.NVIDIA.Processes.List) != 2 {
+		t.Fatalf("%v", s.NVIDIA.Processes.List)
+	}
+	other, worker := s.NVIDIA.Processes.List[0], s.NVIDIA.Processes.List[1]
+	known(t, "worker", worker.Name, "VLLM::Worker")
+	known(t, "worker's VRAM", worker.VRAM, 3<<30)
+	unknown(t, "the other's VRAM", other.VRAM, "[N/A]")
+	if len(s.Warnings) != 1 || s.Warnings[0].String() != "nvidia.processes: on the GPUs are processes that are not expected there: 77 (python3, unknown)" {
+		t.Errorf("warnings: %v", s.Warnings)
+	}
+	var out strings.Builder
+	if err := s.WriteText(&out); err != nil || !strings.Contains(squeeze(out.String()), "4100 VLLM::Worker 3 GiB\n") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+
+	s = take(header+"4100, 1024 MiB\n", tr)
+	if len(s.Warnings) != 0 {
+		t.Errorf("all are expected: %v", s.Warnings)
+	}
+	s = take(header, tr)
+	known(t, "none", s.NVIDIA.Processes.Count, 0)
+	s = take(header+"77, 1 MiB\n", tr.with(tree{".dockerenv": ""}))
+	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Text, "cannot be told") {
+		t.Errorf("in a container: %v", s.Warnings)
+	}
+	s = take(header+"77, 1 MiB\n[N/A], 1 MiB\n", tr)
+	unknown(t, "count", s.NVIDIA.Processes.Count, `"[N/A]" is not the number of a process`)
+	s = take("name\n", tr)
+	unknown(t, "count", s.NVIDIA.Processes.Count, "has no pid")
 }
 
 // began tells when a sample begins: the load is read once in each.

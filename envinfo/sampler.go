@@ -122,6 +122,7 @@ func (c *capture) sample(monitors []monitor, count Value[int64], every time.Dura
 	nvidia := c.box.startNVIDIAState()
 	state := c.snapshot(monitors, count)
 	c.nvidiaState(&state.NVIDIA, nvidia)
+	state.NVIDIA.Processes.Count = Unknown[int64]("", ScopeHost, "a sampler does not ask for them")
 	c.env.Warnings = nil
 	return state
 }

@@ -283,7 +283,12 @@ func FuzzNVIDIACSV(f *testing.F) {
 	f.Add([]byte(nvidiaHeader + "0, NVIDIA H100, GPU-1, 580.82.07, 81559 MiB, 9.0, 00000000:19:00.0, 0x233010DE, 96, 700.00 W, 1980 MHz, 2619 MHz, Disabled, Enabled, Enabled\n"))
 	f.Add([]byte("pci.bus_id, name\n00000000:19:00.0, \"a, b\"\n"))
 	f.Add([]byte("pci.bus_id, power.draw [W], memory.used [MiB], utilization.gpu [%], clocks_throttle_reasons.active\n00000000:19:00.0, 1.5 W, 4 MiB, 9 %, 0x1ff\n"))
+	f.Add([]byte("pid, used_gpu_memory [MiB]\n77, 4 MiB\n77, [N/A]\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		pids, vram, err := parseNVIDIAProcesses("smi", b)
+		if len(pids) != len(vram) || err != nil && pids != nil {
+			t.Errorf("%d processes, memory of %d, %v", len(pids), len(vram), err)
+		}
 		rows, err := parseNVIDIACSV("smi", b)
 		if err != nil && rows != nil {
 			t.Errorf("%d rows with %v", len(rows), err)

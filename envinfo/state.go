@@ -21,9 +21,9 @@ import (
 type State struct {
 	Time time.Time `json:"time"` // when the reading began
 	AMD  GPUStates `json:"amd"`
-	// NVIDIA is the NVIDIA GPUs, without the processes on them.
+	// NVIDIA is the NVIDIA GPUs.
 	NVIDIA    NVIDIAStates `json:"nvidia"`
-	Processes GPUProcesses `json:"processes"`
+	Processes GPUProcesses `json:"processes"` // on the AMD GPUs
 	Host      HostState    `json:"host"`
 	// Warnings is what a reader should know before believing a measurement made now. Nil: none.
 	Warnings []Warning `json:"warnings,omitempty"`
@@ -54,7 +54,7 @@ type GPUState struct {
 	Corrected   Value[int64]   `json:"ecc_corrected"`   // likewise
 }
 
-// GPUProcesses is the processes that have the AMD GPUs open for compute.
+// GPUProcesses is the processes that have the GPUs of one maker open for compute.
 type GPUProcesses struct {
 	Count Value[int64] `json:"count"`
 	// List is in the order of their numbers. Nil: none, or none could be read; Count says which.
@@ -82,7 +82,7 @@ type HostState struct {
 }
 
 // Snapshot reads the state of the host now, as [Capture] does, with the same options, bounds and errors. Of the tools it runs nvidia-smi
-// alone, once; the rest is from files.
+// alone, for the cards and for the processes on them; the rest is from files.
 // It is meant for before and after a measurement; during one, use a [Sampler].
 func Snapshot(ctx context.Context, opts Options) (*State, error) {
 	if err := opts.Validate(); err != nil {
@@ -91,10 +91,11 @@ func Snapshot(ctx context.Context, opts Options) (*State, error) {
 	c := newCapture(ctx, opts)
 	c.box = newToolbox(ctx, opts)
 	defer c.box.stop()
-	nvidia := c.box.startNVIDIAState() // runs while files are read
+	nvidia, apps := c.box.startNVIDIAState(), c.box.startNVIDIAProcesses() // they run while files are read
 	s := c.snapshot(c.monitors())
 	c.processes(&s.Processes)
 	c.nvidiaState(&s.NVIDIA, nvidia)
+	c.nvidiaProcesses(&s.NVIDIA.Processes, apps)
 	s.Warnings = c.env.Warnings
 	if err := ctx.Err(); err != nil {
 		return s, fmt.Errorf("envinfo: the snapshot was cut short, what is missing is unknown: %w", err)
