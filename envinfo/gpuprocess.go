@@ -39,11 +39,8 @@ func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vra
 	}
 	// The numbers are those of the host, and the proc of a container has others, or another process under the same.
 	inside := ""
-	for _, m := range containerMarks {
-		if c.stat(m.file) == nil {
-			inside = "the number is that of the host, and this is a container (" + abs(m.file) + ")"
-			break
-		}
+	if mark := c.containerMark(); mark != "" {
+		inside = "the number is that of the host, and this is a container (" + mark + ")"
 	}
 	var others []string
 	for _, pid := range pids[:min(len(pids), maxList)] {
@@ -66,6 +63,16 @@ func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vra
 		}
 		c.warn(about, "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
 	}
+}
+
+// containerMark is the file that tells that this is a container, or "".
+func (c *capture) containerMark() string {
+	for _, m := range containerMarks {
+		if c.stat(m.file) == nil {
+			return abs(m.file)
+		}
+	}
+	return ""
 }
 
 // processVRAM is the memory that a process has on all GPUs.

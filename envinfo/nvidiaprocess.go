@@ -30,6 +30,10 @@ func (c *capture) nvidiaProcesses(out *GPUProcesses, t *tool) {
 		out.Count = Unknown[int64]("", ScopeHost, err.Error())
 		return
 	}
+	if mark := c.containerMark(); mark != "" && len(pids) == 0 {
+		out.Count = Unknown[int64]("", ScopeHost, fmt.Sprintf("%s lists none, and in a container (%s) it may not see those outside", t.name, mark))
+		return
+	}
 	out.Count = Known(int64(len(pids)), "", ScopeHost, t.name)
 	c.listProcesses("nvidia.processes", out, pids, func(pid int) Value[int64] { return vram[pid] })
 }

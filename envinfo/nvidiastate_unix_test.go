@@ -163,6 +163,8 @@ func TestNVIDIAProcesses(t *testing.T) {
 	}
 	s = take(header, tr)
 	known(t, "none", s.NVIDIA.Processes.Count, 0)
+	s = take(header, tr.with(tree{".dockerenv": ""}))
+	unknown(t, "none in a container", s.NVIDIA.Processes.Count, "in a container (/.dockerenv) it may not see those outside")
 	s = take(header+"77, 1 MiB\n", tr.with(tree{".dockerenv": ""}))
 	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Text, "cannot be told") {
 		t.Errorf("in a container: %v", s.Warnings)
