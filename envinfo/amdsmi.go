@@ -24,7 +24,7 @@ func (c *capture) startTools() {
 		amdStatic:  c.box.start("amd-smi", "static", "--json"),
 		rocm: c.box.start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
 			"--showdriverversion", "--json"),
-		nvidiaGPUs:      c.box.spawn("nvidia-smi --query-gpu", c.box.queryNVIDIA),
+		nvidiaGPUs:      c.box.spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return c.box.queryNVIDIA(nvidiaFields) }),
 		nvidiaInstances: c.box.start("nvidia-smi", "-L"),
 		nvidiaAbout:     c.box.start("nvidia-smi", "--version"),
 	}

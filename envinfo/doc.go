@@ -41,7 +41,8 @@
 //
 // [Environment.Hash] is one number for all that matters for performance, and [Diff] says what makes two of them differ, keeping what
 // has changed apart from what could not be compared. What changes by itself is not of an Environment: [Snapshot] reads temperatures,
-// power, clocks, memory and the processes on the GPUs at one moment, and a [Sampler] during a measurement.
+// power, clocks, memory and the processes on the GPUs at one moment, and of NVIDIA GPUs what holds their clocks down; a [Sampler] does so
+// during a measurement, without listing processes.
 //
 // # Secrets
 //

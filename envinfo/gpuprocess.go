@@ -29,20 +29,22 @@ func (c *capture) pids() ([]int, Value[int64]) {
 
 func (c *capture) processes(out *GPUProcesses) {
 	pids, _ := c.pids()
+	c.listProcesses("processes", out, pids, c.processVRAM)
+}
+
+// listProcesses lists pids, which the host numbers, and warns of those that are not expected, about the value at the JSON path about.
+func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vram func(pid int) Value[int64]) {
 	if len(pids) == 0 {
 		return
 	}
 	// The numbers are those of the host, and the proc of a container has others, or another process under the same.
 	inside := ""
-	for _, m := range containerMarks {
-		if c.stat(m.file) == nil {
-			inside = "the number is that of the host, and this is a container (" + abs(m.file) + ")"
-			break
-		}
+	if mark := c.containerMark(); mark != "" {
+		inside = "the number is that of the host, and this is a container (" + mark + ")"
 	}
 	var others []string
 	for _, pid := range pids[:min(len(pids), maxList)] {
-		p := GPUProcess{PID: pid, VRAM: c.processVRAM(pid), Name: Unknown[string]("", ScopeHost, inside)}
+		p := GPUProcess{PID: pid, VRAM: vram(pid), Name: Unknown[string]("", ScopeHost, inside)}
 		if inside == "" {
 			p.Name = c.text(fmt.Sprintf("proc/%d/comm", pid), ScopeHost)
 			if !c.expected(pid) {
@@ -53,14 +55,24 @@ func (c *capture) processes(out *GPUProcesses) {
 	}
 	switch {
 	case inside != "":
-		c.warn("processes", "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
+		c.warn(about, "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
 	case len(others) > 0:
 		more := ""
 		if len(others) > 8 {
 			more, others = fmt.Sprintf(" and %d more", len(others)-8), others[:8]
 		}
-		c.warn("processes", "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
+		c.warn(about, "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
 	}
+}
+
+// containerMark is the file that tells that this is a container, or "".
+func (c *capture) containerMark() string {
+	for _, m := range containerMarks {
+		if c.stat(m.file) == nil {
+			return abs(m.file)
+		}
+	}
+	return ""
 }
 
 // processVRAM is the memory that a process has on all GPUs.

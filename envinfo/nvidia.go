@@ -68,8 +68,7 @@ func (c *capture) nvidia() {
 	g := &c.env.NVIDIA
 	name := c.smi.nvidiaGPUs.name
 	out, err := c.smi.nvidiaGPUs.wait()
-	// 14 is a warning: the card's information ROM is damaged, and what is printed holds (nvidia-smi(1), return value).
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 14 {
+	if nvidiaDamagedROM(err) {
 		c.warn("nvidia", "%v", err)
 		err = nil
 	}
@@ -131,6 +130,13 @@ func (c *capture) nvidia() {
 	} else {
 		g.VRAM = Unknown[int64]("B", c.userland, vram.Reason())
 	}
+}
+
+// nvidiaDamagedROM tells whether nvidia-smi only warns: the card's information ROM is damaged, and what is printed holds (nvidia-smi(1),
+// return value).
+func nvidiaDamagedROM(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == 14
 }
 
 // nvidiaReason is why something is unknown that neither a file nor a tool said. Without a driver the files are missing, which is the
@@ -331,21 +337,28 @@ var nvidiaFields = []string{
 
 var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field`)
 
+// nvidiaRenamed is the later names of fields.
+var nvidiaRenamed = map[string]string{"clocks_throttle_reasons.active": "clocks_event_reasons.active"}
+
 // queryNVIDIA runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked again
-// without.
-func (b *toolbox) queryNVIDIA() ([]byte, error) {
-	fields := strings.Join(nvidiaFields, ",")
+// with the field's other name, or without.
+func (b *toolbox) queryNVIDIA(want []string) ([]byte, error) {
+	want = slices.Clone(want)
 	for {
-		out, err := b.run("nvidia-smi", "--query-gpu="+fields, "--format=csv")
+		out, err := b.run("nvidia-smi", "--query-gpu="+strings.Join(want, ","), "--format=csv")
 		m := nvidiaBadField.FindSubmatch(out[:min(len(out), maxTail)])
 		if err == nil || m == nil {
 			return out, err
 		}
-		less := strings.Replace(","+fields+",", ","+string(m[1])+",", ",", 1)
-		if less = strings.Trim(less, ","); len(less) >= len(fields) || less == "" {
+		i := slices.Index(want, string(m[1]))
+		if i < 0 || len(want) == 1 {
 			return out, err
 		}
-		fields = less
+		if other, ok := nvidiaRenamed[want[i]]; ok {
+			want[i] = other
+		} else {
+			want = slices.Delete(want, i, i+1)
+		}
 	}
 }
 
@@ -356,8 +369,13 @@ type nvidiaRow struct {
 	err    error
 }
 
-// parseNVIDIACSV parses the table that nvidia-smi --query-gpu prints: a header of "name [unit]", and a row for each card.
+// parseNVIDIACSV parses the table that nvidia-smi --query-gpu prints, with a row for each card.
 func parseNVIDIACSV(name string, b []byte) ([]nvidiaRow, error) {
+	return parseNVIDIATable(name, "pci.bus_id", b)
+}
+
+// parseNVIDIATable parses a table of nvidia-smi: a header of "name [unit]", one of them key, and rows.
+func parseNVIDIATable(name, key string, b []byte) ([]nvidiaRow, error) {
 	if len(b) > maxToolOutput {
 		return nil, tooLarge{maxToolOutput, "bytes"}
 	}
@@ -380,8 +398,8 @@ func parseNVIDIACSV(name string, b []byte) ([]nvidiaRow, error) {
 		}
 		seen[header[i]] = true
 	}
-	if !seen["pci.bus_id"] {
-		return nil, fmt.Errorf("the header %q has no pci.bus_id", clip(strings.Join(header, ", ")))
+	if !seen[key] {
+		return nil, fmt.Errorf("the header %q has no %s", clip(strings.Join(header, ", ")), key)
 	}
 	var rows []nvidiaRow
 	for {

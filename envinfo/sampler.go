@@ -18,8 +18,12 @@ const (
 )
 
 // Sampler takes the state of the host again and again while something else is measured, in a goroutine of its own and in bounded
-// memory. Processes are counted and not listed. For eight GPUs a sample is some 130 reads of small files; Samples.Spent says what they have
-// taken.
+// memory. Processes are counted and not listed. For eight AMD GPUs a sample is some 130 reads of small files; Samples.Spent says what
+// they have taken.
+//
+// NVIDIA GPUs are in it at intervals of one second or more, since each of their samples is a run of nvidia-smi, whose deadline is that
+// of Options.Tools, from the beginning of the sample. Below that they are left out, and nvidia.count says so; it also counts the samples
+// in which the tool failed, of which the cards know nothing.
 type Sampler struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -32,7 +36,7 @@ type Samples struct {
 	End   time.Time     `json:"end"`
 	Every time.Duration `json:"every"` // ns, the interval that was asked for
 	Taken int           `json:"taken"` // samples; fewer than there were intervals where the host could not be read as fast
-	Spent time.Duration `json:"spent"` // ns, in reading: what the sampling has cost, of one processor at most
+	Spent time.Duration `json:"spent"` // ns, in reading and waiting for tools: what the sampling has cost, of one processor at most
 	// Quantities is in the order of the state. Nil: no sample was taken.
 	Quantities []Quantity `json:"quantities,omitempty"`
 }
@@ -92,7 +96,7 @@ func (s *Sampler) run(c *capture) {
 	for c.ctx.Err() == nil {
 		start := time.Now()
 		c.begin(0)
-		state := c.snapshot(monitors, count)
+		state := c.sample(monitors, count, s.out.Every)
 		s.out.Spent += time.Since(start)
 		if c.ctx.Err() == nil { // else part of it is unknown for that reason
 			s.out.Taken++
@@ -106,6 +110,21 @@ func (s *Sampler) run(c *capture) {
 	}
 	s.out.End = time.Now()
 	s.out.Quantities = seen.quantities()
+}
+
+// sample is a snapshot without warnings, of which nobody would hear.
+func (c *capture) sample(monitors []monitor, count Value[int64], every time.Duration) *State {
+	c.box = &toolbox{off: errToolInterval}
+	if every >= minToolInterval {
+		c.box = newToolbox(c.ctx, c.opts)
+	}
+	defer c.box.stop()
+	nvidia := c.box.startNVIDIAState()
+	state := c.snapshot(monitors, count)
+	c.nvidiaState(&state.NVIDIA, nvidia)
+	state.NVIDIA.Processes.Count = Unknown[int64]("", ScopeHost, "a sampler does not ask for them")
+	c.env.Warnings = nil
+	return state
 }
 
 // accumulator keeps what is known of each number so far.
@@ -127,7 +146,7 @@ type running struct {
 func (a *accumulator) add(path string, v reflect.Value) {
 	if r, ok := asLeaf(v); ok {
 		switch v.Interface().(type) {
-		case Value[int64], Value[float64]:
+		case Value[int64], Value[float64], Value[bool]:
 			a.take(path, r)
 		}
 		return
@@ -162,6 +181,10 @@ func (a *accumulator) take(path string, r reading) {
 		x = float64(v)
 	case float64:
 		x = v
+	case bool:
+		if v {
+			x = 1
+		}
 	default:
 		q.unknown++
 		if q.n == 0 {

@@ -16,13 +16,14 @@ import (
 // State is how the host was doing at one moment: what an [Environment] leaves out because it is another the next second. It marshals to
 // JSON and reads back as it was. In the zero State everything is unknown.
 //
-// Whether a card was throttled is not in it: the driver has no file for that in text, only a table in binary form (gpu_metrics) whose
+// Whether an AMD card was throttled is not in it: the driver has no file for that in text, only a table in binary form (gpu_metrics) whose
 // layout changes between cards. Low clocks at a temperature or a power near the limit are what it looks like.
 type State struct {
 	Time time.Time `json:"time"` // when the reading began
-	// AMD is the AMD GPUs. Those of other makers are read by their tools, and are not in here.
-	AMD       GPUStates    `json:"amd"`
-	Processes GPUProcesses `json:"processes"`
+	AMD  GPUStates `json:"amd"`
+	// NVIDIA is the NVIDIA GPUs.
+	NVIDIA    NVIDIAStates `json:"nvidia"`
+	Processes GPUProcesses `json:"processes"` // on the AMD GPUs
 	Host      HostState    `json:"host"`
 	// Warnings is what a reader should know before believing a measurement made now. Nil: none.
 	Warnings []Warning `json:"warnings,omitempty"`
@@ -53,7 +54,7 @@ type GPUState struct {
 	Corrected   Value[int64]   `json:"ecc_corrected"`   // likewise
 }
 
-// GPUProcesses is the processes that have the AMD GPUs open for compute.
+// GPUProcesses is the processes that have the GPUs of one maker open for compute.
 type GPUProcesses struct {
 	Count Value[int64] `json:"count"`
 	// List is in the order of their numbers. Nil: none, or none could be read; Count says which.
@@ -80,15 +81,21 @@ type HostState struct {
 	MemoryAvailable Value[int64]   `json:"memory_available"` // B, that programs could have without swapping
 }
 
-// Snapshot reads the state of the host now, from files, as [Capture] does, with the same options, bounds and errors. It runs no tools.
+// Snapshot reads the state of the host now, as [Capture] does, with the same options, bounds and errors. Of the tools it runs nvidia-smi
+// alone, for the cards and for the processes on them; the rest is from files.
 // It is meant for before and after a measurement; during one, use a [Sampler].
 func Snapshot(ctx context.Context, opts Options) (*State, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	c := newCapture(ctx, opts)
+	c.box = newToolbox(ctx, opts)
+	defer c.box.stop()
+	nvidia, apps := c.box.startNVIDIAState(), c.box.startNVIDIAProcesses() // they run while files are read
 	s := c.snapshot(c.monitors())
 	c.processes(&s.Processes)
+	c.nvidiaState(&s.NVIDIA, nvidia)
+	c.nvidiaProcesses(&s.NVIDIA.Processes, apps)
 	s.Warnings = c.env.Warnings
 	if err := ctx.Err(); err != nil {
 		return s, fmt.Errorf("envinfo: the snapshot was cut short, what is missing is unknown: %w", err)
@@ -218,7 +225,7 @@ func (c *capture) blocks(m *monitor) {
 	}
 }
 
-// snapshot reads everything but the processes, of which it only counts how many there are.
+// snapshot reads everything that is in files but the processes, of which it only counts how many there are.
 func (c *capture) snapshot(monitors []monitor, count Value[int64]) *State {
 	s := &State{Time: time.Now(), AMD: GPUStates{Count: count}}
 	for _, m := range monitors {
@@ -450,6 +457,7 @@ func (s *State) WriteText(w io.Writer) error {
 		t.cells(append(row, show(g.VRAMUsed, gibibytes).text, show(g.Busy, quantity[int64]("%", 0)).text,
 			show(g.Uncorrected, plain).text, show(g.Corrected, plain).text)...)
 	}
+	s.NVIDIA.writeText(t)
 	t.line("")
 	t.cells("Process on the GPUs", "Program", "VRAM")
 	if len(s.Processes.List) == 0 {

@@ -250,7 +250,7 @@ esac
 	}
 	b := newToolbox(t.Context(), Options{Tools: Tools{Path: dir, Timeout: time.Minute}})
 	defer b.stop()
-	out, err := b.queryNVIDIA()
+	out, err := b.queryNVIDIA(nvidiaFields)
 	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
 		"clocks.max.memory,ecc.mode.current,persistence_mode\n"
 	if string(out) != want || err != nil {
@@ -260,7 +260,36 @@ esac
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid field to query.'; exit 2\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.queryNVIDIA(); !errors.As(err, new(*exec.ExitError)) {
+	if _, err := b.queryNVIDIA(nvidiaFields); !errors.As(err, new(*exec.ExitError)) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The mask of what holds the clocks down is asked for under both of its names, and the query goes on without it where neither is known.
+func TestNVIDIARenamedField(t *testing.T) {
+	for complains, want := range map[string]string{
+		"":                        "clocks_throttle_reasons.active",
+		"clocks_throttle_reasons": "clocks_event_reasons.active",
+		"clocks_":                 "ecc.errors.uncorrected.volatile.total",
+	} {
+		dir := t.TempDir()
+		script := "#!/bin/sh\n"
+		for _, name := range []string{"clocks_throttle_reasons", "clocks_event_reasons"} {
+			if complains != "" && strings.HasPrefix(name, complains) {
+				script += "case \"$1\" in *" + name + "*) echo 'Field \"" + name + ".active\" is not a valid field to query.'; exit 2;; esac\n"
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script+"echo \"$1\"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		b := newToolbox(t.Context(), Options{Tools: Tools{Path: dir, Timeout: time.Minute}})
+		out, err := b.startNVIDIAState().wait()
+		b.stop()
+		if err != nil || !strings.HasSuffix(string(out), ","+want+"\n") || strings.Count(string(out), "clocks_") > 1 {
+			t.Errorf("%q: got %q, %v; want it to end in %s", complains, out, err, want)
+		}
+	}
+	if last := nvidiaStateFields[len(nvidiaStateFields)-1]; last != "clocks_throttle_reasons.active" {
+		t.Errorf("the list of fields was changed: it ends in %s", last)
 	}
 }
