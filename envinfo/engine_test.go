@@ -102,7 +102,7 @@ func FuzzParseEngine(f *testing.F) {
 	})
 }
 
-func FuzzScrub(f *testing.F) {
+func FuzzScrubArgs(f *testing.F) {
 	f.Add("--api-key", "x")
 	f.Add("a=b c: d", "token")
 	f.Fuzz(func(t *testing.T, before, after string) {
