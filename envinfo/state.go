@@ -16,8 +16,9 @@ import (
 // State is how the host was doing at one moment: what an [Environment] leaves out because it is another the next second. It marshals to
 // JSON and reads back as it was. In the zero State everything is unknown.
 //
-// Whether an AMD card was throttled is not in it: the driver has no file for that in text, only a table in binary form (gpu_metrics) whose
-// layout changes between cards. Low clocks at a temperature or a power near the limit are what it looks like.
+// Whether an AMD card is throttled is in a binary table of the driver (gpu_metrics), of which the formats 1.1 to 1.5 are known here: MI200 and
+// Radeon cards, and MI300 with older drivers. Newer drivers' tables have counters in its place, and it is unknown then. Low clocks at a
+// temperature or a power near the limit are what it looks like.
 type State struct {
 	Time time.Time `json:"time"` // when the reading began
 	AMD  GPUStates `json:"amd"`
@@ -52,6 +53,9 @@ type GPUState struct {
 	MemoryBusy  Value[int64]   `json:"memory_busy"`     // %, of the memory controller
 	Uncorrected Value[int64]   `json:"ecc_uncorrected"` // errors since the driver was loaded, of all blocks
 	Corrected   Value[int64]   `json:"ecc_corrected"`   // likewise
+	Throttled   Value[bool]    `json:"throttled"`       // something holds the clocks down
+	// ThrottleStatus is the bits that say what does, in hexadecimal; their meaning depends on the card.
+	ThrottleStatus Value[string] `json:"throttle_status"`
 }
 
 // GPUProcesses is the processes that have the GPUs of one maker open for compute.
@@ -268,6 +272,7 @@ func (c *capture) gpuState(m monitor) GPUState {
 		MemoryBusy:  c.whole(m.device+"/mem_busy_percent", "%", 100),
 	}
 	g.Uncorrected, g.Corrected = c.errorCounts(m)
+	g.Throttled, g.ThrottleStatus = c.throttle(m)
 	return g
 }
 
@@ -441,7 +446,7 @@ func parseCPUClocks(b []byte) []float64 {
 // WriteText writes s as tables for people. The error is that of w.
 func (s *State) WriteText(w io.Writer) error {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.cells("GPU", "Edge", "Junction", "Memory", "Power", "Cap", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue", "ECC ce")
+	t.cells("GPU", "Edge", "Junction", "Memory", "Power", "Cap", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue", "ECC ce", "Throttled")
 	if len(s.AMD.Devices) == 0 {
 		t.cells(s.AMD.Count.String())
 	}
@@ -455,7 +460,7 @@ func (s *State) WriteText(w io.Writer) error {
 			row = append(row, show(v, quantity[float64](v.Unit(), 1)).text)
 		}
 		t.cells(append(row, show(g.VRAMUsed, gibibytes).text, show(g.Busy, quantity[int64]("%", 0)).text,
-			show(g.Uncorrected, plain).text, show(g.Corrected, plain).text)...)
+			show(g.Uncorrected, plain).text, show(g.Corrected, plain).text, show(g.Throttled, plain).text)...)
 	}
 	s.NVIDIA.writeText(t)
 	t.line("")

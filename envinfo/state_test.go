@@ -46,6 +46,7 @@ func liveHost() tree {
 			"hwmon/hwmon3/freq2_label": "mclk\n", "hwmon/hwmon3/freq2_input": "1300000000\n",
 			"hwmon/hwmon3/power1_input": "742000000\n", "hwmon/hwmon3/power1_cap": "1000000000\n",
 			"mem_info_vram_used": "68719476736\n", "gpu_busy_percent": "97\n", "mem_busy_percent": "41\n",
+			"gpu_metrics":       "\x20\x01\x01\x04" + strings.Repeat("\x00", 36) + "\x10\x00\x00\x00" + strings.Repeat("\x00", 244),
 			"ras/umc_err_count": "ue: 1\nce: 2\nde: 0\n", "ras/gfx_err_count": "ue: 0\nce: 3\n", "ras/features": "feature mask: 0x7fff\n",
 		}))
 	}
@@ -97,6 +98,8 @@ func TestSnapshot(t *testing.T) {
 	known(t, "memory busy", g.MemoryBusy, 41)
 	known(t, "uncorrected", g.Uncorrected, 1)
 	known(t, "corrected", g.Corrected, 5)
+	known(t, "throttled", g.Throttled, true)
+	known(t, "throttle status", g.ThrottleStatus, "0x10")
 	known(t, "load", s.Host.Load5, 8.25)
 	known(t, "slowest CPU", s.Host.CPUClockMin, 1500)
 	known(t, "CPU", s.Host.CPUClockMean, 2300.25)
@@ -128,7 +131,7 @@ func TestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range []string{
-		"0000:06:00.0 unknown 61.3 °C 48 °C 742 W 1,000 W 2,104 MHz 1,300 MHz 64 GiB 97 % 1 5",
+		"0000:06:00.0 unknown 61.3 °C 48 °C 742 W 1,000 W 2,104 MHz 1,300 MHz 64 GiB 97 % 1 5 true",
 		"4100 VLLM::Worker 128 GiB",
 		"Load (1 min) 12.5 host /proc/loadavg",
 	} {
