@@ -17,8 +17,8 @@
 // read of a record before. A chunk with an empty text or only a role is no content, and does not end TTFT.
 //
 // Requests over HTTP/1.1 go over connections of the Target's own, written and read by the goroutine that asks: a request makes
-// some 25 objects, and a chunk none. Through a proxy, over HTTP/2 and with a user's own client they go by net/http, at three
-// times the cost.
+// some 25 objects, and a chunk none. Through a proxy, over HTTP/2 and with a user's own client they go by net/http, which makes
+// three times as many.
 //
 // A request on a connection that the server had dropped fails as stale connection (loadgen.ClassStale). Connections that
 // have been idle for 4 s are dropped, because uvicorn drops them after 5. Nothing is sent twice, unless loadgen's
