@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
@@ -49,18 +48,7 @@ func parseRCCLMark(b []byte) (string, error) {
 // memory, and at most maxScan.
 func (r *reader) after(name string, mark []byte, n int) ([]byte, error) {
 	return bounded(r, name, func() ([]byte, error) {
-		name, err := r.resolve(name)
-		if err != nil {
-			return nil, err
-		}
-		info, err := fs.Stat(r.fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() {
-			return nil, errNotRegular
-		}
-		f, err := r.fsys.Open(name)
+		f, err := r.open(name)
 		if err != nil {
 			return nil, err
 		}

@@ -137,22 +137,27 @@ func bounded[T any](r *reader, name string, op func() (T, error)) (T, error) {
 	}
 }
 
-// file returns the contents of a regular file of at most limit bytes. Anything else is refused before it is opened: opening a FIFO
-// blocks, and opening a device can do anything.
+// open opens a regular file. Anything else is refused before it is opened: opening a FIFO blocks, and opening a device can do anything.
+// It may block, and belongs inside of bounded.
+func (r *reader) open(name string) (fs.File, error) {
+	name, err := r.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := fs.Stat(r.fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return r.fsys.Open(name)
+}
+
+// file returns the contents of a regular file of at most limit bytes.
 func (r *reader) file(name string, limit int) ([]byte, error) {
 	return bounded(r, name, func() ([]byte, error) {
-		name, err := r.resolve(name)
-		if err != nil {
-			return nil, err
-		}
-		info, err := fs.Stat(r.fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() {
-			return nil, errNotRegular
-		}
-		f, err := r.fsys.Open(name)
+		f, err := r.open(name)
 		if err != nil {
 			return nil, err
 		}

@@ -352,7 +352,7 @@ func parseErrorCount(b []byte) (uncorrected, corrected int64, err error) {
 }
 
 func (c *capture) hostState(h *HostState) {
-	h.Load1, h.Load5, h.Load15 = c.loadNow()
+	h.Load1, h.Load5, h.Load15 = c.load()
 	h.CPUClockMin, h.CPUClockMean, h.CPUClockMax = c.cpuClocks()
 	const name = "proc/meminfo"
 	b, err := c.file(name, smallFile)
@@ -387,22 +387,20 @@ func parseMeminfo(b []byte, key string) (int64, error) {
 	return 0, errors.New("no " + key)
 }
 
-func (c *capture) loadNow() (one, five, fifteen Value[float64]) {
+func (c *capture) load() (one, five, fifteen Value[float64]) {
 	const name = "proc/loadavg"
 	b, err := c.file(name, smallFile)
-	f := strings.Fields(string(b))
-	mean := func(i int) Value[float64] {
-		if err != nil {
-			return Unknown[float64]("", ScopeHost, err.Error())
+	var means []float64
+	if err == nil {
+		if means, err = parseNumbers(b, 3); err != nil {
+			err = fmt.Errorf("%s: %w", abs(name), err)
 		}
-		if i < len(f) {
-			if x, err := strconv.ParseFloat(f[i], 64); err == nil && x >= 0 {
-				return Known(x, "", ScopeHost, abs(name))
-			}
-		}
-		return Unknown[float64]("", ScopeHost, fmt.Sprintf("%s: %q has not three means", abs(name), clip(string(b))))
 	}
-	return mean(0), mean(1), mean(2)
+	if err != nil {
+		v := Unknown[float64]("", ScopeHost, err.Error())
+		return v, v, v
+	}
+	return Known(means[0], "", ScopeHost, abs(name)), Known(means[1], "", ScopeHost, abs(name)), Known(means[2], "", ScopeHost, abs(name))
 }
 
 // cpuClocks are from proc/cpuinfo, one file, and not from cpufreq, which has one for each of several hundred threads.

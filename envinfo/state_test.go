@@ -158,7 +158,7 @@ func TestSnapshotOfDamage(t *testing.T) {
 	unknown(t, "VRAM", g.VRAMUsed, "-1")
 	unknown(t, "uncorrected", g.Uncorrected, "no counts ue and ce")
 	unknown(t, "location", g.Location, "no PCI_SLOT_NAME")
-	unknown(t, "load", s.Host.Load1, "has not three means")
+	unknown(t, "load", s.Host.Load1, "does not begin with 3 numbers")
 	unknown(t, "free", s.Host.MemoryFree, "want a number of kB")
 	unknown(t, "available", s.Host.MemoryAvailable, "no MemAvailable")
 	unknown(t, "CPU", s.Host.CPUClockMean, "no cpu MHz")
