@@ -14,9 +14,15 @@ type Chunk struct {
 	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Stamps] says which.
 	Arrived time.Duration
 
-	// Shared says that it came in one read with data after it, and so has the stamp of that: it may have come earlier, by as
-	// much as its read lag.
+	// Shared says that it came in one read with data after it, and so has the stamp of that. It came no earlier than Since,
+	// which is when the read before had got all that was there, and no later than its stamp. The last content of a read
+	// is exact, and is not Shared. Since is 0 where nothing is known but that it came after the request was sent.
 	Shared bool
+	Since  time.Duration
+
+	// Hidden says that there was nothing to see in it: only the server's count of output tokens grew, as it does for tokens
+	// that decode to nothing or that a parser keeps to itself. It is an arrival like any other, but not a first token.
+	Hidden bool
 
 	Tokens int   // how many tokens it holds, 0 where the server did not say
 	Sent   int64 // the server's own clock when it wrote the chunk, in Unix nanoseconds, 0: not told
@@ -36,6 +42,10 @@ type chunkLog struct {
 	first, last Chunk
 	n, tokens   int
 	code        []byte // all but the first
+
+	visible     Chunk // the first that was not hidden
+	seen        int   // how many were not hidden
+	tokensUntil int   // tokens up to the first that was not hidden, its own included
 }
 
 // What a chunk has beside the difference of its Seen.
@@ -44,10 +54,17 @@ const (
 	isShared
 	hasTokens
 	hasSent
+	hasSince
+	isHidden
 )
 
 func (l *chunkLog) add(c Chunk) {
 	l.tokens += c.Tokens
+	if !c.Hidden {
+		if l.seen++; l.seen == 1 {
+			l.visible, l.tokensUntil = c, l.tokens
+		}
+	}
 	if l.n++; l.n == 1 {
 		l.first, l.last = c, c
 		return
@@ -65,6 +82,12 @@ func (l *chunkLog) add(c Chunk) {
 	if c.Sent != 0 {
 		has |= hasSent
 	}
+	if c.Since != 0 {
+		has |= hasSince
+	}
+	if c.Hidden {
+		has |= isHidden
+	}
 	l.code = append(l.code, has)
 	l.code = binary.AppendVarint(l.code, int64(c.Seen-l.last.Seen))
 	if c.Arrived != 0 {
@@ -75,6 +98,9 @@ func (l *chunkLog) add(c Chunk) {
 	}
 	if c.Sent != 0 {
 		l.code = binary.AppendVarint(l.code, c.Sent-l.last.Sent)
+	}
+	if c.Since != 0 {
+		l.code = binary.AppendVarint(l.code, int64(c.Seen-c.Since))
 	}
 	l.last = c
 }
@@ -94,7 +120,7 @@ func (l *chunkLog) all() iter.Seq[Chunk] {
 				code = code[n:]
 				return x
 			}
-			c = Chunk{Seen: c.Seen + time.Duration(next()), Shared: has&isShared != 0, Sent: c.Sent}
+			c = Chunk{Seen: c.Seen + time.Duration(next()), Shared: has&isShared != 0, Hidden: has&isHidden != 0, Sent: c.Sent}
 			if has&hasArrived != 0 {
 				c.Arrived = c.Seen - time.Duration(next())
 			}
@@ -105,6 +131,9 @@ func (l *chunkLog) all() iter.Seq[Chunk] {
 				c.Sent += next()
 			} else {
 				c.Sent = 0
+			}
+			if has&hasSince != 0 {
+				c.Since = c.Seen - time.Duration(next())
 			}
 			if !yield(c) {
 				return

@@ -23,6 +23,8 @@ func TestChunkLog(t *testing.T) {
 				Shared:  random.IntN(2) == 0,
 				Tokens:  int(sometimes(random.Int64N(1000))),
 				Sent:    sometimes(random.Int64()),
+				Since:   time.Duration(sometimes(random.Int64() >> random.IntN(64))),
+				Hidden:  random.IntN(2) == 0,
 			}
 			want = append(want, c)
 			tokens += c.Tokens

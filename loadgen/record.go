@@ -14,7 +14,14 @@ type Record struct {
 
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
 	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, where it was retried
-	Done      time.Duration // last content of a stream, or the end of a whole answer
+	Done      time.Duration // last chunk of a stream that had a choice or whose usage grew, or the end of a whole answer
+
+	// Written is when the request had been written in full: from Sent to Written it was on its way up. 0: not known.
+	Written time.Duration
+
+	// Left is when the request left its slot, however it ended: the end of its body, or its error. [Measure] sets it. From
+	// Sent to Left the request occupies its slot; from Sent to Done the server has it in flight.
+	Left time.Duration
 
 	// Opened is when the first chunk came that carried a choice, with or without content: what vLLM's own client
 	// calls the first token. 0: not known.
@@ -23,6 +30,20 @@ type Record struct {
 	// FirstAnswer is when the first content came that was not reasoning: what a user of a model that thinks first waits
 	// for. 0: not known, or there was none.
 	FirstAnswer time.Duration
+
+	// Choices is how many chunks of the stream carried a choice, those without content included.
+	Choices int
+
+	// Finish is why the answer ended, in the server's words: "stop", "length", "tool_calls"; of several answers the last
+	// one's. "": it did not say.
+	Finish string
+
+	// NoContent says that the answer was complete, and that nothing in it was known as content.
+	NoContent bool
+
+	// Contradicted says that the server told counts of tokens that cannot be true of what came, such as fewer tokens than
+	// chunks of content. They are not believed: Counted is false.
+	Contradicted bool
 
 	// Received is the server's own clock, in Unix nanoseconds, when it began with the request. 0: not told. Test
 	// servers tell it (package loadgentest), so that the error of a measurement can be known.
@@ -95,12 +116,12 @@ func (r *Record) Chunks() iter.Seq[Chunk] { return r.chunks.all() }
 // ChunkCount is the number of [Record.Chunks].
 func (r *Record) ChunkCount() int { return r.chunks.n }
 
-// TTFT is the time from Sent to the first content, and whether there was a stream to have one.
+// TTFT is the time from Sent to the first content that could be seen, and whether there was a stream to have one.
 func (r *Record) TTFT() (time.Duration, bool) {
-	if r.chunks.n == 0 {
+	if r.chunks.seen == 0 {
 		return 0, false
 	}
-	return r.chunks.first.At() - r.Sent, true
+	return r.chunks.visible.At() - r.Sent, true
 }
 
 // E2E is the time from Sent to Done.
