@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,8 +40,9 @@ func (p *payload) advise(err error) error {
 	case e.Class == loadgen.ClassServer, e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity,
 		e.Status == http.StatusInternalServerError: // in a stream, after a status of 200, vLLM says that an id is unknown
 		advice = p.contentAdvice(said, e.Status == http.StatusInternalServerError)
-	case e.Status == http.StatusNotFound && !p.chat && !strings.Contains(said, "model"):
-		advice = "a server without /completions may have /chat/completions (Config.Endpoint Chat, or -endpoint chat)"
+	case e.Status == http.StatusNotFound && !strings.Contains(said, "model"):
+		other := map[bool]Endpoint{false: Chat, true: Completions}[p.chat]
+		advice = fmt.Sprintf("check the URL, or ask for %s (Config.Endpoint, or -endpoint %s)", other, other)
 	}
 	if advice != "" {
 		e.Err = fmt.Errorf("%s: %w", advice, e.Err)
@@ -199,20 +201,42 @@ var plainToTLS = regexp.MustCompile(`http request (was sent )?to (an )?https|pla
 // saysHTTPS reports whether a text is what comes of HTTP where HTTPS is spoken.
 func saysHTTPS(text string) bool { return plainToTLS.MatchString(strings.ToLower(text)) }
 
-// speaksTLS finds out whether the server does, where it closed the connection without a word, as uvicorn does. Nothing is sent but
-// the greeting, so that whom it trusts does not matter.
-func speaksTLS(ctx context.Context, u *url.URL) bool {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+// schemeAdvice finds out whether the server speaks the other of HTTP and HTTPS, where it did not say so itself: uvicorn closes a
+// connection whose first bytes are not TLS, and llama.cpp's server waits for the end of a line that TLS does not have. Nothing
+// is sent that could be secret.
+func schemeAdvice(ctx context.Context, u *url.URL, connected bool) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
+	switch {
+	case u.Scheme == "http" && connected:
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // it is only greeted
+		if conn, err := dialer.DialContext(ctx, "tcp", hostPort(u)); err == nil {
+			_ = conn.Close()
+			return adviceHTTPS
+		}
+	case u.Scheme == "https" && !connected:
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort(u))
+		if err != nil {
+			return ""
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
+		answer := make([]byte, len("HTTP/"))
+		if _, err := io.WriteString(conn, "HEAD / HTTP/1.0\r\n\r\n"); err != nil {
+			return ""
+		}
+		if _, err := io.ReadFull(conn, answer); err == nil && string(answer) == "HTTP/" {
+			return adviceHTTP
+		}
+	}
+	return ""
+}
+
+// hostPort is where the server of u listens.
+func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = "80"
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		return false
-	}
-	_ = conn.Close()
-	return true
+	return net.JoinHostPort(u.Hostname(), port)
 }

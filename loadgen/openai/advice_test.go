@@ -1,13 +1,17 @@
 package openai_test
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
@@ -23,9 +27,10 @@ func TestAdvice(t *testing.T) {
 		ignoreEOS, options    = `-body '{"ignore_eos":null}'`, `-body '{"stream_options":null}'`
 		temperature, theirs   = `-body '{"temperature":null}'`, `-body '{"top_k":null}'`
 		newer, whole, chat    = `-body '{"max_tokens":null,"max_completion_tokens":5}'`, "-stream=false", "-endpoint chat"
+		completions           = "-endpoint completions"
 		https, continuous, no = "use https://", "-continuous-usage", ""
 	)
-	all := []string{vocabulary, text, ignoreEOS, options, temperature, theirs, newer, whole, chat, https, continuous}
+	all := []string{vocabulary, text, ignoreEOS, options, temperature, theirs, newer, whole, chat, completions, https, continuous}
 	ids := openai.Config{Workload: workload.RandomTokens{Input: 3, Output: 5}}
 	words := openai.Config{Workload: workload.RandomWords{Input: 3, Output: 5}}
 	own := openai.Config{Workload: workload.RandomWords{Input: 3, Output: 5}, Body: map[string]any{"top_k": 5, "ignore_eos": nil}}
@@ -71,7 +76,7 @@ func TestAdvice(t *testing.T) {
 			openai.Config{Workload: workload.RandomWords{Input: 3, Output: 5}, ContinuousUsage: true}, continuous},
 
 		{"chat alone", 404, "404 page not found", words, chat},
-		{"chat already", 404, "404 page not found", openai.Config{Endpoint: openai.Chat, Workload: workload.RandomWords{Input: 3, Output: 5}}, no},
+		{"completions alone", 404, "404 page not found", openai.Config{Endpoint: openai.Chat, Workload: workload.RandomWords{Input: 3, Output: 5}}, completions},
 		{"no such model", 404, message("The model `m` does not exist."), words, no},
 		{"HTTP to HTTPS", 400, "Client sent an HTTP request to an HTTPS server.", words, https},
 		{"HTTP to HTTPS, by nginx", 400, "<html><center>The plain HTTP request was sent to HTTPS port</center></html>", words, https},
@@ -140,6 +145,28 @@ func TestConnectionAdvice(t *testing.T) {
 			}()
 		}
 	}()
+	// Reads until the end of a line, which TLS does not have, as llama.cpp's server does.
+	waiting, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { waiting.Close() })
+	go func() {
+		for {
+			conn, err := waiting.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				line, err := bufio.NewReader(conn).ReadString('\n')
+				if err == nil && strings.HasPrefix(line, "HEAD ") {
+					_, _ = io.WriteString(conn, "HTTP/1.1 404 Not Found\r\n\r\n")
+				}
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+		}
+	}()
 	elsewhere := trusts(secure)
 	elsewhere.ServerName = "elsewhere.example"
 	for _, test := range []struct {
@@ -151,6 +178,7 @@ func TestConnectionAdvice(t *testing.T) {
 		{"https to http", openai.Config{URL: strings.Replace(plain.URL, "http:", "https:", 1)}, "use http://", false},
 		{"http to https", openai.Config{URL: strings.Replace(secure.URL, "https:", "http:", 1)}, "use https://", false},
 		{"http to https that says nothing", openai.Config{URL: "http://" + listener.Addr().String()}, "use https://", true},
+		{"https to http that waits", openai.Config{URL: "https://" + waiting.Addr().String()}, "use http://", true},
 		{"a certificate of one's own", openai.Config{URL: secure.URL}, "-ca-file", false},
 		{"a certificate of one's own, over HTTP/2", openai.Config{URL: mutual.URL, HTTP2: true}, "-ca-file", false},
 		{"a certificate for another name", openai.Config{URL: secure.URL, TLS: elsewhere}, "use a name in the URL", false},
@@ -163,7 +191,9 @@ func TestConnectionAdvice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := api.Models(t.Context()); err == nil || !strings.Contains(err.Error(), test.advice) || !strings.Contains(err.Error(), "/v1/models") {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := api.Models(ctx); err == nil || !strings.Contains(err.Error(), test.advice) || !strings.Contains(err.Error(), "/v1/models") {
 				t.Errorf("the API says %v, want %q", err, test.advice)
 			}
 			if test.aloneHere {

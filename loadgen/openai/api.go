@@ -217,8 +217,8 @@ func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
 			err = outer.Err
 		}
 		failed.Err, failed.Advice = a.secrets.clean(err), connectionAdvice(err)
-		if failed.Advice == "" && failed.Connected && u.Scheme == "http" && ctx.Err() == nil && speaksTLS(ctx, u) {
-			failed.Advice = adviceHTTPS
+		if failed.Advice == "" && !errors.Is(ctx.Err(), context.Canceled) {
+			failed.Advice = schemeAdvice(ctx, u, failed.Connected)
 		}
 		return nil, failed
 	}

@@ -77,6 +77,7 @@ func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) 
 	if progress == nil {
 		progress = func(int, int) {}
 	}
+	progress(0, enoughWords)
 	found, err := q.calibrate(inTime, progress)
 	if err != nil && ctx.Err() == nil {
 		err = uncalibrated(inTime, err)

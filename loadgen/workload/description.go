@@ -83,6 +83,8 @@ func (d Description) String() string {
 		parts = append(parts, file)
 	case d.Prompts == Words && d.InputIn == InWords:
 		parts = append(parts, d.Prompts+", as many as there should be tokens")
+	case d.Prompts == Words && d.InputIn == InTokens:
+		parts = append(parts, d.Prompts+" of one token each")
 	case d.Prompts != "":
 		parts = append(parts, d.Prompts)
 	}
