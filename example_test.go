@@ -9,7 +9,6 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
-	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -51,13 +50,11 @@ func Example() {
 		fmt.Println("before:", w.Code)
 	}
 
+	client := &openai.Client{} // which asks the server for what it need not be told
 	runner := &protocol.Runner{
 		Servers: map[string]protocol.Server{"": &server{}},
-		Target: func(_ context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
-			return openai.New(openai.Config{
-				URL: i.URL(), Model: "simulated",
-				Workload: workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output},
-			})
+		Target: func(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
+			return client.Target(ctx, i.URL(), s.Spec)
 		},
 	}
 	experiment, err := runner.Run(context.Background(), plan)

@@ -40,6 +40,8 @@ func (p *payload) advise(err error) error {
 	case e.Class == loadgen.ClassServer, e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity,
 		e.Status == http.StatusInternalServerError: // in a stream, after a status of 200, vLLM says that an id is unknown
 		advice = p.contentAdvice(said, e.Status == http.StatusInternalServerError)
+	case e.Status/100 == 3 && !p.secure && strings.Contains(said, "redirected to https://"):
+		advice = "use https:// in the URL"
 	case e.Status == http.StatusNotFound && !strings.Contains(said, "model"):
 		other := map[bool]Endpoint{false: Chat, true: Completions}[p.chat]
 		advice = fmt.Sprintf("check the URL, or ask for %s (Config.Endpoint, or -endpoint %s)", other, other)

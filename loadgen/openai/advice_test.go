@@ -79,6 +79,7 @@ func TestAdvice(t *testing.T) {
 		{"completions alone", 404, "404 page not found", openai.Config{Endpoint: openai.Chat, Workload: workload.RandomWords{Input: 3, Output: 5}}, completions},
 		{"no such model", 404, message("The model `m` does not exist."), words, no},
 		{"HTTP to HTTPS", 400, "Client sent an HTTP request to an HTTPS server.", words, https},
+		{"HTTP to HTTPS, by a redirect", 308, "", words, https},
 		{"HTTP to HTTPS, by nginx", 400, "<html><center>The plain HTTP request was sent to HTTPS port</center></html>", words, https},
 
 		{"too long a prompt", 400, message("This model's maximum context length is 2 tokens. However, your request has 3 input tokens."), ids, no},
@@ -90,6 +91,9 @@ func TestAdvice(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if test.status == http.StatusPermanentRedirect {
+					w.Header().Set("Location", "https://"+r.Host+r.URL.Path)
+				}
 				w.WriteHeader(test.status)
 				_, _ = w.Write([]byte(test.says))
 			}))

@@ -20,6 +20,7 @@ type API struct {
 	address address
 	header  http.Header
 	client  *http.Client
+	own     bool // the client is not the user's, who may reach the server in a way of his own
 	secrets secrets
 }
 
@@ -35,7 +36,7 @@ func NewAPI(c Config) (*API, error) {
 	if a.client == nil {
 		transport := newTransport(newTLS(c.TLS), http.ProxyFromEnvironment, c.HTTP2)
 		transport.DisableKeepAlives = true // a server is asked rarely, and may be another one the next time
-		a.client = &http.Client{Transport: transport, CheckRedirect: stayThere}
+		a.client, a.own = &http.Client{Transport: transport, CheckRedirect: stayThere}, true
 	}
 	return a, nil
 }
@@ -217,7 +218,7 @@ func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
 			err = outer.Err
 		}
 		failed.Err, failed.Advice = a.secrets.clean(err), connectionAdvice(err)
-		if failed.Advice == "" && !errors.Is(ctx.Err(), context.Canceled) {
+		if failed.Advice == "" && a.own && !errors.Is(ctx.Err(), context.Canceled) {
 			failed.Advice = schemeAdvice(ctx, u, failed.Connected)
 		}
 		return nil, failed

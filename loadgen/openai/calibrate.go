@@ -242,9 +242,15 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	}
 	request.Header = t.header.Clone()
 	request.Host = request.Header.Get("Host")
+	failed := func(class loadgen.Class, err error) (int, error) {
+		return 0, &loadgen.Error{Class: class, Err: fmt.Errorf("/tokenize: %w", t.secrets.clean(err))}
+	}
 	response, err := q.client.Do(request)
-	if err != nil {
-		return 0, t.secrets.clean(err)
+	switch {
+	case refused(err):
+		return failed(loadgen.ClassDial, err)
+	case err != nil:
+		return failed(loadgen.ClassTruncated, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -254,11 +260,11 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxCounted))
 	if err != nil {
-		return 0, t.secrets.clean(err)
+		return failed(loadgen.ClassTruncated, err)
 	}
 	var said struct{ Count int }
 	if err := json.Unmarshal(answer, &said); err != nil || said.Count < 1 || said.Count > mostTokens {
-		return 0, t.secrets.clean(errors.New("/tokenize does not count: " + excerpt(answer)))
+		return failed(loadgen.ClassProtocol, errors.New("it does not count: "+excerpt(answer)))
 	}
 	return said.Count, nil
 }

@@ -141,6 +141,33 @@ func TestCalibrateEcho(t *testing.T) {
 	}
 }
 
+// A server whose /tokenize gives up on the way is measured in words, and not refused.
+func TestCalibrateByAHalfHeartedTokenizer(t *testing.T) {
+	for name, giveUp := range map[string]func(w http.ResponseWriter){
+		"no answer": func(w http.ResponseWriter) { drops(w, nil) },
+		"nonsense":  func(w http.ResponseWriter) { fmt.Fprint(w, `{"tokens":[]}`) },
+		"a failure": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int32
+			server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if n.Add(1) > 20 {
+					giveUp(w)
+					return
+				}
+				var q struct{ Prompt string }
+				_ = json.NewDecoder(r.Body).Decode(&q)
+				fmt.Fprintf(w, `{"count":%d}`, len(strings.Fields(q.Prompt)))
+			}))
+			var told []int
+			_, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m"}, func(found, wanted int) { told = append(told, found, wanted) })
+			if e, ok := errors.AsType[*openai.UncalibratedError](err); !ok || e.Err == nil || !slices.Equal(told, []int{0, 32, 8, 32}) {
+				t.Errorf("%v after %v", err, told)
+			}
+		})
+	}
+}
+
 // changing makes a word one token after itself, and two after another.
 func changing() func(string, bool) int {
 	var before string

@@ -156,21 +156,23 @@ func drops(w http.ResponseWriter, r *http.Request) {
 
 // Lists of models that do not have the one that was given, each in its own way.
 var otherLists = map[string]func(http.ResponseWriter, *http.Request){
-	"absent":             nil,
-	"empty":              says(200, `{"object":"list","data":[]}`),
-	"null":               says(200, `{"data":null}`),
-	"a web page":         says(200, "<!doctype html>"),
-	"other JSON":         says(200, `{"status":"ok"}`),
-	"a gateway's":        says(200, `{"data":[{"id":"openai/*"},{"id":"gpt-4"}]}`),
-	"a bare list":        says(200, `["other"]`),
-	"forbidden":          says(403, `{"detail":"no"}`),
-	"wants another key":  says(401, ""),
-	"broken":             says(500, ""),
-	"not implemented":    says(501, ""),
-	"nothing at all":     says(204, ""),
-	"dropped":            drops,
-	"redirected to away": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 302) },
-	"hanging":            func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	"absent":            nil,
+	"empty":             says(200, `{"object":"list","data":[]}`),
+	"null":              says(200, `{"data":null}`),
+	"a web page":        says(200, "<!doctype html>"),
+	"other JSON":        says(200, `{"status":"ok"}`),
+	"a gateway's":       says(200, `{"data":[{"id":"openai/*"},{"id":"gpt-4"}]}`),
+	"a bare list":       says(200, `["other"]`),
+	"forbidden":         says(403, `{"detail":"no"}`),
+	"wants another key": says(401, ""),
+	"broken":            says(500, ""),
+	"not implemented":   says(501, ""),
+	"nothing at all":    says(204, ""),
+	"dropped":           drops,
+	"redirected to away": func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
+	},
+	"hanging": func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 }
 
 // No list of models keeps a server from being measured whose model is given; what is the matter with it is a warning. Without
