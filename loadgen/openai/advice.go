@@ -19,9 +19,9 @@ import (
 	"github.com/servegauge/servegauge/loadgen/internal/jsontext"
 )
 
-// Servers refuse what we ask in words of their own, and their users cannot know which setting of ours is the way out. So an
-// error that looks like one of the usual ones is given advice, in front, because a long complaint loses its end. A complaint
-// about something else may look like one; so it is kept as it is.
+// Servers refuse what we ask in words of their own, and their users cannot know which setting of ours is the way out.
+// So an error that looks like one of the usual ones is given advice, in front, because a long complaint loses its end.
+// A complaint about something else may look like one; so it is kept as it is.
 
 // advise gives the error of a request the advice that is known to help.
 func (p *payload) advise(err error) error {
@@ -38,7 +38,8 @@ func (p *payload) advise(err error) error {
 			advice = adviceHTTPS
 		}
 	case e.Class == loadgen.ClassServer, e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity,
-		e.Status == http.StatusInternalServerError: // in a stream, after a status of 200, vLLM says that an id is unknown
+		// in a stream, after a status of 200, vLLM says that an id is unknown
+		e.Status == http.StatusInternalServerError:
 		advice = p.contentAdvice(said, e.Status == http.StatusInternalServerError)
 	case e.Status/100 == 3 && !p.secure && strings.Contains(said, "redirected to https://"):
 		advice = "use https:// in the URL"
@@ -52,8 +53,8 @@ func (p *payload) advise(err error) error {
 	return err
 }
 
-// contentAdvice is about what a server said, in lower case, of what was sent. Of a server's own fault (crashed) only what it
-// says of token ids is believed: one that does not know an id may well fall over it.
+// contentAdvice is about what a server said, in lower case, of what was sent. Of a server's own fault (crashed) only
+// what it says of token ids is believed: one that does not know an id may well fall over it.
 func (p *payload) contentAdvice(said string, crashed bool) string {
 	switch {
 	case p.ids && unknownID.MatchString(said):
@@ -121,7 +122,8 @@ func (p *payload) fieldAdvice(said string) string {
 		sent[f.Name], names = string(f.Value), append(names, f.Name)
 	}
 	leaveOut := func(name string) string {
-		return fmt.Sprintf("leave out what the server does not take (Config.Body %q: nil, or -body '{%q:null}')", name, name)
+		return fmt.Sprintf("leave out what the server does not take (Config.Body %q: nil, or -body '{%q:null}')", name,
+			name)
 	}
 	switch {
 	case sent["max_tokens"] != "" && strings.Contains(said, "max_completion_tokens"):
@@ -188,8 +190,8 @@ func connectionAdvice(err error) string {
 	return ""
 }
 
-// alerted is in the text of an error that the server sent as an alert of TLS, whose type is none of crypto/tls's own that others
-// could name. With TLS 1.3 it may come when the client has done with the handshake.
+// alerted is in the text of an error that the server sent as an alert of TLS, whose type is none of crypto/tls's own
+// that others could name. With TLS 1.3 it may come when the client has done with the handshake.
 const alerted = "remote error: tls: "
 
 // plainToTLS is what comes of HTTP at a port that speaks TLS: words, or the alert that net/http takes for a bad answer.
@@ -203,9 +205,9 @@ var plainToTLS = regexp.MustCompile(`http request (was sent )?to (an )?https|pla
 // saysHTTPS reports whether a text is what comes of HTTP where HTTPS is spoken.
 func saysHTTPS(text string) bool { return plainToTLS.MatchString(strings.ToLower(text)) }
 
-// schemeAdvice finds out whether the server speaks the other of HTTP and HTTPS, where it did not say so itself: uvicorn closes a
-// connection whose first bytes are not TLS, and llama.cpp's server waits for the end of a line that TLS does not have. Nothing
-// is sent that could be secret.
+// schemeAdvice finds out whether the server speaks the other of HTTP and HTTPS, where it did not say so itself: uvicorn
+// closes a connection whose first bytes are not TLS, and llama.cpp's server waits for the end of a line that TLS does
+// not have. Nothing is sent that could be secret.
 func schemeAdvice(ctx context.Context, u *url.URL, connected bool) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

@@ -105,9 +105,9 @@ func ExampleTarget_Sent() {
 	sent := target.Sent()
 	fmt.Println(sent)
 	_ = json.NewEncoder(os.Stdout).Encode(sent)
-	// Output:
-	// chat, streamed; random words, as many as there should be tokens; the first 20 words the same in all prompts of a level
-	// {"endpoint":"chat","prompts":"random words","input_in":"words","prefix_tokens":20,"headers":["Authorization"],"body":{"top_p":0.9}}
+	// Output: chat, streamed; random words, as many as there should be tokens; the first 20 words the same in all
+	// prompts of a level {"endpoint":"chat","prompts":"random
+	// words","input_in":"words","prefix_tokens":20,"headers":["Authorization"],"body":{"top_p":0.9}}
 }
 
 // A listing is a server with a list of models of its own; everything else is an Echo's.
@@ -175,8 +175,8 @@ var otherLists = map[string]func(http.ResponseWriter, *http.Request){
 	"hanging": func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 }
 
-// No list of models keeps a server from being measured whose model is given; what is the matter with it is a warning. Without
-// a model there is nothing to ask for, and the error says what to do.
+// No list of models keeps a server from being measured whose model is given; what is the matter with it is a warning.
+// Without a model there is nothing to ask for, and the error says what to do.
 func TestClientNeedsNoList(t *testing.T) {
 	for name, list := range otherLists {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +200,8 @@ func TestClientNeedsNoList(t *testing.T) {
 					t.Errorf("%v", r.Errors)
 				}
 			}
-			if len(warnings) != 1 || warnings[0].Code != openai.WarnModelNotListed || !strings.Contains(warnings[0].Message, `"m"`) || len(warnings[0].Spoils) > 0 {
+			if len(warnings) != 1 || warnings[0].Code != openai.WarnModelNotListed ||
+				!strings.Contains(warnings[0].Message, `"m"`) || len(warnings[0].Spoils) > 0 {
 				t.Errorf("warnings %+v, want one about the model", warnings)
 			}
 			switch name {
@@ -209,7 +210,8 @@ func TestClientNeedsNoList(t *testing.T) {
 			}
 			client = &openai.Client{Running: true, Readiness: openai.Readiness{RequestTimeout: 500 * time.Millisecond}}
 			err := client.Ready(t.Context(), server.URL)
-			if e, ok := errors.AsType[*openai.ProbeError](err); !ok || !strings.Contains(err.Error(), "/v1/models") || e.Status != 0 && e.Status != 401 && e.Status != 403 && !strings.Contains(err.Error(), "-model") {
+			if e, ok := errors.AsType[*openai.ProbeError](err); !ok || !strings.Contains(err.Error(), "/v1/models") ||
+				e.Status != 0 && e.Status != 401 && e.Status != 403 && !strings.Contains(err.Error(), "-model") {
 				t.Errorf("without a model: %v", err)
 			}
 		})
@@ -223,7 +225,8 @@ func TestClientOfNoServer(t *testing.T) {
 	for _, model := range []string{"", "m"} {
 		client := &openai.Client{Config: openai.Config{Model: model}, Running: true}
 		err := client.Ready(t.Context(), server.URL)
-		if _, ok := errors.AsType[*openai.ProbeError](err); !ok || !strings.Contains(err.Error(), "is the server running there?") {
+		if _, ok := errors.AsType[*openai.ProbeError](err); !ok ||
+			!strings.Contains(err.Error(), "is the server running there?") {
 			t.Errorf("model %q: %v", model, err)
 		}
 		if _, err := client.Target(t.Context(), server.URL, workload.Spec{Input: 1, Output: 1}); err == nil {
@@ -257,7 +260,8 @@ func TestClientWaits(t *testing.T) {
 		{"health that wants a key", &listing{list: other, health: 401}, 1, ""},
 		{"a request that is refused for what it is", &listing{posts: always(422)}, 1, ""},
 		{"too busy", &listing{posts: always(429)}, 1, ""},
-		{"no such model", &listing{list: other, posts: always(404)}, 1, `model "m": the server lists others, it has other`},
+		{"no such model", &listing{list: other, posts: always(404)}, 1,
+			`model "m": the server lists others, it has other`},
 		{"no key", &listing{posts: always(401)}, 1, "check the API key"},
 		{"never", &listing{posts: always(503)}, 0, "status 503"},
 		{"health says no", &listing{health: 503}, 0, "/health: 503"},
@@ -265,11 +269,13 @@ func TestClientWaits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			server := serve(t, test.server)
-			client := &openai.Client{Config: openai.Config{Model: "m"}, Readiness: openai.Readiness{FirstPause: time.Millisecond, LastPause: 10 * time.Millisecond}}
+			client := &openai.Client{Config: openai.Config{Model: "m"},
+				Readiness: openai.Readiness{FirstPause: time.Millisecond, LastPause: 10 * time.Millisecond}}
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			err := client.Ready(ctx, server.URL)
-			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+			if test.says == "" && err != nil || test.says != "" &&
+				(err == nil || !strings.Contains(err.Error(), test.says)) {
 				t.Errorf("got %v, want %q", err, test.says)
 			}
 			if _, ok := errors.AsType[*openai.NotReadyError](err); err != nil && !ok {
@@ -282,7 +288,8 @@ func TestClientWaits(t *testing.T) {
 	}
 }
 
-// A counter is a server that counts words as tokens, three more a prompt, over a network that takes no time but its own.
+// A counter is a server that counts words as tokens, three more a prompt, over a network that takes no time but its
+// own.
 type counter struct {
 	takes    time.Duration                         // each request
 	oneByOne bool                                  // the server does one at a time
@@ -295,7 +302,8 @@ type counter struct {
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := func(status int, body string) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}, nil
+		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{},
+			Request: r}, nil
 	}
 	if r.URL.Path == "/tokenize" || r.Method == http.MethodGet {
 		return answer(404, "")
@@ -336,8 +344,8 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(200, fmt.Sprintf(`{"choices":[{"message":{"content":"a"},"finish_reason":"length"}],"usage":{"prompt_tokens":%d,"completion_tokens":1}}`, n))
 }
 
-// Whatever comes of asking for calibration, chat is measured: with prompts of so many tokens, or else of so many words, and a
-// warning that says why. It takes no longer than a minute.
+// Whatever comes of asking for calibration, chat is measured: with prompts of so many tokens, or else of so many words,
+// and a warning that says why. It takes no longer than a minute.
 func TestClientFallsBackToWords(t *testing.T) {
 	tooShort := func(int) (int, string) { return 400, `{"error":{"message":"prompt too short"}}` }
 	for _, test := range []struct {
@@ -349,7 +357,8 @@ func TestClientFallsBackToWords(t *testing.T) {
 		{"at once", &counter{}, 0, ""},
 		{"slow, but several at a time", &counter{takes: 1800 * time.Millisecond}, 30 * time.Second, ""},
 		{"one at a time", &counter{takes: 500 * time.Millisecond, oneByOne: true}, 40 * time.Second, ""},
-		{"slow and one at a time", &counter{takes: 1800 * time.Millisecond, oneByOne: true}, time.Minute, "not done after 1m0s"},
+		{"slow and one at a time", &counter{takes: 1800 * time.Millisecond, oneByOne: true}, time.Minute,
+			"not done after 1m0s"},
 		{"hanging", &counter{takes: time.Hour}, time.Minute, "not done after 1m0s"},
 		{"one 500", &counter{answer: func(n int) (int, string) {
 			if n == 7 {
@@ -363,13 +372,17 @@ func TestClientFallsBackToWords(t *testing.T) {
 			}
 			return 0, ""
 		}}, 30 * time.Second, ""},
-		{"429 always", &counter{answer: func(int) (int, string) { return 429, "slow down" }}, 5 * time.Second, "status 429: slow down"},
+		{"429 always", &counter{answer: func(int) (int, string) { return 429, "slow down" }}, 5 * time.Second,
+			"status 429: slow down"},
 		{"400, too short", &counter{answer: tooShort}, time.Second, "prompt too short"},
 		{"500 always", &counter{answer: func(int) (int, string) { return 500, "" }}, 5 * time.Second, "status 500"},
 		{"no usage", &counter{answer: func(int) (int, string) {
 			return 200, `{"choices":[{"message":{"content":"a"},"finish_reason":"length"}]}`
 		}}, 0, "does not tell"},
-		{"an unknown field", &counter{answer: func(int) (int, string) { return 400, "Unrecognized request argument supplied: ignore_eos" }}, 0, `{"ignore_eos":null}`},
+		{"an unknown field", &counter{answer: func(int) (int, string) {
+			return 400,
+				"Unrecognized request argument supplied: ignore_eos"
+		}}, 0, `{"ignore_eos":null}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -379,14 +392,16 @@ func TestClientFallsBackToWords(t *testing.T) {
 				var warnings []loadgen.Warning
 				last, calls := 0, 0
 				client := &openai.Client{
-					Config:      openai.Config{Model: "m", Endpoint: openai.Chat, Client: &http.Client{Transport: test.server}},
+					Config: openai.Config{Model: "m", Endpoint: openai.Chat,
+						Client: &http.Client{Transport: test.server}},
 					Warn:        func(w loadgen.Warning) { warnings = append(warnings, w) },
 					Calibrating: func(found, wanted int) { last, calls = found, calls+1 },
 				}
 				start := time.Now()
 				var sent workload.Description
 				for seed := range uint64(3) { // it is asked once
-					target, err := client.Target(t.Context(), "http://h", workload.Spec{Input: 30, Output: 1, Seed: seed})
+					target, err := client.Target(t.Context(), "http://h",
+						workload.Spec{Input: 30, Output: 1, Seed: seed})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -404,10 +419,12 @@ func TestClientFallsBackToWords(t *testing.T) {
 						words = append(words, w)
 					}
 				}
-				if test.because == "" && (len(words) > 0 || sent.InputIn != workload.InTokens || last != 32 || calls < 4) {
+				if test.because == "" && (len(words) > 0 || sent.InputIn != workload.InTokens || last != 32 ||
+					calls < 4) {
 					t.Errorf("warnings %v; input in %s; %d words found in %d calls", words, sent.InputIn, last, calls)
 				}
-				if test.because != "" && (len(words) != 1 || !strings.Contains(words[0].Message, test.because) || !strings.Contains(words[0].Message, "as many words") || sent.InputIn != workload.InWords) {
+				if test.because != "" && (len(words) != 1 || !strings.Contains(words[0].Message, test.because) ||
+					!strings.Contains(words[0].Message, "as many words") || sent.InputIn != workload.InWords) {
 					t.Errorf("warnings %v, want one that says %q; input in %s", words, test.because, sent.InputIn)
 				}
 			})
@@ -418,10 +435,12 @@ func TestClientFallsBackToWords(t *testing.T) {
 // Interrupted, a calibration is no reason to go on with words.
 func TestClientIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &openai.Client{Config: openai.Config{Model: "m", Endpoint: openai.Chat, Client: &http.Client{Transport: &counter{takes: time.Hour}}}}
+		client := &openai.Client{Config: openai.Config{Model: "m", Endpoint: openai.Chat,
+			Client: &http.Client{Transport: &counter{takes: time.Hour}}}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := client.Target(ctx, "http://h", workload.Spec{Input: 30, Output: 1}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := client.Target(ctx, "http://h", workload.Spec{Input: 30, Output: 1}); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -438,25 +457,38 @@ func TestClientSaysWhatItSends(t *testing.T) {
 		client     *openai.Client
 		want       workload.Description
 	}{
-		{"token ids", "", &openai.Client{}, workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3999}}},
-		{"a vocabulary and a prefix", "/v1", &openai.Client{Vocabulary: 256, Prefix: 3}, workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{64, 239}, Prefix: 3}},
-		{"text", "", &openai.Client{Text: true}, workload.Description{Endpoint: "completions", Prompts: workload.Words, InputIn: "tokens"}},
-		{"several models", "", &openai.Client{Text: true, Config: openai.Config{Models: []string{"a", "b"}}}, workload.Description{Endpoint: "completions", Prompts: workload.Words, InputIn: "words"}},
-		{"chat, whole", "", &openai.Client{Config: openai.Config{Endpoint: openai.Chat, Whole: true}}, workload.Description{Endpoint: "chat", Whole: true, Prompts: workload.Words, InputIn: "tokens"}},
-		{"an endpoint's path", "/v1/chat/completions?key=planted-key", &openai.Client{}, workload.Description{Endpoint: "chat", Prompts: workload.Words, InputIn: "tokens"}},
-		{"a file", "/v1/completions", &openai.Client{Dataset: &file}, workload.Description{Endpoint: "completions", Prompts: workload.FromFile, File: &workload.File{Name: "prompts.jsonl", SHA256: sum, Prompts: 1}}},
-		{"a program's own", "", &openai.Client{Workload: func(workload.Spec) (workload.Workload, error) { return talk{"a", 1}, nil }}, workload.Description{Endpoint: "completions", Prompts: "openai_test.talk"}},
+		{"token ids", "", &openai.Client{}, workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs,
+			InputIn: "tokens", IDs: []int{1000, 3999}}},
+		{"a vocabulary and a prefix", "/v1", &openai.Client{Vocabulary: 256, Prefix: 3},
+			workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs, InputIn: "tokens",
+				IDs: []int{64, 239}, Prefix: 3}},
+		{"text", "", &openai.Client{Text: true},
+			workload.Description{Endpoint: "completions", Prompts: workload.Words, InputIn: "tokens"}},
+		{"several models", "", &openai.Client{Text: true, Config: openai.Config{Models: []string{"a", "b"}}},
+			workload.Description{Endpoint: "completions", Prompts: workload.Words, InputIn: "words"}},
+		{"chat, whole", "", &openai.Client{Config: openai.Config{Endpoint: openai.Chat, Whole: true}},
+			workload.Description{Endpoint: "chat", Whole: true, Prompts: workload.Words, InputIn: "tokens"}},
+		{"an endpoint's path", "/v1/chat/completions?key=planted-key", &openai.Client{},
+			workload.Description{Endpoint: "chat", Prompts: workload.Words, InputIn: "tokens"}},
+		{"a file", "/v1/completions", &openai.Client{Dataset: &file}, workload.Description{Endpoint: "completions",
+			Prompts: workload.FromFile, File: &workload.File{Name: "prompts.jsonl", SHA256: sum, Prompts: 1}}},
+		{"a program's own", "", &openai.Client{Workload: func(workload.Spec) (workload.Workload,
+			error) {
+			return talk{"a", 1}, nil
+		}}, workload.Description{Endpoint: "completions", Prompts: "openai_test.talk"}},
 		{"headers and fields", "", &openai.Client{Config: openai.Config{
 			APIKey: "planted-key", Header: http.Header{"X-Tenant": {"planted-tenant"}}, ContinuousUsage: true,
 			Body: map[string]any{"user": "planted-key", "top_p": 0.9}}},
-			workload.Description{Endpoint: "completions", Usage: true, Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3999},
+			workload.Description{Endpoint: "completions", Usage: true, Prompts: workload.TokenIDs, InputIn: "tokens",
+				IDs:     []int{1000, 3999},
 				Headers: []string{"Authorization", "X-Tenant"}, Body: json.RawMessage(`{"top_p":0.9,"user":"***"}`)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if len(test.client.Config.Models) == 0 {
 				test.client.Config.Model = "m"
 			}
-			target, err := test.client.Target(t.Context(), server.URL+test.path, workload.Spec{Input: 30, Output: 2, Seed: 1})
+			target, err := test.client.Target(t.Context(), server.URL+test.path,
+				workload.Spec{Input: 30, Output: 2, Seed: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -488,12 +520,46 @@ func TestClientNoticesRepetition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: test.requests}, target); r.Accounting.Completed != test.requests {
+			if r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: test.requests},
+				target); r.Accounting.Completed != test.requests {
 				t.Errorf("%v", r.Errors)
 			}
 		}
 		if got := int(n.Load()); got != test.warnings {
 			t.Errorf("%d requests: %d warnings, want %d", test.requests, got, test.warnings)
+		}
+	}
+}
+
+// What a client cannot do is known without a server.
+func TestClientValidate(t *testing.T) {
+	one := workload.Spec{Input: 1, Output: 1}
+	for _, test := range []struct {
+		name, url string
+		client    *openai.Client
+		s         workload.Spec
+		field     string // "": valid
+	}{
+		{"the zero client", "http://h", &openai.Client{}, one, ""},
+		{"several models", "http://h", &openai.Client{Config: openai.Config{Models: []string{"a", "b"}}}, one, ""},
+		{"no scheme", "h:8000", &openai.Client{}, one, "URL"},
+		{"no input", "http://h", &openai.Client{}, workload.Spec{Output: 1}, "input tokens"},
+		{"a small vocabulary", "http://h", &openai.Client{Vocabulary: 255}, one, "vocabulary"},
+		{"a vocabulary for chat", "http://h/v1/chat/completions", &openai.Client{Vocabulary: 256}, one, "vocabulary"},
+		{"a vocabulary for text", "http://h", &openai.Client{Vocabulary: 256, Text: true}, one, "vocabulary"},
+		{"a long prefix", "http://h", &openai.Client{Prefix: 2}, one, "prefix tokens"},
+		{"an endpoint and another", "http://h/v1/completions",
+			&openai.Client{Config: openai.Config{Endpoint: openai.Chat}}, one, "endpoint"},
+		{"no workload", "http://h", &openai.Client{Workload: func(workload.Spec) (workload.Workload,
+			error) {
+			return nil, nil
+		}}, one, "workload"},
+	} {
+		err := test.client.Validate(test.url, test.s)
+		var invalid *loadgen.InvalidError
+		if test.field == "" && err != nil || test.field != "" &&
+			(!errors.As(err, &invalid) || invalid.Field != test.field) {
+			t.Errorf("%s: got %v, want an InvalidError for %q", test.name, err, test.field)
 		}
 	}
 }
@@ -511,7 +577,8 @@ func TestQueryIsKeptToOurselves(t *testing.T) {
 	const query = "sig=planted%2Fsignature&api_key=planted"
 	url := server.URL + "/openai/deployments/d/chat/completions?" + query
 	var warnings []string
-	client := &openai.Client{Config: openai.Config{Model: "m"}, Running: true, Warn: func(w loadgen.Warning) { warnings = append(warnings, w.Message) }}
+	client := &openai.Client{Config: openai.Config{Model: "m"}, Running: true,
+		Warn: func(w loadgen.Warning) { warnings = append(warnings, w.Message) }}
 	if err := client.Ready(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
@@ -520,10 +587,12 @@ func TestQueryIsKeptToOurselves(t *testing.T) {
 		t.Errorf("%v; %v", err, warnings)
 	}
 	target := newTarget(t, openai.Config{URL: url, Workload: talk{"a", 1}})
-	if q := measureOne(t, target); q.err == nil || strings.Contains(q.err.Error(), "planted") || !strings.Contains(q.err.Error(), "deployments/d/chat/completions?sig=***") {
+	if q := measureOne(t, target); q.err == nil || strings.Contains(q.err.Error(), "planted") ||
+		!strings.Contains(q.err.Error(), "deployments/d/chat/completions?sig=***") {
 		t.Errorf("%v", q.err)
 	}
-	for _, path := range []string{"/openai/deployments/d/models", "/openai/deployments/d/chat/completions", "/openai/deployments/d/tokenize"} {
+	for _, path := range []string{"/openai/deployments/d/models", "/openai/deployments/d/chat/completions",
+		"/openai/deployments/d/tokenize"} {
 		if asked[path+" "+query] == 0 {
 			t.Errorf("%s was not asked with the query: %v", path, asked)
 		}

@@ -36,13 +36,17 @@ func TestDescribe(t *testing.T) {
 		want  workload.Description
 		words string
 	}{
-		{workload.RandomTokens{Input: 3, Output: 1}, workload.Description{Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3999}},
+		{workload.RandomTokens{Input: 3, Output: 1},
+			workload.Description{Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3999}},
 			"streamed; random token ids"},
 		{workload.RandomTokens{Input: 3, InputMax: 5, Output: 1, OutputMax: 2, Low: 5, High: 6},
-			workload.Description{Prompts: workload.TokenIDs, InputIn: "tokens", InputMax: 5, OutputMax: 2, IDs: []int{5, 5}}, "streamed; random token ids"},
-		{workload.RandomWords{Input: 3, Output: 1, Prefix: 2}, workload.Description{Prompts: workload.Words, InputIn: "words", Prefix: 2},
+			workload.Description{Prompts: workload.TokenIDs, InputIn: "tokens", InputMax: 5, OutputMax: 2,
+				IDs: []int{5, 5}}, "streamed; random token ids"},
+		{workload.RandomWords{Input: 3, Output: 1, Prefix: 2},
+			workload.Description{Prompts: workload.Words, InputIn: "words", Prefix: 2},
 			"streamed; random words, as many as there should be tokens; the first 2 words the same in all prompts of a level"},
-		{workload.RandomWords{Input: 3, Output: 1, Calibration: calibration}, workload.Description{Prompts: workload.Words, InputIn: "tokens"},
+		{workload.RandomWords{Input: 3, Output: 1, Calibration: calibration},
+			workload.Description{Prompts: workload.Words, InputIn: "tokens"},
 			"streamed; random words of one token each"},
 		{own{}, workload.Description{Prompts: "workload_test.own"}, "streamed; workload_test.own"},
 	} {
@@ -58,7 +62,8 @@ func TestDescribe(t *testing.T) {
 
 // The hash is that of the file, down to its last byte, however it is read.
 func TestDatasetIsDescribedByItsBytes(t *testing.T) {
-	for _, file := range []string{"{\"prompt\":\"a\"}", "\ufeff{\"prompt\":\"a\"}\r\n\r\n", strings.Repeat("{\"prompt\":\"a\"}\n", 5000) + " \n\n"} {
+	for _, file := range []string{"{\"prompt\":\"a\"}", "\ufeff{\"prompt\":\"a\"}\r\n\r\n",
+		strings.Repeat("{\"prompt\":\"a\"}\n", 5000) + " \n\n"} {
 		d, err := workload.ReadDataset(iotest.HalfReader(strings.NewReader(file)), workload.DatasetLimits{})
 		if err != nil {
 			t.Fatal(err)
@@ -74,11 +79,13 @@ func TestDatasetIsDescribedByItsBytes(t *testing.T) {
 
 // Bodies are as the lines of a file are, and have none.
 func TestBodies(t *testing.T) {
-	d, err := workload.Bodies(json.RawMessage(`{"prompt":"a","stream":true}`), json.RawMessage(`{"model":"b","max_tokens":4,"ignore_eos":true}`))
+	d, err := workload.Bodies(json.RawMessage(`{"prompt":"a","stream":true}`),
+		json.RawMessage(`{"model":"b","max_tokens":4,"ignore_eos":true}`))
 	if err != nil || d.Len() != 2 {
 		t.Fatalf("%d, %v", d.Len(), err)
 	}
-	if got := prompt(t, d, 1); string(got.Body) != `{"max_tokens":4,"ignore_eos":true}` || got.Model != "b" || got.Output != 4 {
+	if got := prompt(t, d, 1); string(got.Body) != `{"max_tokens":4,"ignore_eos":true}` || got.Model != "b" ||
+		got.Output != 4 {
 		t.Errorf("%+v", got)
 	}
 	n := 0
