@@ -11,22 +11,26 @@ const module = "github.com/servegauge/servegauge"
 
 // Imports point one way. For each package: what of ours it may import, directly or not.
 var mayImport = map[string][]string{
-	"stats":   {},
-	"envinfo": {},
+	"stats":                      {},
+	"internal/secret":            {}, // one rule for what may not leave the host
+	"internal/secret/secrettest": {},
+	"internal/number":            {}, // one way to write figures for people
+
+	"envinfo": {"internal/secret", "internal/number"},
 	"loadgen": {"stats", "loadgen/internal/procstat"},
 
 	"loadgen/internal/procstat": {}, // what the instrument needs of the operating system; indirectly all have it
 	"loadgen/netstamp":          {},
-	"loadgen/openai":            {"loadgen", "loadgen/internal/procstat", "loadgen/netstamp", "stats"},
+	"loadgen/openai":            {"loadgen", "loadgen/internal/procstat", "loadgen/netstamp", "stats", "internal/secret"},
 	"loadgen/loadgentest":       {"loadgen", "loadgen/internal/procstat", "stats"},
 
-	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
-	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
+	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
+	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
+	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
 
-	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats"}, // a program, which measures ours from outside as it does others
+	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"}, // a program, which measures ours from outside as it does others
 
-	"": {"loadgen", "loadgen/internal/procstat", "protocol", "stats", "envinfo"},
+	"": {"loadgen", "loadgen/internal/procstat", "protocol", "stats", "envinfo", "internal/secret", "internal/number"},
 }
 
 // What a package must not import at all, of anybody's: who prints, reads flags or speaks HTTP is part of the design.

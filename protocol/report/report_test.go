@@ -280,21 +280,6 @@ func TestStampedBy(t *testing.T) {
 	}
 }
 
-func TestDecimal(t *testing.T) {
-	for _, c := range []struct {
-		x      float64
-		digits int
-		want   string
-	}{
-		{0, 0, "0"}, {999, 0, "999"}, {1000, 0, "1,000"}, {1234567.891, 2, "1,234,567.89"}, {-1234.5, 1, "-1,234.5"},
-		{-0.001, 1, "0.0"}, {math.NaN(), 1, "–"}, {math.Inf(1), 1, "–"},
-	} {
-		if got := decimal(c.x, c.digits); got != c.want {
-			t.Errorf("%v with %d digits: %q, want %q", c.x, c.digits, got, c.want)
-		}
-	}
-}
-
 // full is a writer with no room.
 type full struct{}
 
