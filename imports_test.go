@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
 	"internal/number":            {}, // one way to write figures for people
+	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
 
 	"envinfo": {"internal/secret", "internal/number"},
 	"loadgen": {"stats", "loadgen/internal/procstat"},
@@ -25,12 +26,13 @@ var mayImport = map[string][]string{
 	"loadgen/loadgentest":       {"loadgen", "loadgen/internal/procstat", "stats"},
 
 	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
-	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
+	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
+	"protocol/probe":  {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
+	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
 
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"}, // a program, which measures ours from outside as it does others
 
-	"": {"loadgen", "loadgen/internal/procstat", "protocol", "stats", "envinfo", "internal/secret", "internal/number"},
+	"": {"loadgen", "loadgen/internal/procstat", "protocol", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
 }
 
 // What a package must not import at all, of anybody's: who prints, reads flags or speaks HTTP is part of the design.
