@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"loadgen/openai":            {"loadgen", "loadgen/internal/procstat", "loadgen/netstamp", "stats", "internal/secret"},
 	"loadgen/loadgentest":       {"loadgen", "loadgen/internal/procstat", "stats"},
 
-	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number"},
+	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
 	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
 	"protocol/probe":  {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo", "internal/secret", "internal/number", "internal/strictjson"},
