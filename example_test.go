@@ -9,6 +9,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -55,7 +56,7 @@ func Example() {
 		Target: func(_ context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
 			return openai.New(openai.Config{
 				URL: i.URL(), Model: "simulated",
-				Workload: openai.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output},
+				Workload: workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output},
 			})
 		},
 	}

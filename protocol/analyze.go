@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/stats"
 )
 
@@ -24,9 +25,9 @@ type Analysis struct {
 
 	// Workload is what was sent, nil where that is not stated. Models are all that were asked, and URLs all that the
 	// servers had, each once, in the order in which they came; none where that is not known.
-	Workload *Workload `json:"workload,omitempty"`
-	Models   []string  `json:"models,omitempty"`
-	URLs     []string  `json:"urls,omitempty"`
+	Workload *workload.Description `json:"workload,omitempty"`
+	Models   []string              `json:"models,omitempty"`
+	URLs     []string              `json:"urls,omitempty"`
 
 	// Accounting and Tokens are sums over all measured requests.
 	Accounting loadgen.Accounting `json:"accounting"`

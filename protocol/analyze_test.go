@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/stats"
 )
 
@@ -25,7 +26,7 @@ func measured(levels []int, prompts Prompts, runs [][]float64, warnings map[int]
 		for j, x := range run {
 			c := levels[j]
 			m := Measurement{
-				Step:     Step{Run: i + 1, Seq: j, Input: 8, Output: 4, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
+				Step:     Step{Run: i + 1, Seq: j, Spec: workload.Spec{Input: 8, Output: 4}, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
 				Instance: fmt.Sprint("instance ", i+1),
 			}
 			for _, name := range []string{loadgen.TotalThroughput, loadgen.SteadyTotalThroughput} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Runner carries out a design: it restarts the server when a step says so, measures each step, and journals it.
@@ -27,12 +28,9 @@ type Runner struct {
 	ReadyTimeout time.Duration
 
 	// Target makes what a step puts under load. It owns the URL, the step's seed and the prompts. A Target that has
-	// a Close method is closed after the step; of one that has a method Models() []string the measurement says which models
-	// were asked.
+	// a Close method is closed after the step. Of one that has methods Models() []string and Sent() workload.Description
+	// the measurement says which models were asked, and for what.
 	Target func(ctx context.Context, i Instance, s Step) (loadgen.Target, error)
-
-	// Workload is what the targets send, for the journal and whoever reads it. nil: it is not stated.
-	Workload *Workload
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -113,7 +111,7 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Design: design, Workload: r.Workload, Environment: environment}})
+	err = run.note(Entry{Begin: &Begin{Design: design, Environment: environment}})
 	if err == nil && r.Dir != "" {
 		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 	}
@@ -335,6 +333,10 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	m := Measurement{Step: step, Time: time.Now().UTC(), Instance: r.instance.ID()}
 	if asks, ok := target.(interface{ Models() []string }); ok {
 		m.Models = asks.Models()
+	}
+	if says, ok := target.(interface{ Sent() workload.Description }); ok {
+		sent := says.Sent()
+		m.Sent = &sent
 	}
 	result, err := generator.Measure(ctx, step.Level)
 	if result == nil {

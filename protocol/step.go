@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Step is one thing to measure: a load on the server of a run.
@@ -18,10 +19,8 @@ type Step struct {
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
 
-	Input  int           `json:"input_tokens"`  // tokens of each prompt
-	Output int           `json:"output_tokens"` // tokens asked of each request
-	Seed   uint64        `json:"seed"`          // of the prompts: another for each step, so that no cache can know them
-	Level  loadgen.Level `json:"level"`
+	workload.Spec               // of the prompts
+	Level         loadgen.Level `json:"level"`
 }
 
 // A Measurement is a step and what it showed.
@@ -30,8 +29,10 @@ type Measurement struct {
 	Time     time.Time `json:"time"`     // when it began
 	Instance string    `json:"instance"` // [Instance.ID] of the server that was measured; "": not known to be another one
 
-	// Models are those that the requests asked, in rotation, where the target says (see [Runner.Target]).
-	Models []string `json:"models,omitempty"`
+	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it (see
+	// [Runner.Target]). Journals of before have neither, or what was sent for the whole experiment.
+	Models []string              `json:"models,omitempty"`
+	Sent   *workload.Description `json:"sent,omitempty"`
 
 	// Result is what the instrument saw. Its Figures and Warnings are what analysis uses; an experiment that was
 	// imported from another tool has those and little else.

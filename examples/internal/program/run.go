@@ -8,22 +8,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
 	_, fixed := server.(protocol.Fixed)
-	workload, err := load.workload()
-	if err != nil {
-		return nil, err
-	}
 	progress := newProgress(!fixed)
+	client := &load.client
+	client.Running, client.Calibrating, client.Readiness.Progress = fixed, progress.calibrating, progress.waiting
 	runner := &protocol.Runner{
-		Servers:  map[string]protocol.Server{"": server},
-		Ready:    load.Ready,
-		Target:   load.Target,
-		Workload: workload,
+		Servers: map[string]protocol.Server{"": server},
+		Ready:   func(ctx context.Context, i protocol.Instance) error { return client.Ready(ctx, i.URL()) },
+		Target: func(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
+			return client.Target(ctx, i.URL(), s.Spec)
+		},
 		Observe:  progress.observe,
 		Progress: progress.event,
 		Stop:     stop,
