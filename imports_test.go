@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
 	"internal/number":            {}, // one way to write figures for people
+	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
 	"loadgen/internal/procstat":  {}, // what the instrument needs of the operating system
 	"loadgen/internal/jsontext":  {}, // JSON whose text counts: the prompts' and the requests'
 	"loadgen/netstamp":           {},
@@ -28,7 +29,8 @@ var mayImport = map[string][]string{
 	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
 
-	"protocol":        {"loadgen", "loadgen/workload", "stats", "envinfo", "internal/secret"},
+	"protocol":        {"loadgen", "loadgen/workload", "stats", "envinfo", "internal/secret", "internal/strictjson"},
+	"protocol/probe":  {"protocol", "loadgen"},
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 

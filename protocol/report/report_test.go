@@ -158,7 +158,7 @@ func TestClientText(t *testing.T) {
 // A level that did not hold its concurrency has a rate all the same; one without a steady window has none.
 func TestClientVerdict(t *testing.T) {
 	point := func(c int, rate float64, spoiledBy ...string) protocol.Point {
-		p := protocol.Point{Concurrency: c}
+		p := protocol.Point{Load: protocol.Load{Concurrency: c}}
 		for name, x := range map[string]float64{loadgen.SteadyRequestThroughput: rate, loadgen.SteadyOutputThroughput: 10 * rate, loadgen.MeanInFlight: float64(c) / 2} {
 			e := protocol.Estimate{Name: name, SpoiledBy: spoiledBy}
 			e.Summary.N, e.Summary.Mean = 1, x

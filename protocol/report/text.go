@@ -71,7 +71,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	if a.Knee.Reason != "" {
 		out.f("  %s\n", a.Knee.Reason)
 	}
-	if len(a.Knee.Tests) > 0 { // without tests nothing was ruled out
+	if len(a.Knee.Peak) > 0 && len(a.Knee.Tests) > 0 { // without tests nothing was ruled out
 		out.f("Levels that may be the peak: %s\n", numbers(a.Knee.Peak))
 	}
 	if len(a.Knee.Next) > 0 {
