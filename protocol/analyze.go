@@ -36,7 +36,11 @@ type Analysis struct {
 	// Stamps says what stamped the arrivals, over all measurements.
 	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
-	Points   []Point           `json:"points"`
+	Points []Point `json:"points"`
+
+	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
+	Drift *stats.DriftResult `json:"drift,omitempty"`
+
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
@@ -94,7 +98,9 @@ func Analyze(e *Experiment) *Analysis {
 			a.warn(WarnCutShortLeftOut, "%v: %d of %d measurements were cut short, and are left out", loadOf(group[0].Step), cut, len(group))
 			group = whole
 		}
-		a.Points = append(a.Points, newPoint(group, a.Unit))
+		p := newPoint(group, a.Unit)
+		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
 		a.warn(WarnWithinServer, "nothing shows that the %d runs had a server of their own each, so the intervals leave out what differs between starts, and are too narrow for the next one", a.Runs)
@@ -106,6 +112,8 @@ func Analyze(e *Experiment) *Analysis {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
 	a.warnRepeats()
+	a.Drift = runDrift(a)
+	a.warnDrift()
 	a.Knee = knee(a)
 	return a
 }
