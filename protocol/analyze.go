@@ -1,8 +1,10 @@
 package protocol
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
@@ -18,8 +20,18 @@ const (
 	UnitWithinServer = "run on one server (within-server)"
 )
 
+// ResultsSchema is the version of the shape of an Analysis in JSON, as [ResultsFile] holds it. It changes when a reader of the
+// old shape would read the new one wrongly; members may be added without.
+const ResultsSchema = 1
+
 // An Analysis is what an experiment shows. It is derived from the experiment alone.
 type Analysis struct {
+	Schema int             `json:"schema"`                // [ResultsSchema]
+	Tool   string          `json:"tool,omitempty"`        // the program that measured, as in [Experiment]
+	Time   time.Time       `json:"time"`                  // when the experiment began
+	Design json.RawMessage `json:"design,omitempty"`      // what was carried out
+	Host   string          `json:"environment,omitempty"` // [envinfo.Environment.Hash] of where it was; "": not known
+
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
@@ -36,7 +48,11 @@ type Analysis struct {
 	// Stamps says what stamped the arrivals, over all measurements.
 	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
-	Points   []Point           `json:"points"`
+	Points []Point `json:"points"`
+
+	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
+	Drift *stats.DriftResult `json:"drift,omitempty"`
+
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
@@ -67,7 +83,10 @@ func (a *Analysis) Valid() bool {
 
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
-	a := &Analysis{Workload: e.Workload}
+	a := &Analysis{Schema: ResultsSchema, Tool: e.Tool, Time: e.Time, Design: e.Design, Workload: e.Workload}
+	if e.Environment != nil {
+		a.Host = e.Environment.Hash()
+	}
 	for _, s := range e.Starts {
 		if s.URL != "" && !slices.Contains(a.URLs, s.URL) {
 			a.URLs = append(a.URLs, s.URL)
@@ -94,7 +113,9 @@ func Analyze(e *Experiment) *Analysis {
 			a.warn(WarnCutShortLeftOut, "%v: %d of %d measurements were cut short, and are left out", loadOf(group[0].Step), cut, len(group))
 			group = whole
 		}
-		a.Points = append(a.Points, newPoint(group, a.Unit))
+		p := newPoint(group, a.Unit)
+		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
 		a.warn(WarnWithinServer, "nothing shows that the %d runs had a server of their own each, so the intervals leave out what differs between starts, and are too narrow for the next one", a.Runs)
@@ -106,6 +127,8 @@ func Analyze(e *Experiment) *Analysis {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
 	a.warnRepeats()
+	a.Drift = runDrift(a)
+	a.warnDrift()
 	a.Knee = knee(a)
 	return a
 }

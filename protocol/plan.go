@@ -140,10 +140,10 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 		return Step{}, io.EOF
 	}
 	// The seeds of two steps differ, whichever plan seeds they come from: PCG's two words are the plan's seed and
-	// the step's number.
+	// the step's number. 53 bits of it are all that readers keep for whom each number is a float64, such as jq.
 	s := Step{
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
-		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64()},
+		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64() >> 11},
 	}
 	if s.Restart && run > 0 {
 		s.Cooldown = p.Cooldown

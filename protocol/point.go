@@ -26,6 +26,7 @@ type Point struct {
 	ClientJudged int `json:"client_judged,omitempty"`
 
 	Estimates []Estimate     `json:"estimates"`
+	Spread    *Spread        `json:"spread,omitempty"` // of the steady throughput; nil where it cannot be told
 	Warnings  []PointWarning `json:"warnings,omitempty"`
 }
 
