@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Engine is the arguments of a vLLM server, as its command line gives them. What it does not give is unknown: the server's default
@@ -86,7 +88,7 @@ func ParseEngine(argv []string, scope Scope, source string) *Engine {
 		at := source + ": --" + clean(name)
 		var v Value[string]
 		switch {
-		case secretOption(name, strings.Join(values, " ")):
+		case secret.Named(name, strings.Join(values, " ")):
 			v = Unknown[string]("", scope, "withheld: its name says that it is a secret")
 		case len(values) == 0:
 			v = Known("true", "", scope, at+", without a value")

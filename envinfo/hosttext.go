@@ -3,6 +3,8 @@ package envinfo
 import (
 	"fmt"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // hostRows writes the tables of the host and its network.
@@ -20,7 +22,7 @@ func (e *Environment) hostRows(t *table) {
 	t.row("Microcode", show(h.Microcode, plain))
 	t.row("Governor", pair(show(h.Frequency.Governor, plain), show(h.Frequency.Driver, plain), "%s (%s)"))
 	t.row("Energy preference", show(h.Frequency.EnergyPreference, plain))
-	t.row("Highest clock", show(h.Frequency.Max, func(kHz int64) string { return number(float64(kHz)/1000, 0) + " MHz" }))
+	t.row("Highest clock", show(h.Frequency.Max, func(kHz int64) string { return number.Short(float64(kHz)/1000, 0) + " MHz" }))
 	t.row("Boost", show(h.Frequency.Boost, onOff))
 	t.row("Memory modules", show(h.MemoryModules, plain))
 	t.row("Memory speed", show(h.MemorySpeed, quantity[int64]("MT/s", 0)))
@@ -71,9 +73,9 @@ func onOff(b bool) string {
 // speed is the speed of a link as cards are sold: 400 Gb/s.
 func speed(mb int64) string {
 	if mb >= 1000 {
-		return number(float64(mb)/1000, 1) + " Gb/s"
+		return number.Short(float64(mb)/1000, 1) + " Gb/s"
 	}
-	return number(float64(mb), 0) + " Mb/s"
+	return number.Short(float64(mb), 0) + " Mb/s"
 }
 
 // smallSize is a size of which most are below 1 GiB.
@@ -81,7 +83,7 @@ func smallSize(l Limit) string {
 	if l >= 1<<30 {
 		return size(l)
 	}
-	return number(float64(l)/(1<<20), 1) + " MiB (" + number(float64(l), 0) + " B)"
+	return number.Short(float64(l)/(1<<20), 1) + " MiB (" + number.Short(float64(l), 0) + " B)"
 }
 
 // rows writes the limits of the process that the kernel sets by control groups and by ulimits.

@@ -3,6 +3,8 @@ package envinfo
 import (
 	"fmt"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // MLPerf returns e under the names of an MLPerf Inference system description, all those that its submission checker asks for; it
@@ -103,8 +105,8 @@ func orElse(a, b cell) cell {
 	return a
 }
 
-func gigabytes(gb int64) string  { return number(float64(gb), 0) + " GB" }
+func gigabytes(gb int64) string  { return number.Short(float64(gb), 0) + " GB" }
 func megahertz(mhz int64) string { return fmt.Sprint(mhz, " MHz") }
 
 // gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to choose from.
-func gibibytes(b int64) string { return number(float64(b)/(1<<30), 1) + " GiB" }
+func gibibytes(b int64) string { return number.Short(float64(b)/(1<<30), 1) + " GiB" }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Network is the network cards and the RDMA devices of the host, or in a container those that it was given. Hardware addresses, GUIDs
@@ -109,7 +111,7 @@ func (c *capture) devices(class string) ([]string, error) {
 // addressName is a name that udev makes of a hardware address or a GUID: "enx001122334455".
 var addressName = regexp.MustCompile(`[0-9a-fA-F]{12,}`)
 
-func deviceName(name string) string { return clip(addressName.ReplaceAllString(name, withheld)) }
+func deviceName(name string) string { return clip(addressName.ReplaceAllString(name, secret.Withheld)) }
 
 // unnamed is v without such a name in its source or reason, where the path has it. Of several values each needs it.
 func unnamed[T Scalar](v *Value[T], name string) {

@@ -46,18 +46,3 @@ func TestProgram(t *testing.T) {
 		})
 	}
 }
-
-func TestNumber(t *testing.T) {
-	for _, test := range []struct {
-		x        float64
-		decimals int
-		want     string
-	}{
-		{0, 0, "0"}, {999, 0, "999"}, {1000, 0, "1,000"}, {274542362624, 0, "274,542,362,624"}, {-1234.5, 1, "-1,234.5"}, {1307.4, 0, "1,307"},
-		{1.50, 2, "1.5"}, {2, 2, "2"}, {255.6878, 1, "255.7"},
-	} {
-		if got := number(test.x, test.decimals); got != test.want {
-			t.Errorf("number(%v, %d) = %q, want %q", test.x, test.decimals, got, test.want)
-		}
-	}
-}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // ScopeServer is what a server says of itself over HTTP.
@@ -208,7 +210,7 @@ func parseCacheConfig(b []byte) []Setting {
 			switch {
 			case l[0] == "engine":
 				continue
-			case secretName(l[0]):
+			case secret.Name(l[0]):
 				v = Unknown[string]("", ScopeServer, "withheld: its name says that it is a secret")
 			case l[1] == "None":
 				v = Unknown[string]("", ScopeServer, source+": None")

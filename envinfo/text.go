@@ -3,9 +3,10 @@ package envinfo
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown says "unknown" and, in place of
@@ -81,7 +82,7 @@ func plain[T Scalar](x T) string { return fmt.Sprint(x) }
 
 // quantity formats a number with at most so many decimals, thousands, and its unit.
 func quantity[T int64 | float64](unit string, decimals int) func(T) string {
-	return func(x T) string { return strings.TrimSpace(number(float64(x), decimals) + " " + unit) }
+	return func(x T) string { return strings.TrimSpace(number.Short(float64(x), decimals) + " " + unit) }
 }
 
 // size formats bytes, both rounded and exact.
@@ -89,34 +90,12 @@ func size[T int64 | Limit](x T) string {
 	if l := Limit(x); l.Unlimited() {
 		return l.String()
 	}
-	return number(float64(x)/(1<<30), 1) + " GiB (" + number(float64(x), 0) + " B)"
-}
-
-// number writes x with at most so many decimals and with commas between thousands.
-func number(x float64, decimals int) string {
-	s := strconv.FormatFloat(x, 'f', decimals, 64)
-	whole, fraction, _ := strings.Cut(s, ".")
-	fraction = strings.TrimRight(fraction, "0")
-	digits := strings.TrimPrefix(whole, "-")
-	var out strings.Builder
-	if digits != whole {
-		out.WriteByte('-')
-	}
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			out.WriteByte(',')
-		}
-		out.WriteRune(d)
-	}
-	if fraction != "" {
-		out.WriteString("." + fraction)
-	}
-	return out.String()
+	return number.Short(float64(x)/(1<<30), 1) + " GiB (" + number.Short(float64(x), 0) + " B)"
 }
 
 // bandwidth keeps one decimal, as data sheets do: 6.0 TB/s, and 3.277 TB/s.
 func bandwidth(x float64) string {
-	s := number(x, 3)
+	s := number.Short(x, 3)
 	if !strings.Contains(s, ".") {
 		s += ".0"
 	}
@@ -125,9 +104,9 @@ func bandwidth(x float64) string {
 
 // terabytes is GB, and TB where they are whole ones (of 1,024 GB, as memory is sold).
 func terabytes(gb int64) string {
-	s := number(float64(gb), 0) + " GB"
+	s := number.Short(float64(gb), 0) + " GB"
 	if gb > 0 && gb%1024 == 0 {
-		return number(float64(gb/1024), 0) + " TB (" + s + ")"
+		return number.Short(float64(gb/1024), 0) + " TB (" + s + ")"
 	}
 	return s
 }

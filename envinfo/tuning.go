@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Frequency is how the processors choose their clock. Virtual machines mostly have none of it: the host under them decides. Where the
@@ -188,12 +190,12 @@ func scrubOptions(line string) string {
 		lower := strings.ToLower(name)
 		switch {
 		case secretShape(option):
-			options[i] = withheld
+			options[i] = secret.Withheld
 			if ok && !secretShape(name) {
-				options[i] = name + "=" + withheld
+				options[i] = name + "=" + secret.Withheld
 			}
-		case ok && value != "" && (secretName(lower) || isAddress(lower)):
-			options[i] = name + "=" + withheld
+		case ok && value != "" && (secret.Name(lower) || isAddress(lower)):
+			options[i] = name + "=" + secret.Withheld
 		}
 	}
 	return strings.Join(options, " ")
@@ -208,10 +210,10 @@ func isAddress(name string) bool {
 	return false
 }
 
-// secretShape tells whether there is in s what scrubShapes knows, a parameter of a URL or of a quoted list whose name tells of a
+// secretShape tells whether there is in s what secret.Shapes knows, a parameter of a URL or of a quoted list whose name tells of a
 // secret, or a run of hexadecimal digits as long as a key.
 func secretShape(s string) bool {
-	if scrubShapes(s) != s {
+	if secret.Shapes(s) != s {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(`=:;,&? /"'`, r) }) {
@@ -221,7 +223,7 @@ func secretShape(s string) bool {
 	}
 	_, value, _ := strings.Cut(s, "=")
 	for part := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
-		if name, _, ok := strings.Cut(part, "="); ok && secretName(name) {
+		if name, _, ok := strings.Cut(part, "="); ok && secret.Name(name) {
 			return true
 		}
 	}

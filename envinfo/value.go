@@ -7,6 +7,9 @@ import (
 	"math"
 	"strings"
 	"unicode"
+
+	"github.com/servegauge/servegauge/internal/number"
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Scope says of what a value is true. The same software can be there several times, once on the host and once in each container,
@@ -178,9 +181,9 @@ func clean(s string) string {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, strings.TrimSpace(scrubShapes(s)))
+	}, strings.TrimSpace(secret.Shapes(s)))
 	// Twice, since what separated a word from a secret may have become a character of another kind.
-	return strings.TrimSpace(scrubShapes(s))
+	return strings.TrimSpace(secret.Shapes(s))
 }
 
 // Limit is an upper bound that may be absent: +Inf is no limit, so that the tightest of several is their minimum. As JSON it is a
@@ -198,7 +201,7 @@ func (l Limit) String() string {
 	if l.Unlimited() {
 		return "no limit"
 	}
-	return number(float64(l), 2)
+	return number.Short(float64(l), 2)
 }
 
 // MarshalJSON implements [json.Marshaler].

@@ -13,7 +13,8 @@ import (
 
 // An Experiment is everything that was measured by one design, in the order in which it was.
 type Experiment struct {
-	Time   time.Time       `json:"time"` // when it began
+	Tool   string          `json:"tool,omitempty"` // [Tool] of the program that measured
+	Time   time.Time       `json:"time"`           // when it began
 	Design json.RawMessage `json:"design"`
 
 	// Workload is what was sent: what the first measurement says of it, each of which has its own. nil: not stated.
@@ -32,7 +33,7 @@ func (e *Experiment) add(entry Entry) {
 	switch {
 	case entry.Begin != nil:
 		b := entry.Begin
-		e.Time, e.Design, e.Workload, e.Environment = entry.Time, b.Design, b.Workload, b.Environment
+		e.Time, e.Tool, e.Design, e.Workload, e.Environment = entry.Time, b.Tool, b.Design, b.Workload, b.Environment
 	case entry.Start != nil:
 		e.Starts = append(e.Starts, *entry.Start)
 	case entry.Measurement != nil:

@@ -40,7 +40,8 @@ type Entry struct {
 
 // Begin opens a journal.
 type Begin struct {
-	Design      json.RawMessage      `json:"design"` // as JSON, whatever design it was
+	Tool        string               `json:"tool,omitempty"` // [Tool] of the program that measured; "": of before it was noted
+	Design      json.RawMessage      `json:"design"`         // as JSON, whatever design it was
 	Environment *envinfo.Environment `json:"environment"`
 
 	// Workload is what all steps sent. Only journals of before [Measurement.Sent] have it.

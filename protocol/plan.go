@@ -29,6 +29,7 @@ type Plan struct {
 	Output  int     `json:"output_tokens"` // tokens asked of each request
 	Levels  []int   `json:"levels"`        // concurrencies, in the order in which they are run; none twice
 	Prompts Prompts `json:"prompts"`       // measured requests at each level
+	Order   Order   `json:"order,omitempty"`
 
 	// Handover leads each level in with as many discarded requests as its concurrency, which hand their slots over
 	// one by one. A level then begins on a busy server. Without it each level begins on an idle one.
@@ -139,23 +140,24 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 		return Step{}, io.EOF
 	}
 	// The seeds of two steps differ, whichever plan seeds they come from: PCG's two words are the plan's seed and
-	// the step's number.
+	// the step's number. 53 bits of it are all that readers keep for whom each number is a float64, such as jq.
 	s := Step{
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
-		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64()},
+		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64() >> 11},
 	}
 	if s.Restart && run > 0 {
 		s.Cooldown = p.Cooldown
 	}
+	levels := p.ordered(run)
 	if p.Warmup > 0 {
 		if seq == 0 {
 			s.Discard = true
-			s.Level = loadgen.Level{Concurrency: min(p.Warmup, p.Levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
+			s.Level = loadgen.Level{Concurrency: min(p.Warmup, levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
 			return s, nil
 		}
 		seq--
 	}
-	c := p.Levels[seq]
+	c := levels[seq]
 	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Timeout: p.Timeout, Objectives: p.Objectives}
 	if p.Handover {
 		s.Level.Warmup = c
@@ -254,6 +256,8 @@ func (p Plan) validate() error {
 		return invalid("cooldown", p.Cooldown, "from 0s to 24h")
 	case p.Timeout < 0:
 		return invalid("timeout", p.Timeout, "0s (none) or more")
+	case !slices.Contains(orders, p.Order):
+		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
 	}
 	for i, c := range p.Levels {
 		if slices.Contains(p.Levels[:i], c) {

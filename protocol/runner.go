@@ -111,7 +111,7 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Design: design, Environment: environment}})
+	err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
 	if err == nil && r.Dir != "" {
 		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 	}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -37,6 +38,27 @@ type Measurement struct {
 	// Result is what the instrument saw. Its Figures and Warnings are what analysis uses; an experiment that was
 	// imported from another tool has those and little else.
 	Result loadgen.Result `json:"result"`
+
+	// Readings are what the runner's probes saw meanwhile.
+	Readings []Reading `json:"readings,omitempty"`
+}
+
+// figures are those of the instrument and of the probes.
+func (m Measurement) figures() []loadgen.Figure {
+	out := slices.Clip(m.Result.Figures)
+	for _, r := range m.Readings {
+		out = append(out, r.Figures...)
+	}
+	return out
+}
+
+// warnings are those of the instrument and of the probes.
+func (m Measurement) warnings() []loadgen.Warning {
+	out := slices.Clip(m.Result.Warnings)
+	for _, r := range m.Readings {
+		out = append(out, r.Warnings...)
+	}
+	return out
 }
 
 // A Design says what to do next, given what was measured: it is pure, so that carrying on after an interruption is

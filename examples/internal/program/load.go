@@ -129,7 +129,7 @@ func (l *Load) Check() error {
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
 	}
 	if l.Seed == 0 {
-		l.Seed = rand.Uint64()
+		l.Seed = rand.Uint64N(1 << 53) // what jq and JavaScript keep of a number
 	}
 	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix,
 		Warn: warn}
