@@ -34,7 +34,11 @@ func (e *UncalibratedError) Unwrap() error { return e.Err }
 const (
 	calibrationTime = time.Minute // in all, of some 70 to 300 short requests
 	enoughWords     = 32          // are looked for
-	fewestWords     = 16          // will do: prompts of any length still differ from their first words on
+
+	// After that, or once a request has failed, no more are sent. Those under way may end, for so long: a server that does
+	// not notice who has gone away would work on them while it is measured.
+	calibrationGrace = 30 * time.Second
+	fewestWords      = 16 // will do: prompts of any length still differ from their first words on
 
 	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not
 	// once, which some servers refuse as too short a prompt.
@@ -65,7 +69,9 @@ func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) 
 	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime,
 		fmt.Errorf("it is not done after %v", calibrationTime))
 	defer cancel()
-	q := &counting{}
+	asking, cancelAsking := context.WithTimeout(ctx, calibrationTime+calibrationGrace)
+	defer cancelAsking()
+	q := &counting{asking: asking}
 	c.Workload, c.Whole, c.ContinuousUsage = q, true, false
 	var err error
 	if q.target, err = New(c); err != nil {
@@ -106,7 +112,8 @@ func uncalibrated(ctx context.Context, err error) error {
 // A counting asks a server how many tokens texts have. It is the workload of its own target: prompt i is text i.
 type counting struct {
 	target *Target
-	client *http.Client // for what the target does not ask
+	client *http.Client    // for what the target does not ask
+	asking context.Context // of each request
 
 	mu    sync.Mutex
 	texts []string
@@ -190,12 +197,14 @@ func (q *counting) singles(ctx context.Context, progress func(found, wanted int)
 	return found, nil
 }
 
-// patiently asks again where a busy server refuses, or fails, what it may answer the next time. The answer to the last
-// try stands.
-func (q *counting) patiently(ctx context.Context, count func(context.Context, string) (int, error), text string) (int,
-	error) {
+// patiently asks, while ctx allows it, and again where a busy server refuses, or fails, what it may answer the next time.
+// The answer to the last try stands.
+func (q *counting) patiently(ctx context.Context, count func(string) (int, error), text string) (int, error) {
 	for try := 1; ; try++ {
-		n, err := count(ctx, text)
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		n, err := count(text)
 		e, ok := errors.AsType[*loadgen.Error](err)
 		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated ||
 			e.Class == loadgen.ClassServer ||
@@ -213,13 +222,13 @@ func (q *counting) patiently(ctx context.Context, count func(context.Context, st
 }
 
 // byUsage is how many tokens a request with the text has.
-func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
+func (q *counting) byUsage(text string) (int, error) {
 	q.mu.Lock()
 	i := len(q.texts)
 	q.texts = append(q.texts, text)
 	q.mu.Unlock()
 	r := new(loadgen.Record)
-	if err := q.target.Do(ctx, i, r); err != nil {
+	if err := q.target.Do(q.asking, i, r); err != nil {
 		return 0, err
 	}
 	if !r.Counted {
@@ -230,7 +239,7 @@ func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
 
 // byTokenize is how many tokens the server's /tokenize counts in the text. What a chat template makes of it there may
 // differ from what it makes of a request, always by the same.
-func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
+func (q *counting) byTokenize(text string) (int, error) {
 	t := q.target
 	ask := map[string]any{"model": t.config.Models[0]}
 	if t.config.Endpoint == Chat {
@@ -242,7 +251,7 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, below(t.address.root, "/tokenize").String(),
+	request, err := http.NewRequestWithContext(q.asking, http.MethodPost, below(t.address.root, "/tokenize").String(),
 		bytes.NewReader(body))
 	if err != nil {
 		return 0, err
