@@ -157,7 +157,8 @@ func notUnderstood(u *url.URL, err error) *ProbeError {
 //	{"models":[{"name":"m"},{"model":"n"}]}                                      as Ollama has them elsewhere
 //	["m"]
 //
-// Only names must be there. What another server means by a word may be something else: then the field stays empty.
+// Only names must be there: an element without one is left out. What another server means by a word may be something else:
+// then the field stays empty.
 func parseModels(body []byte) ([]Model, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(body, &list) != nil {
@@ -176,7 +177,7 @@ func parseModels(body []byte) ([]Model, error) {
 		return nil, fmt.Errorf("%w: there is no list of models in it", ErrNotModelServer)
 	}
 	models := make([]Model, 0, len(list))
-	for i, element := range list {
+	for _, element := range list {
 		var m Model
 		if json.Unmarshal(element, &m.ID) != nil {
 			var d struct {
@@ -194,10 +195,12 @@ func parseModels(body []byte) ([]Model, error) {
 			_ = json.Unmarshal(d.MaxModelLen, &m.MaxModelLen)
 			m.MaxModelLen = max(m.MaxModelLen, 0)
 		}
-		if m.ID == "" {
-			return nil, fmt.Errorf("%w: model %d has no id", ErrNotModelServer, i)
+		if m.ID != "" {
+			models = append(models, m)
 		}
-		models = append(models, m)
+	}
+	if len(models) == 0 && len(list) > 0 {
+		return nil, fmt.Errorf("%w: none of %d models has a name", ErrNotModelServer, len(list))
 	}
 	return models, nil
 }

@@ -27,6 +27,7 @@ func TestModels(t *testing.T) {
 		"llama.cpp":      {`{"models":[{"name":"x"}],"object":"list","data":[{"id":"m"}]}`, []Model{{ID: "m"}}},
 		"Ollama":         {`{"models":[{"name":"a:latest","size":5},{"model":"b"}]}`, []Model{{ID: "a:latest"}, {ID: "b"}}},
 		"names":          {`{"data":["a","b"]}`, []Model{{ID: "a"}, {ID: "b"}}},
+		"some nameless":  {`{"data":[{"object":"x"},{"id":"m"},null]}`, []Model{{ID: "m"}}},
 		"names alone":    {`["a"]`, []Model{{ID: "a"}}},
 	} {
 		client := answers(func(*http.Request) (int, string, error) { return 200, c.body, nil }).client()
@@ -54,7 +55,7 @@ func TestModelsErrors(t *testing.T) {
 		"trailing": {200, oneModel + "x", nil, ErrNotModelServer},
 		"numbers":  {200, `[1]`, nil, ErrNotModelServer},
 		"no data":  {200, `{"detail":[]}`, nil, ErrNotModelServer},
-		"no id":    {200, `{"data":[{"id":"m"},{"id":""}]}`, nil, ErrNotModelServer},
+		"no id":    {200, `{"data":[{"id":""},{}]}`, nil, ErrNotModelServer},
 		"null id":  {200, `{"data":[{"id":null}]}`, nil, ErrNotModelServer},
 		"id 1":     {200, `{"data":[{"id":1}]}`, nil, ErrNotModelServer},
 	} {

@@ -132,7 +132,15 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 	case c.inWords(config):
 		words := workload.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix,
 			Calibration: calibration}
-		return words, words.Validate()
+		err := words.Validate()
+		if err != nil && calibration != nil {
+			// A template alone may have more tokens than there should be.
+			if words.Calibration = nil; words.Validate() == nil {
+				c.warn(WarnWords, "text of so few tokens cannot be made: %v; %s", err, inWordsInstead)
+				return words, nil
+			}
+		}
+		return words, err
 	}
 	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix}
 	if c.Vocabulary != 0 {
@@ -144,6 +152,8 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 	}
 	return ids, ids.Validate()
 }
+
+const inWordsInstead = "prompts have as many words as there should be tokens, and results say how many tokens"
 
 // SmallestVocabulary is that of a model of bytes.
 const SmallestVocabulary = 256
@@ -213,15 +223,14 @@ func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibr
 	if server.calibrated {
 		return server.calibration, nil
 	}
-	const so = "prompts have as many words as there should be tokens, and results say how many tokens"
 	if len(config.Models) > 1 {
-		c.warn(WarnWords, "of several models each has its own tokens; %s", so)
+		c.warn(WarnWords, "of several models each has its own tokens; %s", inWordsInstead)
 		server.calibrated = true
 		return nil, nil
 	}
 	found, err := Calibrate(ctx, config, c.Calibrating)
 	if _, ok := errors.AsType[*UncalibratedError](err); ok {
-		c.warn(WarnWords, "%v; %s", err, so)
+		c.warn(WarnWords, "%v; %s", err, inWordsInstead)
 	} else if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,20 @@ func TestClientNeedsNoList(t *testing.T) {
 func TestClientOfNoServer(t *testing.T) {
 	server := serve(t, &loadgentest.Echo{})
 	server.Close()
+	untrusted := httptest.NewUnstartedServer(&loadgentest.Echo{})
+	untrusted.Config.ErrorLog = quiet()
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
+	for _, model := range []string{"", "m"} {
+		client := &openai.Client{Config: openai.Config{Model: model}, Running: true}
+		if err := client.Ready(t.Context(), untrusted.URL); err == nil || !strings.Contains(err.Error(), "-ca-file") {
+			t.Errorf("model %q, not trusted: %v", model, err)
+		}
+		client = &openai.Client{Config: openai.Config{Model: model, TLS: trusts(untrusted)}, Running: true}
+		if err := client.Ready(t.Context(), untrusted.URL); err != nil {
+			t.Errorf("model %q, trusted: %v", model, err)
+		}
+	}
 	for _, model := range []string{"", "m"} {
 		client := &openai.Client{Config: openai.Config{Model: model}, Running: true}
 		err := client.Ready(t.Context(), server.URL)

@@ -162,6 +162,32 @@ func TestClientFallsBackToWords(t *testing.T) {
 	}
 }
 
+// A template that has more tokens than a prompt should is no reason to measure nothing.
+func TestClientOfShortPrompts(t *testing.T) {
+	for _, test := range []struct {
+		input, prefix int
+		in            string
+	}{{3, 0, workload.InWords}, {4, 0, workload.InTokens}, {10, 8, workload.InWords}, {11, 8, workload.InTokens}} {
+		var warnings []string
+		client := &openai.Client{
+			Config: openai.Config{Model: "m", Endpoint: openai.Chat, Client: &http.Client{Transport: &counter{}}}, Prefix: test.prefix,
+			Warn: func(w loadgen.Warning) {
+				if w.Code == openai.WarnWords {
+					warnings = append(warnings, w.Message)
+				}
+			},
+		}
+		target, err := client.Target(t.Context(), "http://h", workload.Spec{Input: test.input, Output: 1})
+		if err != nil {
+			t.Errorf("%+v: %v", test, err)
+			continue
+		}
+		if got := target.(*openai.Target).Sent().InputIn; got != test.in || (len(warnings) == 1) != (got == workload.InWords) {
+			t.Errorf("%+v: input in %s, warnings %q", test, got, warnings)
+		}
+	}
+}
+
 // Interrupted, a calibration is no reason to go on with words.
 func TestClientIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
