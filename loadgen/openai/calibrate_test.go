@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -25,9 +26,12 @@ type vocabulary struct {
 	uncount  bool               // no usage
 
 	tokenized, asked atomic.Int32
+	counting         sync.Mutex // one text, which word may go through word by word
 }
 
 func (v *vocabulary) count(text string) int {
+	v.counting.Lock()
+	defer v.counting.Unlock()
 	n := v.overhead
 	for i, word := range strings.Fields(text) {
 		n += v.word(word, i == 0)
