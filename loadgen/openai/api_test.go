@@ -30,7 +30,7 @@ func TestModels(t *testing.T) {
 		"some nameless":  {`{"data":[{"object":"x"},{"id":"m"},null]}`, []Model{{ID: "m"}}},
 		"names alone":    {`["a"]`, []Model{{ID: "a"}}},
 	} {
-		client := answers(func(*http.Request) (int, string, error) { return 200, c.body, nil }).client()
+		client := offline(func(*http.Request) (int, string, error) { return 200, c.body, nil }).client()
 		got, err := api(t, "http://h", client, nil).Models(t.Context())
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
@@ -59,7 +59,7 @@ func TestModelsErrors(t *testing.T) {
 		"null id":  {200, `{"data":[{"id":null}]}`, nil, ErrNotModelServer},
 		"id 1":     {200, `{"data":[{"id":1}]}`, nil, ErrNotModelServer},
 	} {
-		client := answers(func(*http.Request) (int, string, error) { return c.status, c.body, c.err }).client()
+		client := offline(func(*http.Request) (int, string, error) { return c.status, c.body, c.err }).client()
 		got, err := api(t, "http://user:hunter2@h/v1?key=hunter2", client, nil).Models(t.Context())
 		pe, ok := errors.AsType[*ProbeError](err)
 		if !ok || pe.Status != c.status || pe.URL != "http://h/v1/models" || len(got) != 0 {
@@ -98,7 +98,7 @@ func TestModelsHugeBody(t *testing.T) {
 		t.Errorf("the server got rid of %d bytes, the bound is %d", n, maxAnswer)
 	}
 	// The largest answer that is taken.
-	client := answers(func(*http.Request) (int, string, error) {
+	client := offline(func(*http.Request) (int, string, error) {
 		return 200, oneModel + strings.Repeat(" ", maxAnswer-len(oneModel)), nil
 	}).client()
 	if list, err := api(t, "http://h", client, nil).Models(t.Context()); err != nil || len(list) != 1 {
@@ -108,7 +108,7 @@ func TestModelsHugeBody(t *testing.T) {
 
 func TestHeaderIsSentAndNotKept(t *testing.T) {
 	header := http.Header{"Authorization": {"Bearer k"}}
-	client := answers(func(r *http.Request) (int, string, error) {
+	client := offline(func(r *http.Request) (int, string, error) {
 		if r.Header.Get("Authorization") != "Bearer k" {
 			t.Errorf("%s came with %v", r.URL, r.Header)
 		}
@@ -139,7 +139,7 @@ func TestVersionErrors(t *testing.T) {
 		"other JSON": {200, `{"sha":"abc"}`},
 		"a number":   {200, `{"version":14}`},
 	} {
-		client := answers(func(*http.Request) (int, string, error) { return c.status, c.body, nil }).client()
+		client := offline(func(*http.Request) (int, string, error) { return c.status, c.body, nil }).client()
 		v, err := api(t, "http://h", client, nil).Version(t.Context())
 		pe, ok := errors.AsType[*ProbeError](err)
 		if !ok || v != "" || pe.Status != c.status || pe.URL != "http://h/version" {

@@ -16,10 +16,10 @@ import (
 
 const oneModel = `{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm","root":"org/m","parent":null,"max_model_len":32768}]}`
 
-// answers is a server without a network: a function of method, host and path.
-type answers func(*http.Request) (int, string, error)
+// offline is a server without a network: a function of method, host and path.
+type offline func(*http.Request) (int, string, error)
 
-func (f answers) RoundTrip(req *http.Request) (*http.Response, error) {
+func (f offline) RoundTrip(req *http.Request) (*http.Response, error) {
 	status, body, err := f(req)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (f answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: req}, nil
 }
 
-func (f answers) client() *http.Client { return &http.Client{Transport: f} }
+func (f offline) client() *http.Client { return &http.Client{Transport: f} }
 
 // api asks the server at a URL by a client, nil for one of its own.
 func api(t testing.TB, url string, client *http.Client, header http.Header) *API {
@@ -81,7 +81,7 @@ func TestWaitPauses(t *testing.T) {
 		start := time.Now()
 		var at []time.Duration
 		refused := errors.New("dial tcp 127.0.0.1:8000: connect: connection refused")
-		client := answers(func(r *http.Request) (int, string, error) {
+		client := offline(func(r *http.Request) (int, string, error) {
 			at = append(at, time.Since(start))
 			return 0, "", refused
 		}).client()
@@ -118,7 +118,7 @@ func TestWaitCustomPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at []time.Duration
-		client := answers(func(r *http.Request) (int, string, error) {
+		client := offline(func(r *http.Request) (int, string, error) {
 			at = append(at, time.Since(start))
 			return 503, "", nil
 		}).client()
@@ -137,7 +137,7 @@ func TestWaitCustomPauses(t *testing.T) {
 func TestWaitOnServerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probes := 0
-		client := answers(func(r *http.Request) (int, string, error) {
+		client := offline(func(r *http.Request) (int, string, error) {
 			probes++
 			if probes < 3 {
 				<-r.Context().Done()
@@ -196,7 +196,7 @@ func TestWaitCancelledWithCause(t *testing.T) {
 		// The second probe hangs until the cancel; what is reported is the first one's answer, not that the second was
 		// cut off.
 		n := 0
-		client := answers(func(r *http.Request) (int, string, error) {
+		client := offline(func(r *http.Request) (int, string, error) {
 			if n++; n > 1 {
 				<-r.Context().Done()
 				return 0, "", r.Context().Err()
@@ -220,7 +220,7 @@ func TestWaitCancelledWithCause(t *testing.T) {
 func TestWaitOnDeadContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	client := answers(func(r *http.Request) (int, string, error) {
+	client := offline(func(r *http.Request) (int, string, error) {
 		t.Error("asked although the context was over")
 		return 200, oneModel, nil
 	}).client()
@@ -254,7 +254,7 @@ func TestWaitWhatIsReady(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := answers(func(r *http.Request) (int, string, error) {
+				client := offline(func(r *http.Request) (int, string, error) {
 					switch r.URL.Path {
 					case "/health":
 						return c.health, "", nil
