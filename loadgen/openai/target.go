@@ -246,6 +246,7 @@ func (t *Target) Close() error {
 // Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
 func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 	err := t.do(ctx, i, r)
+	r.Finish = t.secrets.finish(r.Finish)
 	if err == nil {
 		return nil
 	}
@@ -357,9 +358,9 @@ func (t *Target) answer(response *http.Response, body *stampedBody, r *loadgen.R
 	case response.StatusCode/100 != 2:
 		return statusError(response)
 	case t.config.Whole:
-		return readWhole(body, r)
+		return readWhole(body, response.Header, r)
 	}
-	return readStream(body, r)
+	return readStream(body, response.Header, r)
 }
 
 // prepare makes the body of request i, and notes what it asks for.
