@@ -32,6 +32,8 @@ type Conn struct {
 	tcp      *net.TCPConn
 	receiver receiver
 
+	last Arrival // of what was read last, whichever exchange it belonged to; the reader's alone
+
 	mu       sync.Mutex // of exchange, and of the stamps in it
 	exchange *Exchange  // the latest, nil: none has begun
 }
@@ -41,6 +43,14 @@ type Arrival struct {
 	Seen  time.Time     // when the read returned
 	Lag   time.Duration // how long before that the kernel had the last of the data, where it is known
 	Known bool          // the kernel stamped it
+
+	// Since is when none of the data had come yet. A read has one stamp, that of the last of its data; whatever else it
+	// brought came between Since and that. Where the read had to wait for data, Since is when the read before it returned;
+	// else it is the stamp of the read before it, for what was there already may have come while that one was dealt with.
+	// Zero: not known, as for the first read of all.
+	Since time.Time
+
+	Read uint64 // which read of the connection it was, from 1: a reader behind TLS may ask of one more than once
 }
 
 // An Exchange is a request and its answer on a connection. The zero Exchange has no stamps, until [Conn.Begin]. From then
@@ -52,6 +62,7 @@ type Arrival struct {
 type Exchange struct {
 	conn    *Conn     // nil: it has not begun
 	sent    time.Time // the first write, zero: none yet
+	written int       // bytes that the kernel took
 	arrival Arrival   // of what was read last
 }
 
@@ -99,20 +110,27 @@ func (c *Conn) Write(p []byte) (int, error) {
 		e.sent = now
 	}
 	c.mu.Unlock()
-	return c.tcp.Write(p)
+	n, err := c.tcp.Write(p)
+	c.mu.Lock()
+	if e := c.exchange; e != nil {
+		e.written += n
+	}
+	c.mu.Unlock()
+	return n, err
 }
 
 // Read reads what is there and stamps it.
 func (c *Conn) Read(p []byte) (int, error) {
-	n, kernel, err := c.receiver.read(c.tcp, p)
+	n, kernel, waited, err := c.receiver.read(c.tcp, p)
 	if n > 0 {
 		now := time.Now()
-		a := Arrival{Seen: now}
+		a := Arrival{Seen: now, Since: c.last.since(waited), Read: c.last.Read + 1}
 		if kernel != 0 {
 			a.Lag = time.Duration(now.UnixNano() - kernel)
 			// Less than nothing, or more than any scheduler takes, is a clock that was stepped.
 			a.Known = a.Lag >= 0 && a.Lag < time.Minute
 		}
+		c.last = a
 		c.mu.Lock()
 		if c.exchange != nil {
 			c.exchange.arrival = a
@@ -122,7 +140,36 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// since is when none of the data of the next read had come. waited says that there was nothing to read when it began.
+func (a Arrival) since(waited bool) time.Time {
+	switch {
+	case waited:
+		return a.Seen
+	case a.Known:
+		return a.Seen.Add(-a.Lag)
+	}
+	return a.Since
+}
+
 // Quiet reports whether there is nothing to read: no data that nobody asked for, and no end, which a peer sends that drops
 // the connection. It does not wait, and must not be called while another goroutine reads. Where the system does not stamp it
 // does not look either, and says true.
 func (c *Conn) Quiet() bool { return c.receiver.isQuiet() }
+
+// Ended reports whether the peer has ended the connection, or has reset it, even where data wait to be read before that.
+// Where the system does not stamp it is not known, and false.
+func (c *Conn) Ended() bool { return c.receiver.hasEnded() }
+
+// Untaken reports whether it is certain that the peer has taken in nothing of what was written: not a byte of it has been
+// acknowledged by its kernel. That is the case where the peer had closed the connection before. False where it is not known.
+func (e *Exchange) Untaken() bool {
+	c := e.conn
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	written := e.written
+	c.mu.Unlock()
+	unacknowledged, ok := c.receiver.unacknowledged()
+	return ok && unacknowledged >= written
+}

@@ -29,9 +29,10 @@ type events struct {
 	source stamped
 	in     *bufio.Reader
 
-	// When the latest data were complete: when the read returned that brought the end of their line, and when the kernel had
-	// it, 0 where that is not known.
-	seen, arrived time.Duration
+	// When the latest data came: the read that brought the end of their line, and the number of the one that brought its
+	// start.
+	read  arrived
+	begun uint64
 
 	long   []byte // a line that is longer than in's buffer
 	held   []byte // the data of an event that is spread over lines
@@ -51,7 +52,7 @@ func readEvents(body io.Reader, r *loadgen.Record) *events {
 func (e *events) close() {
 	e.source = stamped{}
 	e.in.Reset(nil)
-	e.seen, e.arrived, e.joined = 0, 0, false
+	e.read, e.begun, e.joined = arrived{}, 0, false
 	if cap(e.long)+cap(e.held) > 1<<20 { // one server's long event is not to be kept for all others
 		e.long, e.held = nil, nil
 	}
@@ -62,16 +63,10 @@ func (e *events) close() {
 // came is when the latest data came, by the best clock that there is. As in a Record's chunks the kernel's clock, which
 // may have been set meanwhile, does not say that it was before the request or after it was seen.
 func (e *events) came() time.Duration {
-	if e.arrived != 0 {
-		return min(max(e.arrived, e.source.r.Sent), e.seen)
+	if e.read.kernel != 0 {
+		return min(max(e.read.kernel, e.source.r.Sent), e.read.at)
 	}
-	return e.seen
-}
-
-// more reports whether data have been read that come after the latest: then its stamp is theirs.
-func (e *events) more() bool {
-	ahead, _ := e.in.Peek(min(e.in.Buffered(), 4))
-	return len(bytes.TrimLeft(ahead, "\r\n")) > 0
+	return e.read.at
 }
 
 // next returns the data of the next event, valid until the next call. Data may come with an error: then they are what
@@ -86,7 +81,7 @@ func (e *events) next() ([]byte, error) {
 		switch {
 		case len(e.held) == 0:
 			if len(data) > 0 || err != nil {
-				e.seen, e.arrived = e.source.at, e.source.arrived
+				e.read, e.begun = e.source.read, e.source.first
 				return data, err
 			}
 		case err != nil: // an event without its end is none
@@ -95,7 +90,7 @@ func (e *events) next() ([]byte, error) {
 			if err := e.hold(data); err != nil {
 				return nil, err
 			}
-			e.seen, e.arrived = e.source.at, e.source.arrived
+			e.read = e.source.read
 		case len(bytes.TrimRight(line, "\r\n")) == 0:
 			e.joined = true
 			return e.held, nil
@@ -117,6 +112,10 @@ func (e *events) hold(data []byte) error {
 // line returns the next line with its end, or what there is before an error.
 func (e *events) line() ([]byte, error) {
 	e.long = e.long[:0]
+	e.source.first = 0
+	if e.in.Buffered() > 0 {
+		e.source.first = e.source.read.number
+	}
 	for {
 		line, err := e.in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {

@@ -121,6 +121,8 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 	var begun, finished uint64 // choices, a bit each, by their index
 	var last time.Duration     // the last chunk with a choice, for a stream in which no choice had content
 	var usage usageSoFar
+	chunks := recorder{r: r}
+	defer chunks.end()
 	for {
 		data, err := in.next()
 		switch {
@@ -154,8 +156,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				}
 			}
 			if c.content {
-				r.Chunk(loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Shared: in.more(), Sent: c.stamp.sent, Tokens: usage.chunk(&c)})
-				r.Done = r.LastArrival()
+				r.Done = chunks.chunk(loadgen.Chunk{Sent: c.stamp.sent, Tokens: usage.chunk(&c)}, in.read, in.begun)
 				if c.answer && r.FirstAnswer == 0 {
 					r.FirstAnswer = r.Done
 				}
@@ -183,7 +184,7 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 
 // endStream gives a complete stream without any content an end.
 func endStream(r *loadgen.Record, last time.Duration) {
-	if r.ChunkCount() == 0 {
+	if r.Done == 0 {
 		r.Done = max(last, r.Sent)
 	}
 }
