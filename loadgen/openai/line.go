@@ -30,7 +30,8 @@ type line struct {
 	used    bool           // it has been asked for one
 
 	request netstamp.Exchange
-	writing chan written // the rest of a long request, nil: it is written
+	writing chan written // a long request, nil: nothing is being written
+	stopped bool         // nothing can be written any more
 	record  *loadgen.Record
 	release func() bool // from the context of the request, which may abort it; false: it has
 
@@ -90,11 +91,12 @@ func (l *line) ask(ctx context.Context, request []byte, r *loadgen.Record) (*htt
 		}
 		switched := response.StatusCode == http.StatusSwitchingProtocols // what follows is no HTTP
 		if response.StatusCode < 100 || response.StatusCode > 199 || switched {
-			if response.StatusCode/100 != 2 {
-				l.stopWriting() // the server has decided
+			again := writeErr == nil && !switched
+			if response.StatusCode/100 != 2 { // the server has decided
+				again = l.stopWriting() && again
 			}
 			l.room = math.MaxInt // bodies are bounded where they are read
-			l.body = newBody(response, writeErr == nil && !switched)
+			l.body = newBody(response, again)
 			l.answers++
 			return response, nil
 		}
@@ -137,6 +139,7 @@ func (l *line) stopWriting() bool {
 	select {
 	case w = <-l.writing:
 	default:
+		l.stopped = true
 		_ = l.conn.SetWriteDeadline(time.Unix(1, 0))
 		w = <-l.writing
 	}
@@ -193,6 +196,10 @@ func (l *line) end(whole bool) {
 	case !l.release():
 		l.drop()
 	case again && l.of.reuse.keeps(l):
+		if l.stopped { // in vain, since it had been written
+			_ = l.conn.SetWriteDeadline(time.Time{})
+			l.stopped = false
+		}
 		l.of.put(l)
 	default:
 		l.close()
