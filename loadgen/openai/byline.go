@@ -26,8 +26,9 @@ func (t byLine) ask(ctx context.Context, body *payload, r *loadgen.Record) (exch
 		}
 		f := err.(*failure)
 		waited = waited && !f.answered && ctx.Err() == nil
-		untaken := waited && errors.Is(f.err, io.EOF) && l.request.Untaken()
-		if f.waited = waited && l.answers > 0; f.waited {
+		orderly := errors.Is(f.err, io.EOF)
+		untaken := waited && orderly && l.request.Untaken()
+		if f.waited = waited && l.answers > 0; f.waited && (untaken || !orderly) { // else the request was read before the end
 			t.lines.reuse.ended(l)
 		}
 		l.end(false)
