@@ -25,7 +25,7 @@ type reuse struct {
 }
 
 const (
-	settling   = 2 * time.Millisecond   // the wait after the first answer
+	settling   = 5 * time.Millisecond   // the wait after the first answer
 	rightAfter = 250 * time.Millisecond // an end that is found so soon after an answer is none of idleness
 	keptFor    = 20                     // connections that are kept, for each that is not, where they are used again
 )
