@@ -47,10 +47,14 @@ type Arrival struct {
 	// Since is when none of the data had come yet. A read has one stamp, that of the last of its data; whatever else it
 	// brought came between Since and that. Where the read had to wait for data, Since is when the read before it returned;
 	// else it is the stamp of the read before it, for what was there already may have come while that one was dealt with.
-	// Zero: not known, as for the first read of all.
+	// Where the read before left some of what was there, it is that one's Since: the kernel joins segments that wait, and
+	// keeps the last one's stamp for all of them. Zero: not known, as for the first read of all.
 	Since time.Time
 
-	Read uint64 // which read of the connection it was, from 1: a reader behind TLS may ask of one more than once
+	// Read says which read it was, from 1. Reads that take turns at what was there at once count as one.
+	Read uint64
+
+	full bool // the read took as much as it could: there may have been more
 }
 
 // An Exchange is a request and its answer on a connection. The zero Exchange has no stamps, until [Conn.Begin]. From then
@@ -124,7 +128,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	n, kernel, waited, err := c.receiver.read(c.tcp, p)
 	if n > 0 {
 		now := time.Now()
-		a := Arrival{Seen: now, Since: c.last.since(waited), Read: c.last.Read + 1}
+		a := c.last.next(waited)
+		a.Seen, a.full = now, n == len(p)
 		if kernel != 0 {
 			a.Lag = time.Duration(now.UnixNano() - kernel)
 			// Less than nothing, or more than any scheduler takes, is a clock that was stepped.
@@ -140,15 +145,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// since is when none of the data of the next read had come. waited says that there was nothing to read when it began.
-func (a Arrival) since(waited bool) time.Time {
+// next is what is known of the read after that of a before it returns. waited says that there was nothing to read when it
+// began.
+func (a Arrival) next(waited bool) Arrival {
 	switch {
 	case waited:
-		return a.Seen
+		return Arrival{Since: a.Seen, Read: a.Read + 1}
+	case a.full:
+		return Arrival{Since: a.Since, Read: a.Read}
 	case a.Known:
-		return a.Seen.Add(-a.Lag)
+		return Arrival{Since: a.Seen.Add(-a.Lag), Read: a.Read + 1}
 	}
-	return a.Since
+	return Arrival{Since: a.Since, Read: a.Read + 1}
 }
 
 // Quiet reports whether there is nothing to read: no data that nobody asked for, and no end, which a peer sends that drops
