@@ -11,7 +11,7 @@ import (
 type answerBody struct {
 	chunked bool
 	chunks  dechunker
-	left    int64 // bytes of a body of a stated length, -1: it lasts as long as the connection
+	left    int64 // bytes of a body of a stated length, -1: it says itself where it ends, or lasts as long as the connection
 	ended   error // why there is no more: io.EOF at its end; nil: there is
 
 	// again says that the connection carries another request once the body has been read: it has an end of its own, the
@@ -42,7 +42,7 @@ func (b *answerBody) read(l *line, p []byte) (int, error) {
 		if len(p) == 0 {
 			return 0, nil
 		}
-		n, err := l.raw(p)
+		n, err := l.raw(p, b.left < 0) // whose end is not in sight
 		data := n
 		switch {
 		case b.chunked:

@@ -39,6 +39,9 @@ type line struct {
 	room int           // bytes that may still be read of the head
 	cut  bool          // the connection ended while it was read
 	body answerBody
+
+	behind bool  // the last read brought as much as it had room for
+	gulp   *gulp // what was read beyond that; nil: nothing
 }
 
 const (
@@ -155,22 +158,59 @@ func (l *line) Read(p []byte) (int, error) {
 	return l.body.read(l, p)
 }
 
-// raw reads what comes next on the connection: at first what came along with the head.
-func (l *line) raw(p []byte) (int, error) {
-	if l.head == nil {
-		return l.conn.Read(p)
-	}
-	n, err := 0, error(nil)
-	if l.head.Buffered() > 0 {
-		n, err = l.head.Read(p)
-	}
-	if l.head.Buffered() == 0 {
+// raw reads what comes next on the connection: at first what came along with the head. ahead says that more may be read
+// than fits into p.
+func (l *line) raw(p []byte, ahead bool) (int, error) {
+	switch {
+	case l.head != nil && l.head.Buffered() > 0:
+		n, err := l.head.Read(p)
+		if l.head.Buffered() == 0 {
+			l.letGoOfHead()
+		}
+		return n, err
+	case l.head != nil:
 		l.letGoOfHead()
+	case l.gulp != nil:
+		return l.sip(p), nil
+	case l.behind && ahead:
+		l.gulp = gulps.Get().(*gulp)
+		n, err := l.conn.Read(l.gulp.room[:])
+		l.gulp.left, l.behind = l.gulp.room[:n], n == len(l.gulp.room)
+		return l.sip(p), err
 	}
-	if n == 0 && err == nil {
-		return l.conn.Read(p)
-	}
+	n, err := l.conn.Read(p)
+	l.behind = n == len(p) && n >= answerBuffer/2
 	return n, err
+}
+
+// A gulp is what a connection has when more is waiting on it than its reader has room for: read in one go, it costs a
+// fifth less than in pieces. No stream that waits has one.
+type gulp struct {
+	room [32 << 10]byte
+	left []byte
+}
+
+var gulps = sync.Pool{New: func() any { return new(gulp) }}
+
+// sip takes from the gulp, and lets go of it with the last of it.
+func (l *line) sip(p []byte) int {
+	n := copy(p, l.gulp.left)
+	if l.gulp.left = l.gulp.left[n:]; len(l.gulp.left) == 0 {
+		gulps.Put(l.gulp)
+		l.gulp = nil
+	}
+	return n
+}
+
+// letGo lets go of what was read and not wanted, and reports whether there was nothing.
+func (l *line) letGo() bool {
+	read := l.letGoOfHead() && l.gulp == nil
+	if l.gulp != nil {
+		gulps.Put(l.gulp)
+		l.gulp = nil
+	}
+	l.behind = false
+	return read
 }
 
 // letGoOfHead reports whether all of it had been read.
@@ -189,7 +229,7 @@ func (l *line) stamps() *netstamp.Exchange { return &l.request }
 
 // end sets the connection aside for another request, or closes it.
 func (l *line) end(whole bool) {
-	written, read := l.stopWriting(), l.letGoOfHead()
+	written, read := l.stopWriting(), l.letGo()
 	again := whole && written && read && l.body.again
 	l.record = nil
 	switch {
