@@ -39,12 +39,16 @@ type events struct {
 	joined bool   // the latest event was spread over lines
 }
 
-var eventsPool = sync.Pool{New: func() any { return &events{in: bufio.NewReaderSize(nil, lineBuffer)} }}
+var eventsPool = sync.Pool{New: func() any { return new(events) }}
+
+// buffers are for the heads of answers and for the lines of streams: one goes from the one use to the other.
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, lineBuffer) }}
 
 // readEvents returns the events of body, to be given back by close.
 func readEvents(body io.Reader, r *loadgen.Record) *events {
 	e := eventsPool.Get().(*events)
 	e.source = stamped{from: body, r: r}
+	e.in = buffers.Get().(*bufio.Reader)
 	e.in.Reset(&e.source)
 	return e
 }
@@ -52,6 +56,8 @@ func readEvents(body io.Reader, r *loadgen.Record) *events {
 func (e *events) close() {
 	e.source = stamped{}
 	e.in.Reset(nil)
+	buffers.Put(e.in)
+	e.in = nil
 	e.read, e.begun, e.joined = arrived{}, 0, false
 	if cap(e.long)+cap(e.held) > 1<<20 { // one server's long event is not to be kept for all others
 		e.long, e.held = nil, nil

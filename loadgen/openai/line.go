@@ -35,7 +35,7 @@ type line struct {
 	record  *loadgen.Record
 	release func() bool // from the context of the request, which may abort it; false: it has
 
-	head *bufio.Reader // the answer's head and what came with it; nil: all of that has been read
+	head *bufio.Reader // the answer's head and what came with it, as long as it is needed; nil: all of that has been read
 	room int           // bytes that may still be read of the head
 	cut  bool          // the connection ended while it was read
 	body answerBody
@@ -45,16 +45,11 @@ type line struct {
 }
 
 const (
-	answerBuffer = 4 << 10 // bytes, as in net/http
-	mostHead     = 1 << 20 // bytes of an answer's head
+	mostHead = 1 << 20 // bytes of an answer's head
 
 	// unhurried is, in bytes, what the buffers of a connection take at once, whether the server reads or not.
 	unhurried = 16 << 10
 )
-
-// heads are buffers for heads. A stream needs one until its first event, and then another for its lines: 10,000 streams
-// have 40 MB less than if each connection had its own.
-var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, answerBuffer) }}
 
 var errHead = fmt.Errorf("the head of the answer is longer than %d MiB", mostHead>>20)
 
@@ -81,7 +76,7 @@ func (l *line) ask(ctx context.Context, request []byte, r *loadgen.Record) (*htt
 	l.stamped.Begin(&l.request)
 	r.Sent = r.Now()
 	writeErr := l.write(request)
-	l.head, l.room, l.cut = heads.Get().(*bufio.Reader), mostHead, false
+	l.head, l.room, l.cut = buffers.Get().(*bufio.Reader), mostHead, false
 	l.head.Reset(headReader{l})
 	// A server may answer before it has read everything, a body that it finds too long for example, and close.
 	if _, err := l.head.Peek(1); err != nil {
@@ -179,7 +174,7 @@ func (l *line) raw(p []byte, ahead bool) (int, error) {
 		return l.sip(p), err
 	}
 	n, err := l.conn.Read(p)
-	l.behind = n == len(p) && n >= answerBuffer/2
+	l.behind = n == len(p) && n >= lineBuffer/2
 	return n, err
 }
 
@@ -220,7 +215,7 @@ func (l *line) letGoOfHead() bool {
 	}
 	read := l.head.Buffered() == 0
 	l.head.Reset(nil)
-	heads.Put(l.head)
+	buffers.Put(l.head)
 	l.head = nil
 	return read
 }
