@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// An answerBody is what follows the head of an answer on a line. It is read where it is wanted, without a buffer between, so that
-// what one read returns is of one read of the connection, and has its stamp.
+// An answerBody is what follows the head of an answer on a line. It is read where it is wanted, without a buffer
+// between, so that what one read returns is of one read of the connection, and has its stamp.
 type answerBody struct {
 	chunked bool
 	chunks  dechunker
-	left    int64 // bytes of a body of a stated length, -1: it says itself where it ends, or lasts as long as the connection
+	left    int64 // bytes of a body of a stated length, -1: the body says where it ends, or its connection does
 	ended   error // why there is no more: io.EOF at its end; nil: there is
 
 	// again says that the connection carries another request once the body has been read: it has an end of its own, the

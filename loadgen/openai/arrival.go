@@ -8,8 +8,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
-// stamped notes when each read returned that brought something, and when the kernel had it. (A read that brings only the
-// end says nothing of when the data before it came.)
+// stamped notes when each read returned that brought something, and when the kernel had it. (A read that brings only
+// the end says nothing of when the data before it came.)
 type stamped struct {
 	from io.Reader
 	r    *loadgen.Record
@@ -23,7 +23,7 @@ type arrived struct {
 	at     time.Duration // when the client had it
 	kernel time.Duration // when the kernel had the last of it, 0: not known
 	since  time.Duration // nothing of it came before that, 0: nothing is known but that the request was sent before
-	number uint64        // of the read. What several reads of an answer return may be of one of the connection, as under TLS
+	number uint64        // of the read. Several reads of an answer may be of one of the connection, as under TLS
 }
 
 func (s *stamped) Read(p []byte) (int, error) {
@@ -61,8 +61,8 @@ func arrivedAs(a netstamp.Arrival, r *loadgen.Record) arrived {
 	return read
 }
 
-// A recorder records the chunks of a stream, one behind the latest: only what comes next tells whether a chunk shared its
-// read with more content, and so has the stamp of that.
+// A recorder records the chunks of a stream, one behind the latest: only what comes next tells whether a chunk shared
+// its read with more content, and so has the stamp of that.
 type recorder struct {
 	r      *loadgen.Record
 	latest loadgen.Chunk
@@ -72,7 +72,8 @@ type recorder struct {
 	full   bool          // there is a latest
 }
 
-// chunk records a chunk that came with a read, and whose first byte came with read number begun. It returns when it came.
+// chunk records a chunk that came with a read, and whose first byte came with read number begun. It returns when it
+// came.
 func (h *recorder) chunk(c loadgen.Chunk, read arrived, begun uint64) time.Duration {
 	if h.full {
 		if h.latest.Shared = begun == h.read; h.latest.Shared {

@@ -9,10 +9,10 @@ import "errors"
 //	0\r\n
 //	\r\n
 //
-// net/http has one, for which this one stands in because a chunk must be known to have come in the read that brought it:
-// net/http's waits for the next chunk's data where that chunk's size is there already, and then hands out both as one. It
-// also needs a buffer of its own for each stream. In what it takes and what it refuses this one follows it; a fuzz test
-// holds them against each other.
+// net/http has one, for which this one stands in because a chunk must be known to have come in the read that brought
+// it: net/http's waits for the next chunk's data where that chunk's size is there already, and then hands out both as
+// one. It also needs a buffer of its own for each stream. In what it takes and what it refuses this one follows it; a
+// fuzz test holds them against each other.
 type dechunker struct {
 	at     place
 	left   uint64 // of the chunk's data
@@ -48,8 +48,8 @@ var (
 	errFramingLong = errors.New("chunked encoding contains too much that is not data")
 )
 
-// decode moves the data in p to its front. It returns how many bytes of data there are, and how many of p's bytes belong to
-// the answer: fewer than all only at its end.
+// decode moves the data in p to its front. It returns how many bytes of data there are, and how many of p's bytes
+// belong to the answer: fewer than all only at its end.
 func (d *dechunker) decode(p []byte) (data, used int, err error) {
 	for used < len(p) && d.at != atEnd {
 		if d.at == inData {

@@ -28,8 +28,8 @@ func (f *failure) Unwrap() error { return f.err }
 // errUnanswered says that a connection ended before any of the answer had come.
 var errUnanswered = errors.New("the connection ended before an answer came")
 
-// classify gives what went wrong with a request its class and its words, which are the same whichever way it went. What
-// has a class already keeps it: the answer's reader gave it. nil stays nil.
+// classify gives what went wrong with a request its class and its words, which are the same whichever way it went.
+// What has a class already keeps it: the answer's reader gave it. nil stays nil.
 func classify(ctx context.Context, err error) error {
 	f, ok := err.(*failure)
 	if !ok {
@@ -41,8 +41,8 @@ func classify(ctx context.Context, err error) error {
 	case !f.connected: // whatever was in the way: a name, a port, a proxy, a certificate
 		class = loadgen.ClassDial
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
-			err = fmt.Errorf("no local port is free for another connection to the server (one that was closed keeps its port for a minute): "+
-				"fewer requests at once, more generators, or a wider net.ipv4.ip_local_port_range: %w", err)
+			err = fmt.Errorf("no local port is free for another connection to the server (one that was closed may keep its port "+
+				"for a minute); have fewer at once, use more generators, or widen net.ipv4.ip_local_port_range: %w", err)
 		}
 	case f.answered && f.ended:
 		class = loadgen.ClassTruncated
@@ -64,13 +64,15 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// isEnd reports whether err says that a connection ended, was cut or timed out, rather than that something was wrong with
-// what came over it.
+// isEnd reports whether err says that a connection ended, was cut or timed out, rather than that something was wrong
+// with what came over it.
 func isEnd(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, context.Canceled, context.DeadlineExceeded} {
+	for _, end := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, context.Canceled, context.DeadlineExceeded,
+	} {
 		if errors.Is(err, end) {
 			return true
 		}

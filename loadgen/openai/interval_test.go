@@ -12,8 +12,9 @@ import (
 	"github.com/servegauge/servegauge/loadgen/openai"
 )
 
-// Which chunks share a read with later content is known, by HTTP and by TLS, by our own connections and by net/http's: all
-// but the last of those that come together. What else comes along, such as the end of the stream, makes none of them share.
+// Which chunks share a read with later content is known, by HTTP and by TLS, by our own connections and by net/http's:
+// all but the last of those that come together. What else comes along, such as the end of the stream, makes none of
+// them share.
 func TestShared(t *testing.T) {
 	const end = `data: {"choices":[{"index":0,"text":"","finish_reason":"length"}]}` + "\n\n" +
 		`data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}` + "\n\n" + "data: [DONE]\n\n"
@@ -63,8 +64,8 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// A chunk that came whole, before the next one's framing alone, has the stamp of its own read: it does not wait for the
-// data that the framing announces, as it would with net/http's decoder.
+// A chunk that came whole, before the next one's framing alone, has the stamp of its own read: it does not wait for
+// the data that the framing announces, as it would with net/http's decoder.
 func TestChunkBeforeTheNextOnesSize(t *testing.T) {
 	const pause = 20 * time.Millisecond
 	url, _ := handmade(t, func(conn net.Conn, request *http.Request) bool {

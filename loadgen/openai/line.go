@@ -17,10 +17,10 @@ import (
 )
 
 // A line is a connection that carries one exchange at a time, written and read by the goroutine that asks. net/http's
-// transport gives each connection two goroutines of its own: that is 80 allocations and four handovers a request, 20 KB
-// more for each stream in flight, a write that begins when the scheduler comes round to it, and stamps of which the last
-// belongs now and then to the next request. All of it would be taken for the server's. The head of an answer is still
-// parsed by net/http, which has met more servers than we shall.
+// transport gives each connection two goroutines of its own: that is 80 allocations and four handovers a request, 20
+// KB more for each stream in flight, a write that begins when the scheduler comes round to it, and stamps of which the
+// last belongs now and then to the next request. All of it would be taken for the server's. The head of an answer is
+// still parsed by net/http, which has met more servers than we shall.
 type line struct {
 	of      *lines
 	conn    net.Conn       // plain, or TLS
@@ -52,6 +52,8 @@ const (
 )
 
 var errHead = fmt.Errorf("the head of the answer is longer than %d MiB", mostHead>>20)
+
+var errNoAnswer = errors.New("the server announced an answer ten times and gave none")
 
 // A headReader reads of an answer's head no more than there is room for.
 type headReader struct{ *line }
@@ -99,7 +101,7 @@ func (l *line) ask(ctx context.Context, request []byte, r *loadgen.Record) (*htt
 			return response, nil
 		}
 	}
-	return nil, &failure{connected: true, answered: true, err: errors.New("the server announced an answer ten times and gave none")}
+	return nil, &failure{connected: true, answered: true, err: errNoAnswer}
 }
 
 // written is how the writing of a request ended.
@@ -108,8 +110,8 @@ type written struct {
 	err error
 }
 
-// write writes a request, and a long one while its answer may be read already: a server that says 413 after the head and
-// reads no more would else be waited for, as it waits for its answer to be read.
+// write writes a request, and a long one while its answer may be read already: a server that says 413 after the head
+// and reads no more would else be waited for, as it waits for its answer to be read.
 func (l *line) write(request []byte) error {
 	r := l.record
 	if len(request) <= unhurried {
@@ -153,8 +155,8 @@ func (l *line) Read(p []byte) (int, error) {
 	return l.body.read(l, p)
 }
 
-// raw reads what comes next on the connection: at first what came along with the head. ahead says that more may be read
-// than fits into p.
+// raw reads what comes next on the connection: at first what came along with the head. ahead says that more may be
+// read than fits into p.
 func (l *line) raw(p []byte, ahead bool) (int, error) {
 	switch {
 	case l.head != nil && l.head.Buffered() > 0:
@@ -246,9 +248,9 @@ func (l *line) over() bool { return l.body.ended == io.EOF }
 // abort makes whatever is read or written end at once.
 func (l *line) abort() { _ = l.conn.SetDeadline(time.Unix(1, 0)) }
 
-// alive reports whether the connection can be expected to work. One under TLS that was made ahead has something to read
-// in any case: many servers send tickets after the handshake, to clients that want none too, and TLS takes them out when
-// it reads the first answer. Whether it has ended is then for the kernel to say.
+// alive reports whether the connection can be expected to work. One under TLS that was made ahead has something to
+// read in any case: many servers send tickets after the handshake, to clients that want none too, and TLS takes them
+// out when it reads the first answer. Whether it has ended is then for the kernel to say.
 func (l *line) alive() bool {
 	return time.Since(l.since) < idleLimit && (l.stamped.Quiet() || !l.used && l.secure() && !l.stamped.Ended())
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
-// lines are the connections to one server. As many are made as there are requests in flight: one request in flight is one
-// connection, as it is for a server's many users.
+// lines are the connections to one server. As many are made as there are requests in flight: one request in flight is
+// one connection, as it is for a server's many users.
 type lines struct {
 	address string      // host:port
 	tls     *tls.Config // nil: plain
@@ -56,8 +56,9 @@ const (
 	dialsAtOnce = 64
 )
 
-// take returns a connection that is there, or makes one. Of several it is the one that has been idle for longest: an end
-// that the server has sent is the likeliest to have come, and what a larger level has left behind goes when it is too old.
+// take returns a connection that is there, or makes one. Of several it is the one that has been idle for longest: an
+// end that the server has sent is the likeliest to have come, and what a larger level has left behind goes when it is
+// too old.
 func (s *lines) take(ctx context.Context) (l *line, waited bool, err error) {
 	for {
 		s.mu.Lock()
@@ -126,8 +127,8 @@ func (s *lines) put(l *line) {
 	s.mu.Unlock()
 }
 
-// open makes connections until n are there. Their age counts from when it returns, however long they all took: the server
-// has none of them to wait for a second request.
+// open makes connections until n are there. Their age counts from when it returns, however long they all took: the
+// server has none of them to wait for a second request.
 func (s *lines) open(ctx context.Context, n int) error {
 	var ahead []*line
 	// A second time where connections of an earlier level have grown too old while others were made.
@@ -168,8 +169,8 @@ func (s *lines) open(ctx context.Context, n int) error {
 	return nil
 }
 
-// tidy closes what cannot be used any more, and returns how many connections are left. They have waited since they were
-// set aside, not since now.
+// tidy closes what cannot be used any more, and returns how many connections are left. They have waited since they
+// were set aside, not since now.
 func (s *lines) tidy() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

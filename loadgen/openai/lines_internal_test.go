@@ -69,7 +69,8 @@ func targetFor(t *testing.T, c Config) *Target {
 	return target
 }
 
-// closing closes the server's end of a connection when a request is about to be written: when it is too late to see that.
+// closing closes the server's end of a connection when a request is about to be written: when it is too late to see
+// that.
 type closing struct {
 	net.Conn
 	once *bool
@@ -85,8 +86,8 @@ func (c closing) Write(p []byte) (int, error) {
 }
 
 // A request that goes out over a connection that the server has closed before is sent over another, where the kernel
-// proves that the server has taken in nothing of it: by HTTP and by TLS, for a connection that was made ahead and for one
-// that has carried an answer.
+// proves that the server has taken in nothing of it: by HTTP and by TLS, for a connection that was made ahead and for
+// one that has carried an answer.
 func TestRequestsThatTheServerNeverGot(t *testing.T) {
 	if !kernelLooks {
 		t.Skip("the kernel is not asked on this system")

@@ -8,16 +8,16 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// WarnConnectionsNotKept is the code of the warning that the server ends its connections right after its answers, although
-// it advertises that it keeps them.
+// WarnConnectionsNotKept is the code of the warning that the server ends its connections right after its answers,
+// although it advertises that it keeps them.
 const WarnConnectionsNotKept = "connections-not-kept"
 
-// reuse is what has been seen of how a server treats connections that have carried an answer. Some servers say keep-alive
-// and close right after a stream (llama.cpp's, some 50 µs later). A request that is sent meanwhile is lost: it has come, or
-// it has not, and only the server could tell. So each connection to such a server is used once.
+// reuse is what has been seen of how a server treats connections that have carried an answer. Some servers say
+// keep-alive and close right after a stream (llama.cpp's, some 50 µs later). A request that is sent meanwhile is lost:
+// it has come, or it has not, and only the server could tell. So each connection to such a server is used once.
 //
-// One answer tells, since such servers end every connection: after the first one there is a short wait to see whether its
-// connection ends. Those that end only now and then, as after a hundred requests, are told by how seldom they do.
+// One answer tells, since such servers end every connection: after the first one there is a short wait to see whether
+// its connection ends. Those that end only now and then, as after a hundred requests, are told by how seldom they do.
 type reuse struct {
 	kept  atomic.Int64 // connections that carried another request after an answer, or outlasted the wait
 	early atomic.Int64 // connections that ended right after an answer
@@ -68,8 +68,9 @@ func (u *reuse) notes() []loadgen.Warning {
 	if !u.once() {
 		return nil
 	}
-	return []loadgen.Warning{{Code: WarnConnectionsNotKept, Message: fmt.Sprintf("the server advertises that it keeps connections, and ended %d of "+
-		"the first %d right after an answer; each was then used for one request (%d requests were sent again, of which the server had taken in nothing). "+
-		"Connections are made between requests: their time is in no latency, but in a closed loop's throughput",
-		u.early.Load(), u.early.Load()+u.kept.Load(), u.again.Load())}}
+	early := u.early.Load()
+	return []loadgen.Warning{{Code: WarnConnectionsNotKept, Message: fmt.Sprintf("the server advertises that it keeps connections, "+
+		"and ended %d of the first %d right after an answer; each was then used for one request (%d requests were sent again, of "+
+		"which the server had taken in nothing). Connections are made between requests: their time is in no latency, but in a "+
+		"closed loop's throughput", early, early+u.kept.Load(), u.again.Load())}}
 }

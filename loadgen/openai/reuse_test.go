@@ -19,8 +19,9 @@ func kept(text string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(text), text)
 }
 
-// llama.cpp's server says keep-alive and closes some 50 µs after each stream. No request is lost to that: each connection
-// is used once, and the result says so. Where connections are kept, or end for another reason, they are used again.
+// llama.cpp's server says keep-alive and closes some 50 µs after each stream. No request is lost to that: each
+// connection is used once, and the result says so. Where connections are kept, or end for another reason, they are
+// used again.
 func TestConnectionsThatEndRightAfterAnswers(t *testing.T) {
 	const requests = 200
 	for _, c := range []struct {
@@ -117,8 +118,9 @@ func readRequest(conn net.Conn) bool {
 	return true
 }
 
-// A server that has decided before it has read a long request is heard at once, though it neither reads on nor closes, and
-// what is left of the request is not sent. One that answers while it reads gets all of it. It is the same by net/http.
+// A server that has decided before it has read a long request is heard at once, though it neither reads on nor closes,
+// and what is left of the request is not sent. One that answers while it reads gets all of it. It is the same by
+// net/http.
 func TestAnswerWhileTheRequestIsWritten(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string

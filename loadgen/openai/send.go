@@ -13,11 +13,11 @@ import (
 	"github.com/servegauge/servegauge/loadgen/netstamp"
 )
 
-// A way is how requests get to the server: over connections of our own ([byLine]), or by net/http's client ([byClient]).
-// What is sent, what is made of the answer and what a failure is called are the same on both.
+// A way is how requests get to the server: over connections of our own ([byLine]), or by net/http's client
+// ([byClient]). What is sent, what is made of the answer and what a failure is called are the same on both.
 type way interface {
-	// ask sends a request, notes in r when, and returns the head of its answer. Without an answer the error is a *failure.
-	// The exchange is nil where nothing is left to be ended.
+	// ask sends a request, notes in r when, and returns the head of its answer. Without an answer the error is a
+	// *failure. The exchange is nil where nothing is left to be ended.
 	ask(ctx context.Context, body *payload, r *loadgen.Record) (exchange, *http.Response, error)
 }
 
@@ -117,9 +117,9 @@ const (
 	restLimit = 250 * time.Millisecond // for them to come
 )
 
-// drain reads what follows the last event, and reports whether it was the end, so that the connection can be used again.
-// There should be nothing but the end; a server that keeps that to itself loses the connection, and must not hold up the
-// next request.
+// drain reads what follows the last event, and reports whether it was the end, so that the connection can be used
+// again. There should be nothing but the end; a server that keeps that to itself loses the connection, and must not
+// hold up the next request.
 func drain(x exchange) bool {
 	if x.over() { // as nearly always, since the end comes along with the last event
 		return true
@@ -147,11 +147,13 @@ func statusError(response *http.Response) error {
 	if to := response.Header.Get("Location"); to != "" {
 		said += ", redirected to " + to
 	}
-	return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said)}
+	return &loadgen.Error{
+		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said),
+	}
 }
 
-// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not say,
-// or what it says is over, or more than a day, which nobody means.
+// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not
+// say, or what it says is over, or more than a day, which nobody means.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	var wait time.Duration

@@ -71,9 +71,9 @@ func beStalled(url string) error {
 	return json.NewEncoder(os.Stdout).Encode(all)
 }
 
-// A client that is stopped from outside for 40 of every 200 ms, as a hypervisor does, reads several chunks at a time, and
-// has one stamp for all of them. The interval that it keeps for each holds the truth, which the stamp is far from; and
-// those that have none are right.
+// A client that is stopped from outside for 40 of every 200 ms, as a hypervisor does, reads several chunks at a time,
+// and has one stamp for all of them. The interval that it keeps for each holds the truth, which the stamp is far from;
+// and those that have none are right.
 func TestIntervalsOfAStoppedClient(t *testing.T) {
 	const gap = 5 * time.Millisecond
 	h := &loadgentest.Echo{FirstToken: gap, Gap: gap}
