@@ -307,6 +307,9 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	}
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = append(append(r.warnings(), r.clientWarnings()...), c.hooks.warnings(c.level)...)
+	if n, ok := c.generator.Target.(Noter); ok {
+		r.Warnings = append(r.Warnings, n.Notes()...)
+	}
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
 			return r, err

@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 const (
@@ -280,7 +281,7 @@ func measureOne(t *testing.T, c openai.Config, fault loadgentest.Fault) (*loadge
 // hundred is a workload for both endpoints.
 type hundred struct{}
 
-func (hundred) Prompt(i int, p *openai.Prompt) error {
+func (hundred) Prompt(i int, p *workload.Prompt) error {
 	p.Text, p.Input, p.Output = "a b c", 3, tokens
 	return nil
 }

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"math/bits"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
@@ -20,8 +21,16 @@ type account struct {
 	most       int  // the most output tokens that were told at once
 	impossible bool // the latest usage cannot be
 
+	chunks  recorder
 	waits   bool // a chunk that has only a usage, which grew, is the latest
-	waiting loadgen.Chunk
+	waiting arrival
+}
+
+// An arrival is a chunk and how it came.
+type arrival struct {
+	loadgen.Chunk
+	read arrived // that brought its end
+	from uint64  // the number of the one that brought its start
 }
 
 // complete reports whether each choice has said why it ended.
@@ -66,27 +75,31 @@ func (a *account) arrived(c *chunk, text []byte, in *events) error {
 	r, came := a.r, in.came()
 	if a.waits {
 		a.waits = false
-		r.Chunk(a.waiting)
-		r.Done = max(r.Done, r.LastArrival())
+		a.record(a.waiting)
 	}
-	arrival := loadgen.Chunk{
-		Seen: in.seen, Arrived: in.arrived, Shared: in.more(), Hidden: !c.content, Tokens: tokens, Sent: c.stamp.sent,
-	}
+	latest := arrival{loadgen.Chunk{Hidden: !c.content, Tokens: tokens, Sent: c.stamp.sent}, in.read, in.readFrom}
 	if c.choices == 0 {
-		a.waits, a.waiting = true, arrival
+		a.waits, a.waiting = true, latest
 		return nil
 	}
 	if c.content || grew {
-		r.Chunk(arrival)
+		came = a.record(latest)
 	}
 	if c.answer && r.FirstAnswer == 0 {
-		r.FirstAnswer = r.LastArrival()
+		r.FirstAnswer = came
 	}
 	if r.Choices++; r.Opened == 0 {
 		r.Opened = came
 	}
-	r.Done = max(r.Done, came, r.LastArrival())
+	r.Done = max(r.Done, came)
 	return nil
+}
+
+// record records an arrival, and returns when it came.
+func (a *account) record(c arrival) time.Duration {
+	at := a.chunks.chunk(c.Chunk, c.read, c.from)
+	a.r.Done = max(a.r.Done, at)
+	return at
 }
 
 // count takes over what the server says of tokens.
@@ -120,6 +133,7 @@ func (a *account) count(c *chunk) {
 // and the request is as good as it was. (A token may be cut in two where reasoning ends and the answer begins: that one
 // is granted.)
 func (a *account) settle() {
+	a.chunks.end()
 	least := a.texts
 	if a.reasoned && a.answered {
 		least -= bits.OnesCount64(a.begun)

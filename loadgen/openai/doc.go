@@ -26,10 +26,15 @@
 // (Record.Contradicted), and the request as good as it was.
 //
 // Requests over HTTP/1.1 go over connections of the Target's own, written and read by the goroutine that asks: a
-// request makes some 25 objects, and a chunk none. Through a proxy, over HTTP/2 and with a user's own client they go by
-// net/http, which makes three times as many.
+// request makes some 25 objects, and a chunk none. Through a proxy, over HTTP/2 and with a user's own client they go
+// by net/http, which makes three times as many.
 //
 // A request on a connection that the server had dropped fails as stale connection (loadgen.ClassStale). Connections
-// that have been idle for 4 s are dropped, because uvicorn drops them after 5. Nothing is sent twice, unless loadgen's
-// Level.Retries says so; net/http takes another connection only where it could write nothing at all on the first.
+// that have been idle for 4 s are dropped, because uvicorn drops them after 5. A server that ends its connections
+// right after its answers, though it advertises that it keeps them, is known by that after its first answer; each
+// connection is then used once, and the result says so ([WarnConnectionsNotKept]). Nothing is sent twice, unless
+// loadgen's Level.Retries says so: another connection is taken only where the kernel proves that the server has taken
+// in nothing of the request, or, by net/http, where nothing at all could be written on the first. A long request is
+// written while its answer may be read, and no more of it once the server has refused it; Record.Written is when all
+// of it had been written.
 package openai

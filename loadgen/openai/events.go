@@ -49,12 +49,14 @@ type events struct {
 	to     int
 	err    error // of the latest read
 
-	begun   bool   // the first line has been read
-	afterCR bool   // the latest line ended in CR, of which a line feed may be the other half
-	latest  []byte // the latest line, where it comes again
-	lineAt  int    // where in the buffer, −1: it is not there
-	again   bool   // it is the first of the next event
-	long    []byte // a line that is longer than the buffer
+	begun    bool   // the first line has been read
+	afterCR  bool   // the latest line ended in CR, of which a line feed may be the other half
+	latest   []byte // the latest line, where it comes again
+	lineAt   int    // where in the buffer, −1: it is not there
+	lineFrom uint64 // the number of the read that brought its start
+	backTo   uint64 // that of a line which comes again, 0: none does
+	again    bool   // it is the first of the next event
+	long     []byte // a line that is longer than the buffer
 
 	// The event that is being read.
 	start    int    // where in the buffer it begins, −1: it is not there in one piece
@@ -68,11 +70,10 @@ type events struct {
 	failing  bool   // of the latest event: its name says that something went wrong
 	reported bool   // of the latest event: it was a line "error: …"
 
-	// When the latest data were complete: when the read returned that brought the end of their line, and when the
-	// kernel had it, 0 where that is not known.
-	seen, arrived time.Duration
-
-	left, followed bool // another read has come since; and there was more after the data in theirs
+	// When the latest data came: the read that brought the end of their line, and the number of the one that brought
+	// the start of the first.
+	read     arrived
+	readFrom uint64
 
 	understood bool   // there was a field that the standard knows
 	odd        []byte // the lines before that which it does not know
@@ -97,29 +98,10 @@ func (e *events) close() {
 // came is when the latest data came, by the best clock that there is. As in a Record's chunks the kernel's clock, which
 // may have been set meanwhile, does not say that it was before the request or after it was seen.
 func (e *events) came() time.Duration {
-	if e.arrived != 0 {
-		return min(max(e.arrived, e.source.r.Sent), e.seen)
+	if e.read.kernel != 0 {
+		return min(max(e.read.kernel, e.source.r.Sent), e.read.at)
 	}
-	return e.seen
-}
-
-// more reports whether the read that brought the end of the latest data brought more after them: then its stamp is of
-// that.
-func (e *events) more() bool {
-	if e.left {
-		return e.followed
-	}
-	return e.again || e.rest()
-}
-
-// rest reports whether there is more in the buffer than ends of lines.
-func (e *events) rest() bool {
-	for _, b := range e.buffer[e.from:e.to] {
-		if b != '\r' && b != '\n' {
-			return true
-		}
-	}
-	return false
+	return e.read.at
 }
 
 // ahead is what has been read and not been used, from the beginning of an event on. It reads on if there is nothing.
@@ -137,7 +119,7 @@ func (e *events) ahead() []byte {
 // take uses the first n bytes of what is ahead, which are a whole event.
 func (e *events) take(n int) {
 	e.from += n
-	e.seen, e.arrived, e.left = e.source.at, e.source.arrived, false
+	e.read, e.readFrom = e.source.read, e.source.read.number // all that is ahead of an event's end came with the latest
 }
 
 // whole is the latest event as it was read, its empty line included, and where in it its data begin. Without an empty
@@ -238,7 +220,7 @@ func (e *events) event() error {
 // before ends the event before line, which is the first of the next.
 func (e *events) before(line []byte) {
 	if e.lineAt >= 0 {
-		e.from, e.afterCR = e.lineAt, false
+		e.from, e.afterCR, e.backTo = e.lineAt, false, e.lineFrom
 	} else {
 		e.latest, e.again = line, true
 	}
@@ -272,7 +254,10 @@ func isEnd(data []byte) bool {
 
 // hold takes the value of a line into the data of the event.
 func (e *events) hold(line, value []byte) error {
-	e.seen, e.arrived, e.left = e.source.at, e.source.arrived, false
+	e.read = e.source.read
+	if e.lines == 0 {
+		e.readFrom = e.lineFrom
+	}
 	if e.lines++; e.lines == 1 && e.lineAt >= 0 {
 		e.data, e.dataAt = value, e.lineAt+len(line)-len(value)
 		return nil
@@ -305,6 +290,14 @@ func (e *events) line() ([]byte, error) {
 		return e.latest, nil
 	}
 	e.long = e.long[:0]
+	e.source.first = 0
+	switch {
+	case e.backTo != 0: // it is read again
+		e.source.first, e.backTo = e.backTo, 0
+	case e.from < e.to: // what is left after the end of a line came with the latest read
+		e.source.first = e.source.read.number
+	}
+	defer func() { e.lineFrom = e.source.first }()
 	for looked := 0; ; {
 		e.otherHalf()
 		ahead := e.buffer[e.from:e.to]
@@ -373,9 +366,6 @@ func lineEnd(text []byte) int {
 // fill reads more into the buffer, which has room once what was used is gone.
 func (e *events) fill() {
 	e.keep()
-	if !e.left {
-		e.left, e.followed = true, e.rest()
-	}
 	e.start = -1
 	e.to = copy(e.buffer, e.buffer[e.from:e.to])
 	e.from = 0

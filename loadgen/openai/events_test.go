@@ -265,7 +265,7 @@ func arrivals(t *testing.T, body io.Reader) (seen []time.Duration) {
 	return seen
 }
 
-// A chunk shares its read with what came after it in that read, wherever its empty line came.
+// A chunk shares its read with the content that came after it in that read, wherever its empty line came.
 func TestChunksThatShareARead(t *testing.T) {
 	line := hello[:len(hello)-1]
 	for _, test := range []struct {
@@ -275,7 +275,7 @@ func TestChunksThatShareARead(t *testing.T) {
 	}{
 		{"one a read", pieces{{1, hello}, {1, hello}, {1, hello}, {1, done}}, []bool{false, false, false}},
 		{"two in a read", pieces{{1, hello + hello}, {1, hello + hello}, {1, done}}, []bool{true, false, true, false}},
-		{"the end in the read of the last", pieces{{1, hello}, {1, hello + done}}, []bool{false, true}},
+		{"the end in the read of the last", pieces{{1, hello}, {1, hello + done}}, []bool{false, false}},
 		{"the empty line comes with the next", pieces{{1, line}, {1, "\n" + line}, {1, "\n" + line}, {1, "\n" + done}}, []bool{false, false, false}},
 		{"and with the next after that", pieces{{1, line}, {1, "\n" + hello + line}, {1, "\n" + done}}, []bool{false, true, false}},
 		{"no empty lines", pieces{{1, line}, {1, line}, {1, line + line}, {1, done}}, []bool{false, false, true, false}},

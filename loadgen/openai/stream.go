@@ -67,7 +67,7 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	}
 	s := streamReaders.Get().(*streamReader)
 	s.events.open(body, r)
-	s.account = account{r: r}
+	s.account = account{r: r, chunks: recorder{r: r}}
 	defer s.release()
 	if err := s.read(head); err != nil {
 		s.account.settle()
