@@ -1,22 +1,18 @@
 package loadgen
 
 import (
-	"context"
 	"math"
 	"sync/atomic"
 	"time"
 )
 
-// outcome is a request that is over.
-type outcome struct {
-	record  *Record
-	err     error    // nil, or an *Error
-	retried []*Error // of the attempts that another followed
-	view    view
-	later   bool // not the first request of its slot
+// A sample is one request's value of a metric, if it has one.
+type sample struct {
+	value float64
+	has   bool
 }
 
-// A collector turns outcomes into a Result. It belongs to one goroutine.
+// A collector turns outcomes into a Result. It belongs to one goroutine, which runs no code of the user's.
 type collector struct {
 	generator *Generator
 	level     Level
@@ -36,8 +32,9 @@ type collector struct {
 	windowBusy          time.Duration // Σ (Done − Sent) inside the window
 	timeline            timeline
 	goals               *goals   // nil where the level has no objectives
-	hooks               caller   // the user's observers and metrics
-	own                 []Metric // the user's, with the values of the present request
+	hooks               *hooks   // the user's observers and metrics
+	own                 []Metric // the user's, with the samples of the present request
+	present             []sample // these
 	reconnects          int      // measured requests for which a connection was made, not the first of their slot
 	told                bool     // of connections that were made
 	stamps              Stamps
@@ -47,52 +44,22 @@ type collector struct {
 
 func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
 	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
-	c.hooks.hooks = h
-	c.own = c.hooks.metrics()
+	c.hooks = h
+	for i, m := range g.Metrics {
+		m.Of = func(*Record) (float64, bool) { return c.present[i].value, c.present[i].has }
+		c.own = append(c.own, m)
+	}
 	c.goals, _ = newGoals(l, c.own) // which Measure has validated
 	return c
 }
 
-// collect adds the outcomes until there are no more, and closes done. Where a hook ends its goroutine, it goes on with
-// another.
-func (c *collector) collect(outcomes <-chan outcome, done chan<- struct{}) {
-	finished, lost := false, false
-	defer func() {
-		switch {
-		case finished:
-			close(done)
-		case !lost:
-			go c.collect(outcomes, done)
+// collect counts what is over, until there is no more.
+func (c *collector) collect(in *inbox) {
+	for batch := in.take(); batch != nil; batch = in.take() {
+		for _, o := range batch {
+			c.count(o)
 		}
-	}()
-	for {
-		if c.hooks.o.record != nil {
-			if c.hooks.rest(&lost); lost {
-				return
-			}
-			c.count()
-		}
-		o, ok := <-outcomes
-		if !ok {
-			break
-		}
-		c.hooks.begin(o)
 	}
-	finished = true
-}
-
-// rescue has another goroutine collect where a hook does not return after ctx is done; see [caller.rescue]. wait returns
-// once it is over.
-func (c *collector) rescue(ctx context.Context, outcomes <-chan outcome, done chan struct{}) (wait func()) {
-	if len(c.hooks.all) == 0 {
-		return func() {}
-	}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		c.hooks.rescue(ctx, done, func() { c.collect(outcomes, done) })
-	}()
-	return func() { <-over }
 }
 
 // progress is what there is to tell while the level lasts.
@@ -105,11 +72,10 @@ func (c *collector) progress(s *slots) Progress {
 	}
 }
 
-// count counts the present outcome, with which the hooks have been called, and gives its record back.
-func (c *collector) count() {
-	o, failure := c.hooks.o, c.hooks.failure
-	c.hooks.o = outcome{}
-	r := o.record
+// count counts a request that is over, and gives its record back.
+func (c *collector) count(o outcome) {
+	r, failure := o.record, o.failure
+	c.present = o.own
 	c.told = c.told || r.NewConn
 	if r.NewConn && o.later && !r.Warmup {
 		c.reconnects++
@@ -139,7 +105,7 @@ func (c *collector) count() {
 	case !r.Warmup:
 		c.addCompleted(r)
 	}
-	if !c.hooks.kept {
+	if !o.kept {
 		records.Put(r)
 	}
 }

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -28,47 +27,44 @@ const (
 	longestBackoff = 10 * time.Second
 )
 
-// request performs request i, as often as the level says. The error is nil or an *Error, which wraps errAbandoned or errGoexit
-// where the doer is spent; before are those of the attempts that another followed.
-func (d *doer) request(level context.Context, l Level, i int, r *Record) (before []*Error, err error) {
-	ctx := level
+// request performs the present request, as often as the level says; mine is false where the goroutine was left behind.
+func (w *worker) request() (failure *Error, mine bool) {
+	ctx, l := w.ctx, w.level
 	if l.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(level, l.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, l.Timeout)
 		defer cancel()
+		w.until.Store(int64(w.begun + l.Timeout))
 	}
-	begun, sent := r.Sent, time.Duration(0)
+	r, sent := w.record, time.Duration(0)
 	for {
-		err := d.attempt(ctx, level, l.Timeout, begun, i, r)
-		if spent(err) { // r is the target's
-			return before, err
+		failure, mine := w.attempt(ctx)
+		if !mine {
+			return nil, false
 		}
 		if r.Attempts == 1 {
 			sent = r.Sent
 		}
 		r.Sent = sent
-		failure, failed := err.(*Error)
-		if !failed || !l.again(failure, r) {
-			return before, err
+		if failure == nil || !l.again(failure, r) {
+			return failure, true
 		}
 		wait := failure.pause(r.Attempts)
-		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-begun) { // in this order, for a wait may be as long as a Duration can be
-			return before, err
+		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-w.begun) { // in this order, for a wait may be as long as a Duration can be
+			return failure, true
 		}
-		if !sleep(ctx, d.stop, wait) {
+		if !sleep(ctx, w.stop, wait) {
 			r.Done = r.Now() // it was in flight until now
+			r.Left = r.Done
 			if ctx.Err() != nil {
-				err = classify(err, level.Err() != nil, true, false)
+				failure = classify(failure, w.ctx.Err() != nil, true, false)
 			}
-			return before, err
+			return failure, true
 		}
-		before = append(before, failure)
+		w.retried = append(w.retried, failure)
 		r.again()
 	}
 }
-
-// spent reports whether the doer, and the record that it had, belong to the target for good.
-func spent(err error) bool { return errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) }
 
 // again reports whether a request that failed is to be tried once more.
 func (l Level) again(e *Error, r *Record) bool {

@@ -35,7 +35,7 @@ const never time.Duration = -1
 func newSlots(l Level) *slots {
 	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never, steadyAt: never}
 	if l.open() {
-		s.arrivals = newArrivals()
+		s.arrivals = &arrivals{heldUntil: never}
 	}
 	return s
 }
@@ -48,32 +48,6 @@ type view struct {
 	to         time.Duration // when the window closed, or never: not before the request ended
 }
 
-// first takes the slot's first request.
-func (s *slots) first() (i int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.issue()
-}
-
-// turn ends a request and takes the slot's next one. If there is one, the window closes later than the request
-// ended; if there is none, none will be issued any more, and the window's end is known.
-func (s *slots) turn(done int) (i int, ok bool, v view) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over(done)
-	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
-	// one may hold its slot for long.
-	if s.steadyAt == never && s.finished >= s.own.Concurrency && s.peak >= s.own.Concurrency && s.warmedUp == s.own.Warmup {
-		s.steadyAt = time.Since(s.epoch)
-	}
-	i, ok = s.issue()
-	v = view{measuredAt: s.measuredAt, from: s.steadyAt, to: never}
-	if !ok {
-		v.to = s.lastIssue
-	}
-	return i, ok, v
-}
-
 // over counts a request that is over. It is called with the lock held.
 func (s *slots) over(done int) {
 	s.inFlight--
@@ -81,16 +55,6 @@ func (s *slots) over(done int) {
 	if done < s.level.Warmup {
 		s.warmedUp++
 	}
-}
-
-// issue is called with the lock held. Once it has said no, it says no for good.
-func (s *slots) issue() (i int, ok bool) {
-	now := time.Since(s.epoch)
-	if s.closed || s.exhausted(now) {
-		s.shut()
-		return 0, false
-	}
-	return s.take(now), true
 }
 
 // take takes the next request. It is called with the lock held.
@@ -115,17 +79,6 @@ func (s *slots) shut() {
 		close(s.ended)
 	}
 	s.closed = true
-}
-
-// exhausted reports whether the level's own bounds have been reached. Those of an open loop are its schedule's, which
-// shuts the slots with its last request.
-func (s *slots) exhausted(now time.Duration) bool {
-	l := s.own
-	if l.open() {
-		return false
-	}
-	return l.Requests > 0 && s.next >= l.Warmup+l.Requests ||
-		l.Duration > 0 && s.next > l.Warmup && now-s.measuredAt >= l.Duration
 }
 
 // close ends the issuing before its time.

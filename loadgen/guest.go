@@ -1,0 +1,187 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// abandonAfter is how long the user's code may go on once its context is done or its time is up. After that its goroutine
+// is left behind, because a level that hangs is worse than one goroutine too many.
+const abandonAfter = 5 * time.Second
+
+var (
+	errAbandoned = errors.New("the target did not return within 5 s of being cancelled, and was left behind")
+	errGoexit    = errors.New("the target ended its goroutine, by runtime.Goexit or by failing a test from inside Do")
+)
+
+// A guest is a goroutine of ours that calls code of the user's in between: a Target, an observer, a metric. In such a call it
+// can be left behind. Then goOn goes on in its place, on another goroutine, and the old one ends as soon as the call lets go
+// of it.
+//
+// The calls are made inline. Handing each one to a goroutine of its own and waiting for it was simpler, and cost two switches:
+// more than all the rest that the loop does for a request (BenchmarkLoop).
+type guest struct {
+	goOn  func(how error) // how is errAbandoned or errGoexit
+	calls uint64          // so far
+	call  atomic.Uint64   // number of the one that is under way; 0: none
+	until atomic.Int64    // when that one must have returned, an offset from the level's start; 0: when the context is done
+
+	seen   uint64 // of the host: the call that it found overdue,
+	seenAt time.Time
+}
+
+// panicked is what the user's code panicked with.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// visit calls f. Where mine is false the goroutine has been left behind in it: whatever belongs to the guest is another's now,
+// and the goroutine must return at once. Where f ends the goroutine visit does not return, and goOn goes on.
+func (g *guest) visit(f func()) (p *panicked, mine bool) {
+	g.calls++
+	n, returned := g.calls, false
+	g.call.Store(n) // from here on nothing of the guest is this goroutine's, until it is shown to be
+	defer func() {
+		if !returned {
+			if value := recover(); value != nil {
+				p = &panicked{value, debug.Stack()}
+			}
+		}
+		mine = g.call.CompareAndSwap(n, 0)
+		if mine && !returned && p == nil {
+			go g.goOn(errGoexit)
+		}
+	}()
+	f()
+	returned = true
+	return nil, false // which the deferred func says
+}
+
+// A host watches the guests of a level, and leaves behind those that overstay.
+type host struct {
+	ctx        context.Context
+	timed      bool // guests may have a time at which they must return
+	over, done chan struct{}
+
+	mu     sync.Mutex
+	epoch  time.Time // of what guests have in until
+	guests []*guest
+}
+
+func newHost(ctx context.Context, timed bool) *host {
+	h := &host{ctx: ctx, timed: timed, epoch: time.Now(), over: make(chan struct{}), done: make(chan struct{})}
+	go h.watch()
+	return h
+}
+
+// close ends the watch. What was left behind stays so.
+func (h *host) close() {
+	close(h.over)
+	<-h.done
+}
+
+// admit takes a guest in.
+func (h *host) admit(g *guest) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.guests = append(h.guests, g)
+}
+
+// begin sets when the level's time began.
+func (h *host) begin(epoch time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.epoch = epoch
+}
+
+// watch looks at the guests once a second, from when there is one that may overstay.
+func (h *host) watch() {
+	defer close(h.done)
+	ended := h.ctx.Done()
+	var ticker *time.Ticker
+	var ticks <-chan time.Time
+	tick := func() {
+		if ticker == nil {
+			ticker = time.NewTicker(time.Second)
+			ticks = ticker.C
+		}
+	}
+	defer func() {
+		if ticker != nil {
+			ticker.Stop()
+		}
+	}()
+	if h.timed {
+		tick()
+	}
+	for {
+		select {
+		case <-h.over:
+			return
+		case <-ended:
+			ended = nil
+			h.look()
+			tick()
+		case <-ticks:
+			h.look()
+		}
+	}
+}
+
+// look leaves behind the guests that were found overdue in the same call 5 s ago or more.
+func (h *host) look() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now, cut := time.Now(), h.ctx.Err() != nil
+	for _, g := range h.guests {
+		n, until := g.call.Load(), g.until.Load()
+		switch {
+		case n == 0 || !cut && (until == 0 || now.Sub(h.epoch) < time.Duration(until)):
+			// on time
+		case g.seen != n:
+			g.seen, g.seenAt = n, now
+		case now.Sub(g.seenAt) >= abandonAfter && g.call.CompareAndSwap(n, 0):
+			go g.goOn(errAbandoned)
+		}
+	}
+}
+
+// call calls f on a goroutine that can be left behind, and returns when it has returned or was left: nil, errAbandoned,
+// errGoexit or a *panicked. What f writes to may be read where it is nil.
+func (h *host) call(f func()) error {
+	result := make(chan error, 1)
+	g := &guest{goOn: func(how error) { result <- how }}
+	h.admit(g)
+	defer h.dismiss(g)
+	go func() {
+		switch p, mine := g.visit(f); {
+		case mine && p != nil:
+			result <- p
+		case mine:
+			result <- nil
+		}
+	}()
+	return <-result
+}
+
+// dismiss lets a guest go that calls nothing any more.
+func (h *host) dismiss(g *guest) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, known := range h.guests {
+		if known == g {
+			last := len(h.guests) - 1
+			h.guests[i], h.guests[last] = h.guests[last], nil
+			h.guests = h.guests[:last]
+			return
+		}
+	}
+}
