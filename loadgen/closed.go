@@ -27,11 +27,7 @@ func (s closedLoop) end(w *worker) (v view) {
 	defer s.mu.Unlock()
 	now := w.record.Left
 	s.over(w.present.i)
-	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
-	// one may hold its slot for long.
-	if s.steadyAt == never && s.finished >= s.own.Concurrency && s.peak >= s.own.Concurrency && s.warmedUp == s.own.Warmup {
-		s.steadyAt = now
-	}
+	s.open(now)
 	w.taken, w.hasTaken = s.issue(now)
 	v = view{measuredAt: s.measuredAt, from: s.steadyAt, to: never}
 	if !w.hasTaken {
@@ -63,7 +59,7 @@ func (s *slots) exhausted(now time.Duration) bool {
 
 // slotStart is when slot k of a closed loop, of the shard's own, may take its first request.
 func (l Level) slotStart(k int) time.Duration {
-	high, low := bits.Mul64(uint64(l.number(k)), uint64(l.RampUp)) // which may be more than 64 bits hold
+	high, low := bits.Mul64(uint64(l.slot(k)), uint64(l.RampUp)) // which may be more than 64 bits hold
 	start, _ := bits.Div64(high, low, uint64(l.Concurrency))
 	return time.Duration(start)
 }

@@ -28,8 +28,10 @@ type collector struct {
 	measuredBusy        time.Duration // the same of the measured requests alone
 	busyUntil           time.Duration // last Done of all
 	sentFrom, sentTo    time.Duration // first and last Sent of the measured requests, however they ended
-	window              Window        // From and To are not known yet
-	windowBusy          time.Duration // Σ (Done − Sent) inside the window
+	taken               time.Duration // Σ (Left − Sent) from the first measured issue on
+	measuredTaken       time.Duration // the same of the measured requests alone
+	lateEnd             time.Duration // Σ (Left − Done) of those that completed, from the first measured issue on
+	window              window
 	timeline            timeline
 	goals               *goals   // nil where the level has no objectives
 	hooks               *hooks   // the user's observers and metrics
@@ -43,7 +45,7 @@ type collector struct {
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.hooks = h
 	for i, m := range g.Metrics {
 		m.Of = func(*Record) (float64, bool) { return c.present[i].value, c.present[i].has }
@@ -110,57 +112,48 @@ func (c *collector) count(o outcome) {
 	}
 }
 
-// addLoad counts what a request was to the server: its time in flight, and its tokens in the steady window. Warmup
-// requests and failed ones load the server like any other, but only completed ones are completions.
+// addLoad counts what a request was to the server, warmup requests and failed ones included.
 func (c *collector) addLoad(r *Record, v view, completed bool) {
+	c.window.add(r, v, completed)
 	c.busyUntil = max(c.busyUntil, r.Done)
 	if v.measuredAt != never {
-		c.busy += max(0, r.Done-max(r.Sent, v.measuredAt))
+		from := max(r.Sent, v.measuredAt)
+		c.busy += max(0, r.Done-from)
+		c.taken += max(0, r.Left-from)
+		if completed {
+			c.lateEnd += max(0, r.Left-max(r.Done, from))
+		}
 	}
 	if !r.Warmup {
 		c.measuredBusy += max(0, r.Done-r.Sent)
+		c.measuredTaken += max(0, r.Left-r.Sent)
 		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
-	if v.from == never {
-		return
+}
+
+// inFlight says how many were in flight, once all are over. It is called with the slots' lock held.
+func (c *collector) inFlight(s *slots) InFlight {
+	f := InFlight{Peak: s.peak, InRamp: s.inRamp}
+	span := c.busyUntil - s.measuredAt
+	if s.measuredAt == never || span <= 0 {
+		return f
 	}
-	to := v.to
-	if to == never {
-		to = r.Done
-	}
-	c.windowBusy += max(0, min(r.Done, to)-max(r.Sent, v.from))
-	// Half open, so that what marks the window's start is not also counted in it.
-	inside := func(t time.Duration) bool { return t > v.from && t <= to }
-	if completed && inside(r.Done) {
-		c.window.Completions++
-	}
-	if !r.Counted {
-		return
-	}
-	if r.chunks.n == 0 { // a whole answer: all its tokens arrive with it
-		if inside(r.Done) {
-			c.window.Input += float64(r.Input)
-			c.window.Output += float64(r.Output)
-		}
-		return
-	}
-	if inside(r.chunks.first.At()) {
-		c.window.Input += float64(r.Input)
-	}
-	// Where the server does not say how many tokens a chunk holds, a request's tokens are spread over its chunks
-	// evenly.
-	told := r.chunks.tokens == r.Output
-	even := float64(r.Output) / float64(r.chunks.n)
-	for chunk := range r.Chunks() {
-		if !inside(chunk.At()) {
-			continue
-		}
-		if told {
-			c.window.Output += float64(chunk.Tokens)
-		} else {
-			c.window.Output += even
+	for _, l := range s.lasts { // no other request than a worker's last one can have left after the end of the span
+		if beyond := max(0, l.left-c.busyUntil); l.counted {
+			c.taken -= beyond
+			if l.measured {
+				c.measuredTaken -= beyond
+			}
+			if l.completed {
+				c.lateEnd -= beyond
+			}
 		}
 	}
+	mean := func(sum time.Duration) float64 { return float64(sum) / float64(span) }
+	f.Mean, f.Measured = mean(c.busy), mean(c.measuredBusy)
+	f.Occupied, f.OccupiedMeasured, f.LateEnd = mean(c.taken), mean(c.measuredTaken), mean(c.lateEnd)
+	f.From, f.To = s.measuredAt, c.busyUntil
+	return f
 }
 
 func (c *collector) addCompleted(r *Record) {
@@ -232,7 +225,9 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 		CutShort:      s.cut || c.measured.Cancelled+c.warmup.Cancelled > 0,
 		Accounting:    c.measured,
 		Warmup:        c.warmup,
-		InFlight:      InFlight{Peak: s.peak, InRamp: s.inRamp},
+		InFlight:      c.inFlight(s),
+		Steady:        c.window.close(s),
+		Clock:         c.generator.Clock,
 		Tokens:        c.tokens,
 		Stamps:        c.stamps,
 		Errors:        c.errors,
@@ -248,17 +243,6 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	}
 	if c.goals != nil {
 		r.Goodput = &c.goals.counts
-	}
-	if span := c.busyUntil - s.measuredAt; s.measuredAt != never && span > 0 {
-		r.InFlight.Mean = float64(c.busy) / float64(span)
-		r.InFlight.Measured = float64(c.measuredBusy) / float64(span)
-		r.InFlight.From, r.InFlight.To = s.measuredAt, c.busyUntil
-	}
-	if s.steadyAt != never && s.lastIssue > s.steadyAt {
-		w := c.window
-		w.From, w.To = s.steadyAt, s.lastIssue
-		w.InFlight = float64(c.windowBusy) / float64(w.Length())
-		r.Steady = &w
 	}
 	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
 	for _, h := range c.hooks.all {

@@ -19,6 +19,10 @@ type Generator struct {
 	// Stop, once closed, ends the issuing; what is in flight is drained and counted. Cancelling the context given to
 	// Measure cuts short what is in flight as well. nil: never.
 	Stop <-chan struct{}
+
+	// Clock is how this machine's clock stands to the one that all generators of a level go by ([Level.Shards]). Results
+	// carry it, and are merged by that clock. nil: not known, and the clocks are taken to agree.
+	Clock *ClockOffset
 }
 
 // Measure puts t under the load of l, with neither observers nor metrics of one's own.

@@ -58,12 +58,13 @@ type Level struct {
 	// by one. Shard says which of them this is, from 0 to Shards − 1; everything else in the Level is the whole
 	// level's, and the same for all. [MergeResults] makes the level's result of theirs.
 	//
-	// Shard k of n issues the requests whose number is k modulo n, those of the warmup included, so that no prompt is
-	// sent twice; it keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more), with the slots of
-	// that number; and in an open loop it takes every n-th arrival of the one schedule, so that the shards together
-	// have just the arrivals of the whole. Each counts time from its own start: they should be started at the same
-	// moment. Duration is from the shard's own first measured request in a closed loop, and from the level's in an open
-	// one.
+	// Shard k of n keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more): of the level's slots,
+	// those whose number is k modulo n. The level's requests, those of the warmup included, go to its slots in turn, so
+	// that no prompt is sent twice, and shards of several sizes keep the load up to one moment; in an open loop without a
+	// bound they go to the shards in turn. An open loop has one schedule, of which each shard takes the arrivals of its
+	// requests, so that the shards together have just the arrivals of the whole. Each counts time from its own start:
+	// they should be started at the same moment. Duration is from the shard's own first measured request in a closed
+	// loop, and from the level's in an open one.
 	Shard  int `json:"shard,omitempty"`
 	Shards int `json:"shards,omitempty"`
 

@@ -26,7 +26,14 @@ type slots struct {
 	steadyAt   time.Duration // when the first wave had gone, or never
 	lastIssue  time.Duration
 
+	lasts    []last    // of each worker that has ended
 	arrivals *arrivals // nil: a closed loop
+}
+
+// last is a worker's last request, which may have held its slot for longer than the time that in flight is a mean over.
+type last struct {
+	left                         time.Duration
+	counted, measured, completed bool // counted: in that time
 }
 
 // never stands for a moment that has not come. (0 will not do: it is a moment, and with virtual time a likely one.)
@@ -38,14 +45,6 @@ func newSlots(l Level) *slots {
 		s.arrivals = &arrivals{heldUntil: never}
 	}
 	return s
-}
-
-// view is what must be known of the level at the moment in which a request ended, so that its part in the steady
-// window and in the makespan can be counted at once and exactly, and its record need not be kept until the end.
-type view struct {
-	measuredAt time.Duration // when the measured part began, or never: not before the request ended
-	from       time.Duration // when the steady window opened, or never: not before the request ended
-	to         time.Duration // when the window closed, or never: not before the request ended
 }
 
 // over counts a request that is over. It is called with the lock held.
@@ -93,4 +92,13 @@ func (s *slots) close() {
 func (s *slots) issued() (warmup, measured int) {
 	warmup = min(s.next, s.own.Warmup)
 	return warmup, s.next - warmup
+}
+
+// leave ends a worker.
+func (s *slots) leave(w *worker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.used {
+		s.lasts = append(s.lasts, w.last)
+	}
 }

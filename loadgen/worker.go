@@ -93,7 +93,8 @@ type worker struct {
 	record  *Record
 	begun   time.Duration // of the present request, the first of its attempts
 	retried []*Error
-	used    bool // for a request before
+	used    bool // for a request before,
+	last    last // and this is it
 
 	taken    arrival // of a closed loop: the slot's next request,
 	hasTaken bool    // where there is one
@@ -104,6 +105,7 @@ func (w *worker) work() {
 	for {
 		a, ok := w.source.next(w)
 		if !ok {
+			w.slots.leave(w)
 			w.workers.Done()
 			return
 		}
@@ -133,6 +135,7 @@ func (w *worker) over(failure *Error) {
 		w.slots.close()
 	}
 	o.view = w.source.end(w)
+	w.last = last{left: w.record.Left, counted: o.view.measuredAt != never, measured: !w.record.Warmup, completed: failure == nil}
 	w.out.put(o)
 }
 

@@ -1,0 +1,68 @@
+package loadgen
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A ClockOffset says by how much a clock is ahead of another, and how well that is known: the truth is between Offset −
+// Error and Offset + Error.
+type ClockOffset struct {
+	Offset time.Duration `json:"offset_ns"`
+	Error  time.Duration `json:"error_ns"`
+}
+
+// common is t, of a clock that is ahead by so much, by the other.
+func (c *ClockOffset) common(t time.Time) time.Time {
+	if c == nil {
+		return t
+	}
+	return t.Add(-c.Offset)
+}
+
+// start is when the level began, by the clock that all its generators go by.
+func (r *Result) start() time.Time { return r.Clock.common(r.Start) }
+
+// Codes of the warnings about clocks.
+const (
+	WarnClockOffset = "clock-offset" // merged results: the generators' clocks differ, or are not known well enough
+)
+
+// clockLimit is a share of the makespan: what a throughput over it may be off by for the clocks' sake.
+const clockLimit = 0.01
+
+// clockWarnings are the gates on the clocks of merged results, as far as these were compared. The offsets are taken out
+// of the merge, but generators that are told to start at a moment of their own clocks start apart by as much, and the
+// makespan has the time in which not all of them were there.
+func (r *Result) clockWarnings(parts []*Result) []Warning {
+	var known []ClockOffset
+	for _, part := range parts {
+		if part.Clock != nil {
+			known = append(known, *part.Clock)
+		}
+	}
+	limit := time.Duration(clockLimit * float64(r.Makespan))
+	if len(known) < 2 || limit <= 0 {
+		return nil
+	}
+	least, most, off := known[0].Offset, known[0].Offset, time.Duration(0)
+	for _, c := range known {
+		least, most, off = min(least, c.Offset), max(most, c.Offset), max(off, c.Error)
+	}
+	differ, apart := most-least, parts[len(parts)-1].start().Sub(parts[0].start())
+	if differ <= limit && 2*off <= limit {
+		return nil
+	}
+	w := Warning{Code: WarnClockOffset, Message: fmt.Sprintf(
+		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and by these clocks they started %v apart; the merge goes by the common clock",
+		len(known), differ, off, r.Makespan, apart)}
+	if 2*off > limit || apart > limit {
+		w.Spoils = append(slices.Clone(makespanThroughputs), AchievedRate)
+		w.Message += "; over 1 % the throughputs over the makespan must not be used"
+	}
+	if 2*off > limit {
+		w.Spoils = append(w.Spoils, Steady)
+	}
+	return []Warning{w}
+}
