@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"math"
 	"math/bits"
 	"time"
 )
@@ -43,7 +42,7 @@ func (s closedLoop) issue(now time.Duration) (arrival, bool) {
 		s.shut()
 		return arrival{}, false
 	}
-	return arrival{s.take(now), now}, true
+	return s.take(now), true
 }
 
 // exhausted reports whether the level's own bounds have been reached. Those of an open loop are its schedule's, which
@@ -70,23 +69,7 @@ func (s *slots) awaitStart(k int) {
 	if start == 0 {
 		return
 	}
-	timer := time.NewTimer(math.MaxInt64)
-	defer timer.Stop()
-	s.sleepUntil(start, timer)
-}
-
-// sleepUntil returns at due, or false when the level has ended before.
-func (s *slots) sleepUntil(due time.Duration, timer *time.Timer) bool {
-	for {
-		left := due - time.Since(s.epoch)
-		if left <= 0 {
-			return true
-		}
-		timer.Reset(left)
-		select {
-		case <-timer.C:
-		case <-s.ended:
-			return false
-		}
-	}
+	p := newPacer(s, false)
+	defer p.close()
+	p.sleepUntil(start)
 }

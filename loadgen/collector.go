@@ -32,6 +32,7 @@ type collector struct {
 	measuredTaken       time.Duration // the same of the measured requests alone
 	lateEnd             time.Duration // Σ (Left − Done) of those that completed, from the first measured issue on
 	window              window
+	gaps                *gaps // nil: a closed loop
 	timeline            timeline
 	goals               *goals   // nil where the level has no objectives
 	hooks               *hooks   // the user's observers and metrics
@@ -47,6 +48,9 @@ type collector struct {
 func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
 	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.hooks = h
+	if l.open() {
+		c.gaps = new(gaps)
+	}
 	for i, m := range g.Metrics {
 		m.Of = func(*Record) (float64, bool) { return c.present[i].value, c.present[i].has }
 		c.own = append(c.own, m)
@@ -84,6 +88,9 @@ func (c *collector) count(o outcome) {
 	}
 	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
+	if c.gaps != nil && !r.Warmup {
+		c.gaps.add(o.nth, r.Sent-r.Scheduled)
+	}
 	c.timeline.add(r, failure)
 	books := &c.measured
 	if r.Warmup {
@@ -245,6 +252,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 		r.Goodput = &c.goals.counts
 	}
 	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
+	c.gaps.tell(r.Open)
 	for _, h := range c.hooks.all {
 		if h.broken.Load() {
 			delete(r.Distributions, h.metric.Name)

@@ -173,6 +173,12 @@ func mergeOpen(parts []*Result, begun []time.Duration, n int) *OpenLoop {
 		o.InRamp += p.InRamp
 		o.Early += p.Early
 		o.Late += p.Late
+		o.Uneven += p.Uneven * float64(p.Gaps)
+		o.Spread += p.Spread * float64(p.Gaps)
+		o.Gaps += p.Gaps
+	}
+	if n := float64(o.Gaps); n > 0 {
+		o.Uneven, o.Spread = o.Uneven/n, o.Spread/n
 	}
 	o.setRates(n)
 	return o

@@ -34,6 +34,14 @@ type OpenLoop struct {
 	// the second and the last quarter of the arrivals. Where Late is the larger, the server did not keep up.
 	Early float64 `json:"outstanding_early"`
 	Late  float64 `json:"outstanding_late"`
+
+	// Uneven is the mean of |gap as sent − gap as due| between an arrival and the next one, in mean gaps: 0 is just as
+	// scheduled, bursts of two come to 1 and those of many to 2. Spread is the standard deviation of Sent − Scheduled, in
+	// ms. Gaps is how many are behind Uneven. All are 0 where no gaps are known. Of merged results they are of each
+	// generator's own gaps, means by their number. See [WarnBursty].
+	Uneven float64 `json:"uneven,omitempty"`
+	Spread float64 `json:"spread_ms,omitempty"`
+	Gaps   int     `json:"gaps,omitempty"`
 }
 
 // open reports whether l is an open loop.
@@ -59,7 +67,7 @@ type schedules struct {
 	schedule *schedule
 	due      time.Duration
 	more     bool // due is one
-	timer    *time.Timer
+	pacer    *pacer
 
 	// Of the slots' lock.
 	workers, idle int       // idle: those that wait for their turn, or have it
@@ -80,7 +88,7 @@ type arrivals struct {
 func newSchedules(l *loop) *schedules {
 	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), schedule: newSchedule(l.level), workers: 1, arrivals: l.slots.arrivals}
 	s.due, s.more = s.schedule.draw()
-	s.timer = time.NewTimer(math.MaxInt64)
+	s.pacer = newPacer(l.slots, true)
 	s.turn <- struct{}{}
 	return s
 }
@@ -93,13 +101,11 @@ func (s *schedules) next(*worker) (a arrival, ok bool) {
 	defer func() { s.turn <- struct{}{} }()
 	due := s.due
 	held := s.behind(due)
-	if !s.more || !s.sleepUntil(due, s.timer) {
-		s.timer.Stop()
+	if !s.more || !s.pacer.sleepUntil(due) {
 		return arrival{}, false
 	}
 	s.due, s.more = s.schedule.draw() // drawn before this one is issued, so that the last one is known as such
-	i, ok := s.take(due, !s.more, held)
-	return arrival{i, due}, ok
+	return s.take(due, !s.more, held)
 }
 
 // behind reports whether an arrival had to wait for its turn because all that may be were in flight.
@@ -111,31 +117,32 @@ func (s *schedules) behind(due time.Duration) bool {
 
 // take takes the next request, which is due, and sees to it that there is somebody to wait for the one after; false when the
 // level has ended before.
-func (s *schedules) take(due time.Duration, last, held bool) (i int, ok bool) {
+func (s *schedules) take(due time.Duration, last, held bool) (a arrival, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return 0, false
+		return arrival{}, false
 	}
-	a, now := s.arrivals, time.Since(s.epoch)
+	went, now := s.arrivals, time.Since(s.epoch)
 	if s.slots.next >= s.own.Warmup {
 		if s.slots.next == s.own.Warmup {
-			a.firstDue = due
+			went.firstDue = due
 		}
 		if due < s.level.RampUp {
-			a.inRamp++
+			went.inRamp++
 		}
-		a.lastDue = due
-		if held || due < a.heldUntil {
-			a.delayed++
+		went.lastDue = due
+		if held || due < went.heldUntil {
+			went.delayed++
 		}
-		a.found.add(float64(s.inFlight))
-		a.wait.add((now - due).Seconds())
+		went.found.add(float64(s.inFlight))
+		went.wait.add((now - due).Seconds())
 	}
 	if held {
-		a.heldUntil = now
+		went.heldUntil = now
 	}
-	i = s.slots.take(now)
+	a = s.slots.take(now)
+	a.due = due
 	s.idle--
 	switch {
 	case last:
@@ -145,7 +152,7 @@ func (s *schedules) take(due time.Duration, last, held bool) (i int, ok bool) {
 		s.workers++
 	}
 	s.full = s.idle == 0 && s.workers == s.level.inFlightLimit() && !last
-	return i, true
+	return a, true
 }
 
 func (s *schedules) end(w *worker) view {
@@ -219,6 +226,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 				lag.Value, limit)
 		}
 	}
+	r.burstyWarning(warn)
 	if o.Delayed > 0 {
 		var spoils []string
 		if float64(o.Delayed) > delayLimit*float64(issued) {

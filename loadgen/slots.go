@@ -56,12 +56,12 @@ func (s *slots) over(done int) {
 	}
 }
 
-// take takes the next request. It is called with the lock held.
-func (s *slots) take(now time.Duration) (i int) {
+// take takes the next request, which is due now. It is called with the lock held.
+func (s *slots) take(now time.Duration) arrival {
 	if s.next == s.own.Warmup {
 		s.measuredAt = now
 	}
-	i = s.level.number(s.next)
+	i := s.level.number(s.next)
 	s.next++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
@@ -69,7 +69,7 @@ func (s *slots) take(now time.Duration) (i int) {
 		s.inRamp++
 	}
 	s.lastIssue = now
-	return i
+	return arrival{i: i, nth: s.next, due: now}
 }
 
 // shut ends the issuing. It is called with the lock held.

@@ -69,7 +69,7 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
 		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow, WarnCutShort,
-		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd}, w.Code)
+		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.

@@ -32,13 +32,15 @@ type source interface {
 
 // An arrival is a request that is taken and has yet to be performed.
 type arrival struct {
-	i   int
+	i   int           // its number in the level
+	nth int           // of the generator's own, from 1 on
 	due time.Duration // when it was due: in a closed loop, when its slot was free
 }
 
 // outcome is a request that is over.
 type outcome struct {
 	record  *Record
+	nth     int      // of the generator's own
 	failure *Error   // nil: it completed
 	retried []*Error // of the attempts that another followed
 	view    view
@@ -50,7 +52,9 @@ type outcome struct {
 // run performs all requests of the level, and returns when the last of them is over.
 func (l *loop) run() {
 	if l.level.open() {
-		l.source = newSchedules(l)
+		s := newSchedules(l)
+		defer s.pacer.close()
+		l.source = s
 		l.start(0)
 	} else {
 		l.source = closedLoop{l.slots}
@@ -129,7 +133,7 @@ func (w *worker) reset() {
 
 // over hands the request over that has just been performed.
 func (w *worker) over(failure *Error) {
-	o := outcome{record: w.record, failure: failure, retried: w.retried, later: w.used}
+	o := outcome{record: w.record, nth: w.present.nth, failure: failure, retried: w.retried, later: w.used}
 	w.used = true
 	if w.ctx.Err() != nil || w.stopped() { // at once, and not when those who watch for it come round to it
 		w.slots.close()
