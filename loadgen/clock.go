@@ -27,6 +27,7 @@ func (r *Result) start() time.Time { return r.Clock.common(r.Start) }
 // Codes of the warnings about clocks.
 const (
 	WarnClockOffset = "clock-offset" // merged results: the generators' clocks differ, or are not known well enough
+	WarnClockStep   = "clock-step"   // the system's clock was set while the level lasted
 )
 
 // clockLimit is a share of the makespan: what a throughput over it may be off by for the clocks' sake.
@@ -65,4 +66,17 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 		w.Spoils = append(w.Spoils, Steady)
 	}
 	return []Warning{w}
+}
+
+// clockStepWarning says what a step of the system's clock spoils. The kernel stamps by that clock, and a stamp that is laid
+// onto the monotonic clock by a comparison from before the step is off by all of it: whatever counts up to a stamp is spoiled.
+// The client's own stamps are of the monotonic clock, and only what is compared with the server's clock is off there.
+func (r *Result) clockStepWarning(step time.Duration) Warning {
+	metrics, by := []string{ChunkLateness}, "only what is compared with the server's clock is bent, for no arrival has the kernel's stamp"
+	if r.Stamps.Kernel > 0 {
+		metrics = append(metrics, TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response, ReadLag, TTFTError, ITLError)
+		by = fmt.Sprintf("the kernel's stamps, which %d arrivals have, are by that clock, so that latencies up to an arrival may be off by as much", r.Stamps.Kernel)
+	}
+	return Warning{Code: WarnClockStep, Spoils: r.Level.spoiledWith(metrics...), Message: fmt.Sprintf(
+		"the system's clock was set by %v while the level lasted: %s; have it slewed, and not set, while anything is measured", step, by)}
 }

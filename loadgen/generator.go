@@ -69,7 +69,7 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 		}
 		return func() { o.Start(l) }
 	})
-	watch := startWatch()
+	watch := startWatch(l.Seed)
 	slots := newSlots(l)
 	host.begin(slots.epoch)
 	if g.Stop != nil {
