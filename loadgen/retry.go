@@ -29,7 +29,7 @@ const (
 
 // request performs the present request, as often as the level says; mine is false where the goroutine was left behind.
 func (w *worker) request() (failure *Error, mine bool) {
-	ctx, l := w.ctx, w.level
+	ctx, l := w.own, w.level
 	if l.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, l.Timeout)

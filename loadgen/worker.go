@@ -68,6 +68,7 @@ func (l *loop) run() {
 // start starts worker k.
 func (l *loop) start(k int) {
 	w := &worker{loop: l, k: k}
+	w.own, w.cancel = context.WithCancel(l.ctx)
 	w.goOn = w.instead
 	l.host.admit(&w.guest)
 	l.workers.Add(1)
@@ -93,6 +94,11 @@ type worker struct {
 	*loop
 	k int // its number
 
+	// own is the level's context, for this worker: what its requests hang on to it for, and let go of, is between the two
+	// of them alone, where thousands of workers would wait for the lock of one.
+	own    context.Context
+	cancel context.CancelFunc
+
 	present arrival
 	record  *Record
 	begun   time.Duration // of the present request, the first of its attempts
@@ -110,6 +116,7 @@ func (w *worker) work() {
 		a, ok := w.source.next(w)
 		if !ok {
 			w.slots.leave(w)
+			w.cancel()
 			w.workers.Done()
 			return
 		}
