@@ -56,8 +56,8 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 		return nil
 	}
 	w := Warning{Code: WarnClockOffset, Message: fmt.Sprintf(
-		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and by these clocks they started %v apart; the merge goes by the common clock",
-		len(known), differ, off, r.Makespan, apart)}
+		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and they started %v apart; "+
+			"the merge goes by the common clock", len(known), differ, off, r.Makespan, apart)}
 	if 2*off > limit || apart > limit {
 		w.Spoils = append(slices.Clone(makespanThroughputs), AchievedRate)
 		w.Message += "; over 1 % the throughputs over the makespan must not be used"
@@ -68,14 +68,17 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 	return []Warning{w}
 }
 
-// clockStepWarning says what a step of the system's clock spoils. The kernel stamps by that clock, and a stamp that is laid
-// onto the monotonic clock by a comparison from before the step is off by all of it: whatever counts up to a stamp is spoiled.
-// The client's own stamps are of the monotonic clock, and only what is compared with the server's clock is off there.
+// clockStepWarning says what a step of the system's clock spoils. The kernel stamps by that clock, and a stamp that
+// is laid onto the monotonic clock by a comparison from before the step is off by all of it: whatever counts up to a
+// stamp is spoiled. The client's own stamps are of the monotonic clock, and only what is compared with the server's
+// clock is off there.
 func (r *Result) clockStepWarning(step time.Duration) Warning {
-	metrics, by := []string{ChunkLateness}, "only what is compared with the server's clock is bent, for no arrival has the kernel's stamp"
+	metrics, by := []string{ChunkLateness}, "only what is compared with the server's clock is bent"
 	if r.Stamps.Kernel > 0 {
-		metrics = append(metrics, TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response, ReadLag, TTFTError, ITLError)
-		by = fmt.Sprintf("the kernel's stamps, which %d arrivals have, are by that clock, so that latencies up to an arrival may be off by as much", r.Stamps.Kernel)
+		metrics = append(metrics, TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response, ReadLag,
+			TTFTError, ITLError)
+		by = fmt.Sprintf("the kernel's stamps, which %d arrivals have, are by that clock, so that latencies up to an "+
+			"arrival may be off by as much", r.Stamps.Kernel)
 	}
 	return Warning{Code: WarnClockStep, Spoils: r.Level.spoiledWith(metrics...), Message: fmt.Sprintf(
 		"the system's clock was set by %v while the level lasted: %s; have it slewed, and not set, while anything is measured", step, by)}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Two generators whose clocks differ by 80 ms drive one level of 2 s: where they start by their own clocks, one is 4 % of
-// the time alone, and the merged result says so, from the offsets that the results carry.
+// Two generators whose clocks differ by 80 ms drive one level of 2 s: where they start by their own clocks, one is 4
+// % of the time alone, and the merged result says so, from the offsets that the results carry.
 func TestClocksThatDiffer(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {

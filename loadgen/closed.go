@@ -19,8 +19,8 @@ func (s closedLoop) next(w *worker) (arrival, bool) {
 	return w.taken, w.hasTaken
 }
 
-// end ends a request and takes the slot's next one in the same moment. If there is one, the window closes later than the
-// request ended; if there is none, none will be issued any more, and the window's end is known.
+// end ends a request and takes the slot's next one in the same moment. If there is one, the window closes later than
+// the request ended; if there is none, none will be issued any more, and the window's end is known.
 func (s closedLoop) end(w *worker) (v view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,8 +35,8 @@ func (s closedLoop) end(w *worker) (v view) {
 	return v
 }
 
-// issue takes the next request, if the level is to have another. Once it has said no, it says no for good. It is called with
-// the lock held.
+// issue takes the next request, if the level is to have another. Once it has said no, it says no for good. It is
+// called with the lock held.
 func (s closedLoop) issue(now time.Duration) (arrival, bool) {
 	if s.closed || s.exhausted(now) {
 		s.shut()

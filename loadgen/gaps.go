@@ -1,27 +1,26 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
 )
 
-// WarnBursty says that the arrivals of an open loop did not follow each other as they were scheduled: several were sent at
-// once, and nothing in between.
+// WarnBursty says that the arrivals of an open loop did not follow each other as they were scheduled: several were
+// sent at once, and nothing in between.
 const WarnBursty = "bursty"
 
 const (
 	burstyFrom = 100 // gaps; of fewer one delay decides
 
-	// unevenLimit is of the mean gap. Arrivals that are sent two by two come to 1, in bursts of many to 2, and drawn ones
-	// (Poisson) in place of even ones to 0.74: half of a gap is the least that is not as scheduled.
+	// unevenLimit is of the mean gap. Arrivals that are sent two by two come to 1, in bursts of many to 2, and drawn
+	// ones (Poisson) in place of even ones to 0.74: half of a gap is the least that is not as scheduled.
 	unevenLimit = 0.5
 )
 
-// gaps compares the gaps between arrivals as they were sent with those as they were due, an arrival with the one after it,
-// in whatever order requests are over. Of a gap whose two requests were over with thousands of others in between nothing
-// is known, so that it takes no more memory however long the level.
+// gaps compares the gaps between arrivals as they were sent with those as they were due, an arrival with the one
+// after it, in whatever order requests are over. Of a gap whose two requests were over with thousands of others in
+// between nothing is known, so that it takes no more memory however long the level.
 type gaps struct {
 	lags [4096]struct {
 		nth int // of the generator's arrivals, from 1 on
@@ -60,7 +59,8 @@ func (g *gaps) tell(o *OpenLoop) {
 	o.Spread = math.Sqrt(max(0, g.squares/n-g.sum/n*g.sum/n))
 }
 
-// burstyWarning is the gate on the gaps. Where arrivals were held back the gaps are the server's, and another gate tells.
+// burstyWarning is the gate on the gaps. Where arrivals were held back the gaps are the server's, and another gate
+// tells.
 func (r *Result) burstyWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	o := r.Open
 	if o.Delayed > 0 || o.Gaps < burstyFrom || !(o.Uneven > unevenLimit) {
@@ -74,9 +74,10 @@ func (r *Result) burstyWarning(warn func(code string, spoils []string, format st
 	}
 	of := ""
 	if len(bent) > 0 {
-		of = fmt.Sprintf("; that is over a tenth of the median %s, which is that of a burst's queue", strings.Join(bent, ", "))
+		of = "; that is over a tenth of the median " + strings.Join(bent, ", ") + ", which is that of a burst's queue"
 	}
 	warn(WarnBursty, r.Level.spoiledWith(bent...),
-		"the gaps between requests as they were sent are %.2g mean gaps off those that were scheduled (bursts of many come to 2), and the times of sending vary by %.3g ms: they came in bursts; use more generators, or a client with CPUs of its own%s",
-		o.Uneven, o.Spread, of)
+		"the gaps between requests as they were sent are %.2g mean gaps off those that were scheduled (bursts of many come "+
+			"to 2), and the times of sending vary by %.3g ms: they came in bursts; use more generators, or a client with "+
+			"CPUs of its own%s", o.Uneven, o.Spread, of)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ticks is a target that sends only at whole multiples of a tick, as a client does whose timers are no finer, and has an
-// answer after so long.
+// ticks is a target that sends only at whole multiples of a tick, as a client does whose timers are no finer, and has
+// an answer after so long.
 func ticks(tick, answer time.Duration) TargetFunc {
 	return func(ctx context.Context, i int, r *Record) error {
 		if past := r.Now() % tick; past > 0 {
@@ -21,8 +21,8 @@ func ticks(tick, answer time.Duration) TargetFunc {
 	}
 }
 
-// A schedule that was sent in bursts is told, at the mean rate that it has all the same; one that was sent as scheduled, or
-// evenly late, is not.
+// A schedule that was sent in bursts is told, at the mean rate that it has all the same; one that was sent as
+// scheduled, or evenly late, is not.
 func TestBursts(t *testing.T) {
 	poisson := func(rate float64) Arrivals { return Arrivals{Process: PoissonArrivals, Rate: rate} }
 	for _, c := range []struct {

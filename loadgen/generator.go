@@ -20,8 +20,8 @@ type Generator struct {
 	// Measure cuts short what is in flight as well. nil: never.
 	Stop <-chan struct{}
 
-	// Clock is how this machine's clock stands to the one that all generators of a level go by ([Level.Shards]). Results
-	// carry it, and are merged by that clock. nil: not known, and the clocks are taken to agree.
+	// Clock is how this machine's clock stands to the one that all generators of a level go by ([Level.Shards]).
+	// Results carry it, and are merged by that clock. nil: not known, and the clocks are taken to agree.
 	Clock *ClockOffset
 }
 
@@ -30,8 +30,8 @@ func Measure(ctx context.Context, l Level, t Target) (*Result, error) {
 	return (&Generator{Target: t}).Measure(ctx, l)
 }
 
-// Validate returns an [*InvalidError] for what Measure would refuse in l or in g.Metrics, or nil. A Target is not asked for
-// yet.
+// Validate returns an [*InvalidError] for what Measure would refuse in l or in g.Metrics, or nil. A Target is not
+// asked for yet.
 func (g *Generator) Validate(l Level) error {
 	if err := l.Validate(); err != nil {
 		return err

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// abandonAfter is how long the user's code may go on once its context is done or its time is up. After that its goroutine
-// is left behind, because a level that hangs is worse than one goroutine too many.
+// abandonAfter is how long the user's code may go on once its context is done or its time is up. After that its
+// goroutine is left behind, because a level that hangs is worse than one goroutine too many.
 const abandonAfter = 5 * time.Second
 
 var (
@@ -19,17 +20,17 @@ var (
 	errGoexit    = errors.New("the target ended its goroutine, by runtime.Goexit or by failing a test from inside Do")
 )
 
-// A guest is a goroutine of ours that calls code of the user's in between: a Target, an observer, a metric. In such a call it
-// can be left behind. Then goOn goes on in its place, on another goroutine, and the old one ends as soon as the call lets go
-// of it.
+// A guest is a goroutine of ours that calls code of the user's in between: a Target, an observer, a metric. In such a
+// call it can be left behind. Then goOn goes on in its place, on another goroutine, and the old one ends as soon as
+// the call lets go of it.
 //
-// The calls are made inline. Handing each one to a goroutine of its own and waiting for it was simpler, and cost two switches:
-// more than all the rest that the loop does for a request (BenchmarkLoop).
+// The calls are made inline. Handing each one to a goroutine of its own and waiting for it is simpler, and costs two
+// switches, 0.36 µs of CPU: as much again as all the rest that the loop does for a request (BenchmarkLoop).
 type guest struct {
 	goOn  func(how error) // how is errAbandoned or errGoexit
 	calls uint64          // so far
 	call  atomic.Uint64   // number of the one that is under way; 0: none
-	until atomic.Int64    // when that one must have returned, an offset from the level's start; 0: when the context is done
+	until atomic.Int64    // when it must have returned, an offset from the level's start; 0: when the context is done
 
 	seen   uint64 // of the host: the call that it found overdue,
 	seenAt time.Time
@@ -43,8 +44,9 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
-// visit calls f. Where mine is false the goroutine has been left behind in it: whatever belongs to the guest is another's now,
-// and the goroutine must return at once. Where f ends the goroutine visit does not return, and goOn goes on.
+// visit calls f. Where mine is false the goroutine has been left behind in it: whatever belongs to the guest is
+// another's now, and the goroutine must return at once. Where f ends the goroutine visit does not return, and goOn
+// goes on.
 func (g *guest) visit(f func()) (p *panicked, mine bool) {
 	g.calls++
 	n, returned := g.calls, false
@@ -176,11 +178,9 @@ func (h *host) call(f func()) error {
 func (h *host) dismiss(g *guest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i, known := range h.guests {
-		if known == g {
-			last := len(h.guests) - 1
-			h.guests[i], h.guests[last] = h.guests[last], nil
-			h.guests = h.guests[:last]
+	for i := len(h.guests) - 1; i >= 0; i-- { // it is among the latest
+		if h.guests[i] == g {
+			h.guests = slices.Delete(h.guests, i, i+1)
 			return
 		}
 	}

@@ -2,8 +2,8 @@ package loadgen
 
 import "sync"
 
-// An inbox is what some goroutines have for one other, which takes all there is at once: so a wake and a lock are paid for
-// many of them, where a channel has one for each.
+// An inbox is what some goroutines have for one other, which takes all there is at once: so a wake and a lock are
+// paid for many of them, where a channel has one for each.
 type inbox struct {
 	mu           sync.Mutex
 	some, room   sync.Cond
@@ -31,8 +31,8 @@ func (b *inbox) put(o outcome) {
 	}
 }
 
-// take returns what there is, as soon as there is something; nil when the inbox is closed and empty. It is good until the
-// next take.
+// take returns what there is, as soon as there is something; nil when the inbox is closed and empty. It is good until
+// the next take.
 func (b *inbox) take() []outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()

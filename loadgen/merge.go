@@ -13,11 +13,12 @@ import (
 // against one server, with none of their percentiles lost. The parts may come in any order, and none is changed.
 //
 // There must be one of each shard, and the levels must differ in nothing else; the merged level is the whole. What is
-// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all
-// to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed; the
-// distributions, as [Distribution.Merge] has it; and the timeline, bin by bin. Offsets are from the earliest Start. Where
-// the results were measured on several machines, their clocks' difference is taken out as far as they carry it
-// ([Result.Clock], [WarnClockOffset]); what is not known of it goes into the offsets, the makespan and the achieved rate.
+// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of
+// all to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed;
+// the distributions, as [Distribution.Merge] has it; and the timeline, bin by bin. Offsets are from the earliest
+// Start. Where the results were measured on several machines, their clocks' difference is taken out as far as they
+// carry it ([Result.Clock], [WarnClockOffset]); what is not known of it goes into the offsets, the makespan and the
+// achieved rate.
 //
 // What cannot be had from the parts, and what there is instead:
 //   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.

@@ -12,9 +12,10 @@ import (
 // An Observer sees what happens in a level. A nil func is not called.
 //
 // An observer that panics, or ends its goroutine, is called no more; the level goes on, and its result says so
-// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency, and 256 at least,
-// wait to be told of, the requests. One that goes on for more than 5 s after the context's end is left behind, with its goroutine, as a
-// Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A [Metric] is treated alike.
+// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency, and 256 at
+// least, wait to be told of, the requests. One that goes on for more than 5 s after the context's end is left behind,
+// with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A
+// [Metric] is treated alike.
 type Observer struct {
 	// Start is called before the level's clock starts.
 	Start func(l Level)
@@ -150,8 +151,8 @@ func (h *hooks) each(in string, pick func(Observer) func()) {
 	}
 }
 
-// finish calls the observers' Done with r, and returns what Measure is to return: r, with how they broke. It is not r itself
-// then, which may be with one that was left behind.
+// finish calls the observers' Done with r, and returns what Measure is to return: r, with how they broke. It is not r
+// itself then, which may be with one that was left behind.
 func (h *hooks) finish(r *Result) *Result {
 	before := len(h.warnings(r.Level))
 	h.each("Done", func(o Observer) func() {
@@ -208,8 +209,8 @@ type teller struct {
 	next  int       // hook to be called with it
 }
 
-// tell begins to tell the hooks of what is in the inbox, until that is closed, and returns where what they were told of comes
-// out. Without hooks it is the same inbox.
+// tell begins to tell the hooks of what is in the inbox, until that is closed, and returns where what they were told
+// of comes out. Without hooks it is the same inbox.
 func (h *hooks) tell(in *inbox) (out *inbox) {
 	if len(h.all) == 0 {
 		return in

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What the server does after the last chunk of an answer is no fault of the client's: the slot is taken, the load was kept,
-// and what is told is what the server did.
+// What the server does after the last chunk of an answer is no fault of the client's: the slot is taken, the load was
+// kept, and what is told is what the server did.
 func TestOccupancy(t *testing.T) {
 	chunks := func(r *Record) {
 		for range 5 {

@@ -35,10 +35,10 @@ type OpenLoop struct {
 	Early float64 `json:"outstanding_early"`
 	Late  float64 `json:"outstanding_late"`
 
-	// Uneven is the mean of |gap as sent − gap as due| between an arrival and the next one, in mean gaps: 0 is just as
-	// scheduled, bursts of two come to 1 and those of many to 2. Spread is the standard deviation of Sent − Scheduled, in
-	// ms. Gaps is how many are behind Uneven. All are 0 where no gaps are known. Of merged results they are of each
-	// generator's own gaps, means by their number. See [WarnBursty].
+	// Uneven is the mean of |gap as sent − gap as due| between an arrival and the next one, in mean gaps: 0 is just
+	// as scheduled, bursts of two come to 1 and those of many to 2. Spread is the standard deviation of Sent −
+	// Scheduled, in ms. Gaps is how many are behind Uneven. All are 0 where no gaps are known. Of merged results they
+	// are of each generator's own gaps, means by their number. See [WarnBursty].
 	Uneven float64 `json:"uneven,omitempty"`
 	Spread float64 `json:"spread_ms,omitempty"`
 	Gaps   int     `json:"gaps,omitempty"`
@@ -55,9 +55,10 @@ func (l Level) inFlightLimit() int {
 	return l.own().Concurrency
 }
 
-// schedules is the source of an open loop. Workers take turns in waiting for the next arrival: the one whose turn it is sleeps
-// until it is due, passes the turn on, to another that waits or to one that it starts, and performs the request itself, with no
-// switch to another goroutine between the moment and the request. None waits behind a request that is in flight.
+// schedules is the source of an open loop. Workers take turns in waiting for the next arrival: the one whose turn it
+// is sleeps until it is due, passes the turn on, to another that waits or to one that it starts, and performs the
+// request itself, with no switch to another goroutine between the moment and the request. None waits behind a request
+// that is in flight.
 type schedules struct {
 	*slots
 	loop *loop
@@ -86,7 +87,8 @@ type arrivals struct {
 }
 
 func newSchedules(l *loop) *schedules {
-	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), schedule: newSchedule(l.level), workers: 1, arrivals: l.slots.arrivals}
+	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), workers: 1, arrivals: l.slots.arrivals}
+	s.schedule = newSchedule(l.level)
 	s.due, s.more = s.schedule.draw()
 	s.pacer = newPacer(l.slots, true)
 	s.turn <- struct{}{}
@@ -115,8 +117,8 @@ func (s *schedules) behind(due time.Duration) bool {
 	return s.full && time.Since(s.epoch) > due
 }
 
-// take takes the next request, which is due, and sees to it that there is somebody to wait for the one after; false when the
-// level has ended before.
+// take takes the next request, which is due, and sees to it that there is somebody to wait for the one after; false
+// when the level has ended before.
 func (s *schedules) take(due time.Duration, last, held bool) (a arrival, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,8 +251,8 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	}
 }
 
-// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a limit by
-// a latency that must not be used is not known either.
+// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a
+// limit by a latency that must not be used is not known either.
 func (l Level) spoiledWith(metrics ...string) []string {
 	return append(figuresOf(metrics...), l.goodputOf(metrics...)...)
 }

@@ -13,13 +13,13 @@ type pacer struct {
 }
 
 const (
-	fineFrom = 2 * time.Millisecond         // before the moment, from where on a fine timer is used,
-	fineLead = 1500 * time.Microsecond      // and for when the runtime is asked to wake before that: it may be a millisecond late
+	fineFrom = 2 * time.Millisecond         // before the moment, from where on a fine timer is used
+	fineLead = 1500 * time.Microsecond      // before it, when the runtime is to wake, which may be 1 ms late with it
 	forever  = time.Duration(math.MaxInt64) // as long as a timer can be set for
 )
 
-// newPacer makes a pacer that is to be fine, where the system has the means, or as fine as the runtime's timers, which on
-// Linux are rounded up to whole milliseconds.
+// newPacer makes a pacer that is to be fine, where the system has the means, or as fine as the runtime's timers,
+// which on Linux are rounded up to whole milliseconds.
 func newPacer(s *slots, fine bool) *pacer {
 	p := &pacer{slots: s, timer: time.NewTimer(forever)}
 	if fine && !virtualTime() {

@@ -7,9 +7,10 @@ import (
 	"unsafe"
 )
 
-// A fineTimer is a timerfd, which the runtime waits for as for a socket. The kernel fires it to the microsecond, where the
-// timeout with which the runtime waits for its own timers is in milliseconds. Beside a thread of its own that sleeps
-// (clock_nanosleep, with a timer slack of 1 ns) it is as fine, and keeps no thread and no scheduling slot from the rest.
+// A fineTimer is a timerfd, which the runtime waits for as for a socket. The kernel fires it to the microsecond,
+// where the timeout with which the runtime waits for its own timers is in milliseconds. Beside a thread of its own
+// that sleeps (clock_nanosleep, with a timer slack of 1 ns) it is as fine, and keeps no thread and no scheduling slot
+// from the rest.
 type fineTimer struct {
 	file *os.File
 	conn syscall.RawConn
@@ -58,8 +59,8 @@ func (f *fineTimer) sleep(d time.Duration) bool {
 
 func (f *fineTimer) close() { _ = f.file.Close() }
 
-// virtualTime reports whether time.Now is not the system's, as in a bubble of testing/synctest, whose time stands still while
-// somebody waits for the kernel.
+// virtualTime reports whether time.Now is not the system's, as in a bubble of testing/synctest, whose time stands
+// still while somebody waits for the kernel.
 func virtualTime() bool {
 	var system syscall.Timeval
 	if err := syscall.Gettimeofday(&system); err != nil {

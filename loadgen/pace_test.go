@@ -47,7 +47,8 @@ func TestPacerInABubble(t *testing.T) {
 	})
 }
 
-// What an open loop of 10,000/s costs, and how late it is: the median of Sent − Scheduled, by a target that returns at once.
+// What an open loop of 10,000/s costs, and how late it is: the median of Sent − Scheduled, by a target that returns
+// at once.
 func BenchmarkOpenLoop(b *testing.B) {
 	var lags []time.Duration
 	g := &Generator{

@@ -11,15 +11,15 @@ type Retries struct {
 	Requests int `json:"requests"` // that were tried more than once
 	Attempts int `json:"attempts"` // after each one's first, together
 
-	// Errors are how the attempts failed that another followed, as many as Attempts. How a request failed in the end is in
-	// [Result.Errors].
+	// Errors are how the attempts failed that another followed, as many as Attempts. How a request failed in the end
+	// is in [Result.Errors].
 	Errors []ErrorCount `json:"errors"`
 }
 
-// passing are the statuses that may be another the next time: too many requests, and a gateway without a server behind it
-// that is ready. 500 is not among them: inference servers answer it when the request itself, or the engine, is broken, and
-// the next answer would be the same. Nor is anything that failed after the server had begun to answer, or had the time to:
-// it would do the work twice, at a load that no figure is named after.
+// passing are the statuses that may be another the next time: too many requests, and a gateway without a server
+// behind it that is ready. 500 is not among them: inference servers answer it when the request itself, or the engine,
+// is broken, and the next answer would be the same. Nor is anything that failed after the server had begun to answer,
+// or had the time to: it would do the work twice, at a load that no figure is named after.
 var passing = []int{429, 502, 503, 504}
 
 const (
@@ -80,8 +80,8 @@ func (l Level) again(e *Error, r *Record) bool {
 	return false
 }
 
-// pause is how long to wait after so many attempts. There is no chance in it: what a level does is to depend on the level
-// and the server alone. The price is that requests which failed together come back together.
+// pause is how long to wait after so many attempts. There is no chance in it: what a level does is to depend on the
+// level and the server alone. The price is that requests which failed together come back together.
 func (e *Error) pause(attempts int) time.Duration {
 	if e.RetryAfter > 0 {
 		return e.RetryAfter
@@ -144,8 +144,8 @@ func mergeRetries(a, b *Retries) *Retries {
 	return &Retries{Requests: a.Requests + b.Requests, Attempts: a.Attempts + b.Attempts, Errors: mergeErrors(a.Errors, b.Errors)}
 }
 
-// retryWarning says that the load was not all of requests that the server took at once. It spoils nothing: the latencies
-// are what users waited.
+// retryWarning says that the load was not all of requests that the server took at once. It spoils nothing: the
+// latencies are what users waited.
 func (r *Result) retryWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	c := r.Retries
 	if c == nil {

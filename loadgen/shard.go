@@ -2,8 +2,8 @@ package loadgen
 
 import "fmt"
 
-// own is what the shard has of l, as a level of its own, apart from which numbers and arrivals are its own: its share of
-// the concurrency, of the requests and of the warmup. Of a whole level that is the level itself.
+// own is what the shard has of l, as a level of its own, apart from which numbers and arrivals are its own: its share
+// of the concurrency, of the requests and of the warmup. Of a whole level that is the level itself.
 func (l Level) own() Level {
 	if l.Shards > 1 {
 		all, warmup := l.share(l.Warmup+l.Requests), l.share(l.Warmup)
@@ -16,9 +16,9 @@ func (l Level) own() Level {
 	return l
 }
 
-// The level's requests go to its slots in turn, and its slots to the shards in turn: so a shard has as large a share of the
-// requests as of the slots, and 7 slots are kept by 3 shards for as long as by one. Where there are no slots, as in an
-// open loop without a bound, requests go to the shards in turn.
+// The level's requests go to its slots in turn, and its slots to the shards in turn: so a shard has as large a share
+// of the requests as of the slots, and 7 slots are kept by 3 shards for as long as by one. Where there are no slots,
+// as in an open loop without a bound, requests go to the shards in turn.
 
 // turns is after how many requests it is the first slot's turn again.
 func (l Level) turns() int { return max(l.Concurrency, l.Shards, 1) }
@@ -66,9 +66,13 @@ func (l Level) validateShards() error {
 	case measured > 0 && l.Shards > measured:
 		return &InvalidError{"shards", l.Shards, "no more than the requests, of which each has a share"}
 	}
-	for k := range l.Shards { // of fewer requests than slots a shard may have none, wherever the warmup ends
-		if l.Shard = k; measured > 0 && measured < l.turns() && l.share(l.Warmup+measured) == l.share(l.Warmup) {
-			return &InvalidError{"shards", l.Shards, fmt.Sprintf("as many requests as the concurrency, or fewer shards: shard %d of them would have none to measure", k)}
+	if measured == 0 || measured >= l.turns() {
+		return nil
+	}
+	for l.Shard = range l.Shards { // of fewer requests than slots a shard may have none, wherever the warmup ends
+		if l.share(l.Warmup+measured) == l.share(l.Warmup) {
+			return &InvalidError{"shards", l.Shards, fmt.Sprintf(
+				"as many requests as the concurrency, or fewer shards: shard %d would have none to measure", l.Shard)}
 		}
 	}
 	return nil

@@ -286,3 +286,30 @@ func TestShardValidate(t *testing.T) {
 		}
 	}
 }
+
+// Each request of a level is one shard's, and each shard's numbers are its own in order.
+func TestNumbersOfShards(t *testing.T) {
+	for _, l := range []Level{{Concurrency: 7, Shards: 3}, {Concurrency: 3, Shards: 3}, {Concurrency: 100, Shards: 7}, {Shards: 5}, {Concurrency: 4}} {
+		all := map[int]int{}
+		for k := range max(l.Shards, 1) {
+			l.Shard = k
+			before := -1
+			for j := range 50 {
+				i := l.number(j)
+				if !l.owns(i) || i <= before {
+					t.Errorf("%+v: request %d is number %d, after %d", l, j, i, before)
+				}
+				if l.Shards > 1 && (l.share(i) != j || l.share(i+1) != j+1) {
+					t.Errorf("%+v: %d of the first %d are its own, want %d", l, l.share(i), i, j)
+				}
+				before = i
+				all[i]++
+			}
+		}
+		for i, n := range all {
+			if n != 1 {
+				t.Errorf("%+v: request %d is of %d shards", l, i, n)
+			}
+		}
+	}
+}

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A Timeline is the load over a level's time, in bins of equal width, warmup, ramp-up and drain included; the last bin
-// reaches past the end of the level. A level of any length has at most 240 bins, and one that was not over at once at
-// least 120: they begin with 1 ms, and are joined two by two whenever there are too many.
+// A Timeline is the load over a level's time, in bins of equal width, warmup, ramp-up and drain included; the last
+// bin reaches past the end of the level. A level of any length has at most 240 bins, and one that was not over at
+// once at least 120: they begin with 1 ms, and are joined two by two whenever there are too many.
 //
-// Bins begin at [Result.Start]. Those of a shard ([Level.Shards]) lie on multiples of their width in Unix time instead, by
-// the clock that all shards go by ([Generator.Clock]), and the first reaches back to before the start; so bins of all
-// shards coincide, or make up each other.
+// Bins begin at [Result.Start]. Those of a shard ([Level.Shards]) lie on multiples of their width in Unix time
+// instead, by the clock that all shards go by ([Generator.Clock]), and the first reaches back to before the start; so
+// bins of all shards coincide, or make up each other.
 //
-// Every column has a value for each bin. A bin begins with its first moment and ends before the next one's, so that the
-// columns of counts close: their sums are those of all of the level's requests.
+// Every column has a value for each bin. A bin begins with its first moment and ends before the next one's, so that
+// the columns of counts close: their sums are those of all of the level's requests.
 //
 // A bin has means and sums over its width, and no peaks: the requests in flight during a bin, each counted in full,
 // would be more than there ever were at once. [InFlight.Peak] has the true peak.
@@ -183,7 +183,8 @@ func (t *timeline) spread(from, to time.Duration, add func(b *timeBin, d time.Du
 // columns is what the timeline says.
 func (t *timeline) columns() *Timeline {
 	out := &Timeline{
-		Width: t.width, From: t.from, InFlight: make([]float64, t.used), Occupied: make([]float64, t.used), Output: make([]int, t.used), Input: make([]int, t.used),
+		Width: t.width, From: t.from, InFlight: make([]float64, t.used), Occupied: make([]float64, t.used),
+		Output: make([]int, t.used), Input: make([]int, t.used),
 		Chunks: make([]int, t.used), Uncounted: make([]int, t.used), Completed: make([]int, t.used), Failed: make([]int, t.used),
 	}
 	for i, b := range t.bins[:t.used] {
@@ -215,9 +216,9 @@ func (t *Timeline) check() error {
 	return nil
 }
 
-// mergeTimelines adds up what each of the parts saw, which began later than the first one by so much. The bins are the
-// widest that any of them has, or wider, and lie on multiples of their width, as those of the parts do; where these do not
-// (their clocks were compared afterwards), a bin goes as a whole into the one that its middle is in.
+// mergeTimelines adds up what each of the parts saw, which began later than the first one by so much. The bins are
+// the widest that any of them has, or wider, and lie on multiples of their width, as those of the parts do; where
+// these do not (their clocks were compared afterwards), a bin goes as a whole into the one that its middle is in.
 func mergeTimelines(parts []*Result, later []time.Duration) *Timeline {
 	occupied := true
 	for _, r := range parts {

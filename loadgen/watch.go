@@ -11,8 +11,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/internal/procstat"
 )
 
-// A ClientWatch is what the client saw of itself while a level lasted. It is of the whole process, and so of whatever else
-// that does: a server in the same process is in it too. What could not be known is nil.
+// A ClientWatch is what the client saw of itself while a level lasted. It is of the whole process, and so of whatever
+// else that does: a server in the same process is in it too. What could not be known is nil.
 type ClientWatch struct {
 	// Elapsed is how long was watched: from before the first issue until the last request was over.
 	Elapsed time.Duration `json:"elapsed_ns"`
@@ -25,12 +25,12 @@ type ClientWatch struct {
 	// together; nil where it has no quota.
 	Throttled *time.Duration `json:"throttled_ns,omitempty"`
 
-	// SchedulingLag is how late a goroutine ran that had asked to be woken every 50 to 150 ms; nil where the level was over
-	// before that. An idle machine's is up to a millisecond or so, for timers are no finer.
+	// SchedulingLag is how late a goroutine ran that had asked to be woken every 50 to 150 ms; nil where the level
+	// was over before that. An idle machine's is up to a millisecond or so, for timers are no finer.
 	SchedulingLag *SchedulingLag `json:"scheduling_lag,omitempty"`
 
-	// ClockStep is the largest step of the system's clock against the monotonic one, forwards or, below 0, backwards; 0: none
-	// of more than 1 ms. See [WarnClockStep].
+	// ClockStep is the largest step of the system's clock against the monotonic one, forwards or, below 0, backwards;
+	// 0: none of more than 1 ms. See [WarnClockStep].
 	ClockStep time.Duration `json:"clock_step_ns,omitempty"`
 
 	GC          GC           `json:"gc"`
@@ -88,8 +88,8 @@ func (d *Descriptors) String() string {
 		d.Needed, d.Open, d.Limit)
 }
 
-// lookAtDescriptors counts them for a level, before its target opens any. A level that does not fit is warned of and not
-// refused: whether a Target needs a connection for each request only the Target knows.
+// lookAtDescriptors counts them for a level, before its target opens any. A level that does not fit is warned of and
+// not refused: whether a Target needs a connection for each request only the Target knows.
 func lookAtDescriptors(l Level) *Descriptors {
 	open, limit, ok := procstat.Descriptors()
 	if !ok {
@@ -99,14 +99,15 @@ func lookAtDescriptors(l Level) *Descriptors {
 }
 
 const (
-	// wakeEvery is how often the watch asks to be woken, on average. Waking a process that sleeps was seen to cost 90 µs in
-	// a virtual machine, so that ten times a second is a thousandth of a core; a hundred times was nearly a hundredth.
+	// wakeEvery is how often the watch asks to be woken, on average. Waking a process that sleeps was seen to cost 90
+	// µs in a virtual machine, so that ten times a second is a thousandth of a core; a hundred times was nearly a
+	// hundredth.
 	//
-	// It is from a half to one and a half of that, by chance: 100 ms is also the period of CFS quotas, and a watch that was
-	// always woken in the same part of it saw each of its stalls or none.
+	// It is from a half to one and a half of that, by chance: 100 ms is also the period of CFS quotas, and a watch
+	// that was always woken in the same part of it saw each of its stalls or none.
 	wakeEvery = 100 * time.Millisecond
 
-	stepFrom = time.Millisecond // of the clock; below it there is slewing, and a delay between the readings of two clocks
+	stepFrom = time.Millisecond // of the clock; below it there is slewing, and a delay between two readings
 
 	heapEvery = time.Second // between looks at the heap
 )
@@ -140,7 +141,8 @@ type usage struct {
 }
 
 func startWatch(seed uint64) *watch {
-	w := &watch{stop: make(chan struct{}), done: make(chan struct{}), wait: rand.New(rand.NewPCG(seed, 0x5e7b_e9a6_e000_0002))}
+	w := &watch{stop: make(chan struct{}), done: make(chan struct{})}
+	w.wait = rand.New(rand.NewPCG(seed, 0x5e7b_e9a6_e000_0002))
 	w.quota, w.has = procstat.CPUQuota(procstat.Root())
 	w.usage = w.look()
 	w.heapPeak = w.usage.heap
@@ -153,8 +155,8 @@ func startWatch(seed uint64) *watch {
 	return w
 }
 
-// watch wakes until it is stopped. Each wake is asked for when the one before has come, so that one delay is counted once,
-// and not again in wakes that were due meanwhile.
+// watch wakes until it is stopped. Each wake is asked for when the one before has come, so that one delay is counted
+// once, and not again in wakes that were due meanwhile.
 func (w *watch) watch() {
 	defer close(w.done)
 	asked := time.Now()
@@ -180,10 +182,12 @@ func (w *watch) watch() {
 }
 
 // pause is how long to sleep until the next wake.
-func (w *watch) pause() time.Duration { return wakeEvery/2 + time.Duration(w.wait.Int64N(int64(wakeEvery))) }
+func (w *watch) pause() time.Duration {
+	return wakeEvery/2 + time.Duration(w.wait.Int64N(int64(wakeEvery)))
+}
 
-// lookAtClock notes a step of the system's clock since the last look. What the two clocks' readings are apart for want of a
-// CPU in between passes with the next one; the step stays.
+// lookAtClock notes a step of the system's clock since the last look. What the two clocks' readings are apart for
+// want of a CPU in between passes with the next one; the step stays.
 func (w *watch) lookAtClock() {
 	off := w.ahead()
 	for range 3 {
@@ -238,9 +242,9 @@ func (w *watch) saw(elapsed time.Duration, now usage) *ClientWatch {
 	return c
 }
 
-// allowed is how many CPUs the process may use at once: the least of GOMAXPROCS, of the CPUs that its affinity leaves it
-// (runtime.NumCPU) and of its cgroup's quota. The runtime does take the quota into GOMAXPROCS, but rounded up and not below 2,
-// only once in a while, and not where somebody has set it.
+// allowed is how many CPUs the process may use at once: the least of GOMAXPROCS, of the CPUs that its affinity leaves
+// it (runtime.NumCPU) and of its cgroup's quota. The runtime does take the quota into GOMAXPROCS, but rounded up and
+// not below 2, only once in a while, and not where somebody has set it.
 func (w *watch) allowed() float64 {
 	cpus := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
 	if w.has {
@@ -281,8 +285,8 @@ func count(s metrics.Sample) uint64 {
 	return s.Value.Uint64()
 }
 
-// pauses are the sum and the longest of the pauses that are in the second histogram and not yet in the first, each as the
-// upper bound of its bucket.
+// pauses are the sum and the longest of the pauses that are in the second histogram and not yet in the first, each as
+// the upper bound of its bucket.
 func pauses(before, after *metrics.Float64Histogram) (total, longest time.Duration) {
 	if before == nil || after == nil || len(before.Counts) != len(after.Counts) {
 		return 0, 0

@@ -30,10 +30,12 @@ type view struct {
 	to         time.Duration // when the window closed, or never: not before the request ended
 }
 
-// open opens the steady window where the first wave has gone: as many requests as the concurrency, which was reached, and
-// all of the warmup, of which one may hold its slot for long. It is called with the lock held, when a request is over.
+// open opens the steady window where the first wave has gone: as many requests as the concurrency, which was reached,
+// and all of the warmup, of which one may hold its slot for long. It is called with the lock held, when a request is
+// over.
 func (s *slots) open(now time.Duration) {
-	if s.steadyAt == never && s.finished >= s.own.Concurrency && s.peak >= s.own.Concurrency && s.warmedUp == s.own.Warmup {
+	c := s.own.Concurrency
+	if s.steadyAt == never && s.finished >= c && s.peak >= c && s.warmedUp == s.own.Warmup {
 		s.steadyAt = now
 	}
 }
@@ -54,7 +56,7 @@ func (w *window) add(r *Record, v view, completed bool) {
 	if to == never {
 		to = r.Left
 	}
-	inside := func(t time.Duration) bool { return t > v.from && t <= to } // so that what marks the start is not in it as well
+	inside := func(t time.Duration) bool { return t > v.from && t <= to } // so that what marks the start is not in it
 	w.busy += max(0, min(r.Done, to)-max(r.Sent, v.from))
 	w.taken += max(0, min(r.Left, to)-max(r.Sent, v.from))
 	if completed && inside(r.Done) {

@@ -17,8 +17,8 @@ var uneven = TargetFunc(func(ctx context.Context, i int, r *Record) error {
 	return nil
 })
 
-// The merged window is the whole bins that are in the windows of all, whenever the generators started and whichever bins
-// they ended up with: what is in it is what the records say of that time, to the last chunk.
+// The merged window is the whole bins that are in the windows of all, whenever the generators started and whichever
+// bins they ended up with: what is in it is what the records say of that time, to the last chunk.
 func TestMergedWindowIsExact(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -135,7 +135,8 @@ func TestBinsLieOnCommonMultiples(t *testing.T) {
 		g := &Generator{Clock: &ClockOffset{Offset: offset}}
 		line := newTimeline(g.anchor(Level{Shards: 2}, common.Add(offset)))
 		line.add(recordOf(0, 10*time.Second, nil), nil)
-		// 10 s are 157 bins of 64 ms, on multiples of which the start is 123,456,789 ns − 1 · 64 ms after one: 1e9 s are one.
+		// 10 s are 157 bins of 64 ms, on multiples of which the start is 123,456,789 ns − 1 · 64 ms after one: 1e9 s
+		// are one.
 		if got := line.columns(); got.Width != 64*time.Millisecond || got.From != -59_456_789 {
 			t.Errorf("offset %v: bins of %v from %v", offset, got.Width, got.From)
 		}

@@ -84,8 +84,8 @@ func (l Level) workers() int {
 	return min(l.Concurrency, l.Warmup+l.Requests)
 }
 
-// waiting is how many outcomes may wait to be told of and counted. An open loop may have no bound, and must not pay memory
-// for it.
+// waiting is how many outcomes may wait to be told of and counted. An open loop may have no bound, and must not pay
+// memory for it.
 func (l Level) waiting() int { return max(256, min(l.own().Concurrency, 10_000)) }
 
 // A worker performs one request after the other. In a closed loop it is a slot. It is a guest of the Target's.
@@ -94,8 +94,8 @@ type worker struct {
 	*loop
 	k int // its number
 
-	// own is the level's context, for this worker: what its requests hang on to it for, and let go of, is between the two
-	// of them alone, where thousands of workers would wait for the lock of one.
+	// own is the level's context, for this worker: what its requests hang on to it for, and let go of, is between the
+	// two of them alone, where thousands of workers would wait for the lock of one.
 	own    context.Context
 	cancel context.CancelFunc
 
@@ -146,7 +146,7 @@ func (w *worker) over(failure *Error) {
 		w.slots.close()
 	}
 	o.view = w.source.end(w)
-	w.last = last{left: w.record.Left, counted: o.view.measuredAt != never, measured: !w.record.Warmup, completed: failure == nil}
+	w.last = last{w.record.Left, o.view.measuredAt != never, !w.record.Warmup, failure == nil}
 	w.out.put(o)
 }
 
@@ -160,7 +160,8 @@ func (l *loop) stopped() bool {
 	}
 }
 
-// instead goes on where the target has taken the goroutine, or was left behind with it. The record is the target's for good.
+// instead goes on where the target has taken the goroutine, or was left behind with it. The record is the target's
+// for good.
 func (w *worker) instead(how error) {
 	w.record = new(Record)
 	begun, retried := w.begun, w.retried
