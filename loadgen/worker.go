@@ -86,7 +86,7 @@ func (l Level) workers() int {
 
 // waiting is how many outcomes may wait to be told of and counted. An open loop may have no bound, and must not pay
 // memory for it.
-func (l Level) waiting() int { return max(256, min(l.own().Concurrency, 10_000)) }
+func (l Level) waiting() int { return max(1024, min(l.own().Concurrency, 10_000)) }
 
 // A worker performs one request after the other. In a closed loop it is a slot. It is a guest of the Target's.
 type worker struct {
