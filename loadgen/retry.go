@@ -29,11 +29,11 @@ const (
 
 // request performs the present request, as often as the level says; mine is false where the goroutine was left behind.
 func (w *worker) request() (failure *Error, mine bool) {
-	ctx, l := w.own, w.level
+	ctx, l := w.limits.own, w.level
 	if l.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.Timeout)
-		defer cancel()
+		c := w.limits.begin(w.slots.epoch.Add(w.begun+l.Timeout), l.Timeout)
+		defer w.limits.end(c)
+		ctx = c
 		w.until.Store(int64(w.begun + l.Timeout))
 	}
 	r, sent := w.record, time.Duration(0)

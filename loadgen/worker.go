@@ -68,7 +68,7 @@ func (l *loop) run() {
 // start starts worker k.
 func (l *loop) start(k int) {
 	w := &worker{loop: l, k: k}
-	w.own, w.cancel = context.WithCancel(l.ctx)
+	w.limits.own, w.cancel = context.WithCancel(l.ctx)
 	w.goOn = w.instead
 	l.host.admit(&w.guest)
 	l.workers.Add(1)
@@ -94,9 +94,9 @@ type worker struct {
 	*loop
 	k int // its number
 
-	// own is the level's context, for this worker: what its requests hang on to it for, and let go of, is between the
-	// two of them alone, where thousands of workers would wait for the lock of one.
-	own    context.Context
+	// The level's context, for this worker: what its requests hang on to it for, and let go of, is between the two of
+	// them alone, where thousands of workers would wait for the lock of one.
+	limits limits
 	cancel context.CancelFunc
 
 	present arrival
@@ -116,6 +116,7 @@ func (w *worker) work() {
 		a, ok := w.source.next(w)
 		if !ok {
 			w.slots.leave(w)
+			w.limits.close()
 			w.cancel()
 			w.workers.Done()
 			return
