@@ -21,6 +21,14 @@ func (c *ClockOffset) common(t time.Time) time.Time {
 	return t.Add(-c.Offset)
 }
 
+// validate returns an [*InvalidError] for what no comparison of two clocks says.
+func (c *ClockOffset) validate() error {
+	if c != nil && (c.Error < 0 || c.Offset.Abs() > timelineEnd) {
+		return &InvalidError{"clock offset", fmt.Sprintf("%v ± %v", c.Offset, c.Error), "an offset, and an error from 0 up"}
+	}
+	return nil
+}
+
 // start is when the level began, by the clock that all its generators go by.
 func (r *Result) start() time.Time { return r.Clock.common(r.Start) }
 
@@ -37,18 +45,17 @@ const clockLimit = 0.01
 // of the merge, but generators that are told to start at a moment of their own clocks start apart by as much, and the
 // makespan has the time in which not all of them were there.
 func (r *Result) clockWarnings(parts []*Result) []Warning {
-	var known []ClockOffset
-	for _, part := range parts {
-		if part.Clock != nil {
-			known = append(known, *part.Clock)
-		}
-	}
 	limit := time.Duration(clockLimit * float64(r.Makespan))
-	if len(known) < 2 || limit <= 0 {
+	compared := func(part *Result) bool { return part.Clock != nil }
+	if !slices.ContainsFunc(parts, compared) || limit <= 0 {
 		return nil
 	}
-	least, most, off := known[0].Offset, known[0].Offset, time.Duration(0)
-	for _, c := range known {
+	least, most, off := timelineEnd, -timelineEnd, time.Duration(0)
+	for _, part := range parts {
+		var c ClockOffset // of a generator that nobody compared, the one whose clock the others were compared with
+		if part.Clock != nil {
+			c = *part.Clock
+		}
 		least, most, off = min(least, c.Offset), max(most, c.Offset), max(off, c.Error)
 	}
 	differ, apart := most-least, parts[len(parts)-1].start().Sub(parts[0].start())
@@ -57,7 +64,7 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 	}
 	w := Warning{Code: WarnClockOffset, Message: fmt.Sprintf(
 		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and they started %v apart; "+
-			"the merge goes by the common clock", len(known), differ, off, r.Makespan, apart)}
+			"the merge goes by the common clock", len(parts), differ, off, r.Makespan, apart)}
 	if 2*off > limit || apart > limit {
 		w.Spoils = append(slices.Clone(makespanThroughputs), AchievedRate)
 		w.Message += "; over 1 % the throughputs over the makespan must not be used"

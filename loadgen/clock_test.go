@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,7 @@ func TestClocksThatDiffer(t *testing.T) {
 		{"nobody compared them", [2]*ClockOffset{}, 0, false, nil, []string{RequestThroughput}},
 		{"they agree", [2]*ClockOffset{{}, {Offset: 2 * ms, Error: ms}}, 2 * ms, false, nil, []string{RequestThroughput}},
 		{"80 ms, by their own clocks", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, []string{SteadyRequestThroughput, "e2e_p99"}},
+		{"80 ms, by that of the other", [2]*ClockOffset{nil, {Offset: 80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, nil},
 		{"80 ms behind", [2]*ClockOffset{{Error: ms}, {Offset: -80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, []string{SteadyRequestThroughput}},
 		{"80 ms, and started together", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 0, true, nil, []string{RequestThroughput, SteadyRequestThroughput}},
 		{"it is hardly known", [2]*ClockOffset{{Error: ms}, {Offset: 2 * ms, Error: 30 * ms}}, 0, true, []string{RequestThroughput, SteadyRequestThroughput}, []string{"e2e_p99"}},
@@ -58,5 +60,16 @@ func TestClocksThatDiffer(t *testing.T) {
 				checkSpoiled(t, r, c.spoils, c.intact)
 			})
 		})
+	}
+}
+
+// What no comparison of clocks says is refused before anything is measured.
+func TestClockOffsetValidate(t *testing.T) {
+	for _, c := range []*ClockOffset{{Error: -1}, {Offset: 1<<63 - 1}, {Offset: -1 << 63}} {
+		var invalid *InvalidError
+		g := &Generator{Target: always(0), Clock: c}
+		if err := g.Validate(Level{Concurrency: 1, Requests: 1}); !errors.As(err, &invalid) || invalid.Field != "clock offset" {
+			t.Errorf("%+v: %v, want an error of the clock offset", c, err)
+		}
 	}
 }

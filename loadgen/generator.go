@@ -30,13 +30,16 @@ func Measure(ctx context.Context, l Level, t Target) (*Result, error) {
 	return (&Generator{Target: t}).Measure(ctx, l)
 }
 
-// Validate returns an [*InvalidError] for what Measure would refuse in l or in g.Metrics, or nil. A Target is not
+// Validate returns an [*InvalidError] for what Measure would refuse in l, g.Metrics or g.Clock, or nil. A Target is not
 // asked for yet.
 func (g *Generator) Validate(l Level) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
 	if err := checkMetrics(g.Metrics); err != nil {
+		return err
+	}
+	if err := g.Clock.validate(); err != nil {
 		return err
 	}
 	_, err := newGoals(l, g.Metrics)

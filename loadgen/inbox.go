@@ -44,8 +44,8 @@ func (b *inbox) put(o outcome) {
 	}
 }
 
-// take returns what there is, as soon as there is something; nil when the inbox is closed and empty. It is good until the
-// next take.
+// take returns what there is, as soon as there is something; nil when the inbox is closed and empty. It is good until
+// the next take.
 func (b *inbox) take() []outcome {
 	b.done()
 	if time.Since(b.took) < napLength {

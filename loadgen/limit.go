@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A limit is the context of one request: its worker's, until a deadline. It is what [context.WithDeadline] gives, which made
-// a timer, and an entry in the context above, for each request: of the CPU time that the loop takes for one, more than a
-// half. A worker's limits have one timer, which is set again when it fires and not with each request.
+// A limit is the context of one request: its worker's, until a deadline. It is what [context.WithDeadline] gives,
+// which made a timer, and an entry in the context above, for each request: of the CPU time that the loop takes for
+// one, more than a half. A worker's limits have one timer, which is set again when it fires and not with each
+// request.
 type limit struct {
 	context.Context // the worker's
 	deadline        time.Time
@@ -40,8 +41,8 @@ func (c *limit) Err() error {
 	return c.err
 }
 
-// AfterFunc is what package context asks for, so that it needs no goroutine for what hangs on to a context that is not its
-// own.
+// AfterFunc is what package context asks for, so that it needs no goroutine for what hangs on to a context that is
+// not its own.
 func (c *limit) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -204,6 +204,9 @@ func (r *Result) mergeable() error {
 			return &InvalidError{"distributions", name, "its samples"}
 		}
 	}
+	if err := r.Clock.validate(); err != nil {
+		return err
+	}
 	if (r.Open != nil) != r.Level.open() {
 		return &InvalidError{"open", r.Open, "how the arrivals went, of an open loop and of no other"}
 	}

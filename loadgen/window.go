@@ -115,9 +115,12 @@ func mergeWindows(parts []*Result, later []time.Duration, t *Timeline) *Window {
 		}
 		from, to = max(from, later[k]+r.Steady.From), min(to, later[k]+r.Steady.To)
 	}
+	if to < from {
+		return nil
+	}
 	first := int((from - t.From + t.Width - 1) / t.Width)
 	last := min(int((to-t.From)/t.Width), t.Len())
-	if to < from || last <= first {
+	if last <= first {
 		return nil
 	}
 	w := &Window{From: t.From + time.Duration(first)*t.Width, To: t.From + time.Duration(last)*t.Width}

@@ -145,3 +145,16 @@ func TestBinsLieOnCommonMultiples(t *testing.T) {
 		}
 	}
 }
+
+// Windows that no level can have had, as a file might hold, give none.
+func TestMergedWindowOfNonsense(t *testing.T) {
+	const huge = 1<<63 - 1
+	line := newTimeline(0)
+	line.add(recordOf(0, 10*time.Second, nil), nil)
+	for _, w := range []Window{{From: huge, To: huge}, {From: -huge, To: -1}, {From: 5, To: 4}, {From: huge, To: 0}, {From: time.Hour, To: 2 * time.Hour}} {
+		parts := []*Result{{Steady: &w}, {Steady: &Window{From: 0, To: huge}}}
+		if got := mergeWindows(parts, []time.Duration{0, time.Second}, line.columns()); got != nil {
+			t.Errorf("%+v of %+v", got, w)
+		}
+	}
+}
