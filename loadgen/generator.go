@@ -57,7 +57,7 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if g.Target == nil {
 		return nil, &InvalidError{"target", nil, "a Target"}
 	}
-	host := newHost(ctx, l.Timeout > 0)
+	host := newHost(ctx)
 	defer host.close()
 	hooks := newHooks(g, host)
 	descriptors := lookAtDescriptors(l)
@@ -74,7 +74,6 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	})
 	watch := startWatch(l.Seed)
 	slots := newSlots(l)
-	host.begin(slots.epoch)
 	if g.Stop != nil {
 		stopWatching := make(chan struct{})
 		defer close(stopWatching)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +27,13 @@ var (
 // switches, 0.36 µs of CPU: as much again as all the rest that the loop does for a request (BenchmarkLoop).
 type guest struct {
 	goOn  func(how error) // how is errAbandoned or errGoexit
+	limit time.Duration   // of a call; 0: the level's context alone ends it
 	calls uint64          // so far
 	call  atomic.Uint64   // number of the one that is under way; 0: none
-	until atomic.Int64    // when it must have returned, an offset from the level's start; 0: when the context is done
 
-	seen   uint64 // of the host: the call that it found overdue,
-	seenAt time.Time
+	// Of the host: the call that it saw last, and when it saw it first.
+	seen  uint64
+	since time.Time
 }
 
 // panicked is what the user's code panicked with.
@@ -70,18 +70,32 @@ func (g *guest) visit(f func()) (p *panicked, mine bool) {
 // A host watches the guests of a level, and leaves behind those that overstay.
 type host struct {
 	ctx        context.Context
-	timed      bool // guests may have a time at which they must return
 	over, done chan struct{}
 
 	mu     sync.Mutex
-	epoch  time.Time // of what guests have in until
-	guests []*guest
+	guests map[*guest]bool
+	cut    time.Time // when it saw first that the context was done
 }
 
-func newHost(ctx context.Context, timed bool) *host {
-	h := &host{ctx: ctx, timed: timed, epoch: time.Now(), over: make(chan struct{}), done: make(chan struct{})}
+func newHost(ctx context.Context) *host {
+	h := &host{ctx: ctx, over: make(chan struct{}), done: make(chan struct{}), guests: map[*guest]bool{}}
 	go h.watch()
 	return h
+}
+
+// watch looks at the guests once a second.
+func (h *host) watch() {
+	defer close(h.done)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.over:
+			return
+		case now := <-ticker.C:
+			h.look(now)
+		}
+	}
 }
 
 // close ends the watch. What was left behind stays so.
@@ -90,70 +104,40 @@ func (h *host) close() {
 	<-h.done
 }
 
+// look leaves behind the guests that are still in a call 5 s after its limit or, in the same call, after the
+// context's end.
+func (h *host) look(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cut := h.ctx.Err() != nil
+	if cut && h.cut.IsZero() {
+		h.cut = now
+	}
+	for g := range h.guests {
+		n := g.call.Load()
+		if n != g.seen {
+			g.seen, g.since = n, now
+		}
+		stays := now.Sub(g.since)
+		late := cut && min(stays, now.Sub(h.cut)) >= abandonAfter || g.limit > 0 && stays-g.limit >= abandonAfter
+		if n != 0 && late && g.call.CompareAndSwap(n, 0) {
+			go g.goOn(errAbandoned)
+		}
+	}
+}
+
 // admit takes a guest in.
 func (h *host) admit(g *guest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.guests = append(h.guests, g)
+	h.guests[g] = true
 }
 
-// begin sets when the level's time began.
-func (h *host) begin(epoch time.Time) {
+// dismiss lets a guest go that calls nothing any more.
+func (h *host) dismiss(g *guest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.epoch = epoch
-}
-
-// watch looks at the guests once a second, from when there is one that may overstay.
-func (h *host) watch() {
-	defer close(h.done)
-	ended := h.ctx.Done()
-	var ticker *time.Ticker
-	var ticks <-chan time.Time
-	tick := func() {
-		if ticker == nil {
-			ticker = time.NewTicker(time.Second)
-			ticks = ticker.C
-		}
-	}
-	defer func() {
-		if ticker != nil {
-			ticker.Stop()
-		}
-	}()
-	if h.timed {
-		tick()
-	}
-	for {
-		select {
-		case <-h.over:
-			return
-		case <-ended:
-			ended = nil
-			h.look()
-			tick()
-		case <-ticks:
-			h.look()
-		}
-	}
-}
-
-// look leaves behind the guests that were found overdue in the same call 5 s ago or more.
-func (h *host) look() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now, cut := time.Now(), h.ctx.Err() != nil
-	for _, g := range h.guests {
-		n, until := g.call.Load(), g.until.Load()
-		switch {
-		case n == 0 || !cut && (until == 0 || now.Sub(h.epoch) < time.Duration(until)):
-			// on time
-		case g.seen != n:
-			g.seen, g.seenAt = n, now
-		case now.Sub(g.seenAt) >= abandonAfter && g.call.CompareAndSwap(n, 0):
-			go g.goOn(errAbandoned)
-		}
-	}
+	delete(h.guests, g)
 }
 
 // call calls f on a goroutine that can be left behind, and returns when it has returned or was left: nil, errAbandoned,
@@ -172,16 +156,4 @@ func (h *host) call(f func()) error {
 		}
 	}()
 	return <-result
-}
-
-// dismiss lets a guest go that calls nothing any more.
-func (h *host) dismiss(g *guest) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for i := len(h.guests) - 1; i >= 0; i-- { // it is among the latest
-		if h.guests[i] == g {
-			h.guests = slices.Delete(h.guests, i, i+1)
-			return
-		}
-	}
 }

@@ -34,7 +34,6 @@ func (w *worker) request() (failure *Error, mine bool) {
 		c := w.limits.begin(w.slots.epoch.Add(w.begun+l.Timeout), l.Timeout)
 		defer w.limits.end(c)
 		ctx = c
-		w.until.Store(int64(w.begun + l.Timeout))
 	}
 	r, sent := w.record, time.Duration(0)
 	for {

@@ -69,7 +69,7 @@ func (l *loop) run() {
 func (l *loop) start(k int) {
 	w := &worker{loop: l, k: k}
 	w.limits.own, w.cancel = context.WithCancel(l.ctx)
-	w.goOn = w.instead
+	w.goOn, w.limit = w.instead, l.level.Timeout
 	l.host.admit(&w.guest)
 	l.workers.Add(1)
 	go w.work()
