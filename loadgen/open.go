@@ -153,7 +153,7 @@ func (s *schedules) take(due time.Duration, last, held bool) (a arrival, ok bool
 		s.loop.start(s.workers)
 		s.workers++
 	}
-	s.full = s.idle == 0 && s.workers == s.level.inFlightLimit() && !last
+	s.full = s.inFlight == s.level.inFlightLimit()
 	return a, true
 }
 
