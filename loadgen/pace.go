@@ -3,13 +3,15 @@ package loadgen
 import (
 	"math"
 	"time"
+
+	"github.com/servegauge/servegauge/loadgen/internal/finetimer"
 )
 
 // A pacer sleeps until moments of a level.
 type pacer struct {
 	*slots
 	timer *time.Timer
-	fine  *fineTimer // nil: the runtime's timers alone
+	fine  *finetimer.Timer // nil: the runtime's timers alone
 }
 
 const (
@@ -22,8 +24,8 @@ const (
 // which on Linux are rounded up to whole milliseconds.
 func newPacer(s *slots, fine bool) *pacer {
 	p := &pacer{slots: s, timer: time.NewTimer(forever)}
-	if fine && !virtualTime() {
-		p.fine = newFineTimer()
+	if fine {
+		p.fine = finetimer.New()
 	}
 	return p
 }
@@ -31,7 +33,7 @@ func newPacer(s *slots, fine bool) *pacer {
 func (p *pacer) close() {
 	p.timer.Stop()
 	if p.fine != nil {
-		p.fine.close()
+		p.fine.Close()
 	}
 }
 
@@ -45,7 +47,7 @@ func (p *pacer) sleepUntil(due time.Duration) bool {
 		case p.fine == nil:
 		case left > fineFrom:
 			left -= fineLead
-		case p.fine.sleep(left):
+		case p.fine.Sleep(left):
 			select {
 			case <-p.ended:
 				return false

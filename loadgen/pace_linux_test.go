@@ -9,9 +9,6 @@ import (
 // Beside the runtime's timers, in one and the same run, the fine ones are late by a fraction: in one of several runs,
 // for a machine that is busy with something else wakes nobody in time.
 func TestFineTimer(t *testing.T) {
-	if virtualTime() {
-		t.Fatal("this is the system's time")
-	}
 	late := func(fine bool) time.Duration {
 		s := newSlots(Level{Concurrency: 1, Requests: 1})
 		p := newPacer(s, fine)

@@ -1,4 +1,6 @@
-package loadgen
+// Package finetimer sleeps until tens of microseconds after a moment, where the system has the means. The runtime's
+// own timers are rounded up to whole milliseconds on Linux, as long as nothing else wakes the process.
+package finetimer
 
 import (
 	"os"
@@ -7,11 +9,11 @@ import (
 	"unsafe"
 )
 
-// A fineTimer is a timerfd, which the runtime waits for as for a socket. The kernel fires it to the microsecond,
+// A Timer is a timerfd, which the runtime waits for as for a socket. The kernel fires it to the microsecond,
 // where the timeout with which the runtime waits for its own timers is in milliseconds. Beside a thread of its own
 // that sleeps (clock_nanosleep, with a timer slack of 1 ns) it is as fine, and keeps no thread and no scheduling slot
 // from the rest.
-type fineTimer struct {
+type Timer struct {
 	file *os.File
 	conn syscall.RawConn
 	left time.Duration
@@ -19,17 +21,20 @@ type fineTimer struct {
 	read func(fd uintptr) bool // one, so that none is allocated for each sleep
 }
 
-// newFineTimer is nil where there is none to be had.
-func newFineTimer() *fineTimer {
+// New makes a timer; nil where there is none to be had, or where it would not be of the time that time.Now tells.
+func New() *Timer {
+	if virtual() {
+		return nil
+	}
 	const monotonic = 1
 	fd, _, errno := syscall.RawSyscall(syscall.SYS_TIMERFD_CREATE, monotonic, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if errno != 0 {
 		return nil
 	}
-	f := &fineTimer{file: os.NewFile(fd, "timerfd")}
+	f := &Timer{file: os.NewFile(fd, "timerfd")}
 	conn, err := f.file.SyscallConn()
 	if err != nil {
-		f.close()
+		f.Close()
 		return nil
 	}
 	// It is called first, and then when the timer has fired. What there would be to read, how many times it has, is
@@ -51,17 +56,18 @@ func setTimer(fd uintptr, d time.Duration) (ok bool) {
 	return errno == 0
 }
 
-// sleep returns true after d, or false where it cannot.
-func (f *fineTimer) sleep(d time.Duration) bool {
+// Sleep returns true after d, or false where it cannot.
+func (f *Timer) Sleep(d time.Duration) bool {
 	f.left, f.set = max(d, 1), false // 0 would disarm it
 	return f.conn.Read(f.read) == nil
 }
 
-func (f *fineTimer) close() { _ = f.file.Close() }
+// Close gives the timer back.
+func (f *Timer) Close() { _ = f.file.Close() }
 
-// virtualTime reports whether time.Now is not the system's, as in a bubble of testing/synctest, whose time stands
+// virtual reports whether time.Now is not the system's, as in a bubble of testing/synctest, whose time stands
 // still while somebody waits for the kernel.
-func virtualTime() bool {
+func virtual() bool {
 	var system syscall.Timeval
 	if err := syscall.Gettimeofday(&system); err != nil {
 		return false
