@@ -20,11 +20,12 @@ var mayImport = map[string][]string{
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
 	"loadgen/internal/procstat":  {}, // what the instrument needs of the operating system
 	"loadgen/internal/jsontext":  {}, // JSON whose text counts: the prompts' and the requests'
+	"loadgen/internal/finetimer": {}, // when an open loop has to send, to some tens of microseconds
 	"loadgen/netstamp":           {},
 
 	"envinfo": {"internal/secret", "internal/number"},
 
-	"loadgen":             {"stats", "loadgen/internal/procstat"},
+	"loadgen":             {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
 	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
 	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},

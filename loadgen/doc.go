@@ -32,6 +32,8 @@
 //	goodput        requests that met all of the level's objectives ÷ makespan
 //	attainment     the same ÷ issued: requests that failed or were cancelled met none
 //	in flight      Σ (Done − Sent) ÷ time: requests that the server had, on average
+//	occupied       Σ (Left − Sent) ÷ time: slots that were taken, until the end of the answer's body or the request's
+//	               error; what a closed loop keeps at its concurrency, and what the gates on the load go by
 //
 // The steady window opens when the wave that started together has gone (as many requests as the concurrency are over, and
 // all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
@@ -41,7 +43,8 @@
 // not come all at once has a [Level.RampUp], which the warmup should cover.
 //
 // In an open loop E2E and response stand side by side. Where they differ, requests were sent later than they were due, and
-// E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
+// E2E alone would hide it: this is known as coordinated omission. Where the gaps between arrivals were not those of the
+// schedule, they came in bursts, which [WarnBursty] tells. There is no steady window; that the load was steady is
 // judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
 //
 // A request fails once and for all, unless [Level.Retries] says otherwise. Then Sent is the first attempt's, whatever became
@@ -62,5 +65,5 @@
 //
 // One level may be driven by several generators, each a shard of it ([Level.Shards]) with its share of the concurrency,
 // of the requests and of the one schedule of arrivals: [MergeResults] makes the level's result of theirs, with every
-// percentile.
+// percentile, and with a steady window that all share.
 package loadgen

@@ -36,6 +36,9 @@ func (r *Result) figures(own []Metric) []Figure {
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+		if r.InFlight.Occupied > 0 {
+			add(MeanOccupied, "requests", Neither, r.InFlight.Occupied, r.Accounting.Issued)
+		}
 		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
 			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
 			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)

@@ -72,7 +72,8 @@ const (
 	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
 	MeanInFlight            = "in_flight_mean"             // over the makespan
 	PeakInFlight            = "in_flight_peak"
-	SuccessRate             = "success_rate" // completed ÷ issued, in percent
+	MeanOccupied            = "occupied_mean" // slots that were taken, Sent to Left, over the same time: [InFlight.Occupied]
+	SuccessRate             = "success_rate"  // completed ÷ issued, in percent
 
 	CachedShare     = "cached_share"     // input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told
 	DraftAcceptance = "draft_acceptance" // draft tokens accepted ÷ proposed, in percent, likewise: speculative decoding
