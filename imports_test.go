@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"loadgen/loadgentest": {"loadgen"},
 
 	"protocol":        {"loadgen", "loadgen/workload", "stats", "envinfo", "internal/secret", "internal/strictjson"},
-	"protocol/probe":  {"protocol", "loadgen"},
+	"protocol/probe":  {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 

@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/protocol"
@@ -88,3 +90,6 @@ func (t *track) series(start time.Time, every time.Duration) protocol.Series {
 	}
 	return s
 }
+
+// sortedNames are the names of what a map holds, so that its order is the same each time.
+func sortedNames[M ~map[string]float64](m M) []string { return slices.Sorted(maps.Keys(m)) }
