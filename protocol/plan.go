@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Plan is the design of the MI325X cookbook's benchmark methodology: every level in the given order, on a server
@@ -141,8 +142,10 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 	// the step's number.
 	s := Step{
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
-		Input: p.Input, Output: p.Output,
-		Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64(),
+		Spec: workload.Spec{
+			Input: p.Input, Output: p.Output,
+			Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64(),
+		},
 	}
 	if s.Restart && run > 0 {
 		s.Cooldown = p.Cooldown

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Step is one thing to measure: a load on the server of a run.
@@ -17,17 +18,15 @@ type Step struct {
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
 
-	Input  int           `json:"input_tokens"`  // tokens of each prompt
-	Output int           `json:"output_tokens"` // tokens asked of each request
-	Seed   uint64        `json:"seed"`          // of the prompts: another for each step, so that no cache can know them
-	Level  loadgen.Level `json:"level"`
+	workload.Spec               // the prompts: another seed for each step, so that no cache can know them
+	Level         loadgen.Level `json:"level"`
 }
 
 // A Measurement is a step and what it showed.
 type Measurement struct {
 	Step     Step      `json:"step"`
 	Time     time.Time `json:"time"`     // when it began
-	Instance string    `json:"instance"` // [Instance.ID] of the server that was measured; "": not known to be another one
+	Instance string    `json:"instance"` // [Identity.Proof] of the server that was measured; "": not known to be another one
 
 	// Models are those that the requests asked, in rotation, where the target says (see [Runner.Target]).
 	Models []string `json:"models,omitempty"`

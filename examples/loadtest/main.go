@@ -10,6 +10,7 @@ import (
 
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 )
@@ -92,7 +93,7 @@ func (t *test) step() protocol.Step {
 		level.Requests = 10 * level.Concurrency
 	}
 	level.Seed = t.load.Seed // of the prompts too: with it the level can be repeated
-	return protocol.Step{Run: 1, Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed, Level: level}
+	return protocol.Step{Run: 1, Level: level, Spec: workload.Spec{Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed}}
 }
 
 func (t *test) run(ctx context.Context, stop <-chan struct{}) error {

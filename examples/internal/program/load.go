@@ -23,6 +23,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
@@ -55,6 +56,8 @@ type Load struct {
 	asked   []string // models by -model
 	prompts *openai.Dataset
 	file    protocol.Dataset // that the prompts are from
+
+	running bool // the server is not ours to start
 
 	mu     sync.Mutex
 	models map[string][]string            // what to ask for, by URL
@@ -222,17 +225,16 @@ func (l *Load) header() http.Header {
 }
 
 // Target makes the target of a step: a [protocol.Runner]'s Target.
-func (l *Load) Target(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
-	models, err := l.modelsAt(ctx, i.URL())
+func (l *Load) Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error) {
+	models, err := l.modelsAt(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	l.warnOfRepetition(s.Level)
-	calibration, err := l.calibrate(ctx, i.URL(), models)
+	calibration, err := l.calibrate(ctx, url, models)
 	if err != nil {
 		return nil, fmt.Errorf("how many tokens a text has there: %w", err)
 	}
-	return l.target(i.URL(), models, s, calibration)
+	return l.target(url, models, s, calibration)
 }
 
 // smallestVocabulary is one of bytes.
@@ -287,7 +289,7 @@ func (l *Load) config(url string, models []string) openai.Config {
 	}
 }
 
-func (l *Load) target(url string, models []string, s protocol.Step, calibration *openai.Calibration) (loadgen.Target, error) {
+func (l *Load) target(url string, models []string, s workload.Spec, calibration *openai.Calibration) (loadgen.Target, error) {
 	c := l.config(url, models)
 	switch {
 	case l.prompts != nil:
@@ -342,11 +344,11 @@ func (l *Load) modelsAt(ctx context.Context, url string) ([]string, error) {
 
 // Ready waits until a server that was started can be measured: a [protocol.Runner]'s Ready. A server that is not ours
 // to start has to be there.
-func (l *Load) Ready(ctx context.Context, i protocol.Instance) error {
-	if i.ID() != "" {
-		return vllm.Readiness{Client: l.client, Header: l.header()}.Wait(ctx, i.URL())
+func (l *Load) Ready(ctx context.Context, url string) error {
+	if !l.running {
+		return vllm.Readiness{Client: l.client, Header: l.header()}.Wait(ctx, url)
 	}
-	_, err := l.modelsAt(ctx, i.URL())
+	_, err := l.modelsAt(ctx, url)
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return fmt.Errorf("%w; is the server running there? (-url)", err)

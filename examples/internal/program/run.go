@@ -9,20 +9,22 @@ import (
 	"path/filepath"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
-func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
-	_, fixed := server.(protocol.Fixed)
+func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
+	_, fixed := s.(server.None)
+	load.running = fixed
 	workload, err := load.workload()
 	if err != nil {
 		return nil, err
 	}
 	progress := newProgress(!fixed)
 	runner := &protocol.Runner{
-		Servers:  map[string]protocol.Server{"": server},
-		Ready:    load.Ready,
-		Target:   load.Target,
+		Server:   s,
+		Client:   load,
+		Inspect:  server.Inspect(load.client, load.header()),
 		Workload: workload,
 		Observe:  progress.observe,
 		Progress: progress.event,
