@@ -16,27 +16,34 @@ var mayImport = map[string][]string{
 	"loadgen": {"stats", "loadgen/internal/procstat"},
 
 	"loadgen/internal/procstat": {}, // what the instrument needs of the operating system; indirectly all have it
+	"loadgen/internal/jsontext": {}, // JSON whose text counts: the prompts' and the requests'
 	"loadgen/netstamp":          {},
-	"loadgen/openai":            {"loadgen", "loadgen/internal/procstat", "loadgen/netstamp", "stats"},
-	"loadgen/loadgentest":       {"loadgen", "loadgen/internal/procstat", "stats"},
+	"loadgen/workload":          {"loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext", "stats"},
+	"loadgen/openai": {"loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload",
+		"stats"},
+	"loadgen/loadgentest": {"loadgen", "loadgen/internal/procstat", "stats"},
 
-	"protocol":        {"loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
-	"protocol/vllm":   {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "stats", "envinfo"},
+	"protocol":        {"loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext", "loadgen/workload", "stats", "envinfo"},
+	"protocol/vllm":   {},
+	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext",
+		"loadgen/workload", "stats", "envinfo"},
+	"protocol/report": {"protocol", "loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext", "loadgen/workload", "stats", "envinfo"},
 
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats"}, // a program, which measures ours from outside as it does others
 
-	"": {"loadgen", "loadgen/internal/procstat", "protocol", "stats", "envinfo"},
+	"": {"loadgen", "loadgen/internal/procstat", "loadgen/internal/jsontext", "loadgen/workload", "protocol", "stats", "envinfo"},
 }
 
 // What a package must not import at all, of anybody's: who prints, reads flags or speaks HTTP is part of the design.
 var mustNotImport = map[string][]string{
 	"stats":            {"flag", "log", "net", "net/http", "os/exec", "time"},
 	"envinfo":          {"flag", "log"}, // it runs the makers' and the containers' tools, and asks a server by HTTP what it is
+	"loadgen/workload": {"flag", "log", "net", "net/http", "os", "time"},
 	"loadgen":          {"flag", "log", "net/http", "os", "encoding/json"},
 	"protocol":         {"flag", "log", "net/http"},
 	"loadgen/openai":   {"flag", "log", "os"},
 	"loadgen/netstamp": {"flag", "log", "net/http"},
+	"protocol/server":  {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
 }
 

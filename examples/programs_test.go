@@ -29,6 +29,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -249,7 +250,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		say  []string
 	}{
 		{"no server", []string{"-url", nothing}, []string{nothing, "connection refused", "is the server running"}},
-		{"a wrong model", []string{"-url", good.URL, "-model", "huge"}, []string{`"huge"`, "has tiny", "-model"}},
+		{"a wrong model", []string{"-url", good.URL, "-model", "huge"}, []string{"warmup of run 1", "status 404", "huge"}},
 		{"an HTTP error on the first request", []string{"-url", bad.URL}, []string{"warmup of run 1", "status 500", "EngineCore encountered an issue"}},
 		{"a stop command that fails", []string{"-url", good.URL, "-server", "cmd:echo no such container && exit 4;true"}, []string{"server stop", "exit status 4", "no such container"}},
 		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended by itself", "exit status 3", "out of memory"}},
@@ -393,7 +394,13 @@ func TestLoadtestWorkloads(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	failsWith(t, 1, []string{`"d"`, "has a, b, c"}, "loadtest", "-url", server.URL, "-model", "a,d")
+	// An alias, or a gateway's wildcard, is in no list.
+	p := run(t, "loadtest", "-url", server.URL, "-model", "a,d", "-requests", "8")
+	for _, say := range []string{`"d"`, "has a, b, c", "-model"} {
+		if p.code != 0 || !strings.Contains(p.stderr, say) {
+			t.Errorf("exit code %d, and it does not say %q: %s", p.code, say, p.stderr)
+		}
+	}
 }
 
 // The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
@@ -521,9 +528,9 @@ func TestWhatWasSentIsStored(t *testing.T) {
 	if failed == 0 {
 		t.Error("the server echoed nothing")
 	}
-	want := &protocol.Workload{
+	want := &workload.Description{
 		Endpoint: "completions", Prompts: "dataset",
-		Dataset: &protocol.Dataset{Name: "prompts.jsonl", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n"))), Prompts: 2},
+		File:    &workload.File{Name: "prompts.jsonl", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("{\"prompt\":\"one\"}\n{\"prompt\":\"two\"}\n"))), Prompts: 2},
 		Headers: []string{"Authorization", "X-Api-Key", "X-Tenant"},
 		Body:    []byte(`{"backend":{"api_key":"***"},"min_tokens":2,"top_p":0.9,"user":"***"}`),
 	}

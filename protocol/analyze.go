@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/stats"
 )
 
@@ -27,9 +28,9 @@ type Analysis struct {
 
 	// Workload is what was sent, nil where that is not stated. Models are all that were asked, and URLs all that the
 	// servers had, each once, in the order in which they came; none where that is not known.
-	Workload *Workload `json:"workload,omitempty"`
-	Models   []string  `json:"models,omitempty"`
-	URLs     []string  `json:"urls,omitempty"`
+	Workload *workload.Description `json:"workload,omitempty"`
+	Models   []string              `json:"models,omitempty"`
+	URLs     []string              `json:"urls,omitempty"`
 
 	// Accounting and Tokens are sums over all measured requests.
 	Accounting loadgen.Accounting `json:"accounting"`
@@ -188,6 +189,7 @@ func Analyze(e *Experiment) *Analysis {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
 	a.warnRepeats()
+	a.warnOfServers(e)
 	a.Knee = knee(a)
 	return a
 }
@@ -224,6 +226,31 @@ func (a *Analysis) warnRepeats() {
 		if levels := same[c]; len(levels) > 1 {
 			a.warn(WarnOneCondition, "%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), c.inFlight)
 		}
+	}
+}
+
+// warnOfServers takes over what was noticed at the server's starts and stops, each thing once.
+func (a *Analysis) warnOfServers(e *Experiment) {
+	times := map[string]int{}
+	var first []loadgen.Warning
+	note := func(warnings []loadgen.Warning) {
+		for _, w := range warnings {
+			if times[w.Code]++; times[w.Code] == 1 {
+				first = append(first, w)
+			}
+		}
+	}
+	for _, s := range e.Starts {
+		note(s.Warnings)
+	}
+	for _, s := range e.Stops {
+		note(s.Warnings)
+	}
+	for _, w := range first {
+		if n := times[w.Code]; n > 1 {
+			w.Message = fmt.Sprintf("%s (%d times)", w.Message, n)
+		}
+		a.Warnings = append(a.Warnings, w)
 	}
 }
 

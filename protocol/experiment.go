@@ -8,13 +8,17 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // An Experiment is everything that was measured by one design, in the order in which it was.
 type Experiment struct {
-	Time         time.Time            `json:"time"` // when it began
-	Design       json.RawMessage      `json:"design"`
-	Workload     *Workload            `json:"workload,omitempty"` // what was sent; nil: not stated
+	Time   time.Time       `json:"time"` // when it began
+	Design json.RawMessage `json:"design"`
+
+	// Workload is what was sent: what the first measurement says of it, each of which has its own. nil: not stated.
+	Workload *workload.Description `json:"workload,omitempty"`
+
 	Environment  *envinfo.Environment `json:"environment"`
 	Starts       []Start              `json:"starts"`
 	Measurements []Measurement        `json:"measurements"`
@@ -36,6 +40,9 @@ func (e *Experiment) add(entry Entry) {
 		e.Stops = append(e.Stops, *entry.Stop)
 	case entry.Measurement != nil:
 		e.Measurements = append(e.Measurements, *entry.Measurement)
+		if e.Workload == nil {
+			e.Workload = entry.Measurement.Sent
+		}
 	case entry.End != nil:
 		e.Error = entry.End.Error
 		e.Complete = entry.End.Error == ""

@@ -14,6 +14,7 @@ import (
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // Names of the files in an experiment's directory.
@@ -41,9 +42,11 @@ type Entry struct {
 
 // Begin opens a journal.
 type Begin struct {
-	Design      json.RawMessage      `json:"design"`             // as JSON, whatever design it was
-	Workload    *Workload            `json:"workload,omitempty"` // nil: not stated
+	Design      json.RawMessage      `json:"design"` // as JSON, whatever design it was
 	Environment *envinfo.Environment `json:"environment"`
+
+	// Workload is what all steps sent. Only journals of before [Measurement.Sent] have it.
+	Workload *workload.Description `json:"workload,omitempty"`
 }
 
 // A Start is a start of the server, from the stop of the one before until it was ready.

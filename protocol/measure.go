@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // measure measures a step and journals it, whatever came of it.
@@ -68,7 +69,7 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	return r.stopped(ctx)
 }
 
-// measureHere measures a step on a target of the Client, and notes which models it asked.
+// measureHere measures a step on a target of the Client, and notes which models it asked for what.
 func (r *running) measureHere(ctx context.Context, s Step, g *loadgen.Generator, m *Measurement) (*loadgen.Result, error) {
 	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
 	if err != nil {
@@ -79,6 +80,10 @@ func (r *running) measureHere(ctx context.Context, s Step, g *loadgen.Generator,
 	}
 	if asks, ok := target.(interface{ Models() []string }); ok {
 		m.Models = asks.Models()
+	}
+	if says, ok := target.(interface{ Sent() workload.Description }); ok {
+		sent := says.Sent()
+		m.Sent = &sent
 	}
 	g.Target = target
 	return g.Measure(ctx, s.Level)

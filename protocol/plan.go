@@ -142,10 +142,7 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 	// the step's number.
 	s := Step{
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
-		Spec: workload.Spec{
-			Input: p.Input, Output: p.Output,
-			Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64(),
-		},
+		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64()},
 	}
 	if s.Restart && run > 0 {
 		s.Cooldown = p.Cooldown

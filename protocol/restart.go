@@ -167,7 +167,7 @@ func (r *running) ready(ctx context.Context, step Step) error {
 	ctx, cancelTimeout := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not ready within %v", timeout))
 	defer cancelTimeout()
 	err := r.Client.Ready(ctx, r.instance.URL)
-	if err == nil {
+	if err == nil && r.instance.Stop != nil { // one that is not ours to start is there, and is asked for nothing more
 		err = r.generates(ctx, step)
 	}
 	if died := r.died(); died != nil { // also where somebody else answers in its place

@@ -21,7 +21,8 @@ type Client interface {
 	Ready(ctx context.Context, url string) error
 
 	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its step;
-	// of one that has a method Models() []string the measurement says which models were asked.
+	// of one that has methods Models() []string and Sent() workload.Description the measurement says which models were asked,
+	// and for what.
 	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
 }
 
@@ -47,9 +48,6 @@ type Runner struct {
 	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
 	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
-
-	// Workload is what the targets send, for the journal and whoever reads it. nil: it is not stated.
-	Workload *Workload
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -133,7 +131,7 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Design: design, Workload: r.Workload, Environment: environment}})
+	err = run.note(Entry{Begin: &Begin{Design: design, Environment: environment}})
 	if err == nil && r.Dir != "" {
 		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 	}

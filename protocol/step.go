@@ -18,7 +18,7 @@ type Step struct {
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
 
-	workload.Spec               // the prompts: another seed for each step, so that no cache can know them
+	workload.Spec               // of the prompts
 	Level         loadgen.Level `json:"level"`
 }
 
@@ -28,8 +28,10 @@ type Measurement struct {
 	Time     time.Time `json:"time"`     // when it began
 	Instance string    `json:"instance"` // [Identity.Proof] of the server that was measured; "": not known to be another one
 
-	// Models are those that the requests asked, in rotation, where the target says (see [Runner.Target]).
-	Models []string `json:"models,omitempty"`
+	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it (see
+	// [Client]). Journals of before have neither, or what was sent for the whole experiment.
+	Models []string              `json:"models,omitempty"`
+	Sent   *workload.Description `json:"sent,omitempty"`
 
 	// Result is what the instrument saw. Its Figures and Warnings are what analysis uses; an experiment that was
 	// imported from another tool has those and little else.

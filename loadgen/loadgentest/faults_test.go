@@ -18,6 +18,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // soon is a timeout that faults run into which nothing else ends. On a busy machine
@@ -237,7 +238,7 @@ func TestFaultsThatAreRetried(t *testing.T) {
 // words is a workload for both endpoints.
 type words struct{}
 
-func (words) Prompt(i int, p *openai.Prompt) error {
+func (words) Prompt(i int, p *workload.Prompt) error {
 	p.Text, p.Input, p.Output = "a b c", 3, output
 	return nil
 }

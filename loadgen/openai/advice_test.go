@@ -8,17 +8,18 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // Who is refused for token ids is told what to do; whoever sends none, or is refused for something else, is not.
 func TestAdvice(t *testing.T) {
 	const vocabulary, text = "-vocabulary", "-text"
-	ids, words := openai.RandomTokens{Input: 3, Output: 5}, openai.RandomWords{Input: 3, Output: 5}
+	ids, words := workload.RandomTokens{Input: 3, Output: 5}, workload.RandomWords{Input: 3, Output: 5}
 	for _, test := range []struct {
 		name     string
 		status   int
 		says     string
-		workload openai.Workload
+		workload workload.Workload
 		advice   string
 	}{
 		{"an unknown id", 400, `{"error":{"message":"Token id 3999 is out of vocabulary"}}`, ids, vocabulary},
@@ -53,18 +54,18 @@ func TestSafeTokens(t *testing.T) {
 	for _, test := range []struct{ size, low, high int }{
 		{256, 64, 240}, {4000, 1000, 3750}, {32_000, 1000, 30_000}, {128_256, 1000, 120_240},
 	} {
-		if low, high := openai.SafeTokens(test.size); low != test.low || high != test.high {
+		if low, high := workload.SafeTokens(test.size); low != test.low || high != test.high {
 			t.Errorf("of %d: %d to %d, want %d to %d", test.size, low, high, test.low, test.high)
 		}
 	}
 	server := serve(t, &loadgentest.Simulated{VocabSize: 3000})
-	low, high := openai.SafeTokens(3000)
+	low, high := workload.SafeTokens(3000)
 	for _, test := range []struct {
-		workload openai.RandomTokens
+		workload workload.RandomTokens
 		failed   int
 	}{
-		{openai.RandomTokens{Input: 50, Output: 1}, 20}, // up to 4,000
-		{openai.RandomTokens{Input: 50, Output: 1, Low: low, High: high}, 0},
+		{workload.RandomTokens{Input: 50, Output: 1}, 20}, // up to 4,000
+		{workload.RandomTokens{Input: 50, Output: 1, Low: low, High: high}, 0},
 	} {
 		r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 20}, newTarget(t, openai.Config{URL: server.URL, Model: "simulated", Workload: test.workload}))
 		if r.Accounting.Failed != test.failed {

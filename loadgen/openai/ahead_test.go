@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // accepting is a server that accepts connections and says nothing.
@@ -125,7 +126,7 @@ func TestOpenBehindAProxy(t *testing.T) {
 	defer proxy.Close()
 	at, _ := url.Parse(proxy.URL)
 	for _, server := range []string{"http://server.invalid", "https://server.invalid"} {
-		target, err := newTarget(Config{URL: server, Model: "m", Workload: RandomTokens{Input: 1, Output: 1}}, http.ProxyURL(at))
+		target, err := newTarget(Config{URL: server, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}}, http.ProxyURL(at))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // canned is a server that allocates nothing for an answer: what it sends is always the same.
@@ -53,7 +54,7 @@ func canned(t testing.TB, chunks int) (url string) {
 // allocations is how many objects a request of a level makes, with a limit of time on it as levels have.
 func allocations(t *testing.T, chunks int) float64 {
 	t.Helper()
-	target := newTarget(t, openai.Config{URL: canned(t, chunks), Workload: openai.RandomTokens{Input: 7, Output: chunks}})
+	target := newTarget(t, openai.Config{URL: canned(t, chunks), Workload: workload.RandomTokens{Input: 7, Output: chunks}})
 	level := func(requests int) float64 {
 		return testing.AllocsPerRun(2, func() {
 			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 2, Requests: requests, Timeout: time.Minute}, target)

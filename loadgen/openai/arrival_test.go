@@ -10,6 +10,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // On Linux the kernel stamps what arrives, and a level says so; with a user's own client, the client does.
@@ -24,7 +25,7 @@ func TestClock(t *testing.T) {
 		"the user's client": {server.Client(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: openai.RandomTokens{Input: 4, Output: 8}})
+			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: workload.RandomTokens{Input: 4, Output: 8}})
 			var r *loadgen.Result
 			for range 50 { // the kernel begins to stamp in the background, after the first connection asked for it
 				var err error

@@ -8,10 +8,14 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/internal/jsontext"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
+
+// mostTokens is more than any model takes or gives in one request.
+const mostTokens = workload.MaxTokens
 
 // A template is the JSON of a target's requests with holes for what changes from request to request. Most of a body is
 // the same each time, and a prompt of token ids is digits and commas: writing it takes half the
@@ -108,7 +112,7 @@ func newTemplate(c *Config) (*template, error) {
 			if len(text) > 1 || len(parts) > 0 {
 				text += ","
 			}
-			text += string(appendString(nil, f.name)) + ":" + f.text
+			text += string(jsontext.AppendString(nil, f.name)) + ":" + f.text
 			if f.slot != staticSlot {
 				parts = append(parts, part{text: text}, part{slot: f.slot})
 				text = ""
@@ -137,7 +141,7 @@ func newTemplate(c *Config) (*template, error) {
 }
 
 // asked is how many tokens the body of p asks for, 0 if it does not say.
-func (t *template) asked(p *Prompt) int {
+func (t *template) asked(p *workload.Prompt) int {
 	if t.outputIs && (len(p.Body) == 0 || p.Output != 0) {
 		return t.output
 	}
@@ -145,7 +149,7 @@ func (t *template) asked(p *Prompt) int {
 }
 
 // append appends the JSON that asks model for p.
-func (t *template) append(b []byte, p *Prompt, model string, endpoint Endpoint) ([]byte, error) {
+func (t *template) append(b []byte, p *workload.Prompt, model string, endpoint Endpoint) ([]byte, error) {
 	if len(p.Body) > 0 {
 		return t.appendVerbatim(b, p, model)
 	}
@@ -155,7 +159,7 @@ func (t *template) append(b []byte, p *Prompt, model string, endpoint Endpoint) 
 		case staticSlot:
 			b = append(b, part.text...)
 		case modelSlot:
-			b = appendString(b, model)
+			b = jsontext.AppendString(b, model)
 		case outputSlot:
 			b = strconv.AppendInt(b, int64(p.Output), 10)
 		case contentSlot:
@@ -167,7 +171,7 @@ func (t *template) append(b []byte, p *Prompt, model string, endpoint Endpoint) 
 	return append(b, '}'), nil
 }
 
-func appendContent(b []byte, p *Prompt, endpoint Endpoint) ([]byte, error) {
+func appendContent(b []byte, p *workload.Prompt, endpoint Endpoint) ([]byte, error) {
 	switch {
 	case endpoint == Chat && len(p.Tokens) > 0:
 		return b, errTokensToChat
@@ -175,7 +179,7 @@ func appendContent(b []byte, p *Prompt, endpoint Endpoint) ([]byte, error) {
 		return append(b, p.Messages...), nil
 	case endpoint == Chat:
 		b = append(b, `[{"role":"user","content":`...)
-		b = appendString(b, p.Text)
+		b = jsontext.AppendString(b, p.Text)
 		return append(b, "}]"...), nil
 	case len(p.Tokens) > 0:
 		b = slices.Grow(b, 6*len(p.Tokens))
@@ -188,7 +192,7 @@ func appendContent(b []byte, p *Prompt, endpoint Endpoint) ([]byte, error) {
 	case len(p.Messages) > 0:
 		return b, errMessagesToCompletions
 	}
-	return appendString(b, p.Text), nil
+	return jsontext.AppendString(b, p.Text), nil
 }
 
 var (
@@ -197,20 +201,20 @@ var (
 )
 
 // appendVerbatim appends p's body with our fields in front of its own.
-func (t *template) appendVerbatim(b []byte, p *Prompt, model string) ([]byte, error) {
+func (t *template) appendVerbatim(b []byte, p *workload.Prompt, model string) ([]byte, error) {
 	for _, part := range t.verbatim {
 		b = append(b, part.text...)
 		if part.slot == modelSlot {
-			b = appendString(b, model)
+			b = jsontext.AppendString(b, model)
 		}
 	}
 	body := bytes.TrimSpace(p.Body)
 	if len(t.replaced) > 0 {
-		fields, err := readFields(body)
+		fields, err := jsontext.Fields(body)
 		if err != nil {
 			return b, fmt.Errorf("body: %w", err)
 		}
-		body = joinFields(fields, t.replaced)
+		body = jsontext.Join(fields, t.replaced)
 	}
 	if len(body) < 2 || body[0] != '{' || body[len(body)-1] != '}' {
 		return b, errors.New("body: want a JSON object")
@@ -222,91 +226,4 @@ func (t *template) appendVerbatim(b []byte, p *Prompt, model string) ([]byte, er
 		return append(b, rest...), nil
 	}
 	return append(b, '}'), nil
-}
-
-// appendString appends s as JSON. What is not UTF-8 becomes U+FFFD, as encoding/json has it.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	start := 0 // of what is not written yet
-	for i := 0; i < len(s); {
-		c := s[i]
-		size := 1
-		switch {
-		case c >= utf8.RuneSelf:
-			var r rune
-			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-			b = append(append(b, s[start:i]...), `\ufffd`...)
-		case c == '"' || c == '\\':
-			b = append(append(b, s[start:i]...), '\\', c)
-		case c == '\n':
-			b = append(append(b, s[start:i]...), `\n`...)
-		case c < ' ':
-			b = append(append(b, s[start:i]...), '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			i++
-			continue
-		}
-		i += size
-		start = i
-	}
-	return append(append(b, s[start:]...), '"')
-}
-
-// A jsonField is a field of an object, with its value as it was written.
-type jsonField struct {
-	name  string
-	value json.RawMessage
-}
-
-const mostFields = 1000 // of an object; requests have some twenty
-
-// readFields returns the fields of a JSON object in their order.
-func readFields(object []byte) ([]jsonField, error) {
-	in := json.NewDecoder(bytes.NewReader(object))
-	if start, err := in.Token(); err != nil {
-		return nil, err
-	} else if start != json.Delim('{') {
-		return nil, errors.New("want a JSON object")
-	}
-	var fields []jsonField
-	for in.More() {
-		name, err := in.Token()
-		if err != nil {
-			return nil, err
-		}
-		f := jsonField{name: name.(string)} // a JSON object has no other names
-		if err := in.Decode(&f.value); err != nil {
-			return nil, err
-		}
-		if fields = append(fields, f); len(fields) > mostFields {
-			return nil, fmt.Errorf("more than %d fields", mostFields)
-		}
-	}
-	if _, err := in.Token(); err != nil {
-		return nil, err
-	}
-	if in.InputOffset() != int64(len(object)) && len(bytes.TrimSpace(object[in.InputOffset():])) > 0 {
-		return nil, errors.New("more than one JSON value")
-	}
-	return fields, nil
-}
-
-// joinFields is the object of those fields that are not left out.
-func joinFields(fields []jsonField, leaveOut map[string]bool) []byte {
-	b := []byte{'{'}
-	for _, f := range fields {
-		if leaveOut[f.name] {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(appendString(b, f.name), ':')
-		b = append(b, f.value...)
-	}
-	return append(b, '}')
 }

@@ -4,14 +4,15 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	goopenai "github.com/sashabaranov/go-openai"
+
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // bodyOf is the JSON that a target for c sends for p.
-func bodyOf(t testing.TB, c Config, p Prompt) string {
+func bodyOf(t testing.TB, c Config, p workload.Prompt) string {
 	t.Helper()
 	template, err := newTemplate(&c)
 	if err != nil {
@@ -25,19 +26,19 @@ func bodyOf(t testing.TB, c Config, p Prompt) string {
 }
 
 func TestBodies(t *testing.T) {
-	ids := Prompt{Tokens: []int{1, 20, 300}, Output: 5}
-	text := Prompt{Text: "a\n\"b\"", Output: 5}
-	body := Prompt{Body: json.RawMessage(` { "messages" : [] , "max_tokens":7,"temperature":1e-1} `)}
+	ids := workload.Prompt{Tokens: []int{1, 20, 300}, Output: 5}
+	text := workload.Prompt{Text: "a\n\"b\"", Output: 5}
+	body := workload.Prompt{Body: json.RawMessage(` { "messages" : [] , "max_tokens":7,"temperature":1e-1} `)}
 	for _, test := range []struct {
 		name   string
 		config Config
-		prompt Prompt
+		prompt workload.Prompt
 		want   string
 	}{
 		{"ids", Config{}, ids, `{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`},
 		{"text, whole", Config{Whole: true}, text, `{"model":"m","prompt":"a\n\"b\"","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"chat", Config{Endpoint: Chat, Whole: true}, text, `{"model":"m","messages":[{"role":"user","content":"a\n\"b\""}],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
-		{"messages", Config{Endpoint: Chat, Whole: true}, Prompt{Messages: json.RawMessage(`[{"role":"system"}]`), Output: 1},
+		{"messages", Config{Endpoint: Chat, Whole: true}, workload.Prompt{Messages: json.RawMessage(`[{"role":"system"}]`), Output: 1},
 			`{"model":"m","messages":[{"role":"system"}],"max_tokens":1,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"usage so far", Config{ContinuousUsage: true}, ids,
 			`{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}}`},
@@ -47,7 +48,7 @@ func TestBodies(t *testing.T) {
 			`{"model":"y","prompt":"x","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"verbatim", Config{}, body,
 			`{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages" : [] , "max_tokens":7,"temperature":1e-1}`},
-		{"verbatim, empty", Config{Whole: true}, Prompt{Body: json.RawMessage(`{ }`)}, `{"model":"m","stream":false}`},
+		{"verbatim, empty", Config{Whole: true}, workload.Prompt{Body: json.RawMessage(`{ }`)}, `{"model":"m","stream":false}`},
 		{"verbatim, replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "temperature": nil, "x": 1}}, body,
 			`{"model":"m","stream":false,"max_tokens":9,"x":1,"messages":[]}`},
 	} {
@@ -64,7 +65,7 @@ func TestBodies(t *testing.T) {
 // What is sent means the same to go-openai's types.
 func TestBodiesAreGoOpenAIs(t *testing.T) {
 	var completion goopenai.CompletionRequest
-	if err := json.Unmarshal([]byte(bodyOf(t, Config{}, Prompt{Text: "héllo", Output: 5})), &completion); err != nil {
+	if err := json.Unmarshal([]byte(bodyOf(t, Config{}, workload.Prompt{Text: "héllo", Output: 5})), &completion); err != nil {
 		t.Fatal(err)
 	}
 	options := &goopenai.StreamOptions{IncludeUsage: true}
@@ -72,7 +73,7 @@ func TestBodiesAreGoOpenAIs(t *testing.T) {
 		t.Errorf("−want +got:\n%s", diff)
 	}
 	var chat goopenai.ChatCompletionRequest
-	if err := json.Unmarshal([]byte(bodyOf(t, Config{Endpoint: Chat}, Prompt{Text: "héllo", Output: 5})), &chat); err != nil {
+	if err := json.Unmarshal([]byte(bodyOf(t, Config{Endpoint: Chat}, workload.Prompt{Text: "héllo", Output: 5})), &chat); err != nil {
 		t.Fatal(err)
 	}
 	want := goopenai.ChatCompletionRequest{Model: "m", Stream: true, StreamOptions: options,
@@ -90,7 +91,7 @@ func TestBodyThatIsNoObject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b, err := template.append(nil, &Prompt{Body: json.RawMessage(text)}, "m", Completions); err == nil || !strings.Contains(err.Error(), "body") {
+			if b, err := template.append(nil, &workload.Prompt{Body: json.RawMessage(text)}, "m", Completions); err == nil || !strings.Contains(err.Error(), "body") {
 				t.Errorf("%q is sent as %s", text, b)
 			}
 		}
@@ -102,10 +103,10 @@ func TestBodiesAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := Prompt{Tokens: make([]int, 2048), Output: 5}
-	text := Prompt{Text: strings.Repeat("some \"text\"\n", 100), Output: 5}
+	ids := workload.Prompt{Tokens: make([]int, 2048), Output: 5}
+	text := workload.Prompt{Text: strings.Repeat("some \"text\"\n", 100), Output: 5}
 	b := make([]byte, 0, 1<<16)
-	for _, p := range []*Prompt{&ids, &text} {
+	for _, p := range []*workload.Prompt{&ids, &text} {
 		if n := testing.AllocsPerRun(100, func() {
 			if _, err := template.append(b, p, "m", Completions); err != nil {
 				t.Error(err)
@@ -116,34 +117,13 @@ func TestBodiesAllocateNothing(t *testing.T) {
 	}
 }
 
-func FuzzAppendString(f *testing.F) {
-	for _, s := range []string{"", "plain", "a\"b\\c/d", "\x00\x1f\x7f\n\t\r\b\f", "é€😀\u2028<>&", "\xff\xc3", "a\xed\xa0\x80b", "\ufffd"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		b := appendString([]byte("x"), s)
-		var got string
-		if err := json.Unmarshal(b[1:], &got); err != nil {
-			t.Fatalf("%q is written as %s: %v", s, b, err)
-		}
-		want := s
-		if !utf8.ValidString(s) {
-			quoted, _ := json.Marshal(s)
-			_ = json.Unmarshal(quoted, &want)
-		}
-		if got != want {
-			t.Errorf("%q arrives as %q, want %q", s, got, want)
-		}
-	})
-}
-
 func BenchmarkBody(b *testing.B) {
 	template, err := newTemplate(&Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := Prompt{Output: 5}
-	if err := (RandomTokens{Seed: 1, Input: 2048, Output: 5}).Prompt(0, &p); err != nil {
+	p := workload.Prompt{Output: 5}
+	if err := (workload.RandomTokens{Seed: 1, Input: 2048, Output: 5}).Prompt(0, &p); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

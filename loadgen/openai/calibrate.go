@@ -9,36 +9,39 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
-
-// A Calibration is what makes a text of so many words a prompt of so many tokens, for one model behind one endpoint.
-// It is found by [Calibrate], for [RandomWords].
-type Calibration struct {
-	// Words are of one token each, in whichever order and wherever in a text they stand, the space in front included.
-	Words []string
-
-	// Overhead is how many tokens a prompt has beside those of its words: what the chat template adds, or a token at the
-	// start.
-	Overhead int
-}
 
 // An UncalibratedError says why the prompts for a server cannot be made to measure, although it answers. Text then has
 // as many tokens as it has; results say how many.
-type UncalibratedError struct{ Reason string }
+type UncalibratedError struct {
+	Reason string
+	Err    error // of a request that failed for it; nil: none did
+}
 
 func (e *UncalibratedError) Error() string {
 	return "text of a known number of tokens cannot be made: " + e.Reason
 }
 
-const (
-	calibrationTime = 2 * time.Minute // in all, of some 70 to 300 short requests
-	enoughWords     = 32              // are looked for
-	fewestWords     = 16              // will do: prompts of any length still differ from their first words on
+func (e *UncalibratedError) Unwrap() error { return e.Err }
 
-	repetitions = 8 // of a word tell what it takes from what is around it
+const (
+	calibrationTime = time.Minute // in all, of some 70 to 300 short requests
+	enoughWords     = 32          // are looked for
+	fewestWords     = 16          // will do: prompts of any length still differ from their first words on
+
+	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not once,
+	// which some servers refuse as too short a prompt.
+	repetitions = 8
+
+	askedAtOnce = 8 // words, beside each other: a server that takes a second for a request is asked 66 times in under 10
+	tries       = 3 // of a request that a busy server refuses, or fails
 )
 
 // Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no tokenizer
@@ -47,13 +50,17 @@ const (
 // prove the result, so that it holds for the usage that a measurement goes by.
 //
 // Of c, Workload, Whole and ContinuousUsage do not count. There must be one model, whose tokenizer it is: more, or what
-// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but no such words are found, the error is an
-// [*UncalibratedError]. Any other is that of the request that failed. It takes two minutes at most.
-func Calibrate(ctx context.Context, c Config) (*Calibration, error) {
+// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but such words are not found within a minute,
+// be it that it refuses such requests (also after a while, where it is busy), the error is an [*UncalibratedError]. Any other
+// is that of the request that failed: there was no connection, a key is wanted (401, 403), or ctx is over.
+//
+// progress, if it is not nil, is called now and then from the goroutine of the caller with how many words were found, and how
+// many are wanted.
+func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) (*workload.Calibration, error) {
 	if len(c.Models) > 1 {
 		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "one: each has its own tokens"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, calibrationTime)
+	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime, fmt.Errorf("it is not done after %v", calibrationTime))
 	defer cancel()
 	q := &counting{}
 	c.Workload, c.Whole, c.ContinuousUsage = q, true, false
@@ -67,87 +74,149 @@ func Calibrate(ctx context.Context, c Config) (*Calibration, error) {
 		defer transport.CloseIdleConnections()
 		q.client = newClient(transport)
 	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	found, err := q.calibrate(inTime, progress)
+	if err != nil && ctx.Err() == nil {
+		err = uncalibrated(inTime, err)
+	}
+	return found, err
+}
 
-	words, err := q.singles(ctx)
+// uncalibrated tells a server that does not let itself be asked from one that cannot be measured either.
+func uncalibrated(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*UncalibratedError](err); ok {
+		return err
+	}
+	if ctx.Err() != nil {
+		return &UncalibratedError{Reason: context.Cause(ctx).Error(), Err: err}
+	}
+	e, ok := errors.AsType[*loadgen.Error](err)
+	if !ok || e.Class == loadgen.ClassDial || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
+		return err
+	}
+	return &UncalibratedError{Reason: "a request for it fails: " + err.Error(), Err: err}
+}
+
+// A counting asks a server how many tokens texts have. It is the workload of its own target: prompt i is text i.
+type counting struct {
+	target *Target
+	client *http.Client // for what the target does not ask
+
+	mu    sync.Mutex
+	texts []string
+}
+
+// Prompt implements [workload.Workload].
+func (q *counting) Prompt(i int, p *workload.Prompt) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p.Text, p.Output = q.texts[i], 1
+	return nil
+}
+
+func (q *counting) calibrate(ctx context.Context, progress func(found, wanted int)) (*workload.Calibration, error) {
+	words, err := q.singles(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	found := &Calibration{Words: words}
+	found := &workload.Calibration{Words: words}
 	const fewer, more = 24, 72
 	var has [2]int
 	for i, n := range []int{fewer, more} {
-		var p Prompt
-		if err := (RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i, &p); err != nil {
+		var p workload.Prompt
+		if err := (workload.RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i, &p); err != nil {
 			return nil, err
 		}
-		if has[i], err = q.byUsage(ctx, p.Text); err != nil {
+		if has[i], err = q.patiently(ctx, q.byUsage, p.Text); err != nil {
 			return nil, err
 		}
 	}
 	if has[1]-has[0] != more-fewer || has[0] < fewer {
-		return nil, &UncalibratedError{fmt.Sprintf("of words that are one token each, %d had %d tokens and %d had %d", fewer, has[0], more, has[1])}
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("of words that are one token each, %d had %d tokens and %d had %d", fewer, has[0], more, has[1])}
 	}
 	found.Overhead = has[0] - fewer
 	return found, nil
 }
 
-// A counting asks a server how many tokens texts have, one text at a time. It is the workload of its own target.
-type counting struct {
-	target *Target
-	client *http.Client // for what the target does not ask
-	text   string
-}
-
-// Prompt implements [Workload].
-func (q *counting) Prompt(_ int, p *Prompt) error {
-	p.Text, p.Output = q.text, 1
-	return nil
-}
-
-// singles are the words of one token each, all of which have the same number of tokens where they begin a text.
-func (q *counting) singles(ctx context.Context) ([]string, error) {
+// singles are the words of one token each, all of which have the same number of tokens where they begin a text. Which they are
+// does not depend on how many were asked at once.
+func (q *counting) singles(ctx context.Context, progress func(found, wanted int)) ([]string, error) {
+	candidates := workload.CommonWords()
 	count := q.byTokenize
+	if _, err := q.patiently(ctx, count, candidates[0]); err != nil {
+		count = q.byUsage
+	}
 	var found []string           // the largest group
 	groups := map[int][]string{} // of words that have as many tokens where they begin a text
-	for i, word := range append(words[:len(words):len(words)], moreWords...) {
-		once, err := count(ctx, word)
-		if err != nil && i == 0 {
-			count = q.byUsage
-			once, err = count(ctx, word)
+	for from := 0; from < len(candidates) && len(found) < enoughWords; from += askedAtOnce {
+		asked := candidates[from:min(from+askedAtOnce, len(candidates))]
+		starts, inside := make([]int, len(asked)), make([]int, len(asked))
+		all, ctx := errgroup.WithContext(ctx)
+		for i, word := range asked {
+			all.Go(func() error {
+				few := strings.TrimSpace(strings.Repeat(" "+word, repetitions))
+				n, err := q.patiently(ctx, count, few)
+				if err != nil {
+					return err
+				}
+				more, err := q.patiently(ctx, count, few+strings.Repeat(" "+word, repetitions))
+				starts[i], inside[i] = n, more-n
+				return err
+			})
 		}
-		if err != nil {
+		if err := all.Wait(); err != nil {
 			return nil, err
 		}
-		again, err := count(ctx, word+strings.Repeat(" "+word, repetitions))
-		if err != nil {
-			return nil, err
+		for i, word := range asked {
+			if n := starts[i]; inside[i] == repetitions && len(found) < enoughWords {
+				if groups[n] = append(groups[n], word); len(groups[n]) > len(found) {
+					found = groups[n]
+				}
+			}
 		}
-		if again-once != repetitions {
-			continue
-		}
-		groups[once] = append(groups[once], word)
-		if len(groups[once]) > len(found) {
-			found = groups[once]
-		}
-		if len(found) == enoughWords {
-			break
-		}
+		progress(len(found), enoughWords)
 	}
 	if len(found) < fewestWords {
-		return nil, &UncalibratedError{fmt.Sprintf("only %d of %d common words seem to be one token each, and %d are needed", len(found), len(words)+len(moreWords), fewestWords)}
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("only %d of %d common words seem to be one token each, and %d are needed",
+			len(found), len(candidates), fewestWords)}
 	}
 	return found, nil
 }
 
+// patiently asks again where a busy server refuses, or fails, what it may answer the next time. The answer to the last try
+// stands.
+func (q *counting) patiently(ctx context.Context, count func(context.Context, string) (int, error), text string) (int, error) {
+	for try := 1; ; try++ {
+		n, err := count(ctx, text)
+		e, ok := errors.AsType[*loadgen.Error](err)
+		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated || e.Class == loadgen.ClassServer ||
+			e.Status == http.StatusTooManyRequests || e.Status >= 500)
+		if !again || try == tries {
+			return n, err
+		}
+		pause := min(max(e.RetryAfter, time.Duration(try)*250*time.Millisecond), 10*time.Second)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, err
+		}
+	}
+}
+
 // byUsage is how many tokens a request with the text has.
 func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
-	q.text = text
+	q.mu.Lock()
+	i := len(q.texts)
+	q.texts = append(q.texts, text)
+	q.mu.Unlock()
 	r := new(loadgen.Record)
-	if err := q.target.Do(ctx, 0, r); err != nil {
+	if err := q.target.Do(ctx, i, r); err != nil {
 		return 0, err
 	}
 	if !r.Counted {
-		return 0, &UncalibratedError{"the server does not tell how many tokens a request has"}
+		return 0, &UncalibratedError{Reason: "the server does not tell how many tokens a request has"}
 	}
 	return r.Input, nil
 }
@@ -157,9 +226,7 @@ func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
 func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	t := q.target
 	ask := map[string]any{"model": t.config.Models[0]}
-	path := "/v1/completions"
 	if t.config.Endpoint == Chat {
-		path = "/v1/chat/completions"
 		ask["messages"] = []map[string]string{{"role": "user", "content": text}}
 	} else {
 		ask["prompt"] = text
@@ -168,7 +235,7 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(t.url, path)+"/tokenize", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, below(t.address.root, "/tokenize").String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
@@ -180,7 +247,9 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return 0, t.secrets.clean(statusError(response))
+		e := statusError(response).(*loadgen.Error)
+		e.Err = t.secrets.clean(e.Err)
+		return 0, e
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxCounted))
 	if err != nil {
@@ -194,10 +263,3 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 }
 
 const maxCounted = 1 << 20 // bytes of an answer of /tokenize, which lists the tokens of some ten words
-
-// moreWords are tried where a small vocabulary has too few of the words: the commonest of the language, which are among
-// the first that are merged into tokens.
-var moreWords = strings.Fields(`the of and to in is that for it as with on by at from or an be this are not but his her they
-	we you all which one had have has was were will more when who so no if out up about into than them can only other new
-	some could these two may then do first any my now such like our over me most made after also did many must under
-	a b c d e f g h i j k l m n o p q r s t u v w x y z`)

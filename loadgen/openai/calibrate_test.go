@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A vocabulary is a server with a tokenizer: what its template adds, and what each word takes.
@@ -103,7 +104,7 @@ func TestCalibrate(t *testing.T) {
 				c.server.asked.Store(0)
 				server := serve(t, c.server)
 				config := openai.Config{URL: server.URL + "/v1", Model: "m", Endpoint: endpoint, APIKey: "sesame", ContinuousUsage: true}
-				calibration, err := openai.Calibrate(t.Context(), config)
+				calibration, err := openai.Calibrate(t.Context(), config, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,7 +114,7 @@ func TestCalibrate(t *testing.T) {
 				if got := c.server.asked.Load(); (got > 2) != c.asks || got < 2 || got > 350 {
 					t.Errorf("%d requests were sent", got)
 				}
-				config.Workload = openai.RandomWords{Seed: 5, Input: 30, InputMax: 60, Output: 2, Prefix: 10, Calibration: calibration}
+				config.Workload = workload.RandomWords{Seed: 5, Input: 30, InputMax: 60, Output: 2, Prefix: 10, Calibration: calibration}
 				config.Whole, config.ContinuousUsage = true, false
 				r, all := measure(t, loadgen.Level{Concurrency: 2, Requests: 50}, newTarget(t, config))
 				if r.Accounting.Completed != 50 || r.Tokens.Mismatch != 0 || r.Tokens.Uncounted != 0 {
@@ -134,7 +135,7 @@ func TestCalibrate(t *testing.T) {
 // These servers count words, so that there is nothing to add.
 func TestCalibrateEcho(t *testing.T) {
 	server := serve(t, &loadgentest.Echo{})
-	c, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m", Endpoint: openai.Chat})
+	c, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m", Endpoint: openai.Chat}, nil)
 	if err != nil || c.Overhead != 0 || len(c.Words) < 32 {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -187,7 +188,7 @@ func TestCalibrateFails(t *testing.T) {
 			if ctx == nil {
 				ctx = t.Context()
 			}
-			_, err := openai.Calibrate(ctx, config)
+			_, err := openai.Calibrate(ctx, config, nil)
 			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "tahini") {
 				t.Fatalf("got %v, want an error that says %q", err, test.says)
 			}
@@ -211,8 +212,8 @@ func TestCalibrateFails(t *testing.T) {
 
 // A calibrated prompt is its words, all of the vocabulary that was found, and the same again for the same number and seed.
 func TestCalibratedWords(t *testing.T) {
-	c := &openai.Calibration{Words: []string{"x", "y", "z"}, Overhead: 7}
-	w := openai.RandomWords{Seed: 1, Input: 107, Output: 3, Calibration: c}
+	c := &workload.Calibration{Words: []string{"x", "y", "z"}, Overhead: 7}
+	w := workload.RandomWords{Seed: 1, Input: 107, Output: 3, Calibration: c}
 	p := prompt(t, w, 4)
 	fields := strings.Fields(p.Text)
 	if p.Input != 107 || len(fields) != 100 || slices.ContainsFunc(fields, func(s string) bool { return !slices.Contains(c.Words, s) }) {
@@ -224,18 +225,18 @@ func TestCalibratedWords(t *testing.T) {
 	if other := prompt(t, w, 5); other.Text == p.Text {
 		t.Errorf("prompts 4 and 5 are both %q", p.Text)
 	}
-	for field, w := range map[string]openai.RandomWords{
+	for field, w := range map[string]workload.RandomWords{
 		"input tokens":      {Input: 7, Output: 1, Calibration: c},
 		"most input tokens": {Input: 9, InputMax: 8, Output: 1, Calibration: c},
 		"prefix tokens":     {Input: 10, Prefix: 4, Output: 1, Calibration: c},
-		"calibration":       {Input: 10, Output: 1, Calibration: &openai.Calibration{}},
+		"calibration":       {Input: 10, Output: 1, Calibration: &workload.Calibration{}},
 	} {
 		var invalid *loadgen.InvalidError
 		if err := w.Validate(); !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%+v: got %v, want an InvalidError for %s", w, err, field)
 		}
 	}
-	if err := (openai.RandomWords{Input: 10, Prefix: 3, Output: 1, Calibration: c}).Validate(); err != nil {
+	if err := (workload.RandomWords{Input: 10, Prefix: 3, Output: 1, Calibration: c}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

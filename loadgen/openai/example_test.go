@@ -10,6 +10,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // Prompts of exactly 1,000 tokens with answers of exactly 50, 4 at a time; and the server's own counts as proof.
@@ -20,7 +21,7 @@ func Example() {
 	target, err := openai.New(openai.Config{
 		URL:      server.URL,
 		Model:    "echo",
-		Workload: openai.RandomTokens{Seed: 1, Input: 1000, Output: 50},
+		Workload: workload.RandomTokens{Seed: 1, Input: 1000, Output: 50},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -52,7 +53,7 @@ func ExampleReadDataset() {
 {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why is the sky blue?"}]}
 {"body": {"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 8, "chat_template_kwargs": {"thinking": false}}}
 `) // in earnest, from os.Open
-	prompts, err := openai.ReadDataset(file, openai.DatasetLimits{})
+	prompts, err := workload.ReadDataset(file, workload.DatasetLimits{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -74,7 +75,7 @@ func ExampleReadDataset() {
 	}
 	fmt.Printf("%d completed, %d tokens out\n", result.Accounting.Completed, result.Tokens.Output)
 
-	_, err = openai.ReadDataset(strings.NewReader(`{"question": "Why?"}`), openai.DatasetLimits{})
+	_, err = workload.ReadDataset(strings.NewReader(`{"question": "Why?"}`), workload.DatasetLimits{})
 	fmt.Println(err)
 	// Output:
 	// 3 completed, 78 tokens out
@@ -83,8 +84,8 @@ func ExampleReadDataset() {
 
 // Prompts of 500 to 1,500 tokens, of which the first 400 come from one of 2 prefixes, for a server with a prefix cache.
 func ExampleRandomTokens() {
-	w := openai.RandomTokens{Seed: 1, Input: 500, InputMax: 1500, Output: 50, Prefix: 400, Prefixes: 2}
-	var prompts [3]openai.Prompt
+	w := workload.RandomTokens{Seed: 1, Input: 500, InputMax: 1500, Output: 50, Prefix: 400, Prefixes: 2}
+	var prompts [3]workload.Prompt
 	for i := range prompts {
 		if err := w.Prompt(i, &prompts[i]); err != nil {
 			fmt.Println(err)

@@ -25,6 +25,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // answers is a handler that reads the request, as servers do before they answer.
@@ -548,7 +549,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 // refuses is a workload without prompts.
 type refuses struct{ err error }
 
-func (w refuses) Prompt(int, *openai.Prompt) error { return w.err }
+func (w refuses) Prompt(int, *workload.Prompt) error { return w.err }
 
 // Connections and goroutines are gone after a level that went well, too.
 func TestNothingIsLeftBehind(t *testing.T) {

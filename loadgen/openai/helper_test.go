@@ -18,6 +18,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // serve serves h until the test is over.
@@ -59,7 +60,7 @@ func newTarget(t testing.TB, c openai.Config) *openai.Target {
 		c.Model = "m"
 	}
 	if c.Workload == nil {
-		c.Workload = openai.RandomTokens{Input: 7, Output: 5}
+		c.Workload = workload.RandomTokens{Input: 7, Output: 5}
 	}
 	target, err := openai.New(c)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A connection that is found good when a level begins is not thereby a new one: the server counts from its last request.
@@ -87,7 +88,7 @@ func TestTicketsOnConnectionsMadeAhead(t *testing.T) {
 // A request that was cancelled does not wait until a server that reads nothing has been told so.
 func TestCancelledWithoutGoodbye(t *testing.T) {
 	address, _ := accepting(t)
-	target, err := New(Config{URL: "http://" + address, Model: "m", Workload: RandomTokens{Input: 1, Output: 1}})
+	target, err := New(Config{URL: "http://" + address, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestCame(t *testing.T) {
 func TestNamesBeyondASCII(t *testing.T) {
 	direct := func(*http.Request) (*url.URL, error) { return nil, nil }
 	for host, byLines := range map[string]bool{"gauge.invalid": true, "[::1]:8000": true, "bücher.invalid": false} {
-		target, err := newTarget(Config{URL: "http://" + host, Model: "m", Workload: RandomTokens{Input: 1, Output: 1}}, direct)
+		target, err := newTarget(Config{URL: "http://" + host, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}}, direct)
 		if err != nil {
 			t.Fatal(err)
 		}

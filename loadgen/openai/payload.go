@@ -17,6 +17,8 @@ type payload struct {
 	memory []byte       // room for a head, then the body
 	json   []byte       // the body
 	ids    bool         // the prompt is token ids
+	chat   bool         // it goes to chat
+	secure bool         // by https://
 	users  atomic.Int32 // the request itself, and the readers that are open
 }
 

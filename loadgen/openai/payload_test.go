@@ -9,12 +9,13 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // long is a workload of long prompts that say themselves what they hold.
 type long struct{}
 
-func (long) Prompt(i int, p *openai.Prompt) error {
+func (long) Prompt(i int, p *workload.Prompt) error {
 	for range 50_000 + i {
 		p.Tokens = append(p.Tokens, i)
 	}
@@ -64,7 +65,7 @@ func BenchmarkLongPrompt(b *testing.B) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, event+"data: [DONE]\n\n")
 	}))
-	target := newTarget(b, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 2048, Output: 1}})
+	target := newTarget(b, openai.Config{URL: server.URL, Workload: workload.RandomTokens{Input: 2048, Output: 1}})
 	b.ReportAllocs()
 	b.ResetTimer()
 	r, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 2, Requests: b.N}, target)

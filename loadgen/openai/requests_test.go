@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // What an application sends arrives as it would from the application, but that it is streamed and counted.
@@ -23,14 +24,14 @@ func TestChatRequests(t *testing.T) {
 		Model: "theirs", MaxCompletionTokens: 4, Seed: &seed, Stream: false, Stop: []string{"\n"},
 		Messages: []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleSystem, Content: "be brief"}, {Role: goopenai.ChatMessageRoleUser, Content: "hello"}},
 	}
-	workload, err := openai.ChatRequests(given, goopenai.ChatCompletionRequest{Messages: given.Messages[1:]})
+	requests, err := openai.ChatRequests(given, goopenai.ChatCompletionRequest{Messages: given.Messages[1:]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if workload.Len() != 2 {
-		t.Errorf("%d requests, want 2", workload.Len())
+	if requests.Len() != 2 {
+		t.Errorf("%d requests, want 2", requests.Len())
 	}
-	c := arrived(t, openai.Config{URL: "http://server", Model: "ours", Endpoint: openai.Chat, Workload: workload})
+	c := arrived(t, openai.Config{URL: "http://server", Model: "ours", Endpoint: openai.Chat, Workload: requests})
 	text, err := json.Marshal(c.body)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestChatRequests(t *testing.T) {
 	}
 
 	_, err = openai.ChatRequests(given, goopenai.ChatCompletionRequest{Metadata: map[string]string{"": "\xff"}, Temperature: 1, LogitBias: nil, ChatTemplateKwargs: map[string]any{"f": func() {}}})
-	var dataset *openai.DatasetError
+	var dataset *workload.DatasetError
 	if !errors.As(err, &dataset) || dataset.Line != 2 {
 		t.Errorf("error %v, want one about the second request", err)
 	}
@@ -59,14 +60,14 @@ func TestChatRequests(t *testing.T) {
 func ExampleChatRequests() {
 	server := httptest.NewServer(&loadgentest.Echo{})
 	defer server.Close()
-	workload, err := openai.ChatRequests(goopenai.ChatCompletionRequest{
+	requests, err := openai.ChatRequests(goopenai.ChatCompletionRequest{
 		Messages:            []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleUser, Content: "How long is a piece of string?"}},
 		MaxCompletionTokens: 5,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	target, err := openai.New(openai.Config{URL: server.URL, Model: "echo", Endpoint: openai.Chat, Workload: workload})
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "echo", Endpoint: openai.Chat, Workload: requests})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const (
 )
 
 // newSecrets collects the key, the values of headers and of fields of the body whose name says that they are secret, and
-// the URL's password.
+// the URL's password and query.
 func newSecrets(c Config, user *url.Userinfo) secrets {
 	var found secrets
 	for name, values := range c.Header {
@@ -52,6 +52,9 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 		found = append(found, base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
 	found = append(found, c.APIKey)
+	if u, err := url.Parse(c.URL); err == nil {
+		found = append(found, querySecrets(u)...)
+	}
 	// New has refused a body that is no JSON, and then there is nothing to find.
 	_, inBody, _ := publicBody(c.Body, func(text string) string { return text })
 	for _, text := range inBody {
@@ -70,6 +73,20 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 	// The longest first: a secret may be a part of another, and the rest of that would stay.
 	slices.SortFunc(spelled, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(spelled)
+}
+
+// querySecrets are the values of a URL's query that may be secret. Many keys travel there under short names (sig, code), so of
+// any name a value is one that is long enough.
+func querySecrets(u *url.URL) (found []string) {
+	const long = 8 // bytes; versions and switches are shorter, but for dates, which are no loss
+	for name, values := range u.Query() {
+		for _, value := range values {
+			if len(value) >= long || secretName(name) && len(value) >= shortestSecret {
+				found = append(found, value)
+			}
+		}
+	}
+	return found
 }
 
 // canonical is a header with its names as net/http looks for them.

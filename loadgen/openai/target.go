@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // An Endpoint is one of the two calls that generate text.
@@ -26,11 +27,11 @@ const (
 
 // A Config says which server is asked, for what, and how.
 type Config struct {
-	URL      string   // the server's root or its /v1: "http://127.0.0.1:8000"
-	Model    string   // as the server names it
-	Models   []string // in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
-	Endpoint Endpoint // zero: Completions
-	Workload Workload // the prompts; a prompt that names a model of its own asks that one
+	URL      string            // the server's root or its /v1: "http://127.0.0.1:8000"
+	Model    string            // as the server names it
+	Models   []string          // in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
+	Endpoint Endpoint          // zero: Completions
+	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
 
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
@@ -67,6 +68,8 @@ type Config struct {
 // A Target sends a workload to a server. It is safe for concurrent use.
 type Target struct {
 	config  Config
+	sent    workload.Description
+	address address
 	body    *template
 	url     string
 	header  http.Header // of each request
@@ -80,22 +83,25 @@ type Target struct {
 	owned  *http.Transport // the client's; nil: the client is the user's
 }
 
-// New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used. For a [Dataset]
-// with a prompt that the endpoint does not take, it is a [*DatasetError].
+// New returns a target for c, or a [*loadgen.InvalidError] that names the field that cannot be used. For a
+// [workload.Dataset] with a prompt that the endpoint does not take, it is a [*workload.DatasetError].
 func New(c Config) (*Target, error) { return newTarget(c, http.ProxyFromEnvironment) }
 
 // newTarget returns a target for requests that go where proxy says.
 func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, &loadgen.InvalidError{Field: "URL", Value: strconv.Quote(redact(c.URL)), Want: "the server's root or its /v1, such as http://127.0.0.1:8000"}
+	where, err := c.reach()
+	if err != nil {
+		return nil, err
 	}
-	if c.Endpoint == "" {
+	switch {
+	case c.Endpoint == "" && where.endpoint == "":
 		c.Endpoint = Completions
-	}
-	path := map[Endpoint]string{Completions: "/v1/completions", Chat: "/v1/chat/completions"}[c.Endpoint]
-	if path == "" {
+	case c.Endpoint == "":
+		c.Endpoint = where.endpoint
+	case c.Endpoint != Completions && c.Endpoint != Chat:
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "completions or chat"}
+	case where.endpoint != "" && c.Endpoint != where.endpoint:
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: string(where.endpoint) + ", or none, where the URL ends in " + string(where.endpoint) + "'s path"}
 	}
 	switch {
 	case len(c.Models) == 0:
@@ -110,24 +116,19 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if c.Workload == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
 	}
-	if w, ok := c.Workload.(interface{ validateFor(Endpoint) error }); ok {
-		if err := w.validateFor(c.Endpoint); err != nil {
-			return nil, err
-		}
-	}
-	if c.Client != nil && (c.TLS != nil || c.HTTP2) {
-		return nil, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2", Want: "either a Client, which has its own, or these"}
+	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
+		return nil, err
 	}
 	body, err := newTemplate(&c)
 	if err != nil {
 		return nil, err
 	}
-	if field, ok := checkHeader(c); !ok {
-		return nil, &loadgen.InvalidError{Field: field, Value: "(not shown)", Want: "what an HTTP header can carry, such as no end of line"}
+	sent, err := c.describe()
+	if err != nil {
+		return nil, err
 	}
-	root := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v1")
-	u.Path, u.RawPath, u.ForceQuery = root+path, "", false
-	t := &Target{config: c, body: body, url: u.String(), header: requestHeader(c), secrets: newSecrets(c, u.User), client: c.Client}
+	u := where.call(c.Endpoint)
+	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c), secrets: newSecrets(c, u.User), client: c.Client}
 	if t.client != nil {
 		return t, nil
 	}
@@ -140,23 +141,40 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	return t, nil
 }
 
+// reach is where a server is, or what of c that says how to reach it cannot be used.
+func (c *Config) reach() (address, error) {
+	where, err := parseAddress(c.URL)
+	if err != nil {
+		return where, err
+	}
+	if c.Client != nil && (c.TLS != nil || c.HTTP2) {
+		return where, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2", Want: "either a Client, which has its own, or these"}
+	}
+	if field, ok := checkHeader(*c); !ok {
+		return where, &loadgen.InvalidError{Field: field, Value: "(not shown)", Want: "what an HTTP header can carry, such as no end of line"}
+	}
+	return where, nil
+}
+
+// describe says what a target for c sends.
+func (c *Config) describe() (workload.Description, error) {
+	sent := workload.Describe(c.Workload)
+	sent.Endpoint, sent.Whole, sent.Usage = string(c.Endpoint), c.Whole, c.ContinuousUsage
+	names := slices.Collect(maps.Keys(canonical(c.Header)))
+	if c.APIKey != "" && !slices.Contains(names, "Authorization") {
+		names = append(names, "Authorization")
+	}
+	slices.Sort(names)
+	sent.Headers = names
+	var err error
+	sent.Body, err = c.PublicBody()
+	return sent, err
+}
+
 // newClient returns a client for which a redirect is an answer with a bad status: followed, it would cost each request a
 // second way that no figure shows, and a POST would arrive as a GET.
 func newClient(transport *http.Transport) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// redact is a URL, which may not even parse, without anything that could be a secret: a user, a password, a query.
-func redact(raw string) string {
-	if !strings.ContainsAny(raw, "@?#") {
-		return raw
-	}
-	for _, scheme := range []string{"http://", "https://"} {
-		if strings.HasPrefix(raw, scheme) {
-			return scheme + "…"
-		}
-	}
-	return "…"
 }
 
 // newTLS is the configuration of connections for HTTP/1.1.
@@ -207,6 +225,9 @@ func (t *Target) Open(ctx context.Context, n int) error {
 
 // Models are those that are asked in rotation. A prompt that names a model of its own asks that one instead.
 func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
+
+// Sent says what the target sends, without secrets: for whoever keeps results.
+func (t *Target) Sent() workload.Description { return t.sent }
 
 // Close drops the connections that are idle. A Client given in the Config is left alone.
 func (t *Target) Close() error {
@@ -354,6 +375,7 @@ func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 	room := headRoom(t.head)
 	body := newPayload(room)
 	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
+	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
 	var err error
 	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
 		body.release()

@@ -19,6 +19,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // Against servers that do exactly what they are asked, everything is exact but the times.
@@ -28,9 +29,9 @@ func TestServersThatDoAsAsked(t *testing.T) {
 		"echo":      &loadgentest.Echo{},
 		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 4, DecodeRate: 10_000},
 	}
-	workloads := map[openai.Endpoint]openai.Workload{
-		openai.Completions: openai.RandomTokens{Input: input, Output: output},
-		openai.Chat:        openai.RandomWords{Input: input, Output: output}, // these servers count words
+	workloads := map[openai.Endpoint]workload.Workload{
+		openai.Completions: workload.RandomTokens{Input: input, Output: output},
+		openai.Chat:        workload.RandomWords{Input: input, Output: output}, // these servers count words
 	}
 	for name, h := range servers {
 		server := serve(t, h)
@@ -90,9 +91,9 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 	sim := &loadgentest.Simulated{Model: "m", PrefillRate: 2_000, DecodeRate: 500}
 	server := serve(t, sim)
 	truth := sim.Truth(input, output)
-	for endpoint, workload := range map[openai.Endpoint]openai.Workload{
-		openai.Completions: openai.RandomTokens{Input: input, Output: output},
-		openai.Chat:        openai.RandomWords{Input: input, Output: output},
+	for endpoint, workload := range map[openai.Endpoint]workload.Workload{
+		openai.Completions: workload.RandomTokens{Input: input, Output: output},
+		openai.Chat:        workload.RandomWords{Input: input, Output: output},
 	} {
 		t.Run(string(endpoint), func(t *testing.T) {
 			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload})
@@ -145,7 +146,7 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 // A chunk of several tokens is one arrival; how many tokens there were is the usage's to say.
 func TestTokensAreNotChunks(t *testing.T) {
 	server := serve(t, &loadgentest.Echo{TokensPerChunk: 4})
-	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 3, Output: 10}}))
+	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: workload.RandomTokens{Input: 3, Output: 10}}))
 	if q.err != nil || len(q.chunks) != 3 || q.Output != 10 {
 		t.Errorf("%d chunks, %d tokens, %v; want 3, 10", len(q.chunks), q.Output, q.err)
 	}
@@ -207,8 +208,8 @@ func arrived(t *testing.T, c openai.Config) arrival {
 type object = map[string]any
 
 func TestRequestBody(t *testing.T) {
-	ids := openai.RandomTokens{Input: 3, Output: 5}
-	var prompt openai.Prompt
+	ids := workload.RandomTokens{Input: 3, Output: 5}
+	var prompt workload.Prompt
 	if err := ids.Prompt(0, &prompt); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +256,7 @@ type talk struct {
 	output int
 }
 
-func (w talk) Prompt(_ int, p *openai.Prompt) error {
+func (w talk) Prompt(_ int, p *workload.Prompt) error {
 	p.Text, p.Output = w.text, w.output
 	return nil
 }
@@ -263,7 +264,7 @@ func (w talk) Prompt(_ int, p *openai.Prompt) error {
 // messages is a workload for chat alone.
 type messages struct{}
 
-func (messages) Prompt(_ int, p *openai.Prompt) error {
+func (messages) Prompt(_ int, p *workload.Prompt) error {
 	p.Messages, p.Output = json.RawMessage(`[{"role":"user","content":"a"}]`), 1
 	return nil
 }
@@ -293,7 +294,7 @@ func TestOutputTokensByTheBody(t *testing.T) {
 // oneOwn is a workload whose every third prompt asks a model of its own.
 type oneOwn struct{}
 
-func (oneOwn) Prompt(i int, p *openai.Prompt) error {
+func (oneOwn) Prompt(i int, p *workload.Prompt) error {
 	p.Text, p.Output = "a", 1
 	if i%3 == 2 {
 		p.Model = "own"
@@ -323,31 +324,10 @@ func TestModelsInRotation(t *testing.T) {
 	}
 }
 
-func TestURL(t *testing.T) {
-	for _, test := range []struct{ url, path, chat string }{
-		{"http://server", "/v1/completions", "/v1/chat/completions"},
-		{"http://server/", "/v1/completions", "/v1/chat/completions"},
-		{"http://server/v1", "/v1/completions", "/v1/chat/completions"},
-		{"http://server/v1/", "/v1/completions", "/v1/chat/completions"},
-		{"http://server/prefix", "/prefix/v1/completions", "/prefix/v1/chat/completions"},
-		{"http://server/prefix/v1//", "/prefix/v1/completions", "/prefix/v1/chat/completions"},
-		{"http://server?", "/v1/completions", "/v1/chat/completions"},
-	} {
-		t.Run(test.url, func(t *testing.T) {
-			if got := arrived(t, openai.Config{URL: test.url}).path; got != test.path {
-				t.Errorf("completions at %s, want %s", got, test.path)
-			}
-			if got := arrived(t, openai.Config{URL: test.url, Endpoint: openai.Chat, Workload: talk{"a", 1}}).path; got != test.chat {
-				t.Errorf("chat at %s, want %s", got, test.chat)
-			}
-		})
-	}
-}
-
 // slow is a workload that needs its time.
 type slow time.Duration
 
-func (w slow) Prompt(_ int, p *openai.Prompt) error {
+func (w slow) Prompt(_ int, p *workload.Prompt) error {
 	time.Sleep(time.Duration(w))
 	p.Text, p.Output = "a", 1
 	return nil
@@ -430,8 +410,9 @@ func TestNewRefuses(t *testing.T) {
 		{"user without scheme", "URL", func(c *openai.Config) { c.URL = "user:sesame@host" }},
 		{"user with slashes without scheme", "URL", func(c *openai.Config) { c.URL = "user:sesame//sesame@host" }},
 		{"user", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port" }},
-		{"query", "URL", func(c *openai.Config) { c.URL = "http://host/?key=sesame" }},
-		{"query with @", "URL", func(c *openai.Config) { c.URL = "https://host/?key=a@sesame" }},
+		{"user and query", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port/?key=sesame" }},
+		{"another endpoint", "URL", func(c *openai.Config) { c.URL = "https://host/v1/responses?key=sesame" }},
+		{"one endpoint and the other", "endpoint", func(c *openai.Config) { c.URL, c.Endpoint = "http://host/v1/completions?key=sesame", openai.Chat }},
 		{"fragment", "URL", func(c *openai.Config) { c.URL = "http://host/#sesame" }},
 		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "embeddings" }},
 		{"model", "model", func(c *openai.Config) { c.Model = "" }},
@@ -444,7 +425,7 @@ func TestNewRefuses(t *testing.T) {
 		{"output tokens by half", `body field "max_completion_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
 		{"too many output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 1e7 + 1} }},
 		{"usage so far of an answer in one piece", "continuous usage", func(c *openai.Config) { c.ContinuousUsage, c.Whole = true, true }},
-		{"dataset without prompts", "dataset", func(c *openai.Config) { c.Workload = openai.Dataset{} }},
+		{"dataset without prompts", "dataset", func(c *openai.Config) { c.Workload = workload.Dataset{} }},
 		{"workload", "workload", func(c *openai.Config) { c.Workload = nil }},
 		{"key with its line's end", "API key", func(c *openai.Config) { c.APIKey = "sesame\n" }},
 		{"header with its line's end", `header "X-Key"`, func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
@@ -474,7 +455,7 @@ func TestPromptThatCannotBeSent(t *testing.T) {
 		says   string
 	}{
 		{"token ids to chat", openai.Config{Endpoint: openai.Chat}, "takes text, not token ids"},
-		{"invalid workload", openai.Config{Workload: openai.RandomTokens{Input: 1}}, "output tokens 0"},
+		{"invalid workload", openai.Config{Workload: workload.RandomTokens{Input: 1}}, "output tokens 0"},
 		{"messages to completions", openai.Config{Workload: messages{}}, "not messages"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -490,7 +471,7 @@ func TestPromptThatCannotBeSent(t *testing.T) {
 func BenchmarkEcho(b *testing.B) {
 	const chunks = 500
 	server := serve(b, &loadgentest.Echo{})
-	target := newTarget(b, openai.Config{URL: server.URL, Workload: openai.RandomTokens{Input: 100, Output: chunks}})
+	target := newTarget(b, openai.Config{URL: server.URL, Workload: workload.RandomTokens{Input: 100, Output: chunks}})
 	b.ReportAllocs()
 	b.ResetTimer()
 	r, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 2, Requests: b.N}, target)
@@ -504,9 +485,9 @@ func BenchmarkEcho(b *testing.B) {
 func TestContinuousUsage(t *testing.T) {
 	const output, each = 10, 4
 	server := serve(t, &loadgentest.Echo{TokensPerChunk: each})
-	for endpoint, workload := range map[openai.Endpoint]openai.Workload{
-		openai.Completions: openai.RandomTokens{Input: 6, Output: output},
-		openai.Chat:        openai.RandomWords{Input: 6, Output: output},
+	for endpoint, workload := range map[openai.Endpoint]workload.Workload{
+		openai.Completions: workload.RandomTokens{Input: 6, Output: output},
+		openai.Chat:        workload.RandomWords{Input: 6, Output: output},
 	} {
 		for continuous, want := range map[bool][]int{false: {0, 0, 0}, true: {4, 4, 2}} {
 			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload, ContinuousUsage: continuous})

@@ -15,6 +15,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // kernelStamps says whether this system's kernel stamps what arrives.
@@ -91,7 +92,7 @@ func TestTLSConfig(t *testing.T) {
 	if class(err) != loadgen.ClassDial {
 		t.Errorf("got %v", err)
 	}
-	if _, err := openai.New(openai.Config{URL: server.URL, Model: "m", Workload: openai.RandomTokens{Input: 1, Output: 1}, Client: server.Client(), TLS: config}); err == nil {
+	if _, err := openai.New(openai.Config{URL: server.URL, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}, Client: server.Client(), TLS: config}); err == nil {
 		t.Error("a client and a TLS configuration at once")
 	}
 }
@@ -100,7 +101,7 @@ func TestTLSConfig(t *testing.T) {
 // and before the server wrote the next, 20 ms later.
 func TestClockUnderTLS(t *testing.T) {
 	server := newSecured(t, &loadgentest.Simulated{Model: "m", DecodeRate: 50}, tls.NoClientCert)
-	target := newTarget(t, openai.Config{URL: server.URL, TLS: trusts(server.Server), Workload: openai.RandomTokens{Input: 4, Output: 5}})
+	target := newTarget(t, openai.Config{URL: server.URL, TLS: trusts(server.Server), Workload: workload.RandomTokens{Input: 4, Output: 5}})
 	var r *loadgen.Result
 	var all []request
 	for range 20 { // the kernel begins to stamp in the background, after the first connection asked for it

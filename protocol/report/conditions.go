@@ -14,22 +14,7 @@ import (
 // sent says what was sent, and to whom, as far as that is stated.
 func sent(out *printer, a *protocol.Analysis) {
 	if w := a.Workload; w != nil {
-		parts := []string{"streamed"}
-		if w.Whole {
-			parts[0] = "in one piece"
-		}
-		if w.Endpoint != "" {
-			parts[0] = w.Endpoint + ", " + parts[0]
-		}
-		if d := w.Dataset; d != nil {
-			parts = append(parts, fmt.Sprintf("dataset %s of %d prompts, SHA-256 %.12s…", d.Name, d.Prompts, d.SHA256))
-		} else if w.Prompts != "" {
-			parts = append(parts, w.Prompts)
-		}
-		if w.Prefix > 0 {
-			parts = append(parts, fmt.Sprintf("the first %d tokens the same in all prompts of a level", w.Prefix))
-		}
-		out.f("sent: %s\n", plain(strings.Join(parts, "; ")))
+		out.f("sent: %s\n", plain(w.String()))
 		var with []string
 		if len(w.Headers) > 0 {
 			with = append(with, plural(len(w.Headers), "header")+" "+strings.Join(w.Headers, ", "))

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -51,7 +52,7 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 				speed *= 0.99 // so that the best is not the last
 			}
 			m := protocol.Measurement{
-				Step:     protocol.Step{Run: run, Seq: seq, Input: 256, Output: 64, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
+				Step:     protocol.Step{Run: run, Seq: seq, Spec: workload.Spec{Input: 256, Output: 64}, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
 				Instance: fmt.Sprint(run),
 			}
 			m.Result.Stamps = loadgen.Stamps{Kernel: 64 * prompts.At(c)}
@@ -103,7 +104,7 @@ func analysis(prompts protocol.Prompts) *protocol.Analysis {
 }
 
 // described is one level of three runs, of which it is known what was sent and to whom.
-func described(w *protocol.Workload, models []string, urls ...string) *protocol.Analysis {
+func described(w *workload.Description, models []string, urls ...string) *protocol.Analysis {
 	e := experiment([]int{1}, protocol.Prompts{PerConcurrency: 10})
 	e.Workload = w
 	for _, url := range urls {
@@ -119,12 +120,12 @@ func TestText(t *testing.T) {
 	for name, a := range map[string]*protocol.Analysis{
 		"text.txt":   analysis(protocol.Prompts{PerConcurrency: 10}),
 		"capped.txt": analysis(protocol.Prompts{Count: 20}),
-		"dataset.txt": described(&protocol.Workload{
+		"dataset.txt": described(&workload.Description{
 			Endpoint: "chat", Whole: true, Prompts: "dataset",
-			Dataset: &protocol.Dataset{Name: "prompts\x1b[31m.jsonl", SHA256: strings.Repeat("0123456789abcdef", 4), Prompts: 1234},
+			File:    &workload.File{Name: "prompts\x1b[31m.jsonl", SHA256: strings.Repeat("0123456789abcdef", 4), Prompts: 1234},
 			Headers: []string{"Authorization", "X-Tenant"}, Body: []byte(`{"api_key":"***","top_p":0.9}`),
 		}, []string{"a", "b"}, "http://one:8000"),
-		"prefix.txt": described(&protocol.Workload{Endpoint: "completions", Prompts: "random token ids", Prefix: 10, Headers: []string{"X-Tenant"}},
+		"prefix.txt": described(&workload.Description{Endpoint: "completions", Prompts: "random token ids", Prefix: 10, Headers: []string{"X-Tenant"}},
 			[]string{"a"}, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"),
 		"nothing.txt": protocol.Analyze(&protocol.Experiment{Error: "server start failed"}),
 	} {

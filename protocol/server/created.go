@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
 // Run is a container that is made for each start by docker run, or by podman run, and taken away after each stop. It
@@ -26,6 +27,8 @@ type Run struct {
 	Options
 	Pinned string          // as in [protocol.Instance]
 	Asked  json.RawMessage // as in [protocol.Instance]. Zero: Argv, without secrets
+
+	Preset *vllm.Preset // that it is of; nil: of none
 }
 
 // ownerLabel is our mark. Its value is the process that made the container and when that was started, so that one whose

@@ -23,7 +23,7 @@ func Preset(p vllm.Preset, run vllm.RunOptions, o Options) (Run, error) {
 		return Run{}, err
 	}
 	return Run{
-		Argv: argv, Options: o, Pinned: p.Image.DigestPrefix,
+		Argv: argv, Options: o, Pinned: p.Image.DigestPrefix, Preset: &p,
 		Asked: asked(map[string]any{"preset": p, "argv": envinfo.ScrubArgs(slices.Clone(argv))}),
 	}, nil
 }

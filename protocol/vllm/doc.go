@@ -1,5 +1,5 @@
-// Package vllm holds what is particular to vLLM and to servers that speak like it: how to start the four models of the MI325X cookbook's
-// benchmark methodology page (11 March 2026), and how to tell that a server is ready to be measured.
+// Package vllm holds what is particular to vLLM: how to start the four models of the MI325X cookbook's
+// benchmark methodology page (11 March 2026).
 //
 // # Presets
 //
@@ -14,9 +14,4 @@
 //
 // The page contradicts itself in places, for example where a model's name and its checkpoint disagree. Then the preset carries both as they
 // are printed and lists the contradiction under Discrepancies. What a server really loaded is for the run to record.
-//
-// # Readiness
-//
-// [WaitReady] waits until a server answers /health and names at least one model. The second half matters: a proxy, or the web server
-// of some other program, answers 200 long before the model does. [Models] and [Version] ask a server what it serves and what it is.
 package vllm

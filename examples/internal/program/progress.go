@@ -17,6 +17,7 @@ type progress struct {
 	terminal bool
 	restarts bool // the server is ours to start
 	bar      *progressbar.ProgressBar
+	waited   time.Duration // for the server, in lineEvery, that was told
 }
 
 func newProgress(restarts bool) *progress {
@@ -29,6 +30,7 @@ const lineEvery = 10 * time.Second
 // event is a [protocol.Runner]'s Progress.
 func (p *progress) event(e protocol.Event) {
 	p.finish()
+	p.waited = 0
 	text := string(e.Phase)
 	switch {
 	case e.Phase == protocol.PhaseMeasure:
@@ -44,6 +46,23 @@ func (p *progress) event(e protocol.Event) {
 		text += " for " + e.Wait.String()
 	}
 	fmt.Fprintf(os.Stderr, "run %d: %s\n", e.Step.Run, text)
+}
+
+// calibrating is an [openai.Client]'s Calibrating.
+func (p *progress) calibrating(found, wanted int) {
+	end := "\n"
+	if p.terminal && found < wanted {
+		end = "\r"
+	}
+	fmt.Fprintf(os.Stderr, "asking the server for words of one token each: %d of %d%s", found, wanted, end)
+}
+
+// waiting is a [openai.Readiness]'s Progress: it says now and then what a server that is started still lacks.
+func (p *progress) waiting(waited time.Duration, last error) {
+	if n := waited / lineEvery; n > p.waited {
+		p.waited = n
+		fmt.Fprintf(os.Stderr, "after %v: %v\n", waited.Round(time.Second), oneLine(last.Error()))
+	}
 }
 
 // observe is a [protocol.Runner]'s Observe.

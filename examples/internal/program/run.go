@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 
+	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
 )
@@ -15,17 +17,13 @@ import (
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
 	_, fixed := s.(server.None)
-	load.running = fixed
-	workload, err := load.workload()
-	if err != nil {
-		return nil, err
-	}
 	progress := newProgress(!fixed)
+	client := &load.client
+	client.Running, client.Calibrating, client.Readiness.Progress = fixed, progress.calibrating, progress.waiting
 	runner := &protocol.Runner{
 		Server:   s,
-		Client:   load,
-		Inspect:  server.Inspect(load.client, load.header()),
-		Workload: workload,
+		Client:   client,
+		Inspect:  server.Inspect(inspecting(client.Config)),
 		Observe:  progress.observe,
 		Progress: progress.event,
 		Stop:     stop,
@@ -65,4 +63,18 @@ func WriteJSON(w io.Writer, v any) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(v)
+}
+
+// inspecting is how a server is asked what it is: with the key and the trust that requests have.
+func inspecting(c openai.Config) (*http.Client, http.Header) {
+	header := c.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if c.APIKey != "" {
+		header.Set("Authorization", "Bearer "+c.APIKey)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = c.TLS.Clone()
+	return &http.Client{Transport: transport}, header
 }

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -44,18 +43,15 @@ func (s *serverFlags) server(l *Load) (protocol.Server, error) {
 
 // show prints what there is to know of the server before it is started.
 func (s *serverFlags) show(w io.Writer) error {
-	value, isPreset := strings.CutPrefix(s.text, "preset:")
-	if isPreset {
-		p, err := vllm.Find(firstWord(value))
-		if err != nil {
-			return err
-		}
-		showPreset(w, &p)
-	}
 	made, err := server.Parse(s.text, s.options)
-	if run, ok := made.(server.Run); err == nil && ok {
-		_, err = fmt.Fprintf(w, "  command\n%s\n", vllm.Argv(run.Argv))
+	run, ok := made.(server.Run)
+	if err != nil || !ok {
+		return nil // what there is to refuse was refused before
 	}
+	if run.Preset != nil {
+		showPreset(w, run.Preset)
+	}
+	_, err = fmt.Fprintf(w, "  command\n%s\n", vllm.Argv(run.Argv))
 	return err
 }
 

@@ -1,13 +1,11 @@
-package vllm
+package openai
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -21,27 +19,6 @@ import (
 
 const oneModel = `{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm","root":"org/m","parent":null,"max_model_len":32768}]}`
 
-func ExampleWaitReady() {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/models" {
-			io.WriteString(w, oneModel)
-		}
-	}))
-	defer server.Close()
-
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	if err := WaitReady(ctx, server.URL+"/v1"); err != nil {
-		log.Fatal(err)
-	}
-	models, err := Models(ctx, nil, server.URL, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(models[0].ID, models[0].MaxModelLen)
-	// Output: m 32768
-}
-
 // answers is a server without a network: a function of method, host and path.
 type answers func(*http.Request) (int, string, error)
 
@@ -54,6 +31,16 @@ func (f answers) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (f answers) client() *http.Client { return &http.Client{Transport: f} }
+
+// api asks the server at a URL by a client, nil for one of its own.
+func api(t testing.TB, url string, client *http.Client, header http.Header) *API {
+	t.Helper()
+	a, err := NewAPI(Config{URL: url, Client: client, Header: header})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
 
 func TestWaitUntilReady(t *testing.T) {
 	var asked atomic.Int32 // /health, so far
@@ -76,9 +63,9 @@ func TestWaitUntilReady(t *testing.T) {
 	defer server.Close()
 	var seen []string
 	r := Readiness{FirstPause: time.Millisecond, LastPause: time.Millisecond, Progress: func(_ time.Duration, last error) {
-		seen = append(seen, strings.TrimPrefix(last.Error(), "vllm: GET "+server.URL))
+		seen = append(seen, strings.TrimPrefix(last.Error(), "GET "+server.URL))
 	}}
-	if err := r.Wait(t.Context(), server.URL+"/sub/v1/"); err != nil {
+	if err := api(t, server.URL+"/sub/v1/", nil, nil).Wait(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -103,7 +90,7 @@ func TestWaitPauses(t *testing.T) {
 		}).client()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 		defer cancel()
-		err := Readiness{Client: client}.Wait(ctx, "http://user:hunter2@127.0.0.1:8000/v1?key=hunter2")
+		err := api(t, "http://user:hunter2@127.0.0.1:8000/v1?key=hunter2", client, nil).Wait(ctx, Readiness{})
 
 		ms := time.Millisecond
 		if want := []time.Duration{0, 250 * ms, 750 * ms, 1750 * ms, 2750 * ms}; !slices.Equal(at[:len(want)], want) {
@@ -141,7 +128,7 @@ func TestWaitCustomPauses(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		// A last pause that is shorter than the first is no pause at all to go down to.
-		_ = Readiness{Client: client, FirstPause: 3 * time.Second, LastPause: time.Second}.Wait(ctx, "http://h")
+		_ = api(t, "http://h", client, nil).Wait(ctx, Readiness{FirstPause: 3 * time.Second, LastPause: time.Second})
 		if want := []time.Duration{0, 3 * time.Second, 6 * time.Second, 9 * time.Second}; !slices.Equal(at, want) {
 			t.Errorf("probes at %v, want %v", at, want)
 		}
@@ -161,15 +148,15 @@ func TestWaitOnServerThatHangs(t *testing.T) {
 			return 200, oneModel, nil
 		}).client()
 		var last []string
-		r := Readiness{Client: client, RequestTimeout: 7 * time.Second, Progress: func(_ time.Duration, err error) { last = append(last, err.Error()) }}
+		r := Readiness{RequestTimeout: 7 * time.Second, Progress: func(_ time.Duration, err error) { last = append(last, err.Error()) }}
 		start := time.Now()
-		if err := r.Wait(t.Context(), "http://h"); err != nil {
+		if err := api(t, "http://h", client, nil).Wait(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := time.Since(start), 14*time.Second+750*time.Millisecond; got != want {
 			t.Errorf("ready after %v, want %v", got, want)
 		}
-		if want := "vllm: GET http://h/health: no answer within 7s"; !slices.Equal(last, []string{want, want}) {
+		if want := "GET http://h/health: no answer within 7s"; !slices.Equal(last, []string{want, want}) {
 			t.Errorf("progress: %q, want %q twice", last, want)
 		}
 	})
@@ -195,7 +182,7 @@ func TestWaitOnBodyThatStops(t *testing.T) {
 			last = err
 		}
 	}}
-	if err := r.Wait(t.Context(), server.URL); err != nil {
+	if err := api(t, server.URL, nil, nil).Wait(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	if last == nil || !strings.Contains(last.Error(), "no answer within 300ms") {
@@ -217,7 +204,7 @@ func TestWaitCancelledWithCause(t *testing.T) {
 			}
 			return 502, "", nil
 		}).client()
-		err := Readiness{Client: client, RequestTimeout: time.Hour}.Wait(ctx, "http://h")
+		err := api(t, "http://h", client, nil).Wait(ctx, Readiness{RequestTimeout: time.Hour})
 		nr, ok := errors.AsType[*NotReadyError](err)
 		if !ok || !errors.Is(err, exited) || nr.Waited != time.Minute || nr.Probes != 2 {
 			t.Fatalf("%+v", err)
@@ -239,7 +226,7 @@ func TestWaitOnDeadContext(t *testing.T) {
 		return 200, oneModel, nil
 	}).client()
 	for range 20 { // select chooses by chance
-		err := Readiness{Client: client}.Wait(ctx, "http://h")
+		err := api(t, "http://h", client, nil).Wait(ctx, Readiness{})
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no answer yet") {
 			t.Fatalf("%v", err)
 		}
@@ -280,7 +267,7 @@ func TestWaitWhatIsReady(t *testing.T) {
 				}).client()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				err := Readiness{Client: client}.Wait(ctx, "http://h")
+				err := api(t, "http://h", client, nil).Wait(ctx, Readiness{})
 				if c.ready != (err == nil) {
 					t.Fatalf("Wait: %v, want ready: %v", err, c.ready)
 				}
@@ -305,7 +292,7 @@ func TestWaitGivesUpWhereAKeyIsWanted(t *testing.T) {
 		io.WriteString(w, oneModel)
 	}))
 	defer server.Close()
-	err := Readiness{Header: http.Header{"Authorization": {"Bearer wrong-key"}}}.Wait(t.Context(), server.URL)
+	err := api(t, server.URL, nil, http.Header{"Authorization": {"Bearer wrong-key"}}).Wait(t.Context(), Readiness{})
 	nr, ok := errors.AsType[*NotReadyError](err)
 	if !ok || nr.Err != nil || nr.Probes != 1 {
 		t.Fatalf("%+v, want to give up at the first probe", err)
@@ -316,46 +303,8 @@ func TestWaitGivesUpWhereAKeyIsWanted(t *testing.T) {
 	if !strings.Contains(err.Error(), "check the API key") || strings.Contains(err.Error(), "wrong-key") {
 		t.Errorf("%v", err)
 	}
-	if err := (Readiness{Header: http.Header{"Authorization": {"Bearer sesame"}}}).Wait(t.Context(), server.URL); err != nil {
+	if err := api(t, server.URL, nil, http.Header{"Authorization": {"Bearer sesame"}}).Wait(t.Context(), Readiness{}); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestServerURLs(t *testing.T) {
-	for in, want := range map[string]string{
-		"http://h:8000":              "http://h:8000/v1/models",
-		"http://h:8000/":             "http://h:8000/v1/models",
-		"http://h:8000/v1":           "http://h:8000/v1/models",
-		"http://h:8000/v1//":         "http://h:8000/v1/models",
-		"https://h/a/b/v1/":          "https://h/a/b/v1/models",
-		"http://h/av1":               "http://h/av1/v1/models",
-		"http://[::1]:8000/v1":       "http://[::1]:8000/v1/models",
-		"http://u:p@h/v1?key=k#frag": "http://u:p@h/v1/models?key=k",
-	} {
-		var asked string
-		client := answers(func(r *http.Request) (int, string, error) {
-			asked = r.URL.String()
-			return 200, oneModel, nil
-		}).client()
-		if _, err := Models(t.Context(), client, in, nil); err != nil || asked != want {
-			t.Errorf("%q: asked %q, %v; want %q", in, asked, err, want)
-		}
-	}
-	client := answers(func(r *http.Request) (int, string, error) {
-		t.Errorf("asked for %s", r.URL)
-		return 200, oneModel, nil
-	}).client()
-	for _, in := range []string{"", "localhost:8000", "h", "ftp://h", "http://", "http:///v1", "http://u:hunter2@h:port", "u:hunter2@h", "http://h/%zz?key=hunter2", "u:hunter2@h?key=hunter2"} {
-		_, modelsErr := Models(t.Context(), client, in, nil)
-		_, versionErr := Version(t.Context(), client, in, nil)
-		waitErr := Readiness{Client: client}.Wait(t.Context(), in)
-		for _, err := range []error{modelsErr, versionErr, waitErr} {
-			if _, ok := errors.AsType[*URLError](err); !ok {
-				t.Errorf("%q: %v, want a URLError", in, err)
-			} else if strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "http://localhost:8000") {
-				t.Errorf("%q: %v", in, err)
-			}
-		}
 	}
 }
 
@@ -370,9 +319,14 @@ func TestModels(t *testing.T) {
 		"another's idea": {`{"data":[{"id":"m","root":{"x":1},"max_model_len":"8k"}]}`, []Model{{ID: "m"}}},
 		"no length":      {`{"data":[{"id":"m","max_model_len":-1}]}`, []Model{{ID: "m"}}},
 		"none":           {`{"data":[]}`, []Model{}},
+		"Together":       {`[{"id":"a","object":"model"},{"id":"b"}]`, []Model{{ID: "a"}, {ID: "b"}}},
+		"llama.cpp":      {`{"models":[{"name":"x"}],"object":"list","data":[{"id":"m"}]}`, []Model{{ID: "m"}}},
+		"Ollama":         {`{"models":[{"name":"a:latest","size":5},{"model":"b"}]}`, []Model{{ID: "a:latest"}, {ID: "b"}}},
+		"names":          {`{"data":["a","b"]}`, []Model{{ID: "a"}, {ID: "b"}}},
+		"names alone":    {`["a"]`, []Model{{ID: "a"}}},
 	} {
 		client := answers(func(*http.Request) (int, string, error) { return 200, c.body, nil }).client()
-		got, err := Models(t.Context(), client, "http://h", nil)
+		got, err := api(t, "http://h", client, nil).Models(t.Context())
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
 		}
@@ -394,14 +348,14 @@ func TestModelsErrors(t *testing.T) {
 		"empty":    {200, "", nil, ErrNotModelServer},
 		"null":     {200, "null", nil, ErrNotModelServer},
 		"trailing": {200, oneModel + "x", nil, ErrNotModelServer},
-		"a list":   {200, `["m"]`, nil, ErrNotModelServer},
-		"no data":  {200, `{"models":[]}`, nil, ErrNotModelServer},
+		"numbers":  {200, `[1]`, nil, ErrNotModelServer},
+		"no data":  {200, `{"detail":[]}`, nil, ErrNotModelServer},
 		"no id":    {200, `{"data":[{"id":"m"},{"id":""}]}`, nil, ErrNotModelServer},
 		"null id":  {200, `{"data":[{"id":null}]}`, nil, ErrNotModelServer},
 		"id 1":     {200, `{"data":[{"id":1}]}`, nil, ErrNotModelServer},
 	} {
 		client := answers(func(*http.Request) (int, string, error) { return c.status, c.body, c.err }).client()
-		got, err := Models(t.Context(), client, "http://user:hunter2@h/v1?key=hunter2", nil)
+		got, err := api(t, "http://user:hunter2@h/v1?key=hunter2", client, nil).Models(t.Context())
 		pe, ok := errors.AsType[*ProbeError](err)
 		if !ok || pe.Status != c.status || pe.URL != "http://h/v1/models" || len(got) != 0 {
 			t.Errorf("%s: %+v, %+v", name, got, err)
@@ -430,7 +384,7 @@ func TestModelsHugeBody(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	_, err := Models(t.Context(), nil, server.URL, nil)
+	_, err := api(t, server.URL, nil, nil).Models(t.Context())
 	if !errors.Is(err, ErrNotModelServer) || !strings.Contains(err.Error(), "longer than 4 MiB") {
 		t.Errorf("%v", err)
 	}
@@ -442,7 +396,7 @@ func TestModelsHugeBody(t *testing.T) {
 	client := answers(func(*http.Request) (int, string, error) {
 		return 200, oneModel + strings.Repeat(" ", maxAnswer-len(oneModel)), nil
 	}).client()
-	if list, err := Models(t.Context(), client, "http://h", nil); err != nil || len(list) != 1 {
+	if list, err := api(t, "http://h", client, nil).Models(t.Context()); err != nil || len(list) != 1 {
 		t.Errorf("at the bound: %+v, %v", list, err)
 	}
 }
@@ -459,10 +413,10 @@ func TestHeaderIsSentAndNotKept(t *testing.T) {
 		}
 		return 200, oneModel, nil
 	}).client()
-	if err := (Readiness{Client: client, Header: header}).Wait(t.Context(), "http://h"); err != nil {
+	if err := api(t, "http://h", client, header).Wait(t.Context(), Readiness{}); err != nil {
 		t.Error(err)
 	}
-	if v, err := Version(t.Context(), client, "http://h/v1", header); err != nil || v != "0.14.1" {
+	if v, err := api(t, "http://h/v1", client, header).Version(t.Context()); err != nil || v != "0.14.1" {
 		t.Errorf("Version: %q, %v", v, err)
 	}
 	if len(header) != 1 {
@@ -481,7 +435,7 @@ func TestVersionErrors(t *testing.T) {
 		"a number":   {200, `{"version":14}`},
 	} {
 		client := answers(func(*http.Request) (int, string, error) { return c.status, c.body, nil }).client()
-		v, err := Version(t.Context(), client, "http://h", nil)
+		v, err := api(t, "http://h", client, nil).Version(t.Context())
 		pe, ok := errors.AsType[*ProbeError](err)
 		if !ok || v != "" || pe.Status != c.status || pe.URL != "http://h/version" {
 			t.Errorf("%s: %q, %v", name, v, err)

@@ -1,4 +1,4 @@
-package openai_test
+package workload_test
 
 import (
 	"errors"
@@ -7,15 +7,15 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/openai"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // Lengths in a range: both ends occur, each about as often as any other, and input says nothing about output.
 func TestRangedLengths(t *testing.T) {
 	const n = 6000
-	for name, w := range map[string]openai.Workload{
-		"tokens": openai.RandomTokens{Seed: 7, Input: 3, InputMax: 5, Output: 1, OutputMax: 2},
-		"words":  openai.RandomWords{Seed: 7, Input: 3, InputMax: 5, Output: 1, OutputMax: 2},
+	for name, w := range map[string]workload.Workload{
+		"tokens": workload.RandomTokens{Seed: 7, Input: 3, InputMax: 5, Output: 1, OutputMax: 2},
+		"words":  workload.RandomWords{Seed: 7, Input: 3, InputMax: 5, Output: 1, OutputMax: 2},
 	} {
 		counts := map[[2]int]int{}
 		for i := range n {
@@ -38,7 +38,7 @@ func TestRangedLengths(t *testing.T) {
 
 // A range of one length, or none, is that length, and the same prompt.
 func TestRangeOfOneLength(t *testing.T) {
-	fixed := openai.RandomTokens{Seed: 7, Input: 9, Output: 3}
+	fixed := workload.RandomTokens{Seed: 7, Input: 9, Output: 3}
 	ranged := fixed
 	ranged.InputMax, ranged.OutputMax = 9, 3
 	for i := range 50 {
@@ -62,7 +62,7 @@ func TestPrefix(t *testing.T) {
 	for _, groups := range []int{0, 1, 3} {
 		for name, content := range map[string]func(seed uint64, i int) []string{
 			"tokens": func(seed uint64, i int) []string {
-				w := openai.RandomTokens{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
+				w := workload.RandomTokens{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
 				p := prompt(t, w, i)
 				var ids []string
 				for _, id := range p.Tokens {
@@ -74,7 +74,7 @@ func TestPrefix(t *testing.T) {
 				return ids
 			},
 			"words": func(seed uint64, i int) []string {
-				w := openai.RandomWords{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
+				w := workload.RandomWords{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
 				return strings.Fields(prompt(t, w, i).Text)
 			},
 		} {
@@ -89,7 +89,7 @@ func TestPrefix(t *testing.T) {
 			}
 		}
 	}
-	whole := openai.RandomTokens{Input: 8, Output: 1, Prefix: 8}
+	whole := workload.RandomTokens{Input: 8, Output: 1, Prefix: 8}
 	if a, b := prompt(t, whole, 0), prompt(t, whole, 1); !slices.Equal(a.Tokens, b.Tokens) {
 		t.Error("prompts that are all prefix differ")
 	}
@@ -97,21 +97,21 @@ func TestPrefix(t *testing.T) {
 
 func TestRandomWorkloadsValidateRangesAndPrefixes(t *testing.T) {
 	for _, test := range []struct {
-		change func(*openai.RandomTokens)
+		change func(*workload.RandomTokens)
 		field  string // of RandomTokens; empty: valid
 	}{
-		{func(w *openai.RandomTokens) { w.InputMax, w.OutputMax, w.Prefix, w.Prefixes = 20, 20, 10, 1000 }, ""},
-		{func(w *openai.RandomTokens) { w.InputMax = 9 }, "most input tokens"},
-		{func(w *openai.RandomTokens) { w.InputMax = 10_000_001 }, "most input tokens"},
-		{func(w *openai.RandomTokens) { w.OutputMax = -1 }, "most output tokens"},
-		{func(w *openai.RandomTokens) { w.OutputMax = 10_000_001 }, "most output tokens"},
-		{func(w *openai.RandomTokens) { w.Prefix = -1 }, "prefix tokens"},
-		{func(w *openai.RandomTokens) { w.Prefix, w.InputMax = 11, 20 }, "prefix tokens"},
-		{func(w *openai.RandomTokens) { w.Prefixes = -1 }, "number of prefixes"},
+		{func(w *workload.RandomTokens) { w.InputMax, w.OutputMax, w.Prefix, w.Prefixes = 20, 20, 10, 1000 }, ""},
+		{func(w *workload.RandomTokens) { w.InputMax = 9 }, "most input tokens"},
+		{func(w *workload.RandomTokens) { w.InputMax = 10_000_001 }, "most input tokens"},
+		{func(w *workload.RandomTokens) { w.OutputMax = -1 }, "most output tokens"},
+		{func(w *workload.RandomTokens) { w.OutputMax = 10_000_001 }, "most output tokens"},
+		{func(w *workload.RandomTokens) { w.Prefix = -1 }, "prefix tokens"},
+		{func(w *workload.RandomTokens) { w.Prefix, w.InputMax = 11, 20 }, "prefix tokens"},
+		{func(w *workload.RandomTokens) { w.Prefixes = -1 }, "number of prefixes"},
 	} {
-		w := openai.RandomTokens{Input: 10, Output: 10}
+		w := workload.RandomTokens{Input: 10, Output: 10}
 		test.change(&w)
-		text := openai.RandomWords{Input: w.Input, InputMax: w.InputMax, Output: w.Output, OutputMax: w.OutputMax, Prefix: w.Prefix, Prefixes: w.Prefixes}
+		text := workload.RandomWords{Input: w.Input, InputMax: w.InputMax, Output: w.Output, OutputMax: w.OutputMax, Prefix: w.Prefix, Prefixes: w.Prefixes}
 		for unit, err := range map[string]error{"tokens": w.Validate(), "words": text.Validate()} {
 			field := test.field
 			if unit == "words" && !strings.Contains(field, "output") {
@@ -126,8 +126,8 @@ func TestRandomWorkloadsValidateRangesAndPrefixes(t *testing.T) {
 }
 
 func TestRandomTokensAllocateNothing(t *testing.T) {
-	w := openai.RandomTokens{Seed: 1, Input: 100, InputMax: 200, Output: 5, Prefix: 50}
-	p := openai.Prompt{Tokens: make([]int, 0, 200)}
+	w := workload.RandomTokens{Seed: 1, Input: 100, InputMax: 200, Output: 5, Prefix: 50}
+	p := workload.Prompt{Tokens: make([]int, 0, 200)}
 	i := 0
 	if n := testing.AllocsPerRun(100, func() {
 		i++
@@ -141,8 +141,8 @@ func TestRandomTokensAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkRandomTokens(b *testing.B) {
-	w := openai.RandomTokens{Seed: 1, Input: 2048, Output: 5}
-	var p openai.Prompt
+	w := workload.RandomTokens{Seed: 1, Input: 2048, Output: 5}
+	var p workload.Prompt
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Tokens = p.Tokens[:0]

@@ -1,4 +1,4 @@
-package openai
+package workload
 
 import (
 	"fmt"
@@ -8,9 +8,6 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 )
-
-// mostTokens is more than any model takes or gives in one request.
-const mostTokens = 10_000_000
 
 // RandomTokens is a workload of prompts of random token ids. Unless a Prefix is asked for, no two share a prefix worth
 // caching, whether of one level or of levels with different seeds.
@@ -148,11 +145,6 @@ func (w RandomWords) Prompt(i int, p *Prompt) error {
 	return nil
 }
 
-// words are common enough to be one token each for most tokenizers.
-var words = strings.Fields(`time year day man woman child world life hand part place case week work home water room
-	fact month book eye job word side kind head house page night point city line name team hour game car body back
-	door art war party end law air force power money road light heart form music food state north south east west`)
-
 // A shape is what random workloads have in common.
 type shape struct {
 	seed                uint64
@@ -163,13 +155,13 @@ type shape struct {
 
 func (s shape) validate(unit string) error {
 	switch {
-	case s.input < 1 || s.input > mostTokens:
+	case s.input < 1 || s.input > MaxTokens:
 		return &loadgen.InvalidError{Field: "input " + unit, Value: s.input, Want: "a number from 1 to 10,000,000"}
-	case s.inputMax != 0 && (s.inputMax < s.input || s.inputMax > mostTokens):
+	case s.inputMax != 0 && (s.inputMax < s.input || s.inputMax > MaxTokens):
 		return &loadgen.InvalidError{Field: "most input " + unit, Value: s.inputMax, Want: "0, or a number from the least to 10,000,000"}
-	case s.output < 1 || s.output > mostTokens:
+	case s.output < 1 || s.output > MaxTokens:
 		return &loadgen.InvalidError{Field: "output tokens", Value: s.output, Want: "a number from 1 to 10,000,000"}
-	case s.outputMax != 0 && (s.outputMax < s.output || s.outputMax > mostTokens):
+	case s.outputMax != 0 && (s.outputMax < s.output || s.outputMax > MaxTokens):
 		return &loadgen.InvalidError{Field: "most output tokens", Value: s.outputMax, Want: "0, or a number from the least to 10,000,000"}
 	case s.prefix < 0 || s.prefix > s.input:
 		return &loadgen.InvalidError{Field: "prefix " + unit, Value: s.prefix, Want: "a number from 0 to the input's, which it is part of"}

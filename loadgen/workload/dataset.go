@@ -1,18 +1,17 @@
-package openai
+package workload
 
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/rand/v2"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
@@ -27,14 +26,13 @@ type Dataset struct {
 	// Zero: every line has to say.
 	Output int
 
-	lines []entry
-	order []int // of lines; nil: the file's
-}
+	// Name is what a [Description] calls the file: its name without directories. It has no bearing on the prompts. Zero:
+	// it has none.
+	Name string
 
-// An entry is the prompt of a line.
-type entry struct {
-	Prompt
-	line int // in the file, from 1
+	lines []entry
+	order []int  // of lines; nil: the file's
+	sum   string // SHA-256 of the file, in hexadecimal; "": there was none
 }
 
 // DatasetLimits bound what [ReadDataset] reads, which is kept in memory. Zero: the default.
@@ -103,7 +101,8 @@ func ReadDataset(r io.Reader, limits DatasetLimits) (Dataset, error) {
 	if limits.Bytes == 0 {
 		limits.Bytes = 256 << 20
 	}
-	in := bufio.NewScanner(&boundedReader{r, limits.Bytes})
+	sum := sha256.New()
+	in := bufio.NewScanner(io.TeeReader(&boundedReader{r, limits.Bytes}, sum))
 	in.Buffer(nil, limits.LineBytes+len("\r\n")+1)
 	var d Dataset
 	n := 0
@@ -135,6 +134,21 @@ func ReadDataset(r io.Reader, limits DatasetLimits) (Dataset, error) {
 	case len(d.lines) == 0:
 		return Dataset{}, &DatasetError{0, errors.New("it has no prompts")}
 	}
+	d.sum = hex.EncodeToString(sum.Sum(nil))
+	return d, nil
+}
+
+// Bodies is a dataset of whole requests, each a JSON object, in the order given. Of them it is as of "body" in
+// [ReadDataset]. The error is a [*DatasetError] whose Line is the request's number, from 1.
+func Bodies(requests ...json.RawMessage) (Dataset, error) {
+	var d Dataset
+	for i, body := range requests {
+		e := entry{line: i + 1}
+		if err := e.parseContent("body", body); err != nil {
+			return Dataset{}, &DatasetError{i + 1, err}
+		}
+		d.lines = append(d.lines, e)
+	}
 	return d, nil
 }
 
@@ -155,155 +169,6 @@ func (r *boundedReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// parse reads a line.
-func (e *entry) parse(line []byte) error {
-	if !utf8.Valid(line) {
-		return errors.New("not UTF-8")
-	}
-	fields, err := readFields(line)
-	if err != nil {
-		return incomplete(err)
-	}
-	var shape string
-	var length []byte
-	for _, f := range fields {
-		switch f.name {
-		case "max_tokens", "output_tokens":
-			if length != nil && !bytes.Equal(length, f.value) {
-				return errors.New("max_tokens and output_tokens are not the same")
-			}
-			length = f.value
-		case "model":
-			if err := json.Unmarshal(f.value, &e.Model); err != nil || e.Model == "" {
-				return errors.New("model: want a name")
-			}
-		}
-		if !slices.Contains(shapes, f.name) {
-			continue
-		}
-		if shape != "" {
-			return fmt.Errorf("both %s and %s", shape, f.name)
-		}
-		shape = f.name
-		if err := e.parseContent(shape, f.value); err != nil {
-			return fmt.Errorf("%s: %w", shape, err)
-		}
-	}
-	switch {
-	case shape == "":
-		return errors.New("want one of " + strings.Join(shapes, ", "))
-	case length == nil:
-		return nil
-	case shape == "body":
-		return errors.New("max_tokens beside a body: want it in the body")
-	}
-	if e.Output, err = tokenNumber(length); err != nil {
-		return fmt.Errorf("max_tokens: %w", err)
-	}
-	return nil
-}
-
-var shapes = []string{"prompt", "prompt_token_ids", "messages", "conversations", "body"}
-
-func (e *entry) parseContent(shape string, value []byte) error {
-	switch shape {
-	case "prompt":
-		if json.Unmarshal(value, &e.Text) != nil || e.Text == "" {
-			return errors.New("want a text")
-		}
-	case "prompt_token_ids":
-		const mostID = math.MaxInt32
-		if json.Unmarshal(value, &e.Tokens) != nil || len(e.Tokens) == 0 || slices.Min(e.Tokens) < 0 || slices.Max(e.Tokens) > mostID {
-			return errors.New("want an array of token ids, from 0 to 2³¹ − 1")
-		}
-		e.Tokens = slices.Clip(e.Tokens)
-		e.Input = len(e.Tokens)
-	case "messages":
-		var messages []struct {
-			Role string `json:"role"`
-		}
-		if json.Unmarshal(value, &messages) != nil || len(messages) == 0 {
-			return errors.New("want an array of messages")
-		}
-		for i, m := range messages {
-			if m.Role == "" {
-				return fmt.Errorf("message %d has no role", i)
-			}
-		}
-		e.Messages = bytes.Clone(value)
-	case "conversations":
-		var turns []struct{ From, Value string }
-		if json.Unmarshal(value, &turns) != nil {
-			return errors.New("want an array of turns")
-		}
-		for _, turn := range turns {
-			if turn.Value != "" && (turn.From == "human" || turn.From == "user") {
-				e.Text = turn.Value
-				return nil
-			}
-		}
-		return errors.New("no turn of human or user has a value")
-	case "body":
-		return e.parseBody(value)
-	}
-	return nil
-}
-
-// parseBody takes out of a body what the target says itself.
-func (e *entry) parseBody(value []byte) error {
-	fields, err := readFields(value)
-	if err != nil {
-		return incomplete(err)
-	}
-	ignoreEOS, output := false, 0
-	leaveOut := map[string]bool{}
-	newer := false
-	for _, f := range fields {
-		switch f.name {
-		case "stream", "stream_options":
-			leaveOut[f.name] = true
-		case "model":
-			if err := json.Unmarshal(f.value, &e.Model); err != nil || e.Model == "" {
-				return errors.New("model: want a name")
-			}
-			leaveOut[f.name] = true
-		case "max_tokens", "max_completion_tokens":
-			if string(f.value) == "null" || newer && f.name == "max_tokens" {
-				continue
-			}
-			if output, err = tokenNumber(f.value); err != nil {
-				return fmt.Errorf("%s: %w", f.name, err)
-			}
-			newer = f.name == "max_completion_tokens" // which servers prefer
-		case "ignore_eos":
-			ignoreEOS = string(f.value) == "true"
-		}
-	}
-	if ignoreEOS {
-		e.Output = output
-	}
-	if e.Body = bytes.Clone(value); len(leaveOut) > 0 {
-		e.Body = joinFields(fields, leaveOut)
-	}
-	return nil
-}
-
-func tokenNumber(value []byte) (int, error) {
-	n, err := strconv.Atoi(string(value))
-	if err != nil || n < 1 || n > mostTokens {
-		return 0, errors.New("want a number from 1 to 10,000,000")
-	}
-	return n, nil
-}
-
-// incomplete says what an end of input is in a line that has one.
-func incomplete(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the JSON object is not complete")
-	}
-	return err
-}
-
 // Len is the number of prompts.
 func (d Dataset) Len() int { return len(d.lines) }
 
@@ -319,7 +184,7 @@ func (d Dataset) Validate() error {
 	switch {
 	case len(d.lines) == 0:
 		return &loadgen.InvalidError{Field: "dataset", Value: "without prompts", Want: "one from ReadDataset"}
-	case d.Output < 0 || d.Output > mostTokens:
+	case d.Output < 0 || d.Output > MaxTokens:
 		return &loadgen.InvalidError{Field: "output tokens", Value: d.Output, Want: "a number from 0 to 10,000,000"}
 	}
 	for i := range d.lines {
@@ -337,25 +202,21 @@ func (d Dataset) check(e *entry) error {
 	return nil
 }
 
-// validateFor is Validate for an endpoint, which takes some kinds of prompts only.
-func (d Dataset) validateFor(endpoint Endpoint) error {
-	if err := d.Validate(); err != nil {
-		return err
-	}
-	for _, e := range d.lines {
-		switch {
-		case endpoint == Chat && len(e.Tokens) > 0:
-			return &DatasetError{e.line, errTokensToChat}
-		case endpoint != Chat && len(e.Messages) > 0:
-			return &DatasetError{e.line, errMessagesToCompletions}
+// All are the prompts in the order of the file, with the number of the line of each. They must not be changed, and have no
+// Output where their line does not say.
+func (d Dataset) All() iter.Seq2[int, *Prompt] {
+	return func(yield func(int, *Prompt) bool) {
+		for i := range d.lines {
+			if e := &d.lines[i]; !yield(e.line, &e.Prompt) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // Prompt implements [Workload]. The errors are those of Validate.
 func (d Dataset) Prompt(i int, p *Prompt) error {
-	if len(d.lines) == 0 || d.Output < 0 || d.Output > mostTokens {
+	if len(d.lines) == 0 || d.Output < 0 || d.Output > MaxTokens {
 		return d.Validate()
 	}
 	i %= len(d.lines)

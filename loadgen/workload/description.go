@@ -1,0 +1,125 @@
+package workload
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// A Description says what was sent to a server beyond the numbers that each [Spec] has, so that it can be sent again.
+// Only the target makes one, since nobody else knows what it sends. It stands in an experiment's journal, where everybody
+// reads it, and holds no secret. The zero value of a field says nothing of it.
+type Description struct {
+	Endpoint string `json:"endpoint,omitempty"`         // "completions", "chat"
+	Whole    bool   `json:"whole,omitempty"`            // answers came in one piece; false: they were streamed
+	Usage    bool   `json:"continuous_usage,omitempty"` // the usage so far was asked for in each chunk
+
+	// Prompts is their kind: [TokenIDs], [Words], [FromFile], or the type of a program's own workload.
+	Prompts string `json:"prompts,omitempty"`
+	// InputIn is what the Input of the steps counts: "tokens", or "words" where random text was not calibrated. "": it does
+	// not say, as for prompts from a file, whose lengths are their own.
+	InputIn string `json:"input_in,omitempty"`
+
+	InputMax  int `json:"max_input,omitempty"`         // of prompts of different lengths, the most; 0: all have the step's Input
+	OutputMax int `json:"max_output_tokens,omitempty"` // likewise
+
+	Prefix   int   `json:"prefix_tokens,omitempty"` // of each prompt, the first, in the unit of InputIn: shared with others of the level
+	Prefixes int   `json:"prefixes,omitempty"`      // how many different ones there are, taken in turn; 0: one
+	IDs      []int `json:"token_ids,omitempty"`     // the lowest and the highest that a prompt may have
+	File     *File `json:"dataset,omitempty"`       // nil: the prompts are made up, from the step's seed
+
+	Headers []string        `json:"headers,omitempty"` // names of those beside the usual; no values, which may be secret
+	Body    json.RawMessage `json:"body,omitempty"`    // fields added to each request's body: a JSON object, its secrets hidden
+}
+
+// Kinds of prompts, as [Description.Prompts] has them.
+const (
+	TokenIDs = "random token ids"
+	Words    = "random words"
+	FromFile = "dataset"
+)
+
+// Units of [Description.InputIn].
+const (
+	InTokens = "tokens"
+	InWords  = "words"
+)
+
+// A File is one that prompts were taken from.
+type File struct {
+	Name    string `json:"name"`    // without its directories
+	SHA256  string `json:"sha256"`  // of its bytes, in hexadecimal; "": they were not read from a file
+	Prompts int    `json:"prompts"` // how many it has
+}
+
+// Describe returns the part of a description that is w's.
+func Describe(w Workload) Description {
+	var d Description
+	if says, ok := w.(interface{ Describe(*Description) }); ok {
+		says.Describe(&d)
+		return d
+	}
+	d.Prompts = fmt.Sprintf("%T", w)
+	return d
+}
+
+// String is the description as people read it: "chat, streamed; random words, whose number is the input's". What it quotes
+// of file names is as it was given.
+func (d Description) String() string {
+	answers := "streamed"
+	if d.Whole {
+		answers = "in one piece"
+	}
+	if d.Endpoint != "" {
+		answers = d.Endpoint + ", " + answers
+	}
+	parts := []string{answers}
+	switch {
+	case d.File != nil:
+		file := fmt.Sprintf("dataset %s of %d prompts", d.File.Name, d.File.Prompts)
+		if d.File.SHA256 != "" {
+			file += fmt.Sprintf(", SHA-256 %.12s…", d.File.SHA256)
+		}
+		parts = append(parts, file)
+	case d.Prompts == Words && d.InputIn == InWords:
+		parts = append(parts, d.Prompts+", as many as there should be tokens")
+	case d.Prompts != "":
+		parts = append(parts, d.Prompts)
+	}
+	unit := d.InputIn
+	if unit == "" {
+		unit = InTokens
+	}
+	switch {
+	case d.Prefix > 0 && d.Prefixes > 1:
+		parts = append(parts, fmt.Sprintf("the first %d %s one of %d prefixes", d.Prefix, unit, d.Prefixes))
+	case d.Prefix > 0:
+		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Describe says what the prompts are, for [Describe].
+func (w RandomTokens) Describe(d *Description) {
+	low, high := w.bounds()
+	d.Prompts, d.InputIn, d.IDs = TokenIDs, InTokens, []int{low, high - 1}
+	w.shape().describe(d)
+}
+
+// Describe says what the prompts are, for [Describe].
+func (w RandomWords) Describe(d *Description) {
+	d.Prompts, d.InputIn = Words, InWords
+	if w.Calibration != nil {
+		d.InputIn = InTokens
+	}
+	w.shape().describe(d)
+}
+
+func (s shape) describe(d *Description) {
+	d.InputMax, d.OutputMax, d.Prefix, d.Prefixes = s.inputMax, s.outputMax, s.prefix, s.prefixCount
+}
+
+// Describe says what the prompts are, for [Describe].
+func (d Dataset) Describe(to *Description) {
+	to.Prompts, to.File = FromFile, &File{Name: d.Name, SHA256: d.sum, Prompts: len(d.lines)}
+}
