@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 
 	"protocol":        {"loadgen", "loadgen/workload", "stats", "envinfo", "internal/secret", "internal/strictjson"},
 	"protocol/probe":  {"protocol", "loadgen", "envinfo", "envinfo/fact"},
+	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret"},
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
@@ -77,6 +78,8 @@ var mustNotImport = map[string][]string{
 	"protocol":         {"flag", "log", "net/http"},
 	"loadgen/openai":   {"flag", "log", "os"},
 	"loadgen/netstamp": {"flag", "log", "net/http"},
+	"protocol/server":  {"flag", "log"},
+	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
 }
 

@@ -127,6 +127,7 @@ func Analyze(e *Experiment) *Analysis {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
 	a.warnRepeats()
+	a.warnOfServers(e)
 	a.Drift = runDrift(a)
 	a.warnDrift()
 	a.Knee = knee(a)
@@ -168,6 +169,31 @@ func (a *Analysis) warnRepeats() {
 		if levels := same[c]; len(levels) > 1 {
 			a.warn(WarnOneCondition, "%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), c.inFlight)
 		}
+	}
+}
+
+// warnOfServers takes over what was noticed at the server's starts and stops, each thing once.
+func (a *Analysis) warnOfServers(e *Experiment) {
+	times := map[string]int{}
+	var first []loadgen.Warning
+	note := func(warnings []loadgen.Warning) {
+		for _, w := range warnings {
+			if times[w.Code]++; times[w.Code] == 1 {
+				first = append(first, w)
+			}
+		}
+	}
+	for _, s := range e.Starts {
+		note(s.Warnings)
+	}
+	for _, s := range e.Stops {
+		note(s.Warnings)
+	}
+	for _, w := range first {
+		if n := times[w.Code]; n > 1 {
+			w.Message = fmt.Sprintf("%s (%d times)", w.Message, n)
+		}
+		a.Warnings = append(a.Warnings, w)
 	}
 }
 

@@ -15,10 +15,6 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-func newTarget(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
-	return answersAtOnce(s), nil
-}
-
 // measured makes an experiment from throughputs, a row for each run, with the warnings that a level's code gives it.
 func measured(levels []int, prompts Prompts, runs [][]float64, warnings map[int]loadgen.Warning) *Experiment {
 	e := &Experiment{Complete: true}
@@ -276,13 +272,11 @@ func TestPoints(t *testing.T) {
 // The whole way, on real time: a seed-shaped plan with too few prompts is flagged at every level that they cap.
 func TestPromptCappedEndToEnd(t *testing.T) {
 	plan := Plan{Name: "capped", Runs: 3, Restart: true, Input: 8, Output: 4, Levels: []int{2, 30, 40}, Prompts: Prompts{Count: 20}, Seed: 1}
-	runner := &Runner{Servers: map[string]Server{"": &fakeServer{t: t}}, Target: func(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
-		return loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-			time.Sleep(5 * time.Millisecond)
-			r.Counted, r.Input, r.Output = true, 8, 4
-			return nil
-		}), nil
-	}}
+	runner := &Runner{Server: &fakeServer{t: t}, Client: always(loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
+		time.Sleep(5 * time.Millisecond)
+		r.Counted, r.Input, r.Output = true, 8, 4
+		return nil
+	}))}
 	e, err := runner.Run(context.Background(), plan)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ type Experiment struct {
 	Environment  *envinfo.Environment `json:"environment"`
 	Starts       []Start              `json:"starts"`
 	Measurements []Measurement        `json:"measurements"`
+	Stops        []Stop               `json:"stops,omitempty"`
 
 	Complete bool   `json:"complete"`        // the design was carried out to its end
 	Error    string `json:"error,omitempty"` // why not, where that is known
@@ -36,6 +37,8 @@ func (e *Experiment) add(entry Entry) {
 		e.Time, e.Tool, e.Design, e.Workload, e.Environment = entry.Time, b.Tool, b.Design, b.Workload, b.Environment
 	case entry.Start != nil:
 		e.Starts = append(e.Starts, *entry.Start)
+	case entry.Stop != nil:
+		e.Stops = append(e.Stops, *entry.Stop)
 	case entry.Measurement != nil:
 		e.Measurements = append(e.Measurements, *entry.Measurement)
 		if e.Workload == nil {

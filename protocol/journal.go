@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
@@ -35,6 +36,7 @@ type Entry struct {
 	Begin       *Begin       `json:"begin,omitempty"`
 	Start       *Start       `json:"start,omitempty"`
 	Measurement *Measurement `json:"measurement,omitempty"`
+	Stop        *Stop        `json:"stop,omitempty"`
 	End         *End         `json:"end,omitempty"`
 }
 
@@ -52,9 +54,18 @@ type Begin struct {
 type Start struct {
 	Run      int           `json:"run"`
 	Arm      string        `json:"arm,omitempty"`
-	Instance string        `json:"instance"`      // [Instance.ID]
+	Instance string        `json:"instance"`      // [Identity.Proof]
 	URL      string        `json:"url,omitempty"` // [PublicURL] of [Instance.URL]
 	Ready    time.Duration `json:"ready_ns"`      // from the start to readiness
+
+	Identity *Identity `json:"identity,omitempty"` // nil: nothing tells
+	Path     *Path     `json:"path,omitempty"`     // nil: not known
+
+	// Asked is what was asked for, and Server what there is instead, as the server and its container say. nil: neither.
+	Asked  json.RawMessage      `json:"asked,omitempty"`
+	Server *envinfo.Environment `json:"server,omitempty"`
+
+	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
 
 // End closes a journal. One without it was cut off.

@@ -14,23 +14,40 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
+// A Client is what a [Runner] knows of the servers' language. A pointer to openai.Client is one.
+type Client interface {
+	// Ready returns nil once the server at url can be measured. Its context ends after ReadyTimeout, or as soon as the
+	// server has ended by itself.
+	Ready(ctx context.Context, url string) error
+
+	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its step;
+	// of one that has methods Models() []string and Sent() workload.Description the measurement says which models were asked,
+	// and for what.
+	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
+}
+
 // A Runner carries out a design: it restarts the server when a step says so, measures each step, and journals it.
 type Runner struct {
-	// Servers by arm; "" where a design has one server. A step of an arm without a server is an error.
-	Servers map[string]Server
+	// Server is that of a design with one. Arms has those of a comparison, by arm. A step of an arm without a server is
+	// an error.
+	Server Server
+	Arms   map[string]Server
 
-	// Ready returns when the instance can be measured. Its context ends after ReadyTimeout, or as soon as the instance
-	// has ended by itself. nil: an instance is ready when it has been started.
-	Ready func(ctx context.Context, i Instance) error
+	// Client speaks to the servers. nil: only where Measure does without; an instance is then ready when it has been
+	// started.
+	Client Client
 
 	// ReadyTimeout is how long an instance may take to become ready. Zero: 30 minutes, because the largest models load
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
 
-	// Target makes what a step puts under load. It owns the URL, the step's seed and the prompts. A Target that has
-	// a Close method is closed after the step. Of one that has methods Models() []string and Sent() workload.Description
-	// the measurement says which models were asked, and for what.
-	Target func(ctx context.Context, i Instance, s Step) (loadgen.Target, error)
+	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a target of
+	// the Client.
+	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
+
+	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
+	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
+	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -54,6 +71,8 @@ type Event struct {
 	Phase Phase
 	Step  Step          // the step it is for
 	Wait  time.Duration // how long it will take, where that is known: a cooldown
+
+	Warnings []loadgen.Warning // about the start that is done
 }
 
 // A Phase is a part of a run.
@@ -65,6 +84,7 @@ const (
 	PhaseCooldown Phase = "cool down"
 	PhaseStart    Phase = "start the server"
 	PhaseReady    Phase = "wait until it is ready"
+	PhaseStarted  Phase = "it is ready"
 	PhaseMeasure  Phase = "measure"
 )
 
@@ -93,14 +113,14 @@ func (e *LevelError) Error() string {
 // Run carries out d. Cut short, by an error, by Stop ([ErrStopped]) or by ctx, it returns what it has and the error;
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
-	if r.Target == nil {
-		return nil, &loadgen.InvalidError{Field: "runner's Target", Value: nil, Want: "a func that makes a loadgen.Target"}
+	if r.Client == nil && r.Measure == nil {
+		return nil, &loadgen.InvalidError{Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client"}
 	}
 	design, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
 	}
-	run := &running{Runner: r, experiment: &Experiment{}}
+	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
 	if r.Dir != "" {
 		if run.journal, err = createJournal(r.Dir); err != nil {
 			return nil, err
@@ -150,8 +170,11 @@ type running struct {
 	*Runner
 	journal    *journal // nil: none
 	experiment *Experiment
-	instance   Instance // nil: none runs
-	arm        string   // the instance's
+	instance   *Instance           // nil: none runs
+	arm        string              // the instance's
+	run        int                 // that it was started for
+	identity   Identity            // as it was when it was ready
+	before     map[string]Identity // of each arm's latest instance
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.
@@ -203,83 +226,6 @@ func (r *running) stopped(ctx context.Context) error {
 	}
 }
 
-// restart stops what runs, cools down, starts the step's server and waits until it is ready.
-func (r *running) restart(ctx context.Context, step Step) error {
-	server := r.Servers[step.Arm]
-	if server == nil {
-		return &loadgen.InvalidError{Field: "arm", Value: fmt.Sprintf("%q", step.Arm), Want: "one that the Runner has a Server for"}
-	}
-	if r.instance != nil {
-		r.progress(Event{Phase: PhaseStop, Step: step})
-		if err := r.stop(ctx); err != nil {
-			return err
-		}
-	}
-	if step.Cooldown > 0 {
-		r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
-		if err := rest(ctx, r.Stop, step.Cooldown); err != nil {
-			return err
-		}
-	}
-	r.progress(Event{Phase: PhaseStart, Step: step})
-	begin := time.Now()
-	starting, cancel := r.untilStopped(ctx)
-	instance, err := server.Start(starting)
-	stopped := errors.Is(context.Cause(starting), ErrStopped)
-	cancel()
-	if err != nil && stopped {
-		return ErrStopped
-	}
-	if err != nil {
-		return err
-	}
-	r.instance, r.arm = instance, step.Arm
-	r.progress(Event{Phase: PhaseReady, Step: step})
-	if err := r.ready(ctx); err != nil {
-		return err
-	}
-	return r.note(Entry{Start: &Start{Run: step.Run, Arm: step.Arm, Instance: instance.ID(), URL: PublicURL(instance.URL()), Ready: time.Since(begin)}})
-}
-
-var errExited = errors.New("it ended before it was ready")
-
-// ready waits until the instance can be measured, or cannot any more.
-func (r *running) ready(ctx context.Context) error {
-	if r.Ready == nil {
-		return nil
-	}
-	ctx, release := r.untilStopped(ctx)
-	defer release()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timeout := r.ReadyTimeout
-	if timeout == 0 {
-		timeout = defaultReadyTimeout
-	}
-	ctx, cancelTimeout := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not ready within %v", timeout))
-	defer cancelTimeout()
-	exited, finished := r.instance.Exited(), make(chan struct{})
-	defer close(finished)
-	go func() {
-		select {
-		case <-exited:
-			cancel(errExited)
-		case <-finished:
-		}
-	}()
-	err := r.Ready(ctx, r.instance)
-	if err == nil {
-		return nil
-	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, ErrStopped):
-		return ErrStopped
-	case errors.Is(cause, errExited):
-		return r.instance.Err()
-	}
-	return &ServerError{Phase: "readiness", Output: lastLine(r.instance.Log()), Err: err}
-}
-
 // untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
 func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
 	stoppable, cancel := context.WithCancelCause(ctx)
@@ -291,108 +237,4 @@ func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, 
 		}
 	}()
 	return stoppable, func() { cancel(nil) }
-}
-
-// stop stops the instance, if there is one, also when ctx is done already.
-func (r *running) stop(ctx context.Context) error {
-	if r.instance == nil {
-		return nil
-	}
-	instance := r.instance
-	r.instance = nil
-	// Whoever cancels, be it before or meanwhile, does not want to wait for long.
-	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		_ = rest(grace, nil, stopImpatience)
-		cancel(context.Cause(ctx))
-	})()
-	return instance.Stop(grace)
-}
-
-// stopImpatience is how long a server may take to stop once the experiment has been cancelled.
-const stopImpatience = 10 * time.Second
-
-// measure measures a step and journals it, whatever came of it.
-func (r *running) measure(ctx context.Context, step Step) error {
-	r.progress(Event{Phase: PhaseMeasure, Step: step})
-	target, err := r.Target(ctx, r.instance, step)
-	if err != nil {
-		return err
-	}
-	if closer, ok := target.(io.Closer); ok {
-		defer closer.Close()
-	}
-	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
-	stop, release := eitherClosed(r.Stop, hopeless.stop)
-	defer release()
-	generator := &loadgen.Generator{Target: target, Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
-	if r.Observe != nil {
-		generator.Observers = append(generator.Observers, r.Observe(step))
-	}
-	m := Measurement{Step: step, Time: time.Now().UTC(), Instance: r.instance.ID()}
-	if asks, ok := target.(interface{ Models() []string }); ok {
-		m.Models = asks.Models()
-	}
-	if says, ok := target.(interface{ Sent() workload.Description }); ok {
-		sent := says.Sent()
-		m.Sent = &sent
-	}
-	result, err := generator.Measure(ctx, step.Level)
-	if result == nil {
-		return err
-	}
-	m.Result = *result
-	if noteErr := r.note(Entry{Measurement: &m}); noteErr != nil {
-		return errors.Join(err, noteErr)
-	}
-	if err != nil {
-		return err
-	}
-	select {
-	case <-r.instance.Exited():
-		return r.instance.Err()
-	default:
-	}
-	a, w := result.Accounting, result.Warmup
-	if hopeless.gaveUp || a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
-		return &LevelError{Step: step, Errors: result.Errors}
-	}
-	return r.stopped(ctx)
-}
-
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
-// none has completed. The rest would only take long to fail as well.
-type hopelessness struct {
-	limit     int
-	failed    int
-	gaveUp    bool
-	stop      chan struct{}
-	completed bool // one at least has
-}
-
-func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
-	if err == nil {
-		h.completed = true
-		return
-	}
-	if h.failed++; h.failed == h.limit && !h.completed {
-		h.gaveUp = true
-		close(h.stop)
-	}
-}
-
-// eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.
-func eitherClosed(a, b <-chan struct{}) (closed <-chan struct{}, release func()) {
-	out, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-a:
-			close(out)
-		case <-b:
-			close(out)
-		case <-done:
-		}
-	}()
-	return out, func() { close(done) }
 }

@@ -22,12 +22,12 @@ type GPUs struct {
 var errNoGPU = errors.New("no GPU whose state could be read")
 
 // Watch implements [protocol.Probe]. It fails where there is no GPU.
-func (p GPUs) Watch(ctx context.Context, i protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (p GPUs) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
 	every := p.Every
 	if every == 0 {
 		every = time.Second
 	}
-	return Sampled("gpus", every, func(ctx context.Context, _ protocol.Instance) ([]Sample, error) {
+	return Sampled("gpus", every, func(ctx context.Context, _ *protocol.Instance) ([]Sample, error) {
 		return p.sample(ctx)
 	}).Watch(ctx, i, s)
 }

@@ -41,7 +41,9 @@ func (t *track) add(at time.Duration, v float64, most time.Duration) {
 	}
 	if t.n == 0 {
 		t.first, t.peak = v, v
-	} else if step := at - t.last; step > 0 && step <= most {
+	} else if step := at - t.last; step <= 0 {
+		return // the last sample of a level may be due with one of the others
+	} else if step <= most {
 		t.area += (t.lastValue + v) / 2 * step.Seconds()
 		t.covered += step
 	}

@@ -43,11 +43,11 @@ type ServerView struct {
 const scrapeLimit = 5 * time.Second
 
 // Watch implements [protocol.Probe]. It fails where the server has no metrics to begin with.
-func (v ServerView) Watch(ctx context.Context, i protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (v ServerView) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
 	address := v.URL
 	if address == "" {
 		var err error
-		if address, err = metricsAt(i.URL()); err != nil {
+		if address, err = metricsAt(i.URL); err != nil {
 			return nil, err
 		}
 	}

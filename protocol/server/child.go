@@ -1,4 +1,4 @@
-package protocol
+package server
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/servegauge/servegauge/protocol"
 )
 
 // A child is a command in a process group of its own, with the end of its output kept.
@@ -21,23 +23,29 @@ type child struct {
 	left    bool          // it ended before others of its group did; valid once exited is closed
 	exited  chan struct{} // closed when the command itself has ended
 	failed  chan struct{} // closed when it has ended with a status other than 0
+	note    *note         // for the run after us, if we are killed; nil: it is no server
 }
 
 // outputGrace is how long the end of a command waits for the end of its output.
 const outputGrace = 200 * time.Millisecond
 
-// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL.
+// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL. n, if it is
+// not nil, is kept for as long as it lives.
 //
 // Its output comes through a pipe that is drained for as long as anything holds the other end. (With exec's own
 // copying a server that the command has left in the background would keep Wait from returning, or lose its output
 // and die of it.)
-func startChild(argv, env []string, url chan<- string) (*child, error) {
+func startChild(argv, env []string, n *note, url chan<- string) (*child, error) {
 	c := &child{
 		cmd: exec.Command(argv[0], argv[1:]...), started: time.Now(),
 		copied: make(chan struct{}), exited: make(chan struct{}), failed: make(chan struct{}),
 	}
 	c.output.url = url
 	c.cmd.Env = env
+	if n != nil {
+		c.note = n
+		c.cmd.Env = append(c.cmd.Environ(), n.variable())
+	}
 	ownGroup(c.cmd)
 	// An open pipe to the child ends when we do, however we end: a child that watches it need not survive us.
 	stdin, err := c.cmd.StdinPipe()
@@ -54,7 +62,13 @@ func startChild(argv, env []string, url chan<- string) (*child, error) {
 	_ = theirs.Close()
 	if err != nil {
 		_ = ours.Close()
+		if n != nil {
+			n.remove()
+		}
 		return nil, err
+	}
+	if n != nil {
+		n.started(c.cmd.Process.Pid)
 	}
 	go func() {
 		_, _ = io.Copy(&c.output, ours)
@@ -79,7 +93,7 @@ func startChild(argv, env []string, url chan<- string) (*child, error) {
 
 // ended says how a server ended that should not have, once it has.
 func (c *child) ended(command string) error {
-	return &ServerError{Phase: "start", Command: command, Output: lastLine(c.output.String()),
+	return &protocol.ServerError{Phase: "start", Command: command, Output: lastLine(c.output.String()),
 		Err: fmt.Errorf("it ended by itself (%s)", c.cmd.ProcessState)}
 }
 
@@ -93,12 +107,16 @@ func (c *child) id() string {
 const orphanGrace = 30 * time.Second
 
 // end asks the process group to stop, waits until all of it has gone, and kills it after the grace or when ctx is done.
-func (c *child) end(ctx context.Context, grace time.Duration) {
+// It says whether the command had to be killed.
+func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 	defer c.pipe.Close()
+	if c.note != nil {
+		defer c.note.remove()
+	}
 	select {
 	case <-c.exited:
 		if !c.left { // the group's id may be somebody else's by now
-			return
+			return false
 		}
 	default:
 	}
@@ -108,16 +126,18 @@ func (c *child) end(ctx context.Context, grace time.Duration) {
 	select {
 	case <-c.exited:
 	case <-timer.C:
-		grace = 0
+		killed, grace = true, 0
 	case <-ctx.Done():
+		killed = true
 	}
 	for deadline := time.Now().Add(min(grace, orphanGrace)); groupLives(c.cmd) && time.Now().Before(deadline); {
-		if rest(ctx, nil, 10*time.Millisecond) != nil {
+		if pause(ctx, 10*time.Millisecond) != nil {
 			break
 		}
 	}
 	killGroup(c.cmd)
 	<-c.exited
+	return killed
 }
 
 // lastLine is the last line of a text that says something, short enough for an error.

@@ -1,6 +1,6 @@
 //go:build unix
 
-package protocol
+package server
 
 import (
 	"os/exec"
@@ -8,6 +8,8 @@ import (
 )
 
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func signalProcess(pid int, signal syscall.Signal) { _ = syscall.Kill(pid, signal) }
 
 // The group's id is that of its first process, whether or not that one still lives.
 func interruptGroup(cmd *exec.Cmd)  { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

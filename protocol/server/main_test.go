@@ -1,4 +1,6 @@
-package protocol
+//go:build unix
+
+package server
 
 import (
 	"fmt"

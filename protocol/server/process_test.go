@@ -1,4 +1,6 @@
-package protocol
+//go:build unix
+
+package server
 
 import (
 	"bytes"
@@ -11,12 +13,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/servegauge/servegauge/protocol"
 )
+
+// proof is what no other instance has.
+func proof(t *testing.T, i *protocol.Instance) string {
+	t.Helper()
+	id, err := i.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.Proof
+}
 
 func awaitAnswer(t *testing.T, url string) {
 	t.Helper()
 	for range 500 {
-		if answers(context.Background(), url) {
+		if look(context.Background(), url) == present {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -33,23 +47,23 @@ func TestProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pid := pidAt(t, i.URL())
-		if !strings.Contains(i.ID(), fmt.Sprint(pid)) {
-			t.Errorf("the instance %q is not the process %d", i.ID(), pid)
+		pid := pidAt(t, i.URL)
+		if !strings.Contains(proof(t, i), fmt.Sprint(pid)) {
+			t.Errorf("the instance %q is not the process %d", proof(t, i), pid)
 		}
-		ids[i.ID()] = true
+		ids[proof(t, i)] = true
 		select {
-		case <-i.Exited():
+		case <-i.Exited:
 			t.Error("it is said to have ended")
 		default:
 		}
-		if err := i.Stop(ctx); err != nil {
+		if _, err := i.Stop(ctx); err != nil {
 			t.Error(err)
 		}
 		if alive(pid) {
 			t.Errorf("process %d survived its Stop", pid)
 		}
-		<-i.Exited()
+		<-i.Exited
 	}
 	if len(ids) != 2 {
 		t.Errorf("two starts have the identities %v", ids)
@@ -61,8 +75,8 @@ func TestProcessThatIgnoresTheRequestToStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := pidAt(t, i.URL())
-	if err := i.Stop(context.Background()); err != nil {
+	pid := pidAt(t, i.URL)
+	if _, err := i.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}
 	if alive(pid) {
@@ -86,7 +100,7 @@ func TestProcessThatDoesNotStart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i, err := c.server.Start(c.ctx)
-			var server *ServerError
+			var server *protocol.ServerError
 			if !errors.As(err, &server) || server.Phase != "start" || i != nil {
 				t.Fatalf("%v %v, want a ServerError of the start", i, err)
 			}
@@ -128,17 +142,17 @@ func TestCommands(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				awaitAnswer(t, i.URL())
-				pid := pidAt(t, i.URL())
-				ids[i.ID()] = true
-				if err := i.Stop(ctx); err != nil {
+				awaitAnswer(t, i.URL)
+				pid := pidAt(t, i.URL)
+				ids[proof(t, i)] = true
+				if _, err := i.Stop(ctx); err != nil {
 					t.Error(err)
 				}
-				if answers(ctx, i.URL()) || survives(pid) {
+				if look(ctx, i.URL) == present || survives(pid) {
 					t.Errorf("process %d survived its Stop", pid)
 				}
 				select {
-				case <-i.Exited():
+				case <-i.Exited:
 					if !foreground {
 						t.Error("a start command that did its work is said to have failed")
 					}
@@ -160,7 +174,7 @@ func TestCommandsReplaceWhatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := pidAt(t, before.URL())
+	old := pidAt(t, before.URL)
 	server := Commands{
 		URL: "http://" + address, Grace: 10 * time.Second,
 		StopCommand: fmt.Sprintf("kill %d", old), StartCommand: shellServer(address, ""),
@@ -169,18 +183,18 @@ func TestCommandsReplaceWhatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitAnswer(t, i.URL())
-	if now := pidAt(t, i.URL()); now == old {
+	awaitAnswer(t, i.URL)
+	if now := pidAt(t, i.URL); now == old {
 		t.Error("the old server answers")
 	}
 	// Its stop command names the old process, and so fails; what was started in the foreground ends all the same.
-	if err := i.Stop(ctx); err == nil {
+	if _, err := i.Stop(ctx); err == nil {
 		t.Error("a stop command that failed is no error")
 	}
-	if answers(ctx, i.URL()) {
+	if look(ctx, i.URL) == present {
 		t.Error("it still answers")
 	}
-	_ = before.Stop(ctx)
+	_, _ = before.Stop(ctx)
 }
 
 func TestCommandsThatFail(t *testing.T) {
@@ -192,11 +206,11 @@ func TestCommandsThatFail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-i.Exited()
+	<-i.Exited
 	if !strings.Contains(i.Log(), "out of memory") {
 		t.Errorf("log %q", i.Log())
 	}
-	if err := i.Stop(ctx); err != nil {
+	if _, err := i.Stop(ctx); err != nil {
 		t.Errorf("nothing runs, and stopping it fails: %v", err)
 	}
 
@@ -212,16 +226,16 @@ func TestCommandsThatFail(t *testing.T) {
 		{"sleep 60", "did not return"},
 	} {
 		_, err := Commands{URL: url, StopCommand: c.stop, StartCommand: "true", Grace: 300 * time.Millisecond}.Start(ctx)
-		var server *ServerError
+		var server *protocol.ServerError
 		if !errors.As(err, &server) || server.Phase != "stop" || !strings.Contains(err.Error(), c.say) {
 			t.Errorf("stop command %q: %v, want a ServerError of the stop that says %q", c.stop, err, c.say)
 		}
 	}
 }
 
-func TestFixedProvesNothing(t *testing.T) {
-	i, err := Fixed("http://127.0.0.1:8000").Start(context.Background())
-	if err != nil || i.URL() != "http://127.0.0.1:8000" || i.ID() != "" {
+func TestNoneProvesNothing(t *testing.T) {
+	i, err := None("http://127.0.0.1:8000").Start(context.Background())
+	if err != nil || i.URL != "http://127.0.0.1:8000" || proof(t, i) != "" {
 		t.Errorf("%+v %v", i, err)
 	}
 }
@@ -251,7 +265,7 @@ func TestCommandsStopWhatIsStillLoading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := i.Stop(ctx); err != nil {
+	if _, err := i.Stop(ctx); err != nil {
 		t.Error(err)
 	}
 	if survives(pid) {
@@ -284,12 +298,12 @@ func TestChildrenLeftBehind(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 			if name == "failed" {
-				<-i.Exited()
+				<-i.Exited
 				if err := i.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") {
 					t.Errorf("how it ended: %v", err)
 				}
 			}
-			if err := i.Stop(ctx); err != nil {
+			if _, err := i.Stop(ctx); err != nil {
 				t.Error(err)
 			}
 			if !exists(filepath.Join(work, "cleaned")) {
