@@ -104,7 +104,7 @@ func FuzzReadJournal(f *testing.F) {
 // A part of a line, as a full disk leaves it, is taken back, and nothing is written after it.
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
-	j, err := createJournal(dir)
+	j, _, err := openJournal(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	WarnNoEvidence      = "no-evidence"      // what the server is could not be asked
 	WarnServerDied      = "server-died"      // the server ended while the level was measured
+	WarnNotPrepared     = "not-prepared"     // what was to be done before the level failed
 	WarnServerRestarted = "server-restarted" // another instance answered at the level's end than at its beginning
 )
 
@@ -98,6 +99,9 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 				"what the server is could not be asked: %v", err)})
 		}
 		start.Server = evidence
+	}
+	if err := r.compareStart(&start); err != nil {
+		return err
 	}
 	r.progress(Event{Phase: PhaseStarted, Step: step, Warnings: start.Warnings})
 	return r.note(Entry{Start: &start})

@@ -49,6 +49,13 @@ type Runner struct {
 	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
+	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
+	// step ([WarnNotPrepared]). nil: nothing is.
+	Before func(context.Context, *Instance, Step) error
+
+	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
+	Probes []Probe
+
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
 
@@ -61,9 +68,21 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written. It must not hold a journal with measurements. "": nothing
-	// is written.
+	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with measurements.
+	// One process at a time writes there ([BusyError]). "": nothing is written.
 	Dir string
+
+	// Resume goes on with the experiment that Dir holds, in the same order and with the same seeds. The design must be
+	// the one that it has, or that plan with more runs; the environment must be what it was, and so must the server:
+	// differences that matter are a [ResumeError]. A run in the middle of which it ended goes on with a new server,
+	// which is warmed as the run's first was.
+	Resume bool
+
+	// AcceptChanges takes up an experiment although its environment or its server is another; the journal says what is.
+	AcceptChanges bool
+
+	// SaveRequests keeps each single request, in [RequestsFile] in Dir.
+	SaveRequests bool
 }
 
 // An Event is something that the runner is about to do.
@@ -121,8 +140,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 		return nil, fmt.Errorf("design: %w", err)
 	}
 	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
+	var before *Experiment
 	if r.Dir != "" {
-		if run.journal, err = createJournal(r.Dir); err != nil {
+		if run.journal, before, err = openJournal(r.Dir, r.Resume); err != nil {
 			return nil, err
 		}
 		defer run.journal.close()
@@ -131,15 +151,33 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
-	if err == nil && r.Dir != "" {
-		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+	if before != nil {
+		if err := run.takeUp(before, design, d, environment); err != nil {
+			return before, err
+		}
+		if run.resuming = true; r.Dir != "" {
+			err = writeJSON(r.Dir, PlanFile, json.RawMessage(design))
+		}
+	} else {
+		err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
+		if err == nil && r.Dir != "" {
+			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+		}
+	}
+	if err == nil && r.SaveRequests && r.Dir != "" {
+		if run.requests, err = openRequests(r.Dir, run.experiment.requestsSize()); err == nil {
+			defer run.requests.close()
+		}
 	}
 	if err == nil {
 		err = run.steps(ctx, d)
 	}
 	err = errors.Join(err, run.stop(ctx))
-	if noteErr := run.note(Entry{End: &End{Error: reason(err)}}); err == nil {
+	end := &End{Error: reason(err)}
+	if s, ok := d.(interface{ Shortened([]Measurement) string }); ok && err == nil {
+		end.Shortened = s.Shortened(run.experiment.Measurements)
+	}
+	if noteErr := run.note(Entry{End: end}); err == nil {
 		err = noteErr
 	}
 	return run.experiment, err
@@ -168,8 +206,12 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal // nil: none
+	journal    *journal    // nil: none
+	requests   *requestLog // nil: none
+	resuming   bool        // the experiment is taken up again, and its server has yet to be compared
+	failures   int         // steps in a row of which no request completed
 	experiment *Experiment
+	began      time.Time           // the present step
 	instance   *Instance           // nil: none runs
 	arm        string              // the instance's
 	run        int                 // that it was started for
@@ -202,12 +244,16 @@ func (r *running) steps(ctx context.Context, d Design) error {
 		if err := r.stopped(ctx); err != nil {
 			return err
 		}
+		r.began = time.Now()
 		if step.Restart || r.instance == nil || step.Arm != r.arm {
 			if err := r.restart(ctx, step); err != nil {
 				return err
 			}
+			if err := r.rewarm(ctx, step); err != nil {
+				return err
+			}
 		}
-		if err := r.measure(ctx, step); err != nil {
+		if err := r.measure(ctx, step, false); err != nil {
 			return err
 		}
 	}
