@@ -20,7 +20,7 @@ func (r *Result) figures(own []Metric) []Figure {
 	if span := r.Makespan.Seconds(); span > 0 {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
-		if counted > 0 {
+		if counted > 0 && (r.Tokens.Output > 0 || r.Stamps.Chunks() == 0) { // chunks of no tokens are a count that cannot be
 			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
 			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
 		}
@@ -72,6 +72,17 @@ func (r *Result) figures(own []Metric) []Figure {
 		for _, p := range quantiles {
 			if q, ok := d.Quantile(p); ok {
 				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
+				if !d.Exact() {
+					out[len(out)-1].Method = MethodHDR
+				}
+			}
+		}
+		if !slices.Contains(issuedMetrics, m.Name) {
+			continue
+		}
+		for _, p := range quantiles {
+			if q, ok := d.issuedQuantile(p, r.lost(m.Name)); ok {
+				add(IssuedName(m.Name, p), m.Unit, m.Better, q, d.Len()+r.lost(m.Name))
 				if !d.Exact() {
 					out[len(out)-1].Method = MethodHDR
 				}

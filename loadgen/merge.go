@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -67,6 +68,21 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Warmup.Add(part.Warmup)
 		r.Tokens.Add(part.Tokens)
 		r.Stamps.Add(part.Stamps)
+		r.Answers.Add(part.Answers)
+		r.TPOT.Add(part.TPOT)
+		r.Bunching.Add(part.Bunching)
+		for _, reason := range slices.Sorted(maps.Keys(part.FinishReasons)) {
+			r.FinishReasons = addReason(r.FinishReasons, reason, part.FinishReasons[reason])
+		}
+		for name, u := range part.Unsure {
+			if r.Unsure == nil {
+				r.Unsure = map[string]*Unsure{}
+			}
+			if r.Unsure[name] == nil {
+				r.Unsure[name] = new(Unsure)
+			}
+			r.Unsure[name].Merge(u)
+		}
 		r.Errors = mergeErrors(r.Errors, part.Errors)
 		r.Retries = mergeRetries(r.Retries, part.Retries)
 		if r.Goodput != nil {
@@ -191,6 +207,11 @@ func (r *Result) mergeable() error {
 	for name, d := range r.Distributions {
 		if d == nil {
 			return &InvalidError{"distributions", name, "its samples"}
+		}
+	}
+	for name, u := range r.Unsure {
+		if d := r.Distributions[name]; u == nil || d == nil || u.Told.Len() > d.Len() || u.Least.Len() != u.Told.Len() || u.Most.Len() != u.Told.Len() {
+			return &InvalidError{"unsure", name, "as many samples of each kind, and no more than the metric has"}
 		}
 	}
 	if (r.Open != nil) != r.Level.open() {
