@@ -230,8 +230,7 @@ func (c *collector) addChunks(r *Record) {
 	wall := c.epoch.UnixNano()
 	first, before := true, Chunk{}
 	var pattern pattern
-	var gap unsureGap
-	timed := false // the first chunk that could be seen has come
+	unsure := unsureGaps{into: c}
 	for chunk := range r.Chunks() {
 		if chunk.Shared {
 			c.stamps.Shared++
@@ -245,25 +244,18 @@ func (c *collector) addChunks(r *Record) {
 		if chunk.Sent != 0 {
 			add(&lateness, ChunkLateness, float64(wall+int64(chunk.At())-chunk.Sent))
 		}
-		told := chunk.At() - before.At()
-		earliest, least, most := gap.next(r, chunk)
+		unsure.next(r, chunk)
 		if !first {
-			add(&itl, ITL, float64(told))
-			if least != told || most != told {
-				c.addUnsure(ITL, told, least, most)
-			}
+			gap := float64(chunk.At() - before.At())
+			add(&itl, ITL, gap)
 			if chunk.Sent != 0 && before.Sent != 0 {
-				add(&itlError, ITLError, math.Abs(float64(told)-float64(chunk.Sent-before.Sent)))
-			}
-		}
-		if !timed && !chunk.Hidden {
-			if timed = true; earliest != chunk.At() {
-				c.addUnsure(TTFT, chunk.At()-r.Sent, earliest-r.Sent, chunk.At()-r.Sent)
+				add(&itlError, ITLError, math.Abs(gap-float64(chunk.Sent-before.Sent)))
 			}
 		}
 		pattern.add(chunk)
 		first, before = false, chunk
 	}
+	unsure.end()
 	c.bunching.add(r, &pattern)
 }
 

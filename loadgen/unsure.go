@@ -7,9 +7,10 @@ import (
 )
 
 // Unsure are the samples of a metric of which only an interval is known, because a chunk came in one read with later data
-// ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it is with its
-// chunks at the far ends of their intervals, the nearest and the farthest from each other. All others are as they are, so
-// that what is kept grows with what is unsure, and not with the level.
+// ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it is at the
+// least and at the most with its chunks moved to the ends of their intervals. Chunks of one read share an interval, so that
+// the gaps between them are at the most even parts of it. All other samples are as they are: what is kept grows with
+// what is unsure, and not with the level.
 type Unsure struct {
 	Told  Distribution `json:"told"`
 	Least Distribution `json:"least"`
@@ -29,18 +30,22 @@ func (u *Unsure) add(told, least, most time.Duration) {
 	u.Most.Add(float64(most) / millisecond)
 }
 
-// An unsureGap follows when each chunk of a request came at the earliest.
-type unsureGap struct {
-	earliest time.Duration // of the chunk before: it came from then
-	at       time.Duration // to then
+// unsureGaps follows when the chunks of a request came at the earliest.
+type unsureGaps struct {
+	into     *collector
 	n        int
+	earliest time.Duration // the chunk before came from then
+	at       time.Duration // to then
+	open     bool          // and in one read with later data: it is Shared
+	within   int           // gaps so far inside that read
+	seen     bool          // the first chunk that could be seen has come
 }
 
-// next takes a chunk, and returns when it came at the earliest, and how long after the one before at the least and at the
-// most.
-func (g *unsureGap) next(r *Record, c Chunk) (earliest, least, most time.Duration) {
+// next takes the next chunk of r.
+func (g *unsureGaps) next(r *Record, c Chunk) {
 	at := c.At()
-	earliest = at
+	inside := g.n > 0 && g.open && at == g.at
+	earliest := at
 	if c.Shared {
 		from := r.Sent
 		if g.n > 0 {
@@ -48,17 +53,44 @@ func (g *unsureGap) next(r *Record, c Chunk) (earliest, least, most time.Duratio
 		}
 		earliest = min(max(c.Since, from), at)
 	}
-	least, most = max(earliest-g.at, 0), at-g.earliest
-	g.earliest, g.at, g.n = earliest, at, g.n+1
-	return earliest, least, most
+	switch {
+	case inside:
+		g.within++
+		earliest = g.earliest
+	case g.n > 0:
+		g.end()
+		if least, most := max(earliest-g.at, 0), at-g.earliest; least != most {
+			g.into.addUnsure(ITL, at-g.at, least, most)
+		}
+	}
+	if !g.seen && !c.Hidden {
+		if g.seen = true; c.Shared && earliest != at {
+			g.into.addUnsure(TTFT, at-r.Sent, earliest-r.Sent, at-r.Sent)
+		}
+	}
+	g.n, g.at, g.earliest, g.open = g.n+1, at, earliest, c.Shared
+}
+
+// end closes the read that the last chunk came in, of which the last chunk is exact unless other data followed it.
+func (g *unsureGaps) end() {
+	if g.within > 0 {
+		even := (g.at - g.earliest) / time.Duration(g.within)
+		for range g.within {
+			g.into.addUnsure(ITL, 0, 0, even)
+		}
+		g.within = 0
+	}
+	if !g.open {
+		g.earliest = g.at
+	}
 }
 
 const (
 	unsureLimit = 0.1 // of a figure, that it may change
-	unsureFloor = 0.1 // ms; below it, waking the client is what it takes
+	unsureFloor = 1.0 // ms; below it, waking the client is what it takes
 )
 
-// without is the mean and the quantiles of d with some of its samples in the place of others of them.
+// replaced is the mean and the quantiles of d with some of its samples in the place of others of them.
 func (d *Distribution) replaced(told, other *Distribution) (mean float64, quantile func(p float64) float64) {
 	n := d.Len()
 	if all, ok := d.Mean(); ok {
@@ -75,18 +107,25 @@ func (d *Distribution) replaced(told, other *Distribution) (mean float64, quanti
 	if x, ok := d.Quantile(100); ok {
 		high = max(high, x)
 	}
-	return mean, func(p float64) float64 {
-		rank := p / 100 * float64(n-1)
+	at := func(rank int) float64 { // the sample of that rank: the least number that more samples are at or below
+		if upTo(low) > rank {
+			return low
+		}
 		a, b := low, high
 		for range 60 { // to the last bit
-			middle := a + (b-a)/2
-			if float64(upTo(middle)) > rank {
+			if middle := a + (b-a)/2; upTo(middle) > rank {
 				b = middle
 			} else {
 				a = middle
 			}
 		}
 		return b
+	}
+	return mean, func(p float64) float64 {
+		rank := p / 100 * float64(n-1)
+		below := int(rank)
+		a, b := at(below), at(min(below+1, n-1))
+		return a + (b-a)*(rank-float64(below))
 	}
 }
 
@@ -151,7 +190,7 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 	}
 	if len(spoils) > 0 {
 		warn(WarnArrivalsUnsure, spoils,
-			"%d chunks came in one read with later data, as when the client stood still or several are sent at once, and may have come earlier: with them at the far ends of their intervals %s is %.3g to %.3g ms, and not %.3g; figures that change by over a tenth (and 0.1 ms) must not be used",
+			"%d chunks came in one read with later data, as when the client stood still or several are sent at once, and may have come earlier: with them at the far ends of their intervals %s is %.3g to %.3g ms, and not %.3g; figures that change by over a tenth (and 1 ms) must not be used",
 			chunks, worst.Name, worstLeast, worstMost, worst.Value)
 	}
 }
