@@ -1,6 +1,9 @@
 package loadgen
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +58,14 @@ func (e *ending) add(r *Record) {
 	}
 }
 
+// disbelieve takes back a count of no tokens beside chunks of content, which no target should have told: it would be a
+// throughput of 0.
+func (r *Record) disbelieve() {
+	if r.Counted && r.Output == 0 && r.chunks.seen > 0 {
+		r.Counted, r.Contradicted = false, true
+	}
+}
+
 // counts is what was counted.
 func (e *ending) counts() (Answers, map[string]int) {
 	a := e.answers
@@ -77,6 +88,30 @@ func addReason(reasons map[string]int, reason string, n int) map[string]int {
 	}
 	reasons[reason] += n
 	return reasons
+}
+
+// mergeReasons adds up the reasons of all parts, and keeps the most frequent ones, whichever part they are of.
+func mergeReasons(parts []*Result) map[string]int {
+	all := map[string]int{}
+	for _, part := range parts {
+		for reason, n := range part.FinishReasons {
+			all[reason] += n
+		}
+	}
+	others := all[OtherReasons]
+	delete(all, OtherReasons)
+	frequent := slices.SortedFunc(maps.Keys(all), func(a, b string) int { return cmp.Or(all[b]-all[a], strings.Compare(a, b)) })
+	for _, reason := range frequent[min(len(frequent), finishReasons):] {
+		others += all[reason]
+		delete(all, reason)
+	}
+	if others > 0 {
+		all[OtherReasons] = others
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 // answerWarnings say what the answers lacked, and what that leaves unknown.

@@ -114,6 +114,7 @@ func (c *collector) count() {
 	o, failure := c.hooks.o, c.hooks.failure
 	c.hooks.o = outcome{}
 	r := o.record
+	r.disbelieve()
 	c.told = c.told || r.NewConn
 	if r.NewConn && o.later && !r.Warmup {
 		c.reconnects++

@@ -20,7 +20,7 @@ func (r *Result) figures(own []Metric) []Figure {
 	if span := r.Makespan.Seconds(); span > 0 {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
-		if counted > 0 && (r.Tokens.Output > 0 || r.Stamps.Chunks() == 0) { // chunks of no tokens are a count that cannot be
+		if counted > 0 {
 			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
 			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
 		}

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -71,9 +70,6 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Answers.Add(part.Answers)
 		r.TPOT.Add(part.TPOT)
 		r.Bunching.Add(part.Bunching)
-		for _, reason := range slices.Sorted(maps.Keys(part.FinishReasons)) {
-			r.FinishReasons = addReason(r.FinishReasons, reason, part.FinishReasons[reason])
-		}
 		for name, u := range part.Unsure {
 			if r.Unsure == nil {
 				r.Unsure = map[string]*Unsure{}
@@ -99,6 +95,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		}
 		figures = append(figures, part.Figures...)
 	}
+	r.FinishReasons = mergeReasons(parts)
 	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
 	r.Makespan = lastDone - r.FirstSent
 	r.Open = mergeOpen(parts, r.Accounting.Issued)
