@@ -148,7 +148,9 @@ func TestFinishReasonsAreBounded(t *testing.T) {
 	parts := make([]*Result, 2)
 	var both sync.WaitGroup
 	for k := range 2 {
-		both.Go(func() { parts[k], _ = Measure(t.Context(), Level{Concurrency: 2, Requests: 200, Shard: k, Shards: 2}, answer) })
+		both.Go(func() {
+			parts[k], _ = Measure(t.Context(), Level{Concurrency: 2, Requests: 200, Shard: k, Shards: 2}, answer)
+		})
 	}
 	both.Wait()
 	merged, err := MergeResults(parts...)

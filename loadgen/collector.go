@@ -256,11 +256,11 @@ func (c *collector) addChunks(r *Record) {
 		pattern.add(chunk)
 		first, before = false, chunk
 	}
-	unsure.end()
+	unsure.over()
 	c.bunching.add(r, &pattern)
 }
 
-func (c *collector) addUnsure(metric string, told, least, most time.Duration) {
+func (c *collector) unsureOf(metric string) *Unsure {
 	u := c.unsure[metric]
 	if u == nil {
 		if c.unsure == nil {
@@ -269,7 +269,7 @@ func (c *collector) addUnsure(metric string, told, least, most time.Duration) {
 		u = new(Unsure)
 		c.unsure[metric] = u
 	}
-	u.add(told, least, most)
+	return u
 }
 
 func (c *collector) distribution(metric string) *Distribution {

@@ -14,13 +14,14 @@ import "time"
 //
 // What this misses: a bunch of three chunks or fewer at the front with fewer than ten in each behind it, which may be a
 // server's own; chunks that came faster than 1,000 a second; answers of fewer than 4 chunks (8 for bunches) or within 5 ms;
-// and whatever happens to no more than a tenth of the requests. What it takes for a bunch that is none: a server
+// and whatever happens to no more than a tenth of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a server
 // that generates four tokens or more in its first step (block diffusion), or ten in each, and sends each as a chunk of
 // its own.
 type Bunching struct {
 	Judged  int `json:"judged"`            // long enough to tell
 	Whole   int `json:"whole,omitempty"`   // came all at once, at the end
-	Bunched int `json:"bunched,omitempty"` // came in bunches
+	Bunched int `json:"bunched,omitempty"` // came in bunches, from the first on
+	Held    int `json:"held,omitempty"`    // began with a bunch, and went on chunk by chunk
 }
 
 // Add adds the counts of more.
@@ -28,6 +29,7 @@ func (b *Bunching) Add(more Bunching) {
 	b.Judged += more.Judged
 	b.Whole += more.Whole
 	b.Bunched += more.Bunched
+	b.Held += more.Held
 }
 
 const (
@@ -35,11 +37,13 @@ const (
 	bunchedChunks = 8  // likewise
 	headBunch     = 4  // chunks that came together with the first one; speculative decoding begins after the first token
 	meanBunch     = 10 // chunks in a bunch; speculative decoding has up to 8 tokens in a step
+	someBunch     = 2  // chunks in a bunch that began with a head; of a client that now and then stands still there are fewer
 
 	slowChunks = time.Millisecond // between chunks on average; where they come faster, nobody is misled by a bunch
 	wholeShare = 20               // × the time in which a whole answer came is less than the time before it
 
 	bunchingLimit = 0.1 // share of requests
+	heldLimit     = 0.5 // with those that only began with a bunch, as some do in a client that stands still at the time
 )
 
 // A pattern is how the chunks of one request came. The zero pattern has none yet.
@@ -75,8 +79,11 @@ func (b *Bunching) add(r *Record, p *pattern) {
 	switch {
 	case span*wholeShare < before && span < fastToken*gaps && wholeChunks*p.bunches <= p.n:
 		b.Whole++
-	case p.n >= bunchedChunks && span >= slowChunks*gaps && (p.head >= headBunch || p.n >= meanBunch*p.bunches):
+	case p.n < bunchedChunks || span < slowChunks*gaps:
+	case p.n >= meanBunch*p.bunches || p.head >= headBunch && p.n >= someBunch*p.bunches:
 		b.Bunched++
+	case p.head >= headBunch:
+		b.Held++
 	}
 }
 
@@ -96,10 +103,11 @@ func (r *Result) answersAtOnce() bool {
 // bunchingWarning says that gaps are not the server's.
 func (r *Result) bunchingWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	b := r.Bunching
-	if float64(b.Whole+b.Bunched) <= bunchingLimit*float64(b.Judged) || r.answersAtOnce() {
+	n := float64(b.Judged)
+	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n || r.answersAtOnce() {
 		return
 	}
 	warn(WarnBunched, r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL),
-		"of %d streamed requests, %d came whole, all chunks at once after the time in which they were generated, and %d in bunches, several chunks at once again and again from the first on: something on the way held them back, as a proxy that buffers does (nginx: proxy_buffering off and proxy_http_version 1.1), or a client that stood still; the time of a token is not known, and no figure of it must be used",
-		b.Judged, b.Whole, b.Bunched)
+		"of %d streamed answers, %d came whole, all chunks at once after the time in which they were generated, %d in bunches, several chunks at once again and again from the first on, and %d began with a bunch: something on the way held them back, as a proxy that buffers does (nginx: proxy_buffering off and proxy_http_version 1.1), or a client that stood still; the time of a token is not known, and no figure of it must be used",
+		b.Judged, b.Whole, b.Bunched, b.Held)
 }

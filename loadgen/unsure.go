@@ -7,14 +7,21 @@ import (
 )
 
 // Unsure are the samples of a metric of which only an interval is known, because a chunk came in one read with later data
-// ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it is at the
-// least and at the most with its chunks moved to the ends of their intervals. Chunks of one read share an interval, so that
-// the gaps between them are at the most even parts of it. All other samples are as they are: what is kept grows with
-// what is unsure, and not with the level.
+// ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it is with its
+// chunks moved to the ends of their intervals. All other samples are as they are: what is kept grows with what is
+// unsure, and not with the level.
+//
+// Chunks of one read have one interval. At the least the first of them came at its beginning, so that the gap before it is
+// as small as it can be, and the others followed evenly; at the most all came at its end, as their stamp says, and the chunk
+// before at the beginning of its own.
 type Unsure struct {
 	Told  Distribution `json:"told"`
 	Least Distribution `json:"least"`
 	Most  Distribution `json:"most"`
+
+	// Sum is by how much the sum of all samples may be off, in the metric's unit: the intervals of the first and the last chunk
+	// of each request, for those between move time from one gap to the next.
+	Sum float64 `json:"sum"`
 }
 
 // Merge adds the samples of other.
@@ -22,6 +29,7 @@ func (u *Unsure) Merge(other *Unsure) {
 	u.Told.Merge(&other.Told)
 	u.Least.Merge(&other.Least)
 	u.Most.Merge(&other.Most)
+	u.Sum += other.Sum
 }
 
 func (u *Unsure) add(told, least, most time.Duration) {
@@ -38,6 +46,7 @@ type unsureGaps struct {
 	at       time.Duration // to then
 	open     bool          // and in one read with later data: it is Shared
 	within   int           // gaps so far inside that read
+	ends     time.Duration // the interval of the first chunk
 	seen     bool          // the first chunk that could be seen has come
 }
 
@@ -60,13 +69,18 @@ func (g *unsureGaps) next(r *Record, c Chunk) {
 	case g.n > 0:
 		g.end()
 		if least, most := max(earliest-g.at, 0), at-g.earliest; least != most {
-			g.into.addUnsure(ITL, at-g.at, least, most)
+			g.into.unsureOf(ITL).add(at-g.at, least, most)
 		}
 	}
 	if !g.seen && !c.Hidden {
 		if g.seen = true; c.Shared && earliest != at {
-			g.into.addUnsure(TTFT, at-r.Sent, earliest-r.Sent, at-r.Sent)
+			u := g.into.unsureOf(TTFT)
+			u.add(at-r.Sent, earliest-r.Sent, at-r.Sent)
+			u.Sum += float64(at-earliest) / millisecond
 		}
+	}
+	if g.n == 0 && c.Shared {
+		g.ends = at - earliest
 	}
 	g.n, g.at, g.earliest, g.open = g.n+1, at, earliest, c.Shared
 }
@@ -76,7 +90,7 @@ func (g *unsureGaps) end() {
 	if g.within > 0 {
 		even := (g.at - g.earliest) / time.Duration(g.within)
 		for range g.within {
-			g.into.addUnsure(ITL, 0, 0, even)
+			g.into.unsureOf(ITL).add(0, even, 0)
 		}
 		g.within = 0
 	}
@@ -85,19 +99,22 @@ func (g *unsureGaps) end() {
 	}
 }
 
+// over ends a request's chunks.
+func (g *unsureGaps) over() {
+	g.end()
+	if off := g.ends + g.at - g.earliest; g.n > 1 && off > 0 {
+		g.into.unsureOf(ITL).Sum += float64(off) / millisecond
+	}
+}
+
 const (
 	unsureLimit = 0.1 // of a figure, that it may change
 	unsureFloor = 1.0 // ms; below it, waking the client is what it takes
 )
 
-// replaced is the mean and the quantiles of d with some of its samples in the place of others of them.
-func (d *Distribution) replaced(told, other *Distribution) (mean float64, quantile func(p float64) float64) {
+// replaced are the quantiles of d with others in the place of some of its samples.
+func (d *Distribution) replaced(told, other *Distribution) (quantile func(p float64) float64) {
 	n := d.Len()
-	if all, ok := d.Mean(); ok {
-		a, _ := told.Mean()
-		b, _ := other.Mean()
-		mean = all + (b-a)*float64(told.Len())/float64(n)
-	}
 	upTo := func(x float64) int { return d.upTo(x) - told.upTo(x) + other.upTo(x) }
 	low, _ := other.Quantile(0)
 	high, _ := other.Quantile(100)
@@ -121,7 +138,7 @@ func (d *Distribution) replaced(told, other *Distribution) (mean float64, quanti
 		}
 		return b
 	}
-	return mean, func(p float64) float64 {
+	return func(p float64) float64 {
 		rank := p / 100 * float64(n-1)
 		below := int(rank)
 		a, b := at(below), at(min(below+1, n-1))
@@ -166,12 +183,12 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 			continue
 		}
 		chunks += u.Told.Len()
-		meanLeast, quantileLeast := d.replaced(&u.Told, &u.Least)
-		meanMost, quantileMost := d.replaced(&u.Told, &u.Most)
+		quantileLeast, quantileMost := d.replaced(&u.Told, &u.Least), d.replaced(&u.Told, &u.Most)
 		spoiled := false
 		check := func(name string, least, most float64) {
 			f, ok := r.Figure(name)
-			change := max(math.Abs(f.Value-least), math.Abs(most-f.Value))
+			least, most = min(least, most), max(least, most)
+			change := max(f.Value-least, most-f.Value)
 			if !ok || change <= max(unsureLimit*f.Value, unsureFloor) {
 				return
 			}
@@ -180,7 +197,10 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 				worst, worstLeast, worstMost = f, least, most
 			}
 		}
-		check(MeanName(metric), meanLeast, meanMost)
+		if mean, ok := d.Mean(); ok {
+			off := u.Sum / float64(d.Len())
+			check(MeanName(metric), mean-off, mean+off)
+		}
 		for _, p := range quantiles {
 			check(QuantileName(metric, p), quantileLeast(p), quantileMost(p))
 		}
