@@ -12,11 +12,13 @@ import "time"
 // to nine chunks at a time behind a first one that came alone, as from speculative decoding. Where the server
 // stamps its chunks, only those that it sent further apart came together on the way.
 //
-// What this misses: a bunch of three chunks or fewer at the front with fewer than ten in each behind it, which may be a
-// server's own; chunks that came faster than 1,000 a second; answers of fewer than 4 chunks (8 for bunches) or within 5 ms;
-// and whatever happens to no more than a tenth of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a server
-// that generates four tokens or more in its first step (block diffusion), or ten in each, and sends each as a chunk of
-// its own.
+// What this misses: chunks that left the buffer further apart than 0.3 ms, as over a slow network; a bunch of three chunks
+// or fewer at the front with fewer than ten in each behind it, which may be a server's own; chunks that came faster than
+// 1,000 a second for one user, but for whole answers; answers of fewer than 4 chunks (8 for bunches), or within 5 ms; a level of
+// over 2,000 requests or 50,000 chunks a second; and whatever happens to no more than a tenth of the requests (half, where only
+// the first chunks were held back). What it takes for a bunch that is none: a server that generates four tokens or more in its
+// first step (block diffusion), ten in each, or over 3,300 a second for one user, and sends each as a chunk of its own; and a
+// client so busy that it reads many chunks at a time.
 type Bunching struct {
 	Judged  int `json:"judged"`            // long enough to tell
 	Whole   int `json:"whole,omitempty"`   // came all at once, at the end
@@ -40,7 +42,7 @@ const (
 	someBunch     = 2  // chunks in a bunch that began with a head; of a client that now and then stands still there are fewer
 
 	slowChunks = time.Millisecond // between chunks on average; where they come faster, nobody is misled by a bunch
-	wholeShare = 20               // × the time in which a whole answer came is less than the time before it
+	wholeShare = 5                // × the time in which a whole answer came is less than the time before it
 
 	bunchingLimit = 0.1 // share of requests
 	heldLimit     = 0.5 // with those that only began with a bunch, as some do in a client that stands still at the time
@@ -75,12 +77,14 @@ func (b *Bunching) add(r *Record, p *pattern) {
 		return
 	}
 	b.Judged++
-	before, span, gaps := p.first-r.Sent, p.last-p.first, time.Duration(p.n-1)
+	before, span := p.first-r.Sent, p.last-p.first
+	behind := time.Duration(p.n - p.head) // chunks behind the first bunch
+	bunched := p.n >= meanBunch*p.bunches || p.head >= headBunch && p.n >= someBunch*p.bunches
 	switch {
-	case span*wholeShare < before && span < fastToken*gaps && wholeChunks*p.bunches <= p.n:
+	case bunched && span*wholeShare < before && span < fastToken*time.Duration(p.n):
 		b.Whole++
-	case p.n < bunchedChunks || span < slowChunks*gaps:
-	case p.n >= meanBunch*p.bunches || p.head >= headBunch && p.n >= someBunch*p.bunches:
+	case p.n < bunchedChunks || behind == 0 || span < slowChunks*behind:
+	case bunched:
 		b.Bunched++
 	case p.head >= headBunch:
 		b.Held++
