@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,9 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that a level could not be measured, because no request completed.
+// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it is
+// not the load that is at fault. A level in which none completed on a server that has answered before, or answers
+// later, is kept, and the next one follows.
 type LevelError struct {
 	Step   Step
 	Errors []loadgen.ErrorCount
@@ -154,6 +157,8 @@ type running struct {
 	experiment *Experiment
 	instance   Instance // nil: none runs
 	arm        string   // the instance's
+	answered   bool     // the instance has, at least once
+	dead       *LevelError
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.
@@ -173,7 +178,7 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	for {
 		step, err := d.Next(r.experiment.Measurements)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return r.neverAnswered()
 		}
 		if err != nil {
 			return err
@@ -182,6 +187,9 @@ func (r *running) steps(ctx context.Context, d Design) error {
 			return err
 		}
 		if step.Restart || r.instance == nil || step.Arm != r.arm {
+			if err := r.neverAnswered(); err != nil { // another start would cost its time and show no more
+				return err
+			}
 			if err := r.restart(ctx, step); err != nil {
 				return err
 			}
@@ -190,6 +198,14 @@ func (r *running) steps(ctx context.Context, d Design) error {
 			return err
 		}
 	}
+}
+
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last start.
+func (r *running) neverAnswered() error {
+	if r.dead == nil || r.answered {
+		return nil
+	}
+	return r.dead
 }
 
 // stopped reports whether the experiment was asked to end.
@@ -235,7 +251,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	r.instance, r.arm = instance, step.Arm
+	r.instance, r.arm, r.answered, r.dead = instance, step.Arm, false, nil
 	r.progress(Event{Phase: PhaseReady, Step: step})
 	if err := r.ready(ctx); err != nil {
 		return err
@@ -325,7 +341,7 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	if closer, ok := target.(io.Closer); ok {
 		defer closer.Close()
 	}
-	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
+	hopeless := newHopelessness(step.Level)
 	stop, release := eitherClosed(r.Stop, hopeless.stop)
 	defer release()
 	generator := &loadgen.Generator{Target: target, Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
@@ -341,6 +357,9 @@ func (r *running) measure(ctx context.Context, step Step) error {
 		return err
 	}
 	m.Result = *result
+	if hopeless.gaveUp {
+		m.Result.Warnings = append(slices.Clip(result.Warnings), givenUp(result))
+	}
 	if noteErr := r.note(Entry{Measurement: &m}); noteErr != nil {
 		return errors.Join(err, noteErr)
 	}
@@ -353,31 +372,16 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	default:
 	}
 	a, w := result.Accounting, result.Warmup
-	if hopeless.gaveUp || a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
-		return &LevelError{Step: step, Errors: result.Errors}
+	r.answered = r.answered || a.Completed+w.Completed > 0
+	if a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
+		if r.dead == nil {
+			r.dead = &LevelError{Step: step, Errors: result.Errors}
+		}
+		if step.Discard { // it is there to show that the server answers
+			return r.neverAnswered()
+		}
 	}
 	return r.stopped(ctx)
-}
-
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
-// none has completed. The rest would only take long to fail as well.
-type hopelessness struct {
-	limit     int
-	failed    int
-	gaveUp    bool
-	stop      chan struct{}
-	completed bool // one at least has
-}
-
-func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
-	if err == nil {
-		h.completed = true
-		return
-	}
-	if h.failed++; h.failed == h.limit && !h.completed {
-		h.gaveUp = true
-		close(h.stop)
-	}
 }
 
 // eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.
