@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -334,6 +335,11 @@ func figuresOf(metrics ...string) []string {
 		out = append(out, MeanName(m))
 		for _, p := range quantiles {
 			out = append(out, QuantileName(m, p))
+		}
+		if slices.Contains(issuedMetrics, m) {
+			for _, p := range quantiles {
+				out = append(out, IssuedName(m, p))
+			}
 		}
 	}
 	return out

@@ -202,7 +202,7 @@ func TestReplicateUnit(t *testing.T) {
 		{"one server", func(int, int) string { return "the same" }, UnitWithinServer, true},
 		{"no evidence", func(int, int) string { return "" }, UnitWithinServer, true},
 		{"two runs on one", func(run, _ int) string { return fmt.Sprint(max(run, 2)) }, UnitWithinServer, true},
-		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitWithinServer, true},
+		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitRestart, false},
 	} {
 		e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
 		for i := range e.Measurements {
@@ -212,6 +212,9 @@ func TestReplicateUnit(t *testing.T) {
 		a := Analyze(e)
 		if a.Unit != c.want || slices.Contains(warningCodes(a.Warnings), WarnWithinServer) != c.warns {
 			t.Errorf("%s: unit %q, warnings %v", c.name, a.Unit, a.Warnings)
+		}
+		if several := c.name == "a restart inside a run"; slices.Contains(warningCodes(a.Warnings), WarnSeveralStarts) != several {
+			t.Errorf("%s: warnings %v", c.name, a.Warnings)
 		}
 		if estimate, _ := figureAt(a, 10, loadgen.TotalThroughput); estimate.Interval.Unit != c.want {
 			t.Errorf("%s: the interval is over %q", c.name, estimate.Interval.Unit)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -26,7 +27,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 		prepared = r.Before(living, r.instance, step)
 	}
 	readings := r.watch(living, step)
-	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
+	hopeless := newHopelessness(step.Level)
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
 	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
@@ -57,19 +58,21 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if prepared != nil {
 		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnNotPrepared, "%v", prepared))
 	}
+	if m.GaveUp {
+		m.Result.Warnings = append(slices.Clip(m.Result.Warnings), givenUp(result))
+	}
 	died := r.died()
 	switch {
 	case died != nil:
 		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied, "the server ended while the level was measured: %s", reason(died)))
 		err = ctx.Err() // the level's own, if at all: what its death did to the requests is said
 	case err == nil:
-		var changed error
-		if changed = r.unchanged(ctx); r.died() != nil {
-			died = r.died()
+		changed := r.unchanged(ctx)
+		if died = r.died(); died != nil {
 			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied,
 				"the server ended while the level was measured: %s", reason(changed)))
 		} else if changed != nil {
-			died = changed
+			err = changed // somebody else is there: nothing more can be measured
 			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerRestarted,
 				"the server that was measured is not surely one and the same: %s", reason(changed)))
 		}
@@ -88,7 +91,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if err != nil {
 		return err
 	}
-	if err := r.goOn(&m); err != nil {
+	if err := r.hope(&m); err != nil {
 		return errors.Join(died, err)
 	}
 	if died != nil { // what is left of it is stopped, so that the next step starts it anew
@@ -102,25 +105,21 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	return r.stopped(ctx)
 }
 
-// mostFailures is how many steps in a row may pass without a request that completed, before the experiment ends: what is wrong
-// then will not mend itself.
-const mostFailures = 3
-
-// goOn is an error where there is no sense in going on after a step: nothing in the experiment has worked yet, or nothing has
-// for several steps. Otherwise a level that failed is kept as what it is, and the next one is measured.
-func (r *running) goOn(m *Measurement) error {
+// hope is an error where the step has shown that there is no sense in going on: it was there to show that the server answers,
+// and no request since the server's start has completed.
+func (r *running) hope(m *Measurement) error {
 	a, w := m.Result.Accounting, m.Result.Warmup
-	if a.Completed+w.Completed > 0 || !m.GaveUp && a.Failed+w.Failed == 0 {
-		r.failures = 0
+	r.answered = r.answered || a.Completed+w.Completed > 0
+	if a.Completed+w.Completed > 0 || a.Failed+w.Failed == 0 {
 		return nil
 	}
-	r.failures++
-	for _, before := range r.experiment.Measurements {
-		if c := before.Result.Accounting.Completed + before.Result.Warmup.Completed; c > 0 && r.failures < mostFailures {
-			return nil
-		}
+	if r.dead == nil {
+		r.dead = &LevelError{Step: m.Step, Errors: m.Result.Errors}
 	}
-	return &LevelError{Step: m.Step, Errors: m.Result.Errors}
+	if m.Step.Discard {
+		return r.neverAnswered()
+	}
+	return nil
 }
 
 // watch has the probes watch, and returns what collects their readings.
@@ -193,27 +192,6 @@ func describe(i Identity) string {
 
 func spoilsAll(code, format string, args ...any) loadgen.Warning {
 	return loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All}}
-}
-
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
-// none has completed. The rest would only take long to fail as well.
-type hopelessness struct {
-	limit     int
-	failed    int
-	gaveUp    bool
-	stop      chan struct{}
-	completed bool // one at least has
-}
-
-func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
-	if err == nil {
-		h.completed = true
-		return
-	}
-	if h.failed++; h.failed == h.limit && !h.completed {
-		h.gaveUp = true
-		close(h.stop)
-	}
 }
 
 // eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.

@@ -224,15 +224,23 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 
 // levelList is "level 16" or "levels 200, 500 and 750".
 func levelList(levels []int) string {
-	var names []string
-	for _, c := range levels {
-		names = append(names, strconv.Itoa(c))
+	if len(levels) == 1 {
+		return "level " + strconv.Itoa(levels[0])
 	}
-	if len(names) == 1 {
-		return "level " + names[0]
+	return "levels " + numberList(levels)
+}
+
+// numberList is "16" or "200, 500 and 750".
+func numberList(numbers []int) string {
+	var names []string
+	for _, n := range numbers {
+		names = append(names, strconv.Itoa(n))
 	}
 	last := len(names) - 1
-	return "levels " + strings.Join(names[:last], ", ") + " and " + names[last]
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (p Plan) validate() error {

@@ -61,7 +61,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	r.instance, r.arm, r.run = instance, step.Arm, step.Run
+	r.instance, r.arm, r.run, r.answered, r.dead = instance, step.Arm, step.Run, false, nil
 	r.progress(Event{Phase: PhaseReady, Step: step})
 	if err := r.ready(ctx, step); err != nil {
 		return err

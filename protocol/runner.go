@@ -112,7 +112,9 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that a level could not be measured, because no request completed.
+// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it is
+// not the load that is at fault. A level in which none completed on a server that has answered before, or answers
+// later, is kept, and the next one follows.
 type LevelError struct {
 	Step   Step
 	Errors []loadgen.ErrorCount
@@ -209,7 +211,6 @@ type running struct {
 	journal    *journal    // nil: none
 	requests   *requestLog // nil: none
 	resuming   bool        // the experiment is taken up again, and its server has yet to be compared
-	failures   int         // steps in a row of which no request completed
 	experiment *Experiment
 	began      time.Time           // the present step
 	instance   *Instance           // nil: none runs
@@ -217,6 +218,8 @@ type running struct {
 	run        int                 // that it was started for
 	identity   Identity            // as it was when it was ready
 	before     map[string]Identity // of each arm's latest instance
+	answered   bool                // the instance has, at least once
+	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.
@@ -236,7 +239,7 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	for {
 		step, err := d.Next(r.experiment.Measurements)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return r.neverAnswered()
 		}
 		if err != nil {
 			return err
@@ -246,6 +249,9 @@ func (r *running) steps(ctx context.Context, d Design) error {
 		}
 		r.began = time.Now()
 		if step.Restart || r.instance == nil || step.Arm != r.arm {
+			if err := r.neverAnswered(); err != nil { // another start would cost its time and show no more
+				return err
+			}
 			if err := r.restart(ctx, step); err != nil {
 				return err
 			}
@@ -257,6 +263,14 @@ func (r *running) steps(ctx context.Context, d Design) error {
 			return err
 		}
 	}
+}
+
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last start.
+func (r *running) neverAnswered() error {
+	if r.dead == nil || r.answered {
+		return nil
+	}
+	return r.dead
 }
 
 // stopped reports whether the experiment was asked to end.
