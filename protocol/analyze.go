@@ -96,7 +96,7 @@ func Analyze(e *Experiment) *Analysis {
 		}
 	}
 	var measured []Measurement
-	for _, m := range e.Measurements {
+	for _, m := range settled(e.Measurements) {
 		if !m.Step.Discard {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
@@ -132,6 +132,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.warnRepeats()
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)
+	a.warnRetried(e.Measurements)
 	if e.Shortened != "" {
 		a.warn(WarnShortened, "%s", e.Shortened)
 	}

@@ -80,6 +80,9 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if energy, ok := m.energy(); ok {
 		m.Readings = append(m.Readings, energy)
 	}
+	if w, ok := m.budgetWarning(); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
 	m.Took = time.Since(r.began)
 	entry := Entry{Measurement: &m}
 	if again {
