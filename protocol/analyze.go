@@ -49,6 +49,9 @@ type Analysis struct {
 	// Stamps says what stamped the arrivals, over all measurements.
 	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
+	// Client is what the client was seen to sustain, the latest time; nil where it was not measured.
+	Client *ClientCheck `json:"client,omitempty"`
+
 	Points []Point `json:"points"`
 
 	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
@@ -136,6 +139,10 @@ func Analyze(e *Experiment) *Analysis {
 	if e.Shortened != "" {
 		a.warn(WarnShortened, "%s", e.Shortened)
 	}
+	if n := len(e.Clients); n > 0 {
+		a.Client = &e.Clients[n-1]
+	}
+	a.headrooms()
 	a.Drift = runDrift(a)
 	a.warnDrift()
 	a.Knee = knee(a)

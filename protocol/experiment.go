@@ -21,6 +21,7 @@ type Experiment struct {
 	Workload *workload.Description `json:"workload,omitempty"`
 
 	Environment  *envinfo.Environment `json:"environment"`
+	Clients      []ClientCheck        `json:"clients,omitempty"` // one at the beginning, and one each time it was taken up again
 	Starts       []Start              `json:"starts"`
 	Measurements []Measurement        `json:"measurements"`
 	Stops        []Stop               `json:"stops,omitempty"`
@@ -54,6 +55,8 @@ func (e *Experiment) add(entry Entry) {
 	case entry.Begin != nil:
 		b := entry.Begin
 		e.Time, e.Tool, e.Design, e.Workload, e.Environment = entry.Time, b.Tool, b.Design, b.Workload, b.Environment
+	case entry.Client != nil:
+		e.Clients = append(e.Clients, *entry.Client)
 	case entry.Start != nil:
 		e.Starts = append(e.Starts, *entry.Start)
 	case entry.Stop != nil:

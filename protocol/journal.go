@@ -35,6 +35,7 @@ type Entry struct {
 	Schema      int          `json:"schema"`
 	Time        time.Time    `json:"time"`
 	Begin       *Begin       `json:"begin,omitempty"`
+	Client      *ClientCheck `json:"client,omitempty"`
 	Start       *Start       `json:"start,omitempty"`
 	Measurement *Measurement `json:"measurement,omitempty"`
 	Rewarm      *Measurement `json:"rewarm,omitempty"`

@@ -53,6 +53,9 @@ type Runner struct {
 	// step ([WarnNotPrepared]). nil: nothing is.
 	Before func(context.Context, *Instance, Step) error
 
+	// Calibration measures the client before the first start, and when an experiment is taken up again. Zero: nothing is.
+	Calibration Calibration
+
 	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
 	Probes []Probe
 
@@ -99,12 +102,13 @@ type Phase string
 
 // The phases of a run, in their order.
 const (
-	PhaseStop     Phase = "stop the server"
-	PhaseCooldown Phase = "cool down"
-	PhaseStart    Phase = "start the server"
-	PhaseReady    Phase = "wait until it is ready"
-	PhaseStarted  Phase = "it is ready"
-	PhaseMeasure  Phase = "measure"
+	PhaseCalibrate Phase = "measure the client itself"
+	PhaseStop      Phase = "stop the server"
+	PhaseCooldown  Phase = "cool down"
+	PhaseStart     Phase = "start the server"
+	PhaseReady     Phase = "wait until it is ready"
+	PhaseStarted   Phase = "it is ready"
+	PhaseMeasure   Phase = "measure"
 )
 
 const defaultReadyTimeout = 30 * time.Minute
@@ -170,6 +174,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 		if run.requests, err = openRequests(r.Dir, run.experiment.requestsSize()); err == nil {
 			defer run.requests.close()
 		}
+	}
+	if err == nil {
+		err = run.calibrate(ctx, d)
 	}
 	if err == nil {
 		err = run.steps(ctx, d)
