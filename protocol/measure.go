@@ -83,6 +83,9 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if w, ok := m.budgetWarning(); ok {
 		m.Result.Warnings = append(m.Result.Warnings, w)
 	}
+	if w, ok := driftWarning(&m.Result); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
 	m.Took = time.Since(r.began)
 	entry := Entry{Measurement: &m}
 	if again {
