@@ -26,9 +26,11 @@ type Step struct {
 
 // A Measurement is a step and what it showed.
 type Measurement struct {
-	Step     Step      `json:"step"`
-	Time     time.Time `json:"time"`     // when it began
-	Instance string    `json:"instance"` // [Identity.Proof] of the server that was measured; "": not known to be another one
+	Step Step      `json:"step"`
+	Time time.Time `json:"time"` // when it began
+
+	// Instance is [Identity.Proof] of the server that was measured; "": not known to be another one
+	Instance string `json:"instance"`
 
 	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it (see
 	// [Client]). Journals of before have neither, or what was sent for the whole experiment.

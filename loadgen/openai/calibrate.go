@@ -36,31 +36,34 @@ const (
 	enoughWords     = 32          // are looked for
 	fewestWords     = 16          // will do: prompts of any length still differ from their first words on
 
-	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not once,
-	// which some servers refuse as too short a prompt.
+	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not
+	// once, which some servers refuse as too short a prompt.
 	repetitions = 8
 
-	askedAtOnce = 8 // words, beside each other: a server that takes a second for a request is asked 66 times in under 10
+	// words, beside each other: a server that takes a second for a request is asked 66 times in under 10
+	askedAtOnce = 8
 	tries       = 3 // of a request that a busy server refuses, or fails
 )
 
-// Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no tokenizer
-// in this library that could know; so the server is asked, word by word: at /tokenize, where it has that as vLLM does,
-// or else by requests for one token, whose usage tells. Whichever it was, two such requests with words at random then
-// prove the result, so that it holds for the usage that a measurement goes by.
+// Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no
+// tokenizer in this library that could know; so the server is asked, word by word: at /tokenize, where it has that as
+// vLLM does, or else by requests for one token, whose usage tells. Whichever it was, two such requests with words at
+// random then prove the result, so that it holds for the usage that a measurement goes by.
 //
 // Of c, Workload, Whole and ContinuousUsage do not count. There must be one model, whose tokenizer it is: more, or what
-// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but such words are not found within a minute,
-// be it that it refuses such requests (also after a while, where it is busy), the error is an [*UncalibratedError]. Any other
-// is that of the request that failed: there was no connection, a key is wanted (401, 403), or ctx is over.
+// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but such words are not found within a
+// minute, be it that it refuses such requests (also after a while, where it is busy), the error is an
+// [*UncalibratedError]. Any other is that of the request that failed: there was no connection, a key is wanted (401,
+// 403), or ctx is over.
 //
-// progress, if it is not nil, is called now and then from the goroutine of the caller with how many words were found, and how
-// many are wanted.
+// progress, if it is not nil, is called now and then from the goroutine of the caller with how many words were found,
+// and how many are wanted.
 func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) (*workload.Calibration, error) {
 	if len(c.Models) > 1 {
 		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "one: each has its own tokens"}
 	}
-	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime, fmt.Errorf("it is not done after %v", calibrationTime))
+	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime,
+		fmt.Errorf("it is not done after %v", calibrationTime))
 	defer cancel()
 	q := &counting{}
 	c.Workload, c.Whole, c.ContinuousUsage = q, true, false
@@ -77,6 +80,7 @@ func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) 
 	if progress == nil {
 		progress = func(int, int) {}
 	}
+	progress(0, enoughWords)
 	found, err := q.calibrate(inTime, progress)
 	if err != nil && ctx.Err() == nil {
 		err = uncalibrated(inTime, err)
@@ -126,7 +130,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 	var has [2]int
 	for i, n := range []int{fewer, more} {
 		var p workload.Prompt
-		if err := (workload.RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i, &p); err != nil {
+		if err := (workload.RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i,
+			&p); err != nil {
 			return nil, err
 		}
 		if has[i], err = q.patiently(ctx, q.byUsage, p.Text); err != nil {
@@ -140,8 +145,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 	return found, nil
 }
 
-// singles are the words of one token each, all of which have the same number of tokens where they begin a text. Which they are
-// does not depend on how many were asked at once.
+// singles are the words of one token each, all of which have the same number of tokens where they begin a text. Which
+// they are does not depend on how many were asked at once.
 func (q *counting) singles(ctx context.Context, progress func(found, wanted int)) ([]string, error) {
 	candidates := workload.CommonWords()
 	count := q.byTokenize
@@ -185,13 +190,15 @@ func (q *counting) singles(ctx context.Context, progress func(found, wanted int)
 	return found, nil
 }
 
-// patiently asks again where a busy server refuses, or fails, what it may answer the next time. The answer to the last try
-// stands.
-func (q *counting) patiently(ctx context.Context, count func(context.Context, string) (int, error), text string) (int, error) {
+// patiently asks again where a busy server refuses, or fails, what it may answer the next time. The answer to the last
+// try stands.
+func (q *counting) patiently(ctx context.Context, count func(context.Context, string) (int, error), text string) (int,
+	error) {
 	for try := 1; ; try++ {
 		n, err := count(ctx, text)
 		e, ok := errors.AsType[*loadgen.Error](err)
-		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated || e.Class == loadgen.ClassServer ||
+		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated ||
+			e.Class == loadgen.ClassServer ||
 			e.Status == http.StatusTooManyRequests || e.Status >= 500)
 		if !again || try == tries {
 			return n, err
@@ -235,15 +242,22 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, below(t.address.root, "/tokenize").String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, below(t.address.root, "/tokenize").String(),
+		bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	request.Header = t.header.Clone()
 	request.Host = request.Header.Get("Host")
+	failed := func(class loadgen.Class, err error) (int, error) {
+		return 0, &loadgen.Error{Class: class, Err: fmt.Errorf("/tokenize: %w", t.secrets.clean(err))}
+	}
 	response, err := q.client.Do(request)
-	if err != nil {
-		return 0, t.secrets.clean(err)
+	switch {
+	case refused(err):
+		return failed(loadgen.ClassDial, err)
+	case err != nil:
+		return failed(loadgen.ClassTruncated, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -253,11 +267,11 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxCounted))
 	if err != nil {
-		return 0, t.secrets.clean(err)
+		return failed(loadgen.ClassTruncated, err)
 	}
 	var said struct{ Count int }
 	if err := json.Unmarshal(answer, &said); err != nil || said.Count < 1 || said.Count > mostTokens {
-		return 0, t.secrets.clean(errors.New("/tokenize does not count: " + excerpt(answer)))
+		return failed(loadgen.ClassProtocol, errors.New("it does not count: "+excerpt(answer)))
 	}
 	return said.Count, nil
 }

@@ -15,35 +15,40 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// A Client loads servers of which it need not be told more than the URL: it waits until one is ready, asks which model it
-// has, finds out how many tokens a text has there, and makes the [Target] of each level. Where a server does not answer
-// such a question, but can be measured all the same, it goes on without, and says so by Warn. It is what a protocol.Runner
-// asks for. The zero value is good, for a server that needs no key; a Client may be used by several goroutines, and must not
-// be copied once it is in use.
+// A Client loads servers of which it need not be told more than the URL: it waits until one is ready, asks which model
+// it has, finds out how many tokens a text has there, and makes the [Target] of each level. Where a server does not
+// answer such a question, but can be measured all the same, it goes on without, and says so by Warn. It is what a
+// protocol.Runner asks for. The zero value is good, for a server that needs no key; a Client may be used by several
+// goroutines, and must not be copied once it is in use.
 type Client struct {
-	// Config is how each target asks. Its URL does not count, since each call has one, nor its Workload. Without Model and
-	// Models the first that the server lists is asked.
+	// Config is how each target asks. Its URL does not count, since each call has one, nor its Workload. Without Model
+	// and Models the first that the server lists is asked.
 	Config Config
 
-	// Dataset is where the prompts are from, shuffled by the seed of each level; its Output is the level's. Zero: they are
-	// random, of token ids for Completions and words for Chat.
+	// Dataset is where the prompts are from, shuffled by the seed of each level; its Output is the level's. Zero: they
+	// are random, of token ids for Completions and words for Chat.
 	Dataset *workload.Dataset
 
-	Text       bool // random prompts are words for Completions too
-	Vocabulary int  // of the model, in tokens, SmallestVocabulary or more: random ids are safe ones of these ([workload.SafeTokens]). Zero: 1,000 to 3,999
-	Prefix     int  // of each random prompt's Input, the first, the same in all of a level. Zero: none
+	Text bool // random prompts are words for Completions too
+
+	// Vocabulary is the model's, in tokens, SmallestVocabulary or more: random ids are safe ones of these
+	// ([workload.SafeTokens]). Zero: ids from 1,000 to 3,999.
+	Vocabulary int
+
+	// Prefix is how many tokens of each random prompt's Input, the first, are the same in all of a level. Zero: none.
+	Prefix int
 
 	// Workload makes the prompts of a level, in the place of all of the above. Zero: by these.
 	Workload func(workload.Spec) (workload.Workload, error)
 
-	// Running says that the server is not ours to start, so that it has to be there: Ready does not wait for it. Zero: it
-	// waits.
+	// Running says that the server is not ours to start, so that it has to be there: Ready does not wait for it. Zero:
+	// it waits.
 	Running bool
 
 	Readiness Readiness // how it is waited for
 
-	// Warn, if not nil, is told what the client noticed that whoever reads the results should know, each thing once. The
-	// codes are WarnModelNotListed, WarnWords and WarnPromptsRepeat. Calls do not overlap.
+	// Warn, if not nil, is told what the client noticed that whoever reads the results should know, each thing once.
+	// The codes are WarnModelNotListed, WarnWords and WarnPromptsRepeat. Calls do not overlap.
 	Warn func(loadgen.Warning)
 
 	// Calibrating, if not nil, is told how a calibration goes on: see [Calibrate].
@@ -64,16 +69,21 @@ type known struct {
 
 // Codes of the warnings of a [Client]. None of them spoils a figure.
 const (
-	WarnModelNotListed = "model-not-listed" // the model that was given is not among those that the server lists, or there is no list
-	WarnWords          = "words"            // text could not be calibrated: prompts have so many words, not tokens
-	WarnPromptsRepeat  = "prompts-repeat"   // a level has more requests than the dataset has prompts
+	// the model that was given is not among those that the server lists, or there is no list
+	WarnModelNotListed = "model-not-listed"
+	WarnWords          = "words"          // text could not be calibrated: prompts have so many words, not tokens
+	WarnPromptsRepeat  = "prompts-repeat" // a level has more requests than the dataset has prompts
 )
 
-// Validate returns what Target and Ready would refuse in the client, whatever the server at url answers, for levels of s.
+// Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url answers.
 func (c *Client) Validate(url string, s workload.Spec) error {
 	config := c.at(url)
 	if len(config.Models) == 0 && config.Model == "" {
 		config.Model = "any"
+	}
+	if c.Vocabulary != 0 && (c.Workload != nil || c.Dataset != nil || c.inWords(config)) {
+		return &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
+			Want: "0: only random prompts of token ids need it"}
 	}
 	t, err := c.target(config, s, nil)
 	if err != nil {
@@ -89,9 +99,10 @@ func (c *Client) at(url string) Config {
 	return config
 }
 
-// Ready returns nil when the server at url can be measured: as [API.Wait] has it, or at once where it is Running. Where models
-// were given, the server need not list them: one that says that it is well is ready, if it takes a request for a token.
-// The error is a [*NotReadyError] after a wait, otherwise a [*ProbeError], or a [*loadgen.InvalidError] for the client itself.
+// Ready returns nil when the server at url can be measured: as [API.Wait] has it, or at once where it is Running. Where
+// models were given, the server need not list them: one that says that it is well is ready, if it takes a request for a
+// token. The error is a [*NotReadyError] after a wait, otherwise a [*ProbeError], or a [*loadgen.InvalidError] for the
+// client itself.
 func (c *Client) Ready(ctx context.Context, url string) error {
 	config := c.at(url)
 	api, err := NewAPI(config)
@@ -166,9 +177,9 @@ func takesRequests(ctx context.Context, c Config) error {
 	return t.Do(ctx, 0, new(loadgen.Record))
 }
 
-// Target makes what a level of s puts under load at url: a [*Target], to be closed. Before its first it asks the server which
-// models it has, and where the prompts are text, what that takes. The errors are those of New, or a [*ProbeError] where the
-// server could not be reached, or has to name the model and does not.
+// Target makes what a level of s puts under load at url: a [*Target], to be closed. Before its first it asks the server
+// which models it has, and where the prompts are text, what that takes. The errors are those of New, or a [*ProbeError]
+// where the server could not be reached, or has to name the model and does not.
 func (c *Client) Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error) {
 	models, err := c.modelsAt(ctx, url)
 	if err != nil {
@@ -202,13 +213,15 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 		prompts.Output = s.Output
 		return repeating{prompts, c}, nil
 	case c.inWords(config):
-		words := workload.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix, Calibration: calibration}
+		words := workload.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix,
+			Calibration: calibration}
 		return words, words.Validate()
 	}
 	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix}
 	if c.Vocabulary != 0 {
 		if c.Vocabulary < SmallestVocabulary || c.Vocabulary > 1<<30 {
-			return nil, &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary, Want: "the number of tokens that the model knows, from 256 up"}
+			return nil, &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
+				Want: "the number of tokens that the model knows, from 256 up"}
 		}
 		ids.Low, ids.High = workload.SafeTokens(c.Vocabulary)
 	}
@@ -299,7 +312,8 @@ func notListed(given []string, listed []Model) error {
 	if len(has) > most {
 		has = append(has[:most], fmt.Sprintf("%d more", len(listed)-most))
 	}
-	return fmt.Errorf("model %s: the server lists others, it has %s", quoted(unlisted(given, listed)), strings.Join(has, ", "))
+	return fmt.Errorf("model %s: the server lists others, it has %s", quoted(unlisted(given, listed)),
+		strings.Join(has, ", "))
 }
 
 // quoted are names, for people.
@@ -310,6 +324,9 @@ func quoted(names []string) string {
 	}
 	return strings.Join(all, ", ")
 }
+
+// slowList is how long a gateway may take to gather its models where there is no going on without.
+const slowList = 30 * time.Second
 
 // modelsAt are the models to ask for: those given, or the first that the server names. What it says of those given is a
 // warning at most: aliases and gateways' wildcards are in no list.
@@ -326,7 +343,11 @@ func (c *Client) modelsAt(ctx context.Context, url string) ([]string, error) {
 		return nil, err
 	}
 	given := config.models()
-	listed, err := api.someModels(ctx, c.Readiness.requestTimeout())
+	timeout := c.Readiness.requestTimeout()
+	if len(given) == 0 {
+		timeout = max(timeout, slowList)
+	}
+	listed, err := api.someModels(ctx, timeout)
 	e, ok := errors.AsType[*ProbeError](err)
 	switch {
 	case ctx.Err() != nil:
@@ -341,16 +362,18 @@ func (c *Client) modelsAt(ctx context.Context, url string) ([]string, error) {
 	case ok && (!e.Connected || e.Advice == adviceHTTPS):
 		return nil, err
 	case err != nil:
-		c.warn(WarnModelNotListed, "model %s: whether the server has it is not known: %v; it is asked for all the same", quoted(given), err)
+		c.warn(WarnModelNotListed, "model %s: whether the server has it is not known: %v; it is asked for all the same",
+			quoted(given), err)
 	case len(unlisted(given, listed)) > 0:
-		c.warn(WarnModelNotListed, "%v; it is asked for all the same (Config.Model, or -model)", notListed(given, listed))
+		c.warn(WarnModelNotListed, "%v; it is asked for all the same (Config.Model, or -model)",
+			notListed(given, listed))
 	}
 	server.models = given
 	return given, nil
 }
 
-// calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and returns
-// nil.
+// calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and
+// returns nil.
 func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibration, error) {
 	if !c.inWords(config) {
 		return nil, nil

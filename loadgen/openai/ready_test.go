@@ -135,7 +135,8 @@ func TestWaitCustomPauses(t *testing.T) {
 	})
 }
 
-// A server that accepts and never answers costs one request timeout per probe, and the error says so rather than "deadline exceeded".
+// A server that accepts and never answers costs one request timeout per probe, and the error says so rather than
+// "deadline exceeded".
 func TestWaitOnServerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probes := 0
@@ -195,7 +196,8 @@ func TestWaitCancelledWithCause(t *testing.T) {
 		exited := errors.New("container exited with code 137")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Minute, func() { cancel(exited) })
-		// The second probe hangs until the cancel; what is reported is the first one's answer, not that the second was cut off.
+		// The second probe hangs until the cancel; what is reported is the first one's answer, not that the second was
+		// cut off.
 		n := 0
 		client := answers(func(r *http.Request) (int, string, error) {
 			if n++; n > 1 {

@@ -218,6 +218,9 @@ func (t *Target) Open(ctx context.Context, n int) error {
 		return nil
 	}
 	if err := t.lines.open(ctx, n); err != nil {
+		if advice := connectionAdvice(err); advice != "" {
+			err = fmt.Errorf("%s: %w", advice, err)
+		}
 		return &loadgen.Error{Class: loadgen.ClassDial, Err: t.secrets.clean(err)}
 	}
 	return nil

@@ -53,9 +53,11 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
 	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
-	flags.StringVar(&l.endpoint, "endpoint", "", "completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
+	flags.StringVar(&l.endpoint, "endpoint", "",
+		"completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
-	flags.BoolVar(&l.usage, "continuous-usage", false, "ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
+	flags.BoolVar(&l.usage, "continuous-usage", false,
+		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
 	plans := ""
 	if input == 0 {
 		plans = "; 0: the plan's"
@@ -63,7 +65,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
 	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a level, for a prefix cache to find; 0: none")
-	flags.StringVar(&l.dataset, "dataset", "", "`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
+	flags.StringVar(&l.dataset, "dataset", "",
+		"`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
 	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
 	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
@@ -114,7 +117,8 @@ func (l *Load) Check() error {
 	case l.vocab != 0 && (l.asText || config.Endpoint == openai.Chat || l.dataset != ""):
 		return Usagef("-vocabulary %d: only random prompts of token ids need it", l.vocab)
 	case l.vocab != 0 && l.vocab < openai.SmallestVocabulary:
-		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab, openai.SmallestVocabulary)
+		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab,
+			openai.SmallestVocabulary)
 	case l.usage && !l.stream:
 		return Usagef("-continuous-usage: an answer in one piece (-stream=false) has no chunks")
 	case l.prefix != 0 && l.dataset != "":
@@ -127,9 +131,11 @@ func (l *Load) Check() error {
 	if l.Seed == 0 {
 		l.Seed = rand.Uint64N(1 << 53) // what jq and JavaScript keep of a number
 	}
-	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix, Warn: warn}
+	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix,
+		Warn: warn}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
-	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"), workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
+	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"),
+		workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
 	if line, ok := errors.AsType[*workload.DatasetError](err); ok {
 		return Usagef("-dataset %s: %v", l.dataset, line)
 	}
