@@ -344,8 +344,8 @@ func (c *Client) modelsAt(ctx context.Context, url string) ([]string, error) {
 	}
 	given := config.models()
 	timeout := c.Readiness.requestTimeout()
-	if len(given) == 0 {
-		timeout = max(timeout, slowList)
+	if len(given) == 0 && c.Readiness.RequestTimeout == 0 {
+		timeout = slowList
 	}
 	listed, err := api.someModels(ctx, timeout)
 	e, ok := errors.AsType[*ProbeError](err)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,8 +94,9 @@ func ExampleCalibrate() {
 // What an experiment keeps of what was sent.
 func ExampleTarget_Sent() {
 	target, err := openai.New(openai.Config{
-		URL: "http://127.0.0.1:8000/v1/chat/completions", Model: "m", APIKey: "sesame", Body: map[string]any{"top_p": 0.9},
-		Workload: workload.RandomWords{Seed: 1, Input: 100, Output: 5, Prefix: 20},
+		URL: "http://127.0.0.1:8000/v1/chat/completions?code=sesame", Model: "m", APIKey: "sesame",
+		Body:     map[string]any{"top_p": 0.9, "auth": "sesame"},
+		Workload: workload.RandomWords{Seed: 1, Input: 100, Output: 5},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -104,10 +104,10 @@ func ExampleTarget_Sent() {
 	}
 	sent := target.Sent()
 	fmt.Println(sent)
-	_ = json.NewEncoder(os.Stdout).Encode(sent)
-	// Output: chat, streamed; random words, as many as there should be tokens; the first 20 words the same in all
-	// prompts of a level {"endpoint":"chat","prompts":"random
-	// words","input_in":"words","prefix_tokens":20,"headers":["Authorization"],"body":{"top_p":0.9}}
+	fmt.Println(sent.Headers, string(sent.Body))
+	// Output:
+	// chat, streamed; random words, as many as there should be tokens
+	// [Authorization] {"auth":"***","top_p":0.9}
 }
 
 // A listing is a server with a list of models of its own; everything else is an Echo's.
