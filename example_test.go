@@ -4,35 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/http/httptest"
+	"net/http"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/server"
 )
-
-// A server is started anew for each run. Here it is a simulated one that runs up to 4 requests at once; for a real one
-// see [protocol.Process] and [protocol.Commands].
-type server struct{ starts int }
-
-func (s *server) Start(context.Context) (protocol.Instance, error) {
-	s.starts++
-	simulated := &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 1000, Seed: uint64(s.starts)}
-	return &instance{httptest.NewServer(simulated), s.starts}, nil
-}
-
-type instance struct {
-	*httptest.Server
-	number int
-}
-
-func (i *instance) URL() string                { return i.Server.URL }
-func (i *instance) ID() string                 { return fmt.Sprint("start ", i.number) }
-func (i *instance) Log() string                { return "" }
-func (i *instance) Exited() <-chan struct{}    { return nil }
-func (i *instance) Err() error                 { return nil }
-func (i *instance) Stop(context.Context) error { i.Close(); return nil }
 
 // A plan in the shape of the published one, at a tenth of its size: 20 prompts at each level. Levels above 20 cannot be
 // reached with so few, and the analysis refuses to conclude anything from them.
@@ -50,12 +29,13 @@ func Example() {
 		fmt.Println("before:", w.Code)
 	}
 
-	client := &openai.Client{} // which asks the server for what it need not be told
+	// The server is started anew for each run. Here it is a simulated one that runs up to 4 requests at once; for a real one
+	// see server.Parse, and the kinds that it knows.
 	runner := &protocol.Runner{
-		Servers: map[string]protocol.Server{"": &server{}},
-		Target: func(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
-			return client.Target(ctx, i.URL(), s.Spec)
-		},
+		Server: server.Handler(func(start int) http.Handler {
+			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 1000, Seed: uint64(start)}
+		}),
+		Client: &openai.Client{},
 	}
 	experiment, err := runner.Run(context.Background(), plan)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // fakeTools makes a folder of tools, each of which prints its text if its arguments contain a word. Keys are "tool word".
@@ -96,7 +97,7 @@ func TestAMDSMIFillsGaps(t *testing.T) {
 	env := captureWith(t, tr, amdSMI())
 	warned(t, env)
 	for name, v := range map[string]struct {
-		got  envinfo.Value[string]
+		got  fact.Value[string]
 		want string
 	}{
 		"VBIOS": {env.AMD.Cards[7].VBIOS, "113-M3250101-100"}, "ROCm": {version(t, env, "ROCm"), "6.4.2"}, "driver": {version(t, env, "amdgpu"), "6.16.6"},
@@ -221,7 +222,7 @@ func TestNVIDIA(t *testing.T) {
 }
 
 // A tree without its tools, and tools without the files, as in some containers.
-// The short tables and MLPerf's names of a host that has no AMD GPU.
+// The short tables of a host that has no AMD GPU.
 func TestNVIDIATables(t *testing.T) {
 	tr, outputs := nvidiaHost()
 	env := captureWith(t, tr, outputs)
@@ -229,12 +230,6 @@ func TestNVIDIATables(t *testing.T) {
 	for _, row := range []string{"GPU 2x NVIDIA H100 80GB HBM3", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
 		if !strings.Contains(got, "\n"+row+"\n") {
 			t.Errorf("no row %q in\n%s", row, got)
-		}
-	}
-	m := env.MLPerf()
-	for name, want := range map[string]string{"accelerators_per_node": "2", "accelerator_model_name": "NVIDIA H100 80GB HBM3", "accelerator_memory_capacity": "80 GB"} {
-		if m[name] != want {
-			t.Errorf("%s is %q, want %q", name, m[name], want)
 		}
 	}
 }

@@ -41,6 +41,10 @@ type collector struct {
 	reconnects          int      // measured requests for which a connection was made, not the first of their slot
 	told                bool     // of connections that were made
 	stamps              Stamps
+	ending              ending
+	tpot                TPOTBasis
+	bunching            Bunching
+	unsure              map[string]*Unsure
 
 	completed, failed, cancelled, outputTokens atomic.Int64 // warmup included, for [Progress]
 }
@@ -167,6 +171,8 @@ func (c *collector) addCompleted(r *Record) {
 	c.firstSent = min(c.firstSent, r.Sent)
 	c.lastDone = max(c.lastDone, r.Done)
 	c.tokens.add(r)
+	c.ending.add(r)
+	c.tpot.add(r)
 	for _, metrics := range [][]Metric{c.level.metrics(), c.own} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
@@ -189,6 +195,8 @@ func (c *collector) addChunks(r *Record) {
 	}
 	wall := c.epoch.UnixNano()
 	first, before := true, Chunk{}
+	var pattern pattern
+	unsure := unsureGaps{into: c}
 	for chunk := range r.Chunks() {
 		if chunk.Shared {
 			c.stamps.Shared++
@@ -202,6 +210,7 @@ func (c *collector) addChunks(r *Record) {
 		if chunk.Sent != 0 {
 			add(&lateness, ChunkLateness, float64(wall+int64(chunk.At())-chunk.Sent))
 		}
+		unsure.next(r, chunk)
 		if !first {
 			gap := float64(chunk.At() - before.At())
 			add(&itl, ITL, gap)
@@ -209,8 +218,23 @@ func (c *collector) addChunks(r *Record) {
 				add(&itlError, ITLError, math.Abs(gap-float64(chunk.Sent-before.Sent)))
 			}
 		}
+		pattern.add(chunk)
 		first, before = false, chunk
 	}
+	unsure.over()
+	c.bunching.add(r, &pattern)
+}
+
+func (c *collector) unsureOf(metric string) *Unsure {
+	u := c.unsure[metric]
+	if u == nil {
+		if c.unsure == nil {
+			c.unsure = map[string]*Unsure{}
+		}
+		u = new(Unsure)
+		c.unsure[metric] = u
+	}
+	return u
 }
 
 func (c *collector) distribution(metric string) *Distribution {
@@ -237,6 +261,9 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 		Clock:         c.generator.Clock,
 		Tokens:        c.tokens,
 		Stamps:        c.stamps,
+		TPOT:          c.tpot,
+		Bunching:      c.bunching,
+		Unsure:        c.unsure,
 		Errors:        c.errors,
 		Timeline:      c.timeline.columns(),
 		Distributions: c.distributions,
@@ -245,6 +272,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	if c.measured.Completed > 0 {
 		r.FirstSent, r.Makespan = c.firstSent, c.lastDone-c.firstSent
 	}
+	r.Answers, r.FinishReasons = c.ending.counts()
 	if c.retries.Requests > 0 {
 		r.Retries = &c.retries
 	}

@@ -80,6 +80,17 @@ func (r *Result) figures(own []Metric) []Figure {
 				}
 			}
 		}
+		if !slices.Contains(issuedMetrics, m.Name) {
+			continue
+		}
+		for _, p := range quantiles {
+			if q, ok := d.issuedQuantile(p, r.lost(m.Name)); ok {
+				add(IssuedName(m.Name, p), m.Unit, m.Better, q, d.Len()+r.lost(m.Name))
+				if !d.Exact() {
+					out[len(out)-1].Method = MethodHDR
+				}
+			}
+		}
 	}
 	return out
 }

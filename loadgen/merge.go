@@ -70,6 +70,18 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Warmup.Add(part.Warmup)
 		r.Tokens.Add(part.Tokens)
 		r.Stamps.Add(part.Stamps)
+		r.Answers.Add(part.Answers)
+		r.TPOT.Add(part.TPOT)
+		r.Bunching.Add(part.Bunching)
+		for name, u := range part.Unsure {
+			if r.Unsure == nil {
+				r.Unsure = map[string]*Unsure{}
+			}
+			if r.Unsure[name] == nil {
+				r.Unsure[name] = new(Unsure)
+			}
+			r.Unsure[name].Merge(u)
+		}
 		r.Errors = mergeErrors(r.Errors, part.Errors)
 		r.Retries = mergeRetries(r.Retries, part.Retries)
 		if r.Goodput != nil {
@@ -86,6 +98,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		}
 		figures = append(figures, part.Figures...)
 	}
+	r.FinishReasons = mergeReasons(parts)
 	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
 	r.Makespan = lastDone - r.FirstSent
 	r.Open = mergeOpen(parts, begun, r.Accounting.Issued)
@@ -206,6 +219,11 @@ func (r *Result) mergeable() error {
 	}
 	if err := r.Clock.validate(); err != nil {
 		return err
+	}
+	for name, u := range r.Unsure {
+		if d := r.Distributions[name]; u == nil || d == nil || u.Told.Len() > d.Len() || u.Least.Len() != u.Told.Len() || u.Most.Len() != u.Told.Len() {
+			return &InvalidError{"unsure", name, "as many samples of each kind, and no more than the metric has"}
+		}
 	}
 	if (r.Open != nil) != r.Level.open() {
 		return &InvalidError{"open", r.Open, "how the arrivals went, of an open loop and of no other"}

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -264,6 +265,11 @@ func figuresOf(metrics ...string) []string {
 		out = append(out, MeanName(m))
 		for _, p := range quantiles {
 			out = append(out, QuantileName(m, p))
+		}
+		if slices.Contains(issuedMetrics, m) {
+			for _, p := range quantiles {
+				out = append(out, IssuedName(m, p))
+			}
 		}
 	}
 	return out

@@ -30,6 +30,17 @@ type Result struct {
 	// Stamps says what stamped the arrival of content, in the completed measured requests.
 	Stamps Stamps `json:"stamps,omitzero"`
 
+	// FinishReasons counts the completed measured requests by why their answer ended, in the server's words; those that
+	// did not say are in none. At most 16 texts of at most 64 bytes are told apart, the rest are [OtherReasons].
+	FinishReasons map[string]int `json:"finish_reasons,omitempty"`
+
+	Answers  Answers   `json:"answers,omitzero"`  // what they lacked
+	TPOT     TPOTBasis `json:"tpot,omitzero"`     // what TPOT was divided by
+	Bunching Bunching  `json:"bunching,omitzero"` // whether chunks can have come as they were generated
+
+	// Unsure are the samples of TTFT and ITL of which only an interval is known, by the name of the metric.
+	Unsure map[string]*Unsure `json:"unsure,omitempty"`
+
 	// Goodput counts the requests that met the level's objectives, nil where it has none.
 	Goodput *Goodput `json:"goodput,omitempty"`
 

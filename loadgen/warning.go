@@ -54,6 +54,15 @@ const (
 	WarnRateNotReached = "rate-not-reached" // open loop: sent below 95 % of the offered rate, or too late
 	WarnDelayed        = "delayed"          // open loop: arrivals were held back, because the most allowed were in flight
 	WarnOverloaded     = "overloaded"       // open loop: the requests outstanding kept growing
+
+	WarnNoFinishReason    = "no-finish-reason"   // completed requests that did not say why they ended
+	WarnNoContent         = "no-content"         // completed requests in which nothing was known as content
+	WarnUsageContradicted = "usage-contradicted" // token counts that cannot be true of what came
+	WarnTPOTEstimated     = "tpot-estimated"     // TPOT divides by output tokens − 1, for want of better knowledge
+	WarnTokensUnmatched   = "tokens-unmatched"   // tokens that may have been generated before the first chunk, unseen
+	WarnBunched           = "bunched-arrivals"   // chunks were held back on the way and came together
+	WarnArrivalsUnsure    = "arrivals-unsure"    // chunks came in one read with later data, and perhaps earlier
+	WarnCensored          = "censored-tail"      // percentiles of the completed requests are not those of all issued
 )
 
 const (
@@ -69,7 +78,9 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
 		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow, WarnCutShort,
-		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty}, w.Code)
+		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
+		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
+		WarnArrivalsUnsure, WarnCensored}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -123,6 +134,11 @@ func (r *Result) warnings() []Warning {
 			"the server sent %.2f tokens a chunk (%d in %d): ITL is the gap between chunks, not between tokens; TPOT is the time a token",
 			float64(c.Tokens)/float64(c.Chunks), c.Tokens, c.Chunks)
 	}
+	r.answerWarnings(warn)
+	r.tpotWarnings(warn)
+	r.bunchingWarning(warn)
+	r.unsureWarning(warn)
+	r.censoredWarning(warn)
 	if r.CutShort {
 		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
 	}

@@ -191,6 +191,7 @@ func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
 	if r.Done == 0 {
 		r.Done = r.Left
 	}
+	r.disbelieve()
 	late := timeout > 0 && r.Done-w.begun > timeout
 	switch {
 	case p != nil:

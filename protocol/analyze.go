@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -48,6 +49,9 @@ type Analysis struct {
 	// Stamps says what stamped the arrivals, over all measurements.
 	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
+	// Client is what the client was seen to sustain, the latest time; nil where it was not measured.
+	Client *ClientCheck `json:"client,omitempty"`
+
 	Points []Point `json:"points"`
 
 	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
@@ -60,6 +64,8 @@ type Analysis struct {
 // Codes of the warnings about an experiment, beside those of plans and levels.
 const (
 	WarnIncomplete      = "incomplete"         // the experiment was cut short
+	WarnSeveralStarts   = "several-starts"     // a run was measured on more than one start of its server
+	WarnShortened       = "shortened"          // the design left a part of itself out
 	WarnCutShortLeftOut = "cut-short-left-out" // a level that was cut short in one run is not in the point, which others have
 )
 
@@ -93,7 +99,7 @@ func Analyze(e *Experiment) *Analysis {
 		}
 	}
 	var measured []Measurement
-	for _, m := range e.Measurements {
+	for _, m := range settled(e.Measurements) {
 		if !m.Step.Discard {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
@@ -127,6 +133,16 @@ func Analyze(e *Experiment) *Analysis {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
 	a.warnRepeats()
+	a.warnOfServers(e)
+	a.warnSeveralStarts(measured)
+	a.warnRetried(e.Measurements)
+	if e.Shortened != "" {
+		a.warn(WarnShortened, "%s", e.Shortened)
+	}
+	if n := len(e.Clients); n > 0 {
+		a.Client = &e.Clients[n-1]
+	}
+	a.headrooms()
 	a.Drift = runDrift(a)
 	a.warnDrift()
 	a.Knee = knee(a)
@@ -171,33 +187,73 @@ func (a *Analysis) warnRepeats() {
 	}
 }
 
-// replicates tells what differs between runs: a run counts as a restart when the whole of it was measured on one
-// instance, known by evidence, that no other run has. Each arm of a comparison has an instance of its own.
+// warnOfServers takes over what was noticed at the server's starts and stops, each thing once.
+func (a *Analysis) warnOfServers(e *Experiment) {
+	times := map[string]int{}
+	var first []loadgen.Warning
+	note := func(warnings []loadgen.Warning) {
+		for _, w := range warnings {
+			if times[w.Code]++; times[w.Code] == 1 {
+				first = append(first, w)
+			}
+		}
+	}
+	for _, s := range e.Starts {
+		note(s.Warnings)
+	}
+	for _, s := range e.Stops {
+		note(s.Warnings)
+	}
+	for _, w := range first {
+		if n := times[w.Code]; n > 1 {
+			w.Message = fmt.Sprintf("%s (%d times)", w.Message, n)
+		}
+		a.Warnings = append(a.Warnings, w)
+	}
+}
+
+// replicates tells what differs between runs: a run counts as a restart when all of it was measured on instances, known by
+// evidence, that no other run has. Mostly that is one; a run that was taken up again, or whose server died, has several.
+// Each arm of a comparison has instances of its own.
 func replicates(measured []Measurement) (unit string, runs int) {
 	type armRun struct {
 		arm string
 		run int
 	}
-	instance := map[armRun]string{}
+	owner := map[string]armRun{}
 	numbers := map[int]bool{}
 	unit = UnitRestart
 	for _, m := range measured {
-		key := armRun{m.Step.Arm, m.Step.Run}
-		before, seen := instance[key]
-		if m.Instance == "" || seen && before != m.Instance {
+		of := armRun{m.Step.Arm, m.Step.Run}
+		before, known := owner[m.Instance]
+		if m.Instance == "" || known && before != of {
 			unit = UnitWithinServer
 		}
-		instance[key] = m.Instance
+		owner[m.Instance] = of
 		numbers[m.Step.Run] = true
 	}
-	distinct := map[string]bool{}
-	for _, id := range instance {
-		distinct[id] = true
-	}
-	if len(distinct) < len(instance) {
-		unit = UnitWithinServer
-	}
 	return unit, len(numbers)
+}
+
+// warnSeveralStarts names the runs in which the server was started anew, as where the experiment was taken up again.
+func (a *Analysis) warnSeveralStarts(measured []Measurement) {
+	instances := map[int][]string{}
+	var several []int
+	for _, m := range measured {
+		run := m.Step.Run
+		id := m.Step.Arm + " " + m.Instance
+		if m.Instance == "" || slices.Contains(instances[run], id) {
+			continue
+		}
+		instances[run] = append(instances[run], id)
+		same := slices.DeleteFunc(slices.Clone(instances[run]), func(other string) bool { return !strings.HasPrefix(other, m.Step.Arm+" ") })
+		if len(same) == 2 {
+			several = append(several, run)
+		}
+	}
+	if len(several) > 0 {
+		a.warn(WarnSeveralStarts, "in run %s the server was started anew between levels: they are of one run and of several starts", numberList(several))
+	}
 }
 
 // Save writes the analysis to [ResultsFile] in dir.

@@ -15,10 +15,6 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-func newTarget(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
-	return answersAtOnce(s), nil
-}
-
 // measured makes an experiment from throughputs, a row for each run, with the warnings that a level's code gives it.
 func measured(levels []int, prompts Prompts, runs [][]float64, warnings map[int]loadgen.Warning) *Experiment {
 	e := &Experiment{Complete: true}
@@ -206,7 +202,7 @@ func TestReplicateUnit(t *testing.T) {
 		{"one server", func(int, int) string { return "the same" }, UnitWithinServer, true},
 		{"no evidence", func(int, int) string { return "" }, UnitWithinServer, true},
 		{"two runs on one", func(run, _ int) string { return fmt.Sprint(max(run, 2)) }, UnitWithinServer, true},
-		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitWithinServer, true},
+		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitRestart, false},
 	} {
 		e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
 		for i := range e.Measurements {
@@ -216,6 +212,9 @@ func TestReplicateUnit(t *testing.T) {
 		a := Analyze(e)
 		if a.Unit != c.want || slices.Contains(warningCodes(a.Warnings), WarnWithinServer) != c.warns {
 			t.Errorf("%s: unit %q, warnings %v", c.name, a.Unit, a.Warnings)
+		}
+		if several := c.name == "a restart inside a run"; slices.Contains(warningCodes(a.Warnings), WarnSeveralStarts) != several {
+			t.Errorf("%s: warnings %v", c.name, a.Warnings)
 		}
 		if estimate, _ := figureAt(a, 10, loadgen.TotalThroughput); estimate.Interval.Unit != c.want {
 			t.Errorf("%s: the interval is over %q", c.name, estimate.Interval.Unit)
@@ -276,13 +275,11 @@ func TestPoints(t *testing.T) {
 // The whole way, on real time: a seed-shaped plan with too few prompts is flagged at every level that they cap.
 func TestPromptCappedEndToEnd(t *testing.T) {
 	plan := Plan{Name: "capped", Runs: 3, Restart: true, Input: 8, Output: 4, Levels: []int{2, 30, 40}, Prompts: Prompts{Count: 20}, Seed: 1}
-	runner := &Runner{Servers: map[string]Server{"": &fakeServer{t: t}}, Target: func(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
-		return loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-			time.Sleep(5 * time.Millisecond)
-			r.Counted, r.Input, r.Output = true, 8, 4
-			return nil
-		}), nil
-	}}
+	runner := &Runner{Server: &fakeServer{t: t}, Client: always(loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
+		time.Sleep(5 * time.Millisecond)
+		r.Counted, r.Input, r.Output = true, 8, 4
+		return nil
+	}))}
 	e, err := runner.Run(context.Background(), plan)
 	if err != nil {
 		t.Fatal(err)

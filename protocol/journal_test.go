@@ -15,7 +15,7 @@ func journalOf(t testing.TB) []byte {
 	dir := filepath.Join(t.TempDir(), "out")
 	plan := small()
 	plan.Runs, plan.Levels, plan.Cooldown = 2, []int{1, 2}, 0
-	runner := &Runner{Servers: map[string]Server{"": Fixed("http://server")}, Dir: dir, Target: newTarget}
+	runner := &Runner{Server: fixed("http://server"), Dir: dir, Client: always(nil)}
 	if _, err := runner.Run(context.Background(), plan); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func FuzzReadJournal(f *testing.F) {
 // A part of a line, as a full disk leaves it, is taken back, and nothing is written after it.
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
-	j, err := createJournal(dir)
+	j, _, err := openJournal(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ type Point struct {
 	ClientJudged int `json:"client_judged,omitempty"`
 
 	Estimates []Estimate     `json:"estimates"`
-	Spread    *Spread        `json:"spread,omitempty"` // of the steady throughput; nil where it cannot be told
+	Headroom  *Headroom      `json:"headroom,omitempty"` // of the client; nil where that was not measured
+	Spread    *Spread        `json:"spread,omitempty"`   // of the steady throughput; nil where it cannot be told
 	Warnings  []PointWarning `json:"warnings,omitempty"`
 }
 

@@ -14,7 +14,7 @@ type Probe interface {
 	// Watch begins to watch an instance. It is called before the level's clock starts, and stop once after the level is
 	// over; ctx lasts as long. What cannot be watched is an error, which costs the level nothing but the reading. stop
 	// returns what was seen, with what it could not see as gaps and warnings.
-	Watch(ctx context.Context, i Instance, s Step) (stop func() (Reading, error), err error)
+	Watch(ctx context.Context, i *Instance, s Step) (stop func() (Reading, error), err error)
 }
 
 // A Reading is what a probe saw of one level.

@@ -14,23 +14,50 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
+// A Client is what a [Runner] knows of the servers' language. A pointer to openai.Client is one.
+type Client interface {
+	// Ready returns nil once the server at url can be measured. Its context ends after ReadyTimeout, or as soon as the
+	// server has ended by itself.
+	Ready(ctx context.Context, url string) error
+
+	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its step;
+	// of one that has methods Models() []string and Sent() workload.Description the measurement says which models were asked,
+	// and for what.
+	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
+}
+
 // A Runner carries out a design: it restarts the server when a step says so, measures each step, and journals it.
 type Runner struct {
-	// Servers by arm; "" where a design has one server. A step of an arm without a server is an error.
-	Servers map[string]Server
+	// Server is that of a design with one. Arms has those of a comparison, by arm. A step of an arm without a server is
+	// an error.
+	Server Server
+	Arms   map[string]Server
 
-	// Ready returns when the instance can be measured. Its context ends after ReadyTimeout, or as soon as the instance
-	// has ended by itself. nil: an instance is ready when it has been started.
-	Ready func(ctx context.Context, i Instance) error
+	// Client speaks to the servers. nil: only where Measure does without; an instance is then ready when it has been
+	// started.
+	Client Client
 
 	// ReadyTimeout is how long an instance may take to become ready. Zero: 30 minutes, because the largest models load
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
 
-	// Target makes what a step puts under load. It owns the URL, the step's seed and the prompts. A Target that has
-	// a Close method is closed after the step. Of one that has methods Models() []string and Sent() workload.Description
-	// the measurement says which models were asked, and for what.
-	Target func(ctx context.Context, i Instance, s Step) (loadgen.Target, error)
+	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a target of
+	// the Client.
+	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
+
+	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
+	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
+	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
+
+	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
+	// step ([WarnNotPrepared]). nil: nothing is.
+	Before func(context.Context, *Instance, Step) error
+
+	// Calibration measures the client before the first start, and when an experiment is taken up again. Zero: nothing is.
+	Calibration Calibration
+
+	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
+	Probes []Probe
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -44,9 +71,21 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written. It must not hold a journal with measurements. "": nothing
-	// is written.
+	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with measurements.
+	// One process at a time writes there ([BusyError]). "": nothing is written.
 	Dir string
+
+	// Resume goes on with the experiment that Dir holds, in the same order and with the same seeds. The design must be
+	// the one that it has, or that plan with more runs; the environment must be what it was, and so must the server:
+	// differences that matter are a [ResumeError]. A run in the middle of which it ended goes on with a new server,
+	// which is warmed as the run's first was.
+	Resume bool
+
+	// AcceptChanges takes up an experiment although its environment or its server is another; the journal says what is.
+	AcceptChanges bool
+
+	// SaveRequests keeps each single request, in [RequestsFile] in Dir.
+	SaveRequests bool
 }
 
 // An Event is something that the runner is about to do.
@@ -54,6 +93,8 @@ type Event struct {
 	Phase Phase
 	Step  Step          // the step it is for
 	Wait  time.Duration // how long it will take, where that is known: a cooldown
+
+	Warnings []loadgen.Warning // about the start that is done
 }
 
 // A Phase is a part of a run.
@@ -61,11 +102,13 @@ type Phase string
 
 // The phases of a run, in their order.
 const (
-	PhaseStop     Phase = "stop the server"
-	PhaseCooldown Phase = "cool down"
-	PhaseStart    Phase = "start the server"
-	PhaseReady    Phase = "wait until it is ready"
-	PhaseMeasure  Phase = "measure"
+	PhaseCalibrate Phase = "measure the client itself"
+	PhaseStop      Phase = "stop the server"
+	PhaseCooldown  Phase = "cool down"
+	PhaseStart     Phase = "start the server"
+	PhaseReady     Phase = "wait until it is ready"
+	PhaseStarted   Phase = "it is ready"
+	PhaseMeasure   Phase = "measure"
 )
 
 const defaultReadyTimeout = 30 * time.Minute
@@ -73,7 +116,9 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that a level could not be measured, because no request completed.
+// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it is
+// not the load that is at fault. A level in which none completed on a server that has answered before, or answers
+// later, is kept, and the next one follows.
 type LevelError struct {
 	Step   Step
 	Errors []loadgen.ErrorCount
@@ -93,16 +138,17 @@ func (e *LevelError) Error() string {
 // Run carries out d. Cut short, by an error, by Stop ([ErrStopped]) or by ctx, it returns what it has and the error;
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
-	if r.Target == nil {
-		return nil, &loadgen.InvalidError{Field: "runner's Target", Value: nil, Want: "a func that makes a loadgen.Target"}
+	if r.Client == nil && r.Measure == nil {
+		return nil, &loadgen.InvalidError{Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client"}
 	}
 	design, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
 	}
-	run := &running{Runner: r, experiment: &Experiment{}}
+	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
+	var before *Experiment
 	if r.Dir != "" {
-		if run.journal, err = createJournal(r.Dir); err != nil {
+		if run.journal, before, err = openJournal(r.Dir, r.Resume); err != nil {
 			return nil, err
 		}
 		defer run.journal.close()
@@ -111,15 +157,36 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
-	if err == nil && r.Dir != "" {
-		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+	if before != nil {
+		if err := run.takeUp(before, design, d, environment); err != nil {
+			return before, err
+		}
+		if run.resuming = true; r.Dir != "" {
+			err = writeJSON(r.Dir, PlanFile, json.RawMessage(design))
+		}
+	} else {
+		err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
+		if err == nil && r.Dir != "" {
+			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+		}
+	}
+	if err == nil && r.SaveRequests && r.Dir != "" {
+		if run.requests, err = openRequests(r.Dir, run.experiment.requestsSize()); err == nil {
+			defer run.requests.close()
+		}
+	}
+	if err == nil {
+		err = run.calibrate(ctx, d)
 	}
 	if err == nil {
 		err = run.steps(ctx, d)
 	}
 	err = errors.Join(err, run.stop(ctx))
-	if noteErr := run.note(Entry{End: &End{Error: reason(err)}}); err == nil {
+	end := &End{Error: reason(err)}
+	if s, ok := d.(interface{ Shortened([]Measurement) string }); ok && err == nil {
+		end.Shortened = s.Shortened(run.experiment.Measurements)
+	}
+	if noteErr := run.note(Entry{End: end}); err == nil {
 		err = noteErr
 	}
 	return run.experiment, err
@@ -148,10 +215,18 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal // nil: none
+	journal    *journal    // nil: none
+	requests   *requestLog // nil: none
+	resuming   bool        // the experiment is taken up again, and its server has yet to be compared
 	experiment *Experiment
-	instance   Instance // nil: none runs
-	arm        string   // the instance's
+	began      time.Time           // the present step
+	instance   *Instance           // nil: none runs
+	arm        string              // the instance's
+	run        int                 // that it was started for
+	identity   Identity            // as it was when it was ready
+	before     map[string]Identity // of each arm's latest instance
+	answered   bool                // the instance has, at least once
+	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.
@@ -171,7 +246,7 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	for {
 		step, err := d.Next(r.experiment.Measurements)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return r.neverAnswered()
 		}
 		if err != nil {
 			return err
@@ -179,15 +254,30 @@ func (r *running) steps(ctx context.Context, d Design) error {
 		if err := r.stopped(ctx); err != nil {
 			return err
 		}
+		r.began = time.Now()
 		if step.Restart || r.instance == nil || step.Arm != r.arm {
+			if err := r.neverAnswered(); err != nil { // another start would cost its time and show no more
+				return err
+			}
 			if err := r.restart(ctx, step); err != nil {
 				return err
 			}
+			if err := r.rewarm(ctx, step); err != nil {
+				return err
+			}
 		}
-		if err := r.measure(ctx, step); err != nil {
+		if err := r.measure(ctx, step, false); err != nil {
 			return err
 		}
 	}
+}
+
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last start.
+func (r *running) neverAnswered() error {
+	if r.dead == nil || r.answered {
+		return nil
+	}
+	return r.dead
 }
 
 // stopped reports whether the experiment was asked to end.
@@ -203,83 +293,6 @@ func (r *running) stopped(ctx context.Context) error {
 	}
 }
 
-// restart stops what runs, cools down, starts the step's server and waits until it is ready.
-func (r *running) restart(ctx context.Context, step Step) error {
-	server := r.Servers[step.Arm]
-	if server == nil {
-		return &loadgen.InvalidError{Field: "arm", Value: fmt.Sprintf("%q", step.Arm), Want: "one that the Runner has a Server for"}
-	}
-	if r.instance != nil {
-		r.progress(Event{Phase: PhaseStop, Step: step})
-		if err := r.stop(ctx); err != nil {
-			return err
-		}
-	}
-	if step.Cooldown > 0 {
-		r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
-		if err := rest(ctx, r.Stop, step.Cooldown); err != nil {
-			return err
-		}
-	}
-	r.progress(Event{Phase: PhaseStart, Step: step})
-	begin := time.Now()
-	starting, cancel := r.untilStopped(ctx)
-	instance, err := server.Start(starting)
-	stopped := errors.Is(context.Cause(starting), ErrStopped)
-	cancel()
-	if err != nil && stopped {
-		return ErrStopped
-	}
-	if err != nil {
-		return err
-	}
-	r.instance, r.arm = instance, step.Arm
-	r.progress(Event{Phase: PhaseReady, Step: step})
-	if err := r.ready(ctx); err != nil {
-		return err
-	}
-	return r.note(Entry{Start: &Start{Run: step.Run, Arm: step.Arm, Instance: instance.ID(), URL: PublicURL(instance.URL()), Ready: time.Since(begin)}})
-}
-
-var errExited = errors.New("it ended before it was ready")
-
-// ready waits until the instance can be measured, or cannot any more.
-func (r *running) ready(ctx context.Context) error {
-	if r.Ready == nil {
-		return nil
-	}
-	ctx, release := r.untilStopped(ctx)
-	defer release()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timeout := r.ReadyTimeout
-	if timeout == 0 {
-		timeout = defaultReadyTimeout
-	}
-	ctx, cancelTimeout := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not ready within %v", timeout))
-	defer cancelTimeout()
-	exited, finished := r.instance.Exited(), make(chan struct{})
-	defer close(finished)
-	go func() {
-		select {
-		case <-exited:
-			cancel(errExited)
-		case <-finished:
-		}
-	}()
-	err := r.Ready(ctx, r.instance)
-	if err == nil {
-		return nil
-	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, ErrStopped):
-		return ErrStopped
-	case errors.Is(cause, errExited):
-		return r.instance.Err()
-	}
-	return &ServerError{Phase: "readiness", Output: lastLine(r.instance.Log()), Err: err}
-}
-
 // untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
 func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
 	stoppable, cancel := context.WithCancelCause(ctx)
@@ -291,108 +304,4 @@ func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, 
 		}
 	}()
 	return stoppable, func() { cancel(nil) }
-}
-
-// stop stops the instance, if there is one, also when ctx is done already.
-func (r *running) stop(ctx context.Context) error {
-	if r.instance == nil {
-		return nil
-	}
-	instance := r.instance
-	r.instance = nil
-	// Whoever cancels, be it before or meanwhile, does not want to wait for long.
-	grace, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		_ = rest(grace, nil, stopImpatience)
-		cancel(context.Cause(ctx))
-	})()
-	return instance.Stop(grace)
-}
-
-// stopImpatience is how long a server may take to stop once the experiment has been cancelled.
-const stopImpatience = 10 * time.Second
-
-// measure measures a step and journals it, whatever came of it.
-func (r *running) measure(ctx context.Context, step Step) error {
-	r.progress(Event{Phase: PhaseMeasure, Step: step})
-	target, err := r.Target(ctx, r.instance, step)
-	if err != nil {
-		return err
-	}
-	if closer, ok := target.(io.Closer); ok {
-		defer closer.Close()
-	}
-	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
-	stop, release := eitherClosed(r.Stop, hopeless.stop)
-	defer release()
-	generator := &loadgen.Generator{Target: target, Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
-	if r.Observe != nil {
-		generator.Observers = append(generator.Observers, r.Observe(step))
-	}
-	m := Measurement{Step: step, Time: time.Now().UTC(), Instance: r.instance.ID()}
-	if asks, ok := target.(interface{ Models() []string }); ok {
-		m.Models = asks.Models()
-	}
-	if says, ok := target.(interface{ Sent() workload.Description }); ok {
-		sent := says.Sent()
-		m.Sent = &sent
-	}
-	result, err := generator.Measure(ctx, step.Level)
-	if result == nil {
-		return err
-	}
-	m.Result = *result
-	if noteErr := r.note(Entry{Measurement: &m}); noteErr != nil {
-		return errors.Join(err, noteErr)
-	}
-	if err != nil {
-		return err
-	}
-	select {
-	case <-r.instance.Exited():
-		return r.instance.Err()
-	default:
-	}
-	a, w := result.Accounting, result.Warmup
-	if hopeless.gaveUp || a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
-		return &LevelError{Step: step, Errors: result.Errors}
-	}
-	return r.stopped(ctx)
-}
-
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
-// none has completed. The rest would only take long to fail as well.
-type hopelessness struct {
-	limit     int
-	failed    int
-	gaveUp    bool
-	stop      chan struct{}
-	completed bool // one at least has
-}
-
-func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
-	if err == nil {
-		h.completed = true
-		return
-	}
-	if h.failed++; h.failed == h.limit && !h.completed {
-		h.gaveUp = true
-		close(h.stop)
-	}
-}
-
-// eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.
-func eitherClosed(a, b <-chan struct{}) (closed <-chan struct{}, release func()) {
-	out, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-a:
-			close(out)
-		case <-b:
-			close(out)
-		case <-done:
-		}
-	}()
-	return out, func() { close(done) }
 }

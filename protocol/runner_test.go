@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // fakeServer counts its starts and stops, and can fail at either.
@@ -26,9 +28,11 @@ type fakeServer struct {
 	failStart   int // which start fails, from 1; 0: none
 	failStop    int
 	exitsAtOnce bool
+	identity    func(start int) (Identity, error) // nil: each start has its own
+	exited      chan struct{}                     // of the latest start
 }
 
-func (s *fakeServer) Start(context.Context) (Instance, error) {
+func (s *fakeServer) Start(context.Context) (*Instance, error) {
 	if s.running > 0 {
 		s.t.Error("a server is started while another runs")
 	}
@@ -37,40 +41,70 @@ func (s *fakeServer) Start(context.Context) (Instance, error) {
 		return nil, &ServerError{Phase: "start", Command: "SECRET=1 serve", Output: "SECRET", Err: errors.New("exit status 1")}
 	}
 	s.running++
-	i := &fakeInstance{server: s, n: s.starts}
+	n := s.starts
+	i := &Instance{
+		URL:      fmt.Sprintf("http://server-%d", n),
+		Identity: func(context.Context) (Identity, error) { return s.identify(n) },
+		Log:      func() string { return "loading\nCUDA out of memory\n" },
+		Err: func() error {
+			return &ServerError{Phase: "run", Err: errors.New("it ended by itself (exit status 1)")}
+		},
+		Stop: func(ctx context.Context) (Stop, error) {
+			s.running--
+			if ctx.Err() != nil {
+				s.t.Error("a server is stopped with a context that is over already")
+			}
+			if n == s.failStop {
+				return Stop{}, &ServerError{Phase: "stop", Err: errors.New("it hangs")}
+			}
+			return Stop{}, nil
+		},
+	}
+	s.exited = make(chan struct{})
+	i.Exited = s.exited
 	if s.exitsAtOnce {
-		i.exited = make(chan struct{})
-		close(i.exited)
+		close(s.exited)
 	}
 	return i, nil
 }
 
-type fakeInstance struct {
-	server *fakeServer
-	n      int
-	exited chan struct{}
-}
-
-func (i *fakeInstance) URL() string             { return fmt.Sprintf("http://server-%d", i.n) }
-func (i *fakeInstance) Log() string             { return "loading\nCUDA out of memory\n" }
-func (i *fakeInstance) Exited() <-chan struct{} { return i.exited }
-func (i *fakeInstance) Err() error {
-	return &ServerError{Phase: "start", Err: errors.New("it ended by itself (exit status 1)")}
-}
-
-func (i *fakeInstance) ID() string {
-	return fmt.Sprint("instance ", i.n)
-}
-
-func (i *fakeInstance) Stop(ctx context.Context) error {
-	i.server.running--
-	if ctx.Err() != nil {
-		i.server.t.Error("a server is stopped with a context that is over already")
+func (s *fakeServer) identify(n int) (Identity, error) {
+	if s.identity != nil {
+		return s.identity(n)
 	}
-	if i.n == i.server.failStop {
-		return &ServerError{Phase: "stop", Err: errors.New("it hangs")}
+	return Identity{Kind: "fake", Proof: fmt.Sprint("instance ", n)}, nil
+}
+
+// fixed is a server that is left as it is: its URL.
+type fixed string
+
+func (f fixed) Start(context.Context) (*Instance, error) { return &Instance{URL: string(f)}, nil }
+
+// funcs is a Client; without ready every server is.
+type funcs struct {
+	ready  func(ctx context.Context, url string) error
+	target func(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
+}
+
+func (f *funcs) Ready(ctx context.Context, url string) error {
+	if f.ready == nil {
+		return nil
 	}
-	return nil
+	return f.ready(ctx, url)
+}
+
+func (f *funcs) Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error) {
+	return f.target(ctx, url, s)
+}
+
+// always is a Client whose targets answer at once, or are t.
+func always(t loadgen.Target) *funcs {
+	return &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
+		if t != nil {
+			return t, nil
+		}
+		return answersAtOnce(s), nil
+	}}
 }
 
 // small is a plan that takes no time on the fakes.
@@ -80,7 +114,7 @@ func small() Plan {
 }
 
 // answersAtOnce is a target that has all its tokens.
-func answersAtOnce(s Step) loadgen.Target {
+func answersAtOnce(s workload.Spec) loadgen.Target {
 	return loadgen.TargetFunc(func(ctx context.Context, i int, r *loadgen.Record) error {
 		time.Sleep(100 * time.Microsecond)
 		r.Counted, r.Input, r.Output = true, s.Input, s.Output
@@ -90,14 +124,9 @@ func answersAtOnce(s Step) loadgen.Target {
 
 func newRunner(t *testing.T, server Server) *Runner {
 	return &Runner{
-		Servers: map[string]Server{"": server},
-		Target: func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
-			if want := fmt.Sprintf("http://server-%d", s.Run); i.URL() != want {
-				t.Errorf("run %d is measured at %s", s.Run, i.URL())
-			}
-			return answersAtOnce(s), nil
-		},
-		Dir: filepath.Join(t.TempDir(), "out"),
+		Server: server,
+		Client: always(nil),
+		Dir:    filepath.Join(t.TempDir(), "out"),
 	}
 }
 
@@ -107,7 +136,12 @@ func TestRunnerCarriesOutAPlan(t *testing.T) {
 	var phases []string
 	runner.Progress = func(e Event) { phases = append(phases, fmt.Sprintf("%d %s", e.Step.Run, e.Phase)) }
 	ready := 0
-	runner.Ready = func(context.Context, Instance) error { ready++; return nil }
+	runner.Client.(*funcs).ready = func(_ context.Context, url string) error {
+		if ready++; url != fmt.Sprintf("http://server-%d", ready) {
+			t.Errorf("start %d is waited for at %s", ready, url)
+		}
+		return nil
+	}
 	seen := 0
 	runner.Observe = func(Step) loadgen.Observer {
 		return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) { seen++ }}
@@ -137,10 +171,10 @@ func TestRunnerCarriesOutAPlan(t *testing.T) {
 		t.Errorf("steps (-plan +measured):\n%s", diff)
 	}
 	measure := []string{"measure", "measure", "measure", "measure"}
-	want := []string{"start the server", "wait until it is ready"}
+	want := []string{"start the server", "wait until it is ready", "it is ready"}
 	want = append(want, measure...)
 	for range 2 {
-		want = append(append(want, "stop the server", "cool down", "start the server", "wait until it is ready"), measure...)
+		want = append(append(want, "stop the server", "cool down", "start the server", "wait until it is ready", "it is ready"), measure...)
 	}
 	for i := range phases {
 		_, phases[i], _ = strings.Cut(phases[i], " ")
@@ -205,32 +239,31 @@ func TestRunnerFailures(t *testing.T) {
 		{"the second start fails", fakeServer{failStart: 2}, nil, "server start", 4},
 		{"a stop fails", fakeServer{failStop: 1}, nil, "it hangs", 4},
 		{"never ready", fakeServer{}, func(r *Runner) {
-			r.Ready = func(context.Context, Instance) error { return errors.New("503 Service Unavailable") }
+			r.Client.(*funcs).ready = func(context.Context, string) error { return errors.New("503 Service Unavailable") }
 		}, "503", 0},
 		{"it takes too long", fakeServer{}, func(r *Runner) {
 			r.ReadyTimeout = 10 * time.Millisecond
-			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return context.Cause(ctx) }
+			r.Client.(*funcs).ready = func(ctx context.Context, _ string) error { <-ctx.Done(); return context.Cause(ctx) }
 		}, "server readiness: it was not ready within 10ms", 0},
 		{"it ends before it is ready", fakeServer{exitsAtOnce: true}, func(r *Runner) {
-			r.Ready = func(ctx context.Context, _ Instance) error { <-ctx.Done(); return ctx.Err() }
+			r.Client.(*funcs).ready = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
 		}, "it ended by itself", 0},
 		{"no target", fakeServer{}, func(r *Runner) {
-			r.Target = func(context.Context, Instance, Step) (loadgen.Target, error) {
+			r.Client.(*funcs).target = func(context.Context, string, workload.Spec) (loadgen.Target, error) {
 				return nil, errors.New("model \"x\": no such model")
 			}
 		}, "no such model", 0},
 		{"every request fails in the second run", fakeServer{}, func(r *Runner) {
-			good := r.Target
-			r.Target = func(ctx context.Context, i Instance, s Step) (loadgen.Target, error) {
-				if s.Run < 2 {
-					return good(ctx, i, s)
+			r.Client.(*funcs).target = func(_ context.Context, url string, s workload.Spec) (loadgen.Target, error) {
+				if url == "http://server-1" || s.Output == 1 { // one token: whether it is ready
+					return answersAtOnce(s), nil
 				}
 				return loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error {
 					return &loadgen.Error{Class: loadgen.ClassStatus, Status: 404, Err: errors.New("the model `x` does not exist")}
 				}), nil
 			}
 		}, "the warmup of run 2: no request completed: ", 5},
-		{"no server for the arm", fakeServer{}, func(r *Runner) { r.Servers = nil }, `arm ""`, 0},
+		{"no server for the arm", fakeServer{}, func(r *Runner) { r.Server = nil }, `arm ""`, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := c.server
@@ -265,9 +298,12 @@ func TestRunnerFailures(t *testing.T) {
 // A level in which nothing works is given up once as many requests as its concurrency have failed.
 func TestRunnerGivesUp(t *testing.T) {
 	runner := newRunner(t, &fakeServer{t: t})
-	runner.Target = func(context.Context, Instance, Step) (loadgen.Target, error) {
+	runner.Client.(*funcs).target = func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
 		return loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error {
 			time.Sleep(time.Millisecond)
+			if s.Output == 1 {
+				return nil
+			}
 			return errors.New("no")
 		}), nil
 	}
@@ -353,7 +389,7 @@ func TestRunnerStopsDuringCooldownAndReadiness(t *testing.T) {
 				close(late)
 			}
 		}
-		runner.Ready = func(ctx context.Context, _ Instance) error {
+		runner.Client.(*funcs).ready = func(ctx context.Context, _ string) error {
 			if phase == PhaseReady {
 				<-ctx.Done()
 			}
@@ -392,7 +428,10 @@ func TestRunnerNeedsADirectory(t *testing.T) {
 func TestRunnerCancelWhileStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		r := &running{Runner: &Runner{}, instance: stopsWhenCancelled{&fakeInstance{server: &fakeServer{t: t}}}}
+		r := &running{Runner: &Runner{}, instance: &Instance{Stop: func(ctx context.Context) (Stop, error) {
+			<-ctx.Done()
+			return Stop{}, ctx.Err()
+		}}}
 		go func() {
 			time.Sleep(3 * time.Second)
 			cancel(errors.New("interrupted twice"))
@@ -405,22 +444,15 @@ func TestRunnerCancelWhileStopping(t *testing.T) {
 	})
 }
 
-type stopsWhenCancelled struct{ *fakeInstance }
-
-func (stopsWhenCancelled) Stop(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
 // A step of another arm has its own server started, and a target with a Close method is closed after its step.
 func TestRunnerArmsAndTargets(t *testing.T) {
 	a, b := &fakeServer{t: t}, &fakeServer{t: t}
 	closed := 0
 	runner := &Runner{
-		Servers: map[string]Server{"A": a, "B": b},
-		Target: func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
+		Arms: map[string]Server{"A": a, "B": b},
+		Client: &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
 			return closing{answersAtOnce(s), &closed}, nil
-		},
+		}},
 		Metrics: []loadgen.Metric{{Name: "mine", Unit: "x", Of: func(*loadgen.Record) (float64, bool) { return 5, true }}},
 	}
 	level := loadgen.Level{Concurrency: 1, Requests: 3}
@@ -430,8 +462,8 @@ func TestRunnerArmsAndTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.starts != 2 || b.starts != 1 || a.running+b.running != 0 || closed != 4 {
-		t.Errorf("%d and %d starts, %d targets closed; want 2, 1 and 4", a.starts, b.starts, closed)
+	if a.starts != 2 || b.starts != 1 || a.running+b.running != 0 || closed != 4+3 { // each start has one too
+		t.Errorf("%d and %d starts, %d targets closed; want 2, 1 and 7", a.starts, b.starts, closed)
 	}
 	if f, ok := e.Measurements[0].Result.Figure(loadgen.MeanName("mine")); !ok || f.Value != 5 {
 		t.Errorf("the user's own metric: %+v", f)
@@ -445,18 +477,17 @@ type closing struct {
 
 func (c closing) Close() error { *c.closed++; return nil }
 
-// A server that ends while it is measured is the cause that is told, and not the refused connections that follow.
+// A server that ends while it is measured ends the level at once, and is the cause that is told, and not the requests that
+// fail then. The level is kept, and none of its figures may be used.
 func TestServerThatDies(t *testing.T) {
 	server := &fakeServer{t: t}
 	runner := newRunner(t, server)
-	runner.Target = func(_ context.Context, i Instance, s Step) (loadgen.Target, error) {
-		return loadgen.TargetFunc(func(_ context.Context, n int, r *loadgen.Record) error {
-			if f := i.(*fakeInstance); n == 1 && f.exited == nil {
-				f.exited = make(chan struct{})
-				close(f.exited)
-			}
-			if n >= 1 {
-				return &loadgen.Error{Class: loadgen.ClassDial, Err: errors.New("connection refused")}
+	runner.Client.(*funcs).target = func(_ context.Context, url string, s workload.Spec) (loadgen.Target, error) {
+		return loadgen.TargetFunc(func(ctx context.Context, n int, r *loadgen.Record) error {
+			if s.Output > 1 && n == 1 {
+				close(server.exited)
+				<-ctx.Done() // and not for the hour that the request would have
+				return ctx.Err()
 			}
 			return nil
 		}), nil
@@ -464,9 +495,151 @@ func TestServerThatDies(t *testing.T) {
 	plan := small()
 	plan.Warmup, plan.Levels = 0, []int{1}
 	e, err := runner.Run(context.Background(), plan)
-	var died *ServerError
-	if !errors.As(err, &died) || len(e.Measurements) != 1 || !strings.Contains(e.Error, "it ended by itself") {
-		t.Errorf("%v; %d measurements; the journal says %q", err, len(e.Measurements), e.Error)
+	if err != nil || len(e.Measurements) != plan.Runs || server.starts != plan.Runs || !e.Complete {
+		t.Fatalf("%v; %d measurements, %d starts", err, len(e.Measurements), server.starts)
+	}
+	result := e.Measurements[0].Result
+	if Analyze(e).Valid() {
+		t.Error("an experiment whose server died is valid")
+	}
+	if w := result.Warnings[len(result.Warnings)-1]; w.Code != WarnServerDied || !w.SpoilsFigure(loadgen.TotalThroughput) || !result.CutShort {
+		t.Errorf("the level's last warning: %v, cut short %v", w, result.CutShort)
+	}
+	if server.running != 0 || len(e.Stops) != plan.Runs {
+		t.Errorf("%d servers run; %d stops", server.running, len(e.Stops))
+	}
+}
+
+// Who answers is asked at each start, and before and after each level.
+func TestRunnerAsksForTheIdentity(t *testing.T) {
+	one := Identity{Kind: "fake", Proof: "the only one"}
+	for _, c := range []struct {
+		name     string
+		identity func(start, asked int) (Identity, error)
+		say      string
+		measured int
+		flagged  string
+	}{
+		{"a restart that does nothing", func(int, int) (Identity, error) { return one, nil }, "the restart did nothing", 3, ""},
+		{"another one after a level", func(start, asked int) (Identity, error) {
+			return Identity{Kind: "fake", Proof: fmt.Sprint(start, asked >= 3)}, nil
+		}, "another instance answers", 1, WarnServerRestarted},
+		{"another one between levels", func(start, asked int) (Identity, error) {
+			return Identity{Kind: "fake", Proof: fmt.Sprint(start, asked >= 4)}, nil
+		}, "another instance answers", 1, ""},
+		{"another process, and nothing proves anything", func(_, asked int) (Identity, error) {
+			return Identity{Kind: "fake", PIDs: []int{100 + asked/3}}, nil
+		}, "another instance answers", 1, WarnServerRestarted},
+		{"it is not ours", func(_, asked int) (Identity, error) {
+			if asked >= 3 {
+				return Identity{}, errors.New("process 77 answers there")
+			}
+			return one, nil
+		}, "process 77", 1, WarnServerRestarted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // an error is asked again after a pause
+				server, asked := &fakeServer{t: t}, 0
+				server.identity = func(start int) (Identity, error) { asked++; return c.identity(start, asked) }
+				runner := newRunner(t, server)
+				runner.Dir = ""
+				plan := small()
+				plan.Warmup = 0
+				e, err := runner.Run(context.Background(), plan)
+				var said *ServerError
+				if !errors.As(err, &said) || !strings.Contains(err.Error(), c.say) || server.running != 0 {
+					t.Errorf("%v, want a ServerError that says %q; %d servers run", err, c.say, server.running)
+				}
+				if len(e.Measurements) != c.measured {
+					t.Fatalf("%d measurements, want %d", len(e.Measurements), c.measured)
+				}
+				last := e.Measurements[c.measured-1].Result
+				if flagged := slices.ContainsFunc(last.Warnings, func(w loadgen.Warning) bool { return w.Code == c.flagged && w.SpoilsFigure(loadgen.TotalThroughput) }); flagged != (c.flagged != "") {
+					t.Errorf("the last level's warnings: %v", last.Warnings)
+				}
+			})
+		})
+	}
+}
+
+// A server whose health check lies is waited for until it answers a request; one that refuses for good is not.
+func TestReadinessIsARequest(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fails int // requests, before one is answered
+		err   error
+		say   string
+	}{
+		{"late", 5, &loadgen.Error{Class: loadgen.ClassStatus, Status: 503, Err: errors.New("loading")}, ""},
+		{"never", 1 << 30, &loadgen.Error{Class: loadgen.ClassStatus, Status: 503, Err: errors.New("loading")}, "it was not ready within 1m0s"},
+		{"never, and why", 1 << 30, &loadgen.Error{Class: loadgen.ClassStatus, Status: 503, Err: errors.New("loading")}, "loading"},
+		{"wrong", 1 << 30, &loadgen.Error{Class: loadgen.ClassStatus, Status: 404, Err: errors.New("no such model")}, "no such model"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				runner := &Runner{Server: &fakeServer{t: t}, ReadyTimeout: time.Minute, Client: always(
+					loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error {
+						if asked++; asked <= c.fails {
+							return c.err
+						}
+						return nil
+					}))}
+				begin := time.Now()
+				e, err := runner.Run(context.Background(), Steps{{Run: 1, Level: loadgen.Level{Concurrency: 1, Requests: 1}}})
+				if c.say == "" {
+					if err != nil || len(e.Measurements) != 1 || e.Starts[0].Ready == 0 {
+						t.Errorf("%v", err)
+					}
+					return
+				}
+				if err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "CUDA out of memory") {
+					t.Errorf("%v, want an error that says %q, and the last that the server said", err, c.say)
+				}
+				if c.name == "wrong" && time.Since(begin) > time.Second {
+					t.Errorf("it was waited for %v", time.Since(begin))
+				}
+			})
+		})
+	}
+}
+
+// Measuring can be somebody else's, and what the server is is asked at each start.
+func TestRunnerSeams(t *testing.T) {
+	server := &fakeServer{t: t}
+	runner := &Runner{
+		Server: server,
+		Measure: func(ctx context.Context, i *Instance, s Step, g *loadgen.Generator) (*loadgen.Result, error) {
+			g.Target = answersAtOnce(s.Spec)
+			return g.Measure(ctx, s.Level)
+		},
+		Inspect: func(_ context.Context, i *Instance) (*envinfo.Environment, error) {
+			if server.starts == 2 {
+				return nil, errors.New("no answer")
+			}
+			return &envinfo.Environment{Schema: envinfo.Schema}, nil
+		},
+	}
+	var warned []string
+	runner.Progress = func(e Event) {
+		for _, w := range e.Warnings {
+			warned = append(warned, w.Code)
+		}
+	}
+	e, err := runner.Run(context.Background(), small())
+	if err != nil || len(e.Starts) != 3 || len(e.Stops) != 3 {
+		t.Fatalf("%v; %d starts, %d stops", err, len(e.Starts), len(e.Stops))
+	}
+	for i, s := range e.Starts {
+		if (s.Server == nil) != (i == 1) || s.Identity.Proof != fmt.Sprint("instance ", i+1) || e.Stops[i].Instance != s.Instance {
+			t.Errorf("start %d: %+v", i+1, s)
+		}
+	}
+	if !slices.Equal(warned, []string{WarnNoEvidence}) {
+		t.Errorf("warnings %v", warned)
+	}
+	if a := Analyze(e); !slices.Contains(warningCodes(a.Warnings), WarnNoEvidence) {
+		t.Errorf("the analysis has the warnings %v", a.Warnings)
 	}
 }
 
@@ -477,7 +650,7 @@ func TestRetryInTheSameDirectory(t *testing.T) {
 	if _, err := runner.Run(context.Background(), small()); err == nil {
 		t.Fatal("the server started")
 	}
-	runner.Target = newTarget
+	runner.Client = always(nil)
 	if _, err := runner.Run(context.Background(), small()); err != nil {
 		t.Errorf("the second attempt: %v", err)
 	}

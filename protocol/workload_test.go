@@ -38,10 +38,10 @@ func TestWorkloadIsKept(t *testing.T) {
 		Headers: []string{"Authorization"}, Body: json.RawMessage(`{"seed":18446744073709551615,"top_p":0.9}`),
 	}
 	runner := &Runner{
-		Servers: map[string]Server{"": Fixed("http://user:planted@server:8000/v1?key=planted#planted")}, Dir: dir,
-		Target: func(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
+		Server: fixed("http://user:planted@server:8000/v1?key=planted#planted"), Dir: dir,
+		Client: &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
 			return says{answersAtOnce(s), *want}, nil
-		},
+		}},
 	}
 	ran, err := runner.Run(context.Background(), plan)
 	if err != nil {
@@ -164,11 +164,11 @@ func TestMeasurementsSayWhatWasSent(t *testing.T) {
 	plan.Runs, plan.Levels, plan.Cooldown, plan.Warmup = 1, []int{1, 2}, 0, 0
 	n := 0
 	runner := &Runner{
-		Servers: map[string]Server{"": Fixed("http://server:8000")}, Dir: filepath.Join(t.TempDir(), "out"),
-		Target: func(_ context.Context, _ Instance, s Step) (loadgen.Target, error) {
+		Server: fixed("http://server:8000"), Dir: filepath.Join(t.TempDir(), "out"),
+		Client: &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
 			n++
 			return says{answersAtOnce(s), workload.Description{Prompts: workload.Words, Prefix: n}}, nil
-		},
+		}},
 	}
 	if _, err := runner.Run(context.Background(), plan); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/server"
 )
 
 func main() {
@@ -55,13 +56,13 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
 	}
 	// Each chunk is written on its own, as inference servers do, so that the client's work is what it is in earnest.
-	var server protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
+	var s protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
 	what := "a server that answers at once, started as a child of this program"
 	if c.load.URL != "" {
-		server = protocol.Fixed(c.load.URL)
+		s = server.None(c.load.URL)
 		what = "the server at -url, which must answer at once: what it takes itself counts as the client's here"
 	}
-	result, err := program.Run(ctx, stop, &c.load, server, plan, c.out)
+	result, err := program.Run(ctx, stop, &c.load, s, plan, c.out)
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}

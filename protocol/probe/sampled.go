@@ -24,18 +24,18 @@ type Sample struct {
 // is at least 10 ms; below, that is taken.
 //
 // sample is called from a goroutine of the probe, one call at a time. Where the first call fails, so does Watch.
-func Sampled(name string, every time.Duration, sample func(ctx context.Context, i protocol.Instance) ([]Sample, error)) protocol.Probe {
+func Sampled(name string, every time.Duration, sample func(ctx context.Context, i *protocol.Instance) ([]Sample, error)) protocol.Probe {
 	return sampled{name, max(every, 10*time.Millisecond), sample}
 }
 
 type sampled struct {
 	name   string
 	every  time.Duration
-	sample func(context.Context, protocol.Instance) ([]Sample, error)
+	sample func(context.Context, *protocol.Instance) ([]Sample, error)
 }
 
 // Watch implements [protocol.Probe].
-func (p sampled) Watch(ctx context.Context, i protocol.Instance, _ protocol.Step) (func() (protocol.Reading, error), error) {
+func (p sampled) Watch(ctx context.Context, i *protocol.Instance, _ protocol.Step) (func() (protocol.Reading, error), error) {
 	ask := func(ctx context.Context) ([]Sample, error) { return p.sample(ctx, i) }
 	poll, err := startPoll(ctx, p.every, ask)
 	if err != nil {

@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/protocol"
@@ -39,7 +41,9 @@ func (t *track) add(at time.Duration, v float64, most time.Duration) {
 	}
 	if t.n == 0 {
 		t.first, t.peak = v, v
-	} else if step := at - t.last; step > 0 && step <= most {
+	} else if step := at - t.last; step <= 0 {
+		return // the last sample of a level may be due with one of the others
+	} else if step <= most {
 		t.area += (t.lastValue + v) / 2 * step.Seconds()
 		t.covered += step
 	}
@@ -88,3 +92,6 @@ func (t *track) series(start time.Time, every time.Duration) protocol.Series {
 	}
 	return s
 }
+
+// sortedNames are the names of what a map holds, so that its order is the same each time.
+func sortedNames[M ~map[string]float64](m M) []string { return slices.Sorted(maps.Keys(m)) }

@@ -43,11 +43,11 @@ type ServerView struct {
 const scrapeLimit = 5 * time.Second
 
 // Watch implements [protocol.Probe]. It fails where the server has no metrics to begin with.
-func (v ServerView) Watch(ctx context.Context, i protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (v ServerView) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
 	address := v.URL
 	if address == "" {
 		var err error
-		if address, err = metricsAt(i.URL()); err != nil {
+		if address, err = metricsAt(i.URL); err != nil {
 			return nil, err
 		}
 	}
@@ -99,7 +99,7 @@ func (f families) gauges() (out []Sample) {
 		if len(of) == 1 {
 			continue
 		}
-		for _, engine := range slices.Sorted(maps.Keys(of)) {
+		for _, engine := range sortedNames(of) {
 			out = append(out, Sample{Name: g.name, Unit: g.unit, Of: "engine " + engine, Value: g.scale * of[engine]})
 		}
 	}
@@ -186,7 +186,7 @@ func (v ServerView) shares(d engines, s protocol.Step, warn func(string, []strin
 	// As many requests as this make chance a poor reason: the SD of an engine's share is √(fair(1 − fair)/requests).
 	requests := float64(max(s.Level.Requests+s.Level.Warmup, 1))
 	noise := 3 * math.Sqrt(fair*(1-fair)/requests)
-	for _, engine := range slices.Sorted(maps.Keys(d)) {
+	for _, engine := range sortedNames(d) {
 		share := d[engine] / total
 		switch {
 		case d[engine] == 0:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // childVariable tells a program that it is to be the simulated server, and how.
@@ -43,7 +44,7 @@ type Simulation struct {
 }
 
 // Start starts the program again as the server. Each start has noise of its own.
-func (s *Simulation) Start(ctx context.Context) (protocol.Instance, error) {
+func (s *Simulation) Start(ctx context.Context) (*protocol.Instance, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("the simulated server is this program itself, which cannot be found: %w", err)
@@ -55,7 +56,7 @@ func (s *Simulation) Start(ctx context.Context) (protocol.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return protocol.Process{
+	return server.Process{
 		Argv:  []string{self},
 		Env:   append(os.Environ(), childVariable+"="+string(configuration)),
 		Grace: 10 * time.Second,

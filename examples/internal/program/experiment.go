@@ -13,6 +13,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // Experiment returns the setup of a program that carries out a plan with restarts: seed is the plan as the page
@@ -28,7 +29,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.IntVar(&x.warmup, "warmup", 0, "`requests` that are sent first in each run and discarded; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
-		flags.Var(&x.server, "server", serverHelp)
+		x.server.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
@@ -49,7 +50,7 @@ type experiment struct {
 	runs     int
 	warmup   int
 	cooldown time.Duration
-	server   serverFlag
+	server   serverFlags
 	out      string
 	json     bool
 	dryRun   bool
@@ -63,13 +64,11 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	var server protocol.Server
-	if !x.dryRun || x.server.preset == nil {
-		if server, err = x.server.server(&x.load); err != nil {
-			return err
-		}
+	s, err := x.server.server(&x.load)
+	if err != nil {
+		return err
 	}
-	if _, fixed := server.(protocol.Fixed); fixed {
+	if _, fixed := s.(server.None); fixed {
 		plan.Restart, plan.Cooldown = false, 0
 	}
 	warnings, err := plan.Check()
@@ -85,7 +84,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
-	result, err := Run(ctx, stop, &x.load, server, plan, x.out)
+	result, err := Run(ctx, stop, &x.load, s, plan, x.out)
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
@@ -148,10 +147,7 @@ func (x *experiment) show(plan protocol.Plan, warnings []loadgen.Warning) error 
 	if err := report.PlanText(os.Stdout, plan, warnings); err != nil {
 		return err
 	}
-	if x.server.preset == nil {
-		return nil
-	}
-	return showPreset(os.Stdout, x.server.preset)
+	return x.server.show(os.Stdout)
 }
 
 func (x *experiment) print(a *protocol.Analysis) error {

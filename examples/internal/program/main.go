@@ -62,6 +62,11 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	stop := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// Who reads what we print may go first, as with a connection that drops. The server must still be stopped.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		<-signals
 		fmt.Fprintln(os.Stderr, "\ninterrupted: finishing what is in flight; interrupt again to stop now")

@@ -7,12 +7,8 @@ import (
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
-// showPreset prints what the page says of a model, and the command that serves it.
-func showPreset(w io.Writer, p *vllm.Preset) error {
-	argv, err := p.DockerRun(vllm.RunOptions{})
-	if err != nil {
-		return err
-	}
+// showPreset prints what the page says of a model.
+func showPreset(w io.Writer, p *vllm.Preset) {
 	fmt.Fprintf(w, "Preset %s\n", p.Name)
 	row := func(name, value string) {
 		if value != "" {
@@ -29,6 +25,4 @@ func showPreset(w io.Writer, p *vllm.Preset) error {
 	for _, d := range p.Discrepancies {
 		row("discrepancy", d)
 	}
-	_, err = fmt.Fprintf(w, "  command\n%s\n", argv)
-	return err
 }

@@ -36,6 +36,11 @@ func (p *progress) event(e protocol.Event) {
 	switch {
 	case e.Phase == protocol.PhaseMeasure:
 		return // observe tells
+	case e.Phase == protocol.PhaseStarted:
+		for _, w := range e.Warnings {
+			fmt.Fprintln(os.Stderr, "warning:", oneLine(w.String()))
+		}
+		return
 	case e.Phase != protocol.PhaseReady && !p.restarts:
 		return
 	case e.Phase == protocol.PhaseCooldown:

@@ -5,25 +5,25 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 
-	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
-func Run(ctx context.Context, stop <-chan struct{}, load *Load, server protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
-	_, fixed := server.(protocol.Fixed)
+func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
+	_, fixed := s.(server.None)
 	progress := newProgress(!fixed)
 	client := &load.client
 	client.Running, client.Calibrating, client.Readiness.Progress = fixed, progress.calibrating, progress.waiting
 	runner := &protocol.Runner{
-		Servers: map[string]protocol.Server{"": server},
-		Ready:   func(ctx context.Context, i protocol.Instance) error { return client.Ready(ctx, i.URL()) },
-		Target: func(ctx context.Context, i protocol.Instance, s protocol.Step) (loadgen.Target, error) {
-			return client.Target(ctx, i.URL(), s.Spec)
-		},
+		Server:   s,
+		Client:   client,
+		Inspect:  server.Inspect(inspecting(client.Config)),
 		Observe:  progress.observe,
 		Progress: progress.event,
 		Stop:     stop,
@@ -63,4 +63,18 @@ func WriteJSON(w io.Writer, v any) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(v)
+}
+
+// inspecting is how a server is asked what it is: with the key and the trust that requests have.
+func inspecting(c openai.Config) (*http.Client, http.Header) {
+	header := c.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if c.APIKey != "" {
+		header.Set("Authorization", "Bearer "+c.APIKey)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = c.TLS.Clone()
+	return &http.Client{Transport: transport}, header
 }

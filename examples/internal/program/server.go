@@ -1,71 +1,64 @@
 package program
 
 import (
-	"strings"
+	"flag"
+	"fmt"
+	"io"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/server"
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
-// A serverFlag is the value of -server.
-type serverFlag struct {
-	text   string
-	none   bool         // none: as it is
-	stop   string       // cmd:
-	start  string       // cmd:
-	preset *vllm.Preset // preset:
+// serverFlags say how the server is restarted.
+type serverFlags struct {
+	text    string
+	options server.Options
 }
 
-const serverHelp = "how the server is restarted between runs: `cmd:STOP;START` (two shell commands; the first semicolon ends STOP, and START may stay in the foreground), " +
-	"preset:MODEL (with -dry-run: print its docker run), none (it is not restarted)"
-
-func (s *serverFlag) String() string { return s.text }
-
-func (s *serverFlag) Set(text string) error {
-	kind, value, _ := strings.Cut(text, ":")
-	*s = serverFlag{text: text}
-	switch kind {
-	case "none":
-		s.none = true
-		return nil
-	case "cmd":
-		stop, start, ok := strings.Cut(value, ";")
-		s.stop, s.start = strings.TrimSpace(stop), strings.TrimSpace(start)
-		if !ok || s.stop == "" || s.start == "" {
-			return Usagef("want cmd:STOP;START, two shell commands with a semicolon between them")
-		}
-		return nil
-	case "preset":
-		preset, err := vllm.Find(value)
-		if err != nil {
-			return err
-		}
-		s.preset = &preset
-		return nil
-	}
-	return Usagef("want cmd:STOP;START, preset:MODEL or none")
+// Register registers the flags.
+func (s *serverFlags) Register(flags *flag.FlagSet) {
+	flags.StringVar(&s.text, "server", "", "what the `server` is, to restart it between runs: "+server.Forms()+
+		"; not given: the one at -url, which is left as it is, or a simulated one")
+	flags.StringVar(&s.options.Probe, "server-probe", "",
+		"`URL` to ask whether the server has gone, where a gateway stays that answers for it at -url")
+	flags.DurationVar(&s.options.Grace, "server-grace", 0, "how `long` the server may take to stop before it is killed; 0s: 2m")
 }
 
 // server is what the runner restarts.
-func (s *serverFlag) server(l *Load) (protocol.Server, error) {
-	switch {
-	case s.preset != nil:
-		return nil, Usagef("-server %s: a preset can be shown with -dry-run; to run it, give its commands: -server 'cmd:docker rm -f NAME;docker run …'", s.text)
-	case s.start != "":
-		if l.URL == "" {
-			l.URL = "http://127.0.0.1:8000"
-		}
-		return protocol.Commands{StopCommand: s.stop, StartCommand: s.start, URL: l.URL}, nil
-	case s.none && l.URL == "":
-		return nil, Usagef("-server none: give the -url of the server that is to be left as it is")
+func (s *serverFlags) server(l *Load) (protocol.Server, error) {
+	if s.text == "" {
+		return l.Server(), nil
 	}
-	return l.Server(), nil
+	if s.options.Grace < 0 {
+		return nil, Usagef("-server-grace %v: want 0s (2m) or more", s.options.Grace)
+	}
+	s.options.URL = l.URL
+	made, err := server.Parse(s.text, s.options)
+	if err != nil {
+		return nil, Usagef("-%v", err)
+	}
+	return made, nil
+}
+
+// show prints what there is to know of the server before it is started.
+func (s *serverFlags) show(w io.Writer) error {
+	made, err := server.Parse(s.text, s.options)
+	run, ok := made.(server.Run)
+	if err != nil || !ok {
+		return nil // what there is to refuse was refused before
+	}
+	if run.Preset != nil {
+		showPreset(w, run.Preset)
+	}
+	_, err = fmt.Fprintf(w, "  command\n%s\n", vllm.Argv(run.Argv))
+	return err
 }
 
 // Server is the server at the URL, which is not restarted, or the simulated one, which is.
 func (l *Load) Server() protocol.Server {
 	if l.URL != "" {
-		return protocol.Fixed(l.URL)
+		return server.None(l.URL)
 	}
 	return &simulation
 }

@@ -1,0 +1,216 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
+)
+
+// measure measures a step and journals it, whatever came of it; as a rewarm, which is no measurement of the design, where
+// again says so. An error ends the experiment.
+func (r *running) measure(ctx context.Context, step Step, again bool) error {
+	r.progress(Event{Phase: PhaseMeasure, Step: step})
+	m := Measurement{Step: step, Instance: r.identity.Proof}
+	if err := r.unchanged(ctx); err != nil {
+		return err
+	}
+	living, release := r.untilExited(ctx)
+	defer release()
+	var prepared error
+	if r.Before != nil {
+		prepared = r.Before(living, r.instance, step)
+	}
+	readings := r.watch(living, step)
+	hopeless := newHopelessness(step.Level)
+	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
+	defer releaseStop()
+	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
+	if r.requests != nil {
+		generator.Observers = append(generator.Observers, r.requests.observer(step))
+	}
+	if r.Observe != nil {
+		generator.Observers = append(generator.Observers, r.Observe(step))
+	}
+	m.Time = time.Now().UTC()
+	var result *loadgen.Result
+	var err error
+	if r.Measure != nil {
+		result, err = r.Measure(living, r.instance, step, generator)
+	} else {
+		result, err = r.measureHere(living, step, generator, &m)
+	}
+	m.Readings = readings()
+	if result == nil {
+		if died := r.died(); died != nil {
+			return died
+		}
+		return err
+	}
+	m.Result, m.GaveUp = *result, hopeless.gaveUp
+	size, requestsErr := r.requests.end()
+	m.Requests = size
+	if prepared != nil {
+		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnNotPrepared, "%v", prepared))
+	}
+	if m.GaveUp {
+		m.Result.Warnings = append(slices.Clip(m.Result.Warnings), givenUp(result))
+	}
+	died := r.died()
+	switch {
+	case died != nil:
+		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied, "the server ended while the level was measured: %s", reason(died)))
+		err = ctx.Err() // the level's own, if at all: what its death did to the requests is said
+	case err == nil:
+		changed := r.unchanged(ctx)
+		if died = r.died(); died != nil {
+			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied,
+				"the server ended while the level was measured: %s", reason(changed)))
+		} else if changed != nil {
+			err = changed // somebody else is there: nothing more can be measured
+			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerRestarted,
+				"the server that was measured is not surely one and the same: %s", reason(changed)))
+		}
+	}
+	if energy, ok := m.energy(); ok {
+		m.Readings = append(m.Readings, energy)
+	}
+	if w, ok := m.budgetWarning(); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
+	if w, ok := driftWarning(&m.Result); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
+	m.Took = time.Since(r.began)
+	entry := Entry{Measurement: &m}
+	if again {
+		entry = Entry{Rewarm: &m}
+	}
+	if noteErr := errors.Join(requestsErr, r.note(entry)); noteErr != nil {
+		return errors.Join(err, noteErr)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.hope(&m); err != nil {
+		return errors.Join(died, err)
+	}
+	if died != nil { // what is left of it is stopped, so that the next step starts it anew
+		if r.instance.Stop == nil { // not ours: nobody starts it anew
+			return died
+		}
+		if err := r.stop(ctx); err != nil {
+			return errors.Join(died, err)
+		}
+	}
+	return r.stopped(ctx)
+}
+
+// hope is an error where the step has shown that there is no sense in going on: it was there to show that the server answers,
+// and no request since the server's start has completed.
+func (r *running) hope(m *Measurement) error {
+	a, w := m.Result.Accounting, m.Result.Warmup
+	r.answered = r.answered || a.Completed+w.Completed > 0
+	if a.Completed+w.Completed > 0 || a.Failed+w.Failed == 0 {
+		return nil
+	}
+	if r.dead == nil {
+		r.dead = &LevelError{Step: m.Step, Errors: m.Result.Errors}
+	}
+	if m.Step.Discard {
+		return r.neverAnswered()
+	}
+	return nil
+}
+
+// watch has the probes watch, and returns what collects their readings.
+func (r *running) watch(ctx context.Context, step Step) func() []Reading {
+	var readings []Reading
+	var stops []func() (Reading, error)
+	for _, p := range r.Probes {
+		stop, err := p.Watch(ctx, r.instance, step)
+		if err != nil {
+			readings = append(readings, Reading{Error: err.Error()})
+			continue
+		}
+		stops = append(stops, stop)
+	}
+	return func() []Reading {
+		for _, stop := range stops {
+			reading, err := stop()
+			if err != nil {
+				reading.Error = err.Error()
+			}
+			readings = append(readings, reading)
+		}
+		return readings
+	}
+}
+
+// measureHere measures a step on a target of the Client, and notes which models it asked for what.
+func (r *running) measureHere(ctx context.Context, s Step, g *loadgen.Generator, m *Measurement) (*loadgen.Result, error) {
+	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
+	if err != nil {
+		return nil, err
+	}
+	if closer, ok := target.(io.Closer); ok {
+		defer closer.Close()
+	}
+	if asks, ok := target.(interface{ Models() []string }); ok {
+		m.Models = asks.Models()
+	}
+	if says, ok := target.(interface{ Sent() workload.Description }); ok {
+		sent := says.Sent()
+		m.Sent = &sent
+	}
+	g.Target = target
+	return g.Measure(ctx, s.Level)
+}
+
+// unchanged is an error where another instance answers than the one that was started, or nobody surely does.
+func (r *running) unchanged(ctx context.Context) error {
+	if r.instance.Identity == nil || ctx.Err() != nil {
+		return nil
+	}
+	now, err := r.identify(ctx)
+	if err != nil {
+		return err
+	}
+	if !r.identity.Same(now) {
+		return &ServerError{Phase: "identity", Err: fmt.Errorf("another instance answers than the one that was started: %s, and not %s",
+			describe(now), describe(r.identity))}
+	}
+	return nil
+}
+
+// describe names an instance, by what is known of it.
+func describe(i Identity) string {
+	if i.Proof != "" {
+		return i.Proof
+	}
+	return fmt.Sprintf("%s %v", i.Kind, i.PIDs)
+}
+
+func spoilsAll(code, format string, args ...any) loadgen.Warning {
+	return loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All}}
+}
+
+// eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.
+func eitherClosed(a, b <-chan struct{}) (closed <-chan struct{}, release func()) {
+	out, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		select {
+		case <-a:
+			close(out)
+		case <-b:
+			close(out)
+		case <-done:
+		}
+	}()
+	return out, func() { close(done) }
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// listeners finds the processes that listen at a TCP port. known is false where one of them cannot be found.
+//
+// A line of /proc/net/tcp, of a socket that listens (0A) at 127.0.0.1:8000:
+//
+//	sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+//	 0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 75482 1 …
+func listeners(port int) (found []holder, known bool) {
+	inodes := map[string]bool{} // whether its process is known
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			if len(fields) < 10 || fields[3] != "0A" {
+				continue
+			}
+			_, hex, _ := strings.Cut(fields[1], ":")
+			if n, err := strconv.ParseUint(hex, 16, 16); err == nil && int(n) == port {
+				inodes[fields[9]] = false
+			}
+		}
+	}
+	if len(inodes) == 0 {
+		return nil, true
+	}
+	for _, pid := range processes() {
+		descriptors, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
+		if err != nil {
+			continue // not ours to see, or gone
+		}
+		for _, d := range descriptors {
+			target, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/fd/" + d.Name())
+			inode, socket := strings.CutPrefix(target, "socket:[")
+			inode = strings.TrimSuffix(inode, "]")
+			if _, wanted := inodes[inode]; err != nil || !socket || !wanted {
+				continue
+			}
+			inodes[inode] = true
+			s, _ := readStat(pid)
+			found = append(found, holder{pid: pid, ticks: s.start, name: s.name})
+			break
+		}
+	}
+	for _, seen := range inodes {
+		if !seen {
+			return found, false
+		}
+	}
+	return found, true
+}
+
+// processes are the ids of all processes that can be seen.
+func processes() []int {
+	names, _ := filepath.Glob("/proc/[0-9]*")
+	var out []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// A stat is what /proc/PID/stat says of a process.
+type stat struct {
+	name   string
+	state  byte
+	parent int
+	group  int
+	start  uint64 // in ticks since boot, of which Linux shows 100 a second on every architecture
+}
+
+// readStat reads it. The name may hold anything, blanks and parentheses too; what follows its last ')' is plain:
+//
+//	4711 (vllm serve) S 4710 4711 4711 0 -1 4194560 … (the start is the 22nd field)
+func readStat(pid int) (stat, bool) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if err != nil || open < 0 || end < open {
+		return stat{}, false
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	if len(fields) < 20 {
+		return stat{}, false
+	}
+	s := stat{name: string(text[open+1 : end]), state: fields[0][0]}
+	s.parent, _ = strconv.Atoi(fields[1])
+	s.group, _ = strconv.Atoi(fields[2])
+	s.start, _ = strconv.ParseUint(fields[19], 10, 64)
+	return s, true
+}
+
+// descends reports whether a process is another one, or was started by it or by what that started, or is of its process
+// group, which stays also with those whose parents have ended.
+func descends(pid, ancestor int) bool {
+	for range 64 {
+		if pid == ancestor {
+			return true
+		}
+		s, ok := readStat(pid)
+		if !ok || pid <= 1 {
+			return false
+		}
+		if s.group == ancestor {
+			return true
+		}
+		pid = s.parent
+	}
+	return false
+}
+
+// processStart tells a process from a later one with its id: the boot it is of, and its ticks. "": there is none.
+func processStart(pid int) string {
+	s, ok := readStat(pid)
+	if !ok || s.state == 'Z' {
+		return ""
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(boot)) + " " + strconv.FormatUint(s.start, 10)
+}
+
+// inGroup reports whether a process lives and is of a process group.
+func inGroup(pid, group int) bool {
+	s, ok := readStat(pid)
+	return ok && s.group == group && s.state != 'Z'
+}
+
+// hasVariable reports whether a process was started with NAME=VALUE in its environment.
+func hasVariable(pid int, variable string) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return err == nil && bytes.Contains(append([]byte{0}, text...), append(append([]byte{0}, variable...), 0))
+}
