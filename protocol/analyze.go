@@ -2,10 +2,12 @@ package protocol
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
@@ -50,6 +52,10 @@ type Point struct {
 	Output      int    `json:"output_tokens"`
 	Concurrency int    `json:"concurrency"`
 	Requests    int    `json:"requests"` // 0: bounded by time
+
+	Warmup  int           `json:"warmup,omitempty"`       // requests that led the level in
+	Timeout time.Duration `json:"timeout_ns,omitempty"`   // of a request; 0: none
+	Trace   string        `json:"trace_sha256,omitempty"` // [loadgen.HashTrace] of the arrivals; "": they are no trace
 
 	// Condition is how many requests can be in flight: the concurrency, or the number of requests where that is
 	// less. Points of one condition are repeats of it.
@@ -126,6 +132,7 @@ func (p *Point) Figure(name string) (Estimate, error) {
 // Codes of the warnings about an experiment, beside those of plans and levels.
 const (
 	WarnIncomplete      = "incomplete"         // the experiment was cut short
+	WarnConditions      = "several-conditions" // points of one load differ in their warmup, timeout or trace
 	WarnCutShortLeftOut = "cut-short-left-out" // a level that was cut short in one run is not in the point, which others have
 )
 
@@ -187,6 +194,7 @@ func Analyze(e *Experiment) *Analysis {
 	if !e.Complete {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
+	a.warnConditions()
 	a.warnRepeats()
 	a.Knee = knee(a)
 	return a
@@ -201,6 +209,47 @@ func because(reason string) string {
 
 func (a *Analysis) warn(code, format string, args ...any) {
 	a.Warnings = append(a.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// warnConditions names the points of one concurrency that differ in what a table of concurrencies does not show.
+func (a *Analysis) warnConditions() {
+	type load struct {
+		arm                                  string
+		input, output, concurrency, requests int
+	}
+	type details struct {
+		warmup  int
+		timeout time.Duration
+		trace   string
+	}
+	var order []load
+	found := map[load][]details{}
+	for _, p := range a.Points {
+		l, d := load{p.Arm, p.Input, p.Output, p.Concurrency, p.Requests}, details{p.Warmup, p.Timeout, p.Trace}
+		if found[l] == nil {
+			order = append(order, l)
+		}
+		if !slices.Contains(found[l], d) {
+			found[l] = append(found[l], d)
+		}
+	}
+	for _, l := range order {
+		if len(found[l]) < 2 {
+			continue
+		}
+		var each []string
+		for _, d := range found[l] {
+			each = append(each, fmt.Sprintf("warmup %d, timeout %v%s", d.warmup, d.timeout, traceName(d.trace)))
+		}
+		a.warn(WarnConditions, "concurrency %d was measured under %d conditions, which are no repeats of each other: %s", l.concurrency, len(each), strings.Join(each, "; "))
+	}
+}
+
+func traceName(sha256 string) string {
+	if sha256 == "" {
+		return ""
+	}
+	return fmt.Sprintf(", trace %.12s…", sha256)
 }
 
 // warnRepeats names the points that are repeats of one condition, so that nobody sees a plateau in them.
@@ -260,20 +309,20 @@ func replicates(measured []Measurement) (unit string, runs int) {
 // a run measures twice makes two groups: the run is the replicate, and has one value.
 func byCondition(measured []Measurement) [][]Measurement {
 	type key struct {
-		arm, load               string
-		input, output, time     int
-		concurrency, count, nth int
+		arm, level         string
+		input, output, nth int
 	}
 	type inRun struct {
 		key
 		run int
 	}
+	conditions := conditions{}
 	var order []key
 	groups := map[key][]Measurement{}
 	seen := map[inRun]int{}
 	for _, m := range measured {
 		s := m.Step
-		k := key{arm: s.Arm, load: s.Level.Load(), input: s.Input, output: s.Output, time: int(s.Level.Duration), concurrency: s.Level.Concurrency, count: s.Level.Requests}
+		k := key{arm: s.Arm, level: conditions.of(s.Level), input: s.Input, output: s.Output}
 		in := inRun{k, s.Run}
 		k.nth = seen[in]
 		seen[in]++
@@ -289,10 +338,41 @@ func byCondition(measured []Measurement) [][]Measurement {
 	return out
 }
 
+// conditions are the hashes of the traces that levels have, which many may share.
+type conditions map[sharedTrace]string
+
+// A sharedTrace is a trace by where it lies.
+type sharedTrace struct {
+	first *time.Duration
+	n     int
+}
+
+// of names everything in a level that makes it a condition of its own: all but its seed, which may differ from run to run,
+// and a trace as its hash.
+func (c conditions) of(l loadgen.Level) string {
+	a := &l.Arrivals
+	if trace := a.Trace; len(trace) > 0 {
+		key := sharedTrace{&trace[0], len(trace)}
+		if c[key] == "" {
+			c[key] = loadgen.HashTrace(trace)
+		}
+		a.Trace, a.TraceSHA256 = nil, c[key]
+	}
+	l.Seed = 0
+	text, err := json.Marshal(l)
+	if err != nil { // a number that JSON has not, from a result that was made by hand
+		return fmt.Sprintf("%+v", l)
+	}
+	return string(text)
+}
+
 // newPoint turns one value a run into estimates over runs.
 func newPoint(group []Measurement, unit string) Point {
 	s := group[0].Step
-	p := Point{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Requests: s.Level.Requests, Condition: s.Level.Concurrency}
+	p := Point{
+		Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Requests: s.Level.Requests,
+		Warmup: s.Level.Warmup, Timeout: s.Level.Timeout, Trace: loadgen.HashTrace(s.Level.Arrivals.Trace), Condition: s.Level.Concurrency,
+	}
 	if p.Requests > 0 {
 		p.Condition = min(p.Condition, p.Requests)
 	}

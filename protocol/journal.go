@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/loadgen"
 )
 
 // Names of the files in an experiment's directory.
@@ -33,6 +34,7 @@ type Entry struct {
 	Time        time.Time    `json:"time"`
 	Begin       *Begin       `json:"begin,omitempty"`
 	Start       *Start       `json:"start,omitempty"`
+	Trace       *TracePart   `json:"trace,omitempty"`
 	Measurement *Measurement `json:"measurement,omitempty"`
 	End         *End         `json:"end,omitempty"`
 }
@@ -62,8 +64,9 @@ type End struct {
 // crash leaves is whole up to its last line.
 type journal struct {
 	file   *os.File
-	size   int64 // of the entries that were written whole
-	failed error // once writing has failed; nothing is written after that
+	size   int64           // of the entries that were written whole
+	failed error           // once writing has failed; nothing is written after that
+	traces map[string]bool // that it has
 }
 
 // createJournal makes dir and a new journal in it. It never takes the place of one in which something was measured; one
@@ -96,6 +99,17 @@ func (j *journal) append(e Entry) error {
 	if j == nil {
 		return nil
 	}
+	if e.Measurement != nil {
+		m := *e.Measurement
+		for _, level := range []*loadgen.Level{&m.Step.Level, &m.Result.Level} {
+			if sha256, trace := refer(level); sha256 != "" {
+				if err := j.trace(sha256, trace); err != nil {
+					return err
+				}
+			}
+		}
+		e.Measurement = &m
+	}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -116,6 +130,23 @@ func (j *journal) append(e Entry) error {
 	return nil
 }
 
+// trace writes a trace, unless the journal has it.
+func (j *journal) trace(sha256 string, trace []time.Duration) error {
+	if j == nil || j.traces[sha256] {
+		return nil
+	}
+	for _, part := range partsOf(sha256, trace) {
+		if err := j.append(Entry{Schema: SchemaVersion, Time: time.Now().UTC(), Trace: &part}); err != nil {
+			return err
+		}
+	}
+	if j.traces == nil {
+		j.traces = map[string]bool{}
+	}
+	j.traces[sha256] = true
+	return nil
+}
+
 func (j *journal) close() error {
 	if j == nil {
 		return nil
@@ -132,6 +163,7 @@ const maxEntry = 64 << 20
 func ReadJournal(r io.Reader) (*Experiment, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	e := &Experiment{}
+	var traces traces
 	for n := 1; ; n++ {
 		line, err := readLine(in)
 		if errors.Is(err, io.EOF) { // whatever stands after the last newline was not written whole
@@ -152,6 +184,15 @@ func ReadJournal(r io.Reader) (*Experiment, error) {
 		}
 		if (n == 1) != (entry.Begin != nil) {
 			return nil, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
+		}
+		if entry.Trace != nil {
+			err = traces.add(*entry.Trace)
+		}
+		if m := entry.Measurement; m != nil {
+			err = errors.Join(traces.restore(&m.Step.Level), traces.restore(&m.Result.Level))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		e.add(entry)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +106,10 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
 	}
+	design, traces, err := withoutTraces(design)
+	if err != nil {
+		return nil, err
+	}
 	run := &running{Runner: r, experiment: &Experiment{}}
 	if r.Dir != "" {
 		if run.journal, err = createJournal(r.Dir); err != nil {
@@ -117,6 +122,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
 	err = run.note(Entry{Begin: &Begin{Design: design, Workload: r.Workload, Environment: environment}})
+	for _, sha256 := range slices.Sorted(maps.Keys(traces)) {
+		err = errors.Join(err, run.journal.trace(sha256, traces[sha256]))
+	}
 	if err == nil && r.Dir != "" {
 		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 	}
