@@ -48,13 +48,14 @@ type Arrivals struct {
 	// level ends with it, or sooner where it is bounded otherwise.
 	Trace []time.Duration `json:"trace_ns,omitempty"`
 
-	// TraceSHA256 is the [HashTrace] of a Trace that is kept elsewhere: a journal stores a trace once, and its levels refer to
-	// it. What reads a journal puts the Trace back; without it there is nothing to measure. "": Trace is all there is.
+	// TraceSHA256 is the [HashTrace] of a Trace that is kept elsewhere: a journal stores a trace once, and its levels
+	// refer to it. What reads a journal puts the Trace back; without it there is nothing to measure. "": Trace is all
+	// there is.
 	TraceSHA256 string `json:"trace_sha256,omitempty"`
 }
 
-// HashTrace identifies a trace: the SHA-256, in hexadecimal, of its offsets in nanoseconds, each as eight bytes, the highest
-// first. "" for none.
+// HashTrace identifies a trace: the SHA-256, in hexadecimal, of its offsets in nanoseconds, each as eight bytes, the
+// highest first. "" for none.
 func HashTrace(trace []time.Duration) string {
 	if len(trace) == 0 {
 		return ""
@@ -95,7 +96,7 @@ func (a Arrivals) validate() error {
 		rated, shaped = true, true
 	case TraceArrivals:
 		if len(a.Trace) == 0 && a.TraceSHA256 != "" {
-			return &InvalidError{"trace", "only its SHA-256, " + a.TraceSHA256, "its offsets, which are kept with whatever refers to them so"}
+			return &InvalidError{"trace", "only its SHA-256, " + a.TraceSHA256, "its offsets, which are kept elsewhere"}
 		}
 		if len(a.Trace) == 0 || len(a.Trace) > MaxRequests {
 			return &InvalidError{"trace", len(a.Trace), "from 1 to 100,000,000 offsets"}

@@ -35,18 +35,18 @@
 //	…_issued       percentiles over all requests issued: one that failed is later than any that completed, and past the
 //	               last of these there is no figure
 //
-// A token's time and its count cover the same tokens. Those after the first chunk are known where the server tells usage in each
-// chunk, or where there are as many chunks of content as output tokens; elsewhere they are output tokens − 1, and
-// [Result.TPOT] and [WarnTPOTEstimated] say so; where the chunks plainly do not match the count, as when a parser keeps the
-// head of an answer to itself, TPOT is spoiled ([WarnTokensUnmatched]).
+// A token's time and its count cover the same tokens. Those after the first chunk are known where the server tells
+// usage in each chunk, or where there are as many chunks of content as output tokens; elsewhere they are output
+// tokens − 1, and [Result.TPOT] and [WarnTPOTEstimated] say so; where the chunks plainly do not match the count, as
+// when a parser keeps the head of an answer to itself, TPOT is spoiled ([WarnTokensUnmatched]).
 //
 // Percentiles are of the completed requests, but for those that end in _issued. Where the two part, [WarnCensored] says
 // by how much; limits on latency hold for the latter, as goodput and attainment do, which count failures as not met.
 //
 // Chunks that come in one read have the stamp of the last of them, so that each of the others came in an interval
-// ([Chunk.Since]). Figures of TTFT and ITL that change by over a tenth, and 1 ms, with the chunks at the far ends of their
-// intervals are spoiled ([WarnArrivalsUnsure]). Chunks that came together, as from a proxy that buffers, spoil all
-// figures of tokens over time ([Bunching], [WarnBunched]).
+// ([Chunk.Since]). Figures of TTFT and ITL that change by over a tenth, and 1 ms, with the chunks at the far ends of
+// their intervals are spoiled ([WarnArrivalsUnsure]). Chunks that came together, as from a proxy that buffers, spoil
+// all figures of tokens over time ([Bunching], [WarnBunched]).
 //
 // Why answers ended is counted ([Result.FinishReasons]), and what they lacked ([Answers]): a reason, any content, or a
 // usage that can be true.

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// IssuedName is the name of the figure of a metric's p-th percentile over all requests issued: IssuedName("ttft", 99) is
-// "ttft_p99_issued". A request that failed or was cancelled is later in it than any that completed. Where it is one of those,
-// the percentile is not known, and there is no figure. [TTFT], [TPOT], [E2E] and [Response] have it.
+// IssuedName is the name of the figure of a metric's p-th percentile over all requests issued: IssuedName("ttft", 99)
+// is "ttft_p99_issued". A request that failed or was cancelled is later in it than any that completed. Where it is
+// one of those, the percentile is not known, and there is no figure. [TTFT], [TPOT], [E2E] and [Response] have it.
 func IssuedName(metric string, p float64) string { return QuantileName(metric, p) + "_issued" }
 
 var issuedMetrics = []string{TTFT, TPOT, E2E, Response}

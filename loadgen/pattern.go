@@ -2,23 +2,23 @@ package loadgen
 
 import "time"
 
-// Bunching counts the completed measured requests whose answers came in a stream by whether their chunks can have come as
-// they were generated.
+// Bunching counts the completed measured requests whose answers came in a stream by whether their chunks can have
+// come as they were generated.
 //
 // Something on the way may hold chunks back and pass them on together: a proxy that buffers the whole answer, or some
 // kilobytes of it. Then the first chunk is late, and the gaps say nothing of the server. It is told from what is
-// physically possible. A model generates one token after the other, so that the first one comes alone, and no model needs
-// less than 0.3 ms for the next: chunks closer than that came together. Several tokens in one chunk are no bunch, nor are up
-// to nine chunks at a time behind a first one that came alone, as from speculative decoding. Where the server
-// stamps its chunks, only those that it sent further apart came together on the way.
+// physically possible. A model generates one token after the other, so that the first one comes alone, and no model
+// needs less than 0.3 ms for the next: chunks closer than that came together. Several tokens in one chunk are no
+// bunch, nor are up to nine chunks at a time behind a first one that came alone, as from speculative decoding. Where
+// the server stamps its chunks, only those that it sent further apart came together on the way.
 //
-// What this misses: chunks that left the buffer further apart than 0.3 ms, as over a slow network; a bunch of three chunks
-// or fewer at the front with fewer than ten in each behind it, which may be a server's own; chunks that came faster than
-// 1,000 a second for one user, but for whole answers; answers of fewer than 4 chunks (8 for bunches), or within 5 ms; a level of
-// over 2,000 requests or 50,000 chunks a second; and whatever happens to no more than a tenth of the requests (half, where only
-// the first chunks were held back). What it takes for a bunch that is none: a server that generates four tokens or more in its
-// first step (block diffusion), ten in each, or over 3,300 a second for one user, and sends each as a chunk of its own; and a
-// client so busy that it reads many chunks at a time.
+// What this misses: chunks that left the buffer further apart than 0.3 ms, as over a slow network; a bunch of three
+// chunks or fewer at the front with fewer than ten in each behind it, which may be a server's own; chunks that came
+// faster than 1,000 a second for one user, but for whole answers; answers of fewer than 4 chunks (8 for bunches), or
+// within 5 ms; a level of over 2,000 requests or 50,000 chunks a second; and whatever happens to no more than a tenth
+// of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a
+// server that generates four tokens or more in its first step (block diffusion), ten in each, or over 3,300 a second
+// for one user, and sends each as a chunk of its own; and a client so busy that it reads many chunks at a time.
 type Bunching struct {
 	Judged  int `json:"judged"`            // long enough to tell
 	Whole   int `json:"whole,omitempty"`   // came all at once, at the end

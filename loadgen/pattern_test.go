@@ -91,7 +91,8 @@ func (s streamer) level(t *testing.T, concurrency, requests int, through *buffer
 	})
 }
 
-// No healthy server trips the gate, whatever its pace, its queue, its noise, and however many tokens it has in a step or a chunk.
+// No healthy server trips the gate, whatever its pace, its queue, its noise, and however many tokens it has in a step
+// or a chunk.
 func TestHealthyArrivals(t *testing.T) {
 	const us, ms = time.Microsecond, time.Millisecond
 	checked := 0

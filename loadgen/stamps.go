@@ -8,7 +8,8 @@ type Stamps struct {
 	Client int `json:"client"` // by the client, after its read had returned
 
 	// Shared is how many of them came in one read with data after them, and have the stamp of that: they may have come
-	// earlier, as far back as the end of the read before ([Chunk.Since]). Where that changes a figure, [WarnArrivalsUnsure].
+	// earlier, as far back as the end of the read before ([Chunk.Since]). Where that changes a figure, the result says
+	// so ([WarnArrivalsUnsure]).
 	Shared int `json:"shared,omitempty"`
 }
 

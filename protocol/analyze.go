@@ -347,8 +347,8 @@ type sharedTrace struct {
 	n     int
 }
 
-// of names everything in a level that makes it a condition of its own: all but its seed, which may differ from run to run,
-// and a trace as its hash.
+// of names everything in a level that makes it a condition of its own: all but its seed, which may differ from run to
+// run, and a trace as its hash.
 func (c conditions) of(l loadgen.Level) string {
 	a := &l.Arrivals
 	if trace := a.Trace; len(trace) > 0 {
@@ -371,7 +371,8 @@ func newPoint(group []Measurement, unit string) Point {
 	s := group[0].Step
 	p := Point{
 		Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Requests: s.Level.Requests,
-		Warmup: s.Level.Warmup, Timeout: s.Level.Timeout, Trace: loadgen.HashTrace(s.Level.Arrivals.Trace), Condition: s.Level.Concurrency,
+		Warmup: s.Level.Warmup, Timeout: s.Level.Timeout, Trace: loadgen.HashTrace(s.Level.Arrivals.Trace),
+		Condition: s.Level.Concurrency,
 	}
 	if p.Requests > 0 {
 		p.Condition = min(p.Condition, p.Requests)

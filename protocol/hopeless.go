@@ -10,10 +10,10 @@ import (
 // WarnGivenUp is the code of the warning that a level was ended because nothing in it worked.
 const WarnGivenUp = "given-up"
 
-// hopelessness ends a level in which nothing works: the rest would only take long to fail as well. That is so when as many
-// requests as the concurrency, and at least ten, have failed, none has completed, and all that were in flight at that
-// moment have failed since. Requests that a server has admitted are slower than those that it refuses at once: while
-// one of them is in flight, it may still succeed.
+// hopelessness ends a level in which nothing works: the rest would only take long to fail as well. That is so when as
+// many requests as the concurrency, and at least ten, have failed, none has completed, and all that were in flight at
+// that moment have failed since. Requests that a server has admitted are slower than those that it refuses at once:
+// while one of them is in flight, it may still succeed.
 type hopelessness struct {
 	level     loadgen.Level
 	ended     []uint64 // a bit for each request that has failed, by its number
@@ -60,7 +60,8 @@ func (h *hopelessness) record(r *loadgen.Record, err *loadgen.Error) {
 	}
 }
 
-// givenUp says what is true of a level that was given up: requests that were in flight then may have completed after all.
+// givenUp says what is true of a level that was given up: requests that were in flight then may have completed after
+// all.
 func givenUp(r *loadgen.Result) loadgen.Warning {
 	a := r.Accounting
 	a.Add(r.Warmup)

@@ -77,8 +77,8 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it is
-// not the load that is at fault. A level in which none completed on a server that has answered before, or answers
+// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it
+// is not the load that is at fault. A level in which none completed on a server that has answered before, or answers
 // later, is kept, and the next one follows.
 type LevelError struct {
 	Step   Step
@@ -208,7 +208,8 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	}
 }
 
-// neverAnswered is the error of the first level in which no request completed, where none has in any since the last start.
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last
+// start.
 func (r *running) neverAnswered() error {
 	if r.dead == nil || r.answered {
 		return nil

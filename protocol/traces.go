@@ -12,9 +12,9 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// A TracePart is a part of a trace of arrivals, which a journal has once, however many levels were measured with it: they
-// refer to it by its hash ([loadgen.Arrivals.TraceSHA256]), as the design does. Its parts stand before the first of them,
-// in their order.
+// A TracePart is a part of a trace of arrivals, which a journal has once, however many levels were measured with it:
+// they refer to it by its hash ([loadgen.Arrivals.TraceSHA256]), as the design does. Its parts stand before the first
+// of them, in their order.
 //
 //	{"schema":1,"time":"…","trace":{"sha256":"5891b5b5…","left":0,"offsets":"wIQ9gIl6"}}
 type TracePart struct {

@@ -34,8 +34,8 @@ func traced(run, seq int, trace []time.Duration) Step {
 		Arrivals: loadgen.Arrivals{Process: loadgen.TraceArrivals, Trace: trace}, Requests: 5}}
 }
 
-// The trace, of 3.5 million offsets, is in the journal once, whatever is measured with it, and each level has it again
-// when it is read.
+// The trace, of 3.5 million offsets, is in the journal once, whatever is measured with it, and each level has
+// it again when it is read.
 func TestTraceIsStoredOnce(t *testing.T) {
 	long, other := randomTrace(3_500_000, 1), randomTrace(100, 2)
 	steps := Steps{traced(1, 0, long), traced(1, 1, other), traced(2, 0, long), traced(2, 1, other), {Run: 2, Seq: 2, Level: loadgen.Level{Concurrency: 1, Requests: 2}}}
@@ -88,8 +88,8 @@ func TestTraceIsStoredOnce(t *testing.T) {
 	}
 }
 
-// What refers to a trace that is not there, or is another one, is no experiment; a journal that was cut off in a trace is one
-// without the level that it was for; one from before traces were stored apart is read as ever.
+// What refers to a trace that is not there, or is another one, is no experiment; a journal that was cut off in a
+// trace is one without the level that it was for; one from before traces were stored apart is read as ever.
 func TestTraceThatIsNotThere(t *testing.T) {
 	trace := randomTrace(10, 3)
 	dir := filepath.Join(t.TempDir(), "out")
