@@ -77,25 +77,6 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it
-// is not the load that is at fault. A level in which none completed on a server that has answered before, or answers
-// later, is kept, and the next one follows.
-type LevelError struct {
-	Step   Step
-	Errors []loadgen.ErrorCount
-}
-
-func (e *LevelError) Error() string {
-	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
-	if e.Step.Discard {
-		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
-	}
-	if len(e.Errors) == 0 {
-		return what + ": no request completed"
-	}
-	return fmt.Sprintf("%s: no request completed: %s", what, e.Errors[0])
-}
-
 // Run carries out d. Cut short, by an error, by Stop ([ErrStopped]) or by ctx, it returns what it has and the error;
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
