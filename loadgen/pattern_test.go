@@ -202,9 +202,9 @@ func TestBunchingByHand(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.name, r.Bunching, r.Warnings)
 		}
 	}
-	sum := Bunching{1, 2, 3, 4}
-	sum.Add(Bunching{10, 20, 30, 40})
-	if fmt.Sprint(sum) != "{11 22 33 44}" {
+	sum := Bunching{1, 2, 3, 4, 5}
+	sum.Add(Bunching{10, 20, 30, 40, 50})
+	if fmt.Sprint(sum) != "{11 22 33 44 55}" {
 		t.Errorf("%+v", sum)
 	}
 }
