@@ -60,9 +60,9 @@ type pattern struct {
 	bunches     int
 }
 
-// add takes the next chunk.
-func (p *pattern) add(c Chunk) {
-	at, before := c.At(), p.last
+// add takes the next chunk, which came at that time.
+func (p *pattern) add(c *Chunk, at time.Duration) {
+	before := p.last
 	p.last = at
 	switch {
 	case p.n == 0:

@@ -50,9 +50,12 @@ type unsureGaps struct {
 	seen     bool          // the first chunk that could be seen has come
 }
 
-// next takes the next chunk of r.
-func (g *unsureGaps) next(r *Record, c Chunk) {
-	at := c.At()
+// next takes the next chunk of r, which came at that time.
+func (g *unsureGaps) next(r *Record, c *Chunk, at time.Duration) {
+	if !c.Shared && !g.open { // as all but always
+		g.n, g.at, g.earliest, g.seen = g.n+1, at, at, g.seen || !c.Hidden
+		return
+	}
 	inside := g.n > 0 && g.open && at == g.at
 	earliest := at
 	if c.Shared {
