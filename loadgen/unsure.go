@@ -52,7 +52,7 @@ type unsureGaps struct {
 
 // next takes the next chunk of r, which came at that time.
 func (g *unsureGaps) next(r *Record, c *Chunk, at time.Duration) {
-	if !c.Shared && !g.open { // as all but always
+	if !c.Shared && !g.open && g.within == 0 { // as all but always
 		g.n, g.at, g.earliest, g.seen = g.n+1, at, at, g.seen || !c.Hidden
 		return
 	}

@@ -96,8 +96,8 @@ func TestStalledClient(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			var truth []float64
-			level := Level{Concurrency: 1, Requests: 500, Objectives: []Objective{{TTFT, 30}}}
-			r := collect(t, level, 500, func(i int, r *Record) {
+			level := Level{Concurrency: 1, Requests: 300, Objectives: []Objective{{TTFT, 30}}}
+			r := collect(t, level, 300, func(i int, r *Record) {
 				r.Sent = time.Duration(i) * 10 * time.Second
 				at := r.Sent + 20*ms + time.Duration(random.IntN(1000))*time.Microsecond
 				arrivals := []time.Duration{at}
