@@ -9,8 +9,8 @@ import (
 
 // Answers counts what the answers of the completed measured requests lacked.
 type Answers struct {
-	// NoFinish gave no reason for their end, although they came in chunks that had choices, or other answers of the level
-	// gave one.
+	// NoFinish gave no reason for their end, although they came in chunks that had choices, or other answers of the
+	// level gave one.
 	NoFinish int `json:"no_finish_reason,omitempty"`
 
 	NoContent    int `json:"no_content,omitempty"`         // had nothing in them that is known as content

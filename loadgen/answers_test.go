@@ -177,3 +177,47 @@ func TestFinishReasonsAreBounded(t *testing.T) {
 		t.Errorf("%v", merged.FinishReasons)
 	}
 }
+
+// What shards counted adds up, and their warnings are those of the sum.
+func TestGatesMerge(t *testing.T) {
+	const ms = time.Millisecond
+	var parts []*Result
+	for k := range 2 {
+		parts = append(parts, collect(t, Level{Concurrency: 2, Requests: 40, Shard: k, Shards: 2}, 20, func(i int, r *Record) {
+			r.Sent = time.Duration(i) * time.Second
+			for n := range 20 { // whole in shard 1, and evenly in shard 0
+				r.Chunk(Chunk{Seen: r.Sent + 500*ms + time.Duration((1-k)*n)*10*ms})
+			}
+			r.Done, r.Choices, r.Counted, r.Output = r.LastArrival(), 21, true, 20+k
+			if i == 3 {
+				r.Finish = "stop"
+			}
+		}))
+	}
+	parts[1].Start = parts[0].Start
+	merged := mustMerge(t, parts...)
+	if want := (TPOTBasis{Known: 20, Estimated: 20}); merged.TPOT != want {
+		t.Errorf("%+v, want %+v", merged.TPOT, want)
+	}
+	if want := (Bunching{Judged: 40, Whole: 20}); merged.Bunching != want {
+		t.Errorf("%+v, want %+v", merged.Bunching, want)
+	}
+	if want := (Answers{NoFinish: 38}); merged.Answers != want || merged.FinishReasons["stop"] != 2 {
+		t.Errorf("%+v, want %+v; %v", merged.Answers, want, merged.FinishReasons)
+	}
+	for code, says := range map[string]string{
+		WarnBunched: "of 40 streamed answers, 20 came whole", WarnTPOTEstimated: "20 of 40", WarnNoFinishReason: "38 of 40",
+	} {
+		n := 0
+		for _, w := range merged.Warnings {
+			if w.Code == code {
+				if n++; !strings.Contains(w.Message, says) {
+					t.Errorf("%s: %q", code, w.Message)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d times", code, n)
+		}
+	}
+}

@@ -210,15 +210,16 @@ func (c *collector) addChunks(r *Record) {
 		if chunk.Sent != 0 {
 			add(&lateness, ChunkLateness, float64(wall+int64(chunk.At())-chunk.Sent))
 		}
-		unsure.next(r, chunk)
+		at := chunk.At()
+		unsure.next(r, &chunk, at)
+		pattern.add(&chunk, at)
 		if !first {
-			gap := float64(chunk.At() - before.At())
+			gap := float64(at - before.At())
 			add(&itl, ITL, gap)
 			if chunk.Sent != 0 && before.Sent != 0 {
 				add(&itlError, ITLError, math.Abs(gap-float64(chunk.Sent-before.Sent)))
 			}
 		}
-		pattern.add(chunk)
 		first, before = false, chunk
 	}
 	unsure.over()

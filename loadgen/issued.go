@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// IssuedName is the name of the figure of a metric's p-th percentile over all requests issued: IssuedName("ttft", 99) is
-// "ttft_p99_issued". A request that failed or was cancelled is later in it than any that completed. Where it is one of those,
-// the percentile is not known, and there is no figure. [TTFT], [TPOT], [E2E] and [Response] have it.
+// IssuedName is the name of the figure of a metric's p-th percentile over all requests issued: IssuedName("ttft", 99)
+// is "ttft_p99_issued". A request that failed or was cancelled is later in it than any that completed. Where it is
+// one of those, the percentile is not known, and there is no figure. [TTFT], [TPOT], [E2E] and [Response] have it.
 func IssuedName(metric string, p float64) string { return QuantileName(metric, p) + "_issued" }
 
 var issuedMetrics = []string{TTFT, TPOT, E2E, Response}
@@ -40,9 +40,10 @@ const (
 	censoredFloor = 0.1 // ms
 )
 
-// censoredWarning says where a percentile of the completed requests is not that of all issued.
+// censoredWarning says where a percentile of the completed requests is not that of all issued. It spoils those that are not
+// known here, because in other runs of the level they may be: their mean would be that of the good runs.
 func (r *Result) censoredWarning(warn func(code string, spoils []string, format string, args ...any)) {
-	var parted []string
+	var parted, spoils []string
 	for _, metric := range issuedMetrics {
 		d, lost := r.Distributions[metric], r.lost(metric)
 		if d == nil || lost == 0 {
@@ -55,6 +56,7 @@ func (r *Result) censoredWarning(warn func(code string, spoils []string, format 
 			}
 			switch all, known := d.issuedQuantile(p, lost); {
 			case !known:
+				spoils = append(spoils, IssuedName(metric, p))
 				parted = append(parted, fmt.Sprintf("%s is %.4g ms, and beyond any that completed", QuantileName(metric, p), q))
 			case math.Abs(all-q) > max(censoredLimit*q, censoredFloor):
 				parted = append(parted, fmt.Sprintf("%s is %.4g ms, and %.4g ms", QuantileName(metric, p), q, all))
@@ -62,7 +64,7 @@ func (r *Result) censoredWarning(warn func(code string, spoils []string, format 
 		}
 	}
 	if len(parted) > 0 {
-		warn(WarnCensored, nil, "%d of %d requests issued did not complete, and are later than any that did: of those that completed, and of all, %s; a limit on latency holds for the latter (the figures that end in _issued)",
+		warn(WarnCensored, spoils, "%d of %d requests issued did not complete, and are later than any that did: of those that completed, and of all, %s; a limit on latency holds for the latter (the figures that end in _issued)",
 			r.Accounting.Issued-r.Accounting.Completed, r.Accounting.Issued, strings.Join(parted, "; "))
 	}
 }

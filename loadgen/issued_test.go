@@ -13,8 +13,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// The tail: 57 of 5,000 requests took 100 ms or more, 45 of them until their timeout. The p99 of those that completed
-// is 2.85 ms, and that of all issued is over 100.
+// The tail: 57 of 5,000 requests took 100 ms or more, 45 of them until their timeout. The p99 of those that
+// completed is 2.85 ms, and that of all issued is over 100.
 func TestCensoredTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		level := Level{Concurrency: 1, Requests: 5000, Timeout: time.Second, Objectives: []Objective{{E2E, 50}}}
@@ -90,6 +90,11 @@ func TestIssuedPercentiles(t *testing.T) {
 						if known := slices.Contains(c.known, p); ok != known {
 							t.Errorf("%s p%v: %+v", metric, p, f)
 						}
+						if c.fails > 0 && c.fails < 100 && slices.ContainsFunc(r.Warnings, func(w Warning) bool {
+							return w.Code == WarnCensored && w.SpoilsFigure(IssuedName(metric, p))
+						}) == ok {
+							t.Errorf("%s p%v: there is one: %t, and the warning says otherwise", metric, p, ok)
+						}
 						if completed, _ := r.Figure(QuantileName(metric, p)); ok && c.fails == 0 && (f.Value != completed.Value || f.N != completed.N) {
 							t.Errorf("%s p%v: %+v, and %+v of the completed", metric, p, f, completed)
 						}
@@ -108,7 +113,8 @@ func TestIssuedPercentiles(t *testing.T) {
 	}
 }
 
-// Whatever the numbers, the percentile is that of the samples with as many more very late ones, exact or from a histogram.
+// Whatever the numbers, the percentile is that of the samples with as many more very late ones, exact or from a
+// histogram.
 func TestIssuedQuantile(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 9, 100, 5000, MaxExact + 1000} {
 		for _, lost := range []int{0, 1, 5, n / 50, n} {
@@ -144,8 +150,8 @@ func TestIssuedQuantile(t *testing.T) {
 	}
 }
 
-// A request without content has no first token, so that it is later than any that has one; an answer of one token is not
-// late by its TPOT.
+// A request without content has no first token, so that it is later than any that has one; an answer of one token is
+// not late by its TPOT.
 func TestIssuedOfWhatLacksIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustMeasure(t, Level{Concurrency: 1, Requests: 100}, TargetFunc(func(ctx context.Context, i int, r *Record) error {

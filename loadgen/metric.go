@@ -94,10 +94,10 @@ func AttainmentName(metric string) string { return Attainment + "_" + metric }
 
 // The built-in metrics, by the names that start their figures.
 const (
-	TTFT          = "ttft"           // first content − Sent
+	TTFT          = "ttft"           // first content that can be seen − Sent
 	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
 	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
-	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens after the first chunk that could be seen): [TPOTBasis]
+	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
 	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
 	ITL           = "itl"            // gaps between content chunks, each of which may hold several tokens: [TokensPerChunk]
 	E2E           = "e2e"            // Done − Sent

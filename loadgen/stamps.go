@@ -8,7 +8,8 @@ type Stamps struct {
 	Client int `json:"client"` // by the client, after its read had returned
 
 	// Shared is how many of them came in one read with later content, and have the stamp of that: each may have come as
-	// early as when the read before had got all that was there ([Chunk.Since]).
+	// early as when the read before had got all that was there ([Chunk.Since]). Where that
+	// changes a figure, the result says so ([WarnArrivalsUnsure]).
 	Shared int `json:"shared,omitempty"`
 }
 

@@ -2,18 +2,19 @@ package loadgen
 
 import "time"
 
-// A TPOTBasis counts the completed measured requests that have a TPOT, by how the tokens are known that it divides by: those
-// that came after the first content that could be seen. The first chunk may hold several tokens, and tokens may have come
-// before it that nobody could see, so that these are not always all but one.
+// A TPOTBasis counts the completed measured requests that have a TPOT, by how the tokens are known that it divides
+// by: those that came after the first content that could be seen. The first chunk may hold several tokens, and tokens
+// may have come before it that nobody could see, so that these are not always all but one.
 type TPOTBasis struct {
-	// Known: by the usage that came with the chunks, or because as many chunks of content came as there are output tokens.
+	// Known: by the usage that came with the chunks, or because as many chunks of content came as there are output
+	// tokens.
 	Known int `json:"known"`
 
 	// Estimated: they are taken as output tokens − 1. It is off by what the first chunk held beyond one token.
 	Estimated int `json:"estimated,omitempty"`
 
-	// Unmatched: as Estimated, but the chunks and the count do not match: what the chunks leave unexplained, over a tenth of
-	// the tokens, may have been generated before the first of them, unseen.
+	// Unmatched: as Estimated, but the chunks and the count do not match: what the chunks leave unexplained, over a
+	// tenth of the tokens, may have been generated before the first of them, unseen.
 	Unmatched int `json:"unmatched,omitempty"`
 }
 
@@ -63,8 +64,8 @@ func (r *Record) tokensAfterFirst() (n, basis int) {
 	if l.seen == 0 || !r.Counted {
 		return 0, tokensUnknown
 	}
-	// Usage is believed where it came with that chunk, or where the chunks' add up, and where it leaves a token for each
-	// chunk that followed.
+	// Usage is believed where it came with that chunk, or where the chunks' add up, and where it leaves a token for
+	// each chunk that followed.
 	if l.tokensUntil > 0 && l.tokens <= r.Output && (l.visible.Tokens > 0 || l.tokens == r.Output) {
 		if after := r.Output - l.tokensUntil; after >= l.seen-1 {
 			return after, tokensKnown
@@ -82,12 +83,12 @@ func (r *Record) tokensAfterFirst() (n, basis int) {
 // mayHideHead reports whether a good part of the output may have been generated before the first content that could be
 // seen, as where a parser keeps what a model thinks to itself, and tells no usage meanwhile.
 //
-// Chunks explain a token each. A silence behind the last one, until the answer's end, explains as many as there are mean gaps
-// in it: tokens that decode to nothing, or a tail that is hidden. One more has no text, because it ends the answer. What
-// is left was either in chunks of several tokens, which is no harm to output tokens − 1, or before the first chunk. It
-// cannot have been before where the TTFT had no time for it: half of the time that it would have taken at the pace of the
-// chunks. Where there is no such pace, of one chunk or of chunks that all came at once, the time before and after the first
-// chunk decides, as if tokens had come evenly over both.
+// Chunks explain a token each. A silence behind the last one, until the answer's end, explains as many as there are
+// mean gaps in it: tokens that decode to nothing, or a tail that is hidden. One more has no text, because it ends the
+// answer. What is left was either in chunks of several tokens, which is no harm to output tokens − 1, or before the
+// first chunk. It cannot have been before where the TTFT had no time for it: half of the time that it would have
+// taken at the pace of the chunks. Where there is no such pace, of one chunk or of chunks that all came at once, the
+// time before and after the first chunk decides, as if tokens had come evenly over both.
 func (r *Record) mayHideHead() bool {
 	if r.E2E() < atOnce {
 		return false
@@ -117,7 +118,8 @@ func tpot(r *Record) (float64, bool) {
 	return float64(r.E2E()-first) / millisecond / float64(n), true
 }
 
-// noneAfterFirst reports whether nobody waited for a token after the first content: there was none, or all came at once.
+// noneAfterFirst reports whether nobody waited for a token after the first content: there was none, or all came at
+// once.
 func (r *Record) noneAfterFirst() bool {
 	n, basis := r.tokensAfterFirst()
 	if basis == tokensUnknown {

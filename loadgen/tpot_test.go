@@ -55,8 +55,8 @@ func (s streamed) Do(_ context.Context, _ int, r *Record) error {
 	return nil
 }
 
-// A token's time and its count cover the same tokens: where they are known, TPOT is exact; where it is an estimate, that is
-// said; where the chunks plainly do not match the count, it is spoiled.
+// A token's time and its count cover the same tokens: where they are known, TPOT is exact; where it is an estimate,
+// that is said; where the chunks plainly do not match the count, it is spoiled.
 func TestTPOTCoversItsTokens(t *testing.T) {
 	ones := func(first, n int) []int { return append([]int{first}, slices.Repeat([]int{1}, n)...) }
 	for _, c := range []struct {
@@ -143,7 +143,8 @@ func TestNoTokenAfterTheFirst(t *testing.T) {
 	})
 }
 
-// Few requests of which the tokens are not known do not spoil the others; chunks without text are no chunks of many tokens.
+// Few requests of which the tokens are not known do not spoil the others; chunks without text are no chunks of many
+// tokens.
 func TestTPOTOfMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hidden := streamed{visible: every(620, 10, 40), done: 1020, output: 100, choices: 41}

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Unsure are the samples of a metric of which only an interval is known, because a chunk came in one read with later data
-// ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it is with its
-// chunks moved to the ends of their intervals. All other samples are as they are: what is kept grows with what is
-// unsure, and not with the level.
+// Unsure are the samples of a metric of which only an interval is known, because a chunk came in one read with later
+// data ([Chunk.Shared]). The three distributions have a sample for each of them: as it is in the figures, and what it
+// is with its chunks moved to the ends of their intervals. All other samples are as they are: what is kept grows with
+// what is unsure, and not with the level.
 //
-// Chunks of one read have one interval. At the least the first of them came at its beginning, so that the gap before it is
-// as small as it can be, and the others followed evenly; at the most all came at its end, as their stamp says, and the chunk
-// before at the beginning of its own.
+// Chunks of one read have one interval. At the least the first of them came at its beginning, so that the gap before
+// it is as small as it can be, and the others followed evenly; at the most all came at its end, as their stamp says,
+// and the chunk before at the beginning of its own.
 type Unsure struct {
 	Told  Distribution `json:"told"`
 	Least Distribution `json:"least"`
 	Most  Distribution `json:"most"`
 
-	// Sum is by how much the sum of all samples may be off, in the metric's unit: the intervals of the first and the last chunk
-	// of each request, for those between move time from one gap to the next.
+	// Sum is by how much the sum of all samples may be off, in the metric's unit: the intervals of the first and the
+	// last chunk of each request, for those between move time from one gap to the next.
 	Sum float64 `json:"sum"`
 }
 
@@ -50,9 +50,12 @@ type unsureGaps struct {
 	seen     bool          // the first chunk that could be seen has come
 }
 
-// next takes the next chunk of r.
-func (g *unsureGaps) next(r *Record, c Chunk) {
-	at := c.At()
+// next takes the next chunk of r, which came at that time.
+func (g *unsureGaps) next(r *Record, c *Chunk, at time.Duration) {
+	if !c.Shared && !g.open && g.within == 0 { // as all but always
+		g.n, g.at, g.earliest, g.seen = g.n+1, at, at, g.seen || !c.Hidden
+		return
+	}
 	inside := g.n > 0 && g.open && at == g.at
 	earliest := at
 	if c.Shared {
@@ -171,7 +174,8 @@ func (h *histogram) count(x float64) int {
 	return int(h.bars[i-1].upTo)
 }
 
-// unsureWarning names the figures that are another where the chunks that came in one read are moved inside their intervals.
+// unsureWarning names the figures that are another where the chunks that came in one read are moved inside their
+// intervals.
 func (r *Result) unsureWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	var spoils []string
 	var worst Figure

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// collect makes the result of requests that were recorded one after the other, without running any: each is filled from its
-// Sent on, and done when it says.
+// collect makes the result of requests that were recorded one after the other, without running any: each is filled
+// from its Sent on, and done when it says.
 func collect(t *testing.T, l Level, n int, fill func(i int, r *Record)) *Result {
 	t.Helper()
 	if err := l.Validate(); err != nil {
@@ -39,12 +39,12 @@ func collect(t *testing.T, l Level, n int, fill func(i int, r *Record)) *Result 
 	return r
 }
 
-// A stall is a client that stands still for so long in each period, and reads all that has come when it goes on: what it
-// reads has the stamp of the last of it. Otherwise it reads each chunk when it comes.
+// A stall is a client that stands still for so long in each period, and reads all that has come when it goes on: what
+// it reads has the stamp of the last of it. Otherwise it reads each chunk when it comes.
 type stall struct{ period, still time.Duration }
 
-// record gives r the chunks that came at these times, as the client stamps them. What ends the stream comes with the last
-// chunk's read where trailed.
+// record gives r the chunks that came at these times, as the client stamps them. What ends the stream comes with the
+// last chunk's read where trailed.
 func (s stall) record(r *Record, arrivals []time.Duration, phase time.Duration, trailed bool) {
 	wakes := func(at time.Duration) time.Duration {
 		if s.period == 0 {
@@ -69,8 +69,8 @@ func (s stall) record(r *Record, arrivals []time.Duration, phase time.Duration, 
 	r.Done = r.LastArrival()
 }
 
-// The stall: 40 of every 200 ms, against gaps of 5 ms and a first token after 20. What the client then says of p99 is
-// its own, and is spoiled; what it says of the middle is true, and is not.
+// The stall: 40 of every 200 ms, against gaps of 5 ms and a first token after 20. What the client then says
+// of p99 is its own, and is spoiled; what it says of the middle is true, and is not.
 func TestStalledClient(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
@@ -96,8 +96,8 @@ func TestStalledClient(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			var truth []float64
-			level := Level{Concurrency: 1, Requests: 500, Objectives: []Objective{{TTFT, 30}}}
-			r := collect(t, level, 500, func(i int, r *Record) {
+			level := Level{Concurrency: 1, Requests: 300, Objectives: []Objective{{TTFT, 30}}}
+			r := collect(t, level, 300, func(i int, r *Record) {
 				r.Sent = time.Duration(i) * 10 * time.Second
 				at := r.Sent + 20*ms + time.Duration(random.IntN(1000))*time.Microsecond
 				arrivals := []time.Duration{at}

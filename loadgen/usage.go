@@ -24,8 +24,8 @@ type Chunking struct {
 	Chunks   int `json:"chunks"`
 	Tokens   int `json:"tokens"`
 
-	// Empty is how many more chunks had a choice without content, but for two a request, which are a chat's first, with the
-	// role, and the one that ends an answer. Their tokens decode to nothing.
+	// Empty is how many more chunks had a choice without content, but for two a request, which are a chat's first, with
+	// the role, and the one that ends an answer. Their tokens decode to nothing.
 	Empty int `json:"empty,omitempty"`
 }
 

@@ -66,6 +66,7 @@ const (
 	WarnIncomplete      = "incomplete"         // the experiment was cut short
 	WarnSeveralStarts   = "several-starts"     // a run was measured on more than one start of its server
 	WarnShortened       = "shortened"          // the design left a part of itself out
+	WarnConditions      = "several-conditions" // points of one load differ in their warmup, timeout or trace
 	WarnCutShortLeftOut = "cut-short-left-out" // a level that was cut short in one run is not in the point, which others have
 )
 
@@ -132,6 +133,7 @@ func Analyze(e *Experiment) *Analysis {
 	if !e.Complete {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
+	a.warnConditions()
 	a.warnRepeats()
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)

@@ -10,10 +10,29 @@ import (
 // WarnGivenUp is the code of the warning that a level was ended because nothing in it worked.
 const WarnGivenUp = "given-up"
 
-// hopelessness ends a level in which nothing works: the rest would only take long to fail as well. That is so when as many
-// requests as the concurrency, and at least ten, have failed, none has completed, and all that were in flight at that
-// moment have failed since. Requests that a server has admitted are slower than those that it refuses at once: while
-// one of them is in flight, it may still succeed.
+// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it
+// is not the load that is at fault. A level in which none completed on a server that has answered before, or answers
+// later, is kept, and the next one follows.
+type LevelError struct {
+	Step   Step
+	Errors []loadgen.ErrorCount
+}
+
+func (e *LevelError) Error() string {
+	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
+	if e.Step.Discard {
+		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
+	}
+	if len(e.Errors) == 0 {
+		return what + ": no request completed"
+	}
+	return fmt.Sprintf("%s: no request completed: %s", what, e.Errors[0])
+}
+
+// hopelessness ends a level in which nothing works: the rest would only take long to fail as well. That is so when as
+// many requests as the concurrency, and at least ten, have failed, none has completed, and all that were in flight at
+// that moment have failed since. Requests that a server has admitted are slower than those that it refuses at once:
+// while one of them is in flight, it may still succeed.
 type hopelessness struct {
 	level     loadgen.Level
 	ended     []uint64 // a bit for each request that has failed, by its number
@@ -60,7 +79,8 @@ func (h *hopelessness) record(r *loadgen.Record, err *loadgen.Error) {
 	}
 }
 
-// givenUp says what is true of a level that was given up: requests that were in flight then may have completed after all.
+// givenUp says what is true of a level that was given up: requests that were in flight then may have completed after
+// all.
 func givenUp(r *loadgen.Result) loadgen.Warning {
 	a := r.Accounting
 	a.Add(r.Warmup)

@@ -16,7 +16,8 @@ import (
 // refused is what a server with a full queue answers.
 var refused = &loadgen.Error{Class: loadgen.ClassStatus, Status: 429, Err: errors.New("too many requests")}
 
-// runSteps carries out levels on one server, whose requests do what answer does. starts is how often the server was started.
+// runSteps carries out levels on one server, whose requests do what answer does. starts is how often the server was
+// started.
 func runSteps(t *testing.T, answer func(ctx context.Context, s Step, i int) error, steps ...Step) (e *Experiment, starts int, err error) {
 	t.Helper()
 	for i := range steps {
@@ -41,8 +42,8 @@ func closedLoop(concurrency, requests int) Step {
 	return Step{Level: loadgen.Level{Concurrency: concurrency, Requests: requests}}
 }
 
-// The server: it admits 8 requests, of half a second each, and refuses the others at once. The level is measured to its
-// end, what is said of it is true, and the next one follows.
+// The server: it admits 8 requests, of half a second each, and refuses the others at once. The level is
+// measured to its end, what is said of it is true, and the next one follows.
 func TestRefusedBesideAdmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inside atomic.Int64
@@ -78,7 +79,8 @@ func has(warnings []loadgen.Warning, code string) bool {
 	return slices.ContainsFunc(warnings, func(w loadgen.Warning) bool { return w.Code == code })
 }
 
-// A level in which nothing completes, on a server that has answered before, is given up and kept, and the next one follows.
+// A level in which nothing completes, on a server that has answered before, is given up and kept, and the next one
+// follows.
 func TestGivenUpLevelIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := func(_ context.Context, s Step, i int) error {

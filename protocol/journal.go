@@ -37,6 +37,7 @@ type Entry struct {
 	Begin       *Begin       `json:"begin,omitempty"`
 	Client      *ClientCheck `json:"client,omitempty"`
 	Start       *Start       `json:"start,omitempty"`
+	Trace       *TracePart   `json:"trace,omitempty"`
 	Measurement *Measurement `json:"measurement,omitempty"`
 	Rewarm      *Measurement `json:"rewarm,omitempty"`
 	Stop        *Stop        `json:"stop,omitempty"`
@@ -85,8 +86,9 @@ type End struct {
 type journal struct {
 	file   *os.File
 	lock   *flock.Flock
-	size   int64 // of the entries that were written whole
-	failed error // once writing has failed; nothing is written after that
+	size   int64           // of the entries that were written whole
+	failed error           // once writing has failed; nothing is written after that
+	traces map[string]bool // that it has
 }
 
 // lockFile is held by the process that writes the journal. A lock goes with its process, however that ends.
@@ -132,7 +134,7 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 			_ = file.Close()
 		}
 	}()
-	before, size, err := readJournal(file)
+	before, told, size, err := readJournal(file)
 	switch {
 	case errors.Is(err, errEmptyJournal):
 		before, size = nil, 0
@@ -156,12 +158,32 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 		_ = d.Sync()
 		_ = d.Close()
 	}
-	return &journal{file: file, lock: lock, size: size}, before, nil
+	j = &journal{file: file, lock: lock, size: size, traces: map[string]bool{}}
+	if before != nil {
+		for sha256 := range told.whole {
+			j.traces[sha256] = true
+		}
+	}
+	return j, before, nil
 }
 
 func (j *journal) append(e Entry) error {
 	if j == nil {
 		return nil
+	}
+	for _, measured := range []**Measurement{&e.Measurement, &e.Rewarm} {
+		if *measured == nil {
+			continue
+		}
+		m := **measured
+		for _, level := range []*loadgen.Level{&m.Step.Level, &m.Result.Level} {
+			if sha256, trace := refer(level); sha256 != "" {
+				if err := j.trace(sha256, trace); err != nil {
+					return err
+				}
+			}
+		}
+		*measured = &m
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -183,6 +205,20 @@ func (j *journal) append(e Entry) error {
 	return nil
 }
 
+// trace writes a trace, unless the journal has it.
+func (j *journal) trace(sha256 string, trace []time.Duration) error {
+	if j == nil || j.traces[sha256] {
+		return nil
+	}
+	for _, part := range partsOf(sha256, trace) {
+		if err := j.append(Entry{Schema: SchemaVersion, Time: time.Now().UTC(), Trace: &part}); err != nil {
+			return err
+		}
+	}
+	j.traces[sha256] = true
+	return nil
+}
+
 func (j *journal) close() error {
 	if j == nil {
 		return nil
@@ -199,34 +235,45 @@ var errEmptyJournal = errors.New("journal: it is empty")
 // is then incomplete, as it is when the journal has no end. Any other line that is not an entry is an error that
 // names it.
 func ReadJournal(r io.Reader) (*Experiment, error) {
-	e, _, err := readJournal(r)
+	e, _, _, err := readJournal(r)
 	return e, err
 }
 
-// readJournal also returns how many bytes the whole lines are.
-func readJournal(r io.Reader) (e *Experiment, size int64, err error) {
+// readJournal also returns the traces that it has told, and how many bytes the whole lines are.
+func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	e = &Experiment{}
 	for n := 1; ; n++ {
 		line, length, err := readLine(in)
 		if errors.Is(err, io.EOF) { // whatever stands after the last newline was not written whole
 			if n == 1 {
-				return nil, 0, errEmptyJournal
+				return nil, told, 0, errEmptyJournal
 			}
-			return e, size, nil
+			return e, told, size, nil
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("journal line %d: %w", n, err)
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		var entry Entry
 		if err := json.Unmarshal(line, &entry); err != nil {
-			return nil, 0, fmt.Errorf("journal line %d: %w", n, err)
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		if entry.Schema != SchemaVersion {
-			return nil, 0, fmt.Errorf("journal line %d: schema %d, and this version reads %d", n, entry.Schema, SchemaVersion)
+			return nil, told, 0, fmt.Errorf("journal line %d: schema %d, and this version reads %d", n, entry.Schema, SchemaVersion)
 		}
 		if (n == 1) != (entry.Begin != nil) {
-			return nil, 0, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
+			return nil, told, 0, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
+		}
+		if entry.Trace != nil {
+			err = told.add(*entry.Trace)
+		}
+		for _, m := range []*Measurement{entry.Measurement, entry.Rewarm} {
+			if m != nil {
+				err = errors.Join(err, told.restore(&m.Step.Level), told.restore(&m.Result.Level))
+			}
+		}
+		if err != nil {
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		e.add(entry)
 		size += int64(length)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
@@ -14,6 +15,10 @@ import (
 type Point struct {
 	Load
 	Requests int `json:"requests"` // 0: bounded by time
+
+	Warmup  int           `json:"warmup,omitempty"`       // requests that led the level in
+	Timeout time.Duration `json:"timeout_ns,omitempty"`   // of a request; 0: none
+	Trace   string        `json:"trace_sha256,omitempty"` // [loadgen.HashTrace] of the arrivals; "": they are no trace
 
 	// Condition is how many requests can be in flight: the concurrency, or the number of requests where that is
 	// less. Points of a closed loop with one condition are repeats of it. Of an open loop it is the bound, 0 for none.
@@ -79,43 +84,13 @@ func (p *Point) Figure(name string) (Estimate, error) {
 	return Estimate{}, fmt.Errorf("no run at %v has the figure %q", p.Load, name)
 }
 
-// byCondition groups measurements of the same load, in the order in which the loads were first measured. A load that
-// a run measures twice makes two groups: the run is the replicate, and has one value.
-func byCondition(measured []Measurement) [][]Measurement {
-	type key struct {
-		arm, load               string
-		input, output, time     int
-		concurrency, count, nth int
-	}
-	type inRun struct {
-		key
-		run int
-	}
-	var order []key
-	groups := map[key][]Measurement{}
-	seen := map[inRun]int{}
-	for _, m := range measured {
-		s := m.Step
-		k := key{arm: s.Arm, load: s.Level.Load(), input: s.Input, output: s.Output, time: int(s.Level.Duration), concurrency: s.Level.Concurrency, count: s.Level.Requests}
-		in := inRun{k, s.Run}
-		k.nth = seen[in]
-		seen[in]++
-		if groups[k] == nil {
-			order = append(order, k)
-		}
-		groups[k] = append(groups[k], m)
-	}
-	var out [][]Measurement
-	for _, k := range order {
-		out = append(out, groups[k])
-	}
-	return out
-}
-
 // newPoint turns one value a run into estimates over runs.
 func newPoint(group []Measurement, unit string) Point {
 	s := group[0].Step
-	p := Point{Load: loadOf(s), Requests: s.Level.Requests, Condition: s.Level.Concurrency}
+	p := Point{
+		Load: loadOf(s), Requests: s.Level.Requests, Condition: s.Level.Concurrency,
+		Warmup: s.Level.Warmup, Timeout: s.Level.Timeout, Trace: loadgen.HashTrace(s.Level.Arrivals.Trace),
+	}
 	if p.Requests > 0 && !p.Open() {
 		p.Condition = min(p.Condition, p.Requests)
 	}

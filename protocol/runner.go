@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,25 +118,6 @@ const defaultReadyTimeout = 30 * time.Minute
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
 
-// A LevelError says that no request completed in a level, nor in any other on the same start of the server, so that it is
-// not the load that is at fault. A level in which none completed on a server that has answered before, or answers
-// later, is kept, and the next one follows.
-type LevelError struct {
-	Step   Step
-	Errors []loadgen.ErrorCount
-}
-
-func (e *LevelError) Error() string {
-	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
-	if e.Step.Discard {
-		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
-	}
-	if len(e.Errors) == 0 {
-		return what + ": no request completed"
-	}
-	return fmt.Sprintf("%s: no request completed: %s", what, e.Errors[0])
-}
-
 // Run carries out d. Cut short, by an error, by Stop ([ErrStopped]) or by ctx, it returns what it has and the error;
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
@@ -144,6 +127,10 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	design, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
+	}
+	design, traces, err := withoutTraces(design)
+	if err != nil {
+		return nil, err
 	}
 	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
 	var before *Experiment
@@ -166,6 +153,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 		}
 	} else {
 		err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
+		for _, sha256 := range slices.Sorted(maps.Keys(traces)) {
+			err = errors.Join(err, run.journal.trace(sha256, traces[sha256]))
+		}
 		if err == nil && r.Dir != "" {
 			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
 		}
@@ -272,7 +262,8 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	}
 }
 
-// neverAnswered is the error of the first level in which no request completed, where none has in any since the last start.
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last
+// start.
 func (r *running) neverAnswered() error {
 	if r.dead == nil || r.answered {
 		return nil
