@@ -47,18 +47,17 @@ func (h *heldBack) pass() {
 // answers at once, and one that takes its time, are let be.
 func TestProxyThatBuffers(t *testing.T) {
 	const ms = time.Millisecond
-	paced := loadgentest.Echo{FirstToken: 50 * ms, Gap: 5 * ms}
 	for name, c := range map[string]struct {
-		echo        loadgentest.Echo
-		bytes       int // that the proxy holds back; 0: there is none
+		paced       bool // 5 ms a chunk, after 50; else all at once
+		bytes       int  // that the proxy holds back; 0: there is none
 		concurrency int
 		want        func(b loadgen.Bunching) int // how many are told
 	}{
-		"no proxy":         {paced, 0, 4, nil},
-		"at once":          {loadgentest.Echo{}, 0, 1, nil},
-		"at once, several": {loadgentest.Echo{}, 0, 8, nil},
-		"4 KB":             {paced, 4096, 4, func(b loadgen.Bunching) int { return b.Bunched }},
-		"the whole answer": {paced, 1 << 20, 4, func(b loadgen.Bunching) int { return b.Whole }},
+		"no proxy":         {true, 0, 4, nil},
+		"at once":          {false, 0, 1, nil},
+		"at once, several": {false, 0, 8, nil},
+		"4 KB":             {true, 4096, 4, func(b loadgen.Bunching) int { return b.Bunched }},
+		"the whole answer": {true, 1 << 20, 4, func(b loadgen.Bunching) int { return b.Whole }},
 	} {
 		for _, unstamped := range []bool{false, true} {
 			if c.want == nil && !unstamped {
@@ -67,7 +66,10 @@ func TestProxyThatBuffers(t *testing.T) {
 			how := map[bool]string{false: "stamped", true: "unstamped"}[unstamped]
 			t.Run(name+", "+how, func(t *testing.T) {
 				t.Parallel()
-				echo := &loadgentest.Echo{FirstToken: c.echo.FirstToken, Gap: c.echo.Gap, Unstamped: unstamped}
+				echo := &loadgentest.Echo{Unstamped: unstamped}
+				if c.paced {
+					echo.FirstToken, echo.Gap = 50*ms, 5*ms
+				}
 				var handler http.Handler = echo
 				if c.bytes > 0 {
 					handler = buffering{echo, c.bytes}
