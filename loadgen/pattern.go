@@ -15,8 +15,8 @@ import "time"
 // What this misses: chunks that left the buffer further apart than 0.3 ms, as over a slow network; a bunch of three
 // chunks or fewer at the front with fewer than ten in each behind it, which may be a server's own; chunks that came
 // faster than 1,000 a second for one user, but for whole answers; answers of fewer than 4 chunks (8 for bunches), or
-// within 5 ms; a level of over 2,000 requests or 50,000 chunks a second; and whatever happens to no more than a tenth
-// of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a
+// within 5 ms, or a level where over half of them are; a level of over 2,000 requests or 50,000 chunks a second; and
+// whatever happens to no more than a tenth of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a
 // server that generates four tokens or more in its first step (block diffusion), ten in each, or over 3,300 a second
 // for one user, and sends each as a chunk of its own; and a client so busy that it reads many chunks at a time.
 type Bunching struct {
