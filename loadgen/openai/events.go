@@ -29,10 +29,11 @@ type events struct {
 	source stamped
 	in     *bufio.Reader
 
-	// When the latest data came: the read that brought the end of their line, and the number of the one that brought its
-	// start.
-	read  arrived
-	begun uint64
+	// When the latest data were complete: when the read returned that brought the end of their line, when the kernel had
+	// it, 0 where that is not known, and since when it may have come; the number of that read, and of the one that brought
+	// the start of their line.
+	seen, arrived, since time.Duration
+	number, begun        uint64
 
 	long   []byte // a line that is longer than in's buffer
 	held   []byte // the data of an event that is spread over lines
@@ -58,7 +59,7 @@ func (e *events) close() {
 	e.in.Reset(nil)
 	buffers.Put(e.in)
 	e.in = nil
-	e.read, e.begun, e.joined = arrived{}, 0, false
+	e.seen, e.arrived, e.since, e.number, e.begun, e.joined = 0, 0, 0, 0, 0, false
 	if cap(e.long)+cap(e.held) > 1<<20 { // one server's long event is not to be kept for all others
 		e.long, e.held = nil, nil
 	}
@@ -69,10 +70,15 @@ func (e *events) close() {
 // came is when the latest data came, by the best clock that there is. As in a Record's chunks the kernel's clock, which
 // may have been set meanwhile, does not say that it was before the request or after it was seen.
 func (e *events) came() time.Duration {
-	if e.read.kernel != 0 {
-		return min(max(e.read.kernel, e.source.r.Sent), e.read.at)
+	if e.arrived != 0 {
+		return min(max(e.arrived, e.source.r.Sent), e.seen)
 	}
-	return e.read.at
+	return e.seen
+}
+
+// stamp takes the latest data for what the latest read brought the end of.
+func (e *events) stamp() {
+	e.seen, e.arrived, e.since, e.number = e.source.at, e.source.arrived, e.source.since, e.source.number
 }
 
 // next returns the data of the next event, valid until the next call. Data may come with an error: then they are what
@@ -87,7 +93,8 @@ func (e *events) next() ([]byte, error) {
 		switch {
 		case len(e.held) == 0:
 			if len(data) > 0 || err != nil {
-				e.read, e.begun = e.source.read, e.source.first
+				e.stamp()
+				e.begun = e.source.first
 				return data, err
 			}
 		case err != nil: // an event without its end is none
@@ -96,7 +103,7 @@ func (e *events) next() ([]byte, error) {
 			if err := e.hold(data); err != nil {
 				return nil, err
 			}
-			e.read = e.source.read
+			e.stamp()
 		case len(bytes.TrimRight(line, "\r\n")) == 0:
 			e.joined = true
 			return e.held, nil
@@ -120,7 +127,7 @@ func (e *events) line() ([]byte, error) {
 	e.long = e.long[:0]
 	e.source.first = 0
 	if e.in.Buffered() > 0 {
-		e.source.first = e.source.read.number
+		e.source.first = e.source.number
 	}
 	for {
 		line, err := e.in.ReadSlice('\n')

@@ -146,10 +146,10 @@ func TestHost(t *testing.T) {
 
 // A kernel's clock that is set while an answer is on its way does not bring it before its request.
 func TestCame(t *testing.T) {
-	for kernel, want := range map[time.Duration]time.Duration{0: 9, 3: 5, 7: 7, 12: 9} {
-		e := &events{source: stamped{r: &loadgen.Record{Sent: 5}}, read: arrived{at: 9, kernel: kernel}}
+	for arrived, want := range map[time.Duration]time.Duration{0: 9, 3: 5, 7: 7, 12: 9} {
+		e := &events{source: stamped{r: &loadgen.Record{Sent: 5}}, seen: 9, arrived: arrived}
 		if got := e.came(); got != want {
-			t.Errorf("arrived at %d, seen at 9: came at %d, want %d", kernel, got, want)
+			t.Errorf("arrived at %d, seen at 9: came at %d, want %d", arrived, got, want)
 		}
 	}
 }

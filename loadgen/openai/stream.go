@@ -156,7 +156,8 @@ func readStream(body io.Reader, r *loadgen.Record) error {
 				}
 			}
 			if c.content {
-				r.Done = chunks.chunk(loadgen.Chunk{Sent: c.stamp.sent, Tokens: usage.chunk(&c)}, in.read, in.begun)
+				came := loadgen.Chunk{Seen: in.seen, Arrived: in.arrived, Since: in.since, Sent: c.stamp.sent, Tokens: usage.chunk(&c)}
+				r.Done = chunks.chunk(came, in.number, in.begun)
 				if c.answer && r.FirstAnswer == 0 {
 					r.FirstAnswer = r.Done
 				}
