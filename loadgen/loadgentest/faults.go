@@ -80,7 +80,7 @@ type Fault struct {
 	// answer that is not streamed it strikes in the middle.
 	After int
 
-	// Status is what [FaultStatus] answers with, 400 to 599.
+	// Status is what [FaultStatus] and [FaultEarly] answer with, 400 to 599.
 	Status int
 
 	// RetryAfter is what [FaultStatus] asks for, sent in whole seconds, rounded
@@ -89,6 +89,8 @@ type Fault struct {
 
 	// Delay is how long [FaultSlow] holds back each content chunk, or an answer
 	// that is not streamed. Above 0. A chunk's [Stamp] is from before.
+	// [FaultClose] closes so long after an answer, and [FaultEarly] keeps its
+	// connection so long.
 	Delay time.Duration
 
 	// Tokens is by how much [FaultWrongUsage] is wrong; it may be negative. 0: 1.
@@ -191,7 +193,8 @@ func (f *Faults) Validate() error {
 		}
 		switch o.Kind {
 		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage, FaultWrongUsage:
-		case FaultStatus:
+		case FaultClose:
+		case FaultStatus, FaultEarly:
 			if o.Status < 400 || o.Status > 599 {
 				wrong("Status", o.Status, "400 to 599")
 			}
@@ -246,6 +249,10 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o := f.Order[i]
+	if o.Kind.ofConnection() {
+		o.onConnection(w, r, f.Handler, func() { f.struck(i) })
+		return
+	}
 	switch o.Kind {
 	case FaultRefuse, FaultStatus, FaultHang, FaultBody:
 		// Unread, the request would turn the closing of a connection into a reset,

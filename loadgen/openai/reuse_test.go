@@ -1,6 +1,7 @@
 package openai_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -139,23 +140,24 @@ func TestAnswerWhileTheRequestIsWritten(t *testing.T) {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				over := make(chan int64, 1)
 				url, _ := sockets(t, func(conn net.Conn) {
-					head := make([]byte, 1)
-					if _, err := io.ReadFull(conn, head); err != nil {
+					in := bufio.NewReader(conn)
+					request, err := http.ReadRequest(in)
+					if err != nil {
 						return
 					}
+					const last = len("0\r\n\r\n")
 					if !c.reads {
 						_, _ = io.WriteString(conn, c.answer)
 						time.Sleep(20 * time.Millisecond) // for it to be heard
-						n, _ := io.Copy(io.Discard, conn)
+						n, _ := io.Copy(io.Discard, in)
 						over <- n
 						return
 					}
-					n, _ := io.CopyN(io.Discard, conn, 8<<20) // all but the last bytes, which tell that it is read
-					_, _ = io.WriteString(conn, c.answer[:len(c.answer)-5])
-					m, _ := io.CopyN(io.Discard, conn, 24<<20)
-					time.Sleep(5 * time.Millisecond)
-					_, _ = io.WriteString(conn, c.answer[len(c.answer)-5:])
-					over <- n + m
+					_, _ = io.WriteString(conn, c.answer[:len(c.answer)-last])
+					n, _ := io.Copy(io.Discard, request.Body)
+					time.Sleep(50 * time.Millisecond) // for the client to know that all is written
+					_, _ = io.WriteString(conn, c.answer[len(c.answer)-last:])
+					over <- n
 				})
 				target := newTarget(t, openai.Config{URL: url, Client: client, Workload: huge{}})
 				q := measureOne(t, target)
