@@ -150,16 +150,17 @@ func TestComparisonErrors(t *testing.T) {
 	_, err = CompareFamily([][]float64{sampleA}, nil, good)
 	checkPlace(t, err, ErrLengthMismatch, "b", nil)
 	for _, f := range []func() (float64, error){
-		func() (float64, error) { return Power(1, 1, 0.95) },
-		func() (float64, error) { return Power(5, 1, 1) },
-		func() (float64, error) { return DetectableEffect(5, 0.05, 0.95) },
-		func() (float64, error) { return DetectableEffect(5, 1, 0.95) },
+		func() (float64, error) { return good.DetectableRatio(1, 0.04) },
+		func() (float64, error) { return good.DetectableRatio(5, -1) },
+		func() (float64, error) { return Comparison{}.DetectableRatio(5, 0.04) },
+		func() (float64, error) { return plan{n: 5, confidence: 0.95}.detectable(0.05) },
+		func() (float64, error) { return plan{n: 5, confidence: 0.95}.detectable(1) },
 	} {
 		if v, err := f(); !errors.Is(err, ErrOutOfRange) {
 			t.Errorf("%v, %v", v, err)
 		}
 	}
-	if v, err := Power(5, math.NaN(), 0.95); !errors.Is(err, ErrNotFinite) {
+	if v, err := good.DetectableRatio(5, math.NaN()); !errors.Is(err, ErrNotFinite) {
 		t.Errorf("%v, %v", v, err)
 	}
 }

@@ -122,19 +122,16 @@ func TestExactVectors(t *testing.T) {
 func TestPowerVectors(t *testing.T) {
 	v := readComparisons(t)
 	for _, c := range v.Powers {
-		difference, equivalence, detectable := Power, EquivalencePower, DetectableEffect
-		if c.Paired {
-			difference, equivalence, detectable = PairedPower, PairedEquivalencePower, PairedDetectableEffect
-		}
-		got, err := difference(c.N, c.Effect, c.Confidence)
+		p := plan{n: c.N, confidence: c.Confidence, paired: c.Paired}
+		got, err := p.difference(c.Effect)
 		if err != nil || !near(got, c.Difference, 1e-9) {
 			t.Errorf("%+v: power %.17g, %v", c, got, err)
 		}
-		got, err = equivalence(c.N, c.Effect, c.Confidence)
+		got, err = p.equivalence(c.Effect)
 		if err != nil || !close(got, c.Equivalence, 1e-3, 1e-9) {
 			t.Errorf("%+v: power of equivalence %.17g, %v", c, got, err)
 		}
-		got, err = detectable(c.N, 0.8, c.Confidence)
+		got, err = p.detectable(0.8)
 		if err != nil || !near(got, c.Detectable, 1e-9) {
 			t.Errorf("%+v: detectable %.17g, %v", c, got, err)
 		}
@@ -244,17 +241,17 @@ func TestComparisonKnownAnswers(t *testing.T) {
 	check("sleep p", s.P, 0.0793941401873582, 1e-12)
 
 	for i, n := range []int{3, 5, 10} {
-		d, err := DetectableEffect(n, 0.8, 0.95)
+		d, err := plan{n: n, confidence: 0.95}.detectable(0.8)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check("detectable", d, []float64{3.07089226636369, 2.02443933938454, 1.32494739257923}[i], 1e-10)
-		if d, err = PairedDetectableEffect(n, 0.8, 0.95); err != nil {
+		if d, err = (plan{n: n, confidence: 0.95, paired: true}).detectable(0.8); err != nil {
 			t.Fatal(err)
 		}
 		check("detectable, paired", d, []float64{3.26404354962684, 1.68199696595556, 0.996001371455444}[i], 1e-10)
 	}
-	d, err := Power(5, 2, 0.95)
+	d, err := plan{n: 5, confidence: 0.95}.difference(2)
 	if err != nil {
 		t.Fatal(err)
 	}

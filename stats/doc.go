@@ -22,7 +22,7 @@
 //   - [RefineKnee]: the same, narrowed by further runs at loads in between
 //   - [CapacityBelow] and [CapacityAbove]: up to which of the tested loads an objective is met
 //   - [FitUSL] and [FitShape]: which simple curve describes throughput over load, as a description only
-//   - [StudentQuantile], [ChiSquareQuantile], [FQuantile], and [StudentTail], [ChiSquareTail], [FTail]: the distributions
+//   - [studentQuantile], [chiSquareUpperQuantile], [FQuantile], and [studentTail], [chiSquareUpper], [FTail]: the distributions
 //     underneath, by their upper tails
 //
 // It knows nothing of requests, clocks or servers: samples are float64s in whatever unit the caller has, and every function

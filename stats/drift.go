@@ -31,8 +31,8 @@ type DriftResult struct {
 // has no estimate either. unit names what a run is, see [Interval].
 //
 // No runs or no levels is ErrEmpty, runs of different lengths are ErrLengthMismatch, NaN and infinities ErrNotFinite, values not above
-// 0 ErrOutOfRange, each with the place; so is a confidence not strictly between 0 and 1. Runs exactly on a line give
-// an interval of zero width with the warning ResolutionLimited.
+// 0, or subnormal, ErrOutOfRange, each with the place; so is a confidence not strictly between 0 and 1. Runs exactly on a
+// line leave the interval undefined with the warning ResolutionLimited.
 func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return DriftResult{}, err
@@ -59,7 +59,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	if n == 1 {
 		return r, nil
 	}
-	fit := fitLine(z)
+	fit := fitLine(z, logDigit)
 	span := float64(n - 1)
 	r.Total.Estimate = float64(fit.slope * span)
 	if n == 2 {
@@ -67,7 +67,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	}
 	r.Total.DF = float64(n - 2)
 	r.ResidualSD = fit.residualSD
-	t, err := StudentQuantile((1-confidence)/2, r.Total.DF)
+	t, err := studentQuantile((1-confidence)/2, r.Total.DF)
 	if err != nil {
 		return DriftResult{}, err
 	}
@@ -91,7 +91,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	return r, nil
 }
 
-// meanLogs returns the mean logarithm of each run over its levels.
+// meanLogs returns the mean logarithm of each run over its levels, but for a constant.
 func meanLogs(y [][]float64) ([]float64, error) {
 	if len(y) == 0 {
 		return nil, &LengthError{Arg: "y", Err: ErrEmpty, Remedy: "give the runs in the order in which they were made"}
@@ -107,17 +107,13 @@ func meanLogs(y [][]float64) ([]float64, error) {
 		}
 		logs := make([]float64, len(run))
 		for j, v := range run {
-			switch {
-			case math.IsNaN(v) || math.IsInf(v, 0):
-				return nil, &ValueError{Arg: "y", Index: []int{i, j}, Value: v, Err: ErrNotFinite,
-					Remedy: "measure it again, or leave the whole run out"}
-			case v <= 0:
-				return nil, &ValueError{Arg: "y", Index: []int{i, j}, Value: v, Err: ErrOutOfRange,
-					Remedy: "drift is measured on logarithms, of values above 0"}
+			if err := checkLoggable("y", v, i, j); err != nil {
+				return nil, err
 			}
 			logs[j] = math.Log(v)
 		}
 		_, _, z[i], _ = moments(logs)
+		z[i] -= math.Log(y[0][0]) // the same in every unit
 	}
 	return z, nil
 }

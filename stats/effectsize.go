@@ -36,7 +36,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		v.Warnings = append(v.Warnings, singleSample())
 		return v, nil
 	}
-	t, err := welch("", a, b, 0)
+	t, err := welch("", a, b, rawScale(a, b))
 	if err != nil {
 		return Interval{}, err
 	}
@@ -58,7 +58,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		return Interval{}, err
 	}
 	v.Low, v.High = low*root, -high*root
-	v.warnOfNoWidth()
+	v.needWidth()
 	return v, nil
 }
 

@@ -167,16 +167,6 @@ func ExampleFitUSL() {
 	// Output: γ 90.0, σ 0.0277, κ 0.000104, highest at load 96.5
 }
 
-// The t of a two-sided 95 % interval from five runs.
-func ExampleStudentQuantile() {
-	t, err := stats.StudentQuantile(0.025, 4)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%.4f\n", t)
-	// Output: 2.7764
-}
-
 // Generators that ran side by side, each with its own Accumulator.
 func ExampleAccumulator() {
 	var first, second stats.Accumulator // TTFT in ms
@@ -229,16 +219,4 @@ func ExampleQuantileFloor() {
 	}
 	fmt.Println(oneSided, twoSided)
 	// Output: 299 368
-}
-
-// A percentile from too few samples is printed with what it lacks.
-func ExampleTailWarnings() {
-	warnings, err := stats.TailWarnings(100, 0.99, 0.95)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, w := range warnings {
-		fmt.Println(w.Text)
-	}
-	// Output: the p99 has no finite upper bound at two-sided 95 % from 100 samples: that needs 368, and a one-sided bound 299
 }

@@ -68,7 +68,7 @@ func ExampleMSER5() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ramp, err := stats.RampInterval(latencies[start.Samples:], 0.95, "request")
+	ramp, err := stats.RampInterval(latencies[start.Samples:], 1, 0.95, "request")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,12 +79,12 @@ func ExampleMSER5() {
 	// steady: true
 }
 
-func ExampleBatchMeansInterval() {
+func ExampleMeanOfLevel() {
 	latencies := make([]float64, 400) // ms: 20 waves of 20 requests, which share how long their wave takes
 	for i := range latencies {
 		latencies[i] = 100 + 5*float64(i/20*7%10) + float64(i%4)
 	}
-	b, err := stats.BatchMeansInterval(latencies, 20, 0.95, "request")
+	b, err := stats.MeanOfLevel(latencies, 20, 0.95, "request")
 	if err != nil {
 		log.Fatal(err)
 	}

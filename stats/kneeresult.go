@@ -64,8 +64,8 @@ type KneeResult struct {
 	Peak []float64
 	// Tests holds the evidence, one entry for each level in order. It is nil where nothing could be tested.
 	Tests []KneeTest
-	// Next holds the levels, in order, whose measurement would tell more: the geometric middle of Low and High, twice the
-	// highest level where saturation was not shown, half the lowest where there is no lower end. Where all tested levels are
+	// Next holds the levels, in order, whose measurement would tell more: the geometric middle of Low and High, or of Low and
+	// the level with the highest mean where that is below High, since beyond a peak no knee is; twice the highest level where saturation was not shown, half the lowest where there is no lower end. Where all tested levels are
 	// whole numbers, so are these. It is nil where no level is left between the ends or below the lowest, and where more
 	// runs are wanted first. To go on below High, see RefineKnee.
 	Next []float64
@@ -74,7 +74,8 @@ type KneeResult struct {
 	// highest level reaches 95 % of the highest if the two are equal. It follows from the spread between runs and never
 	// from the difference observed, and is as uncertain as that spread. 0: more runs are not what is missing.
 	NextRuns int
-	// Method, N, DF, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs.
+	// Method, N, DF, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs. Unit is
+	// "run", for the caller to change into what its runs are.
 	Method      string
 	N           int
 	DF          float64
@@ -84,7 +85,7 @@ type KneeResult struct {
 }
 
 // KneeTest is what the runs say about one level. The statistics are Student's t, without unit; where every run gives
-// the same difference they are 0, +Inf or −Inf by its sign.
+// the same difference they are undefined, NaN, and decide nothing.
 type KneeTest struct {
 	Level float64
 	// Below tests the level against 95 % of the peak that the other runs choose: strongly negative shows that the knee is
@@ -95,8 +96,11 @@ type KneeTest struct {
 	Reaches float64
 }
 
-// String returns the answer alone, such as "(100, 400]", "> 100, saturation not shown", "≤ 400" or "not resolved".
-func (r KneeResult) String() string {
+// String returns the answer with the codes of its warnings, such as "(100, 400]", "> 100, saturation not shown",
+// "≤ 400 (resolution-limited)" or "not resolved".
+func (r KneeResult) String() string { return withWarnings(r.bracket(), r.Warnings) }
+
+func (r KneeResult) bracket() string {
 	switch r.Kind {
 	case KneeBracketed:
 		return "(" + level(r.Low) + ", " + level(r.High) + "]"

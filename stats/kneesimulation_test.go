@@ -259,7 +259,7 @@ func TestKneeNextRunsSimulation(t *testing.T) {
 	for _, sd := range []float64{0.03, 0.06, 0.15} { // of the difference of two levels
 		p := &pairs{z: [][]float64{{-sd, 0}, {0, 0}, {sd, 0}}, d: make([]float64, 3)}
 		n := p.moreRuns()
-		limit, err := StudentQuantile(kneeUpperTail, float64(n-1))
+		limit, err := studentQuantile(kneeUpperTail, float64(n-1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // MedianInterval is [QuantileInterval] for the median. Of the ways to bound a centre it assumes the least, and at a nominal
@@ -27,8 +28,9 @@ func MedianInterval(x []float64, confidence float64, unit string) (Interval, err
 // Estimate is the quantile of type 7, which lies between samples. Where the bound is the extreme sample itself, as for the
 // p99.5 of five, it may therefore fall a little short of the interval.
 //
-// In a population with ties (times read off a coarse clock) the coverage is at least the one given. Bounds that are the
-// same value come with the warning ResolutionLimited. x may be in any order and is not changed. Errors: ErrEmpty for no
+// In a population with ties (times read off a coarse clock) the coverage is at least the one given. Where both bounds are the
+// same value, they are moved out to the next different samples, between which what was read as that value lies, with the
+// warning ResolutionLimited; identical samples leave the interval undefined. x may be in any order and is not changed. Errors: ErrEmpty for no
 // samples, ErrNotFinite with its index for NaN or an infinity, ErrOutOfRange for a confidence or a p not strictly between
 // 0 and 1: the extremes of a population, p = 0 and 1, have no interval.
 func QuantileInterval(x []float64, p, confidence float64, unit string) (Interval, error) {
@@ -73,9 +75,31 @@ func QuantileInterval(x []float64, p, confidence float64, unit string) (Interval
 		v.Coverage -= above
 	}
 	if v.Low == v.High {
+		v.Low, v.High = sorted.around(v.Low)
 		v.Warnings = append(v.Warnings, tiedBounds())
 	}
 	return v, nil
+}
+
+// around returns the samples next to those of value v, between which what was read as v lies; as far on the other side where
+// one has none, and NaN where all are v.
+func (s Sorted) around(v float64) (low, high float64) {
+	low, high = math.NaN(), math.NaN()
+	first, _ := slices.BinarySearch(s, v)
+	last, _ := slices.BinarySearch(s, math.Nextafter(v, math.Inf(1)))
+	if first > 0 {
+		low = s[first-1]
+	}
+	if last < len(s) {
+		high = s[last]
+	}
+	switch {
+	case math.IsNaN(low):
+		low = v - (high - v)
+	case math.IsNaN(high):
+		high = v + (v - low)
+	}
+	return low, high
 }
 
 // ranks returns the ranks of the order statistics between which the p-quantile lies, with a probability on either side of

@@ -1,9 +1,6 @@
 package stats
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
 // QuantileFloor returns the smallest number of samples from which the p-quantile has a finite bound on its outer side (above
 // for p ≥ ½, below otherwise) at the given one-sided confidence, when the spare most extreme samples are not to be used. For a
@@ -57,38 +54,4 @@ func atMost(k, n int, probability float64) float64 {
 	// That the (k+1)-th smallest of n uniform variables, a beta variable, exceeds probability.
 	a, b := float64(k+1), float64(n-k)
 	return betaPoint(probability/(1-probability)*b/a, a, b).tail(true)
-}
-
-// TailWarnings returns the warning TailUndersampled if n samples are too few for the two-sided interval of the p-quantile at
-// the given confidence to be bounded on its outer side, and nil otherwise: a percentile from so few samples is to be printed
-// with it. See [QuantileFloor], whose errors these are; n < 0 is ErrOutOfRange.
-func TailWarnings(n int, p, confidence float64) ([]Warning, error) {
-	if n < 0 {
-		return nil, &ValueError{Arg: "n", Value: float64(n), Err: ErrOutOfRange, Remedy: "give the number of samples"}
-	}
-	two, err := QuantileFloor(p, (1+confidence)/2, 0)
-	if err != nil {
-		if !(confidence > 0 && confidence < 1) { // name the caller's, not the half of it
-			_, err = QuantileFloor(p, confidence, 0)
-		}
-		return nil, err
-	}
-	if n >= two {
-		return nil, nil
-	}
-	one, err := QuantileFloor(p, confidence, 0)
-	if err != nil {
-		return nil, err
-	}
-	return []Warning{tailUndersampled(n, p, confidence, two, one)}, nil
-}
-
-func tailUndersampled(n int, p, confidence float64, two, one int) Warning {
-	side := "upper"
-	if p < 0.5 {
-		side = "lower"
-	}
-	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'g', 10, 64) }
-	return Warning{TailUndersampled, "the p" + percent(p) + " has no finite " + side + " bound at two-sided " + percent(confidence) +
-		" % from " + strconv.Itoa(n) + " samples: that needs " + strconv.Itoa(two) + ", and a one-sided bound " + strconv.Itoa(one)}
 }

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // LogRatioInterval returns the interval for the ratio of the geometric means, that of b over that of a: Welch's on the
 // logarithms ([WelchLogs]), transformed back. The ratio has no unit; unit names the replicate.
@@ -38,7 +41,11 @@ func (t TTest) ratio(confidence float64, unit string) (Interval, error) {
 		return Interval{}, err
 	}
 	v.Estimate, v.Low, v.High = math.Exp(v.Estimate), math.Exp(v.Low), math.Exp(v.High)
-	v.Assumptions[2] = "the mean logarithms are approximately normal"
+	if v.Defined() {
+		v.needWidth()
+	}
+	v.Assumptions[2] = strings.Replace(v.Assumptions[2], "the estimate", "the difference of mean logarithms", 1)
+	v.Assumptions[2] = strings.Replace(v.Assumptions[2], "differences", "logarithms of ratios", 1)
 	return v, nil
 }
 
@@ -69,11 +76,7 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	if pairs {
 		t.Method, t.N = "paired t on logarithms", 1
 	}
-	logA, err := logarithms("a", a)
-	if err != nil {
-		return TTest{}, err
-	}
-	logB, err := logarithms("b", b)
+	logA, logB, _, err := logsOfTwo(a, b)
 	if err != nil {
 		return TTest{}, err
 	}
@@ -131,6 +134,8 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	case math.IsInf(sdA, 0) || math.IsInf(sdB, 0):
 		return Interval{}, differenceOverflow(a, b)
 	}
+	// Each side by its own last digit, so that the unit of neither matters.
+	flatA, flatB := sdA < lastDigit(largestOf(a)), sdB < lastDigit(largestOf(b))
 	// Everything relative to ā, so that no square of a sample overflows.
 	relA, relB := sdA/math.Abs(meanA)/math.Sqrt(nA), sdB/math.Abs(meanA)/math.Sqrt(nB)
 	se := math.Hypot(relB, v.Estimate*relA)
@@ -138,18 +143,18 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	case math.IsInf(relA, 0) || math.IsInf(se, 0):
 		v.Warnings = append(v.Warnings, denominatorNearZero())
 		return v, nil
-	case se <= roundingError*max(1, math.Abs(v.Estimate)):
+	case flatA && flatB:
 		v.Warnings = append(v.Warnings, noSpreadIn("both sides"))
 		return v, nil
-	case sdA == 0:
+	case flatA:
 		v.Warnings = append(v.Warnings, noSpreadIn("a"))
-	case sdB == 0:
+	case flatB:
 		v.Warnings = append(v.Warnings, noSpreadIn("b"))
 	}
 	shareA, shareB := v.Estimate*relA/se, relB/se
 	shareA, shareB = shareA*shareA, shareB*shareB
-	df := 1 / (shareA*shareA/(nA-1) + shareB*shareB/(nB-1))
-	t, err := StudentQuantile((1-confidence)/2, df)
+	df := min(1/(shareA*shareA/(nA-1)+shareB*shareB/(nB-1)), mostDF(nA, nB))
+	t, err := studentQuantile((1-confidence)/2, df)
 	if err != nil {
 		return Interval{}, err
 	}
@@ -164,6 +169,10 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 		return Interval{}, differenceOverflow(a, b)
 	}
 	v.DF, v.Low, v.High = df, low, high
-	v.warnOfNoWidth()
+	v.needWidth()
+	if v.Defined() {
+		// What rounding may have done to either mean, in the first order.
+		v.widen(coarseness(b)/math.Abs(meanA)+math.Abs(v.Estimate)*coarseness(a)/math.Abs(meanA), "the samples of a side")
+	}
 	return v, nil
 }

@@ -79,6 +79,6 @@ func spread(x []float64, confidence float64, unit string) (Interval, error) {
 	}
 	a, b := s.SD*math.Sqrt(v.DF/upper), s.SD*math.Sqrt(v.DF/lower)
 	v.Low, v.High = min(a, b), max(a, b) // a confidence next to 0 makes both tails ½, and the order is rounding's
-	v.warnOfNoWidth()
+	v.needWidth()
 	return v, nil
 }

@@ -73,7 +73,7 @@ func TestMSER5Edges(t *testing.T) {
 
 func TestRampInterval(t *testing.T) {
 	for i, c := range readVariation(t).Ramp {
-		v, err := RampInterval(c.X, 0.95, "request")
+		v, err := RampInterval(c.X, 1, 0.95, "request")
 		if err != nil || !sameInterval(v, c.Ramp, 1e-10) || v.N != 10 || v.DF != 8 || v.Warnings != nil {
 			t.Errorf("%d: %+v, %v; want %v", i, v, err, c.Ramp)
 		}
@@ -82,8 +82,8 @@ func TestRampInterval(t *testing.T) {
 	for i := range line {
 		line[i] = float64(i)
 	}
-	v, err := RampInterval(line, 0.95, "request")
-	if err != nil || v.Estimate != 100 || v.HalfWidth() != 0 || !slices.Equal(warned(v.Warnings), []string{ResolutionLimited}) {
+	v, err := RampInterval(line, 1, 0.95, "request")
+	if err != nil || v.Estimate != 100 || v.Defined() || !slices.Equal(warned(v.Warnings), []string{ResolutionLimited}) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, c := range []struct {
@@ -91,10 +91,10 @@ func TestRampInterval(t *testing.T) {
 		confidence float64
 		kind       error
 	}{
-		{nil, 0.95, ErrEmpty}, {make([]float64, 9), 0.95, ErrTooFew}, {line, 1, ErrOutOfRange},
+		{nil, 0.95, ErrEmpty}, {line, 1, ErrOutOfRange},
 		{append(slices.Clone(line), math.Inf(1)), 0.95, ErrNotFinite},
 	} {
-		if _, err := RampInterval(c.x, c.confidence, "request"); !errors.Is(err, c.kind) {
+		if _, err := RampInterval(c.x, 1, c.confidence, "request"); !errors.Is(err, c.kind) {
 			t.Errorf("%d samples: %v", len(c.x), err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestSteadySimulation(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v, err := RampInterval(x, 0.95, "request")
+				v, err := RampInterval(x, 1, 0.95, "request")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -165,7 +165,7 @@ func FuzzSteady(f *testing.F) {
 		if m, err := MSER5(x); err == nil && (m.Cut < 0 || m.Cut > m.Limit || m.Samples > len(x)/2) {
 			t.Errorf("%v: %+v", x, m)
 		}
-		if v, err := RampInterval(x, 0.95, "request"); err == nil && (!v.Defined() || !finite([]float64{v.Estimate, v.Low, v.High})) {
+		if v, err := RampInterval(x, 1, 0.95, "request"); err == nil && v.Defined() && !finite([]float64{v.Estimate, v.Low, v.High}) {
 			t.Errorf("%v: %+v", x, v)
 		}
 	})

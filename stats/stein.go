@@ -60,7 +60,7 @@ func SteinRuns(pilot []float64, halfWidth, confidence float64) (SteinPlan, error
 
 // steinCount is t²s²/h² and the same rounded up, with t on pilotN − 1 degrees of freedom.
 func steinCount(sd, halfWidth, confidence float64, pilotN int) (exact float64, n int, err error) {
-	t, err := StudentQuantile((1-confidence)/2, float64(pilotN-1))
+	t, err := studentQuantile((1-confidence)/2, float64(pilotN-1))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -68,7 +68,7 @@ func steinCount(sd, halfWidth, confidence float64, pilotN int) (exact float64, n
 	exact = float64(root * root)
 	if !(exact <= math.MaxInt32) {
 		return 0, 0, &ValueError{Arg: "halfWidth", Value: halfWidth, Err: ErrOutOfRange,
-			Remedy: fmt.Sprintf("the pilot's standard deviation is %.4g, and more than %d runs would be needed; ask for less precision",
+			Remedy: fmt.Sprintf("the pilot's standard deviation is %.4g, and more than %d samples would be needed; ask for less precision",
 				sd, math.MaxInt32)}
 	}
 	return exact, int(math.Ceil(exact)), nil
@@ -89,8 +89,8 @@ func checkHalfWidth(halfWidth float64) error {
 //
 // If fewer were run than SteinRuns asks for, because a budget ended, the result is the fixed-n interval of what was
 // run, that of [MeanInterval], with the warning PrecisionNotReached that says how many are missing. It is that interval,
-// too, with the warning ResolutionLimited, if the pilot's samples are identical and the later ones are not, where s₀ = 0
-// would give an interval without width. If all are identical it has none, with the same warning.
+// too, with the warning ResolutionLimited, if the pilot's samples are identical and the later ones are not, because s₀ = 0
+// decided nothing. If all are identical it is undefined, with the same warning.
 //
 // unit names what each x is, see [Interval]. Errors are those of SteinRuns, and ErrOutOfRange for a pilotN under 2 or
 // over len(x).
@@ -118,11 +118,11 @@ func SteinInterval(x []float64, pilotN int, halfWidth, confidence float64, unit 
 		return Interval{}, err
 	}
 	missing := plan.N - len(x)
-	noWidth := v.Low == v.High && lo != hi
+	noWidth := !v.Defined() && lo != hi
 	if missing > 0 || noWidth {
 		return fixedInterval(x, missing, noWidth, halfWidth, confidence, unit)
 	}
-	if !v.Defined() || math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) {
+	if math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) {
 		return Interval{}, overflowError(x)
 	}
 	return v, nil
@@ -148,6 +148,6 @@ func fixedInterval(x []float64, missing int, noWidth bool, halfWidth, confidence
 }
 
 func precisionNotReached(v Interval, halfWidth float64, remedy string) Warning {
-	return Warning{PrecisionNotReached, fmt.Sprintf("%d runs were not enough for ± %.4g: %s; this is the interval of what was run",
+	return Warning{PrecisionNotReached, fmt.Sprintf("%d samples were not enough for ± %.4g: %s; this is the interval of what there is",
 		v.N, halfWidth, remedy)}
 }

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// StudentQuantile returns the t that a Student's t variable of df degrees of freedom exceeds with probability tail.
+// studentQuantile returns the t that a Student's t variable of df degrees of freedom exceeds with probability tail.
 //
 // It takes the upper tail and not the cumulative probability, because in 1 − 1e-10 as a float64 the tail is already off
 // by a factor of 1 + 8e-8. The two-sided interval of confidence c uses tail = (1 − c)/2. A tail above ½ gives a
@@ -20,7 +20,7 @@ import (
 //
 // A tail not strictly between 0 and 1 is ErrOutOfRange, and so is a df under ½: one sample leaves 0, two leave 1, and no
 // method gives less but by rounding.
-func StudentQuantile(tail, df float64) (float64, error) {
+func studentQuantile(tail, df float64) (float64, error) {
 	if err := checkTail(tail); err != nil {
 		return 0, err
 	}
@@ -31,7 +31,7 @@ func StudentQuantile(tail, df float64) (float64, error) {
 	case tail == 0.5:
 		return 0, nil
 	case tail > 0.5:
-		t, err := StudentQuantile(1-tail, df) // exact: no rounding in 1 − tail for tail ≥ ½
+		t, err := studentQuantile(1-tail, df) // exact: no rounding in 1 − tail for tail ≥ ½
 		return -t, err
 	}
 	z := -mathext.NormalQuantile(tail)

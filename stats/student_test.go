@@ -33,7 +33,7 @@ func TestStudentQuantileVectors(t *testing.T) {
 			}
 		}
 		df, tail, want := v[0], v[1], v[2]
-		got, err := StudentQuantile(tail, df)
+		got, err := studentQuantile(tail, df)
 		if err != nil || !near(got, want, 2e-13) {
 			t.Errorf("tail %v, df %v: %.17g, %v; want %.17g", tail, df, got, err, want)
 		}
@@ -52,12 +52,12 @@ func TestStudentQuantileKnownAnswers(t *testing.T) {
 		{0.05, 1, 1 / math.Tan(0.05*math.Pi)},                // closed form for df = 1
 		{1e-60, 1, 1e60 / math.Pi},                           // and far out
 	} {
-		got, err := StudentQuantile(c.tail, c.df)
+		got, err := studentQuantile(c.tail, c.df)
 		if err != nil || !near(got, c.want, 1e-12) {
 			t.Errorf("tail %v, df %v: %.17g, %v; want %.17g", c.tail, c.df, got, err, c.want)
 		}
 	}
-	if got, err := StudentQuantile(0.5, 3); err != nil || got != 0 {
+	if got, err := studentQuantile(0.5, 3); err != nil || got != 0 {
 		t.Errorf("median: %v, %v", got, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestStudentQuantileIsMonotone(t *testing.T) {
 		last := 0.0
 		for exp := 1.1; exp < 1000; exp += 0.7 {
 			tail := math.Exp2(-exp)
-			got, err := StudentQuantile(tail, df)
+			got, err := studentQuantile(tail, df)
 			if err != nil {
 				if tail > 1e-60 {
 					t.Errorf("tail %v, df %v: %v", tail, df, err)
@@ -82,7 +82,7 @@ func TestStudentQuantileIsMonotone(t *testing.T) {
 			}
 			last = got
 			if i > 0 {
-				if heavier, err := StudentQuantile(tail, dfs[i-1]); err == nil && heavier < got*(1-1e-12) {
+				if heavier, err := studentQuantile(tail, dfs[i-1]); err == nil && heavier < got*(1-1e-12) {
 					t.Errorf("tail %v: %v for df %v, %v for df %v", tail, heavier, dfs[i-1], got, df)
 				}
 			}
@@ -118,7 +118,7 @@ func TestStudentQuantileErrors(t *testing.T) {
 		{0.025, 0, "df"}, {0.025, -3, "df"}, {0.025, math.NaN(), "df"}, {0.025, math.Inf(-1), "df"}, {0.025, 1e-300, "df"},
 		{math.SmallestNonzeroFloat64, 1, "tail"}, // 1/tail overflows
 	} {
-		got, err := StudentQuantile(c.tail, c.df)
+		got, err := studentQuantile(c.tail, c.df)
 		var value *ValueError
 		if !errors.Is(err, ErrOutOfRange) || !errors.As(err, &value) || value.Arg != c.arg {
 			t.Errorf("tail %v, df %v: %v, %v; want an error about %s", c.tail, c.df, got, err, c.arg)
@@ -132,7 +132,7 @@ func FuzzStudentQuantile(f *testing.F) {
 	f.Add(0.5, math.Inf(1))
 	f.Add(math.SmallestNonzeroFloat64, 300.0)
 	f.Fuzz(func(t *testing.T, tail, df float64) {
-		got, err := StudentQuantile(tail, df)
+		got, err := studentQuantile(tail, df)
 		if err != nil {
 			return
 		}

@@ -46,11 +46,11 @@ func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
 	if math.IsNaN(t.T) {
 		return EquivalenceTest{math.NaN(), math.NaN()}, nil
 	}
-	lower, err := StudentTail((t.Difference+margin)/t.SE, t.DF)
+	lower, err := studentTail((margin+t.Difference-t.Rounding)/t.SE, t.DF)
 	if err != nil {
 		return EquivalenceTest{}, err
 	}
-	upper, err := StudentTail((margin-t.Difference)/t.SE, t.DF)
+	upper, err := studentTail((margin-t.Difference-t.Rounding)/t.SE, t.DF)
 	return EquivalenceTest{lower, upper}, err
 }
 

@@ -35,8 +35,8 @@ type USL struct {
 // fitted anew, and of the fits that remain the one with the least squares is taken. A negative κ has a meaning in Gunther's
 // later work (superlinear scaling), but gives no N*.
 //
-// A fit that did not converge says so in Converged and by the warning NotConverged. A Peak above the highest level has the
-// warning Extrapolated.
+// A fit that did not converge says so in Converged and by the warning NotConverged. A Peak above the highest level, or
+// below the lowest, has the warning Extrapolated.
 //
 // Errors are those of [Knee]; no runs is ErrEmpty, and fewer than three levels, the number of parameters, is ErrTooFew.
 func FitUSL(levels []float64, runs [][]float64) (USL, error) {
@@ -82,9 +82,14 @@ func FitUSL(levels []float64, runs [][]float64) (USL, error) {
 	if !converged {
 		u.Warnings = append(u.Warnings, notConverged())
 	}
-	if top := levels[len(levels)-1]; u.Peak > top {
+	bottom, top := levels[0], levels[len(levels)-1]
+	switch {
+	case u.Peak > top:
 		u.Warnings = append(u.Warnings, Warning{Extrapolated, fmt.Sprintf(
 			"the law's peak lies above the highest level, %s, where nothing was measured", level(top))})
+	case u.Peak < bottom || math.IsNaN(u.Peak):
+		u.Warnings = append(u.Warnings, Warning{Extrapolated, fmt.Sprintf(
+			"the law falls over all levels, and its peak lies below the lowest, %s, where nothing was measured", level(bottom))})
 	}
 	return u, nil
 }

@@ -78,29 +78,32 @@ type Verdict struct {
 	Warnings []Warning
 }
 
-// String returns the verdict in one line, such as "undecided: B/A 1.048 [0.992, 1.108], 12 runs a side would decide".
+// String returns the verdict in one line with the codes of its warnings, such as "undecided: B/A 1.048 [0.992, 1.108] at 95 %;
+// if the spread is as seen, 12 a side decide 4 times in 5 (unlike-sides)".
 func (v Verdict) String() string {
 	s := v.Kind.String()
+	ratio := v.Ratio
 	if v.Kind == Equivalent {
 		s += fmt.Sprintf(" within %.4g %%", 100*v.Margin)
 		if v.Detected {
 			s += ", difference detected"
 		}
+		ratio = v.EquivalenceRatio // what is inside the margin
 	}
 	switch {
-	case v.Ratio.Defined():
-		s += fmt.Sprintf(": B/A %.3f [%.3f, %.3f]", v.Ratio.Estimate, v.Ratio.Low, v.Ratio.High)
-	case v.Ratio.Estimate > 0:
-		s += fmt.Sprintf(": B/A %.3f, without bounds", v.Ratio.Estimate)
+	case ratio.Defined():
+		s += fmt.Sprintf(": B/A %s at %.4g %%", v.bounds(ratio), 100*ratio.Confidence)
+	case ratio.Estimate > 0:
+		s += fmt.Sprintf(": B/A %.4g, without bounds", ratio.Estimate)
 	}
 	if v.Kind == Undecided && v.RunsToDecide > min(v.RunsA, v.RunsB) {
-		noun := "runs a side"
+		noun := "a side"
 		if v.Paired {
 			noun = "pairs"
 		}
-		s += fmt.Sprintf(", %d %s would decide", v.RunsToDecide, noun)
+		s += fmt.Sprintf("; if the spread is as seen, %d %s decide 4 times in 5", v.RunsToDecide, noun)
 	}
-	return s
+	return withWarnings(s, v.Warnings)
 }
 
 type verdictJSON struct {

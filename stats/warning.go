@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -17,9 +18,9 @@ type Warning struct {
 const (
 	// SingleSample: there is one sample, so nothing is known about spread.
 	SingleSample = "single-sample"
-	// ResolutionLimited: all samples are identical, or in a Knee all runs are at a level that the text names. The true
-	// spread is then below the resolution of the measurement, or the quantity is a constant; a spread of 0 says nothing
-	// about the system.
+	// ResolutionLimited: all samples are identical, or more than half of them are. The true spread is then near or below
+	// the resolution of the measurement, or the quantity is a constant; a spread of 0 says nothing about the system, and
+	// decides nothing.
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
@@ -27,8 +28,6 @@ const (
 	DenominatorNearZero = "denominator-near-zero"
 	// TailUndersampled: there are too few samples for a quantile so far out to have a finite bound on its outer side.
 	TailUndersampled = "tail-undersampled"
-	// PoorCoverage: the method is known to cover less than the confidence that is asked for; the text says by how much.
-	PoorCoverage = "poor-coverage"
 	// NotConverged: an iteration did not settle, and the fit is the best that was met on the way.
 	NotConverged = "not-converged"
 	// Extrapolated: a fitted value lies outside of what was measured.
@@ -43,6 +42,17 @@ const (
 	TooFewBatches = "too-few-batches"
 	// DriftNotAssessed: there are so few runs that only an enormous drift would show.
 	DriftNotAssessed = "drift-not-assessed"
+	// UnlikeSides: the two sides of a comparison differ in size, spread or skew, and its error rates may be higher than stated.
+	UnlikeSides = "unlike-sides"
+	// FewRuns: the spread comes from fewer than five runs, and a plan that rests on it may be far off.
+	FewRuns = "few-runs"
+	// OrderUnknown: the order within pairs was not given, and OrderConfounded: it was the same in all of them.
+	OrderUnknown    = "order-unknown"
+	OrderConfounded = "order-confounded"
+	// FewSamples: there are fewer samples than a percentile so far out takes, see TailFloor.
+	FewSamples = "few-samples"
+	// NotSteady: a level was not shown to be steady, so that its mean is that of a moment.
+	NotSteady = "not-steady"
 )
 
 func singleSample() Warning {
@@ -55,16 +65,21 @@ func resolutionLimited() Warning {
 
 // resolutionLimitedAt is resolutionLimited for a knee, of which only some levels may be concerned.
 func resolutionLimitedAt(levels []float64) Warning {
-	names := make([]string, len(levels))
-	for i, l := range levels {
-		names[i] = level(l)
-	}
 	word := "level"
 	if len(levels) > 1 {
 		word = "levels"
 	}
-	return Warning{ResolutionLimited, "all runs have the same throughput at " + word + " " + strings.Join(names, ", ") +
-		": the spread there is below the resolution of the measurement"}
+	return Warning{ResolutionLimited, "more than half of the runs have the same throughput at " + word + " " +
+		levelNames(levels) + ": the spread there is near or below the resolution of the measurement"}
+}
+
+// levelNames writes "100, 200".
+func levelNames(levels []float64) string {
+	names := make([]string, len(levels))
+	for i, l := range levels {
+		names[i] = level(l)
+	}
+	return strings.Join(names, ", ")
 }
 
 func unitUnnamed() Warning {
@@ -82,8 +97,7 @@ func denominatorNearZero() Warning {
 
 // tiedBounds is resolutionLimited for samples of which only some are identical.
 func tiedBounds() Warning {
-	return Warning{ResolutionLimited, "the samples that bound the quantile are identical: it is known no better than the " +
-		"resolution of the measurement"}
+	return Warning{ResolutionLimited, "the samples that bound the quantile are identical: the bounds are the next different ones"}
 }
 
 // noFiniteBound says which side of the interval for a p-quantile is missing, and how many samples it takes.
@@ -105,7 +119,20 @@ func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
 		"[min, max] of these %d has %.6g %%", level, 100*p, max(lowNeeds, highNeeds), n, 100*max(covers, 0))}
 }
 
-func poorCoverage(text string) Warning { return Warning{PoorCoverage, text} }
 func notConverged() Warning {
 	return Warning{NotConverged, "the iteration did not settle: the fit is the best that was met on the way"}
+}
+
+// withWarnings adds the codes of warnings to a line, so that none is lost in it.
+func withWarnings(line string, ws []Warning) string {
+	var codes []string
+	for _, w := range ws {
+		if !slices.Contains(codes, w.Code) {
+			codes = append(codes, w.Code)
+		}
+	}
+	if len(codes) == 0 {
+		return line
+	}
+	return line + " (" + strings.Join(codes, ", ") + ")"
 }

@@ -10,8 +10,8 @@ import (
 
 func TestBatchMeansNumpy(t *testing.T) {
 	for i, c := range readVariation(t).Batches {
-		b, err := BatchMeansInterval(c.X, c.Concurrency, 0.95, "request")
-		if err != nil || b.Batches != c.Batches || !sameInterval(b.Mean, c.Mean, 1e-12) || !near(b.ESS, c.ESS, 1e-11) {
+		b, err := MeanOfLevel(c.X, c.Concurrency, 0.95, "request")
+		if err != nil || b.Mean.N != c.Batches || !sameInterval(b.Mean, c.Mean, 1e-12) || !near(b.ESS, c.ESS, 1e-11) {
 			t.Errorf("%d: %+v, %v; want %+v", i, b, err, c)
 		}
 		if b.Mean.N != c.Batches || b.Mean.DF != float64(c.Batches-1) || b.Mean.Warnings != nil {
@@ -40,9 +40,9 @@ func TestBatchMeansEdges(t *testing.T) {
 		{"one sample", x[:1], 1, 0, math.NaN(), []string{TooFewBatches}},
 		{"identical", make([]float64, 40), 2, 10, math.NaN(), []string{ResolutionLimited}},
 	} {
-		b, err := BatchMeansInterval(c.x, c.concurrency, 0.95, "request")
+		b, err := MeanOfLevel(c.x, c.concurrency, 0.95, "request")
 		sameESS := b.ESS == c.ess || math.IsNaN(b.ESS) && math.IsNaN(c.ess)
-		if err != nil || b.Batches != c.batches || !sameESS || !slices.Equal(warned(b.Mean.Warnings), c.want) {
+		if err != nil || b.Mean.N != c.batches || !sameESS || !slices.Equal(warned(b.Mean.Warnings), c.want) {
 			t.Errorf("%s: %+v, %v", c.name, b, err)
 		}
 		if defined := c.batches >= 5; b.Mean.Defined() != defined || math.IsNaN(b.Mean.DF) == defined {
@@ -60,7 +60,7 @@ func TestBatchMeansEdges(t *testing.T) {
 		{[]float64{1, math.NaN()}, 1, 0.95, ErrNotFinite},
 		{slices.Repeat([]float64{math.MaxFloat64, -math.MaxFloat64}, 30), 1, 0.95, ErrOverflow},
 	} {
-		if _, err := BatchMeansInterval(c.x, c.concurrency, c.confidence, "request"); !errors.Is(err, c.kind) {
+		if _, err := MeanOfLevel(c.x, c.concurrency, c.confidence, "request"); !errors.Is(err, c.kind) {
 			t.Errorf("%d samples, %d, %v: %v", len(c.x), c.concurrency, c.confidence, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestBatchMeansSimulation(t *testing.T) {
 				}
 				x[i] = 10 + wave + r.NormFloat64()
 			}
-			b, err := BatchMeansInterval(x, c.concurrency, 0.95, "request")
+			b, err := MeanOfLevel(x, c.concurrency, 0.95, "request")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,11 +126,11 @@ func FuzzBatchMeans(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, concurrency int) {
 		x := samples(data)
-		b, err := BatchMeansInterval(x, concurrency, 0.95, "request")
+		b, err := MeanOfLevel(x, concurrency, 0.95, "request")
 		if err != nil {
 			return
 		}
-		if b.Mean.Defined() != (b.Batches >= 5) || b.ESS < 0 || b.ESS > float64(len(x)) || math.IsNaN(b.Mean.Estimate) {
+		if b.Mean.Defined() != (b.Mean.N >= 5) || b.ESS < 0 || b.ESS > float64(len(x)) || math.IsNaN(b.Mean.Estimate) {
 			t.Errorf("%v, %d: %+v", x, concurrency, b)
 		}
 		if b.Mean.Defined() && !finite([]float64{b.Mean.Low, b.Mean.High}) {
