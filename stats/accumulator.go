@@ -76,7 +76,11 @@ func (a *Accumulator) Summary() (Summary, error) {
 		return Summary{}, &LengthError{Arg: "samples", Err: ErrEmpty, Remedy: "add at least one sample"}
 	}
 	n := float64(a.n)
-	mean := min(max(a.first+float64(a.sum.high/n), a.lo), a.hi)
+	// The quotient in two parts, since the first sample may cancel all of the upper one.
+	part := a.sum.high / n
+	rest := (math.FMA(-part, n, a.sum.high) + a.sum.low) / n
+	mean, lost := twoSum(a.first, part)
+	mean = min(max(mean+(lost+rest), a.lo), a.hi)
 	sd := math.NaN()
 	switch {
 	case a.n > 1 && a.lo == a.hi:

@@ -30,7 +30,7 @@ func TestCompare(t *testing.T) {
 	}{
 		// R's interval, [.9918, 1.1076]: 1 is inside, 1.05 too. SD of the logarithms .0376; scipy plans 11.
 		{"the page's A and B", sampleA, sampleB, Comparison{Margin: 0.05}, Undecided, false, 11, "includes 1"},
-		{"within 10 %", sampleA, sampleB, Comparison{Margin: 0.1}, Equivalent, false, 0, "is inside the margin, 0.9091 to 1.1"},
+		{"within 10 %", sampleA, sampleB, Comparison{Margin: 0.1}, Equivalent, false, 0, "is inside the margin, 0.90909 to 1.1"},
 		{"paired", sampleA, sampleB, Comparison{Margin: 0.03, Paired: true}, Faster, true, 0, "excludes 1"},
 		{"paired the other way round", sampleB, sampleA, Comparison{Margin: 0.03, Paired: true}, Slower, true, 0, "excludes 1"},
 		{"paired latency", sampleA, sampleB, Comparison{Margin: 0.03, Paired: true, LowerIsBetter: true}, Slower, true, 0, ""},
@@ -40,13 +40,13 @@ func TestCompare(t *testing.T) {
 		{"the same runs", steady, steady, Comparison{Margin: 0.03}, Equivalent, false, 0, ""},
 		{"confidence 0.9", sampleA, sampleB, Comparison{Margin: 0.03, Confidence: 0.9}, Faster, true, 0, "the 90 % interval"},
 		{"enough runs, still between", steady, scaled(steady, 1.006), Comparison{Margin: 0.006}, Undecided, false, 28, ""},
-		{"one run", []float64{7}, sampleB, Comparison{Margin: 0.05}, Undecided, false, 0, "one run"},
-		{"one pair", []float64{7}, []float64{8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0, "one run"},
+		{"one run", []float64{7}, sampleB, Comparison{Margin: 0.05}, Undecided, false, 0, "one of a side"},
+		{"one pair", []float64{7}, []float64{8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0, "one of a side"},
 		{"no spread", []float64{7, 7}, []float64{8, 8, 8}, Comparison{Margin: 0.05}, Undecided, false, 0, "no spread"},
 		{"no spread in the ratios", []float64{1, 2, 4}, []float64{2, 4, 8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0, "no spread"},
 		{"spread in one", []float64{7, 7, 7}, []float64{8, 8.1, 8.2}, Comparison{Margin: 0.05}, Faster, true, 0, ""},
 		{"two runs", []float64{100, 101}, []float64{99, 103}, Comparison{Margin: 0.05}, Undecided, false, 4, ""},
-		{"hopeless", []float64{1, 1e9}, []float64{1, 1e9}, Comparison{Margin: 0.01}, Undecided, false, 0, "more than 1000000 runs"},
+		{"hopeless", []float64{1, 1e9}, []float64{1, 1e9}, Comparison{Margin: 0.01}, Undecided, false, 0, "more than 1000000 would"},
 	} {
 		c.c.Unit = "run"
 		v, err := Compare(c.a, c.b, c.c)

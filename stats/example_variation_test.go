@@ -52,7 +52,7 @@ func ExampleSteinInterval() {
 	fmt.Printf("%.0f ± %.0f\n%s\n", v.Estimate, v.HalfWidth(), v.Warnings[0].Text)
 	// Output:
 	// 6735 ± 339
-	// 5 runs were not enough for ± 100: 53 more would; this is the interval of what was run
+	// 5 samples were not enough for ± 100: 53 more would; this is the interval of what there is
 }
 
 // A level is steady if neither the start nor the slope says otherwise.

@@ -76,25 +76,18 @@ func (v Interval) bounds(apart ...float64) string {
 		}
 	}
 	largest := max(math.Abs(v.Estimate), math.Abs(v.Low), math.Abs(v.High))
-	if math.IsInf(largest, 1) { // one side is open: the other's distance from the estimate tells the digits
-		largest, finest = math.Abs(v.Estimate), math.Abs(v.Estimate)
-		for _, bound := range []float64{v.Low, v.High} {
-			if d := math.Abs(bound - v.Estimate); d > 0 && !math.IsInf(d, 0) {
-				largest, finest = max(largest, math.Abs(bound)), 2*d
-			}
-		}
+	if math.IsInf(finest, 1) || !(finest > 0) { // a side is open, or the width overflows
+		return fmt.Sprintf("%s [%s, %s]", formatNumber(v.Estimate, 5), formatNumber(v.Low, 5), formatNumber(v.High, 5))
 	}
-	digits := 5
-	if finest > 0 && largest > 0 {
-		digits = int(math.Ceil(math.Log10(largest)-math.Log10(finest/2))) + 1
-	}
-	digits = min(max(digits, 3), 17)
-	// To one decimal place, that of the largest.
-	places := digits - 1 - int(math.Floor(math.Log10(max(largest, math.SmallestNonzeroFloat64))))
+	// All to one decimal place, the second of the half-width.
+	places := 1 - int(math.Floor(math.Log10(finest/2)))
+	digits := min(max(places+1+int(math.Floor(math.Log10(largest))), 3), 17)
 	one := func(x float64) string {
 		switch {
-		case math.IsNaN(x) || math.IsInf(x, 0) || places > 12 || places < -12:
+		case math.IsNaN(x) || math.IsInf(x, 0):
 			return formatNumber(x, digits)
+		case places > 12 || places < -12 || largest > 1e4*math.Abs(v.Estimate): // one place does not fit all
+			return formatNumber(x, max(digits, 4))
 		}
 		return strconv.FormatFloat(x, 'f', max(places, 0), 64)
 	}

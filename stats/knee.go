@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The constants of the rule that Knee follows. They belong together: the coverage that Knee states is of all of them.
@@ -78,6 +79,10 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	}
 	if err := r.decide(levels, p); err != nil {
 		return KneeResult{}, err
+	}
+	if len(r.Warnings) == 0 && slices.ContainsFunc(r.Tests, KneeTest.undefined) {
+		r.Warnings = []Warning{{ResolutionLimited, "every run gives the same difference between some levels: " +
+			"the spread is below the resolution of the measurement"}}
 	}
 	r.advise(levels, p)
 	return r, nil
@@ -208,6 +213,9 @@ func newPairs(runs [][]float64) *pairs {
 
 // belowShare is the statistic of KneeTest.Below.
 func (p *pairs) belowShare(j int) float64 {
+	if !slices.ContainsFunc(p.best, func(best int) bool { return best != j }) {
+		return math.Inf(1) // it is the peak itself, which needs no measurement to reach a share of itself
+	}
 	var rounding float64
 	for i, z := range p.z {
 		p.d[i] = z[j] - z[p.best[i]] - math.Log(kneeShare)

@@ -55,7 +55,7 @@ func TestKneeNext(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if r.String() != c.want || !slices.Equal(r.Next, c.next) || r.NextRuns != c.nextRuns {
+		if r.bracket() != c.want || !slices.Equal(r.Next, c.next) || r.NextRuns != c.nextRuns {
 			t.Errorf("%s: %v, next %v, runs %d; want %s, %v, %d", c.name, r, r.Next, r.NextRuns, c.want, c.next, c.nextRuns)
 		}
 		roundTrip(t, r)

@@ -96,6 +96,8 @@ type KneeTest struct {
 	Reaches float64
 }
 
+func (t KneeTest) undefined() bool { return math.IsNaN(t.Below) || math.IsNaN(t.Reaches) }
+
 // String returns the answer with the codes of its warnings, such as "(100, 400]", "> 100, saturation not shown",
 // "≤ 400 (resolution-limited)" or "not resolved".
 func (r KneeResult) String() string { return withWarnings(r.bracket(), r.Warnings) }

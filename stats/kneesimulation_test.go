@@ -270,7 +270,7 @@ func TestKneeNextRunsSimulation(t *testing.T) {
 			for i := range q.d {
 				q.d[i] = sd*rng.NormFloat64() - math.Log(kneeShare)
 			}
-			if q.t() > limit {
+			if q.t(0) > limit {
 				shown += 1 / float64(size)
 			}
 		}

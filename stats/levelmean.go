@@ -73,6 +73,7 @@ func MeanOfLevel(x []float64, concurrency int, confidence float64, unit string) 
 	case lo == hi:
 		m.Mean.Warnings = append(m.Mean.Warnings, resolutionLimited())
 	case between == 0:
+		m.ESS = float64(len(x))
 		m.Mean.Warnings = append(m.Mean.Warnings, Warning{ResolutionLimited,
 			"the means of all batches are identical: the spread between them is below the resolution of the measurement"})
 	default:

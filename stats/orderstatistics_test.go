@@ -89,16 +89,20 @@ func TestMedianInterval(t *testing.T) {
 
 func TestQuantileIntervalTies(t *testing.T) {
 	for _, c := range []struct {
-		x    []float64
-		unit string
-		want []string
+		x         []float64
+		unit      string
+		low, high float64
+		want      []string
 	}{
-		{[]float64{7, 7, 7, 7, 7, 7}, "run", []string{ResolutionLimited}},
-		{[]float64{1, 2, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", []string{ResolutionLimited}}, // ranks 3 and 10
-		{[]float64{1, 2, 6, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "", []string{UnitUnnamed}},
+		{[]float64{7, 7, 7, 7, 7, 7}, "run", math.NaN(), math.NaN(), []string{ResolutionLimited}},
+		// Ranks 3 and 10, moved out to the next different samples; or as far on one side as on the other, where there is none.
+		{[]float64{1, 2, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", 2, 8, []string{ResolutionLimited}},
+		{[]float64{7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", 6, 8, []string{ResolutionLimited}},
+		{[]float64{1, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7}, "run", 5, 9, []string{ResolutionLimited}},
+		{[]float64{1, 2, 6, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "", 6, 7, []string{UnitUnnamed}},
 	} {
 		v, err := MedianInterval(c.x, 0.95, c.unit)
-		if err != nil || !v.Defined() || v.High != 7 || !slices.Equal(warned(v.Warnings), c.want) {
+		if err != nil || !same64(v.Low, c.low) || !same64(v.High, c.high) || !slices.Equal(warned(v.Warnings), c.want) {
 			t.Errorf("%v: %+v, %v", c.x, v, err)
 		}
 	}

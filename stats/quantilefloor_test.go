@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -66,32 +65,6 @@ func TestQuantileFloorIsLeast(t *testing.T) {
 	}
 }
 
-func TestTailWarnings(t *testing.T) {
-	for _, c := range []struct {
-		n    int
-		p    float64
-		want []string
-	}{
-		{100, 0.99, []string{TailUndersampled}},
-		{0, 0.99, []string{TailUndersampled}},
-		{367, 0.99, []string{TailUndersampled}},
-		{368, 0.99, nil},
-		{5, 0.5, []string{TailUndersampled}},
-		{6, 0.5, nil},
-		{100, 0.01, []string{TailUndersampled}},
-	} {
-		got, err := TailWarnings(c.n, c.p, 0.95)
-		if err != nil || !slices.Equal(warned(got), c.want) {
-			t.Errorf("p = %v of %d: %v, %v; want %v", c.p, c.n, got, err, c.want)
-		}
-	}
-	got, err := TailWarnings(100, 0.99, 0.95)
-	if want := "the p99 has no finite upper bound at two-sided 95 % from 100 samples: that needs 368, and a one-sided bound 299"; err != nil ||
-		len(got) != 1 || got[0].Text != want {
-		t.Errorf("%v, %v; want %s", got, err, want)
-	}
-}
-
 func TestQuantileFloorErrors(t *testing.T) {
 	for _, c := range []struct {
 		p, confidence float64
@@ -105,15 +78,6 @@ func TestQuantileFloorErrors(t *testing.T) {
 	} {
 		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%+v: %d, %v", c, got, err)
-		}
-	}
-	for _, c := range []struct {
-		n             int
-		p, confidence float64
-		text          string
-	}{{-1, 0.9, 0.95, "n = -1"}, {10, 1, 0.95, "p = 1"}, {10, 0.9, 1.5, "confidence = 1.5"}} {
-		if got, err := TailWarnings(c.n, c.p, c.confidence); got != nil || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%+v: %v, %v", c, got, err)
 		}
 	}
 }

@@ -68,7 +68,11 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	case len(a) != 1 && len(b) != 1 && pairs:
 		return PairedLogs(a, b)
 	case len(a) != 1 && len(b) != 1:
-		return WelchLogs(a, b)
+		t, err := WelchLogs(a, b)
+		if err != nil {
+			return TTest{}, err
+		}
+		return t.guarded(len(a), len(b))
 	}
 	nan := math.NaN()
 	t := TTest{Method: "Welch's t on logarithms", SE: nan, T: nan, DF: nan, P: nan, N: len(a) + len(b), SD: nan,
@@ -153,7 +157,7 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	}
 	shareA, shareB := v.Estimate*relA/se, relB/se
 	shareA, shareB = shareA*shareA, shareB*shareB
-	df := min(1/(shareA*shareA/(nA-1)+shareB*shareB/(nB-1)), mostDF(nA, nB))
+	df := 1 / (shareA*shareA/(nA-1) + shareB*shareB/(nB-1))
 	t, err := studentQuantile((1-confidence)/2, df)
 	if err != nil {
 		return Interval{}, err

@@ -97,6 +97,9 @@ func RampInterval(x []float64, concurrency int, confidence float64, unit string)
 	if err != nil {
 		return Interval{}, err
 	}
+	if concurrency == 1 { // one after the other makes no waves: a batch may be a single sample
+		b.means = batchMeans(fromFirst(x), min(mostBatches, len(x)))
+	}
 	return b.ramp(x, confidence, unit)
 }
 

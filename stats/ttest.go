@@ -28,9 +28,11 @@ type TTest struct {
 }
 
 // Welch tests the means of two independent samples for a difference, without assuming that their variances are equal
-// (Welch 1947): T = (b̄ − ā)/√(s_a²/n_a + s_b²/n_b), with Satterthwaite's degrees of freedom, but (n − 1)(1 + n/m) at most,
-// n being the smaller and m the larger of the two sizes. Samples of one size never have more; where one side has fewer, its
-// own spread would else be trusted with the degrees of freedom of the other. Neither slice is changed.
+// (Welch 1947): T = (b̄ − ā)/√(s_a²/n_a + s_b²/n_b), with Satterthwaite's degrees of freedom. Neither slice is changed.
+//
+// Where one side has fewer samples, its spread is trusted with the degrees of freedom of the other, and the test errs more
+// often than it says: of 10 against 3 up to 3.7 % are called different in one direction where 2.5 % is nominal. [Compare] and
+// [LogRatioInterval] guard against it.
 //
 // Fewer than two samples on a side are ErrTooFew, none is ErrEmpty, a NaN or an infinity ErrNotFinite with its index, a
 // difference beyond the largest float64 ErrOverflow. If neither side has any spread see [TTest]; if one side has none, the
@@ -151,16 +153,7 @@ func welch(method string, a, b []float64, known scale) (TTest, error) {
 	shareA, shareB := errA/t.SE, errB/t.SE
 	shareA, shareB = float64(shareA*shareA), float64(shareB*shareB)
 	t.DF = 1 / (float64(shareA*shareA)/(nA-1) + float64(shareB*shareB)/(nB-1))
-	t.DF = min(t.DF, mostDF(nA, nB))
 	return t.finish(known)
-}
-
-// mostDF bounds the degrees of freedom by those of the smaller side. Without it, of 10 against 3 with the same mean up to 3.7 %
-// are called different in one direction where 2.5 % is nominal; with 2(n − 1) as the bound 3.3 %; with this one 2.4 %.
-// Hsu's n − 1, which is safe too, was rejected: an eleventh run on one side would then take the whole gain of the pair.
-func mostDF(nA, nB float64) float64 {
-	fewer, more := min(nA, nB), max(nA, nB)
-	return (fewer - 1) * (1 + fewer/more)
 }
 
 // meanDistance is the mean of x − from. The differences of neighbours are exact, so that no digit of the result is lost to an
@@ -205,6 +198,10 @@ func (t TTest) finish(known scale) (TTest, error) {
 	if t.Rounding = known.rounding; t.Rounding > 0 {
 		t.Warnings = withCoarse(t.Warnings, "the samples of a side")
 	}
+	if math.IsInf(t.Rounding, 1) { // a side that is one value, with nothing near that would show its steps
+		t.DF, t.Rounding = math.NaN(), 0
+		return t, nil
+	}
 	t.T = math.Copysign(max(math.Abs(t.Difference)-t.Rounding, 0)/t.SE, t.Difference)
 	tail, err := studentTail(math.Abs(t.T), t.DF)
 	if err != nil {
@@ -212,6 +209,19 @@ func (t TTest) finish(known scale) (TTest, error) {
 	}
 	t.P = min(1, 2*tail)
 	return t, nil
+}
+
+// guarded bounds the degrees of freedom by those of the smaller side: (n − 1)(1 + n/m), n being the smaller and m the larger
+// size, which for samples of one size is no bound. Of 10 against 3 up to 2.9 % are then called different in one direction,
+// as many as of equal sizes. With 2(n − 1) it is 3.3 %; with Hsu's n − 1, which is safe too, an eleventh run on one side of
+// ten would take away half of the degrees of freedom.
+func (t TTest) guarded(nA, nB int) (TTest, error) {
+	if t.paired() || math.IsNaN(t.T) {
+		return t, nil
+	}
+	fewer, more := float64(min(nA, nB)), float64(max(nA, nB))
+	t.DF = min(t.DF, (fewer-1)*(1+fewer/more))
+	return t.finish(scale{rounding: t.Rounding})
 }
 
 // assumptions are what the interval rests on. Pairs do not need what pairing takes out: sides that hold still.

@@ -94,7 +94,7 @@ func TestFitUSLEdges(t *testing.T) {
 		{"a peak beyond", 1e9, 0.05, 1e-4, math.Sqrt(0.95 / 1e-4), []string{Extrapolated}},
 		{"no crosstalk", 1e-9, 0.2, 0, math.Inf(1), []string{Extrapolated}},
 		{"linear", 100, 0, 0, math.Inf(1), []string{Extrapolated}},
-		{"falls from the start", 100, 1.5, 0.01, math.NaN(), nil},
+		{"falls from the start", 100, 1.5, 0.01, math.NaN(), []string{Extrapolated}},
 	} {
 		u, err := FitUSL(levels, law(c.gamma, c.sigma, c.kappa, levels))
 		if err != nil {
