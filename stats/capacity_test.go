@@ -257,13 +257,7 @@ func TestCapacityCountsSimulation(t *testing.T) {
 								scale := 1/c.correlation - 1
 								p = betaDraw(rng, c.truth*scale, (1-c.truth)*scale)
 							}
-							k := 0
-							for range issued {
-								if rng.Float64() < p {
-									k++
-								}
-							}
-							runs[i] = []Count{{k, issued}}
+							runs[i] = []Count{{issued - misses(rng, issued, 1-p), issued}}
 						}
 						o := Objective{Min: share, Counts: runs}
 						v, err := o.interval(0, 0.95, "run")
@@ -288,10 +282,20 @@ func TestCapacityCountsSimulation(t *testing.T) {
 
 // countsBar is what the comment on Capacity claims.
 func countsBar(correlation float64) float64 {
-	if correlation == 0 {
-		return 0.025
+	return map[float64]float64{0: 0.025, 0.01: 0.06, 0.05: 0.25}[correlation]
+}
+
+// misses draws how many of n independent events happen, by skipping from one to the next.
+func misses(r *rand.Rand, n int, probability float64) int {
+	if probability <= 0 {
+		return 0
 	}
-	return 0.1
+	k := 0
+	for at := 0.0; ; k++ {
+		if at += math.Floor(math.Log(r.Float64())/math.Log1p(-probability)) + 1; !(at <= float64(n)) {
+			return k
+		}
+	}
 }
 
 // betaDraw draws from the beta distribution as the ratio of two gamma variables (Marsaglia & Tsang 2000).

@@ -80,10 +80,6 @@ func Knee(levels []float64, runs [][]float64) (KneeResult, error) {
 	if err := r.decide(levels, p); err != nil {
 		return KneeResult{}, err
 	}
-	if len(r.Warnings) == 0 && slices.ContainsFunc(r.Tests, KneeTest.undefined) {
-		r.Warnings = []Warning{{ResolutionLimited, "every run gives the same difference between some levels: " +
-			"the spread is below the resolution of the measurement"}}
-	}
 	r.advise(levels, p)
 	return r, nil
 }
@@ -123,6 +119,10 @@ func (r *KneeResult) decide(levels []float64, p *pairs) error {
 		r.Kind, r.High = KneeAtMost, levels[b]
 	}
 	r.Reason = r.reason(a, b, below, reaches)
+	if len(r.Warnings) == 0 && slices.ContainsFunc(r.Tests[a+1:b+1], KneeTest.undefined) { // where an end might have been
+		r.Warnings = []Warning{{ResolutionLimited, "every run gives the same difference between some levels: " +
+			"the spread is below the resolution of the measurement"}}
+	}
 	if moved {
 		r.Reason += "; the tests of the two ends contradicted each other, and the lower end gave way"
 	}

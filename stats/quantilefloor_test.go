@@ -33,17 +33,19 @@ func TestQuantileFloor(t *testing.T) {
 	}
 }
 
+// binomialAtMost sums the binomial probabilities term by term.
+func binomialAtMost(k, n int, probability float64) float64 {
+	term := math.Pow(1-probability, float64(n))
+	sum := term
+	for i := 1; i <= k; i++ {
+		term *= float64(n-i+1) / float64(i) * probability / (1 - probability)
+		sum += term
+	}
+	return sum
+}
+
 // The floor satisfies its definition and one sample fewer does not, the binomial probability being summed term by term.
 func TestQuantileFloorIsLeast(t *testing.T) {
-	binomialAtMost := func(k, n int, probability float64) float64 {
-		term := math.Pow(1-probability, float64(n))
-		sum := term
-		for i := 1; i <= k; i++ {
-			term *= float64(n-i+1) / float64(i) * probability / (1 - probability)
-			sum += term
-		}
-		return sum
-	}
 	for _, p := range []float64{0.3, 0.5, 0.77, 0.9, 0.985} {
 		for _, confidence := range []float64{0.5, 0.9, 0.95, 0.999} {
 			for spare := range 6 {
