@@ -173,3 +173,35 @@ func TestAccumulatorOfManyLargeSamples(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// An offset that all samples share costs no digits, however large, nor does merging what begins at other places.
+func TestAccumulatorFarFromZero(t *testing.T) {
+	for _, c := range []struct {
+		first, second []float64
+		mean, sd      float64
+	}{
+		{[]float64{1.7e18, 1.7e18 + 256}, nil, 1.7e18 + 128, 256 / math.Sqrt2},
+		{[]float64{1.7e18}, []float64{1.7e18 + 256}, 1.7e18 + 128, 256 / math.Sqrt2},
+		{[]float64{1e15, 1e15 + 1}, []float64{1e15 + 4, 1e15 + 3, 1e15 + 2}, 1e15 + 2, math.Sqrt(2.5)},
+		{[]float64{-1.7e18, -1.7e18 - 512}, []float64{-1.7e18 - 1024}, -1.7e18 - 512, 512},
+		{[]float64{0, 1e15 + 2}, []float64{1e15 + 1}, 2e15/3 + 1, 0}, // a first sample that is none of theirs
+	} {
+		var a, b Accumulator
+		for _, v := range c.first {
+			if err := a.Add(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, v := range c.second {
+			if err := b.Add(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Merge(b)
+		got, err := a.Summary()
+		want, err2 := Summarize(append(slices.Clone(c.first), c.second...))
+		if err != nil || err2 != nil || !near(got.Mean, c.mean, 1e-15) || !near(got.SD, want.SD, 1e-14) || c.sd > 0 && !near(got.SD, c.sd, 1e-14) {
+			t.Errorf("%v and %v: %+v, %v; want %+v", c.first, c.second, got, err, want)
+		}
+	}
+}

@@ -181,7 +181,7 @@ func TestCapacityErrors(t *testing.T) {
 // The claim of the comment on Capacity, with the truths that are hardest: levels at the limit or a trace beyond; and figures
 // that are as skewed as the p99 of a run may be.
 func TestCapacitySimulation(t *testing.T) {
-	size := draws(300, 20000)
+	size := draws(200, 10000)
 	levels := []float64{10, 20, 40, 80, 160, 320}
 	for _, c := range []struct {
 		name  string
@@ -239,7 +239,7 @@ func TestCapacitySimulation(t *testing.T) {
 // False "met" and "missed" by counts, at a true share of the limit, for requests that are independent and for runs that differ:
 // shares drawn from beta distributions with this correlation between the requests of a run.
 func TestCapacityCountsSimulation(t *testing.T) {
-	size := draws(400, 20000)
+	size := draws(60, 4000)
 	for _, share := range []float64{0.99, 0.95} {
 		for _, c := range []struct{ truth, correlation float64 }{{share, 0}, {share, 0.01}, {share, 0.05}, {0.98, 0}} {
 			for _, n := range []int{3, 5, 10} {

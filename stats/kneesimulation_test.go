@@ -179,6 +179,50 @@ func TestKneeThresholdSimulation(t *testing.T) {
 	}
 }
 
+// Throughput rounded to whole numbers, where a spread of 1 % is a tenth of a step to two of them: a level that gives 96 % of
+// the peak is not below 95 %, however it is rounded, and a flat curve has no knee above its lowest level.
+func TestKneeRoundedSimulation(t *testing.T) {
+	size := draws(200, 20000)
+	levels := []float64{10, 20, 40}
+	for _, peak := range []float64{10.6, 20.4, 40, 100, 1000} {
+		for _, share := range []float64{0.955, 0.96, 1} {
+			for _, cov := range []float64{0.002, 0.01, 0.04} {
+				for _, n := range []int{3, 5, 10} {
+					rng := rand.New(rand.NewPCG(18, uint64(n)))
+					runs := repeat(n, 0, 0, 0)
+					low, high := 0, 0
+					for range size {
+						for _, run := range runs {
+							for j, mean := range []float64{peak * share, peak, peak} {
+								run[j] = max(1, math.Round(mean*math.Exp(cov*rng.NormFloat64())))
+							}
+						}
+						r, err := Knee(levels, runs)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if r.Kind == KneeBracketed || r.Kind == KneeAbove {
+							low++
+						}
+						for _, run := range runs { // and 94 %, which is: no upper end at it
+							run[0] = max(1, math.Round(0.94*peak*math.Exp(cov*rng.NormFloat64())))
+						}
+						if r, err = Knee(levels, runs); err != nil {
+							t.Fatal(err)
+						}
+						if r.Kind == KneeAtMost && r.High == 10 {
+							high++
+						}
+					}
+					cell := fmt.Sprintf("%g of a peak of %g, CoV %g %%, n = %d, rounded to 1", share, peak, cov*100, n)
+					falseAtMost(t, "knee: false lower end, "+cell, low, size, 0.05)
+					falseAtMost(t, "knee: false upper end, "+cell, high, size, 0.05)
+				}
+			}
+		}
+	}
+}
+
 // The claims of the comment on RefineKnee.
 func TestRefineKneeSimulation(t *testing.T) {
 	size := draws(200, 10000)

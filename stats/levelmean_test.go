@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -63,6 +64,38 @@ func TestMeanOfLevelEdges(t *testing.T) {
 		if _, err := MeanOfLevel(c.x, c.concurrency, c.confidence, "request"); !errors.Is(err, c.kind) {
 			t.Errorf("%d samples, %d, %v: %v", len(c.x), c.concurrency, c.confidence, err)
 		}
+	}
+}
+
+// A level is called steady, or it is said why not, and its mean stays that of all samples.
+func TestMeanOfLevelSteady(t *testing.T) {
+	rng := simulationSource(506)
+	level := func(n int, off func(i int) float64) []float64 {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = 100 + rng.NormFloat64() + off(i)
+		}
+		return x
+	}
+	for _, c := range []struct {
+		name   string
+		x      []float64
+		steady bool
+		why    string
+	}{
+		{"steady", level(400, func(int) float64 { return 0 }), true, ""},
+		{"ramp", level(400, func(i int) float64 { return float64(i) / 100 }), false, "from its start to its end it moves by"},
+		{"two halves", level(400, func(i int) float64 { return 3 * float64(i/200%2) }), false, "moves by"},
+		{"few", level(45, func(int) float64 { return 0 }), false, "45 samples are too few to say whether it is"},
+	} {
+		m, err := MeanOfLevel(c.x, 4, 0.95, "request")
+		if err != nil || m.Steady != c.steady || hasWarning(m.Mean.Warnings, NotSteady) == c.steady || !m.Mean.Defined() {
+			t.Errorf("%s: %+v, %v", c.name, m, err)
+		}
+		if !c.steady && !strings.Contains(m.Mean.Warnings[0].Text, c.why) {
+			t.Errorf("%s: %v", c.name, m.Mean.Warnings)
+		}
+		roundTrip(t, m)
 	}
 }
 

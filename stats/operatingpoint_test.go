@@ -63,7 +63,7 @@ func TestBestOperatingPoint(t *testing.T) {
 
 // A level that breaks its limit by a trace is the best one seldom, and the true best of those that keep it is among Best.
 func TestBestOperatingPointSimulation(t *testing.T) {
-	size := draws(500, 20_000)
+	size := draws(500, 10_000)
 	levels := []float64{10, 20, 40, 80}
 	for _, n := range []int{3, 5, 10} {
 		for _, sd := range []float64{0.01, 0.12} {

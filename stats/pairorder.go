@@ -91,7 +91,7 @@ func (t *TTest) warnOfUnlikeSides(a, b []float64) error {
 		why = "a is skewed"
 	case skewed(logB):
 		why = "b is skewed"
-	case narrow == 0 || betaPoint(wide/narrow*(wide/narrow), dfWide/2, dfNarrow/2).tail(true) <= 0.025:
+	case unlikeSpreads(wide, narrow, dfWide, dfNarrow):
 		why = "one side varies more than the other"
 	case len(a) != len(b):
 		why = "one side has more runs"
@@ -101,6 +101,15 @@ func (t *TTest) warnOfUnlikeSides(a, b []float64) error {
 	t.Warnings = append(t.Warnings, Warning{UnlikeSides, why + ": if only one side is skewed, up to 12 % of the verdicts of one " +
 		"direction are false, and up to 17 % of those of equivalence, where 2.5 and 5 % are nominal; see CompareMedians"})
 	return nil
+}
+
+// unlikeSpreads is the two-sided F test of two SDs at 5 %. No ratio under 1.3 is shown by fewer than a hundred.
+func unlikeSpreads(wide, narrow, dfWide, dfNarrow float64) bool {
+	if narrow == 0 {
+		return true
+	}
+	ratio := wide / narrow
+	return (ratio > 1.3 || min(dfWide, dfNarrow) > 100) && betaPoint(ratio*ratio, dfWide/2, dfNarrow/2).tail(true) <= 0.025
 }
 
 // skewed reports whether the sample skewness is beyond 1.96 of its standard errors for normal samples. Fewer than five never

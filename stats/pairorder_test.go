@@ -63,7 +63,7 @@ func TestPairOrder(t *testing.T) {
 
 // Two equal configurations under a drift of 2 % from one measurement to the next, in every order.
 func TestPairOrderSimulation(t *testing.T) {
-	size := draws(500, 50_000)
+	size := draws(200, 10_000)
 	for _, n := range []int{5, 10} {
 		for _, sd := range []float64{0.002, 0.01, 0.04} {
 			for _, order := range []string{"always a first", "unknown, always a first", "in turns", "one in five b first", "random"} {
@@ -121,7 +121,7 @@ func TestPairOrderSimulation(t *testing.T) {
 
 // What unlike sides do to the error rates, and that it is said. Unequal numbers of runs alone keep them.
 func TestUnlikeSidesSimulation(t *testing.T) {
-	size := draws(500, 50_000)
+	size := draws(200, 20_000)
 	normal := func(r *rand.Rand) float64 { return r.NormFloat64() }
 	exponential := func(r *rand.Rand) float64 { return r.ExpFloat64() - 1 }
 	for _, c := range []struct {

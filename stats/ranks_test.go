@@ -143,7 +143,7 @@ func TestRankErrors(t *testing.T) {
 
 // False verdicts of the two, with the populations that Compare cannot do, and coverage of the ratio of quantiles.
 func TestRankSimulation(t *testing.T) {
-	size := draws(300, 20_000)
+	size := draws(300, 10_000)
 	normal := func(r *rand.Rand) float64 { return r.NormFloat64() }
 	exponential := func(r *rand.Rand) float64 { return r.ExpFloat64() - math.Ln2 } // around the median
 	outliers := func(r *rand.Rand) float64 {

@@ -219,7 +219,7 @@ func TestIntervalString(t *testing.T) {
 
 // Rounded figures of two configurations, at the edge of the margin and without a difference.
 func TestRoundedComparisonSimulation(t *testing.T) {
-	size := draws(150, 20_000)
+	size := draws(40, 4_000)
 	rng := rand.New(rand.NewPCG(6, 1))
 	for _, mean := range []float64{9.6, 10, 10.4, 100} {
 		for _, runs := range []int{3, 5, 10} {

@@ -155,6 +155,48 @@ func TestSteadySimulation(t *testing.T) {
 	}
 }
 
+// Waves of C requests: a steady level looks like a ramp where batches are shorter than two waves.
+func TestRampConcurrencySimulation(t *testing.T) {
+	for _, c := range []struct{ concurrency, size int }{{4, 40}, {16, 160}, {16, 1000}, {64, 640}, {64, 1000}, {64, 6400}} {
+		r := simulationSource(505)
+		n := draws(500, 20000)
+		var shown, naive int
+		x := make([]float64, c.size)
+		for range n {
+			var wave float64
+			for i := range x {
+				if i%c.concurrency == 0 {
+					wave = 2 * r.NormFloat64()
+				}
+				x[i] = 10 + wave + r.NormFloat64()
+			}
+			v, err := RampInterval(x, c.concurrency, 0.95, "request")
+			if err != nil || !v.Defined() {
+				t.Fatal(v, err)
+			}
+			if v.Above(0) || v.Below(0) {
+				shown++
+			}
+			if v, err = RampInterval(x, 1, 0.95, "request"); err != nil {
+				t.Fatal(err)
+			}
+			if v.Above(0) || v.Below(0) {
+				naive++
+			}
+		}
+		name := fmt.Sprintf("steady level taken for a ramp, C = %d, n = %d", c.concurrency, c.size)
+		falseAtMost(t, name, shown, n, 0.085)
+		t.Logf("simulation: %s, by 10 batches whatever C: %.1f %%", name, 100*float64(naive)/float64(n))
+	}
+	v, err := RampInterval(make([]float64, 200), 64, 0.95, "request") // the issue's: 10 batches of it are 45 % false
+	if err != nil || v.Defined() || !slices.Equal(warned(v.Warnings), []string{TooFewBatches}) {
+		t.Errorf("%v, %v", v, err)
+	}
+	if _, err = RampInterval(make([]float64, 200), 0, 0.95, "request"); !errors.Is(err, ErrOutOfRange) {
+		t.Error(err)
+	}
+}
+
 func FuzzSteady(f *testing.F) {
 	for _, x := range hostile {
 		f.Add(seed(slices.Repeat(x, 20)...))

@@ -85,7 +85,7 @@ func TestCertifyTail(t *testing.T) {
 
 // With 99 % confidence the bound is not below the true quantile, whatever the distribution.
 func TestCertifyTailSimulation(t *testing.T) {
-	size := draws(1000, 50_000)
+	size := draws(200, 20_000)
 	for _, c := range []struct {
 		p float64
 		n int

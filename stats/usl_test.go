@@ -111,6 +111,15 @@ func TestFitUSLEdges(t *testing.T) {
 		roundTrip(t, u)
 	}
 
+	// The issue's: throughput falls over all levels, and the law's peak lies below the lowest.
+	for _, y := range [][]float64{{40, 30, 20, 10}, {400, 390, 350, 300}} {
+		u, err := FitUSL([]float64{10, 20, 40, 80}, [][]float64{y})
+		if err != nil || u.Peak >= 10 || !slices.Equal(warned(u.Warnings), []string{Extrapolated}) ||
+			!strings.Contains(u.Warnings[0].Text, "below the lowest, 10") {
+			t.Errorf("%v: %+v, %v", y, u, err)
+		}
+	}
+
 	// Faster than linear would be σ < 0: held at 0, with what is left a straight line through the origin, Σxy/Σx² = 8.5.
 	u, err := FitUSL([]float64{1, 2, 4}, [][]float64{{5, 13, 36.875}})
 	if err != nil || u.Sigma != 0 || u.Kappa != 0 || !near(u.Gamma, (5+26+147.5)/21, 1e-9) || !math.IsInf(u.Peak, 1) {
