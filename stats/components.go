@@ -37,8 +37,8 @@ type Component struct {
 // that may be negative; the component then counts as 0 and is dropped, with the warning ComponentDropped.
 //
 // The interval of the mean is that of [MeanInterval] over the means of the outermost units, with as many degrees of
-// freedom as there are of them less one, however many requests each has, and with its coverage. Treating all requests as
-// independent was rejected: they share the restart that they came from.
+// freedom as there are of them less one, however many requests each has, and with its coverage: requests
+// share the restart that they came from.
 //
 // The samples must be balanced: a part that differs in length from the first of its level is ErrLengthMismatch with its
 // place. No part of any level is ErrEmpty, one is ErrTooFew. NaN or an infinity is ErrNotFinite with its place, a number of

@@ -12,8 +12,7 @@ type ExactTest struct {
 	P            float64 `json:"p"`            // two-sided: Extreme/Arrangements
 }
 
-// The largest samples that the exact tests take. Beyond them the t tests are near enough to exact, and an approximation
-// under the name of an exact test was rejected.
+// The largest samples that the exact tests take. Beyond them the t tests are near enough to exact.
 const (
 	// MannWhitneyMax is the largest n_a + n_b of [MannWhitney], whose counts are exact in a float64 up to there.
 	MannWhitneyMax = 50

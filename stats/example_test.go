@@ -67,7 +67,7 @@ func ExampleQuantile() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("p90 %.1f ms, %s\n", p90, stats.QuantileMethod)
+	fmt.Printf("p90 %.1f ms, %s\n", p90, stats.Type7)
 	// Output: p90 75.8 ms, type 7 (Hyndman & Fan 1996)
 }
 

@@ -32,13 +32,13 @@ type Summary struct {
 //
 // Two passes of compensated sums (Neumaier 1974): the first for the mean, the second over the samples shifted by it,
 // d = x − mean, with a correction for the rounding of that mean: s² = (Σd² − (Σd)²/n)/(n − 1) (Chan, Golub & LeVeque 1983). That
-// reaches the certified digits of NIST's Statistical Reference Datasets where the input itself can hold them. Shifting by
-// the first sample was rejected, because the mean then loses digits when it is small beside that sample; Welford's
-// update, because it loses digits on the same datasets and is for streams, which this is not.
+// reaches the certified digits of NIST's Statistical Reference Datasets where the input itself can hold them. For streams
+// there is [Accumulator].
 //
 // No samples is ErrEmpty. One sample has a mean and nothing else. NaN or an infinity is ErrNotFinite with its index. A
 // standard deviation beyond the largest float64 is ErrOverflow.
 func Summarize(x []float64) (Summary, error) {
+	// Shifting by the first sample was rejected, because the mean then loses digits when it is small beside that sample.
 	lo, hi, err := checkedExtremes("x", x)
 	if err != nil {
 		return Summary{}, err

@@ -31,9 +31,9 @@ type Outlier struct {
 // (x − median)/(1.253314·mean absolute deviation) in its place, as there. A score larger than the largest float64 is that.
 //
 // It flags and never deletes, and nothing in this package leaves out a sample because of what it is: a slow run is what the
-// system does from time to time, until somebody finds the cause outside of the numbers. The rule of 3 standard
-// deviations was rejected, because a sample inflates the SD that judges it: |z| cannot exceed (n − 1)/√n, which is 1.789 for
-// n = 5, and below 3 up to n = 10.
+// system does from time to time, until somebody finds the cause outside of the numbers. A rule of 3 standard
+// deviations would see nothing here, because a sample inflates the SD that judges it: |z| cannot exceed (n − 1)/√n, which is
+// 1.789 for n = 5, and below 3 up to n = 10.
 //
 // One or two samples are never flagged. No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index, a cutoff
 // that is not positive and finite ErrOutOfRange, a MAD beyond the largest float64 ErrOverflow.

@@ -5,11 +5,6 @@ import (
 	"slices"
 )
 
-// QuantileMethod names the definition that this package's quantiles follow, to be printed beside them: the definitions in
-// use differ visibly at the sizes of a benchmark. The median of 1, 2, 3, 4 is 2.5 by type 7 and 2 by types 1 and 4. It is
-// Type7.String().
-const QuantileMethod = "type 7 (Hyndman & Fan 1996)"
-
 // Quantile returns the p-quantile of x by type 7 of Hyndman & Fan (1996), which is numpy's and R's default: with the
 // samples in order x₀ ≤ … ≤ xₙ₋₁ and h = (n − 1)p, it is x⌊h⌋ + (h − ⌊h⌋)(x⌊h⌋₊₁ − x⌊h⌋). p is a fraction, so the 99th
 // percentile is 0.99; p = 0 is the minimum and p = 1 the maximum. The result is in the unit of x and never decreases in p.

@@ -143,10 +143,9 @@ func onALine() Warning {
 // approximately: −1/n ± z/√n, with z the normal quantile, 1.96 for 95 %.
 //
 // It is a diagnostic, to be held beside [Lag1]. Outside of it the samples are correlated, as they are when requests are
-// answered in waves; an interval that treats them as independent is then too narrow. Correcting it to n(1 − r)/(1 + r)
-// samples was rejected: in the package's simulation of waves that covers 91 to 95 % with 4 requests in flight, 76 to 80 % with
-// 16 and 44 to 54 % with 64, because the correlation does not decay from one to the next as it assumes.
-// [MeanOfLevel] is the remedy.
+// answered in waves; an interval that treats them as independent is then too narrow. Counting them as n(1 − r)/(1 + r)
+// covers 91 to 95 % with 4 requests in flight, 76 to 80 % with 16 and 44 to 54 % with 64, because the correlation of waves
+// does not decay from one to the next; [MeanOfLevel] is the remedy.
 //
 // An n under 2 is ErrOutOfRange, and so is a confidence not strictly between 0 and 1.
 func Lag1Band(n int, confidence float64) (low, high float64, err error) {

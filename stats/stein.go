@@ -24,9 +24,9 @@ type SteinPlan struct {
 // [SteinInterval] compute the interval from all of them.
 //
 // That is one decision, made from the pilot's spread alone, so the confidence is exact for normal samples: from n₀ = 5,
-// 95.0 % at a coefficient of variation of 2, 4 and 8 %, with 6.5, 20 and 80 runs on average for ± 2.5 % of the mean. Looking
-// after every run and stopping once the interval is narrow enough was rejected: it stops when s happens to be small, and
-// covers 93.4, 90.0 and 92.7 %.
+// 95.0 % at a coefficient of variation of 2, 4 and 8 %, with 6.5, 20 and 80 runs on average for ± 2.5 % of the mean. (Looking
+// after every run and stopping once the interval is narrow enough stops when s happens to be small, and covers 93.4, 90.0
+// and 92.7 %.)
 //
 // No samples is ErrEmpty and one is ErrTooFew. NaN or an infinity is ErrNotFinite with its index. A halfWidth that is not
 // positive and finite, a confidence not strictly between 0 and 1, and a halfWidth so small that it would take more than
@@ -84,8 +84,8 @@ func checkHalfWidth(halfWidth float64) error {
 
 // SteinInterval returns the interval for the mean from all samples of a two-stage measurement, of which the first pilotN
 // were the pilot that [SteinRuns] decided on: x̄ ± t·s₀/√n, with x̄ of all n samples, but s₀ and its pilotN − 1 degrees of
-// freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there. Using the spread of all
-// samples instead was rejected, because their number depends on the pilot's.
+// freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there. The spread of the
+// others is left out, because their number depends on the pilot's.
 //
 // If fewer were run than SteinRuns asks for, because a budget ended, the result is the fixed-n interval of what was
 // run, that of [MeanInterval], with the warning PrecisionNotReached that says how many are missing. It is that interval,
