@@ -2,13 +2,14 @@ package stats
 
 import "math"
 
-// Accumulator takes samples one at a time, in constant memory, and describes them as [Summarize] would. The zero Accumulator is
-// empty and ready. It is not safe for concurrent use: give each goroutine its own and [Accumulator.Merge] them.
+// Accumulator takes samples one at a time, in constant memory, and describes them as [Summarize] would. The zero
+// Accumulator is empty and ready. It is not safe for concurrent use: give each goroutine its own and
+// [Accumulator.Merge] them.
 //
-// It keeps Σd and Σd² of the distances d from its first sample to twice the precision of a float64, so that their difference
-// has the digits of one however far from 0 the samples are, and merging is adding. On NIST's datasets it reaches the certified
-// digits as Summarize does: at least 14.7 of the mean and 15 of the standard deviation, but 13 on Mavro and Michelso and what
-// the input can hold (9.4, 8.2) on NumAcc3 and NumAcc4.
+// It keeps Σd and Σd² of the distances d from its first sample to twice the precision of a float64, so that their
+// difference has the digits of one however far from 0 the samples are, and merging is adding. On NIST's datasets it
+// reaches the certified digits as Summarize does: at least 14.7 of the mean and 15 of the standard deviation, but 13 on
+// Mavro and Michelso and what the input can hold (9.4, 8.2) on NumAcc3 and NumAcc4.
 type Accumulator struct {
 	n            int
 	first        float64
@@ -17,21 +18,23 @@ type Accumulator struct {
 }
 
 // Σx and Σx² themselves were rejected: 1.7e18 and 1.7e18 + 256 have no spread in twice the digits of a float64. So were
-// Welford's update and Chan's merge, which lose digits with every sample, and as many as half of them on NIST's datasets.
+// Welford's update and Chan's merge, which lose digits with every sample, and as many as half of them on NIST's
+// datasets.
 
-// accumulatorRange bounds what can be squared: within 1e-135 … 1e135 neither n·Σx² of 1e18 samples nor the last digit of
-// Σx² leaves the float64s.
+// accumulatorRange bounds what can be squared: within 1e-135 … 1e135 neither n·Σx² of 1e18 samples nor the last digit
+// of Σx² leaves the float64s.
 const accumulatorRange = 1e135
 
-// Add takes one more sample. NaN or an infinity is ErrNotFinite, and a sample other than 0 whose magnitude is not between 1e-135
-// and 1e135 is ErrOutOfRange; both leave the Accumulator as it was.
+// Add takes one more sample. NaN or an infinity is ErrNotFinite, and a sample other than 0 whose magnitude is not
+// between 1e-135 and 1e135 is ErrOutOfRange; both leave the Accumulator as it was.
 func (a *Accumulator) Add(x float64) error {
 	switch size := math.Abs(x); {
 	case math.IsNaN(x) || math.IsInf(x, 0):
 		return &ValueError{Arg: "x", Value: x, Err: ErrNotFinite,
 			Remedy: "find out why it was not measured; dropping it would bias the rest"}
 	case size > accumulatorRange || size < 1/accumulatorRange && x != 0:
-		return &ValueError{Arg: "x", Value: x, Err: ErrOutOfRange, Remedy: "use a unit in which its square is a float64"}
+		return &ValueError{Arg: "x", Value: x, Err: ErrOutOfRange,
+			Remedy: "use a unit in which its square is a float64"}
 	}
 	if a.n == 0 {
 		a.first, a.lo, a.hi = x, x, x
@@ -46,8 +49,8 @@ func (a *Accumulator) Add(x float64) error {
 	return nil
 }
 
-// Merge takes all samples of b, which is not changed. The result is that of having added them one by one, but for rounding in
-// twice the precision of a float64.
+// Merge takes all samples of b, which is not changed. The result is that of having added them one by one, but for
+// rounding in twice the precision of a float64.
 func (a *Accumulator) Merge(b Accumulator) {
 	switch {
 	case b.n == 0:
@@ -94,7 +97,8 @@ func (a *Accumulator) Summary() (Summary, error) {
 	return describe(a.n, a.lo, a.hi, mean, sd), nil
 }
 
-// A double is the unevaluated sum of two float64s, of which low is below the last digit of high: about 32 decimal digits (Dekker 1971).
+// A double is the unevaluated sum of two float64s, of which low is below the last digit of high: about 32 decimal
+// digits (Dekker 1971).
 type double struct{ high, low float64 }
 
 // add is Dekker's addition, with the rounding errors of both halves.
@@ -119,8 +123,8 @@ func product(a, b float64) double {
 	return double{high, math.FMA(a, b, -high)}
 }
 
-// twoSum returns the rounded sum and its rounding error, exactly (Knuth 1969). It has no branch, unlike the version that puts the
-// larger term first, and on terms of random sign that makes it several times faster.
+// twoSum returns the rounded sum and its rounding error, exactly (Knuth 1969). It has no branch, unlike the version
+// that puts the larger term first, and on terms of random sign that makes it several times faster.
 func twoSum(a, b float64) (sum, err float64) {
 	sum = a + b
 	part := sum - a

@@ -9,19 +9,20 @@ import (
 
 // CapacityResult bounds the largest load at which all objectives are met. The zero CapacityResult is not resolved.
 type CapacityResult struct {
-	// Low is included and High excluded, both in the unit of the levels and always one of them: up to Low the objectives are
-	// shown to be met, and at High one is shown to be missed. A side that is open is undefined.
+	// Low is included and High excluded, both in the unit of the levels and always one of them: up to Low the
+	// objectives are shown to be met, and at High one is shown to be missed. A side that is open is undefined.
 	Low, High float64
 	// Reason says in words what decided the answer or what kept it open.
 	Reason string
-	// Intervals[o][j] is the 95 % interval for the figure of objective o at level j, in its unit. Low rests on these; High
-	// on wider ones, see Capacity.
+	// Intervals[o][j] is the 95 % interval for the figure of objective o at level j, in its unit. Low rests on these;
+	// High on wider ones, see Capacity.
 	Intervals [][]Interval
-	// Next holds the level whose measurement would tell more, as in KneeResult: the geometric middle of Low and High, twice
-	// the highest level where no level was shown to miss an objective, half the lowest where it was not shown to meet all.
+	// Next holds the level whose measurement would tell more, as in KneeResult: the geometric middle of Low and High,
+	// twice the highest level where no level was shown to miss an objective, half the lowest where it was not shown to
+	// meet all.
 	Next []float64
-	// Method, N, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs. Unit is
-	// "run", for the caller to change into what its runs are.
+	// Method, N, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs. Unit
+	// is "run", for the caller to change into what its runs are.
 	Method      string
 	N           int
 	Unit        string
@@ -29,22 +30,22 @@ type CapacityResult struct {
 	Warnings    []Warning
 }
 
-// Capacity bounds the largest tested level up to which all objectives are met at once, such as "p99 TTFT of at most 500 ms,
-// and 99 % of the requests within their limits". A level counts only if all levels under it meet them too: that a figure
-// rises with load is not assumed, and a level that happens to do well beyond one that does not is no capacity.
+// Capacity bounds the largest tested level up to which all objectives are met at once, such as "p99 TTFT of at most 500
+// ms, and 99 % of the requests within their limits". A level counts only if all levels under it meet them too: that a
+// figure rises with load is not assumed, and a level that happens to do well beyond one that does not is no capacity.
 //
 //   - Low is the last level, scanning from the lowest, of those whose 95 % intervals are all inside the limits. A wrong
 //     claim needs every level and objective to look better than it is, so each is tested at 2.5 % without correction.
-//   - High is the lowest level of which one interval is outside its limit. A wrong claim needs only one of L levels and K
-//     objectives to look worse than it is, so here the confidence is 1 − 0.05/LK.
+//   - High is the lowest level of which one interval is outside its limit. A wrong claim needs only one of L levels and
+//     K objectives to look worse than it is, so here the confidence is 1 − 0.05/LK.
 //
-// The intervals are those of [LogMeanInterval] for Values, so that they hold for figures that are skewed as latencies are, and
-// for Counts Clopper & Pearson's on the effective number of requests (Korn & Graubard 1998). In the package's simulations
-// CAPFIGURES
+// The intervals are those of [LogMeanInterval] for Values, so that they hold for figures that are skewed as latencies
+// are, and for Counts Clopper & Pearson's on the effective number of requests (Korn & Graubard 1998). In the package's
+// simulations CAPFIGURES
 //
-// One run has no spread, and neither have runs that agree to the last digit: they decide nothing. Levels must be positive,
-// finite and strictly increasing, figures above 0, and runs complete; what is not is an error that names the place. No levels is
-// ErrEmpty, and so is no objective.
+// One run has no spread, and neither have runs that agree to the last digit: they decide nothing. Levels must be
+// positive, finite and strictly increasing, figures above 0, and runs complete; what is not is an error that names the
+// place. No levels is ErrEmpty, and so is no objective.
 func Capacity(levels []float64, objectives ...Objective) (CapacityResult, error) {
 	if err := checkObjectives(levels, objectives, 0); err != nil {
 		return CapacityResult{}, err
@@ -123,7 +124,8 @@ func (r *CapacityResult) warn(v Interval, o Objective, at float64) {
 	}
 }
 
-// checkObjectives refuses objectives that are not of these levels, or of other numbers of runs than each other and runs.
+// checkObjectives refuses objectives that are not of these levels, or of other numbers of runs than each other and
+// runs.
 func checkObjectives(levels []float64, objectives []Objective, runs int) error {
 	if err := checkKnee("levels", "runs", levels, nil); err != nil {
 		return err

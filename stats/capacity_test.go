@@ -10,7 +10,8 @@ import (
 )
 
 // threeAround gives three runs whose logarithms have the mean ln m and the SD 0.01 at each level: the 95 % interval is
-// m·exp(± 4.3027·0.01/√3) = m·exp(± 0.02484); that of 1 − 0.05/4, with t(0.00625) = 8.86 on 2 degrees of freedom, m·exp(± 0.05115).
+// m·exp(± 4.3027·0.01/√3) = m·exp(± 0.02484); that of 1 − 0.05/4, with t(0.00625) = 8.86 on 2 degrees of freedom,
+// m·exp(± 0.05115).
 func threeAround(means ...float64) [][]float64 {
 	var runs [][]float64
 	for _, d := range []float64{-0.01, 0, 0.01} {
@@ -36,25 +37,33 @@ func TestCapacity(t *testing.T) {
 	}{
 		{"both ends", threeAround(50, 90, 110, 200), "[20, 40)", "< 10", []float64{28},
 			"of the tested levels, with 95 % confidence: up to 20 every level keeps TTFT ≤ 100; 40 does not"},
-		{"hardly met, hardly missed", threeAround(50, hardlyMet, hardlyMissed, 200), "[20, 40)", "< 10", []float64{28}, ""},
-		{"hardly not", threeAround(50, 100*math.Exp(-0.0248), 100*math.Exp(0.0511), 200), "[10, 80)", "< 10", []float64{28}, ""},
+		{"hardly met, hardly missed", threeAround(50, hardlyMet, hardlyMissed, 200), "[20, 40)", "< 10", []float64{28},
+			""},
+		{"hardly not", threeAround(50, 100*math.Exp(-0.0248), 100*math.Exp(0.0511), 200), "[10, 80)", "< 10",
+			[]float64{28}, ""},
 		{"all met", threeAround(50, 60, 70, 80), "≥ 80, limit not reached", "< 10", []float64{160}, ""},
 		{"none met", threeAround(150, 160, 170, 180), "< 10", "≥ 80, limit not reached", []float64{5},
-			"of the tested levels, with 95 % confidence: the lowest level, 10, is not shown to keep TTFT ≤ 100; 10 does"},
+			"of the tested levels, with 95 % confidence: the lowest level, 10, is not shown to keep TTFT ≤ 100; " +
+				"10 does"},
 		{"lowest at the limit", threeAround(100, 160, 170, 180), "< 20", "not resolved", []float64{5}, ""},
-		{"one that does well beyond does not count", threeAround(50, 150, 50, 50), "[10, 20)", "< 10", []float64{14}, ""},
+		{"one that does well beyond does not count", threeAround(50, 150, 50, 50), "[10, 20)", "< 10", []float64{14},
+			""},
 		{"all at the limit", threeAround(100, 100, 100, 100), "not resolved", "not resolved", nil, ""},
-		{"one run", repeat(1, 50, 60, 150, 160), "not resolved (single-sample)", "not resolved (single-sample)", nil, ""},
+		{"one run", repeat(1, 50, 60, 150, 160), "not resolved (single-sample)", "not resolved (single-sample)", nil,
+			""},
 		// Zero spread decides nothing, neither for nor against.
-		{"no spread", repeat(3, 50, 60, 150, 160), "not resolved (resolution-limited)", "not resolved (resolution-limited)", nil, ""},
-		{"no spread at one", [][]float64{{49, 60, 150, 160}, {50, 60, 151, 161}, {51, 60, 152, 165}}, "[10, 40) (resolution-limited)",
+		{"no spread", repeat(3, 50, 60, 150, 160), "not resolved (resolution-limited)",
+			"not resolved (resolution-limited)", nil, ""},
+		{"no spread at one", [][]float64{{49, 60, 150, 160}, {50, 60, 151, 161}, {51, 60, 152, 165}},
+			"[10, 40) (resolution-limited)",
 			"< 10 (resolution-limited)", []float64{20}, ""},
 	} {
 		b, err := Capacity(levels, Objective{Name: "TTFT", Max: 100, Values: c.runs})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if b.String() != c.below || !slices.Equal(b.Next, c.next) || !strings.HasPrefix(b.Reason, c.reason) || len(b.Intervals[0]) != 4 {
+		if b.String() != c.below || !slices.Equal(b.Next, c.next) || !strings.HasPrefix(b.Reason,
+			c.reason) || len(b.Intervals[0]) != 4 {
 			t.Errorf("%s: %v, next %v, %q", c.name, b, b.Next, b.Reason)
 		}
 		a, err := Capacity(levels, Objective{Min: 100, Values: c.runs})
@@ -86,7 +95,8 @@ func TestCapacityOfSeveral(t *testing.T) {
 		{counts(all, all, all), 1.01, "not resolved"},
 		{counts(all, all, half), 0.5, "< 10"},
 	} {
-		r, err := Capacity(levels, Objective{Name: "attainment", Min: 0.99, Counts: c.counts}, Objective{Max: c.max, Values: values})
+		r, err := Capacity(levels, Objective{Name: "attainment", Min: 0.99, Counts: c.counts}, Objective{Max: c.max,
+			Values: values})
 		if err != nil || r.String() != c.want || len(r.Intervals) != 2 {
 			t.Errorf("%v, %v; want %s", r, err, c.want)
 		}
@@ -94,8 +104,8 @@ func TestCapacityOfSeveral(t *testing.T) {
 	}
 }
 
-// Shares are counts. Five runs of 20 requests that all met are five times 1.000, and show no more than that one in ten or so
-// may not; the ratios themselves, given as values, have no spread and decide nothing either.
+// Shares are counts. Five runs of 20 requests that all met are five times 1.000, and show no more than that one in ten
+// or so may not; the ratios themselves, given as values, have no spread and decide nothing either.
 func TestCapacityOfCounts(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -125,12 +135,13 @@ func TestCapacityOfCounts(t *testing.T) {
 		if !strings.HasPrefix(c.name, "the issue's") {
 			continue
 		}
-		if r, err = Capacity([]float64{10}, Objective{Min: c.share, Values: ratios}); err != nil || r.String() != "not resolved (resolution-limited)" {
+		if r, err = Capacity([]float64{10}, Objective{Min: c.share,
+			Values: ratios}); err != nil || r.String() != "not resolved (resolution-limited)" {
 			t.Errorf("%s as ratios: %v, %v", c.name, r, err)
 		}
 	}
-	// By hand: shares .8, .9, 1 of 100 have the variance 0.01, their mean 0.01/3, so 0.9·0.1/(0.01/3) = 27 requests, less
-	// (1.9679/4.3027)² of them.
+	// By hand: shares .8, .9, 1 of 100 have the variance 0.01, their mean 0.01/3, so 0.9·0.1/(0.01/3) = 27 requests,
+	// less (1.9679/4.3027)² of them.
 	v, err := shareInterval([]Count{{80, 100}, {90, 100}, {100, 100}}, 0.95, "run")
 	effective := 27 * math.Pow(1.96793/4.30265, 2)
 	low, high, err2 := clopperPearson(0.9*effective, effective, 0.025)
@@ -150,18 +161,25 @@ func TestCapacityErrors(t *testing.T) {
 	}{
 		{"no levels", nil, Objective{Max: 1, Values: ok}, ErrEmpty, "levels has length 0"},
 		{"no runs", []float64{1}, Objective{Max: 1}, ErrLengthMismatch, "objectives[0].Values has length 0"},
-		{"both", []float64{1}, Objective{Max: 0.5, Values: ok, Counts: [][]Count{{{1, 1}}}}, ErrLengthMismatch, "objectives[0].Values"},
+		{"both", []float64{1}, Objective{Max: 0.5, Values: ok, Counts: [][]Count{{{1, 1}}}}, ErrLengthMismatch,
+			"objectives[0].Values"},
 		{"levels fall", []float64{2, 1}, Objective{Max: 1, Values: ok}, ErrNotSorted, "levels[1] = 1"},
 		{"limit NaN", []float64{1}, Objective{Max: math.NaN(), Values: ok}, ErrNotFinite, "objectives[0].Max = NaN"},
 		{"no limit", []float64{1}, Objective{Values: ok}, ErrOutOfRange, "objectives[0].Max = 0"},
 		{"crossed", []float64{1}, Objective{Min: 2, Max: 1, Values: ok}, ErrOutOfRange, "objectives[0].Max = 1"},
-		{"a share in per cent", []float64{1}, Objective{Min: 99, Counts: [][]Count{{{1, 1}}}}, ErrOutOfRange, "objectives[0].Min = 99"},
-		{"incomplete", []float64{1, 2}, Objective{Max: 1, Values: [][]float64{{1, 2}, {1}}}, ErrLengthMismatch, "objectives[0].Values[1] has"},
-		{"infinite", []float64{1, 2}, Objective{Max: 1, Values: [][]float64{{1, math.Inf(1)}}}, ErrNotFinite, "Values[0][1] = +Inf"},
+		{"a share in per cent", []float64{1}, Objective{Min: 99, Counts: [][]Count{{{1, 1}}}}, ErrOutOfRange,
+			"objectives[0].Min = 99"},
+		{"incomplete", []float64{1, 2}, Objective{Max: 1, Values: [][]float64{{1, 2}, {1}}}, ErrLengthMismatch,
+			"objectives[0].Values[1] has"},
+		{"infinite", []float64{1, 2}, Objective{Max: 1, Values: [][]float64{{1, math.Inf(1)}}}, ErrNotFinite,
+			"Values[0][1] = +Inf"},
 		{"zero", []float64{1}, Objective{Max: 1, Values: [][]float64{{0}}}, ErrOutOfRange, "Values[0][0] = 0"},
-		{"none issued", []float64{1}, Objective{Min: 0.9, Counts: [][]Count{{{0, 0}}}}, ErrOutOfRange, "Counts[0][0] = 0"},
-		{"more met than issued", []float64{1}, Objective{Min: 0.9, Counts: [][]Count{{{3, 2}}}}, ErrOutOfRange, "Counts[0][0] = 3"},
-		{"counts incomplete", []float64{1, 2}, Objective{Min: 0.9, Counts: [][]Count{{{3, 3}}}}, ErrLengthMismatch, "Counts[0] has length 1"},
+		{"none issued", []float64{1}, Objective{Min: 0.9, Counts: [][]Count{{{0, 0}}}}, ErrOutOfRange,
+			"Counts[0][0] = 0"},
+		{"more met than issued", []float64{1}, Objective{Min: 0.9, Counts: [][]Count{{{3, 2}}}}, ErrOutOfRange,
+			"Counts[0][0] = 3"},
+		{"counts incomplete", []float64{1, 2}, Objective{Min: 0.9, Counts: [][]Count{{{3, 3}}}}, ErrLengthMismatch,
+			"Counts[0] has length 1"},
 	} {
 		_, err := Capacity(c.levels, c.objective)
 		wantError(t, c.name, err, c.kind, c.text)
@@ -178,8 +196,8 @@ func TestCapacityErrors(t *testing.T) {
 	wantError(t, "runs of the limit", err, ErrLengthMismatch, "objectives[0] has length 3")
 }
 
-// The claim of the comment on Capacity, with the truths that are hardest: levels at the limit or a trace beyond; and figures
-// that are as skewed as the p99 of a run may be.
+// The claim of the comment on Capacity, with the truths that are hardest: levels at the limit or a trace beyond; and
+// figures that are as skewed as the p99 of a run may be.
 func TestCapacitySimulation(t *testing.T) {
 	size := draws(200, 10000)
 	levels := []float64{10, 20, 40, 80, 160, 320}
@@ -236,8 +254,8 @@ func TestCapacitySimulation(t *testing.T) {
 	}
 }
 
-// False "met" and "missed" by counts, at a true share of the limit, for requests that are independent and for runs that differ:
-// shares drawn from beta distributions with this correlation between the requests of a run.
+// False "met" and "missed" by counts, at a true share of the limit, for requests that are independent and for runs that
+// differ: shares drawn from beta distributions with this correlation between the requests of a run.
 func TestCapacityCountsSimulation(t *testing.T) {
 	size := draws(60, 4000)
 	for _, share := range []float64{0.99, 0.95} {
@@ -271,7 +289,8 @@ func TestCapacityCountsSimulation(t *testing.T) {
 							missed++
 						}
 					}
-					cell := fmt.Sprintf("share %v of %v wanted, %d runs of %d, correlation %v", c.truth, share, n, issued, c.correlation)
+					cell := fmt.Sprintf("share %v of %v wanted, %d runs of %d, correlation %v", c.truth, share, n,
+						issued, c.correlation)
 					falseAtMost(t, "counts: falsely met, "+cell, met, size, countsBar(c.correlation))
 					falseAtMost(t, "counts: falsely missed, "+cell, missed, size, 0.025)
 				}

@@ -9,52 +9,51 @@ import (
 
 // Comparison says how two configurations are to be compared. It is to be fixed before the results are seen.
 type Comparison struct {
-	// Margin is the largest relative difference that does not matter, above 0: 0.03 for 3 %. A ratio is within the margin
-	// between 1/(1 + Margin) and 1 + Margin.
+	// Margin is the largest relative difference that does not matter, above 0: 0.03 for 3 %. A ratio is within the
+	// margin between 1/(1 + Margin) and 1 + Margin.
 	Margin float64
-	// Confidence of the statement that there is a difference, between ½ and 1; 0 is 0.95. Equivalence is tested with the same
-	// error rate, which is the interval at 2·Confidence − 1: 90 % for 95 %.
+	// Confidence of the statement that there is a difference, between ½ and 1; 0 is 0.95. Equivalence is tested with
+	// the same error rate, which is the interval at 2·Confidence − 1: 90 % for 95 %.
 	Confidence float64
 	// LowerIsBetter says that less is better, as for latencies. It is false for throughput.
 	LowerIsBetter bool
 	// Paired says that a[i] and b[i] belong together (one block, one day), so that what they share is not noise.
 	Paired bool
-	// BFirst says of each pair whether b was measured before a, for Paired. Pairs of which a always came first show what
-	// time does as well as what b does: under a drift of 2 % between the two, 30 to 98 % of such verdicts are false. nil: not
-	// known, which is a warning.
+	// BFirst says of each pair whether b was measured before a, for Paired. Pairs of which a always came first show
+	// what time does as well as what b does: under a drift of 2 % between the two, 30 to 98 % of such verdicts are
+	// false. nil: not known, which is a warning.
 	BFirst []bool
 	// Unit is what each value is one of, such as "run with restart", see [Interval].
 	Unit string
 }
 
-// Compare says whether b is faster than a, slower, equivalent within the margin, or not yet decided and then how many runs
-// would decide. a and b hold one figure of each run of a configuration, such as its throughput or its median TTFT; "faster"
-// is better in the direction of c. Neither slice is changed.
+// Compare says whether b is faster than a, slower, equivalent within the margin, or not yet decided and then how many
+// runs would decide. a and b hold one figure of each run of a configuration, such as its throughput or its median TTFT;
+// "faster" is better in the direction of c. Neither slice is changed.
 //
-// It tests ln(b/a), by [WelchLogs] or, if c.Paired, by [PairedLogs], since the variation of both throughputs and latencies is
-// proportional; the ratio is that of geometric means. In this order:
+// It tests ln(b/a), by [WelchLogs] or, if c.Paired, by [PairedLogs], since the variation of both throughputs and
+// latencies is proportional; the ratio is that of geometric means. In this order:
 //
 //  1. The 90 % interval of the ratio is inside the margin: equivalent, also Detected if the 95 % interval excludes 1.
 //  2. The 95 % interval excludes 1: faster or slower.
 //  3. Otherwise undecided. Verdict.RunsToDecide is then the answer of [Comparison.RunsToDecide] for the pooled standard
-//     deviation of the logarithms (or that of the logarithms of the ratios of pairs). It never depends on the difference
-//     that was observed: a plan that does finds what it looks for.
+//     deviation of the logarithms (or that of the logarithms of the ratios of pairs). It never depends on the
+//     difference that was observed: a plan that does finds what it looks for.
 //
-// CMPFIGURES
-// They hold for one look. To add runs until it is decided is many looks; runs to decide are to be measured afresh. For
-// several levels at once see [CompareFamily], for figures that are skewed [CompareMedians]. Overlap of two intervals is no
-// test: at n = 5 it misses three in four of the differences that Welch's test detects.
+// CMPFIGURES They hold for one look. To add runs until it is decided is many looks; runs to decide are to be measured
+// afresh. For several levels at once see [CompareFamily], for figures that are skewed [CompareMedians]. Overlap of two
+// intervals is no test: at n = 5 it misses three in four of the differences that Welch's test detects.
 //
-// Pairs all in one order are undecided, with the warning OrderConfounded. Where one order has two pairs or more above the
-// other, its effect is taken out, which costs a degree of freedom.
+// Pairs all in one order are undecided, with the warning OrderConfounded. Where one order has two pairs or more above
+// the other, its effect is taken out, which costs a degree of freedom.
 //
 // One run on a side is undecided, since nothing is known about the spread. So are runs without any spread, which says
-// only that the resolution of the measurement is too coarse (two runs each of 100 and 101, rounded to whole numbers, arise
-// from one configuration as well). Both carry their warning, and neither says how many runs would decide.
+// only that the resolution of the measurement is too coarse (two runs each of 100 and 101, rounded to whole numbers,
+// arise from one configuration as well). Both carry their warning, and neither says how many runs would decide.
 //
 // A margin that is not above 0, or a confidence outside (½, 1), is ErrOutOfRange; a value that is not above 0, or
-// subnormal, is ErrOutOfRange with its index, NaN or an infinity ErrNotFinite, an empty side ErrEmpty, and unequal lengths
-// of pairs, or of BFirst, ErrLengthMismatch.
+// subnormal, is ErrOutOfRange with its index, NaN or an infinity ErrNotFinite, an empty side ErrEmpty, and unequal
+// lengths of pairs, or of BFirst, ErrLengthMismatch.
 func Compare(a, b []float64, c Comparison) (Verdict, error) {
 	v, t, err := c.compare(a, b)
 	if err != nil {
@@ -117,7 +116,8 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 		return err
 	}
 	v.Warnings = slices.Clone(v.Ratio.Warnings)
-	difference, equivalence := v.evidence(v.Ratio)+" excludes 1", v.evidence(v.EquivalenceRatio)+" is inside "+v.margin()
+	difference, equivalence := v.evidence(v.Ratio)+" excludes 1",
+		v.evidence(v.EquivalenceRatio)+" is inside "+v.margin()
 	if family > 1 {
 		difference = fmt.Sprintf("p = %.3g against no difference, corrected for %d comparisons", v.AdjustedP, family)
 		equivalence = fmt.Sprintf("p = %.3g against a difference of the margin or more, corrected for %d comparisons",
@@ -145,7 +145,8 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	case family > 1:
 		v.Reason = fmt.Sprintf("neither %s; nor %s: %.4g or less would decide", difference, equivalence, alpha)
 	default:
-		v.Reason = v.evidence(v.Ratio) + " includes 1, and " + v.evidence(v.EquivalenceRatio) + " is not inside " + v.margin()
+		v.Reason = v.evidence(v.Ratio) + " includes 1, and " + v.evidence(v.EquivalenceRatio) + " is not inside " +
+			v.margin()
 	}
 	v.RunsToDecide, err = c.runsToDecide(t.SD, alpha/float64(family))
 	switch {
@@ -200,11 +201,12 @@ func (v *Verdict) warnOfFewRuns(t TTest) error {
 // fewRuns is where the spread begins to be known to within a factor of two.
 const fewRuns = 5
 
-// RunsToDecide returns the smallest number of runs of each configuration (or of pairs) with which [Compare] decides with a
-// probability of 80 % both where there is no difference (equivalent) and where there is one as large as the margin (a
-// difference), if single runs vary as sd says: the standard deviation of their natural logarithms (√ln(1 + CoV²) for a
-// coefficient of variation CoV, which is nearly CoV), or, if c.Paired, that of the logarithms of ratios of pairs. At 5 %
-// and 95 % confidence it is 3, 4, 13 and 104 runs for a CoV of 1, 2, 4 and 12 %; at 3 % it is 4, 9, 33 and 281.
+// RunsToDecide returns the smallest number of runs of each configuration (or of pairs) with which [Compare] decides
+// with a probability of 80 % both where there is no difference (equivalent) and where there is one as large as the
+// margin (a difference), if single runs vary as sd says: the standard deviation of their natural logarithms (√ln(1 +
+// CoV²) for a coefficient of variation CoV, which is nearly CoV), or, if c.Paired, that of the logarithms of ratios of
+// pairs. At 5 % and 95 % confidence it is 3, 4, 13 and 104 runs for a CoV of 1, 2, 4 and 12 %; at 3 % it is 4, 9, 33
+// and 281.
 //
 // It takes sd for the truth. An sd from three runs on each side may be a third of the truth or nearly twice it, and the
 // number goes with its square. A true difference between none and the margin may remain undecided with any number.
@@ -226,10 +228,10 @@ const (
 
 var errTooManyRuns = fmt.Errorf("%w: needs more than %d runs", ErrOutOfRange, mostRuns)
 
-// DetectableRatio returns the minimum detectable effect of n runs of each configuration (or n pairs), if single runs vary as
-// sd says, see [Comparison.RunsToDecide]: the ratio above 1 that is found to be a difference 4 times in 5. Smaller ones will
-// more likely than that be missed, and no detection does not mean no difference. At a CoV of 4 % and 95 % confidence it is
-// 1.13, 1.084 and 1.054 for n = 3, 5 and 10.
+// DetectableRatio returns the minimum detectable effect of n runs of each configuration (or n pairs), if single runs
+// vary as sd says, see [Comparison.RunsToDecide]: the ratio above 1 that is found to be a difference 4 times in 5.
+// Smaller ones will more likely than that be missed, and no detection does not mean no difference. At a CoV of 4 % and
+// 95 % confidence it is 1.13, 1.084 and 1.054 for n = 3, 5 and 10.
 //
 // An n under 2, an sd that is not finite or under 0, and what is wrong with c are ErrOutOfRange or ErrNotFinite.
 func (c Comparison) DetectableRatio(n int, sd float64) (float64, error) {
@@ -281,7 +283,8 @@ func (c Comparison) runsToDecide(sd, alpha float64) (int, error) {
 			break
 		}
 		if high == mostRuns {
-			return 0, &ValueError{Arg: "sd", Value: sd, Err: errTooManyRuns, Remedy: "choose a wider margin, or a steadier measure"}
+			return 0, &ValueError{Arg: "sd", Value: sd, Err: errTooManyRuns,
+				Remedy: "choose a wider margin, or a steadier measure"}
 		}
 		low, high = high, min(2*high, mostRuns)
 	}

@@ -23,9 +23,11 @@ var lognormalPopulation = population{
 	math.Exp(0.0072), 1, math.Exp(0.0072) * math.Sqrt(math.Expm1(0.0144)), 0.12,
 }
 
-// byFactors is an interval whose bounds are its estimate by two factors that depend on n alone, as those of an SD are: its
-// own for the first sample, and those factors for the next ones, because most of its time goes into the quantiles of χ².
-func byFactors(of func([]float64, float64, string) (Interval, error)) func([]float64, float64, string) (Interval, error) {
+// byFactors is an interval whose bounds are its estimate by two factors that depend on n alone, as those of an SD are:
+// its own for the first sample, and those factors for the next ones, because most of its time goes into the quantiles
+// of χ².
+func byFactors(of func([]float64, float64, string) (Interval, error)) func([]float64, float64, string) (Interval,
+	error) {
 	var first Interval
 	return func(x []float64, confidence float64, unit string) (Interval, error) {
 		if !first.Defined() || first.N != len(x) {

@@ -3,11 +3,12 @@ package stats
 import "math"
 
 // studentTail returns the probability that a Student's t variable of df degrees of freedom exceeds t: the inverse of
-// [studentQuantile]. The two-sided p of a test is twice the tail of |t|. The lower tail, to full precision, is that of −t.
+// [studentQuantile]. The two-sided p of a test is twice the tail of |t|. The lower tail, to full precision, is that of
+// −t.
 //
-// The relative error is below 1e-12 for tails down to 1e-10 and df from 1 to 1e6; the package's tests hold it to that against
-// 60-digit arithmetic. df need not be whole, and +Inf is the normal distribution. An infinite t is exceeded with
-// probability 0 or 1. A t that is NaN is ErrNotFinite; a df under ½ is ErrOutOfRange.
+// The relative error is below 1e-12 for tails down to 1e-10 and df from 1 to 1e6; the package's tests hold it to that
+// against 60-digit arithmetic. df need not be whole, and +Inf is the normal distribution. An infinite t is exceeded
+// with probability 0 or 1. A t that is NaN is ErrNotFinite; a df under ½ is ErrOutOfRange.
 func studentTail(t, df float64) (float64, error) {
 	if err := checkPoint("t", t); err != nil {
 		return 0, err
@@ -55,8 +56,8 @@ func chiSquareQuantile(tail float64, upper bool, df float64) (float64, error) {
 	return f * df, nil
 }
 
-// betaQuantile returns the x that a beta variable of parameters a and b, at least ¼, exceeds (upper) or falls short of with
-// probability tail.
+// betaQuantile returns the x that a beta variable of parameters a and b, at least ¼, exceeds (upper) or falls short of
+// with probability tail.
 func betaQuantile(tail float64, upper bool, a, b float64) (float64, error) {
 	if err := checkTail(tail); err != nil {
 		return 0, err

@@ -59,7 +59,8 @@ func (w *worst) log(t *testing.T, what string) {
 	t.Logf("%s: relative error at most %.1e for tails down to 1e-6, %.1e down to the smallest", what, w.usual, w.far)
 }
 
-// 60-digit values from testdata/tails.py. The tail of the quantile, which is rounded to a float64, is off by the rounding too.
+// 60-digit values from testdata/tails.py. The tail of the quantile, which is rounded to a float64, is off by the
+// rounding too.
 func TestChiSquareVectors(t *testing.T) {
 	var quantiles, tails worst
 	sides, rows := readTable(t, "testdata/chisquare.csv", 220)
@@ -129,12 +130,19 @@ func TestDistributionsKnownAnswers(t *testing.T) {
 		{"R: F(.995; 10, 2)", func() (float64, error) { return fQuantile(0.005, 10, 2) }, 199.399598996829},
 		{"closed form, F(2, 2) = (1 − p)/p", func() (float64, error) { return fQuantile(0x1p-20, 2, 2) }, 0x1p20 - 1},
 		{"its tail", func() (float64, error) { return fTail(0x1p20-1, 2, 2) }, 0x1p-20},
-		{"closed form, χ²(2) = −2 ln p", func() (float64, error) { return chiSquareUpperQuantile(1e-10, 2) }, -2 * math.Log(1e-10)},
+		{"closed form, χ²(2) = −2 ln p", func() (float64, error) { return chiSquareUpperQuantile(1e-10, 2) },
+			-2 * math.Log(1e-10)},
 		{"far out", func() (float64, error) { return chiSquareUpperQuantile(1e-300, 2) }, -2 * math.Log(1e-300)},
-		{"its lower end", func() (float64, error) { return chiSquareQuantile(1e-10, false, 2) }, -2 * math.Log1p(-1e-10)},
-		{"an upper tail near 1", func() (float64, error) { return chiSquareUpperQuantile(1-0x1p-30, 2) }, -2 * math.Log1p(-0x1p-30)},
-		{"R: Welch of the reference data", func() (float64, error) { return studentTail(1.9821955718376, 7.87191211498876) }, 0.0833511142381262 / 2},
-		{"R: sleep", func() (float64, error) { return studentTail(1.86081346748685, 17.7764735161785) }, 0.0793941401873582 / 2},
+		{"its lower end", func() (float64, error) { return chiSquareQuantile(1e-10, false, 2) },
+			-2 * math.Log1p(-1e-10)},
+		{"an upper tail near 1", func() (float64, error) { return chiSquareUpperQuantile(1-0x1p-30, 2) },
+			-2 * math.Log1p(-0x1p-30)},
+		{"R: Welch of the reference data", func() (float64, error) {
+			return studentTail(1.9821955718376,
+				7.87191211498876)
+		}, 0.0833511142381262 / 2},
+		{"R: sleep", func() (float64, error) { return studentTail(1.86081346748685, 17.7764735161785) },
+			0.0793941401873582 / 2},
 		{"R: paired", func() (float64, error) { return studentTail(15.7158440415914, 4) }, 9.57564407673803e-5 / 2},
 		{"Cauchy", func() (float64, error) { return studentTail(1e170, 1) }, 1e-170 / math.Pi},
 		{"normal", func() (float64, error) { return studentTail(2, math.Inf(1)) }, math.Erfc(math.Sqrt2) / 2},
@@ -147,14 +155,24 @@ func TestDistributionsKnownAnswers(t *testing.T) {
 		{"χ² beyond all", func() (float64, error) { return chiSquareUpper(math.Inf(1), 3) }, 0},
 		{"F at 0", func() (float64, error) { return fTail(0, 3, 4) }, 1},
 		{"F beyond all", func() (float64, error) { return fTail(math.Inf(1), 3, 4) }, 0},
-		{"R: Clopper–Pearson, 97 of 100", func() (float64, error) { return betaQuantile(0.025, false, 97, 4) }, 0.91482394702572},
+		{"R: Clopper–Pearson, 97 of 100", func() (float64, error) { return betaQuantile(0.025, false, 97, 4) },
+			0.91482394702572},
 		{"and its upper end", func() (float64, error) { return betaQuantile(0.025, true, 98, 3) }, 0.993770028461694},
 		{"power, n = 5, d = 2", func() (float64, error) { return powerOf(8, 2*math.Sqrt(2.5)) }, 0.790542377972571},
-		{"power at the MDE, n = 3", func() (float64, error) { return powerOf(4, 3.07089226636369*math.Sqrt(1.5)) }, 0.8},
-		{"power at the MDE, n = 10", func() (float64, error) { return powerOf(18, 1.32494739257923*math.Sqrt(5)) }, 0.8},
-		{"power at the MDE, n = 3 pairs", func() (float64, error) { return powerOf(2, 3.26404354962684*math.Sqrt(3)) }, 0.8},
-		{"Hedges, lower end", func() (float64, error) { return noncentralTail(hedgesT, 8, -0.156163806984861*math.Sqrt(2.5)) }, 0.025},
-		{"Hedges, upper end", func() (float64, error) { return noncentralTail(-hedgesT, 8, -2.60165083159692*math.Sqrt(2.5)) }, 0.025},
+		{"power at the MDE, n = 3", func() (float64, error) { return powerOf(4, 3.07089226636369*math.Sqrt(1.5)) },
+			0.8},
+		{"power at the MDE, n = 10", func() (float64, error) { return powerOf(18, 1.32494739257923*math.Sqrt(5)) },
+			0.8},
+		{"power at the MDE, n = 3 pairs", func() (float64, error) { return powerOf(2, 3.26404354962684*math.Sqrt(3)) },
+			0.8},
+		{"Hedges, lower end", func() (float64, error) {
+			return noncentralTail(hedgesT, 8,
+				-0.156163806984861*math.Sqrt(2.5))
+		}, 0.025},
+		{"Hedges, upper end", func() (float64, error) {
+			return noncentralTail(-hedgesT, 8,
+				-2.60165083159692*math.Sqrt(2.5))
+		}, 0.025},
 	} {
 		tol := 1e-12 // what the published digits allow
 		if c.name == "power at the MDE, n = 3 pairs" {
@@ -231,7 +249,8 @@ func TestDistributionErrors(t *testing.T) {
 		{"tail 0", func() (float64, error) { return chiSquareUpperQuantile(0, 3) }, ErrOutOfRange, "tail"},
 		{"tail NaN", func() (float64, error) { return chiSquareUpperQuantile(nan, 3) }, ErrOutOfRange, "tail"},
 		{"df negative", func() (float64, error) { return chiSquareUpperQuantile(0.1, -3) }, ErrOutOfRange, "df"},
-		{"lower end underflows", func() (float64, error) { return chiSquareQuantile(1e-300, false, 0.5) }, ErrOutOfRange, "tail"},
+		{"lower end underflows", func() (float64, error) { return chiSquareQuantile(1e-300, false, 0.5) },
+			ErrOutOfRange, "tail"},
 		{"f NaN", func() (float64, error) { return fTail(nan, 3, 4) }, ErrNotFinite, "f"},
 		{"df1", func() (float64, error) { return fTail(1, 0, 4) }, ErrOutOfRange, "df1"},
 		{"df2", func() (float64, error) { return fQuantile(0.1, 3, inf) }, ErrOutOfRange, "df2"},

@@ -7,8 +7,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// A pilot of three restarts with two runs each, two requests in each run: where the variation arises, and what to repeat
-// when a restart costs 100 s, a run 20 s and a request 3 s.
+// A pilot of three restarts with two runs each, two requests in each run: where the variation arises, and what to
+// repeat when a restart costs 100 s, a run 20 s and a request 3 s.
 func ExampleVarianceComponents() {
 	pilot := [][][]float64{{{10, 12}, {11, 15}}, {{20, 22}, {19, 25}}, {{31, 30}, {36, 33}}}
 	c, err := stats.VarianceComponents(pilot, 0.95, "restart", "run", "request")
@@ -94,7 +94,8 @@ func ExampleMeanOfLevel() {
 
 // Five runs at three levels, each run a bit slower than the one before.
 func ExampleDrift() {
-	tokensPerSecond := [][]float64{{840, 1405, 1760}, {835, 1390, 1755}, {820, 1385, 1730}, {822, 1370, 1725}, {810, 1362, 1706}}
+	tokensPerSecond := [][]float64{{840, 1405, 1760}, {835, 1390, 1755}, {820, 1385, 1730}, {822, 1370, 1725}, {810,
+		1362, 1706}}
 	d, err := stats.Drift(tokensPerSecond, 0.95, "run")
 	if err != nil {
 		log.Fatal(err)

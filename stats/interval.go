@@ -39,11 +39,12 @@ func (v Interval) Defined() bool {
 	return v.Confidence > 0 && v.Confidence < 1 && v.Low < v.High
 }
 
-// Below reports whether the whole interval lies below x, its upper bound excluded. It is false for an undefined interval.
+// Below reports whether the whole interval lies below x, its upper bound excluded. It is false for an undefined
+// interval.
 func (v Interval) Below(x float64) bool { return v.Defined() && v.High < x }
 
-// Above reports whether the whole interval lies above x, its lower bound excluded. It is false for an undefined interval.
-// Below and Above may both be false: that is the answer "not decided".
+// Above reports whether the whole interval lies above x, its lower bound excluded. It is false for an undefined
+// interval. Below and Above may both be false: that is the answer "not decided".
 func (v Interval) Above(x float64) bool { return v.Defined() && v.Low > x }
 
 // HalfWidth returns (High − Low)/2, in the unit of the samples: the ± of a symmetric interval. It is NaN for an
@@ -55,8 +56,8 @@ func (v Interval) HalfWidth() float64 {
 	return float64(v.High/2) - float64(v.Low/2) // halved first: High − Low may overflow
 }
 
-// String returns the interval in one line with its confidence and the codes of its warnings, such as "6735 [6396, 7074] at
-// 95 %" or "6735, no interval (single-sample)". It has as many digits as the width bears, two of the half-width.
+// String returns the interval in one line with its confidence and the codes of its warnings, such as "6735 [6396, 7074]
+// at 95 %" or "6735, no interval (single-sample)". It has as many digits as the width bears, two of the half-width.
 func (v Interval) String() string {
 	if !v.Defined() {
 		return withWarnings(formatNumber(v.Estimate, 5)+", no interval", v.Warnings)
@@ -64,8 +65,8 @@ func (v Interval) String() string {
 	return withWarnings(fmt.Sprintf("%s at %s %%", v.bounds(), formatNumber(100*v.Confidence, 6)), v.Warnings)
 }
 
-// bounds writes "6735 [6396, 7074]", with so many digits more that no bound looks like a number that it is not, of those
-// given: 1.0003 is not 1.000 where the question is whether the interval contains 1.
+// bounds writes "6735 [6396, 7074]", with so many digits more that no bound looks like a number that it is not, of
+// those given: 1.0003 is not 1.000 where the question is whether the interval contains 1.
 func (v Interval) bounds(apart ...float64) string {
 	finest := v.High - v.Low
 	for _, x := range apart {
@@ -106,19 +107,20 @@ func formatNumber(x float64, digits int) string {
 	return strconv.FormatFloat(x, 'g', digits, 64)
 }
 
-// MeanInterval returns the two-sided interval for the mean of the population that x is a sample of:
-// x̄ ± t·s/√n with t the upper (1 − confidence)/2 quantile of Student's t on n − 1 degrees of freedom (Student 1908). unit
-// names what each x is, see [Interval].
+// MeanInterval returns the two-sided interval for the mean of the population that x is a sample of: x̄ ± t·s/√n with t
+// the upper (1 − confidence)/2 quantile of Student's t on n − 1 degrees of freedom (Student 1908). unit names what each
+// x is, see [Interval].
 //
 // At a nominal 95 % it covers 95.0 % for normal x, and 94.8 % for lognormal x whose logarithms have an SD of 0.12, at
 // n = 3, 5 and 10 alike. (1.96 in the place of t covers 81 % at n = 3 and 88 % at n = 5.) Stopping the replication when
 // the interval is narrow enough spoils this.
 //
-// One sample gives its value as the estimate and an undefined interval, because nothing is known about the spread, which
-// is not the same as there being none. So do identical samples, and samples so near each other that the bounds round to the
-// mean, with the warning ResolutionLimited: such an interval would exclude everything on the evidence of a coarse clock.
-// Where more than half of the samples are one value the bounds are wider by half the smallest step between the samples,
-// with the same warning. Errors are those of [Summarize], and ErrOutOfRange for a confidence not strictly between 0 and 1.
+// One sample gives its value as the estimate and an undefined interval, because nothing is known about the spread,
+// which is not the same as there being none. So do identical samples, and samples so near each other that the bounds
+// round to the mean, with the warning ResolutionLimited: such an interval would exclude everything on the evidence of a
+// coarse clock. Where more than half of the samples are one value the bounds are wider by half the smallest step
+// between the samples, with the same warning. Errors are those of [Summarize], and ErrOutOfRange for a confidence not
+// strictly between 0 and 1.
 func MeanInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -222,7 +224,8 @@ func (v Interval) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(intervalJSON{
 		Estimate: number(v.Estimate), Low: number(v.Low), High: number(v.High),
-		Method: v.Method, N: v.N, DF: number(v.DF), Confidence: number(v.Confidence), Coverage: v.Coverage, Unit: v.Unit,
+		Method: v.Method, N: v.N, DF: number(v.DF), Confidence: number(v.Confidence), Coverage: v.Coverage,
+		Unit:        v.Unit,
 		Assumptions: v.Assumptions, Warnings: v.Warnings,
 	})
 }
@@ -235,7 +238,8 @@ func (v *Interval) UnmarshalJSON(b []byte) error {
 	}
 	*v = Interval{
 		Estimate: float64(j.Estimate), Low: float64(j.Low), High: float64(j.High),
-		Method: j.Method, N: j.N, DF: float64(j.DF), Confidence: float64(j.Confidence), Coverage: j.Coverage, Unit: j.Unit,
+		Method: j.Method, N: j.N, DF: float64(j.DF), Confidence: float64(j.Confidence), Coverage: j.Coverage,
+		Unit:        j.Unit,
 		Assumptions: j.Assumptions, Warnings: j.Warnings,
 	}
 	return nil

@@ -15,10 +15,12 @@ func TestMeanIntervalKnownAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// R: t.test(c(6808, 6512, 7011, 6390, 6955))
-	if !near(v.Estimate, 6735.2, 1e-15) || !near(v.Low, 6395.91727212173, 1e-14) || !near(v.High, 7074.48272787827, 1e-14) {
+	if !near(v.Estimate, 6735.2, 1e-15) || !near(v.Low, 6395.91727212173, 1e-14) || !near(v.High, 7074.48272787827,
+		1e-14) {
 		t.Errorf("%.17g [%.17g, %.17g]", v.Estimate, v.Low, v.High)
 	}
-	if v.N != 5 || v.DF != 4 || v.Confidence != 0.95 || v.Unit != "run with restart" || v.Method == "" || len(v.Assumptions) == 0 {
+	if v.N != 5 || v.DF != 4 || v.Confidence != 0.95 || v.Unit != "run with restart" || v.Method == "" ||
+		len(v.Assumptions) == 0 {
 		t.Errorf("%+v", v)
 	}
 	if v.Warnings != nil {
@@ -35,7 +37,8 @@ func TestMeanIntervalScipy(t *testing.T) {
 	for _, c := range readSamples(t) {
 		v, err := MeanInterval(c.X, c.Confidence, "run")
 		if err != nil || !near(v.Low, c.Low, 1e-12) || !near(v.High, c.High, 1e-12) {
-			t.Errorf("n = %d, %v: [%.17g, %.17g], %v; want [%.17g, %.17g]", len(c.X), c.Confidence, v.Low, v.High, err, c.Low, c.High)
+			t.Errorf("n = %d, %v: [%.17g, %.17g], %v; want [%.17g, %.17g]", len(c.X), c.Confidence, v.Low, v.High, err,
+				c.Low, c.High)
 		}
 	}
 }
@@ -59,8 +62,8 @@ func TestMeanIntervalWarnings(t *testing.T) {
 	}
 }
 
-// Every confidence between 0 and 1 has an interval, up to the float64s next to them; but where it is so small that the bounds
-// round to the mean, the interval is undefined and not of zero width.
+// Every confidence between 0 and 1 has an interval, up to the float64s next to them; but where it is so small that the
+// bounds round to the mean, the interval is undefined and not of zero width.
 func TestMeanIntervalExtremeConfidence(t *testing.T) {
 	for n := 2; n < 3000; n = n*3/2 + 1 {
 		x := make([]float64, n)
@@ -142,7 +145,8 @@ func TestIntervalJSON(t *testing.T) {
 		t.Error(got)
 	}
 	open := Interval{Estimate: 7, Low: 6, High: math.Inf(1), DF: math.NaN(), Confidence: 0.95}
-	if got := roundTrip(t, open); !strings.Contains(got, `"low":6,"high":"Infinity"`) || !strings.Contains(got, `"df":null`) {
+	if got := roundTrip(t, open); !strings.Contains(got, `"low":6,"high":"Infinity"`) || !strings.Contains(got,
+		`"df":null`) {
 		t.Error(got)
 	}
 	open.Low, open.High = math.Inf(-1), 8
@@ -168,7 +172,8 @@ func FuzzMeanInterval(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !finite([]float64{v.Estimate, v.DF}) || !v.Defined() && len(x) > 1 && !hasWarning(v.Warnings, ResolutionLimited) {
+		if !finite([]float64{v.Estimate, v.DF}) || !v.Defined() && len(x) > 1 && !hasWarning(v.Warnings,
+			ResolutionLimited) {
 			t.Errorf("%v, %v: %+v", x, confidence, v)
 		}
 		if v.Defined() && !(v.Low <= v.Estimate && v.Estimate <= v.High && finite([]float64{v.Low, v.High})) {

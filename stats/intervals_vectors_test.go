@@ -42,7 +42,8 @@ func TestIntervalsScipy(t *testing.T) {
 	vectors := readIntervals(t)
 	same := func(name string, v Interval, err error, want [3]float64) {
 		t.Helper()
-		if err != nil || !near(v.Estimate, want[0], 1e-14) || !near(v.Low, want[1], 1e-12) || !near(v.High, want[2], 1e-12) {
+		if err != nil || !near(v.Estimate, want[0], 1e-14) || !near(v.Low, want[1], 1e-12) || !near(v.High, want[2],
+			1e-12) {
 			t.Errorf("%s: %.17g [%.17g, %.17g], %v; want %.17g", name, v.Estimate, v.Low, v.High, err, want)
 		}
 	}

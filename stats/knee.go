@@ -14,15 +14,15 @@ const (
 	kneePeakTail  = 0.05 // of the tests that a level is not the peak, together
 	kneeMinRuns   = 3
 
-	// kneeResolution is a difference in log throughput, a factor of 1 + 1e-12, below which two values count as equal. No
-	// clock measures that finely; without it, samples that stand exactly at the share or exactly in proportion would be
-	// decided by the last bit of a logarithm, which differs between processors.
+	// kneeResolution is a difference in log throughput, a factor of 1 + 1e-12, below which two values count as equal.
+	// No clock measures that finely; without it, samples that stand exactly at the share or exactly in proportion would
+	// be decided by the last bit of a logarithm, which differs between processors.
 	kneeResolution = 1e-12
 )
 
 // Knee bounds the saturation knee: the smallest of the tested levels (concurrencies or offered rates) whose mean
-// throughput is at least 95 % of the highest mean throughput over the tested levels. runs[i][j] is the throughput of run
-// i at levels[j], in any unit. The answer is a range, because between two tested levels nothing was measured, and
+// throughput is at least 95 % of the highest mean throughput over the tested levels. runs[i][j] is the throughput of
+// run i at levels[j], in any unit. The answer is a range, because between two tested levels nothing was measured, and
 // because the data may not be able to tell more.
 //
 // The rule, with z the logarithm of throughput and T(d) = d̄√n/s_d the paired t statistic of n differences between two
@@ -34,9 +34,9 @@ const (
 //   - Upper end. High is the lowest level for which every higher one has T(z_level − z_higher − ln 0.95) > t(0.95). The
 //     highest level passes for want of a higher one, which is why that alone does not show saturation.
 //   - Where the two contradict each other, Low moves to the level before High.
-//   - Differences without spread, s_d = 0, pass no test: that every run gives the same shows only that the measurement is
-//     too coarse to tell. A level at which more than half of the runs are one value may have been rounded the same way each
-//     time; half a step is then taken off d̄ before it counts. Both have the warning ResolutionLimited.
+//   - Differences without spread, s_d = 0, pass no test: that every run gives the same shows only that the measurement
+//     is too coarse to tell. A level at which more than half of the runs are one value may have been rounded the same
+//     way each time; half a step is then taken off d̄ before it counts. Both have the warning ResolutionLimited.
 //
 // A run's own speed, such as a restart that came up slow, cancels in the differences. Variances are not pooled over
 // levels, because one noisier level would then enter the tests of all others. Ties for the best go to the lowest level.
@@ -119,7 +119,8 @@ func (r *KneeResult) decide(levels []float64, p *pairs) error {
 		r.Kind, r.High = KneeAtMost, levels[b]
 	}
 	r.Reason = r.reason(a, b, below, reaches)
-	if len(r.Warnings) == 0 && slices.ContainsFunc(r.Tests[a+1:b+1], KneeTest.undefined) { // where an end might have been
+	// where an end might have been
+	if len(r.Warnings) == 0 && slices.ContainsFunc(r.Tests[a+1:b+1], KneeTest.undefined) {
 		r.Warnings = []Warning{{ResolutionLimited, "every run gives the same difference between some levels: " +
 			"the spread is below the resolution of the measurement"}}
 	}
@@ -129,8 +130,8 @@ func (r *KneeResult) decide(levels []float64, p *pairs) error {
 	return nil
 }
 
-// kneeEnds returns the index of the lower end, −1 if there is none, and that of the upper, the last if there is none. moved
-// says that the lower end gave way.
+// kneeEnds returns the index of the lower end, −1 if there is none, and that of the upper, the last if there is none.
+// moved says that the lower end gave way.
 func kneeEnds(tests []KneeTest, below, reaches float64) (a, b int, moved bool) {
 	a = -1
 	for a+1 < len(tests) && tests[a+1].Below < -below {
@@ -157,12 +158,14 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 			"which is no measure of the error", level(r.Tests[0].Level))
 	default:
 		t := r.Tests[0]
-		low = fmt.Sprintf("no lower end: at the lowest level, %s, T = %.2f where less than 95 %% of the peak needs < −%.2f",
+		low = fmt.Sprintf("no lower end: at the lowest level, %s, T = %.2f where less than 95 %% of the peak "+
+			"needs < −%.2f",
 			level(t.Level), t.Below, below)
 	}
 	if b < len(r.Tests)-1 {
 		t := r.Tests[b]
-		high = fmt.Sprintf("%s reaches 95 %% of every higher level (T ≥ %.2f > %.2f)", level(t.Level), t.Reaches, reaches)
+		high = fmt.Sprintf("%s reaches 95 %% of every higher level (T ≥ %.2f > %.2f)", level(t.Level), t.Reaches,
+			reaches)
 	} else {
 		high = fmt.Sprintf("no level under the highest, %s, is shown to reach 95 %% of all above it (needs T > %.2f)",
 			level(r.Tests[b].Level), reaches)
@@ -260,8 +263,8 @@ func (p *pairs) coarseLevels(levels []float64) []float64 {
 	return coarse
 }
 
-// t is the paired statistic of the differences at hand, their mean · √n / SD, the mean being moved towards 0 by rounding. It is
-// NaN where they have no spread.
+// t is the paired statistic of the differences at hand, their mean · √n / SD, the mean being moved towards 0 by
+// rounding. It is NaN where they have no spread.
 func (p *pairs) t(rounding float64) float64 {
 	_, _, mean, sd := moments(p.d)
 	if !(sd > kneeResolution) {
@@ -279,7 +282,8 @@ func checkKnee(levelsArg, runsArg string, levels []float64, runs [][]float64) er
 			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotFinite,
 				Remedy: "give the concurrency or rate that was set"}
 		case l <= 0:
-			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrOutOfRange, Remedy: "a level must be positive"}
+			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrOutOfRange,
+				Remedy: "a level must be positive"}
 		case j > 0 && l <= levels[j-1]:
 			return &ValueError{Arg: levelsArg, Index: []int{j}, Value: l, Err: ErrNotSorted,
 				Remedy: "order the levels from low to high, each once, and the columns of runs with them"}
@@ -288,7 +292,8 @@ func checkKnee(levelsArg, runsArg string, levels []float64, runs [][]float64) er
 	for i, run := range runs {
 		if len(run) != len(levels) {
 			return &LengthError{Arg: runsArg, Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
-				Remedy: fmt.Sprintf("give one throughput for each of the %d levels, or leave the run out whole", len(levels))}
+				Remedy: fmt.Sprintf("give one throughput for each of the %d levels, or leave the run out whole",
+					len(levels))}
 		}
 		for j, y := range run {
 			if err := checkLoggable(runsArg, y, i, j); err != nil {

@@ -41,9 +41,9 @@ func (r *KneeResult) advise(levels []float64, p *pairs) {
 	}
 }
 
-// moreRuns returns how many runs it takes to show, with a power of 80 %, that the second highest level reaches 95 % of the
-// highest if the two are equal, and 0 if there are as many. The sample size of a one-sided t test is Guenther's (1981):
-// (z(0.95) + z(0.80))²·(s_d/margin)² + z(0.95)²/2, within one of the exact number.
+// moreRuns returns how many runs it takes to show, with a power of 80 %, that the second highest level reaches 95 % of
+// the highest if the two are equal, and 0 if there are as many. The sample size of a one-sided t test is Guenther's
+// (1981): (z(0.95) + z(0.80))²·(s_d/margin)² + z(0.95)²/2, within one of the exact number.
 func (p *pairs) moreRuns() int {
 	const reach, power = 1.6448536269514722, 0.8416212335729143 // the normal quantiles of 0.95 and 0.80
 	top := len(p.z[0]) - 1

@@ -31,10 +31,11 @@ type KneeStep struct {
 type KneeRefinement struct {
 	// Low is excluded and High included, in the unit of the levels. Undefined unless the sweep bracketed the knee.
 	Low, High float64
-	// Peak is the level with the highest mean in the sweep, which every refining run measures again. Undefined as above.
+	// Peak is the level with the highest mean in the sweep, which every refining run measures again. Undefined as
+	// above.
 	Peak float64
-	// Next holds the two levels, in order, that each run of the next stage measures. It is nil when the refinement is over,
-	// or cannot begin.
+	// Next holds the two levels, in order, that each run of the next stage measures. It is nil when the refinement is
+	// over, or cannot begin.
 	Next []float64
 	// Reason says in words why it goes on, is over or cannot begin.
 	Reason string
@@ -45,28 +46,28 @@ type KneeRefinement struct {
 }
 
 // RefineKnee narrows the bracket that [Knee] gives for levels and runs by further runs at levels in between. It is
-// called with the stages measured so far, none at first, and answers with the levels that each run of the next stage must
-// measure, until it says that the refinement is over; so that a program needs no memory but what it has measured.
+// called with the stages measured so far, none at first, and answers with the levels that each run of the next stage
+// must measure, until it says that the refinement is over; so that a program needs no memory but what it has measured.
 //
 // A refining run is a run of its own, and throughputs can be compared only within a run. So every refining run measures
-// the peak of the sweep, p, again, beside the new level x. x is the geometric middle of Low and of High or p, whichever is
-// less: never above the peak, because throughput that falls short of the peak beyond it shows no knee there. With T as in
-// Knee over the runs of the stage alone:
+// the peak of the sweep, p, again, beside the new level x. x is the geometric middle of Low and of High or p, whichever
+// is less: never above the peak, because throughput that falls short of the peak beyond it shows no knee there. With T
+// as in Knee over the runs of the stage alone:
 //
 //   - T(z_x − z_p − ln 0.95) > t(0.95): x reaches the share, High moves to x;
 //   - T(z_x − z_p − ln 0.95) < −t(0.98): x falls short of it, Low moves to x;
 //   - otherwise the refinement is over. More runs at x would be a second look at the same question, which spoils the
 //     confidence of both, so a stage after that is an error. So it is without any spread, which decides nothing.
 //
-// Simulated with 3, 5 or 10 runs in the sweep and in each stage, on four shapes, the final range held the true knee in at
-// least 98.4 % of the experiments, and in at least 97.6 % of those whose sweep bracketed it. Of these the median ratio High/Low
-// was 1.1 for a hard cap with a coefficient of variation of 1 % and 1.2 with 4 %, 1.4 for a hyperbola with a cap and for a curve
-// that falls beyond its peak at 1 %, and 1.2 to 2.0 for a hyperbola: where throughput bends slowly, runs and not levels
-// decide how sharp the knee is. It took 1 to 4 stages.
+// Simulated with 3, 5 or 10 runs in the sweep and in each stage, on four shapes, the final range held the true knee in
+// at least 98.4 % of the experiments, and in at least 97.6 % of those whose sweep bracketed it. Of these the median
+// ratio High/Low was 1.1 for a hard cap with a coefficient of variation of 1 % and 1.2 with 4 %, 1.4 for a hyperbola
+// with a cap and for a curve that falls beyond its peak at 1 %, and 1.2 to 2.0 for a hyperbola: where throughput bends
+// slowly, runs and not levels decide how sharp the knee is. It took 1 to 4 stages.
 //
-// Errors are those of Knee, with the place in stages. A stage without p is ErrNotMeasured; a stage of other than two levels is
-// ErrLengthMismatch; one whose level is not strictly between the ends and below the peak, or which comes after the refinement was over, is
-// ErrOutOfRange; one of fewer than three runs is ErrTooFew.
+// Errors are those of Knee, with the place in stages. A stage without p is ErrNotMeasured; a stage of other than two
+// levels is ErrLengthMismatch; one whose level is not strictly between the ends and below the peak, or which comes
+// after the refinement was over, is ErrOutOfRange; one of fewer than three runs is ErrTooFew.
 func RefineKnee(levels []float64, runs [][]float64, stages ...KneeStage) (KneeRefinement, error) {
 	sweep, err := Knee(levels, runs)
 	if err != nil {
@@ -110,7 +111,8 @@ func (f *KneeRefinement) checkStage(i int, s KneeStage) (x int, err error) {
 	switch {
 	case p < 0:
 		return 0, &ValueError{Arg: levelsArg, Value: f.Peak, Err: ErrNotMeasured,
-			Remedy: "each refining run must measure the peak of the sweep again, because throughputs compare only within a run"}
+			Remedy: "each refining run must measure the peak of the sweep again, because throughputs compare only " +
+				"within a run"}
 	case len(s.Levels) != 2:
 		return 0, &LengthError{Arg: levelsArg, Len: len(s.Levels), Err: ErrLengthMismatch,
 			Remedy: "give two levels, the one to decide on and the peak, and the columns of Runs with them"}
@@ -161,7 +163,8 @@ func (f *KneeRefinement) step(s KneeStage, x int, whole bool) error {
 	if !decided {
 		f.Next = nil
 		if math.IsNaN(step.T) {
-			f.Reason = fmt.Sprintf("over: every run gives the same difference between %s and the peak, which decides nothing (%s)",
+			f.Reason = fmt.Sprintf("over: every run gives the same difference between %s and the peak, which "+
+				"decides nothing (%s)",
 				level(step.Level), ResolutionLimited)
 			return nil
 		}
@@ -185,7 +188,8 @@ func (f *KneeRefinement) plan(whole bool) {
 		return
 	}
 	f.Next = []float64{x, f.Peak}
-	f.Reason = fmt.Sprintf("%s is the geometric middle; %s is the peak of the sweep, to compare with", level(x), level(f.Peak))
+	f.Reason = fmt.Sprintf("%s is the geometric middle; %s is the peak of the sweep, to compare with", level(x),
+		level(f.Peak))
 }
 
 // String returns the range with the codes of the sweep's warnings, such as "(100, 141]", or "not resolved".

@@ -25,11 +25,13 @@ func TestRefineKnee(t *testing.T) {
 		next   []float64
 		reason string
 	}{
-		{"begins in the middle", nil, "(100, 400]", []float64{200, 400}, "200 is the geometric middle; 400 is the peak"},
+		{"begins in the middle", nil, "(100, 400]", []float64{200, 400},
+			"200 is the geometric middle; 400 is the peak"},
 		{"up", []KneeStage{at(200, 0.9, 3)}, "(200, 400]", []float64{283, 400}, "283 is"},
 		{"down", []KneeStage{at(200, 1, 3)}, "(100, 200]", []float64{141, 400}, "141 is"},
 		{"down, then up", []KneeStage{at(200, 1, 3), at(141, 0.7, 5)}, "(141, 200]", []float64{168, 400}, "168 is"},
-		{"a level that was not asked for", []KneeStage{at(399, 0.9, 3)}, "(399, 400]", nil, "over: no level is left between 399 and 400"},
+		{"a level that was not asked for", []KneeStage{at(399, 0.9, 3)}, "(399, 400]", nil,
+			"over: no level is left between 399 and 400"},
 		{"undecided", []KneeStage{at(200, 0.95, 4)}, "(100, 400]", nil,
 			"over: 200 is too near to 95 % of the peak for 4 runs to tell"},
 	} {
@@ -37,7 +39,8 @@ func TestRefineKnee(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if f.String() != c.want || !slices.Equal(f.Next, c.next) || !strings.HasPrefix(f.Reason, c.reason) || f.Peak != 400 ||
+		if f.String() != c.want || !slices.Equal(f.Next, c.next) || !strings.HasPrefix(f.Reason,
+			c.reason) || f.Peak != 400 ||
 			len(f.Steps) != len(c.stages) || f.Sweep.String() != "(100, 400]" {
 			t.Errorf("%s: %v, next %v, %q; %+v", c.name, f, f.Next, f.Reason, f)
 		}
@@ -45,12 +48,14 @@ func TestRefineKnee(t *testing.T) {
 	}
 
 	// By hand: at 90, 91 and 89 % of the peak, d = ln 0.9/0.95 and so on, mean −0.0541085, SD 0.0111127, T = −8.43345.
-	f, err := RefineKnee(levels, sweep, KneeStage{Levels: []float64{200, 400}, Runs: [][]float64{{90, 100}, {182, 200}, {267, 300}}})
+	f, err := RefineKnee(levels, sweep, KneeStage{Levels: []float64{200, 400}, Runs: [][]float64{{90, 100}, {182, 200},
+		{267, 300}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	step := f.Steps[0]
-	if step.Level != 200 || step.N != 3 || step.DF != 2 || step.Low != 200 || step.High != 400 || !near(step.T, -8.43345, 1e-4) {
+	if step.Level != 200 || step.N != 3 || step.DF != 2 || step.Low != 200 || step.High != 400 || !near(step.T,
+		-8.43345, 1e-4) {
 		t.Errorf("%+v", step)
 	}
 }
@@ -114,7 +119,8 @@ func TestRefineKneeWithoutSpread(t *testing.T) {
 	levels := []float64{10, 100, 400, 800}
 	sweep := [][]float64{{100, 1000, 2000, 1990}, {101, 990, 2020, 2000}, {99, 1010, 1980, 2005}}
 	f, err := RefineKnee(levels, sweep, KneeStage{[]float64{200, 400}, repeat(3, 1.8, 2)})
-	if err != nil || f.String() != "(100, 400]" || f.Next != nil || !strings.Contains(f.Reason, "decides nothing (resolution-limited)") {
+	if err != nil || f.String() != "(100, 400]" || f.Next != nil || !strings.Contains(f.Reason,
+		"decides nothing (resolution-limited)") {
 		t.Errorf("%v, %v: %s", f, err, f.Reason)
 	}
 }
@@ -142,15 +148,22 @@ func TestRefineKneeErrors(t *testing.T) {
 		kind   error
 		text   string
 	}{
-		{"no peak", []KneeStage{{[]float64{200, 800}, repeat(3, 1, 2)}}, ErrNotMeasured, "stages[0].Levels = 400: level not measured"},
-		{"the peak alone", []KneeStage{{[]float64{400}, repeat(3, 2)}}, ErrLengthMismatch, "stages[0].Levels has length 1"},
-		{"two levels beside it", []KneeStage{{[]float64{200, 300, 400}, repeat(3, 1, 1, 2)}}, ErrLengthMismatch, "stages[0].Levels has length 3"},
-		{"outside the ends", []KneeStage{good, {[]float64{150, 400}, repeat(3, 1, 2)}}, ErrOutOfRange, "stages[1].Levels[0] = 150"},
+		{"no peak", []KneeStage{{[]float64{200, 800}, repeat(3, 1, 2)}}, ErrNotMeasured,
+			"stages[0].Levels = 400: level not measured"},
+		{"the peak alone", []KneeStage{{[]float64{400}, repeat(3, 2)}}, ErrLengthMismatch,
+			"stages[0].Levels has length 1"},
+		{"two levels beside it", []KneeStage{{[]float64{200, 300, 400}, repeat(3, 1, 1, 2)}}, ErrLengthMismatch,
+			"stages[0].Levels has length 3"},
+		{"outside the ends", []KneeStage{good, {[]float64{150, 400}, repeat(3, 1, 2)}}, ErrOutOfRange,
+			"stages[1].Levels[0] = 150"},
 		{"at an end", []KneeStage{{[]float64{100, 400}, repeat(3, 1, 2)}}, ErrOutOfRange, "stages[0].Levels[0] = 100"},
 		{"two runs", []KneeStage{{[]float64{200, 400}, repeat(2, 1, 2)}}, ErrTooFew, "stages[0].Runs has length 2"},
-		{"incomplete", []KneeStage{{[]float64{200, 400}, [][]float64{{1, 2}, {1}}}}, ErrLengthMismatch, "stages[0].Runs[1] has length 1"},
-		{"NaN", []KneeStage{{[]float64{200, 400}, [][]float64{{1, math.NaN()}}}}, ErrNotFinite, "stages[0].Runs[0][1] = NaN"},
-		{"after the end", []KneeStage{undecided, good}, ErrOutOfRange, "leave out those from stages[1] on: over: 200 is too near"},
+		{"incomplete", []KneeStage{{[]float64{200, 400}, [][]float64{{1, 2}, {1}}}}, ErrLengthMismatch,
+			"stages[0].Runs[1] has length 1"},
+		{"NaN", []KneeStage{{[]float64{200, 400}, [][]float64{{1, math.NaN()}}}}, ErrNotFinite,
+			"stages[0].Runs[0][1] = NaN"},
+		{"after the end", []KneeStage{undecided, good}, ErrOutOfRange,
+			"leave out those from stages[1] on: over: 200 is too near"},
 	} {
 		_, err := RefineKnee(levels, sweep, c.stages...)
 		wantError(t, c.name, err, c.kind, c.text)

@@ -11,36 +11,37 @@ const (
 	fewestBatches = 5
 )
 
-// LevelMean is the mean of one level of one run with its own interval, by [MeanOfLevel], and whether the level held still.
+// LevelMean is the mean of one level of one run with its own interval, by [MeanOfLevel], and whether the level held
+// still.
 type LevelMean struct {
 	// Mean is over the batches, whose number is its N.
 	Mean Interval
-	// ESS is the effective sample size, s²/(s_B²/B), at most n: how many independent samples would know the mean as well. It
-	// is NaN where the interval is undefined, and for identical samples.
+	// ESS is the effective sample size, s²/(s_B²/B), at most n: how many independent samples would know the mean as
+	// well. It is NaN where the interval is undefined, and for identical samples.
 	ESS float64
 	// Ramp is how much the samples rise from the start of the level to its end, by [RampInterval].
 	Ramp Interval
-	// Steady says that no ramp was shown and that [MSER5] finds a place from which on the level is steady. It is false, too,
-	// where there are too few samples to say: fewer than 50, or than five batches.
+	// Steady says that no ramp was shown and that [MSER5] finds a place from which on the level is steady. It is false,
+	// too, where there are too few samples to say: fewer than 50, or than five batches.
 	Steady bool
-	// Cut is how many samples MSER5 would leave out at the start. All of them are in Mean: a caller who has cut the level
-	// already is not to have it cut again.
+	// Cut is how many samples MSER5 would leave out at the start. All of them are in Mean: a caller who has cut the
+	// level already is not to have it cut again.
 	Cut int
 }
 
-// MeanOfLevel returns the mean of the samples of a level with its own interval, in the order of time: latencies of requests
-// that are answered in waves, as a server that batches does with a closed loop of the given concurrency C. The samples are
-// cut into B = min(10, ⌊n/2C⌋) successive batches, of two waves or more each, and the interval is x̄ ± t·s_B/√B with s_B
-// the SD of the batch means and t on B − 1 degrees of freedom. Estimate, Low and High are in the unit of the samples, which
-// unit names, see [Interval].
+// MeanOfLevel returns the mean of the samples of a level with its own interval, in the order of time: latencies of
+// requests that are answered in waves, as a server that batches does with a closed loop of the given concurrency C. The
+// samples are cut into B = min(10, ⌊n/2C⌋) successive batches, of two waves or more each, and the interval is x̄ ±
+// t·s_B/√B with s_B the SD of the batch means and t on B − 1 degrees of freedom. Estimate, Low and High are in the unit
+// of the samples, which unit names, see [Interval].
 //
 // At a nominal 95 % it covers 92 to 95 % in the package's simulation of waves, where an interval from all samples as if
 // they were independent covers 20 to 90 %. It covers the variation within this level and run, and none between runs.
 //
 // A level that is not shown to be steady has the warning NotSteady: its mean is that of a moment. Fewer than 5 batches,
-// n < 10C, leave the interval undefined, with the warning TooFewBatches: so does one sample. No samples is ErrEmpty. NaN or
-// an infinity is ErrNotFinite with its index, a concurrency under 1 ErrOutOfRange, and so is a confidence not strictly
-// between 0 and 1. Identical samples leave the interval undefined with the warning ResolutionLimited.
+// n < 10C, leave the interval undefined, with the warning TooFewBatches: so does one sample. No samples is ErrEmpty.
+// NaN or an infinity is ErrNotFinite with its index, a concurrency under 1 ErrOutOfRange, and so is a confidence not
+// strictly between 0 and 1. Identical samples leave the interval undefined with the warning ResolutionLimited.
 func MeanOfLevel(x []float64, concurrency int, confidence float64, unit string) (LevelMean, error) {
 	b, err := newBatches(x, concurrency, confidence)
 	if err != nil {
@@ -75,7 +76,8 @@ func MeanOfLevel(x []float64, concurrency int, confidence float64, unit string) 
 	case between == 0:
 		m.ESS = float64(len(x))
 		m.Mean.Warnings = append(m.Mean.Warnings, Warning{ResolutionLimited,
-			"the means of all batches are identical: the spread between them is below the resolution of the measurement"})
+			"the means of all batches are identical: the spread between them is below the resolution of the " +
+				"measurement"})
 	default:
 		ratio := sd / between
 		m.ESS = min(float64(len(x)), float64(float64(ratio*ratio)*float64(len(b.means))))
@@ -138,7 +140,8 @@ func (b batches) tooFew() bool { return len(b.means) < fewestBatches }
 
 func (b batches) warning() Warning {
 	return Warning{TooFewBatches, fmt.Sprintf(
-		"%d samples at concurrency %d make %d batches of two waves, and what is said of one level needs %d: measure %.0f samples",
+		"%d samples at concurrency %d make %d batches of two waves, and what is said of one level needs %d: "+
+			"measure %.0f samples",
 		b.n, b.concurrency, len(b.means), fewestBatches, 2*fewestBatches*float64(b.concurrency))}
 }
 

@@ -15,7 +15,8 @@ func TestMeanOfLevelNumpy(t *testing.T) {
 		if err != nil || b.Mean.N != c.Batches || !sameInterval(b.Mean, c.Mean, 1e-12) || !near(b.ESS, c.ESS, 1e-11) {
 			t.Errorf("%d: %+v, %v; want %+v", i, b, err, c)
 		}
-		if b.Mean.N != c.Batches || b.Mean.DF != float64(c.Batches-1) || b.Steady == hasWarning(b.Mean.Warnings, NotSteady) {
+		if b.Mean.N != c.Batches || b.Mean.DF != float64(c.Batches-1) || b.Steady == hasWarning(b.Mean.Warnings,
+			NotSteady) {
 			t.Errorf("%d: %+v", i, b.Mean)
 		}
 		roundTrip(t, b)
@@ -84,12 +85,14 @@ func TestMeanOfLevelSteady(t *testing.T) {
 		why    string
 	}{
 		{"steady", level(400, func(int) float64 { return 0 }), true, ""},
-		{"ramp", level(400, func(i int) float64 { return float64(i) / 100 }), false, "from its start to its end it moves by"},
+		{"ramp", level(400, func(i int) float64 { return float64(i) / 100 }), false,
+			"from its start to its end it moves by"},
 		{"two halves", level(400, func(i int) float64 { return 3 * float64(i/200%2) }), false, "moves by"},
 		{"few", level(45, func(int) float64 { return 0 }), false, "45 samples are too few to say whether it is"},
 	} {
 		m, err := MeanOfLevel(c.x, 4, 0.95, "request")
-		if err != nil || m.Steady != c.steady || hasWarning(m.Mean.Warnings, NotSteady) == c.steady || !m.Mean.Defined() {
+		if err != nil || m.Steady != c.steady || hasWarning(m.Mean.Warnings,
+			NotSteady) == c.steady || !m.Mean.Defined() {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}
 		if !c.steady && !strings.Contains(m.Mean.Warnings[0].Text, c.why) {
@@ -99,14 +102,15 @@ func TestMeanOfLevelSteady(t *testing.T) {
 	}
 }
 
-// Waves: all requests that are in flight together share what the server does meanwhile. Sizes that the batches divide and
-// sizes that cut through waves.
+// Waves: all requests that are in flight together share what the server does meanwhile. Sizes that the batches divide
+// and sizes that cut through waves.
 func TestMeanOfLevelSimulation(t *testing.T) {
 	for _, c := range []struct {
 		concurrency, size int
 		shared            float64 // of the SD, beside 1 of each request's own
 	}{
-		{4, 40, 2}, {4, 100, 2}, {4, 400, 0.5}, {16, 160, 2}, {16, 250, 2}, {16, 900, 0.5}, {64, 1000, 2}, {64, 3200, 1},
+		{4, 40, 2}, {4, 100, 2}, {4, 400, 0.5}, {16, 160, 2}, {16, 250, 2}, {16, 900, 0.5}, {64, 1000, 2}, {64, 3200,
+			1},
 	} {
 		r := simulationSource(504)
 		n := draws(1200, 40000)

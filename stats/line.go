@@ -9,8 +9,8 @@ type line struct {
 	residualSD float64 // √(Σ residual²/(n − 2)); NaN for two values
 }
 
-// fitLine is ordinary least squares on at least two finite values. The results may overflow, and are then infinite. A spread
-// around the line below digit, what the values are known to, is none.
+// fitLine is ordinary least squares on at least two finite values. The results may overflow, and are then infinite. A
+// spread around the line below digit, what the values are known to, is none.
 func fitLine(y []float64, digit float64) line {
 	y, exp := nearOne(y)
 	first := y[0]

@@ -48,8 +48,8 @@ func TestLargeNoncentralTailVectors(t *testing.T) {
 	}
 }
 
-// As t grows the bounds go to t·√(χ²/df): nothing is left of Z. Before, they were undefined from 1000 on, and took half a
-// second just below.
+// As t grows the bounds go to t·√(χ²/df): nothing is left of Z. Before, they were undefined from 1000 on, and took half
+// a second just below.
 func TestHedgesGFarOut(t *testing.T) {
 	for _, by := range []float64{1e6, 1e9} {
 		a, b := []float64{0, 1}, []float64{by, by + 1}

@@ -5,16 +5,16 @@ import (
 	"math"
 )
 
-// Objective is a limit on one figure, with what the runs of an experiment measured of it at each level. Either Values or
-// Counts is given, and Min, Max or both.
+// Objective is a limit on one figure, with what the runs of an experiment measured of it at each level. Either Values
+// or Counts is given, and Min, Max or both.
 type Objective struct {
 	// Name is what the figure is called in words, such as "p99 TTFT".
 	Name string
 	// Min and Max are the limits, in the unit of Values, or as shares of 1 for Counts. 0: no limit on that side.
 	Min, Max float64
-	// Values[i][j] is the figure of run i at level j, above 0. The limit is on its geometric mean over runs, which is the
-	// median of a lognormal figure. Not for shares, which vary as counts do: five runs of 20 requests of which all met are
-	// five times 1, without any spread, and say nothing of one request in 100 that will not.
+	// Values[i][j] is the figure of run i at level j, above 0. The limit is on its geometric mean over runs, which is
+	// the median of a lognormal figure. Not for shares, which vary as counts do: five runs of 20 requests of which all
+	// met are five times 1, without any spread, and say nothing of one request in 100 that will not.
 	Values [][]float64
 	// Counts[i][j] says how many requests met something in run i at level j. The limit is on their share of all.
 	Counts [][]Count
@@ -77,7 +77,8 @@ func (o Objective) check(arg string, levels, runs int) error {
 	}{{".Min", o.Min}, {".Max", o.Max}} {
 		switch v := limit.value; {
 		case math.IsNaN(v) || math.IsInf(v, 0):
-			return &ValueError{Arg: arg + limit.name, Value: v, Err: ErrNotFinite, Remedy: "give the limit in the unit of the figure"}
+			return &ValueError{Arg: arg + limit.name, Value: v, Err: ErrNotFinite,
+				Remedy: "give the limit in the unit of the figure"}
 		case v < 0 || o.Counts != nil && v >= 1:
 			return &ValueError{Arg: arg + limit.name, Value: v, Err: ErrOutOfRange,
 				Remedy: "give a limit above 0, for counts a share below 1 such as 0.99, or 0 for none"}
@@ -91,7 +92,8 @@ func (o Objective) check(arg string, levels, runs int) error {
 			Remedy: "give either Values or Counts, of at least one run"}
 	}
 	if n := o.runs(); n == 0 || runs > 0 && n != runs {
-		return &LengthError{Arg: arg, Len: n, Err: ErrLengthMismatch, Remedy: "give the same runs for every figure, one at least"}
+		return &LengthError{Arg: arg, Len: n, Err: ErrLengthMismatch,
+			Remedy: "give the same runs for every figure, one at least"}
 	}
 	for i, run := range o.Values {
 		if len(run) != levels {
@@ -122,13 +124,15 @@ func raggedRun(arg string, run, n, levels int) error {
 		Remedy: fmt.Sprintf("give one value for each of the %d levels, or leave the run out whole", levels)}
 }
 
-// shareInterval returns the interval for a share over runs whose requests are alike within a run: Clopper & Pearson's for as
-// many independent requests as know the share as well, by Korn & Graubard (1998). That number is p(1 − p) over the variance of
-// the share between runs, but never more than there are, so that runs which happen to agree prove nothing; and it counts
-// for less, by the square of the ratio of two t quantiles, the fewer runs the variance comes from.
+// shareInterval returns the interval for a share over runs whose requests are alike within a run: Clopper & Pearson's
+// for as many independent requests as know the share as well, by Korn & Graubard (1998). That number is p(1 − p) over
+// the variance of the share between runs, but never more than there are, so that runs which happen to agree prove
+// nothing; and it counts for less, by the square of the ratio of two t quantiles, the fewer runs the variance comes
+// from.
 //
-// Student's t on the shares of runs was rejected: three runs of 20 requests at a true 0.98 agree on 1 in three cases of ten.
-// Pooling the requests was, too: it takes what a restart does to all of its requests for as many independent events.
+// Student's t on the shares of runs was rejected: three runs of 20 requests at a true 0.98 agree on 1 in three cases of
+// ten. Pooling the requests was, too: it takes what a restart does to all of its requests for as many independent
+// events.
 func shareInterval(runs []Count, confidence float64, unit string) (Interval, error) {
 	var met, issued int
 	for _, c := range runs {

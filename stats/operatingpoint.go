@@ -11,18 +11,19 @@ import (
 type OperatingPoint struct {
 	// Level is the lowest of Best, where waiting is least; undefined where no level is shown to keep the limits.
 	Level float64
-	// Throughput is that at Level, the geometric mean over runs, at 95 %. It was chosen from the same runs, as one of Best.
+	// Throughput is that at Level, the geometric mean over runs, at 95 %. It was chosen from the same runs, as one of
+	// Best.
 	Throughput Interval
-	// Best holds the levels, in order, that keep all limits and were not shown to give less than another that does: it contains
-	// the best of these with 95 % confidence.
+	// Best holds the levels, in order, that keep all limits and were not shown to give less than another that does: it
+	// contains the best of these with 95 % confidence.
 	Best []float64
-	// Kept, Undecided and Broken hold all levels, in order: those shown to keep every limit, those shown to break one, and
-	// those between.
+	// Kept, Undecided and Broken hold all levels, in order: those shown to keep every limit, those shown to break one,
+	// and those between.
 	Kept, Undecided, Broken []float64
 	// Reason says in words what decided.
 	Reason string
-	// Method, N, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs. Unit is
-	// "run", for the caller to change into what its runs are.
+	// Method, N, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs. Unit
+	// is "run", for the caller to change into what its runs are.
 	Method      string
 	N           int
 	Unit        string
@@ -30,12 +31,13 @@ type OperatingPoint struct {
 	Warnings    []Warning
 }
 
-// BestOperatingPoint answers at which of the tested levels throughput is highest under limits, such as a p99 TTFT of at most
-// 500 ms. throughput[i][j] is that of run i at levels[j], in any unit, and the objectives are of the same runs.
+// BestOperatingPoint answers at which of the tested levels throughput is highest under limits, such as a p99 TTFT of at
+// most 500 ms. throughput[i][j] is that of run i at levels[j], in any unit, and the objectives are of the same runs.
 //
 // A level keeps the limits where the interval of every objective is inside, at a confidence of 1 − 0.05/L, so that of L
-// levels none is wrongly taken to keep them in 97.5 % of the experiments. Unlike [Capacity] it does not ask the levels below
-// to keep them. Of those that do, all are Best whose log throughput no other exceeds by a paired t test at 95 % in all.
+// levels none is wrongly taken to keep them in 97.5 % of the experiments. Unlike [Capacity] it does not ask the levels
+// below to keep them. Of those that do, all are Best whose log throughput no other exceeds by a paired t test at 95 %
+// in all.
 //
 // Errors are those of Capacity; a throughput is checked as by [Knee]. One run, or runs without spread, show nothing.
 func BestOperatingPoint(levels []float64, throughput [][]float64, objectives ...Objective) (OperatingPoint, error) {
@@ -51,7 +53,8 @@ func BestOperatingPoint(levels []float64, throughput [][]float64, objectives ...
 	p := OperatingPoint{
 		Level: math.NaN(), N: len(throughput), Unit: "run",
 		Throughput: Interval{Estimate: math.NaN(), Low: math.NaN(), High: math.NaN()},
-		Method:     "limits by an interval at each level (97.5 % over all levels); the best by paired t on log throughput",
+		Method: "limits by an interval at each level (97.5 % over all levels); the best by paired t on log " +
+			"throughput",
 		Assumptions: []string{
 			"runs are independent of each other, without drift",
 			"mean logarithms are approximately normal at each level",
@@ -172,7 +175,8 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 	if !(p.Level > 0) {
 		p.Level = math.NaN()
 	}
-	return json.Marshal(operatingPointJSON{number(p.Level), p.Throughput, p.Best, p.Kept, p.Undecided, p.Broken, p.Reason,
+	return json.Marshal(operatingPointJSON{number(p.Level), p.Throughput, p.Best, p.Kept, p.Undecided, p.Broken,
+		p.Reason,
 		p.Method, p.N, p.Unit, p.Assumptions, p.Warnings})
 }
 

@@ -10,8 +10,8 @@ import (
 
 func TestBestOperatingPoint(t *testing.T) {
 	levels := []float64{10, 20, 40, 80}
-	// Student's interval at 1 − 0.05/4 on the logarithms is ± 0.05115, see threeAround; paired t differences have no such
-	// pattern, since every run goes through the same factors.
+	// Student's interval at 1 − 0.05/4 on the logarithms is ± 0.05115, see threeAround; paired t differences have no
+	// such pattern, since every run goes through the same factors.
 	wobble := func(means ...float64) [][]float64 {
 		runs := repeat(3, means...)
 		for i, run := range runs {
@@ -30,15 +30,19 @@ func TestBestOperatingPoint(t *testing.T) {
 	}{
 		{"highest within the limit", []float64{100, 200, 380, 400}, []float64{50, 60, 80, 200}, 40, []float64{40},
 			[]float64{10, 20, 40}, nil, []float64{80}},
-		{"a plateau: the least load", []float64{100, 200, 200.2, 200.1}, []float64{50, 60, 70, 80}, 20, []float64{20, 40, 80}, levels, nil, nil},
-		{"past the peak", []float64{100, 200, 150, 120}, []float64{50, 60, 70, 80}, 20, []float64{20}, levels, nil, nil},
-		{"near the limit is not within it", []float64{100, 200, 380, 400}, []float64{50, 60, 98, 200}, 20, []float64{20},
+		{"a plateau: the least load", []float64{100, 200, 200.2, 200.1}, []float64{50, 60, 70, 80}, 20, []float64{20,
+			40, 80}, levels, nil, nil},
+		{"past the peak", []float64{100, 200, 150, 120}, []float64{50, 60, 70, 80}, 20, []float64{20}, levels, nil,
+			nil},
+		{"near the limit is not within it", []float64{100, 200, 380, 400}, []float64{50, 60, 98, 200}, 20,
+			[]float64{20},
 			[]float64{10, 20}, []float64{40}, []float64{80}},
 		{"one below need not keep it", []float64{100, 200, 380, 400}, []float64{50, 150, 80, 200}, 40, []float64{40},
 			[]float64{10, 40}, nil, []float64{20, 80}},
 		{"none", []float64{100, 200, 380, 400}, []float64{150, 160, 180, 200}, math.NaN(), nil, nil, nil, levels},
 	} {
-		p, err := BestOperatingPoint(levels, wobble(c.throughput...), Objective{Name: "TTFT", Max: 100, Values: threeAround(c.ttft...)})
+		p, err := BestOperatingPoint(levels, wobble(c.throughput...), Objective{Name: "TTFT", Max: 100,
+			Values: threeAround(c.ttft...)})
 		if err != nil || !same64(p.Level, c.level) || !slices.Equal(p.Best, c.best) || !slices.Equal(p.Kept, c.kept) ||
 			!slices.Equal(p.Undecided, c.undecided) || !slices.Equal(p.Broken, c.broken) {
 			t.Errorf("%s: %+v, %v", c.name, p, err)
@@ -61,7 +65,8 @@ func TestBestOperatingPoint(t *testing.T) {
 	}
 }
 
-// A level that breaks its limit by a trace is the best one seldom, and the true best of those that keep it is among Best.
+// A level that breaks its limit by a trace is the best one seldom, and the true best of those that keep it is among
+// Best.
 func TestBestOperatingPointSimulation(t *testing.T) {
 	size := draws(500, 10_000)
 	levels := []float64{10, 20, 40, 80}
@@ -80,7 +85,8 @@ func TestBestOperatingPointSimulation(t *testing.T) {
 					return runs
 				}
 				// Three levels at the limit and one far below it, which gives least.
-				p, err := BestOperatingPoint(levels, draw(100, 200, 210, 220), Objective{Max: 100, Values: draw(20, 100, 100, 100)})
+				p, err := BestOperatingPoint(levels, draw(100, 200, 210, 220), Objective{Max: 100, Values: draw(20,
+					100, 100, 100)})
 				if err != nil {
 					t.Fatal(err)
 				}

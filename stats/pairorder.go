@@ -16,7 +16,8 @@ func (c Comparison) test(a, b []float64) (TTest, error) {
 	}
 	if c.BFirst == nil {
 		t.Warnings = append(t.Warnings, Warning{OrderUnknown,
-			"which of each pair was measured first was not given: if it is always the same, drift looks like a difference"})
+			"which of each pair was measured first was not given: if it is always the same, drift looks like a " +
+				"difference"})
 		return t, nil
 	}
 	if len(c.BFirst) != len(a) {
@@ -26,8 +27,8 @@ func (c Comparison) test(a, b []float64) (TTest, error) {
 	return t.ordered(a, b, c.BFirst)
 }
 
-// ordered looks at the order within pairs. In turns, what being first does is part of the spread, and the paired test holds.
-// Otherwise it is a bias, which the mean over the two orders is free of.
+// ordered looks at the order within pairs. In turns, what being first does is part of the spread, and the paired test
+// holds. Otherwise it is a bias, which the mean over the two orders is free of.
 func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
 	var groups [2][]float64
 	for i := range a {
@@ -41,7 +42,8 @@ func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
 	switch {
 	case n == 0 || m == 0:
 		if len(a) > 1 { // one pair has no spread either, and says so
-			t.Warnings = append(t.Warnings, Warning{OrderConfounded, "all pairs were measured in one order: drift looks like a difference"})
+			t.Warnings = append(t.Warnings, Warning{OrderConfounded,
+				"all pairs were measured in one order: drift looks like a difference"})
 		}
 		t.T, t.DF, t.P = math.NaN(), math.NaN(), math.NaN()
 		return t, nil
@@ -98,8 +100,10 @@ func (t *TTest) warnOfUnlikeSides(a, b []float64) error {
 	default:
 		return nil
 	}
-	t.Warnings = append(t.Warnings, Warning{UnlikeSides, why + ": if only one side is skewed, up to 12 % of the verdicts of one " +
-		"direction are false, and up to 17 % of those of equivalence, where 2.5 and 5 % are nominal; see CompareMedians"})
+	t.Warnings = append(t.Warnings, Warning{UnlikeSides, why +
+		": if only one side is skewed, up to 12 % of the verdicts of one " +
+		"direction are false, and up to 17 % of those of equivalence, where 2.5 and 5 % are nominal; see " +
+		"CompareMedians"})
 	return nil
 }
 
@@ -109,11 +113,12 @@ func unlikeSpreads(wide, narrow, dfWide, dfNarrow float64) bool {
 		return true
 	}
 	ratio := wide / narrow
-	return (ratio > 1.3 || min(dfWide, dfNarrow) > 100) && betaPoint(ratio*ratio, dfWide/2, dfNarrow/2).tail(true) <= 0.025
+	return (ratio > 1.3 || min(dfWide, dfNarrow) > 100) && betaPoint(ratio*ratio, dfWide/2,
+		dfNarrow/2).tail(true) <= 0.025
 }
 
-// skewed reports whether the sample skewness is beyond 1.96 of its standard errors for normal samples. Fewer than five never
-// show it.
+// skewed reports whether the sample skewness is beyond 1.96 of its standard errors for normal samples. Fewer than five
+// never show it.
 func skewed(x []float64) bool {
 	n := float64(len(x))
 	if n < 5 {

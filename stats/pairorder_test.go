@@ -26,13 +26,17 @@ func TestPairOrder(t *testing.T) {
 		{"unknown", nil, Faster, 5, []string{OrderUnknown}, "paired t on logarithms"},
 		{"in turns", []bool{false, true, false, true, true, false}, Faster, 5, nil, "paired t on logarithms"},
 		{"always a", make([]bool, 6), Undecided, math.NaN(), []string{OrderConfounded}, "paired t on logarithms"},
-		{"always b", []bool{true, true, true, true, true, true}, Undecided, math.NaN(), []string{OrderConfounded}, "paired t on logarithms"},
-		{"four to two", []bool{false, true, false, false, true, false}, Faster, 4, nil, "paired t on logarithms, less the effect of the order"},
-		{"five to one", []bool{false, true, false, false, false, false}, Faster, 4, nil, "paired t on logarithms, less the effect of the order"},
+		{"always b", []bool{true, true, true, true, true, true}, Undecided, math.NaN(), []string{OrderConfounded},
+			"paired t on logarithms"},
+		{"four to two", []bool{false, true, false, false, true, false}, Faster, 4, nil,
+			"paired t on logarithms, less the effect of the order"},
+		{"five to one", []bool{false, true, false, false, false, false}, Faster, 4, nil,
+			"paired t on logarithms, less the effect of the order"},
 	} {
 		c.BFirst = o.bFirst
 		v, err := Compare(a, b, c)
-		if err != nil || v.Kind != o.kind || !same64(v.Ratio.DF, o.df) || !slices.Equal(warned(v.Warnings), o.want) || v.Ratio.Method != o.method {
+		if err != nil || v.Kind != o.kind || !same64(v.Ratio.DF, o.df) || !slices.Equal(warned(v.Warnings),
+			o.want) || v.Ratio.Method != o.method {
 			t.Errorf("%s: %v, %+v, %v", o.name, v, v.Ratio, err)
 		}
 		if strings.Contains(fmt.Sprint(v.Ratio.Assumptions), "each side is drawn from one population") {
@@ -40,11 +44,13 @@ func TestPairOrder(t *testing.T) {
 		}
 		roundTrip(t, v)
 		m, err := CompareMedians(a, b, c)
-		if err != nil || m.Kind != o.kind || slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings, OrderConfounded) {
+		if err != nil || m.Kind != o.kind || slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings,
+			OrderConfounded) {
 			t.Errorf("%s: medians: %v, %v", o.name, m, err)
 		}
 	}
-	// By hand: ratios e^.03, e^.05, e^.01, e^.03 with a first and e^.01, e^.03 with b first have the means .03 and .02: .025.
+	// By hand: ratios e^.03, e^.05, e^.01, e^.03 with a first and e^.01, e^.03 with b first have the means .03 and .02:
+	// .025.
 	d := []float64{0.03, 0.05, 0.01, 0.03, 0.01, 0.03}
 	for i := range a {
 		b[i] = a[i] * math.Exp(d[i])
@@ -52,11 +58,13 @@ func TestPairOrder(t *testing.T) {
 	c.BFirst = []bool{false, false, false, false, true, true}
 	test, err := c.test(a, b)
 	sd := math.Sqrt((0.0008 + 0.0002) / 4)
-	if err != nil || !near(test.Difference, 0.025, 1e-12) || !near(test.SD, sd, 1e-10) || !near(test.SE, sd*math.Sqrt(1./4+1./2)/2, 1e-10) {
+	if err != nil || !near(test.Difference, 0.025, 1e-12) || !near(test.SD, sd, 1e-10) || !near(test.SE,
+		sd*math.Sqrt(1./4+1./2)/2, 1e-10) {
 		t.Errorf("%+v, %v", test, err)
 	}
 	c.BFirst = []bool{true}
-	if _, err := Compare(a, b, c); !errors.Is(err, ErrLengthMismatch) || !strings.Contains(err.Error(), "c.BFirst has length 1") {
+	if _, err := Compare(a, b, c); !errors.Is(err, ErrLengthMismatch) || !strings.Contains(err.Error(),
+		"c.BFirst has length 1") {
 		t.Error(err)
 	}
 }
@@ -66,7 +74,8 @@ func TestPairOrderSimulation(t *testing.T) {
 	size := draws(200, 10_000)
 	for _, n := range []int{5, 10} {
 		for _, sd := range []float64{0.002, 0.01, 0.04} {
-			for _, order := range []string{"always a first", "unknown, always a first", "in turns", "one in five b first", "random"} {
+			for _, order := range []string{"always a first", "unknown, always a first", "in turns",
+				"one in five b first", "random"} {
 				rng := rand.New(rand.NewPCG(7, uint64(n)))
 				c := Comparison{Margin: 0.05, Paired: true, Unit: "block"}
 				wrong, silent := 0, 0
@@ -107,7 +116,8 @@ func TestPairOrderSimulation(t *testing.T) {
 				}
 				name := fmt.Sprintf("pairs %s, n %d, SD %v", order, n, sd)
 				if strings.HasPrefix(order, "unknown") {
-					t.Logf("simulation: false difference with a warning, %s: %.1f %%", name, 100*float64(wrong)/float64(size))
+					t.Logf("simulation: false difference with a warning, %s: %.1f %%", name,
+						100*float64(wrong)/float64(size))
 					if silent > 0 {
 						t.Errorf("%s: %d without a warning", name, silent)
 					}
@@ -185,7 +195,8 @@ func TestUnlikeSidesSimulation(t *testing.T) {
 		name := fmt.Sprintf("%s, n %d and %d", c.name, c.n, c.m)
 		falseAtMost(t, "unlike sides: false difference in one direction, "+name, max(up, down), size, c.direction)
 		falseAtMost(t, "unlike sides: false equivalence, "+name, max(equalUp, equalDown), size, c.equal)
-		t.Logf("simulation: unlike sides: false difference without a warning, %s: %.2f %%", name, 100*float64(silent)/float64(size))
+		t.Logf("simulation: unlike sides: false difference without a warning, %s: %.2f %%", name,
+			100*float64(silent)/float64(size))
 		if c.n != c.m && silent > 0 {
 			t.Errorf("%s: unequal numbers of runs without a warning", name)
 		}
@@ -207,7 +218,8 @@ func TestUnlikeSides(t *testing.T) {
 		{"skew", []float64{99, 99.1, 99.2, 99.3, 110}, even, "a is skewed"},
 	} {
 		v, err := Compare(c.a, c.b, Comparison{Margin: 0.05, Unit: "run"})
-		if err != nil || (c.want == "") != (len(v.Warnings) == 0) || c.want != "" && !strings.HasPrefix(v.Warnings[0].Text, c.want) ||
+		if err != nil || (c.want == "") != (len(v.Warnings) == 0) || c.want != "" &&
+			!strings.HasPrefix(v.Warnings[0].Text, c.want) ||
 			c.want != "" && !strings.Contains(v.String(), "(unlike-sides)") {
 			t.Errorf("%s: %v, %v, %v", c.name, v, v.Warnings, err)
 		}

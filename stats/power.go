@@ -15,7 +15,8 @@ type plan struct {
 
 func (p plan) check() error {
 	if p.n < 2 {
-		return &ValueError{Arg: "n", Value: float64(p.n), Err: ErrOutOfRange, Remedy: "plan at least two replicates a side"}
+		return &ValueError{Arg: "n", Value: float64(p.n), Err: ErrOutOfRange,
+			Remedy: "plan at least two replicates a side"}
 	}
 	return checkConfidence(p.confidence)
 }
@@ -56,8 +57,8 @@ func (p plan) difference(effect float64) (float64, error) {
 	return min(1, above+below), err
 }
 
-// equivalence is the probability of showing equivalence within ± margin where there is no difference: the mean, over the
-// distribution of s, of the probability that |difference| < margin − t·s·se.
+// equivalence is the probability of showing equivalence within ± margin where there is no difference: the mean, over
+// the distribution of s, of the probability that |difference| < margin − t·s·se.
 func (p plan) equivalence(margin float64) (float64, error) {
 	if margin <= 0 {
 		return 0, nil

@@ -6,12 +6,12 @@ import (
 )
 
 // ProportionInterval returns the two-sided interval of Clopper & Pearson (1934) for a probability of which trials show
-// successes: the proportions at which so many or more, and so few or fewer, have the probability (1 − confidence)/2. They
-// are quantiles of beta distributions. Estimate is successes/trials; all three are fractions. unit names what a trial is,
-// see [Interval]; N is the number of trials.
+// successes: the proportions at which so many or more, and so few or fewer, have the probability (1 − confidence)/2.
+// They are quantiles of beta distributions. Estimate is successes/trials; all three are fractions. unit names what a
+// trial is, see [Interval]; N is the number of trials.
 //
-// It covers at least what it says at every proportion, and more the nearer that is to 0 or 1 (97.5 % and up for a nominal
-// 95 % there), which is where success rates are.
+// It covers at least what it says at every proportion, and more the nearer that is to 0 or 1 (97.5 % and up for a
+// nominal 95 % there), which is where success rates are.
 //
 // With no successes Low is 0, with nothing else High is 1: the interval is never of zero width. No trials is ErrEmpty;
 // fewer than none, successes outside 0 … trials, and a confidence not strictly between 0 and 1 are ErrOutOfRange.
@@ -53,7 +53,8 @@ func proportion(successes, trials int, confidence float64, unit string) (Interva
 	case trials == 0:
 		return Interval{}, &ValueError{Arg: "trials", Err: ErrEmpty, Remedy: "give at least one trial"}
 	case trials < 0:
-		return Interval{}, &ValueError{Arg: "trials", Value: float64(trials), Err: ErrOutOfRange, Remedy: "give at least one trial"}
+		return Interval{}, &ValueError{Arg: "trials", Value: float64(trials), Err: ErrOutOfRange,
+			Remedy: "give at least one trial"}
 	case successes < 0 || successes > trials:
 		return Interval{}, &ValueError{Arg: "successes", Value: float64(successes), Err: ErrOutOfRange,
 			Remedy: fmt.Sprintf("give a count from 0 to the %d trials", trials)}

@@ -24,11 +24,14 @@ func TestProportionKnownAnswers(t *testing.T) {
 		v, err := c.of(c.successes, c.trials, 0.95, "request")
 		if err != nil || math.Abs(v.Low-c.low) > 1e-14 || math.Abs(v.High-c.high) > 1e-14 ||
 			c.low == 0 && v.Low != 0 || c.high == 1 && v.High != 1 {
-			t.Errorf("%s, %d of %d: [%.17g, %.17g], %v; want [%.17g, %.17g]", c.name, c.successes, c.trials, v.Low, v.High, err,
+			t.Errorf("%s, %d of %d: [%.17g, %.17g], %v; want [%.17g, %.17g]", c.name, c.successes, c.trials, v.Low,
+				v.High, err,
 				c.low, c.high)
 		}
-		if v.Method != c.name || v.Estimate != float64(c.successes)/float64(c.trials) || v.N != c.trials || !math.IsNaN(v.DF) ||
-			v.Confidence != 0.95 || v.Unit != "request" || len(v.Assumptions) == 0 || v.Warnings != nil || !v.Defined() {
+		if v.Method != c.name || v.Estimate != float64(c.successes)/float64(c.trials) || v.N != c.trials ||
+			!math.IsNaN(v.DF) ||
+			v.Confidence != 0.95 || v.Unit != "request" || len(v.Assumptions) == 0 || v.Warnings != nil ||
+			!v.Defined() {
 			t.Errorf("%+v", v)
 		}
 		roundTrip(t, v)
@@ -111,7 +114,8 @@ func FuzzProportion(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !(0 <= v.Low && v.Low <= v.Estimate && v.Estimate <= v.High && v.High <= 1) || v.Defined() != (v.Low < v.High) {
+		if !(0 <= v.Low && v.Low <= v.Estimate && v.Estimate <= v.High &&
+			v.High <= 1) || v.Defined() != (v.Low < v.High) {
 			t.Errorf("%d of %d at %v: %+v", successes, trials, confidence, v)
 		}
 		roundTrip(t, v)

@@ -2,17 +2,18 @@ package stats
 
 import "math"
 
-// QuantileFloor returns the smallest number of samples from which the p-quantile has a finite bound on its outer side (above
-// for p ≥ ½, below otherwise) at the given one-sided confidence, when the spare most extreme samples are not to be used. For a
-// two-sided interval of confidence c, of which each side may fail with half of the rest, give (1 + c)/2.
+// QuantileFloor returns the smallest number of samples from which the p-quantile has a finite bound on its outer side
+// (above for p ≥ ½, below otherwise) at the given one-sided confidence, when the spare most extreme samples are not to
+// be used. For a two-sided interval of confidence c, of which each side may fail with half of the rest, give (1 + c)/2.
 //
-// The bound is an order statistic. The largest of n independent samples, whatever their distribution, lies above the p-quantile
-// unless all n fall below, with probability pⁿ; the (spare + 1)-th largest unless at most spare fall above, so the floor
-// is the least n with P(Binomial(n, 1 − p) ≤ spare) ≤ 1 − confidence. For p = 0.99 and spare = 0 that is 299 at 0.95, and 368
-// for the two-sided 95 %: no number from fewer samples bounds their p99. MLPerf's early stopping has spare = 1 at 0.99: 64
-// samples for p90, 130 for p95, 662 for p99, 6636 for p99.9.
+// The bound is an order statistic. The largest of n independent samples, whatever their distribution, lies above the
+// p-quantile unless all n fall below, with probability pⁿ; the (spare + 1)-th largest unless at most spare fall above,
+// so the floor is the least n with P(Binomial(n, 1 − p) ≤ spare) ≤ 1 − confidence. For p = 0.99 and spare = 0 that is
+// 299 at 0.95, and 368 for the two-sided 95 %: no number from fewer samples bounds their p99. MLPerf's early stopping
+// has spare = 1 at 0.99: 64 samples for p90, 130 for p95, 662 for p99, 6636 for p99.9.
 //
-// p and confidence not strictly between 0 and 1, a negative spare, and a floor that an int cannot hold are ErrOutOfRange.
+// p and confidence not strictly between 0 and 1, a negative spare, and a floor that an int cannot hold are
+// ErrOutOfRange.
 func QuantileFloor(p, confidence float64, spare int) (int, error) {
 	if !(p > 0 && p < 1) {
 		return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange,
@@ -31,7 +32,8 @@ func QuantileFloor(p, confidence float64, spare int) (int, error) {
 	high := spare + 1
 	for !enough(high) {
 		if high > math.MaxInt/4 {
-			return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange, Remedy: "no number of samples reaches so far out"}
+			return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange,
+				Remedy: "no number of samples reaches so far out"}
 		}
 		high *= 2
 	}

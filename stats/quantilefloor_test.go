@@ -55,11 +55,13 @@ func TestQuantileFloorIsLeast(t *testing.T) {
 				}
 				beyond := min(p, 1-p)
 				if risk := binomialAtMost(spare, n, beyond); risk > (1-confidence)*(1+1e-9) {
-					t.Errorf("p %v, confidence %v, spare %d: %d samples leave a risk of %v", p, confidence, spare, n, risk)
+					t.Errorf("p %v, confidence %v, spare %d: %d samples leave a risk of %v", p, confidence, spare, n,
+						risk)
 				}
 				if n-1 > spare {
 					if risk := binomialAtMost(spare, n-1, beyond); risk <= (1-confidence)*(1-1e-9) {
-						t.Errorf("p %v, confidence %v, spare %d: %d samples would do, with a risk of %v", p, confidence, spare, n-1, risk)
+						t.Errorf("p %v, confidence %v, spare %d: %d samples would do, with a risk of %v", p,
+							confidence, spare, n-1, risk)
 					}
 				}
 			}
@@ -78,7 +80,8 @@ func TestQuantileFloorErrors(t *testing.T) {
 		{0.99, 0.95, -1, "spare = -1"},
 		{math.SmallestNonzeroFloat64, 0.95, 1, "p = 5e-324"},
 	} {
-		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
+		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err,
+			ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%+v: %d, %v", c, got, err)
 		}
 	}
@@ -112,7 +115,8 @@ func TestQuantileFloorSimulation(t *testing.T) {
 		t.Logf("simulation: bound on p%g from %d samples, %d spare: coverage %.2f %%, at least %g %% is claimed",
 			100*c.p, n, c.spare, 100*coverage, 100*c.confidence)
 		// The largest excess is that of the median, whose floor of 6 covers 98.4 %.
-		if slack := 4 * math.Sqrt(c.confidence*(1-c.confidence)/float64(total)); coverage < c.confidence-slack || coverage > c.confidence+0.01+slack {
+		if slack := 4 * math.Sqrt(c.confidence*(1-c.confidence)/float64(total)); coverage < c.confidence-slack ||
+			coverage > c.confidence+0.01+slack {
 			t.Errorf("p %v, spare %d: coverage %v of %v from %d samples", c.p, c.spare, coverage, c.confidence, n)
 		}
 	}

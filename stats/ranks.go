@@ -9,20 +9,20 @@ import (
 // mostRankPairs bounds the memory of CompareMedians: all ratios are held and sorted.
 const mostRankPairs = 4_000_000
 
-// CompareMedians is [Compare] by ranks, for figures that are skewed or have outliers: the ratio of Hodges & Lehmann (1963), the
-// median of all b[j]/a[i], with the interval that the exact distribution of Mann & Whitney's statistic gives; or for pairs the
-// median of all √(b[i]b[j]/a[i]a[j]) with that of Wilcoxon's signed ranks. What it needs is that both sides have one shape and
-// spread on a logarithmic scale, whatever it is, or that the ratios of pairs are symmetrical. Beyond 50 values (60 pairs)
-// the distributions are the normal ones that they have long been near.
+// CompareMedians is [Compare] by ranks, for figures that are skewed or have outliers: the ratio of Hodges & Lehmann
+// (1963), the median of all b[j]/a[i], with the interval that the exact distribution of Mann & Whitney's statistic
+// gives; or for pairs the median of all √(b[i]b[j]/a[i]a[j]) with that of Wilcoxon's signed ranks. What it needs is
+// that both sides have one shape and spread on a logarithmic scale, whatever it is, or that the ratios of pairs are
+// symmetrical. Beyond 50 values (60 pairs) the distributions are the normal ones that they have long been near.
 //
-// The verdict follows from the intervals alone, so that its p values are NaN, and RunsToDecide is 0: how many decide depends
-// on the shape. Verdict.Ratio.Coverage is the exact coverage. At 95 % it takes 4 a side, or 6 pairs; with fewer there are no
-// bounds, and the warning FewRuns says what they reach.
+// The verdict follows from the intervals alone, so that its p values are NaN, and RunsToDecide is 0: how many decide
+// depends on the shape. Verdict.Ratio.Coverage is the exact coverage. At 95 % it takes 4 a side, or 6 pairs; with fewer
+// there are no bounds, and the warning FewRuns says what they reach.
 //
 // # MEDFIGURES
 //
-// Errors are those of Compare, and ErrOutOfRange for more than four million ratios: [CompareQuantiles] compares the medians of
-// so many.
+// Errors are those of Compare, and ErrOutOfRange for more than four million ratios: [CompareQuantiles] compares the
+// medians of so many.
 func CompareMedians(a, b []float64, c Comparison) (Verdict, error) {
 	if err := checkSample("b", b); err != nil {
 		return Verdict{}, err
@@ -34,7 +34,8 @@ func CompareMedians(a, b []float64, c Comparison) (Verdict, error) {
 	case c.Paired && len(a) != len(b):
 		return Verdict{}, pairsError(b)
 	case len(a) > mostRankPairs/len(b):
-		return Verdict{}, &LengthError{Arg: "a", Len: len(a), Err: ErrOutOfRange, Remedy: "use CompareQuantiles for so many values"}
+		return Verdict{}, &LengthError{Arg: "a", Len: len(a), Err: ErrOutOfRange,
+			Remedy: "use CompareQuantiles for so many values"}
 	}
 	var warnings []Warning
 	if c.Paired { // for what is known of the order
@@ -59,18 +60,20 @@ func CompareMedians(a, b []float64, c Comparison) (Verdict, error) {
 	})
 }
 
-// CompareQuantiles is [Compare] for the p-quantiles of two populations of single values, such as the p99 of the requests of
-// two configurations, by order statistics: the ratio of the two, and for its bounds those of two intervals by
-// [QuantileInterval], each at the square root of the confidence. That assumes nothing of the populations, and pays for it: at
-// a nominal 95 % the interval covers 99 %. Values must be independent, which requests of one level hardly are, and the
-// verdict covers the variation between such values alone: for runs, compare the p99 of each run by Compare or [CompareMedians].
+// CompareQuantiles is [Compare] for the p-quantiles of two populations of single values, such as the p99 of the
+// requests of two configurations, by order statistics: the ratio of the two, and for its bounds those of two intervals
+// by [QuantileInterval], each at the square root of the confidence. That assumes nothing of the populations, and pays
+// for it: at a nominal 95 % the interval covers 99 %. Values must be independent, which requests of one level hardly
+// are, and the verdict covers the variation between such values alone: for runs, compare the p99 of each run by Compare
+// or [CompareMedians].
 //
-// The verdict follows from the intervals, so that its p values are NaN, and RunsToDecide is 0. Too few values for a bound
-// leave it undecided, with the warning TailUndersampled that says how many it takes. c.Paired is ErrOutOfRange; other errors are those
-// of Compare and of QuantileInterval.
+// The verdict follows from the intervals, so that its p values are NaN, and RunsToDecide is 0. Too few values for a
+// bound leave it undecided, with the warning TailUndersampled that says how many it takes. c.Paired is ErrOutOfRange;
+// other errors are those of Compare and of QuantileInterval.
 func CompareQuantiles(a, b []float64, p float64, c Comparison) (Verdict, error) {
 	if c.Paired {
-		return Verdict{}, &ValueError{Arg: "c.Paired", Value: 1, Err: ErrOutOfRange, Remedy: "quantiles of single values have no pairs"}
+		return Verdict{}, &ValueError{Arg: "c.Paired", Value: 1, Err: ErrOutOfRange,
+			Remedy: "quantiles of single values have no pairs"}
 	}
 	for _, s := range []struct {
 		arg string
@@ -100,7 +103,8 @@ func CompareQuantiles(a, b []float64, p float64, c Comparison) (Verdict, error) 
 				v.Warnings = append(v.Warnings, w)
 			}
 		}
-		// Without all four bounds there is none: a ratio above 0.8, say, would look like half an answer to "within the margin?".
+		// Without all four bounds there is none: a ratio above 0.8, say, would look like half an answer to "within the
+		// margin?".
 		if va.Defined() && vb.Defined() && !math.IsInf(va.Low, 0) && !math.IsInf(va.High, 0) &&
 			!math.IsInf(vb.Low, 0) && !math.IsInf(vb.High, 0) && va.Low > 0 {
 			v.Low, v.High = vb.Low/va.High, vb.High/va.Low
@@ -129,7 +133,8 @@ func (c Comparison) byIntervals(a, b []float64, ratio func(confidence float64) (
 	v.Warnings = slices.Clone(v.Ratio.Warnings)
 	above, below := v.Ratio.Above(1), v.Ratio.Below(1)
 	v.Detected = above || below
-	difference, equivalence := v.evidence(v.Ratio)+" excludes 1", v.evidence(v.EquivalenceRatio)+" is inside "+v.margin()
+	difference, equivalence := v.evidence(v.Ratio)+" excludes 1",
+		v.evidence(v.EquivalenceRatio)+" is inside "+v.margin()
 	switch {
 	case v.EquivalenceRatio.Above(1/(1+c.Margin)) && v.EquivalenceRatio.Below(1+c.Margin):
 		v.Kind, v.Reason = Equivalent, equivalence
@@ -146,7 +151,8 @@ func (c Comparison) byIntervals(a, b []float64, ratio func(confidence float64) (
 			v.Reason = v.Warnings[0].Text
 		}
 	default:
-		v.Reason = v.evidence(v.Ratio) + " includes 1, and " + v.evidence(v.EquivalenceRatio) + " is not inside " + v.margin()
+		v.Reason = v.evidence(v.Ratio) + " includes 1, and " + v.evidence(v.EquivalenceRatio) + " is not inside " +
+			v.margin()
 	}
 	return v, nil
 }
@@ -201,8 +207,9 @@ func rankInterval(shifts Sorted, n, m int, pairs bool, confidence float64) Inter
 		v.Coverage = 1 - 2*below
 	}
 	if k == 0 {
-		v.Warnings = []Warning{{FewRuns, fmt.Sprintf("ranks of %d and %d bound the ratio with a confidence of %.4g %% at most",
-			n, m, 100*max(0, 1-2*distribution(0)))}}
+		v.Warnings = []Warning{{FewRuns,
+			fmt.Sprintf("ranks of %d and %d bound the ratio with a confidence of %.4g %% at most",
+				n, m, 100*max(0, 1-2*distribution(0)))}}
 		return v
 	}
 	v.Low, v.High = shifts[k-1], shifts[len(shifts)-k]

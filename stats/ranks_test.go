@@ -20,23 +20,29 @@ func TestCompareMediansKnownAnswers(t *testing.T) {
 		estimate, low, high, coverage float64
 		low90, high90                 float64
 	}{
-		{"5 and 5", sampleA, sampleB, false, 1.0462130937098857, 0.9827414063614318, 1.1263820638820647, 0.9682539682539683,
+		{"5 and 5", sampleA, sampleB, false, 1.0462130937098857, 0.9827414063614318, 1.1263820638820647,
+			0.9682539682539683,
 			0.9906542056074769, 1.1084152334152344},
-		{"4 and 4", sampleA[:4], sampleB[:4], false, 1.05079603955368, 0.9619169875909283, 1.1478873239436618, 0.9714285714285714, 0, 0},
+		{"4 and 4", sampleA[:4], sampleB[:4], false, 1.05079603955368, 0.9619169875909283, 1.1478873239436618,
+			0.9714285714285714, 0, 0},
 		{"3 and 3", sampleA[:3], sampleB[:3], false, 1.0462130937098857, math.NaN(), math.NaN(), 0, 0, 0},
 		{"5 and 3", sampleA, sampleB[:3], false, 1.054636951833215, 0, 0, 0, 0.9906542056074769, 1.1263820638820647},
-		{"5 pairs", sampleA, sampleB, true, 1.0478817741244453, math.NaN(), math.NaN(), 0, 1.037814521926673, 1.0580466830466826},
+		{"5 pairs", sampleA, sampleB, true, 1.0478817741244453, math.NaN(), math.NaN(), 0, 1.037814521926673,
+			1.0580466830466826},
 		{"6 pairs", a, b, true, 1.0465698600512436, 1.037814521926673, 1.0580466830466826, 0.96875, 0, 0},
 	} {
 		v, err := CompareMedians(c.a, c.b, Comparison{Margin: 0.05, Unit: "run", Paired: c.paired})
 		same := func(got, want float64) bool {
 			return want == 0 || near(got, want, 1e-12) || math.IsNaN(got) && math.IsNaN(want)
 		}
-		if err != nil || !same(v.Ratio.Estimate, c.estimate) || !same(v.Ratio.Low, c.low) || !same(v.Ratio.High, c.high) ||
-			!same(v.Ratio.Coverage, c.coverage) || !same(v.EquivalenceRatio.Low, c.low90) || !same(v.EquivalenceRatio.High, c.high90) {
+		if err != nil || !same(v.Ratio.Estimate, c.estimate) || !same(v.Ratio.Low, c.low) || !same(v.Ratio.High,
+			c.high) ||
+			!same(v.Ratio.Coverage, c.coverage) || !same(v.EquivalenceRatio.Low,
+			c.low90) || !same(v.EquivalenceRatio.High, c.high90) {
 			t.Errorf("%s: %+v, %v", c.name, v.Ratio, err)
 		}
-		if math.IsNaN(c.low) && (v.Kind != Undecided || !hasWarning(v.Warnings, FewRuns) || !strings.Contains(v.Reason, "at most")) {
+		if math.IsNaN(c.low) && (v.Kind != Undecided || !hasWarning(v.Warnings, FewRuns) || !strings.Contains(v.Reason,
+			"at most")) {
 			t.Errorf("%s: %v, %v", c.name, v, v.Reason)
 		}
 		roundTrip(t, v)
@@ -91,11 +97,13 @@ func TestCompareQuantiles(t *testing.T) {
 		t.Errorf("%v, %+v, %v", v, v.Ratio, err)
 	}
 	roundTrip(t, v)
-	if v, err = CompareQuantiles(count(100000, 1), count(100000, 1.001), 0.5, c); err != nil || v.Kind != Equivalent || v.Detected {
+	if v, err = CompareQuantiles(count(100000, 1), count(100000, 1.001), 0.5,
+		c); err != nil || v.Kind != Equivalent || v.Detected {
 		t.Errorf("%v, %v", v, err)
 	}
 	v, err = CompareQuantiles(count(300, 1), count(300, 2), 0.99, c)
-	if err != nil || v.Kind != Undecided || !hasWarning(v.Warnings, TailUndersampled) || !strings.Contains(v.Reason, "that takes") {
+	if err != nil || v.Kind != Undecided || !hasWarning(v.Warnings, TailUndersampled) || !strings.Contains(v.Reason,
+		"that takes") {
 		t.Errorf("%v: %s, %v", v, v.Reason, err)
 	}
 	c.Paired = true
@@ -133,10 +141,12 @@ func TestRankErrors(t *testing.T) {
 	_, err := CompareMedians(make([]float64, 3000), sampleB, good)
 	checkPlace(t, err, ErrOutOfRange, "a", []int{0})
 	many := slices.Repeat([]float64{1}, 3000)
-	if _, err = CompareMedians(many, many, good); !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), "CompareQuantiles") {
+	if _, err = CompareMedians(many, many, good); !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(),
+		"CompareQuantiles") {
 		t.Error(err)
 	}
-	if _, err = CompareMedians(sampleA, sampleB[:4], Comparison{Margin: 0.05, Paired: true}); !errors.Is(err, ErrLengthMismatch) {
+	if _, err = CompareMedians(sampleA, sampleB[:4], Comparison{Margin: 0.05, Paired: true}); !errors.Is(err,
+		ErrLengthMismatch) {
 		t.Error(err)
 	}
 }
@@ -182,7 +192,8 @@ func TestRankSimulation(t *testing.T) {
 					down++
 				}
 			}
-			falseAtMost(t, fmt.Sprintf("medians: false difference in one direction, %s, n %d and %d", c.name, n[0], n[1]), max(up, down), size, c.bar)
+			falseAtMost(t, fmt.Sprintf("medians: false difference in one direction, %s, n %d and %d", c.name, n[0],
+				n[1]), max(up, down), size, c.bar)
 		}
 	}
 	for _, c := range []struct {
@@ -205,6 +216,7 @@ func TestRankSimulation(t *testing.T) {
 				hits++
 			}
 		}
-		falseAtMost(t, fmt.Sprintf("quantiles: ratio of the p%g not covered, n %d", 100*c.p, c.n), count-hits, count, 0.05)
+		falseAtMost(t, fmt.Sprintf("quantiles: ratio of the p%g not covered, n %d", 100*c.p, c.n), count-hits, count,
+			0.05)
 	}
 }

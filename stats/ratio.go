@@ -8,13 +8,13 @@ import (
 // LogRatioInterval returns the interval for the ratio of the geometric means, that of b over that of a: Welch's on the
 // logarithms ([WelchLogs]), transformed back. The ratio has no unit; unit names the replicate.
 //
-// At a nominal 95 % it covers between 94.5 and 96.6 % for lognormal samples of 3 to 10, and down to 94.3 % at n = 3 where one
-// SD is four times the other.
+// At a nominal 95 % it covers between 94.5 and 96.6 % for lognormal samples of 3 to 10, and down to 94.3 % at n = 3
+// where one SD is four times the other.
 //
 // One sample on a side gives the estimate and an undefined interval with the warning SingleSample, and no spread on
-// either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one below the
-// smallest is 0; a ratio that is itself beyond either, which different units give, is ErrOverflow. A value that is not above
-// 0 is ErrOutOfRange with its index, other errors are those of [Welch] and of [MeanInterval].
+// either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one
+// below the smallest is 0; a ratio that is itself beyond either, which different units give, is ErrOverflow. A value
+// that is not above 0 is ErrOutOfRange with its index, other errors are those of [Welch] and of [MeanInterval].
 func LogRatioInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	t, err := logTest(a, b, false)
 	if err != nil {
@@ -23,9 +23,9 @@ func LogRatioInterval(a, b []float64, confidence float64, unit string) (Interval
 	return t.ratio(confidence, unit)
 }
 
-// PairedLogRatioInterval is [LogRatioInterval] for pairs, b[i] measured side by side with a[i]: the interval for the geometric
-// mean of b[i]/a[i], by Student's t on the logarithms. It covers 95.0 % at a nominal 95 % for lognormal ratios. Unequal
-// lengths are ErrLengthMismatch.
+// PairedLogRatioInterval is [LogRatioInterval] for pairs, b[i] measured side by side with a[i]: the interval for the
+// geometric mean of b[i]/a[i], by Student's t on the logarithms. It covers 95.0 % at a nominal 95 % for lognormal
+// ratios. Unequal lengths are ErrLengthMismatch.
 func PairedLogRatioInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	t, err := logTest(a, b, true)
 	if err != nil {
@@ -49,8 +49,8 @@ func (t TTest) ratio(confidence float64, unit string) (Interval, error) {
 	return v, nil
 }
 
-// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the difference. And
-// the ratio must be a float64 to full precision: as 0 or +Inf it would have bounds of no width.
+// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the
+// difference. And the ratio must be a float64 to full precision: as 0 or +Inf it would have bounds of no width.
 func logTest(a, b []float64, pairs bool) (TTest, error) {
 	t, err := anyLogTest(a, b, pairs)
 	if ratio := math.Exp(t.Difference); err == nil && !(ratio >= 0x1p-1022 && ratio <= math.MaxFloat64) {
@@ -90,18 +90,18 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	return t, nil
 }
 
-// FiellerInterval returns the interval for the ratio of the arithmetic means, that of b over that of a, by Fieller's theorem
-// (1954) for independent samples of unequal variance: all ρ for which b̄ − ρā is within t of its standard error
-// √(s_b²/n_b + ρ²s_a²/n_a) of 0, with Satterthwaite's degrees of freedom at the estimated ρ. The ratio has no unit; unit names
-// the replicate. Use [LogRatioInterval] for values whose variation is proportional; this is for means that a total is
-// made of, such as cost.
+// FiellerInterval returns the interval for the ratio of the arithmetic means, that of b over that of a, by Fieller's
+// theorem (1954) for independent samples of unequal variance: all ρ for which b̄ − ρā is within t of its standard error
+// √(s_b²/n_b + ρ²s_a²/n_a) of 0, with Satterthwaite's degrees of freedom at the estimated ρ. The ratio has no unit;
+// unit names the replicate. Use [LogRatioInterval] for values whose variation is proportional; this is for means that a
+// total is made of, such as cost.
 //
-// At a nominal 95 % it covers between 94.5 and 96.6 % for normal samples of 3 to 10, and down to 94.0 % at n = 3 where one SD
-// is four times the other.
+// At a nominal 95 % it covers between 94.5 and 96.6 % for normal samples of 3 to 10, and down to 94.0 % at n = 3 where
+// one SD is four times the other.
 //
 // Where ā is itself not shown to differ from 0 the set of such ρ is unbounded: the interval is then undefined, with the
-// warning DenominatorNearZero. One sample on a side, or no spread on either, is undefined as in LogRatioInterval. Errors
-// are those of [Welch] and of [MeanInterval], and ErrOverflow for a ratio beyond the largest float64.
+// warning DenominatorNearZero. One sample on a side, or no spread on either, is undefined as in LogRatioInterval.
+// Errors are those of [Welch] and of [MeanInterval], and ErrOverflow for a ratio beyond the largest float64.
 func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -176,7 +176,8 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	v.needWidth()
 	if v.Defined() {
 		// What rounding may have done to either mean, in the first order.
-		v.widen(coarseness(b)/math.Abs(meanA)+math.Abs(v.Estimate)*coarseness(a)/math.Abs(meanA), "the samples of a side")
+		v.widen(coarseness(b)/math.Abs(meanA)+math.Abs(v.Estimate)*coarseness(a)/math.Abs(meanA),
+			"the samples of a side")
 	}
 	return v, nil
 }

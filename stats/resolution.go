@@ -5,20 +5,21 @@ import (
 	"slices"
 )
 
-// What was measured was read off something with steps: a clock, a counter, a column rounded for print. Where the spread is
-// small beside the steps it is no measure of the error, because every run is rounded the same way. Two rules follow, and
-// everything in this package that bounds or tests a mean keeps both:
+// What was measured was read off something with steps: a clock, a counter, a column rounded for print. Where the spread
+// is small beside the steps it is no measure of the error, because every run is rounded the same way. Two rules follow,
+// and everything in this package that bounds or tests a mean keeps both:
 //
 //   - Without any spread nothing is decided: bounds and tests are undefined, with the warning ResolutionLimited.
-//   - Samples of which more than half are one value are coarse: their mean may be off by half a step on top of what their
-//     spread shows, so bounds are that much wider and tests that much weaker, with the same warning.
+//   - Samples of which more than half are one value are coarse: their mean may be off by half a step on top of what
+//     their spread shows, so bounds are that much wider and tests that much weaker, with the same warning.
 //
-// More than half, because normal values whose SD is above half a step have less than that at any one, and rounding then moves
-// their mean by less than 0.003 steps. Reading the step off the decimals was rejected: a count over 60 s has steps of 1/60.
+// More than half, because normal values whose SD is above half a step have less than that at any one, and rounding then
+// moves their mean by less than 0.003 steps. Reading the step off the decimals was rejected: a count over 60 s has
+// steps of 1/60.
 
-// coarseness returns by how much rounding may have moved the mean of x: half the step of coarse samples, and 0 for others.
-// The step is not known, but is at most the distance from the common value to the nearest other one in x or near, the
-// values that were measured the same way; +Inf if there is none.
+// coarseness returns by how much rounding may have moved the mean of x: half the step of coarse samples, and 0 for
+// others. The step is not known, but is at most the distance from the common value to the nearest other one in x or
+// near, the values that were measured the same way; +Inf if there is none.
 func coarseness(x []float64, near ...[]float64) float64 {
 	common, ok := majority(x)
 	if !ok {

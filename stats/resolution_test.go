@@ -73,9 +73,11 @@ func TestZeroSpreadDecidesNothing(t *testing.T) {
 	undecided("level", m.Mean, err)
 	d, err := Drift([][]float64{same, same, same, same, same}, 0.95, "run")
 	undecided("drift", d.Total, err)
-	for _, c := range []Comparison{{Margin: 0.05, Unit: "run"}, {Margin: 0.05, Unit: "run", Paired: true, BFirst: []bool{false, true, false, true, false, true}}} {
+	for _, c := range []Comparison{{Margin: 0.05, Unit: "run"}, {Margin: 0.05, Unit: "run", Paired: true,
+		BFirst: []bool{false, true, false, true, false, true}}} {
 		for _, b := range [][]float64{same, other} {
-			for name, compare := range map[string]func(a, b []float64, c Comparison) (Verdict, error){"means": Compare, "medians": CompareMedians} {
+			for name, compare := range map[string]func(a, b []float64, c Comparison) (Verdict, error){"means": Compare,
+				"medians": CompareMedians} {
 				r, err := compare(same, b, c)
 				if err != nil || r.Kind != Undecided || r.Detected || !hasWarning(r.Warnings, ResolutionLimited) ||
 					!strings.Contains(r.String(), ResolutionLimited) {
@@ -94,7 +96,8 @@ func TestZeroSpreadDecidesNothing(t *testing.T) {
 func TestMeanOfCoarseSamples(t *testing.T) {
 	v, err := MeanInterval([]float64{10, 10, 10, 10, 10, 10, 10, 10, 10, 11}, 0.95, "run")
 	// By hand: 10.1 ± 2.2622·0.31623/√10, that is ± 0.2262, and half of 1.
-	if err != nil || !near(v.Low, 10.1-0.72622, 1e-5) || !near(v.High, 10.1+0.72622, 1e-5) || !hasWarning(v.Warnings, ResolutionLimited) {
+	if err != nil || !near(v.Low, 10.1-0.72622, 1e-5) || !near(v.High, 10.1+0.72622, 1e-5) || !hasWarning(v.Warnings,
+		ResolutionLimited) {
 		t.Errorf("%v, %v", v, err)
 	}
 	if v, err = MeanInterval([]float64{10, 10, 10, 11, 11, 12}, 0.95, "run"); err != nil || v.Warnings != nil {
@@ -108,7 +111,8 @@ func TestUnitsAndOffsets(t *testing.T) {
 	for _, by := range []float64{1, 1e-15, 1e-30, 1e100} {
 		v, err := FiellerInterval(scaled(a, by), b, 0.95, "run")
 		w, err2 := FiellerInterval(scaled(a, 1e-15), b, 0.95, "run")
-		if err != nil || err2 != nil || !v.Defined() || !near(v.Low*by*1e15, w.Low, 1e-12) || !near(v.High*by*1e15, w.High, 1e-12) {
+		if err != nil || err2 != nil || !v.Defined() || !near(v.Low*by*1e15, w.Low, 1e-12) || !near(v.High*by*1e15,
+			w.High, 1e-12) {
 			t.Errorf("Fieller, a × %v: %v and %v, %v", by, v, w, err)
 		}
 		v, err = FiellerInterval(b, scaled(a, by), 0.95, "run")
@@ -199,7 +203,8 @@ func TestIntervalString(t *testing.T) {
 		{at(7, 6, inf), "7 [6, ∞] at 95 %"},
 		{at(7, -inf, 8.25), "7 [−∞, 8.25] at 95 %"},
 		{at(7, math.NaN(), math.NaN()), "7, no interval"},
-		{Interval{Estimate: 7, Confidence: 0.9, Low: 6, High: 8, Warnings: []Warning{{NotSteady, ""}, {UnitUnnamed, ""}, {NotSteady, ""}}},
+		{Interval{Estimate: 7, Confidence: 0.9, Low: 6, High: 8, Warnings: []Warning{{NotSteady, ""}, {UnitUnnamed,
+			""}, {NotSteady, ""}}},
 			"7.0 [6.0, 8.0] at 90 % (not-steady, unit-unnamed)"},
 		{Interval{}, "0, no interval"},
 	} {

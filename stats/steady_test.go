@@ -30,7 +30,8 @@ func TestMSER5KnownAnswer(t *testing.T) {
 		}
 	}
 	m, err := MSER5(repeated(z...))
-	if err != nil || m.Batches != 10 || m.Cut != 5 || m.Limit != 5 || m.Samples != 25 || !m.AtLimit || m.Warnings != nil {
+	if err != nil || m.Batches != 10 || m.Cut != 5 || m.Limit != 5 || m.Samples != 25 || !m.AtLimit ||
+		m.Warnings != nil {
 		t.Errorf("%+v, %v", m, err)
 	}
 	roundTrip(t, m)
@@ -83,7 +84,8 @@ func TestRampInterval(t *testing.T) {
 		line[i] = float64(i)
 	}
 	v, err := RampInterval(line, 1, 0.95, "request")
-	if err != nil || v.Estimate != 100 || v.Defined() || !slices.Equal(warned(v.Warnings), []string{ResolutionLimited}) {
+	if err != nil || v.Estimate != 100 || v.Defined() || !slices.Equal(warned(v.Warnings),
+		[]string{ResolutionLimited}) {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, c := range []struct {
@@ -102,7 +104,8 @@ func TestRampInterval(t *testing.T) {
 
 func TestLag1Band(t *testing.T) {
 	low, high, err := Lag1Band(200, 0.95)
-	if err != nil || !near(low, -.005-1.95996398454005/math.Sqrt(200), 1e-13) || !near(high, -.005+1.95996398454005/math.Sqrt(200), 1e-13) {
+	if err != nil || !near(low, -.005-1.95996398454005/math.Sqrt(200), 1e-13) || !near(high,
+		-.005+1.95996398454005/math.Sqrt(200), 1e-13) {
 		t.Error(low, high, err)
 	}
 	for _, c := range []struct {
@@ -110,7 +113,8 @@ func TestLag1Band(t *testing.T) {
 		confidence float64
 		place      string
 	}{{1, 0.95, "n = 1"}, {-5, 0.95, "n = -5"}, {20, 95, "confidence = 95"}} {
-		if _, _, err := Lag1Band(c.n, c.confidence); !errors.Is(err, ErrOutOfRange) || !strings.Contains(fmt.Sprint(err), c.place+":") {
+		if _, _, err := Lag1Band(c.n, c.confidence); !errors.Is(err,
+			ErrOutOfRange) || !strings.Contains(fmt.Sprint(err), c.place+":") {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -157,7 +161,8 @@ func TestSteadySimulation(t *testing.T) {
 
 // Waves of C requests: a steady level looks like a ramp where batches are shorter than two waves.
 func TestRampConcurrencySimulation(t *testing.T) {
-	for _, c := range []struct{ concurrency, size int }{{4, 40}, {16, 160}, {16, 1000}, {64, 640}, {64, 1000}, {64, 6400}} {
+	for _, c := range []struct{ concurrency, size int }{{4, 40}, {16, 160}, {16, 1000}, {64, 640}, {64, 1000}, {64,
+		6400}} {
 		r := simulationSource(505)
 		n := draws(500, 20000)
 		var shown, naive int
@@ -207,7 +212,8 @@ func FuzzSteady(f *testing.F) {
 		if m, err := MSER5(x); err == nil && (m.Cut < 0 || m.Cut > m.Limit || m.Samples > len(x)/2) {
 			t.Errorf("%v: %+v", x, m)
 		}
-		if v, err := RampInterval(x, 1, 0.95, "request"); err == nil && v.Defined() && !finite([]float64{v.Estimate, v.Low, v.High}) {
+		if v, err := RampInterval(x, 1, 0.95, "request"); err == nil && v.Defined() && !finite([]float64{v.Estimate,
+			v.Low, v.High}) {
 			t.Errorf("%v: %+v", x, v)
 		}
 	})

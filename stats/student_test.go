@@ -62,10 +62,11 @@ func TestStudentQuantileKnownAnswers(t *testing.T) {
 	}
 }
 
-// Over the whole plane: no panic, no NaN, right sign, and further out for a smaller tail or fewer degrees of freedom. This is
-// where inverting the incomplete beta function breaks down.
+// Over the whole plane: no panic, no NaN, right sign, and further out for a smaller tail or fewer degrees of freedom.
+// This is where inverting the incomplete beta function breaks down.
 func TestStudentQuantileIsMonotone(t *testing.T) {
-	dfs := []float64{0.5, 0.9999999, 1, 2, 4.4, 13, 77, 256, 300, 503, 999, 2000, 7777, 1e5, 1e6, 1e9, 1e15, 1e300, math.Inf(1)}
+	dfs := []float64{0.5, 0.9999999, 1, 2, 4.4, 13, 77, 256, 300, 503, 999, 2000, 7777, 1e5, 1e6, 1e9, 1e15, 1e300,
+		math.Inf(1)}
 	for i, df := range dfs {
 		last := 0.0
 		for exp := 1.1; exp < 1000; exp += 0.7 {
@@ -90,8 +91,9 @@ func TestStudentQuantileIsMonotone(t *testing.T) {
 	}
 }
 
-// The expansion of fifth order must err by a term of sixth: doubling df divides the error by 2⁶, so no coefficient can be
-// far wrong. (Where the expansion is used its last terms are too small to be seen.) The values at df = 50 and 100 are to 20 digits.
+// The expansion of fifth order must err by a term of sixth: doubling df divides the error by 2⁶, so no coefficient can
+// be far wrong. (Where the expansion is used its last terms are too small to be seen.) The values at df = 50 and 100
+// are to 20 digits.
 func TestStudentSeriesIsOfFifthOrder(t *testing.T) {
 	for _, c := range []struct{ tail, at50, at100 float64 }{
 		{1e-2, 2.4032719166741719254, 2.3642173662384821281},
@@ -114,8 +116,10 @@ func TestStudentQuantileErrors(t *testing.T) {
 		tail, df float64
 		arg      string
 	}{
-		{0, 4, "tail"}, {1, 4, "tail"}, {-0.1, 4, "tail"}, {1.5, 4, "tail"}, {math.NaN(), 4, "tail"}, {math.Inf(1), 4, "tail"},
-		{0.025, 0, "df"}, {0.025, -3, "df"}, {0.025, math.NaN(), "df"}, {0.025, math.Inf(-1), "df"}, {0.025, 1e-300, "df"},
+		{0, 4, "tail"}, {1, 4, "tail"}, {-0.1, 4, "tail"}, {1.5, 4, "tail"}, {math.NaN(), 4, "tail"}, {math.Inf(1), 4,
+			"tail"},
+		{0.025, 0, "df"}, {0.025, -3, "df"}, {0.025, math.NaN(), "df"}, {0.025, math.Inf(-1), "df"}, {0.025, 1e-300,
+			"df"},
 		{math.SmallestNonzeroFloat64, 1, "tail"}, // 1/tail overflows
 	} {
 		got, err := studentQuantile(c.tail, c.df)

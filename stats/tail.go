@@ -13,23 +13,23 @@ const (
 	tailSpare      = 1
 )
 
-// TailCertificate is an upper bound for a percentile that assumes nothing of the distribution, by [CertifyTail]: with the
-// stated confidence no more than 1 − P of what is measured lies above Bound.
+// TailCertificate is an upper bound for a percentile that assumes nothing of the distribution, by [CertifyTail]: with
+// the stated confidence no more than 1 − P of what is measured lies above Bound.
 type TailCertificate struct {
 	P          float64 // the fraction, 0.99 for the 99th percentile
 	Confidence float64 // one-sided
 	// Bound is one of the samples, in their unit; undefined if there are too few.
 	Bound float64
-	// N is how many samples there are, Over how many of them may lie above a bound, which at Bound they do, and Needed from how
-	// many on there is a bound.
+	// N is how many samples there are, Over how many of them may lie above a bound, which at Bound they do, and Needed
+	// from how many on there is a bound.
 	N, Over, Needed int
 	// Warnings: FewSamples for N < Needed, UnitUnnamed never: the samples are taken to be independent.
 	Warnings []Warning
 }
 
-// TailFloor returns from how many samples on the p-quantile has the bound of [CertifyTail]: MLPerf's floors, 64 for p90, 130
-// for p95, 662 for p99 and 6636 for p99.9. For p under ½ it is the floor of the lower bound, and for p not strictly between 0
-// and 1, extremes that no number of samples bounds, 0. See [QuantileFloor] for other confidences.
+// TailFloor returns from how many samples on the p-quantile has the bound of [CertifyTail]: MLPerf's floors, 64 for
+// p90, 130 for p95, 662 for p99 and 6636 for p99.9. For p under ½ it is the floor of the lower bound, and for p not
+// strictly between 0 and 1, extremes that no number of samples bounds, 0. See [QuantileFloor] for other confidences.
 func TailFloor(p float64) int {
 	n, err := QuantileFloor(p, tailConfidence, tailSpare)
 	if err != nil {
@@ -38,9 +38,9 @@ func TailFloor(p float64) int {
 	return n
 }
 
-// TailWarnings returns the warning FewSamples if a percentile from n samples is below its floor, see [TailFloor], and nil
-// otherwise. It marks the figure and does not spoil it: the p99 of 100 requests is what it is, the second largest of them or
-// thereabouts, and not the time that 99 % of the requests take at most.
+// TailWarnings returns the warning FewSamples if a percentile from n samples is below its floor, see [TailFloor], and
+// nil otherwise. It marks the figure and does not spoil it: the p99 of 100 requests is what it is, the second largest
+// of them or thereabouts, and not the time that 99 % of the requests take at most.
 func TailWarnings(n int, p float64) []Warning {
 	floor := TailFloor(p)
 	if n >= floor {
@@ -50,15 +50,16 @@ func TailWarnings(n int, p float64) []Warning {
 		n, strconv.FormatFloat(100*p, 'g', 10, 64), floor)}}
 }
 
-// CertifyTail returns the upper bound for the p-quantile of the population that x is a sample of, by MLPerf's rule of early
-// stopping: with 99 % confidence, the smallest sample above which so few lie that they show it, and one at least (see
-// [QuantileFloor], spare = Over). That is the figure to quote for a limit on a tail, "p99 under 500 ms with 99 % confidence", where
-// the percentile itself is over as often as under the truth. x may be in any order and is not changed.
+// CertifyTail returns the upper bound for the p-quantile of the population that x is a sample of, by MLPerf's rule of
+// early stopping: with 99 % confidence, the smallest sample above which so few lie that they show it, and one at least
+// (see [QuantileFloor], spare = Over). That is the figure to quote for a limit on a tail, "p99 under 500 ms with 99 %
+// confidence", where the percentile itself is over as often as under the truth. x may be in any order and is not
+// changed.
 //
 // It holds for independent samples. Requests that are answered in waves are not, and it then holds less often.
 //
-// Too few samples, N < Needed, leave Bound undefined with the warning FewSamples. No samples is ErrEmpty, NaN or an infinity
-// ErrNotFinite with its index, p not from ½ to 1, or beyond what any int of samples reaches, ErrOutOfRange.
+// Too few samples, N < Needed, leave Bound undefined with the warning FewSamples. No samples is ErrEmpty, NaN or an
+// infinity ErrNotFinite with its index, p not from ½ to 1, or beyond what any int of samples reaches, ErrOutOfRange.
 func CertifyTail(x []float64, p float64) (TailCertificate, error) {
 	sorted, err := NewSorted(x)
 	if err != nil {
@@ -93,17 +94,19 @@ func certificate(n int, p float64) (TailCertificate, error) {
 	}, err
 }
 
-// Below reports whether the certificate shows the percentile to be below x. It is false where there are too few samples.
+// Below reports whether the certificate shows the percentile to be below x. It is false where there are too few
+// samples.
 func (c TailCertificate) Below(x float64) bool { return c.N >= c.Needed && c.Needed > 0 && c.Bound < x }
 
-// String returns the certificate in one line, such as "p99 ≤ 480 at 99 % (1000 samples, 3 over)" or "p99: too few samples, 100 of
-// the 662 that it takes".
+// String returns the certificate in one line, such as "p99 ≤ 480 at 99 % (1000 samples, 3 over)" or "p99: too few
+// samples, 100 of the 662 that it takes".
 func (c TailCertificate) String() string {
 	name := "p" + strconv.FormatFloat(100*c.P, 'g', 10, 64)
 	if math.IsNaN(c.Bound) || c.Needed == 0 {
 		return fmt.Sprintf("%s: too few samples, %d of the %d that it takes", name, c.N, c.Needed)
 	}
-	return fmt.Sprintf("%s ≤ %s at %.4g %% (%d samples, %d over)", name, formatNumber(c.Bound, 6), 100*c.Confidence, c.N, c.Over)
+	return fmt.Sprintf("%s ≤ %s at %.4g %% (%d samples, %d over)", name, formatNumber(c.Bound, 6), 100*c.Confidence,
+		c.N, c.Over)
 }
 
 type tailCertificateJSON struct {

@@ -13,18 +13,21 @@ func TestTailFloor(t *testing.T) {
 	for _, c := range []struct {
 		p    float64
 		want int
-	}{{0.9, 64}, {0.95, 130}, {0.99, 662}, {0.999, 6636}, {0.1, 64}, {0, 0}, {1, 0}, {99, 0}, {math.NaN(), 0}} { // MLPerf's
+		// MLPerf's
+	}{{0.9, 64}, {0.95, 130}, {0.99, 662}, {0.999, 6636}, {0.1, 64}, {0, 0}, {1, 0}, {99, 0}, {math.NaN(), 0}} {
 		if got := TailFloor(c.p); got != c.want {
 			t.Errorf("p %v: %d, want %d", c.p, got, c.want)
 		}
 		if c.want == 0 {
 			continue
 		}
-		if few, enough := TailWarnings(c.want-1, c.p), TailWarnings(c.want, c.p); !slices.Equal(warned(few), []string{FewSamples}) || enough != nil {
+		if few, enough := TailWarnings(c.want-1, c.p), TailWarnings(c.want, c.p); !slices.Equal(warned(few),
+			[]string{FewSamples}) || enough != nil {
 			t.Errorf("p %v: %v and %v", c.p, few, enough)
 		}
 	}
-	if got := TailWarnings(100, 0.99); len(got) != 1 || got[0].Text != "100 samples are too few for a p99: it takes 662 to bound it" {
+	if got := TailWarnings(100, 0.99); len(got) != 1 ||
+		got[0].Text != "100 samples are too few for a p99: it takes 662 to bound it" {
 		t.Error(got)
 	}
 	if got := TailWarnings(0, 1); got != nil {
@@ -53,7 +56,8 @@ func TestCertifyTail(t *testing.T) {
 		if err != nil || got.Over != c.over || !same64(got.Bound, c.bound) || got.String() != c.want || got.N != c.n {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
-		if (c.over == 0) != hasWarning(got.Warnings, FewSamples) || got.Below(1e9) == (c.over == 0) || got.Below(c.bound) {
+		if (c.over == 0) != hasWarning(got.Warnings, FewSamples) || got.Below(1e9) == (c.over == 0) ||
+			got.Below(c.bound) {
 			t.Errorf("%+v: %+v", c, got)
 		}
 		roundTrip(t, got)
@@ -70,7 +74,8 @@ func TestCertifyTail(t *testing.T) {
 		text string
 	}{
 		{nil, 0.99, ErrEmpty, "x has length 0"}, {[]float64{1, math.NaN()}, 0.99, ErrNotFinite, "x[1] = NaN"},
-		{rising, 1, ErrOutOfRange, "p = 1"}, {rising, 0.1, ErrOutOfRange, "p = 0.1"}, {rising, 99, ErrOutOfRange, "p = 99"},
+		{rising, 1, ErrOutOfRange, "p = 1"}, {rising, 0.1, ErrOutOfRange, "p = 0.1"}, {rising, 99, ErrOutOfRange,
+			"p = 99"},
 		{rising, math.NaN(), ErrOutOfRange, "p = NaN"},
 	} {
 		if _, err := CertifyTail(c.x, c.p); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
@@ -119,7 +124,8 @@ func FuzzCertifyTail(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if few := len(x) < c.Needed; few != math.IsNaN(c.Bound) || few != hasWarning(c.Warnings, FewSamples) || c.Over < 0 || c.Over >= len(x) {
+		if few := len(x) < c.Needed; few != math.IsNaN(c.Bound) || few != hasWarning(c.Warnings,
+			FewSamples) || c.Over < 0 || c.Over >= len(x) {
 			t.Errorf("%v: %+v", x, c)
 		}
 		roundTrip(t, c)

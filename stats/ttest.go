@@ -21,8 +21,8 @@ type TTest struct {
 	N          int     // samples in both together, or pairs
 	// SD is that of one sample, pooled over a and b with their degrees of freedom, or that of the differences of pairs.
 	SD float64
-	// Rounding is by how much Difference may be off because a side is coarse, more than half of it being one value: T is
-	// that much nearer to 0, bounds are that much wider. 0 otherwise.
+	// Rounding is by how much Difference may be off because a side is coarse, more than half of it being one value: T
+	// is that much nearer to 0, bounds are that much wider. 0 otherwise.
 	Rounding float64
 	Warnings []Warning // nil if there are none
 }
@@ -30,13 +30,14 @@ type TTest struct {
 // Welch tests the means of two independent samples for a difference, without assuming that their variances are equal
 // (Welch 1947): T = (b̄ − ā)/√(s_a²/n_a + s_b²/n_b), with Satterthwaite's degrees of freedom. Neither slice is changed.
 //
-// Where one side has fewer samples, its spread is trusted with the degrees of freedom of the other, and the test errs more
-// often than it says: of 10 against 3 up to 3.7 % are called different in one direction where 2.5 % is nominal. [Compare] and
-// [LogRatioInterval] guard against it.
+// Where one side has fewer samples, its spread is trusted with the degrees of freedom of the other, and the test errs
+// more often than it says: of 10 against 3 up to 3.7 % are called different in one direction where 2.5 % is nominal.
+// [Compare] and [LogRatioInterval] guard against it.
 //
 // Fewer than two samples on a side are ErrTooFew, none is ErrEmpty, a NaN or an infinity ErrNotFinite with its index, a
-// difference beyond the largest float64 ErrOverflow. If neither side has any spread see [TTest]; if one side has none, the
-// test rests on the other and the warning ResolutionLimited says so. A spread below the last digit of the samples is none.
+// difference beyond the largest float64 ErrOverflow. If neither side has any spread see [TTest]; if one side has none,
+// the test rests on the other and the warning ResolutionLimited says so. A spread below the last digit of the samples
+// is none.
 func Welch(a, b []float64) (TTest, error) {
 	if err := checkTwo(a, b); err != nil {
 		return TTest{}, err
@@ -44,8 +45,9 @@ func Welch(a, b []float64) (TTest, error) {
 	return welch("Welch's t", a, b, rawScale(a, b))
 }
 
-// WelchLogs is [Welch] on the natural logarithms, so that Difference is the logarithm of the ratio of geometric means. It is
-// for throughputs and latencies, whose variation is proportional. Its SD is, while small, the coefficient of variation.
+// WelchLogs is [Welch] on the natural logarithms, so that Difference is the logarithm of the ratio of geometric means.
+// It is for throughputs and latencies, whose variation is proportional. Its SD is, while small, the coefficient of
+// variation.
 //
 // A value that is not above 0, or subnormal, is ErrOutOfRange with its index: it has no logarithm worth its digits.
 func WelchLogs(a, b []float64) (TTest, error) {
@@ -85,8 +87,9 @@ func PairedLogs(a, b []float64) (TTest, error) {
 }
 
 // Interval returns Difference ± t·SE at a two-sided confidence between 0 and 1 (else ErrOutOfRange), in the unit of the
-// samples; unit names the replicate. At a nominal 95 % it covers 94.5 to 96.6 % for two independent normal samples of 3 to 10
-// (down to 94.3 % at n = 3 where one SD is four times the other), and 95.0 % for pairs. It is undefined where T is. Bounds beyond the largest float64 are ErrOverflow.
+// samples; unit names the replicate. At a nominal 95 % it covers 94.5 to 96.6 % for two independent normal samples of 3
+// to 10 (down to 94.3 % at n = 3 where one SD is four times the other), and 95.0 % for pairs. It is undefined where T
+// is. Bounds beyond the largest float64 are ErrOverflow.
 func (t TTest) Interval(confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -116,7 +119,8 @@ type scale struct {
 	rounding float64 // see TTest.Rounding
 }
 
-// logDigit is four last digits of a number near 1, which is what the logarithm of a ratio of two rounded values may be off by.
+// logDigit is four last digits of a number near 1, which is what the logarithm of a ratio of two rounded values may be
+// off by.
 const logDigit = 0x1p-50
 
 // rawScale is that of values as they were measured. What is below their last digit is what the subtraction of decimals
@@ -156,8 +160,8 @@ func welch(method string, a, b []float64, known scale) (TTest, error) {
 	return t.finish(known)
 }
 
-// meanDistance is the mean of x − from. The differences of neighbours are exact, so that no digit of the result is lost to an
-// offset that a and b share; where a difference overflows, the offset is not what matters.
+// meanDistance is the mean of x − from. The differences of neighbours are exact, so that no digit of the result is lost
+// to an offset that a and b share; where a difference overflows, the offset is not what matters.
 func meanDistance(x []float64, from float64) float64 {
 	d := make([]float64, len(x))
 	for i, v := range x {
@@ -211,10 +215,10 @@ func (t TTest) finish(known scale) (TTest, error) {
 	return t, nil
 }
 
-// guarded bounds the degrees of freedom by those of the smaller side: (n − 1)(1 + n/m), n being the smaller and m the larger
-// size, which for samples of one size is no bound. Of 10 against 3 up to 2.9 % are then called different in one direction,
-// as many as of equal sizes. With 2(n − 1) it is 3.3 %; with Hsu's n − 1, which is safe too, an eleventh run on one side of
-// ten would take away half of the degrees of freedom.
+// guarded bounds the degrees of freedom by those of the smaller side: (n − 1)(1 + n/m), n being the smaller and m the
+// larger size, which for samples of one size is no bound. Of 10 against 3 up to 2.9 % are then called different in one
+// direction, as many as of equal sizes. With 2(n − 1) it is 3.3 %; with Hsu's n − 1, which is safe too, an eleventh run
+// on one side of ten would take away half of the degrees of freedom.
 func (t TTest) guarded(nA, nB int) (TTest, error) {
 	if t.paired() || math.IsNaN(t.T) {
 		return t, nil
@@ -277,8 +281,8 @@ func pairsError(b []float64) error {
 		Remedy: "pairs need as many of b as of a, in the same order"}
 }
 
-// logsOfTwo returns the logarithms of a and b over a[0], which are the same in every unit, and to full precision also where
-// the values are so near each other that their own logarithms are not.
+// logsOfTwo returns the logarithms of a and b over a[0], which are the same in every unit, and to full precision also
+// where the values are so near each other that their own logarithms are not.
 func logsOfTwo(a, b []float64) (logA, logB []float64, known scale, err error) {
 	if logA, err = logarithms("a", a); err != nil {
 		return nil, nil, scale{}, err

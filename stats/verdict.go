@@ -56,14 +56,14 @@ type Verdict struct {
 	// Reason says in words what decided, or what kept it open.
 	Reason string
 	// Ratio is b over a, of geometric means, at the confidence of the comparison: above 1 b is larger, whether that is
-	// better or not. EquivalenceRatio is the same at 2·confidence − 1, which is what has to be inside the margin. Neither
-	// is adjusted for a family.
+	// better or not. EquivalenceRatio is the same at 2·confidence − 1, which is what has to be inside the margin.
+	// Neither is adjusted for a family.
 	Ratio, EquivalenceRatio Interval
-	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or more. NaN
-	// where there is no spread to judge by.
+	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or
+	// more. NaN where there is no spread to judge by.
 	P, EquivalenceP float64
-	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that the comparison
-	// was one of; outside a family they are the same. Kind and Detected follow from these.
+	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that
+	// the comparison was one of; outside a family they are the same. Kind and Detected follow from these.
 	AdjustedP, AdjustedEquivalenceP float64
 	// RunsToDecide, for Undecided, is how many runs a side (or pairs), measured afresh, would decide with a probability
 	// of 80 %, see [Comparison.RunsToDecide]. 0: it cannot be said, Reason says why.
@@ -78,8 +78,8 @@ type Verdict struct {
 	Warnings []Warning
 }
 
-// String returns the verdict in one line with the codes of its warnings, such as "undecided: B/A 1.048 [0.992, 1.108] at 95 %;
-// if the spread is as seen, 12 a side decide 4 times in 5 (unlike-sides)".
+// String returns the verdict in one line with the codes of its warnings, such as "undecided: B/A 1.048 [0.992, 1.108]
+// at 95 %; if the spread is as seen, 12 a side decide 4 times in 5 (unlike-sides)".
 func (v Verdict) String() string {
 	s := v.Kind.String()
 	ratio := v.Ratio

@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// The constants of the rule that Warmup follows, found by simulation together: its error and its cost are of all of them.
+// The constants of the rule that Warmup follows, found by simulation together: its error and its cost are of all of
+// them.
 const (
 	warmupWindows         = 16     // at least, before it says steady
 	warmupLast            = 2. / 3 // of the windows are looked at
@@ -15,37 +16,38 @@ const (
 	warmupTTFTShare       = 0.10
 )
 
-// Warmup is the rule "warm until steady": it is fed with one window of a warmup after the other, keeps them, and says when
-// throughput and TTFT have stopped moving. The zero Warmup is ready. It reads no clock, so that feeding the windows of one to
-// another gives the same answer after each; marshalled to JSON it can go on later. It is not safe for concurrent use.
+// Warmup is the rule "warm until steady": it is fed with one window of a warmup after the other, keeps them, and says
+// when throughput and TTFT have stopped moving. The zero Warmup is ready. It reads no clock, so that feeding the
+// windows of one to another gives the same answer after each; marshalled to JSON it can go on later. It is not safe for
+// concurrent use.
 //
-// After each window, from the 16th on, it looks at the last two thirds of the windows, and compares the second half of these
-// with the first on logarithms. The warmup is steady when for throughput and TTFT alike
+// After each window, from the 16th on, it looks at the last two thirds of the windows, and compares the second half of
+// these with the first on logarithms. The warmup is steady when for throughput and TTFT alike
 //
 //   - the 90 % interval of the change is inside the tolerance, and
-//   - no change is shown, not even at a one-sided 20 %: a slow change whose remainder would be larger than the tolerance is
-//     small from half to half, and this is how it shows.
+//   - no change is shown, not even at a one-sided 20 %: a slow change whose remainder would be larger than the
+//     tolerance is small from half to half, and this is how it shows.
 //
-// Once steady it remains so: the server is then to be loaded without a pause. That all windows are alike to the last digit
-// decides nothing.
+// Once steady it remains so: the server is then to be loaded without a pause. That all windows are alike to the last
+// digit decides nothing.
 //
 // # WARMFIGURES
 //
-// A window is as long as the runner makes it; it should hold as many requests as are in flight, or more, because the noise
-// of its throughput is what it costs to be sure.
+// A window is as long as the runner makes it; it should hold as many requests as are in flight, or more, because the
+// noise of its throughput is what it costs to be sure.
 type Warmup struct {
 	// Windows are those fed so far, in order.
 	Windows []WarmupWindow `json:"windows"`
-	// ThroughputTolerance and TTFTTolerance are how far from their final values the two may be, as shares: 0 is 0.05 for
-	// throughput and 0.1 for TTFT.
+	// ThroughputTolerance and TTFTTolerance are how far from their final values the two may be, as shares: 0 is 0.05
+	// for throughput and 0.1 for TTFT.
 	ThroughputTolerance float64 `json:"throughput_tolerance,omitempty"`
 	TTFTTolerance       float64 `json:"ttft_tolerance,omitempty"`
 	// SteadyAfter is how many windows it took; 0: not yet.
 	SteadyAfter int `json:"steady_after,omitempty"`
 }
 
-// WarmupWindow is what one window of a warmup showed. A window in which nothing was finished has zeros; it is kept, and the
-// warmup cannot be steady before it is out of sight.
+// WarmupWindow is what one window of a warmup showed. A window in which nothing was finished has zeros; it is kept, and
+// the warmup cannot be steady before it is out of sight.
 type WarmupWindow struct {
 	Throughput float64 `json:"throughput"` // in any unit
 	TTFT       float64 `json:"ttft"`       // the mean or median of the window's requests, in any unit
@@ -56,13 +58,13 @@ type Warmth struct {
 	Steady bool
 	// Reason says in words what is still moving, or how little.
 	Reason string
-	// Throughput and TTFT are the change over what was looked at, second half over first, at 90 %; undefined while there are
-	// too few windows.
+	// Throughput and TTFT are the change over what was looked at, second half over first, at 90 %; undefined while
+	// there are too few windows.
 	Throughput, TTFT Interval
 }
 
-// Add takes the next window and says whether the warmup is steady now. NaN, infinities and values below 0 are errors, and so
-// is a tolerance that is not from 0 to 1; the window is then not kept.
+// Add takes the next window and says whether the warmup is steady now. NaN, infinities and values below 0 are errors,
+// and so is a tolerance that is not from 0 to 1; the window is then not kept.
 func (w *Warmup) Add(o WarmupWindow) (Warmth, error) {
 	for _, v := range []struct {
 		arg   string
@@ -101,7 +103,8 @@ func tolerance(arg string, v, usual float64) (float64, error) {
 	case v == 0:
 		return usual, nil
 	case !(v > 0 && v < 1):
-		return 0, &ValueError{Arg: arg, Value: v, Err: ErrOutOfRange, Remedy: "give a share such as 0.05, or 0 for the usual one"}
+		return 0, &ValueError{Arg: arg, Value: v, Err: ErrOutOfRange,
+			Remedy: "give a share such as 0.05, or 0 for the usual one"}
 	}
 	return v, nil
 }

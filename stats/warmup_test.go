@@ -11,7 +11,8 @@ import (
 )
 
 // windowsOf draws windows whose throughput and TTFT are off their final values by the shares that off gives for each.
-func windowsOf(rng *rand.Rand, n int, cov, correlation float64, off func(i int) (throughput, ttft float64)) []WarmupWindow {
+func windowsOf(rng *rand.Rand, n int, cov, correlation float64, off func(i int) (throughput,
+	ttft float64)) []WarmupWindow {
 	var windows []WarmupWindow
 	var x, y float64
 	for i := range n {
@@ -83,7 +84,8 @@ func TestWarmupEdges(t *testing.T) {
 			o = WarmupWindow{}
 		}
 		state, err := idle.Add(o)
-		if err != nil || i < 26 && state.Steady || i == 20 && !strings.Contains(state.Reason, "nothing was finished in window 11") {
+		if err != nil || i < 26 && state.Steady || i == 20 && !strings.Contains(state.Reason,
+			"nothing was finished in window 11") {
 			t.Fatalf("%d: %+v, %v", i, state, err)
 		}
 	}
@@ -110,8 +112,8 @@ func TestWarmupEdges(t *testing.T) {
 	}
 }
 
-// How often it says steady while throughput is still 5 % or TTFT 10 % off its final value, and how long it takes after they
-// are within that.
+// How often it says steady while throughput is still 5 % or TTFT 10 % off its final value, and how long it takes after
+// they are within that.
 func TestWarmupSimulation(t *testing.T) {
 	type course struct {
 		name string
@@ -127,7 +129,8 @@ func TestWarmupSimulation(t *testing.T) {
 				}})
 		}
 		for _, at := range []int{1, 2, 4, 8} {
-			courses = append(courses, course{fmt.Sprintf("step of %g after %d", depth, at), func(i int) (float64, float64) {
+			courses = append(courses, course{fmt.Sprintf("step of %g after %d", depth, at), func(i int) (float64,
+				float64) {
 				if i < at {
 					return -depth, 3 * depth
 				}
@@ -135,7 +138,8 @@ func TestWarmupSimulation(t *testing.T) {
 			}})
 		}
 		for _, over := range []float64{5, 10, 20} {
-			courses = append(courses, course{fmt.Sprintf("ramp of %g over %g", depth, over), func(i int) (float64, float64) {
+			courses = append(courses, course{fmt.Sprintf("ramp of %g over %g", depth, over), func(i int) (float64,
+				float64) {
 				left := depth * max(0, 1-float64(i)/over)
 				return -left, 3 * left
 			}})
@@ -182,13 +186,16 @@ func TestWarmupSimulation(t *testing.T) {
 					worst, at = share, c.name
 				}
 				if *long || early > 2 {
-					falseAtMost(t, fmt.Sprintf("warmup: steady too early, CoV %g %%, correlation %g, %s", 100*cov, correlation, c.name),
+					falseAtMost(t, fmt.Sprintf("warmup: steady too early, CoV %g %%, correlation %g, %s", 100*cov,
+						correlation, c.name),
 						early, size, 0.05)
 				}
 			}
 			slices.Sort(extra)
-			t.Logf("simulation: warmup, CoV %g %%, correlation %g: too early at worst %.3f (%s), extra windows median %d, 90 %% %d, "+
-				"not within %d windows %.4f", 100*cov, correlation, worst, at, extra[len(extra)/2], extra[len(extra)*9/10], longest,
+			t.Logf("simulation: warmup, CoV %g %%, correlation %g: too early at worst %.3f (%s), extra windows "+
+				"median %d, 90 %% %d, "+
+				"not within %d windows %.4f", 100*cov, correlation, worst, at, extra[len(extra)/2],
+				extra[len(extra)*9/10], longest,
 				float64(never)/float64(all))
 			if extra[len(extra)/2] > 80 {
 				t.Errorf("CoV %v: takes %d windows", cov, extra[len(extra)/2])

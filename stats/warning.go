@@ -18,9 +18,9 @@ type Warning struct {
 const (
 	// SingleSample: there is one sample, so nothing is known about spread.
 	SingleSample = "single-sample"
-	// ResolutionLimited: all samples are identical, or more than half of them are. The true spread is then near or below
-	// the resolution of the measurement, or the quantity is a constant; a spread of 0 says nothing about the system, and
-	// decides nothing.
+	// ResolutionLimited: all samples are identical, or more than half of them are. The true spread is then near or
+	// below the resolution of the measurement, or the quantity is a constant; a spread of 0 says nothing about the
+	// system, and decides nothing.
 	ResolutionLimited = "resolution-limited"
 	// UnitUnnamed: the caller did not say what was replicated, so nobody can tell which variation the interval covers.
 	UnitUnnamed = "unit-unnamed"
@@ -42,7 +42,8 @@ const (
 	TooFewBatches = "too-few-batches"
 	// DriftNotAssessed: there are so few runs that only an enormous drift would show.
 	DriftNotAssessed = "drift-not-assessed"
-	// UnlikeSides: the two sides of a comparison differ in size, spread or skew, and its error rates may be higher than stated.
+	// UnlikeSides: the two sides of a comparison differ in size, spread or skew, and its error rates may be higher than
+	// stated.
 	UnlikeSides = "unlike-sides"
 	// FewRuns: the spread comes from fewer than five runs, and a plan that rests on it may be far off.
 	FewRuns = "few-runs"
@@ -60,7 +61,8 @@ func singleSample() Warning {
 }
 
 func resolutionLimited() Warning {
-	return Warning{ResolutionLimited, "all samples are identical: the spread is below the resolution of the measurement"}
+	return Warning{ResolutionLimited,
+		"all samples are identical: the spread is below the resolution of the measurement"}
 }
 
 // resolutionLimitedAt is resolutionLimited for a knee, of which only some levels may be concerned.
@@ -88,16 +90,19 @@ func unitUnnamed() Warning {
 
 // noSpreadIn is resolutionLimited for a comparison, of which one side may be concerned.
 func noSpreadIn(what string) Warning {
-	return Warning{ResolutionLimited, "no spread in " + what + ": it is below the resolution of the measurement, not zero"}
+	return Warning{ResolutionLimited, "no spread in " + what +
+		": it is below the resolution of the measurement, not zero"}
 }
 
 func denominatorNearZero() Warning {
-	return Warning{DenominatorNearZero, "the mean that is divided by is not shown to differ from 0: the ratio has no bounds"}
+	return Warning{DenominatorNearZero,
+		"the mean that is divided by is not shown to differ from 0: the ratio has no bounds"}
 }
 
 // tiedBounds is resolutionLimited for samples of which only some are identical.
 func tiedBounds() Warning {
-	return Warning{ResolutionLimited, "the samples that bound the quantile are identical: the bounds are the next different ones"}
+	return Warning{ResolutionLimited,
+		"the samples that bound the quantile are identical: the bounds are the next different ones"}
 }
 
 // noFiniteBound says which side of the interval for a p-quantile is missing, and how many samples it takes.
@@ -108,11 +113,13 @@ func noFiniteBound(n int, p, confidence float64, hasLow, hasHigh bool) Warning {
 	lowNeeds, highNeeds := samplesBounding(p, tail), samplesBounding(1-p, tail)
 	switch {
 	case hasLow:
-		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no upper bound for the p%.6g at %s: that takes %.6g",
-			n, 100*p, level, highNeeds)}
+		return Warning{TailUndersampled,
+			fmt.Sprintf("%d samples have no upper bound for the p%.6g at %s: that takes %.6g",
+				n, 100*p, level, highNeeds)}
 	case hasHigh:
-		return Warning{TailUndersampled, fmt.Sprintf("%d samples have no lower bound for the p%.6g at %s: that takes %.6g",
-			n, 100*p, level, lowNeeds)}
+		return Warning{TailUndersampled,
+			fmt.Sprintf("%d samples have no lower bound for the p%.6g at %s: that takes %.6g",
+				n, 100*p, level, lowNeeds)}
 	}
 	covers := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
 	return Warning{TailUndersampled, fmt.Sprintf("a %s interval for the p%.6g takes %.6g samples; "+
