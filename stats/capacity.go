@@ -41,7 +41,11 @@ type CapacityResult struct {
 //
 // The intervals are those of [LogMeanInterval] for Values, so that they hold for figures that are skewed as latencies
 // are, and for Counts Clopper & Pearson's on the effective number of requests (Korn & Graubard 1998). In the package's
-// simulations CAPFIGURES
+// simulations, with one or all levels at the limit or a trace beyond, Low was too high in at most 2.8 % of the
+// experiments and High too low in at most 2.5 %, for normal figures and for lognormal ones whose logarithms have an SD
+// of up to 0.5. A share at its limit was wrongly called met, or missed, in at most 1.1 % where requests are
+// independent. What a restart does to all of its requests at once may not show in a few runs: where the requests of a
+// run are correlated by 0.01 or 0.05, a share at 0.99 was wrongly called met in up to 4.8 and 18 %.
 //
 // One run has no spread, and neither have runs that agree to the last digit: they decide nothing. Levels must be
 // positive, finite and strictly increasing, figures above 0, and runs complete; what is not is an error that names the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Comparison says how two configurations are to be compared. It is to be fixed before the results are seen.
@@ -40,9 +41,17 @@ type Comparison struct {
 //     deviation of the logarithms (or that of the logarithms of the ratios of pairs). It never depends on the
 //     difference that was observed: a plan that does finds what it looks for.
 //
-// CMPFIGURES They hold for one look. To add runs until it is decided is many looks; runs to decide are to be measured
-// afresh. For several levels at once see [CompareFamily], for figures that are skewed [CompareMedians]. Overlap of two
-// intervals is no test: at n = 5 it misses three in four of the differences that Welch's test detects.
+// Error rates at a confidence of 95 %, on lognormal runs with a coefficient of variation of 12 % and less: a false
+// "faster" where there is no difference 1.8, 2.2 and 2.5 % at n = 3, 5 and 10, and as often a false "slower" (up to 3.0
+// % where one SD is four times the other, and 2.5 % for pairs that take turns); a false "equivalent" at a difference as
+// large as the margin 4.0, 4.8 and 5.0 % (up to 5.4 %). They are the same where the two sides differ in size, 3 against
+// 5, 10 or 20, because the degrees of freedom are then bounded by those of the smaller. They hold for one look: to add
+// runs until it is decided is many looks, and runs to decide are to be measured afresh.
+//
+// They are not the same where the logarithms of one side alone are skewed: UNLIKE Sides whose numbers, spreads or skews
+// differ have the warning UnlikeSides that says so, as far as the samples show it. [CompareMedians] is for figures that
+// are skewed, [CompareFamily] for several levels at once. Overlap of two intervals is no test: at n = 5 it misses three
+// in four of the differences that Welch's test detects.
 //
 // Pairs all in one order are undecided, with the warning OrderConfounded. Where one order has two pairs or more above
 // the other, its effect is taken out, which costs a degree of freedom.
@@ -166,7 +175,11 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 
 // evidence puts an interval of the ratio in words, with the digits that tell it from 1 and from the margin.
 func (v *Verdict) evidence(r Interval) string {
-	return fmt.Sprintf("the %.4g %% interval of the ratio, %s,", 100*r.Confidence, v.bounds(r))
+	of := "ratio"
+	if strings.Contains(r.Method, "t on logarithms") {
+		of = "ratio of geometric means"
+	}
+	return fmt.Sprintf("the %.4g %% interval of the %s, %s,", 100*r.Confidence, of, v.bounds(r))
 }
 
 func (v *Verdict) bounds(r Interval) string { return r.bounds(1, 1+v.Margin, 1/(1+v.Margin)) }

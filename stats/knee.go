@@ -109,7 +109,6 @@ func (r *KneeResult) decide(levels []float64, p *pairs) error {
 		}
 	}
 	a, b, moved := kneeEnds(r.Tests, below, reaches)
-	a = min(a, p.peak()-1) // runs that disagree about the peak must not put the knee above the one they have together
 	switch {
 	case a >= 0 && b < top:
 		r.Kind, r.Low, r.High = KneeBracketed, levels[a], levels[b]

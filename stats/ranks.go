@@ -63,9 +63,9 @@ func CompareMedians(a, b []float64, c Comparison) (Verdict, error) {
 // CompareQuantiles is [Compare] for the p-quantiles of two populations of single values, such as the p99 of the
 // requests of two configurations, by order statistics: the ratio of the two, and for its bounds those of two intervals
 // by [QuantileInterval], each at the square root of the confidence. That assumes nothing of the populations, and pays
-// for it: at a nominal 95 % the interval covers 99 %. Values must be independent, which requests of one level hardly
-// are, and the verdict covers the variation between such values alone: for runs, compare the p99 of each run by Compare
-// or [CompareMedians].
+// for it: at a nominal 95 % the interval covers more than 99 %. Values must be independent, which requests of one level
+// hardly are, and the verdict covers the variation between such values alone: for runs, compare the p99 of each run by
+// Compare or [CompareMedians].
 //
 // The verdict follows from the intervals, so that its p values are NaN, and RunsToDecide is 0. Too few values for a
 // bound leave it undecided, with the warning TailUndersampled that says how many it takes. c.Paired is ErrOutOfRange;
