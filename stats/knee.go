@@ -41,7 +41,14 @@ const (
 // A run's own speed, such as a restart that came up slow, cancels in the differences. Variances are not pooled over
 // levels, because one noisier level would then enter the tests of all others. Ties for the best go to the lowest level.
 //
-// The knee is one of the tested levels, and the confidence is 95 %.
+// The answer is of the tested levels, with a confidence of 95 %. The package's tests simulate six shapes (flat, linear,
+// a hard cap, a hyperbola, a hyperbola with a cap, and one that falls beyond its peak), with coefficients of variation
+// of 1, 4 and 12 %, 3, 5 and 10 runs, and none or half of the variance the run's own. In each of these 108 combinations
+// the answer was consistent with the true knee in at least 98.6 % of the experiments, and a flat curve got a knee above
+// its lowest level in at most 1.4 %; with a level at 94.9 or 95.1 % of the peak it was consistent in at least 96.4 %,
+// and with throughputs of 10 to 1,000 that are rounded to whole numbers an end was false in at most 2 %. The price is
+// resolution: a hard cap was bracketed from five runs in all experiments at 1 %, in 65 to 88 % of them at 4 %, and in
+// 18 to 26 % at 12 %.
 //
 // Levels must be positive, finite and strictly increasing, throughputs positive and finite, and runs complete; what is
 // not is an error that names the place. Fewer than 3 runs, or fewer than 2 levels, is no error but the answer

@@ -9,7 +9,8 @@ import (
 // logarithms ([WelchLogs]), transformed back. The ratio has no unit; unit names the replicate.
 //
 // At a nominal 95 % it covers between 94.5 and 96.6 % for lognormal samples of 3 to 10, and down to 94.3 % at n = 3
-// where one SD is four times the other.
+// where one SD is four times the other. Where the sizes differ, the degrees of freedom are bounded by those of the
+// smaller side.
 //
 // One sample on a side gives the estimate and an undefined interval with the warning SingleSample, and no spread on
 // either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one
