@@ -198,7 +198,7 @@ func TestUnlikeSidesSimulation(t *testing.T) {
 		name := fmt.Sprintf("%s, n %d and %d", c.name, c.n, c.m)
 		falseAtMost(t, "unlike sides: false difference in one direction, "+name, max(up, down), size, c.direction)
 		falseAtMost(t, "unlike sides: false equivalence, "+name, max(equalUp, equalDown), size, c.equal)
-		falseAtMost(t, "unlike sides: false difference without a warning, "+name, silent, size, 0.053)
+		falseAtMost(t, "unlike sides: false difference without a warning, "+name, silent, size, 0.05)
 		if c.n != c.m && silent > 0 {
 			t.Errorf("%s: unequal numbers of runs without a warning", name)
 		}
