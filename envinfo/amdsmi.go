@@ -12,21 +12,16 @@ import (
 	"strings"
 )
 
-// smiTools are the tools that are started before the files are read.
-type smiTools struct {
-	amdVersion, amdStatic, rocm              *tool
-	nvidiaGPUs, nvidiaInstances, nvidiaAbout *tool
-}
+// AMDTools are runs of amd-smi and rocm-smi.
+type AMDTools struct{ version, static, rocm *tool }
 
-func (c *capture) startTools() {
-	c.smi = smiTools{
-		amdVersion: c.box.start("amd-smi", "version", "--json"),
-		amdStatic:  c.box.start("amd-smi", "static", "--json"),
-		rocm: c.box.start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
+// StartAMDTools starts them; they run while files are read.
+func StartAMDTools(b *toolbox) AMDTools {
+	return AMDTools{
+		version: b.start("amd-smi", "version", "--json"),
+		static:  b.start("amd-smi", "static", "--json"),
+		rocm: b.start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
 			"--showdriverversion", "--json"),
-		nvidiaGPUs:      c.box.spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return c.box.queryNVIDIA(nvidiaFields) }),
-		nvidiaInstances: c.box.start("nvidia-smi", "-L"),
-		nvidiaAbout:     c.box.start("nvidia-smi", "--version"),
 	}
 }
 
@@ -38,80 +33,57 @@ type smiCard struct {
 	vram                              Value[int64]
 }
 
-// amdSMI fills gaps and checks what files said by amd-smi.
-func (c *capture) amdSMI() {
-	if out, err := c.smi.amdVersion.wait(); err == nil {
-		c.amdVersions(out)
-	} else if !noTool(err) {
-		c.warn("software", "nothing was checked by a tool that failed: %v", err)
-	}
-	c.amdCards(c.smi.amdStatic, parseAMDStatic)
-}
+// AMDVersions is what amd-smi says of software. What it did not say is unknown.
+type AMDVersions struct{ SMI, ROCm, Driver Value[string] }
 
-// rocmSMI does the same by rocm-smi, which is older and asked last.
-func (c *capture) rocmSMI() { c.amdCards(c.smi.rocm, parseROCmSMI) }
-
-// amdVersions takes the versions of ROCm and of the driver from amd-smi version.
-func (c *capture) amdVersions(out []byte) {
-	name := c.smi.amdVersion.name
-	objects, err := smiObjects(out)
+// Versions returns what amd-smi version says, of the root filesystem of the scope userland. It warns where the tool failed.
+func (t AMDTools) Versions(userland Scope) (out []AMDVersions, warnings Warnings) {
+	b, err := t.version.wait()
 	if err != nil {
-		c.warn("software", "nothing was checked by %s: %v", name, err)
-		return
+		if !noTool(err) {
+			warnings.Warn("software", "nothing was checked by a tool that failed: %v", err)
+		}
+		return nil, warnings
+	}
+	name := t.version.name
+	objects, err := smiObjects(b)
+	if err != nil {
+		warnings.Warn("software", "nothing was checked by %s: %v", name, err)
 	}
 	for _, o := range objects {
 		get := func(key string, scope Scope) Value[string] { return o.text(key).value(scope, name+": "+key) }
-		if v := get("version", c.userland); o.has("version") {
-			c.add("AMD SMI", v)
+		v := AMDVersions{ROCm: get("rocm_version", userland), Driver: get("amdgpu_version", ScopeHost)}
+		if o.has("version") {
+			v.SMI = get("version", userland)
 		}
-		c.checkVersion("ROCm", get("rocm_version", c.userland), func(file, tool string) bool {
-			// The file has the build too: 6.4.2-120 is 6.4.2.
-			release, _, _ := strings.Cut(file, "-")
-			return file == tool || release == tool
-		})
-		c.checkVersion("amdgpu", get("amdgpu_version", ScopeHost), sameDriver)
+		out = append(out, v)
 	}
+	return out, warnings
 }
 
-// sameDriver compares versions of the driver. Of the driver that comes with the kernel the tools say the kernel.
-func sameDriver(file, tool string) bool {
+// SameROCm tells whether the version in a file of ROCm is the one that a tool says: the file has the build too, 6.4.2-120 is 6.4.2.
+func SameROCm(file, tool string) bool {
+	release, _, _ := strings.Cut(file, "-")
+	return file == tool || release == tool
+}
+
+// SameDriver compares versions of the driver. Of the driver that comes with the kernel the tools say the kernel.
+func SameDriver(file, tool string) bool {
 	return file == tool || strings.HasPrefix(file, "in-tree") && strings.Contains(file, tool)
 }
 
-// checkVersion compares what a tool says of a piece of software with the components of that name: one has to agree. Where none is known,
-// the tool's is the first's. Several installs that disagree stay unknown: which of them the tool means is as open as before.
-func (c *capture) checkVersion(name string, tool Value[string], same func(file, tool string) bool) {
-	said, ok := tool.Get()
-	if !ok {
-		return
-	}
-	first, other := -1, -1
-	for i, s := range c.env.Software {
-		if s.Name != name || s.Version.Scope() != tool.Scope() {
-			continue
-		}
-		v, known := s.Version.Get()
-		switch {
-		case known && same(v, said):
-			return
-		case known:
-			other = i
-		case first < 0:
-			first = i
-		}
-	}
-	switch {
-	case other >= 0:
-		v := c.env.Software[other].Version
-		c.warn("software", "%s: %s says %v, and %s says %s", name, v.Source(), v, tool.Source(), said)
-	case first >= 0 && !strings.HasPrefix(c.env.Software[first].Version.Reason(), "ambiguous"):
-		c.env.Software[first].Version = tool
-	}
+// Check fills gaps in the cards, and checks them, by what amd-smi says of each. It returns what the tool says of the driver, and warns
+// where it failed or contradicts the files.
+func (g *GPUs) Check(t AMDTools) (drivers []Value[string], warnings Warnings) {
+	return g.check(t.static, parseAMDStatic)
 }
 
-// amdCards fills gaps in the cards, and checks them, by what a tool says of each.
-func (c *capture) amdCards(t *tool, parse func(name string, b []byte) ([]smiCard, error)) {
-	g := &c.env.AMD
+// CheckROCmSMI does the same by rocm-smi, which is older and asked last.
+func (g *GPUs) CheckROCmSMI(t AMDTools) (drivers []Value[string], warnings Warnings) {
+	return g.check(t.rocm, parseROCmSMI)
+}
+
+func (g *GPUs) check(t *tool, parse func(name string, b []byte) ([]smiCard, error)) (drivers []Value[string], warnings Warnings) {
 	out, err := t.wait()
 	var said []smiCard
 	if err == nil {
@@ -121,23 +93,21 @@ func (c *capture) amdCards(t *tool, parse func(name string, b []byte) ([]smiCard
 	}
 	if err != nil {
 		if !noTool(err) {
-			c.warn("amd", "nothing was checked by a tool that failed: %v", err)
+			warnings.Warn("amd", "nothing was checked by a tool that failed: %v", err)
 		}
-		return
+		return nil, warnings
 	}
 	byDevice := map[string][]smiCard{}
-	drivers := map[Value[string]]bool{}
 	for _, s := range said {
 		if s.device != "" {
 			byDevice[s.device] = append(byDevice[s.device], s)
 		}
-		if !drivers[s.driver] { // one driver, and one warning, for all cards
-			drivers[s.driver] = true
-			c.checkVersion("amdgpu", s.driver, sameDriver)
+		if !slices.Contains(drivers, s.driver) { // one driver, and one warning, for all cards
+			drivers = append(drivers, s.driver)
 		}
 	}
 	if len(byDevice) == 0 {
-		return
+		return drivers, warnings
 	}
 	matched := map[string]bool{}
 	for i := range g.Cards {
@@ -149,29 +119,31 @@ func (c *capture) amdCards(t *tool, parse func(name string, b []byte) ([]smiCard
 				continue
 			}
 			matched[device] = true
-			c.amdCard(i, rows)
+			g.Cards[i].check(&warnings, fmt.Sprintf("amd.cards[%d].", i), rows)
 		}
 	}
 	if len(matched) != len(byDevice) {
-		c.warn("amd.count", "%s lists %d devices, %d of which are among the cards read from files", t.name, len(byDevice), len(matched))
+		warnings.Warn("amd.count", "%s lists %d devices, %d of which are among the cards read from files", t.name, len(byDevice), len(matched))
 	}
 	if len(g.Cards) > 0 {
 		g.totals()
 	}
+	return drivers, warnings
 }
 
-// amdCard fills gaps in card i, and checks it, by what a tool says of one of its devices: one row, or one for each partition.
-func (c *capture) amdCard(i int, rows []smiCard) {
-	card, first, at := &c.env.AMD.Cards[i], rows[0], fmt.Sprintf("amd.cards[%d].", i)
-	card.Model = cross(c, at+"model", card.Model, first.model, sameModel)
-	card.VBIOS = cross(c, at+"vbios", card.VBIOS, first.vbios, strings.EqualFold)
-	cross(c, at+"pci_id", card.PCIID, first.pciDevice, func(a, b string) bool { return strings.HasSuffix(a, ":"+b) })
+// check fills gaps in the card at the JSON path at, and checks it, by what a tool says of one of its devices: one row, or one for each
+// partition.
+func (card *GPU) check(warnings *Warnings, at string, rows []smiCard) {
+	first := rows[0]
+	card.Model = Cross(warnings, at+"model", card.Model, first.model, sameModel)
+	card.VBIOS = Cross(warnings, at+"vbios", card.VBIOS, first.vbios, strings.EqualFold)
+	Cross(warnings, at+"pci_id", card.PCIID, first.pciDevice, func(a, b string) bool { return strings.HasSuffix(a, ":"+b) })
 	// Of a partition, or of one die, tools give a part of the memory or all of it, and an id of its own or the card's, and do not say which.
 	if len(rows) > 1 || len(card.Nodes) > 1 {
 		return
 	}
-	card.UniqueID = cross(c, at+"unique_id", card.UniqueID, first.uniqueID, func(a, b string) bool { return a == b })
-	card.VRAM = cross(c, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
+	card.UniqueID = Cross(warnings, at+"unique_id", card.UniqueID, first.uniqueID, func(a, b string) bool { return a == b })
+	card.VRAM = Cross(warnings, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
 		return math.Abs(float64(a)-float64(b)) <= 0.01*float64(a) // tools round, some to MB that are MiB
 	})
 	if vram, ok := card.Nominal.VRAM.Get(); ok {
@@ -179,23 +151,6 @@ func (c *capture) amdCard(i int, rows []smiCard) {
 			card.Nominal = unknownNominal(reason)
 		}
 	}
-}
-
-// cross is what files said, or where they did not, what the tool says. Where both speak and are not the same there is a warning, and
-// the file's counts: a tool reads the same files, or rounds.
-func cross[T Scalar](c *capture, about string, file, tool Value[T], same func(file, tool T) bool) Value[T] {
-	b, ok := tool.Get()
-	if !ok {
-		return file
-	}
-	a, ok := file.Get()
-	if !ok {
-		return tool
-	}
-	if !same(a, b) {
-		c.warn(about, "%s says %v, and %s says %v", file.Source(), file, tool.Source(), tool)
-	}
-	return file
 }
 
 var designation = regexp.MustCompile(`MI[0-9]{2,3}[A-Z]?`)
@@ -218,28 +173,6 @@ func sameModel(a, b string) bool {
 		}
 	}
 	return false
-}
-
-// pciAddress is domain, bus, device and function; nvidia-smi writes the domain with eight digits.
-var pciAddress = regexp.MustCompile(`^([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$`)
-
-// pciLocation writes a PCI address as the kernel does: "0000:47:00.0". It is "" for what is not one.
-func pciLocation(s string) string {
-	m := pciAddress.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
-	if m == nil {
-		return ""
-	}
-	domain, err := strconv.ParseUint(m[1], 16, 32)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%04x:%s:%s.%s", domain, m[2], m[3], m[4])
-}
-
-// pciDevice is a PCI address without the function.
-func pciDevice(s string) string {
-	device, _, _ := strings.Cut(pciLocation(s), ".")
-	return device
 }
 
 // smiObject is one object of a tool's JSON: of one GPU, or of the whole.

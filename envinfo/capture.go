@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -88,57 +86,20 @@ type Environment struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
-// Component is one piece of software in one scope.
-type Component struct {
-	Name    string        `json:"name"` // "ROCm", "RCCL", "amdgpu", or that of a package: "rocm-core", "torch", …
-	Version Value[string] `json:"version"`
-}
-
-// Warning is something that does not make a value unknown but may mislead whoever reads it.
-type Warning struct {
-	About string `json:"about"` // the value it is about, by its path in the JSON form: "amd.count"
-	Text  string `json:"text"`  // one sentence
-}
-
-// String is what the warning is about, and its text.
-func (w Warning) String() string { return w.About + ": " + w.Text }
-
-// capture is the state of one Capture.
-type capture struct {
-	*reader
-	env  *Environment
-	opts Options
-	live bool
-	box  *toolbox
-	smi  smiTools
-	// userland is the scope of what the root filesystem holds, as opposed to what the kernel says.
-	userland Scope
-	dpkg     *dpkgList // what packages has read; nil: not yet
-	// prefixes are folders in which Python packages are looked for before the usual ones.
-	prefixes []string
-}
-
-// sources are the places that are asked, in this order. A new one is a method of capture in a file of its own, that fills the part of
-// the Environment it owns or appends to Software, and a line here. Earlier ones have filled in their parts by then. It reads through
-// file, dir, stat and text alone, so that bounds, cancellation and copied trees need no thought of its own.
-var sources = []func(*capture){
-	(*capture).startTools, // first: they run while files are read
-	(*capture).program,
-	(*capture).host,
-	(*capture).process,
-	(*capture).variables,
-	(*capture).driver,
-	(*capture).rocm,
-	(*capture).rccl,
-	(*capture).packageList,
-	(*capture).python,
-	(*capture).amd,
-	(*capture).nvidia,
-	(*capture).cuda,
-	(*capture).nccl,
-	(*capture).amdSMI,
-	(*capture).rocmSMI,
-	(*capture).network,
+// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi and nvidia-smi. What they say fills gaps and
+// checks what files said; where the two disagree, a [Warning] names both. The zero Tools runs those that are found on PATH when the
+// running host is read, and none when a tree is read.
+//
+// A tool runs in a process group of its own, with nothing on its standard input, an environment of a few variables (toolEnv) with
+// LC_ALL=C, and all of them beside the reading of the files.
+type Tools struct {
+	// Off runs none.
+	Off bool
+	// Path is the absolute folders in which tools are looked for, separated as in PATH. Empty: PATH when the running host is read,
+	// and none with Options.FS, since a tool would speak of this machine. Who gives both says that these tools speak of the host in FS.
+	Path string
+	// Timeout is when all tools that still run are killed, counted from the beginning of the capture. Zero: 2.5 s.
+	Timeout time.Duration
 }
 
 // Capture reads the environment. What cannot be read is unknown with its reason and no error; a missing, unreadable, huge, garbled or
@@ -156,55 +117,103 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	c := newCapture(ctx, opts)
-	c.box = newToolbox(ctx, opts)
-	defer c.box.stop()
-	c.env.Live = Known(c.live, "", ScopeProgram, "Options.FS")
-	for _, source := range sources {
-		source(c)
+	in := opts.config()
+	r, b := in.Reader(ctx), in.Toolbox(ctx)
+	defer b.stop()
+	env := &Environment{Schema: Schema, Live: Known(opts.FS == nil, "", ScopeProgram, "Options.FS"), Program: ReadProgram()}
+	amdTools, nvidiaTools := StartAMDTools(b), StartNVIDIATools(b) // they run while files are read
+
+	host, userland, warnings := ReadHost(r)
+	env.Host = host
+	env.warn(warnings)
+	env.Process = ReadProcess(r, host.Memory)
+	env.Variables = ReadVariables(r)
+
+	software := NewInventory(r, userland, opts.ROCmPath)
+	software.Driver(host.Kernel)
+	software.ROCm()
+	software.RCCL()
+	software.Packages()
+	software.Python()
+	env.warn(software.Warnings)
+	env.AMD, warnings = ReadAMD(r)
+	env.warn(warnings)
+	nvidia, driver, warnings := ReadNVIDIA(r, userland, nvidiaTools)
+	env.NVIDIA = nvidia
+	env.warn(warnings)
+	software.Warnings = nil
+	software.Add("NVIDIA driver", driver)
+	software.CUDA()
+	if v, ok := nvidiaTools.CUDA(); ok {
+		software.Add("CUDA (driver)", v)
 	}
+	software.NCCL()
+	env.warn(software.Warnings)
+	env.checkAMD(amdTools, software, userland)
+	env.Software = software.Found
+	env.Host.Network = ReadNetwork(r)
 	if err := ctx.Err(); err != nil {
-		return c.env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
+		return env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
 	}
-	return c.env, nil
+	return env, nil
 }
 
-// newCapture is a capture of nothing yet. opts are valid.
-func newCapture(ctx context.Context, opts Options) *capture {
-	c := &capture{
-		reader:   &reader{ctx: ctx, fsys: opts.FS, wait: opts.ReadTimeout},
-		env:      &Environment{Schema: Schema, Software: []Component{}},
-		opts:     opts,
-		live:     opts.FS == nil,
-		userland: ScopeHost,
+func (e *Environment) warn(w []Warning) { e.Warnings = append(e.Warnings, w...) }
+
+// checkAMD fills gaps in what files said of AMD's cards and software, and checks it, by AMD's tools.
+func (e *Environment) checkAMD(tools AMDTools, software *Inventory, userland Scope) {
+	check := func(name string, tool Value[string], same func(file, tool string) bool) {
+		software.Warnings = nil
+		software.Check(name, tool, same)
+		e.warn(software.Warnings)
 	}
-	if c.live {
-		c.fsys = os.DirFS("/")
-	} else {
-		c.links, _ = opts.FS.(fs.ReadLinkFS) // an FS without links needs no resolving
+	said, warnings := tools.Versions(userland)
+	e.warn(warnings)
+	for _, v := range said {
+		if v.SMI != (Value[string]{}) {
+			software.Add("AMD SMI", v.SMI)
+		}
+		check("ROCm", v.ROCm, SameROCm)
+		check("amdgpu", v.Driver, SameDriver)
 	}
-	if c.wait == 0 {
-		c.wait = defaultWait
+	for _, ask := range []func(AMDTools) ([]Value[string], Warnings){e.AMD.Check, e.AMD.CheckROCmSMI} {
+		drivers, warnings := ask(tools)
+		for _, d := range drivers {
+			check("amdgpu", d, SameDriver)
+		}
+		e.warn(warnings)
 	}
-	c.begin(opts.Tools.Timeout + killGrace)
-	return c
 }
 
-// add records one piece of software.
-func (c *capture) add(name string, version Value[string]) {
-	c.env.Software = append(c.env.Software, Component{name, version})
+// config is what of o is for reading.
+func (o Options) config() Config {
+	return Config{FS: o.FS, ReadTimeout: o.ReadTimeout, Tools: ToolConfig(o.Tools)}
 }
 
-// warn records a warning about the value at the JSON path about.
-func (c *capture) warn(about, format string, args ...any) {
-	c.env.Warnings = append(c.env.Warnings, Warning{about, clean(fmt.Sprintf(format, args...))})
-}
-
-// lines splits the text of a file into lines without the white space around them, whichever line ends it has.
-func lines(b []byte) []string {
-	out := strings.Split(string(b), "\n")
-	for i := range out {
-		out[i] = strings.TrimSpace(out[i])
+// Snapshot reads the state of the host now, as [Capture] does, with the same options, bounds and errors. Of the tools it runs nvidia-smi
+// alone, for the cards and for the processes on them; the rest is from files.
+// It is meant for before and after a measurement; during one, use a [Sampler].
+func Snapshot(ctx context.Context, opts Options) (*State, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
 	}
-	return out
+	in := opts.config()
+	b := in.Toolbox(ctx)
+	defer b.stop()
+	s := ReadState(in.Reader(ctx), b, opts.PIDs)
+	if err := ctx.Err(); err != nil {
+		return s, fmt.Errorf("envinfo: the snapshot was cut short, what is missing is unknown: %w", err)
+	}
+	return s, nil
+}
+
+// StartSampler takes the first sample at once and then one every so often, until [Sampler.Stop] or the end of ctx. Where a sample takes
+// longer than the interval, those that it missed are left out.
+//
+// The error is that of opts, or says that every is shorter than [MinInterval].
+func StartSampler(ctx context.Context, opts Options, every time.Duration) (*Sampler, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	return Start(ctx, opts.config(), every)
 }

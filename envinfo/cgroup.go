@@ -37,7 +37,7 @@ type hierarchy struct {
 	top     string
 }
 
-func (c *capture) cgroups() *cgroups {
+func (c *processCapture) cgroups() *cgroups {
 	g := &cgroups{}
 	const self, mounts = "proc/self/cgroup", "proc/self/mountinfo"
 	b, err := c.file(self, smallFile)
@@ -55,7 +55,7 @@ func (c *capture) cgroups() *cgroups {
 
 // find returns the group that governs what the controller is for. A controller belongs to one hierarchy: to one of version 1 where
 // proc/self/cgroup names it, and else to that of version 2.
-func (c *capture) find(g *cgroups, controller string) (hierarchy, error) {
+func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) {
 	const self = "proc/self/cgroup"
 	if g.pathsErr != nil {
 		return hierarchy{}, g.pathsErr
@@ -100,7 +100,7 @@ func (c *capture) find(g *cgroups, controller string) (hierarchy, error) {
 }
 
 // usualMounts is where the hierarchies are by convention, for trees without mountinfo.
-func (c *capture) usualMounts(version int, controller string) []cgroupMount {
+func (c *processCapture) usualMounts(version int, controller string) []cgroupMount {
 	var places []string
 	if version == 2 {
 		for _, dir := range []string{cgroupRoot, cgroupRoot + "/unified"} {
@@ -163,7 +163,7 @@ func (h hierarchy) tightest(file, unit string, read func(dir string) (Limit, err
 }
 
 // limitIn reads the limit in one file of a group.
-func (c *capture) limitIn(file string, parse func([]byte) (Limit, error)) func(string) (Limit, error) {
+func (c *processCapture) limitIn(file string, parse func([]byte) (Limit, error)) func(string) (Limit, error) {
 	return func(dir string) (Limit, error) {
 		name := path.Join(dir, file)
 		b, err := c.file(name, smallFile)
@@ -178,7 +178,7 @@ func (c *capture) limitIn(file string, parse func([]byte) (Limit, error)) func(s
 	}
 }
 
-func (c *capture) cpuLimit(g *cgroups) Value[Limit] {
+func (c *processCapture) cpuLimit(g *cgroups) Value[Limit] {
 	h, err := c.find(g, "cpu")
 	if err != nil {
 		return Unknown[Limit]("CPU", ScopeProcess, err.Error())
@@ -204,7 +204,7 @@ func (c *capture) cpuLimit(g *cgroups) Value[Limit] {
 	})
 }
 
-func (c *capture) memoryLimit(g *cgroups) Value[Limit] {
+func (c *processCapture) memoryLimit(g *cgroups) Value[Limit] {
 	h, err := c.find(g, "memory")
 	if err != nil {
 		return Unknown[Limit]("B", ScopeProcess, err.Error())
@@ -222,7 +222,7 @@ func (c *capture) memoryLimit(g *cgroups) Value[Limit] {
 	return h.tightest("memory.limit_in_bytes", "B", c.limitIn("memory.limit_in_bytes", parseMemoryV1))
 }
 
-func (c *capture) taskLimit(g *cgroups) Value[Limit] {
+func (c *processCapture) taskLimit(g *cgroups) Value[Limit] {
 	h, err := c.find(g, "pids")
 	if err != nil {
 		return Unknown[Limit]("", ScopeProcess, err.Error())
@@ -232,7 +232,7 @@ func (c *capture) taskLimit(g *cgroups) Value[Limit] {
 
 // cpuset is the list in the first of the files that is there, in the group or the nearest above that has one: in version 2 a group for
 // which the controller is not enabled has none, and uses what the group above it may use.
-func (c *capture) cpuset(g *cgroups, v1, v2 []string) Value[string] {
+func (c *processCapture) cpuset(g *cgroups, v1, v2 []string) Value[string] {
 	unknown := func(reason string) Value[string] { return Unknown[string]("", ScopeProcess, reason) }
 	h, err := c.find(g, "cpuset")
 	if err != nil {

@@ -92,7 +92,7 @@ func CaptureContainer(ctx context.Context, runtime, nameOrID string, opts Contai
 	defer cancel()
 	c := &containerCapture{ctx: bounded, opts: opts, run: opts.Run, local: opts.Run == nil}
 	if c.run == nil {
-		box := newToolbox(bounded, Options{Tools: Tools{Timeout: opts.Timeout}})
+		box := Config{Tools: ToolConfig{Timeout: opts.Timeout}}.Toolbox(bounded)
 		defer box.stop()
 		// Not box.run, which waits for a program that cannot be killed.
 		c.run = func(_ context.Context, program string, args ...string) ([]byte, error) {

@@ -17,15 +17,6 @@ import (
 	"time"
 )
 
-// userlandSources read what a root filesystem holds: the same for a host and for each container.
-var userlandSources = []func(*capture){
-	(*capture).rocm,
-	(*capture).rccl,
-	func(c *capture) { c.add("CUDA", c.cudaToolkit()) }, // the driver's is the host's
-	(*capture).nccl,
-	(*capture).python,
-}
-
 // inside reads the software and the model of the container: through the root of its first process, which needs the right to trace it
 // and costs nothing, or else from the few files that the runtime copies out.
 func (c *containerCapture) inside() {
@@ -44,23 +35,21 @@ func (c *containerCapture) inside() {
 		if closer, ok := fsys.(io.Closer); ok {
 			defer closer.Close()
 		}
-		inside := &capture{
-			reader:   &reader{ctx: c.ctx, fsys: fsys, wait: defaultWait},
-			env:      &Environment{Software: []Component{}},
-			userland: c.scope,
-		}
-		inside.links, _ = fsys.(fs.ReadLinkFS)
+		rocm, python := "", ""
 		if p := c.environ["ROCM_PATH"]; path.IsAbs(p) {
-			inside.opts.ROCmPath = p
+			rocm = p
 		}
 		if p := c.environ["VIRTUAL_ENV"]; path.IsAbs(p) {
-			inside.prefixes = []string{path.Clean(p)}
+			python = path.Clean(p)
 		}
-		for _, source := range userlandSources {
-			source(inside)
-		}
-		c.out.Software = inside.env.Software
-		c.out.Warnings = append(c.out.Warnings, inside.env.Warnings...)
+		inside := NewInventory(NewReader(c.ctx, fsys), c.scope, rocm, python)
+		inside.ROCm()
+		inside.RCCL()
+		inside.CUDA()
+		inside.NCCL()
+		inside.Python()
+		c.out.Software = inside.Found
+		c.out.Warnings = append(c.out.Warnings, inside.Warnings...)
 	}
 	if c.out.Engine == nil {
 		return

@@ -70,10 +70,10 @@ func TestProcessRoot(t *testing.T) {
 			continue
 		}
 		if test.pid == 10 {
-			in := &capture{reader: &reader{ctx: t.Context(), fsys: fsys, links: fsys.(fs.ReadLinkFS), wait: defaultWait}, env: &Environment{}, userland: containerScope(id)}
-			in.rocm()
-			if v, _ := in.env.Software[0].Version.Get(); v != "7.0.0" || in.env.Software[0].Version.Scope() != "container:3fa9c1d23fa9" {
-				t.Errorf("ROCm is %v", in.env.Software[0].Version)
+			in := NewInventory(NewReader(t.Context(), fsys), containerScope(id), "")
+			in.ROCm()
+			if v, _ := in.Found[0].Version.Get(); v != "7.0.0" || in.Found[0].Version.Scope() != "container:3fa9c1d23fa9" {
+				t.Errorf("ROCm is %v", in.Found[0].Version)
 			}
 			if b, err := in.file("opt/up", smallFile); string(b) != "inside\n" {
 				t.Errorf("a link that climbs leads to %q, %v", b, err)

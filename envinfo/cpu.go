@@ -18,9 +18,9 @@ type cpuinfo struct {
 	hypervisor              bool // whether they have the one that hypervisors set
 }
 
-func (c *capture) cpu() cpuinfo {
+func (c *hostCapture) cpu() cpuinfo {
 	const name = "proc/cpuinfo"
-	h := &c.env.Host
+	h := &c.out
 	b, err := c.file(name, largeFile)
 	info := parseCPUInfo(b)
 	count := func(n int64, key string) Value[int64] {
@@ -77,8 +77,8 @@ const cpuDir = "sys/devices/system/cpu"
 // topology counts cores and sockets from sysfs where proc/cpuinfo does not tell them, as on ARM
 // (Documentation/admin-guide/cputopology.rst). They are counted by which processors share one, since ids are unique only within the
 // level above, and some firmware gives none.
-func (c *capture) topology() {
-	h := &c.env.Host
+func (c *hostCapture) topology() {
+	h := &c.out
 	count := func(v *Value[int64], files ...string) {
 		if _, ok := v.Get(); ok {
 			return

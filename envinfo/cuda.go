@@ -4,29 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"strings"
 )
 
-// cuda reads the version of the CUDA toolkit, and of the CUDA that the driver offers, which is another: a program may bring its own
-// toolkit, and the driver's is the newest that it may bring.
-func (c *capture) cuda() {
-	c.add("CUDA", c.cudaToolkit())
-	t := c.smi.nvidiaAbout
-	out, err := t.wait()
-	if noTool(err) {
-		return
-	}
-	v := Unknown[string]("", ScopeHost, fmt.Sprint(err))
-	if err == nil {
-		v = Known(parseCUDAVersion(out), "", ScopeHost, t.name+": CUDA Version")
-	}
-	c.add("CUDA (driver)", v)
-}
+// CUDA reads the version of the CUDA toolkit. That of the CUDA that the driver offers is another: a program may bring its own toolkit,
+// and the driver's is the newest that it may bring.
+func (c *Inventory) CUDA() { c.Add("CUDA", c.cudaToolkit()) }
 
-func (c *capture) cudaToolkit() Value[string] {
+func (c *Inventory) cudaToolkit() Value[string] {
 	const dir = "usr/local/cuda/"
 	var wrong string
 	for _, f := range []struct {
@@ -78,17 +65,6 @@ func parseCUDAText(b []byte) (string, error) {
 	return "", errors.New("no CUDA Version")
 }
 
-// parseCUDAVersion returns the version in the line "CUDA Version : 13.0" of nvidia-smi --version, or "".
-func parseCUDAVersion(b []byte) string {
-	for _, line := range lines(b[:min(len(b), smallFile)]) {
-		key, value, _ := strings.Cut(line, ":")
-		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && cudaVersion.MatchString(value) {
-			return value
-		}
-	}
-	return ""
-}
-
 // ncclLibraries are the folders of libraries in which packages put NCCL.
 var ncclLibraries = []string{
 	"usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/local/lib", "usr/local/cuda/lib64", "usr/local/nccl/lib",
@@ -96,9 +72,9 @@ var ncclLibraries = []string{
 
 var ncclLibrary = regexp.MustCompile(`^libnccl\.so\.([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})$`)
 
-// nccl reads the version of NCCL from its header, and without one from the name of the library. Where both are there and differ, the
+// NCCL reads the version of NCCL from its header, and without one from the name of the library. Where both are there and differ, the
 // library is what runs. A Python wheel brings a copy of its own, which is not this one.
-func (c *capture) nccl() {
+func (c *Inventory) NCCL() {
 	var file Value[string]
 	wrong := ""
 	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include", "usr/local/nccl/include"} {
@@ -131,32 +107,11 @@ func (c *capture) nccl() {
 			continue
 		}
 		library := Known(m[1], "", c.userland, abs(name)+": link")
-		c.add("NCCL", cross(c, "software", library, file, func(a, b string) bool { return a == b }))
+		c.Add("NCCL", Cross(&c.Warnings, "software", library, file, func(a, b string) bool { return a == b }))
 		return
 	}
 	if _, ok := file.Get(); !ok {
 		file = Unknown[string]("", c.userland, joinReasons(wrong, "no nccl.h, and no libnccl.so.2 that is a link to a version"))
 	}
-	c.add("NCCL", file)
-}
-
-var errNotLink = errors.New("not a symbolic link")
-
-// readLink returns where a symbolic link points to, as it is written.
-func (r *reader) readLink(name string) (string, error) {
-	return bounded(r, name, func() (string, error) {
-		dir, err := r.resolve(path.Dir(name))
-		if err != nil {
-			return "", err
-		}
-		name := path.Join(dir, path.Base(name))
-		info, err := fs.Lstat(r.fsys, name)
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			return "", errNotLink
-		}
-		return fs.ReadLink(r.fsys, name)
-	})
+	c.Add("NCCL", file)
 }

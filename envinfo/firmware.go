@@ -19,7 +19,7 @@ const maxFirmware = 64 // the driver has some 25
 // firmware reads the versions that the driver offers in DRM (drivers/gpu/drm/amd/amdgpu/amdgpu_ucode.c), one file each, and the two
 // that the topology has: those of the compute queues and of the copies. A version of 0 is that of a firmware that is not loaded, and
 // is left out.
-func (c *capture) firmware(nodes []kfdNode) []Firmware {
+func (c *amdCapture) firmware(nodes []kfdNode) []Firmware {
 	kfd := []Firmware{
 		{"mec", agree(each(nodes, func(n kfdNode) Value[string] { return n.firmware("fw_version") }))},
 		{"sdma", agree(each(nodes, func(n kfdNode) Value[string] { return n.firmware("sdma_fw_version") }))},
@@ -48,14 +48,14 @@ func (c *capture) firmware(nodes []kfdNode) []Firmware {
 		case !okA:
 			out[i] = k
 		case okB && a != b:
-			c.warn("amd.cards", "firmware %s is %s by %s and %s by %s", k.Name, a, out[i].Version.Source(), b, k.Version.Source())
+			c.Warn("amd.cards", "firmware %s is %s by %s and %s by %s", k.Name, a, out[i].Version.Source(), b, k.Version.Source())
 		}
 	}
 	return out
 }
 
 // drmFirmware is the versions in the folder dir, in the order of their names.
-func (c *capture) drmFirmware(dir string) []Firmware {
+func (c *amdCapture) drmFirmware(dir string) []Firmware {
 	names, err := c.dir(dir)
 	if err != nil {
 		return nil
@@ -102,7 +102,7 @@ var partitions = map[string]int{"SPX": 1, "DPX": 2, "TPX": 3, "QPX": 4}
 
 // checkPartition warns where the nodes that are seen are not those of the mode that the card is in: nodes are hidden from the process,
 // or the mode was changed while the topology was read.
-func (c *capture) checkPartition(g *GPU, nodes []kfdNode) {
+func (c *amdCapture) checkPartition(g *GPU, nodes []kfdNode) {
 	mode, ok := g.ComputePartition.Get()
 	devices, err := byDevice(nodes)
 	if !ok || err != nil {
@@ -116,14 +116,14 @@ func (c *capture) checkPartition(g *GPU, nodes []kfdNode) {
 			want, got, what, ok = 1, int(xccs), "XCCs a node", known
 		}
 		if ok && got != want {
-			c.warn("amd.cards", "%s is %s, with %d %s to be expected, and %s has %d", g.ComputePartition.Source(), mode, want, what, abs(part[0].path), got)
+			c.Warn("amd.cards", "%s is %s, with %d %s to be expected, and %s has %d", g.ComputePartition.Source(), mode, want, what, abs(part[0].path), got)
 		}
 	}
 }
 
 // crossCheck compares what the topology and DRM both say of a card. Where they differ the render node is not that of the node, as in a
 // tree that was put together from several, and all that comes from DRM is doubtful.
-func (c *capture) crossCheck(nodes []kfdNode) {
+func (c *amdCapture) crossCheck(nodes []kfdNode) {
 	for _, n := range nodes {
 		if n.drm == "" {
 			continue
@@ -142,7 +142,7 @@ func (c *capture) crossCheck(nodes []kfdNode) {
 				continue
 			}
 			if got, err := strconv.ParseUint(s, check.base, 64); err == nil && got != 0 && got != want {
-				c.warn("amd.cards", "%s is %#x and %s is %#x: DRM's figures may be of another card", n.source(check.property), want, v.Source(), got)
+				c.Warn("amd.cards", "%s is %#x and %s is %#x: DRM's figures may be of another card", n.source(check.property), want, v.Source(), got)
 			}
 		}
 	}

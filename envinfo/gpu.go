@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"strconv"
 )
 
@@ -58,16 +57,6 @@ type GPU struct {
 	Nodes    []GPUNode  `json:"nodes"`
 }
 
-// Nominal is what the maker publishes for a card: not readings, and not what a program reaches. The source of each is "table: …".
-type Nominal struct {
-	// VRAM is in GB as it is on the label, which counts in GiB: a card of 256 GB has 256 GiB, of which the driver offers 255.7.
-	VRAM       Value[int64]   `json:"vram"`
-	MemoryType Value[string]  `json:"memory_type"` // "HBM3e"
-	Bandwidth  Value[float64] `json:"bandwidth"`   // TB/s
-	FP16       Value[float64] `json:"fp16"`        // TFLOPS, dense
-	FP8        Value[float64] `json:"fp8"`         // TFLOPS, dense
-}
-
 // GPUNode is what the driver offers programs as one device: a card, a partition of one, or one of its dies.
 type GPUNode struct {
 	Node         int           `json:"node"`     // the driver's number
@@ -77,8 +66,19 @@ type GPUNode struct {
 	VRAM         Value[int64]  `json:"vram"` // B
 }
 
-func (c *capture) amd() {
-	g := &c.env.AMD
+// amdCapture is the state of one [ReadAMD].
+type amdCapture struct {
+	*reader
+	Warnings
+}
+
+// ReadAMD reads the AMD GPUs from the files of the driver.
+func ReadAMD(r *reader) (GPUs, []Warning) {
+	c := &amdCapture{reader: r}
+	return c.gpus(), c.Warnings
+}
+
+func (c *amdCapture) gpus() (g GPUs) {
 	nodes, bad, err := c.kfd()
 	if err != nil {
 		reason := err.Error()
@@ -87,7 +87,7 @@ func (c *capture) amd() {
 		}
 		g.Count = Unknown[int64]("", ScopeHost, reason)
 		g.totals()
-		return
+		return g
 	}
 	var order []string
 	cards := map[string][]kfdNode{}
@@ -104,10 +104,11 @@ func (c *capture) amd() {
 	g.Count = c.countCards(len(order), bad)
 	g.Links = c.deviceLinks(nodes)
 	g.totals()
+	return g
 }
 
 // countCards is the number of cards, given the nodes that could not be told apart.
-func (c *capture) countCards(cards int, bad []error) Value[int64] {
+func (c *amdCapture) countCards(cards int, bad []error) Value[int64] {
 	source := fmt.Sprintf("GPU nodes in %s, by unique_id", abs(kfdNodes))
 	if len(bad) == 0 {
 		return Known(int64(cards), "", ScopeHost, source)
@@ -118,13 +119,13 @@ func (c *capture) countCards(cards int, bad []error) Value[int64] {
 			return Unknown[int64]("", ScopeHost, fmt.Sprintf("%d of the nodes could not be told apart, %d cards could: %v", len(bad), cards, err))
 		}
 	}
-	c.warn("amd.count", "%d of the nodes may not be read by this process and are not counted; the host has more cards, or more of these: %v",
+	c.Warn("amd.count", "%d of the nodes may not be read by this process and are not counted; the host has more cards, or more of these: %v",
 		len(bad), bad[0])
 	return Known(int64(cards), "", ScopeProcess, source+", that the process may read")
 }
 
 // gpu puts the nodes of one card together.
-func (c *capture) gpu(nodes []kfdNode) GPU {
+func (c *amdCapture) gpu(nodes []kfdNode) GPU {
 	first := nodes[0]
 	g := GPU{
 		HiveID:   hexID(first, "hive_id"),
@@ -175,7 +176,7 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 }
 
 // identify fills in what follows from the PCI id.
-func (c *capture) identify(g *GPU, nodes []kfdNode) {
+func (c *amdCapture) identify(g *GPU, nodes []kfdNode) {
 	first := nodes[0]
 	vendor, err := first.positive("vendor_id")
 	device, err2 := first.positive("device_id")
@@ -203,7 +204,7 @@ func (c *capture) identify(g *GPU, nodes []kfdNode) {
 }
 
 // productName is the name that the board has of itself, for models that the table lacks.
-func (c *capture) productName(nodes []kfdNode, reason string) Value[string] {
+func (c *amdCapture) productName(nodes []kfdNode, reason string) Value[string] {
 	name := c.drm(nodes, "product_name")
 	if _, ok := name.Get(); ok {
 		return name
@@ -271,7 +272,7 @@ func memoryWidth(nodes []kfdNode) Value[int64] {
 // cardVRAM decides between the sum over the nodes' banks and what DRM says of the whole device. The banks come first; DRM fills in
 // for kernels that have none, and corrects a sum that is too large: where the memory of a device is offered to each of its partitions
 // in full, it was counted once a partition.
-func (c *capture) cardVRAM(nodes []kfdNode, banks Value[int64]) Value[int64] {
+func (c *amdCapture) cardVRAM(nodes []kfdNode, banks Value[int64]) Value[int64] {
 	byBanks, ok := banks.Get()
 	if ok && len(nodes) == 1 {
 		return banks
@@ -288,7 +289,7 @@ func (c *capture) cardVRAM(nodes []kfdNode, banks Value[int64]) Value[int64] {
 }
 
 // drmVRAM is mem_info_vram_total of each PCI device of a card, added up.
-func (c *capture) drmVRAM(nodes []kfdNode) Value[int64] {
+func (c *amdCapture) drmVRAM(nodes []kfdNode) Value[int64] {
 	devices, err := byDevice(nodes)
 	if err != nil {
 		return Unknown[int64]("B", ScopeHost, err.Error())
@@ -309,7 +310,7 @@ func (c *capture) drmVRAM(nodes []kfdNode) Value[int64] {
 
 // drm is a file of the DRM device of a card, from the first of its nodes that has it: in a partitioned card only the first partition's
 // device is the PCI device with these files.
-func (c *capture) drm(nodes []kfdNode, name string) Value[string] {
+func (c *amdCapture) drm(nodes []kfdNode, name string) Value[string] {
 	reason := ""
 	for _, n := range nodes {
 		if n.drm == "" {
@@ -357,48 +358,13 @@ func total[T int64 | float64](g *GPUs, of func(GPU) Value[T]) Value[T] {
 	return Known(v, s.Unit(), g.Count.Scope(), s.Source())
 }
 
-func each[T, U any](in []T, f func(T) U) []U {
-	out := make([]U, len(in))
-	for i, v := range in {
-		out[i] = f(v)
+// pcie is the link of the card's first device.
+func (c *amdCapture) pcie(nodes []kfdNode) PCIe {
+	return PCIe{
+		Speed:    parsed(c.drm(nodes, "current_link_speed"), "GT/s", parseLinkSpeed),
+		Width:    parsed(c.drm(nodes, "current_link_width"), "", parseLinkWidth),
+		MaxSpeed: parsed(c.drm(nodes, "max_link_speed"), "GT/s", parseLinkSpeed),
+		MaxWidth: parsed(c.drm(nodes, "max_link_width"), "", parseLinkWidth),
+		NUMANode: parsed(c.drm(nodes, "numa_node"), "", parseNUMANode),
 	}
-	return out
-}
-
-// sum adds values of the same unit and scope; with one of them unknown, so is the sum. There must be one at least.
-func sum[T int64 | float64](values []Value[T]) Value[T] {
-	if len(values) == 1 {
-		return values[0]
-	}
-	var s T
-	for i, v := range values {
-		x, ok := v.Get()
-		if !ok {
-			return Unknown[T](v.Unit(), v.Scope(), fmt.Sprintf("%d of %d: %s", i+1, len(values), v.Reason()))
-		}
-		s += x
-		if s < 0 {
-			return Unknown[T](v.Unit(), v.Scope(), fmt.Sprintf("the sum of %d is out of range: %s", len(values), v.Source()))
-		}
-	}
-	// Sums of decimal fractions such as 5.3 would end in …9999 otherwise.
-	if f, ok := any(s).(float64); ok {
-		s = T(math.Round(f*1e6) / 1e6)
-	}
-	return Known(s, values[0].Unit(), values[0].Scope(), fmt.Sprintf("sum of %d, the first from %s", len(values), values[0].Source()))
-}
-
-// agree is the value that all have, and unknown when one is or two differ. There must be one at least.
-func agree[T Scalar](values []Value[T]) Value[T] {
-	first, _ := values[0].Get()
-	for _, v := range values {
-		x, ok := v.Get()
-		if !ok {
-			return v
-		}
-		if x != first {
-			return Unknown[T](v.Unit(), v.Scope(), fmt.Sprintf("nodes differ: %s is %v, %s is %v", values[0].Source(), first, v.Source(), x))
-		}
-	}
-	return values[0]
 }

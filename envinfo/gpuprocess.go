@@ -11,8 +11,8 @@ import (
 // (vram_<gpu_id>) (drivers/gpu/drm/amd/amdkfd/kfd_process.c).
 const kfdProcesses = "sys/class/kfd/kfd/proc"
 
-// pids is the processes on the GPUs.
-func (c *capture) pids() ([]int, Value[int64]) {
+// running is the processes on the GPUs.
+func (c *stateCapture) running() ([]int, Value[int64]) {
 	names, err := c.dir(kfdProcesses)
 	if err != nil {
 		return nil, Unknown[int64]("", ScopeHost, err.Error())
@@ -27,19 +27,19 @@ func (c *capture) pids() ([]int, Value[int64]) {
 	return pids, Known(int64(len(pids)), "", ScopeHost, "folders in "+abs(kfdProcesses))
 }
 
-func (c *capture) processes(out *GPUProcesses) {
-	pids, _ := c.pids()
+func (c *stateCapture) processes(out *GPUProcesses) {
+	pids, _ := c.running()
 	c.listProcesses("processes", out, pids, c.processVRAM)
 }
 
 // listProcesses lists pids, which the host numbers, and warns of those that are not expected, about the value at the JSON path about.
-func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vram func(pid int) Value[int64]) {
+func (c *stateCapture) listProcesses(about string, out *GPUProcesses, pids []int, vram func(pid int) Value[int64]) {
 	if len(pids) == 0 {
 		return
 	}
 	// The numbers are those of the host, and the proc of a container has others, or another process under the same.
 	inside := ""
-	if mark := c.containerMark(); mark != "" {
+	if mark := containerMark(c.reader); mark != "" {
 		inside = "the number is that of the host, and this is a container (" + mark + ")"
 	}
 	var others []string
@@ -55,28 +55,18 @@ func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vra
 	}
 	switch {
 	case inside != "":
-		c.warn(about, "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
+		c.Warn(about, "%d processes are on the GPUs, and whose they are cannot be told: %s", len(pids), inside)
 	case len(others) > 0:
 		more := ""
 		if len(others) > 8 {
 			more, others = fmt.Sprintf(" and %d more", len(others)-8), others[:8]
 		}
-		c.warn(about, "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
+		c.Warn(about, "on the GPUs are processes that are not expected there: %s%s", strings.Join(others, ", "), more)
 	}
-}
-
-// containerMark is the file that tells that this is a container, or "".
-func (c *capture) containerMark() string {
-	for _, m := range containerMarks {
-		if c.stat(m.file) == nil {
-			return abs(m.file)
-		}
-	}
-	return ""
 }
 
 // processVRAM is the memory that a process has on all GPUs.
-func (c *capture) processVRAM(pid int) Value[int64] {
+func (c *stateCapture) processVRAM(pid int) Value[int64] {
 	dir := fmt.Sprintf("%s/%d", kfdProcesses, pid)
 	names, err := c.dir(dir)
 	if err != nil {
@@ -94,10 +84,10 @@ func (c *capture) processVRAM(pid int) Value[int64] {
 	return sum(parts)
 }
 
-// expected tells whether the process, or one that has started it, is one of Options.PIDs.
-func (c *capture) expected(pid int) bool {
+// expected tells whether the process, or one that has started it, is one of those that are expected.
+func (c *stateCapture) expected(pid int) bool {
 	for range 64 { // generations, more than there are
-		if slices.Contains(c.opts.PIDs, pid) {
+		if slices.Contains(c.pids, pid) {
 			return true
 		}
 		b, err := c.file(fmt.Sprintf("proc/%d/stat", pid), smallFile)

@@ -56,8 +56,24 @@ var containerMarks = []struct{ file, kind string }{
 	{".singularity.d", "apptainer"},
 }
 
-func (c *capture) host() {
-	h := &c.env.Host
+// hostCapture is the state of one [ReadHost].
+type hostCapture struct {
+	*reader
+	Warnings
+	userland Scope
+	out      Host
+}
+
+// ReadHost reads the host, all but its network. The scope userland is that of what the root filesystem holds: of the host, or of the
+// container around it.
+func ReadHost(r *reader) (h Host, userland Scope, warnings []Warning) {
+	c := &hostCapture{reader: r, userland: ScopeHost}
+	c.host()
+	return c.out, c.userland, c.Warnings
+}
+
+func (c *hostCapture) host() {
+	h := &c.out
 	h.Container = Unknown[string]("", ScopeHost, "no mark of a container at "+joinMarks())
 	for _, m := range containerMarks {
 		if c.stat(m.file) == nil {
@@ -83,6 +99,16 @@ func (c *capture) host() {
 	h.Tuning = c.tuning()
 }
 
+// containerMark is the file that tells that the root filesystem is that of a container, or "".
+func containerMark(r *reader) string {
+	for _, m := range containerMarks {
+		if r.stat(m.file) == nil {
+			return abs(m.file)
+		}
+	}
+	return ""
+}
+
 func joinMarks() string {
 	files := make([]string, len(containerMarks))
 	for i, m := range containerMarks {
@@ -91,7 +117,7 @@ func joinMarks() string {
 	return strings.Join(files, ", ")
 }
 
-func (c *capture) commandLine() Value[string] {
+func (c *hostCapture) commandLine() Value[string] {
 	const name = "proc/cmdline"
 	b, err := c.file(name, smallFile)
 	if err != nil {
@@ -108,7 +134,7 @@ func kernelOptions(line string) string {
 	return strings.TrimSpace(options)
 }
 
-func (c *capture) distribution() Value[string] {
+func (c *hostCapture) distribution() Value[string] {
 	var reason string
 	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} { // the order of os-release(5)
 		b, err := c.file(name, smallFile)
@@ -122,13 +148,6 @@ func (c *capture) distribution() Value[string] {
 		reason = joinReasons(reason, abs(name)+": neither PRETTY_NAME nor NAME")
 	}
 	return Unknown[string]("", c.userland, reason)
-}
-
-func joinReasons(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "; " + b
 }
 
 // parseOSRelease returns the name of the distribution, or "".
@@ -167,7 +186,7 @@ func unquote(s string) string {
 	return out.String()
 }
 
-func (c *capture) memory() Value[int64] {
+func (c *hostCapture) memory() Value[int64] {
 	const name = "proc/meminfo"
 	b, err := c.file(name, smallFile)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // How the files of sysfs and procfs that hold one value are read.
 
 // integer reads a file that holds one whole number.
-func (c *capture) integer(name, unit string, scope Scope) Value[int64] {
+func (c *reader) integer(name, unit string, scope Scope) Value[int64] {
 	b, err := c.file(name, smallFile)
 	if err != nil {
 		return Unknown[int64](unit, scope, err.Error())
@@ -23,7 +23,7 @@ func (c *capture) integer(name, unit string, scope Scope) Value[int64] {
 }
 
 // flag reads a file that holds 0 or 1.
-func (c *capture) flag(name string, scope Scope) Value[bool] {
+func (c *reader) flag(name string, scope Scope) Value[bool] {
 	b, err := c.file(name, smallFile)
 	if err != nil {
 		return Unknown[bool]("", scope, err.Error())
@@ -36,7 +36,7 @@ func (c *capture) flag(name string, scope Scope) Value[bool] {
 }
 
 // chosen reads a file that lists choices with the one in force in brackets: "always [madvise] never".
-func (c *capture) chosen(name string, scope Scope) Value[string] {
+func (c *reader) chosen(name string, scope Scope) Value[string] {
 	b, err := c.file(name, smallFile)
 	if err != nil {
 		return Unknown[string]("", scope, err.Error())
@@ -63,7 +63,7 @@ func parseChoice(b []byte) (string, error) {
 }
 
 // list is a list of processors or nodes that was read from the file name.
-func (c *capture) list(name string, b []byte, err error, scope Scope) Value[string] {
+func (c *reader) list(name string, b []byte, err error, scope Scope) Value[string] {
 	if err != nil {
 		return Unknown[string]("", scope, err.Error())
 	}

@@ -66,7 +66,7 @@ type kfdNode struct {
 }
 
 // kfd reads the topology. bad has an error for each node of which it cannot be told whether it is a GPU.
-func (c *capture) kfd() (nodes []kfdNode, bad []error, err error) {
+func (c *amdCapture) kfd() (nodes []kfdNode, bad []error, err error) {
 	names, err := c.dir(kfdNodes)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +118,7 @@ func (n kfdNode) isGPU() (bool, error) {
 }
 
 // banks reads the video memory of a node. A part of the banks would add up to a wrong size, so one that cannot be read spoils all.
-func (c *capture) banks(n kfdNode) ([]properties, error) {
+func (c *amdCapture) banks(n kfdNode) ([]properties, error) {
 	dir := fmt.Sprintf("%s/%d/mem_banks", kfdNodes, n.index)
 	names, err := c.dir(dir)
 	if err != nil {
@@ -215,13 +215,6 @@ func (n kfdNode) count(name, unit string) Value[int64] {
 		return Unknown[int64](unit, ScopeHost, err.Error())
 	}
 	return knownCount(v, unit, n.source(name))
-}
-
-func knownCount(v uint64, unit, source string) Value[int64] {
-	if v > math.MaxInt64 {
-		return Unknown[int64](unit, ScopeHost, fmt.Sprintf("%s: %d is out of range", source, v))
-	}
-	return Known(int64(v), unit, ScopeHost, source)
 }
 
 // vram is the video memory of the node: its banks, or on older kernels local_mem_size.

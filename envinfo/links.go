@@ -12,22 +12,6 @@ const (
 	maxNodeLinks = 512 // files of links of one node
 )
 
-// Link is how one device reaches another, in the direction from From to To, as the driver describes it. There is a Link for every
-// ordered pair of GPU devices, with a Type that is unknown where the driver lists no link, and one for every link to a processor.
-//
-// A device is a PCI device: a card, or a die of one. Partitions of a device share its links, and its first node stands for all.
-type Link struct {
-	From int           `json:"from"` // node of the driver, as [GPUNode.Node]
-	To   int           `json:"to"`   // node of the driver; a processor's is in no card
-	Type Value[string] `json:"type"` // "XGMI", "PCIe", …
-	// Weight is the driver's measure of distance: less is nearer. It has no unit, and a scale that differs between kernels.
-	Weight Value[int64] `json:"weight"`
-	// MinBandwidth and MaxBandwidth are in MB/s. The driver writes 0 for what it does not know, which is so for every link that is
-	// not direct.
-	MinBandwidth Value[int64] `json:"min_bandwidth"`
-	MaxBandwidth Value[int64] `json:"max_bandwidth"`
-}
-
 // linkTypes is CRAT_IOLINK_TYPE_* of drivers/gpu/drm/amd/amdkfd/kfd_crat.h in the Linux kernel.
 var linkTypes = map[uint64]string{
 	1: "HyperTransport", 2: "PCIe", 3: "AMBA", 4: "MIPI", 5: "QPI", 8: "RapidIO", 9: "InfiniBand", 11: "XGMI", 12: "XGOP", 13: "GZ",
@@ -44,10 +28,10 @@ func (g *GPUs) Link(from, to int) (Link, bool) {
 }
 
 // deviceLinks is the matrix between the devices of nodes, row by row, each row with its links to processors at its end.
-func (c *capture) deviceLinks(nodes []kfdNode) []Link {
+func (c *amdCapture) deviceLinks(nodes []kfdNode) []Link {
 	devices := firstNodes(nodes)
 	if len(devices) > maxLinked {
-		c.warn("amd.links", "%d devices are more than the %d of which the links are read", len(devices), maxLinked)
+		c.Warn("amd.links", "%d devices are more than the %d of which the links are read", len(devices), maxLinked)
 		return nil
 	}
 	gpus := map[int]bool{}
@@ -108,7 +92,7 @@ func firstNodes(nodes []kfdNode) []kfdNode {
 // nodeLinks reads the links of one node by where they lead. io_links are those of the hardware, p2p_links the ways through others
 // that current kernels list beside them; where both lead to the same node the former are nearer. The error says why a
 // link may be missing.
-func (c *capture) nodeLinks(node int) (map[int]Link, error) {
+func (c *amdCapture) nodeLinks(node int) (map[int]Link, error) {
 	out := map[int]Link{}
 	var wrong error
 	for _, kind := range []string{"io_links", "p2p_links"} {
@@ -176,22 +160,6 @@ func parseLink(p properties, node int) (to int, l Link, err error) {
 		l.Type = Known(linkTypes[kind], "", ScopeHost, p.source("type"))
 	}
 	return int(n), l, nil
-}
-
-// nearer tells whether l has the lesser weight of two links between the same nodes.
-func (l Link) nearer(old Link) bool {
-	a, ok := l.Weight.Get()
-	b, oldOK := old.Weight.Get()
-	return ok && (!oldOK || a < b)
-}
-
-func unknownLink(reason string) Link {
-	return Link{
-		Type:         Unknown[string]("", ScopeHost, reason),
-		Weight:       Unknown[int64]("", ScopeHost, reason),
-		MinBandwidth: Unknown[int64]("MB/s", ScopeHost, reason),
-		MaxBandwidth: Unknown[int64]("MB/s", ScopeHost, reason),
-	}
 }
 
 // linkTable writes the links between devices as a matrix of kinds and weights, where any is known.

@@ -23,7 +23,7 @@ const dmiDir = "sys/class/dmi/id"
 var dmiPlaceholders = []string{"to be filled by o.e.m.", "default string", "not specified", "not applicable", "not available", "n/a",
 	"system product name", "system manufacturer", "system version", "o.e.m.", "oem", "none", "unknown", "undefined", "0", "123456789", "empty"}
 
-func (c *capture) machine() Machine {
+func (c *hostCapture) machine() Machine {
 	m := Machine{
 		Vendor:      c.dmi("sys_vendor"),
 		Product:     c.dmi("product_name"),
@@ -41,7 +41,7 @@ func (c *capture) machine() Machine {
 	return m
 }
 
-func (c *capture) dmi(file string) Value[string] {
+func (c *hostCapture) dmi(file string) Value[string] {
 	v := c.text(dmiDir+"/"+file, ScopeHost)
 	s, _ := v.Get()
 	for _, p := range dmiPlaceholders {
@@ -78,7 +78,7 @@ var guestClocks = map[string]string{"kvm-clock": "kvm", "xen": "xen", "hyperv_cl
 
 // virtualization asks the processor first, since firmware names a cloud on its bare metal too. CPUID would name the hypervisor, but no
 // file shows it; so what does is the firmware, or else a clock that only that hypervisor offers.
-func (c *capture) virtualization(info cpuinfo) Value[string] {
+func (c *hostCapture) virtualization(info cpuinfo) Value[string] {
 	const (
 		xenType, xenCaps = "sys/hypervisor/type", "proc/xen/capabilities"
 		clocks           = "sys/devices/system/clocksource/clocksource0/available_clocksource"
@@ -122,8 +122,8 @@ func (c *capture) virtualization(info cpuinfo) Value[string] {
 	return Unknown[string]("", ScopeHost, flags+" are not there to tell, and neither "+abs(dmiDir)+" nor the clock sources name a hypervisor")
 }
 
-func (c *capture) memoryModules() {
-	h := &c.env.Host
+func (c *hostCapture) memoryModules() {
+	h := &c.out
 	const name = "sys/firmware/dmi/tables/DMI"
 	fail := func(reason string) {
 		h.MemoryModules, h.MemorySpeed = Unknown[string]("", ScopeHost, reason), Unknown[int64]("MT/s", ScopeHost, reason)

@@ -78,23 +78,14 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 	if opts.ReadTimeout < 0 {
 		return nil, fmt.Errorf("envinfo: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v", opts.ReadTimeout, defaultWait)
 	}
-	m := &modelCapture{reader: &reader{ctx: ctx, fsys: opts.FS, wait: opts.ReadTimeout}, opts: opts, scope: opts.Scope}
+	m := &modelCapture{reader: Config{FS: opts.FS, ReadTimeout: opts.ReadTimeout}.Reader(ctx), opts: opts, scope: opts.Scope}
 	if m.scope == "" {
 		m.scope = ScopeHost
 	}
-	if m.wait == 0 {
-		m.wait = defaultWait
-	}
-	m.begin(0)
-	if opts.FS != nil {
-		m.links, _ = opts.FS.(fs.ReadLinkFS)
-	} else {
-		m.fsys = os.DirFS("/")
-		if opts.Variables == nil {
-			m.opts.Variables = map[string]string{}
-			for _, n := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"} {
-				m.opts.Variables[n] = os.Getenv(n)
-			}
+	if opts.FS == nil && opts.Variables == nil {
+		m.opts.Variables = map[string]string{}
+		for _, n := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"} {
+			m.opts.Variables[n] = os.Getenv(n)
 		}
 	}
 	m.read(name)
@@ -398,14 +389,4 @@ func (f fields) list(name string) []Value[string] {
 		out = append(out, recorded(s, f.scope, f.source+name))
 	}
 	return out
-}
-
-// firstKnown is the first of several values that is known, and else the first.
-func firstKnown[T Scalar](all ...Value[T]) Value[T] {
-	for _, v := range all {
-		if _, ok := v.Get(); ok {
-			return v
-		}
-	}
-	return all[0]
 }

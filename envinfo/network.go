@@ -61,10 +61,10 @@ type RDMAPort struct {
 
 const maxDevices = 1024 // of one class; a host has tens, and each costs a dozen reads
 
-// network is a source of its own, after the others: a card whose driver is wedged blocks whoever asks it for its speed, and of reads that
-// do not return only a few are afforded. After the first, no other card is asked.
-func (c *capture) network() {
-	n := &c.env.Host.Network
+// ReadNetwork reads the network. It is for after the rest: a card whose driver is wedged blocks whoever asks it for its speed, and of reads
+// that do not return only a few are afforded. After the first, no other card is asked.
+func ReadNetwork(r *reader) (n Network) {
+	c := &hostCapture{reader: r}
 	const class, rdma = "sys/class/net", "sys/class/infiniband"
 	hung := c.hung
 	names, err := c.devices(class)
@@ -98,9 +98,10 @@ func (c *capture) network() {
 	if err != nil {
 		n.RDMACount = Unknown[int64]("", ScopeHost, err.Error())
 	}
+	return n
 }
 
-func (c *capture) devices(class string) ([]string, error) {
+func (c *hostCapture) devices(class string) ([]string, error) {
 	names, err := c.dir(class)
 	if err == nil && len(names) > maxDevices {
 		return nil, &readError{class, tooLarge{maxDevices, "devices"}}
@@ -116,11 +117,11 @@ func deviceName(name string) string { return clip(addressName.ReplaceAllString(n
 // unnamed is v without such a name in its source or reason, where the path has it. Of several values each needs it.
 func unnamed[T Scalar](v *Value[T], name string) {
 	if short := deviceName(name); short != name {
-		v.source, v.reason = strings.ReplaceAll(v.source, name, short), strings.ReplaceAll(v.reason, name, short)
+		*v = v.Rename(func(s string) string { return strings.ReplaceAll(s, name, short) })
 	}
 }
 
-func (c *capture) networkCard(dir, name string) NetworkCard {
+func (c *hostCapture) networkCard(dir, name string) NetworkCard {
 	d := c.device(dir + "device/")
 	card := NetworkCard{
 		Name:       deviceName(name),
@@ -175,7 +176,7 @@ type device struct {
 	node                Value[int64]
 }
 
-func (c *capture) device(dir string) device {
+func (c *hostCapture) device(dir string) device {
 	var d device
 	event := dir + "uevent"
 	b, err := c.file(event, smallFile)
@@ -212,7 +213,7 @@ func parseUevent(b []byte) map[string]string {
 	return out
 }
 
-func (c *capture) rdmaDevice(dir, name string) RDMADevice {
+func (c *hostCapture) rdmaDevice(dir, name string) RDMADevice {
 	d := c.device(dir + "device/")
 	out := RDMADevice{
 		Name: deviceName(name), Driver: d.driver, PCIAddress: d.address, NUMANode: d.node,
@@ -238,7 +239,7 @@ func (c *capture) rdmaDevice(dir, name string) RDMADevice {
 	return out
 }
 
-func (c *capture) rdmaPort(dir string, n int) RDMAPort {
+func (c *hostCapture) rdmaPort(dir string, n int) RDMAPort {
 	p := RDMAPort{
 		Index:     n,
 		State:     c.text(dir+"state", ScopeHost),

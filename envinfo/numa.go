@@ -26,8 +26,8 @@ type NUMANode struct {
 	Distances Value[string] `json:"distances"` // to the nodes in their order, 10 is to itself: "10 32"
 }
 
-func (c *capture) numa() {
-	n := &c.env.Host.NUMA
+func (c *hostCapture) numa() {
+	n := &c.out.NUMA
 	const dir = "sys/devices/system/node"
 	n.Balancing = c.integer("proc/sys/kernel/numa_balancing", "", ScopeHost)
 	names, err := c.dir(dir)
@@ -44,11 +44,11 @@ func (c *capture) numa() {
 	}
 	n.Count = Known(int64(len(n.Nodes)), "", ScopeHost, abs(dir))
 	if on, ok := n.Balancing.Get(); ok && on != 0 && len(n.Nodes) > 1 {
-		c.warn("host.numa.balancing", "NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them")
+		c.Warn("host.numa.balancing", "NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them")
 	}
 }
 
-func (c *capture) numaNode(dir string, i int) NUMANode {
+func (c *hostCapture) numaNode(dir string, i int) NUMANode {
 	node := NUMANode{Index: i}
 	b, err := c.file(dir+"cpulist", smallFile)
 	node.CPUs = c.list(dir+"cpulist", b, err, ScopeHost)

@@ -60,13 +60,42 @@ var nvidiaFigures = map[uint64]*figures{
 	0x2335: {vram: 141, memory: "HBM3e", bandwidth: 4.8, fp16: 989.4, fp8: 1978.9}, // H200 SXM
 }
 
-// nvidia reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from nvidia-smi.
-func (c *capture) nvidia() {
-	g := &c.env.NVIDIA
-	name := c.smi.nvidiaGPUs.name
-	out, err := c.smi.nvidiaGPUs.wait()
+// NVIDIATools are runs of nvidia-smi.
+type NVIDIATools struct{ gpus, instances, about *tool }
+
+// StartNVIDIATools starts them; they run while files are read.
+func StartNVIDIATools(b *toolbox) NVIDIATools {
+	return NVIDIATools{
+		gpus:      b.spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return queryNVIDIA(b, nvidiaFields) }),
+		instances: b.start("nvidia-smi", "-L"),
+		about:     b.start("nvidia-smi", "--version"),
+	}
+}
+
+// nvidiaCapture is the state of one [ReadNVIDIA].
+type nvidiaCapture struct {
+	*reader
+	Warnings
+	userland Scope
+	smi      NVIDIATools
+	out      NVIDIAGPUs
+	driver   Value[string]
+}
+
+// ReadNVIDIA reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from nvidia-smi. The
+// cards are those that the root filesystem of the scope userland was given.
+func ReadNVIDIA(r *reader, userland Scope, t NVIDIATools) (gpus NVIDIAGPUs, driver Value[string], warnings []Warning) {
+	c := &nvidiaCapture{reader: r, userland: userland, smi: t}
+	c.nvidia()
+	return c.out, c.driver, c.Warnings
+}
+
+func (c *nvidiaCapture) nvidia() {
+	g := &c.out
+	name := c.smi.gpus.name
+	out, err := c.smi.gpus.wait()
 	if nvidiaDamagedROM(err) {
-		c.warn("nvidia", "%v", err)
+		c.Warn("nvidia", "%v", err)
 		err = nil
 	}
 	var rows []nvidiaRow
@@ -102,7 +131,7 @@ func (c *capture) nvidia() {
 			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", len(g.Cards)), l, row))
 		}
 		if err == nil && len(rows) != len(locations) {
-			c.warn("nvidia.count", "%s lists %d, and %s %d", name, len(rows), g.Count.Source(), len(locations))
+			c.Warn("nvidia.count", "%s lists %d, and %s %d", name, len(rows), g.Count.Source(), len(locations))
 		}
 	case err == nil:
 		g.Count = Known(int64(len(rows)), "", c.userland, name)
@@ -149,8 +178,31 @@ func nvidiaReason(file, tool error) string {
 	return reason
 }
 
+// CUDA is the version of the CUDA that the driver offers, by nvidia-smi. ok is false where there is no nvidia-smi to ask.
+func (n NVIDIATools) CUDA() (v Value[string], ok bool) {
+	out, err := n.about.wait()
+	if noTool(err) {
+		return v, false
+	}
+	if err != nil {
+		return Unknown[string]("", ScopeHost, err.Error()), true
+	}
+	return Known(parseCUDAVersion(out), "", ScopeHost, n.about.name+": CUDA Version"), true
+}
+
+// parseCUDAVersion returns the version in the line "CUDA Version : 13.0" of nvidia-smi --version, or "".
+func parseCUDAVersion(b []byte) string {
+	for _, line := range lines(b[:min(len(b), smallFile)]) {
+		key, value, _ := strings.Cut(line, ":")
+		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && cudaVersion.MatchString(value) {
+			return value
+		}
+	}
+	return ""
+}
+
 // nvidiaDriver reads the version of the kernel driver.
-func (c *capture) nvidiaDriver(rows []nvidiaRow, absent nvidiaRow) {
+func (c *nvidiaCapture) nvidiaDriver(rows []nvidiaRow, absent nvidiaRow) {
 	row := absent
 	if len(rows) > 0 {
 		row = rows[0]
@@ -164,14 +216,14 @@ func (c *capture) nvidiaDriver(rows []nvidiaRow, absent nvidiaRow) {
 		if err != nil {
 			file = Unknown[string]("", ScopeHost, abs(name)+": "+err.Error())
 		}
-		c.add("NVIDIA driver", cross(c, "software", file, tool, func(a, b string) bool { return a == b }))
+		c.driver = Cross(&c.Warnings, "software", file, tool, func(a, b string) bool { return a == b })
 		return
 	}
 	if _, ok := tool.Get(); ok {
-		c.add("NVIDIA driver", tool)
+		c.driver = tool
 		return
 	}
-	c.add("NVIDIA driver", Unknown[string]("", ScopeHost, nvidiaReason(err, absent.err)))
+	c.driver = Unknown[string]("", ScopeHost, nvidiaReason(err, absent.err))
 }
 
 var nvidiaVersion = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){1,3}$`)
@@ -195,7 +247,7 @@ func parseNVIDIAVersion(b []byte) (string, error) {
 }
 
 // nvidiaCard puts together what the driver's folder of a card (its name is the PCI address, "" for no folder) and nvidia-smi say.
-func (c *capture) nvidiaCard(at, folder string, row nvidiaRow) NVIDIAGPU {
+func (c *nvidiaCapture) nvidiaCard(at, folder string, row nvidiaRow) NVIDIAGPU {
 	same := func(a, b string) bool { return strings.EqualFold(a, b) }
 	info := nvidiaInfo{err: errors.New(abs(nvidiaDir) + "/gpus has no such card")}
 	location := row.location()
@@ -207,12 +259,12 @@ func (c *capture) nvidiaCard(at, folder string, row nvidiaRow) NVIDIAGPU {
 		}
 	}
 	n := NVIDIAGPU{
-		Model:             cross(c, at+"model", info.text("Model"), row.text("name"), same),
+		Model:             Cross(&c.Warnings, at+"model", info.text("Model"), row.text("name"), same),
 		ComputeCapability: row.text("compute_cap"),
 		Location:          location,
-		UUID:              cross(c, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
+		UUID:              Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
 		VRAM:              row.bytes("memory.total"),
-		VBIOS:             cross(c, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"), same),
+		VBIOS:             Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"), same),
 		PowerLimit:        row.float("power.limit", "W"),
 		MaxClock:          row.megahertz("clocks.max.sm"),
 		MemoryClock:       row.megahertz("clocks.max.memory"),
@@ -220,14 +272,14 @@ func (c *capture) nvidiaCard(at, folder string, row nvidiaRow) NVIDIAGPU {
 		PersistenceMode:   row.enabled("persistence_mode"),
 		MIG:               row.enabled("mig.mode.current"),
 	}
-	n.PCIID = cross(c, at+"pci_id", c.sysfsPCIID(location), row.pciID(), same)
+	n.PCIID = Cross(&c.Warnings, at+"pci_id", c.sysfsPCIID(location), row.pciID(), same)
 	n.InstanceCount = Unknown[int64]("", ScopeHost, n.MIG.Reason())
 	n.Nominal = nvidiaNominal(n)
 	return n
 }
 
 // sysfsPCIID is the PCI id of the device at location.
-func (c *capture) sysfsPCIID(location Value[string]) Value[string] {
+func (c *nvidiaCapture) sysfsPCIID(location Value[string]) Value[string] {
 	l, ok := location.Get()
 	if !ok {
 		return Unknown[string]("", ScopeHost, location.Reason())
@@ -295,7 +347,7 @@ type nvidiaInfo struct {
 	err    error
 }
 
-func (c *capture) nvidiaInfo(path string) nvidiaInfo {
+func (c *nvidiaCapture) nvidiaInfo(path string) nvidiaInfo {
 	b, err := c.file(path, smallFile)
 	return nvidiaInfo{path, parseNVIDIAInformation(b), err}
 }
@@ -327,8 +379,8 @@ func (i nvidiaInfo) text(key string) Value[string] {
 }
 
 // nvidiaInstances fills in the instances of the cards that MIG divides.
-func (c *capture) nvidiaInstances() {
-	t := c.smi.nvidiaInstances
+func (c *nvidiaCapture) nvidiaInstances() {
+	t := c.smi.instances
 	out, err := t.wait()
 	var said map[string][]migLine
 	if err == nil {
@@ -336,8 +388,8 @@ func (c *capture) nvidiaInstances() {
 			err = fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	for i := range c.env.NVIDIA.Cards {
-		n := &c.env.NVIDIA.Cards[i]
+	for i := range c.out.Cards {
+		n := &c.out.Cards[i]
 		on, ok := n.MIG.Get()
 		uuid, haveUUID := n.UUID.Get()
 		instances, listed := said[uuid]

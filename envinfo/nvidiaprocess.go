@@ -7,14 +7,14 @@ import (
 )
 
 // startNVIDIAProcesses starts the query of the processes that compute on the cards.
-func (b *toolbox) startNVIDIAProcesses() *tool {
+func startNVIDIAProcesses(b *toolbox) *tool {
 	return b.spawn("nvidia-smi --query-compute-apps", func() ([]byte, error) {
 		return b.run("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv")
 	})
 }
 
 // nvidiaProcesses fills in what the query says. A process has a row on each card and each instance that it uses.
-func (c *capture) nvidiaProcesses(out *GPUProcesses, t *tool) {
+func (c *stateCapture) nvidiaProcesses(out *GPUProcesses, t *tool) {
 	b, err := t.wait()
 	if nvidiaDamagedROM(err) { // the query of the cards has warned
 		err = nil
@@ -30,7 +30,7 @@ func (c *capture) nvidiaProcesses(out *GPUProcesses, t *tool) {
 		out.Count = Unknown[int64]("", ScopeHost, err.Error())
 		return
 	}
-	if mark := c.containerMark(); mark != "" && len(pids) == 0 {
+	if mark := containerMark(c.reader); mark != "" && len(pids) == 0 {
 		out.Count = Unknown[int64]("", ScopeHost, fmt.Sprintf("%s lists none, and in a container (%s) it may not see those outside", t.name, mark))
 		return
 	}

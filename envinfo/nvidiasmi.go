@@ -25,7 +25,7 @@ var nvidiaRenamed = map[string]string{"clocks_throttle_reasons.active": "clocks_
 
 // queryNVIDIA runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked again
 // with the field's other name, or without.
-func (b *toolbox) queryNVIDIA(want []string) ([]byte, error) {
+func queryNVIDIA(b *toolbox, want []string) ([]byte, error) {
 	want = slices.Clone(want)
 	for {
 		out, err := b.run("nvidia-smi", "--query-gpu="+strings.Join(want, ","), "--format=csv")

@@ -52,15 +52,15 @@ var nvidiaStateFields = []string{
 }
 
 // startNVIDIAState starts the query of the cards.
-func (b *toolbox) startNVIDIAState() *tool {
-	return b.spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return b.queryNVIDIA(nvidiaStateFields) })
+func startNVIDIAState(b *toolbox) *tool {
+	return b.spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return queryNVIDIA(b, nvidiaStateFields) })
 }
 
 // nvidiaState fills in what the query says.
-func (c *capture) nvidiaState(s *NVIDIAStates, t *tool) {
+func (c *stateCapture) nvidiaState(s *NVIDIAStates, t *tool) {
 	out, err := t.wait()
 	if nvidiaDamagedROM(err) {
-		c.warn("nvidia", "%v", err)
+		c.Warn("nvidia", "%v", err)
 		err = nil
 	}
 	var rows []nvidiaRow
@@ -79,7 +79,7 @@ func (c *capture) nvidiaState(s *NVIDIAStates, t *tool) {
 		s.Devices = append(s.Devices, n)
 		if slowed, _ := n.Slowed.Get(); slowed {
 			reasons, _ := n.Clocks.Get()
-			c.warn(fmt.Sprintf("nvidia.devices[%d].slowed", i), "the GPU at %s has lowered its clocks to protect itself: %s",
+			c.Warn(fmt.Sprintf("nvidia.devices[%d].slowed", i), "the GPU at %s has lowered its clocks to protect itself: %s",
 				show(n.Location, plain).text, reasons)
 		}
 	}

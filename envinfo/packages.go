@@ -28,7 +28,7 @@ type dpkgList struct {
 }
 
 // installed reads the package database once.
-func (c *capture) installed() *dpkgList {
+func (c *Inventory) installed() *dpkgList {
 	if c.dpkg == nil {
 		b, err := c.file(dpkgStatus, packageFile)
 		c.dpkg = &dpkgList{parseDpkgStatus(b, isROCmPackage), err}
@@ -47,7 +47,7 @@ func isROCmPackage(name string) bool {
 }
 
 // packageVersion is the version of the first of the named packages that is installed.
-func (c *capture) packageVersion(names ...string) Value[string] {
+func (c *Inventory) packageVersion(names ...string) Value[string] {
 	l := c.installed()
 	if l.err != nil {
 		return Unknown[string]("", c.userland, l.err.Error())
@@ -62,12 +62,12 @@ func (c *capture) packageVersion(names ...string) Value[string] {
 	return Unknown[string]("", c.userland, fmt.Sprintf("%s: no %s", abs(dpkgStatus), strings.Join(names, ", ")))
 }
 
-// packageList records the packages of ROCm, by their names. Where there is no database that can be read, one component "packages" says
+// Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component "packages" says
 // so.
-func (c *capture) packageList() {
+func (c *Inventory) Packages() {
 	l := c.installed()
 	for _, p := range l.packages {
-		c.add(p.name, Known(p.version, "", c.userland, abs(dpkgStatus)+": "+p.name))
+		c.Add(p.name, Known(p.version, "", c.userland, abs(dpkgStatus)+": "+p.name))
 	}
 	if len(l.packages) > 0 {
 		return
@@ -85,7 +85,7 @@ func (c *capture) packageList() {
 			}
 		}
 	}
-	c.add("packages", Unknown[string]("", c.userland, reason))
+	c.Add("packages", Unknown[string]("", c.userland, reason))
 }
 
 // parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in paragraphs, with

@@ -11,15 +11,6 @@ type model struct {
 	figures *figures // nil: not in the table
 }
 
-// figures are what the maker publishes for a whole card: dense, without sparsity.
-type figures struct {
-	cus       int64   // compute units, by which a part of a card, or a lesser model with the same id, is told apart
-	vram      int64   // GB
-	memory    string  // kind of memory
-	bandwidth float64 // TB/s
-	fp16, fp8 float64 // TFLOPS; 0: the card has no such arithmetic
-}
-
 // Published figures: AMD's product pages and CDNA white papers. They are keyed by PCI id and never by gfx target, since MI300X and
 // MI325X share gfx942 but not their memory. FP16 of the CDNA cards is CUs × FLOP per clock and CU × clock: 304 × 2048 × 2.1 GHz is
 // 1307.4 TFLOPS. Bandwidth does not follow so: the MI325X's published 6.0 TB/s is not its clock times its width, which
@@ -79,28 +70,4 @@ func nominal(g *GPU, device uint64) Nominal {
 		n.FP8 = Unknown[float64]("TFLOPS", ScopeHost, source+": none published")
 	}
 	return n
-}
-
-func unknownNominal(reason string) Nominal {
-	return Nominal{
-		VRAM:       Unknown[int64]("GB", ScopeHost, reason),
-		MemoryType: Unknown[string]("", ScopeHost, reason),
-		Bandwidth:  Unknown[float64]("TB/s", ScopeHost, reason),
-		FP16:       Unknown[float64]("TFLOPS", ScopeHost, reason),
-		FP8:        Unknown[float64]("TFLOPS", ScopeHost, reason),
-	}
-}
-
-// contradiction says how what was read of g shows that it is not the whole card of f, or "". What was not read contradicts nothing.
-func (f *figures) contradiction(g *GPU) string {
-	if cus, ok := g.ComputeUnits.Get(); ok && cus != f.cus {
-		return fmt.Sprintf("the published figures are of a whole card of %d compute units, and %d are seen", f.cus, cus)
-	}
-	// Cards are sold by the GiB and labelled GB; firmware keeps 0.1 % or so.
-	const tolerance = 0.02
-	whole := float64(f.vram) * (1 << 30)
-	if vram, ok := g.VRAM.Get(); ok && (float64(vram) < whole*(1-tolerance) || float64(vram) > whole*(1+tolerance)) {
-		return fmt.Sprintf("the published figures are of a whole card of %d GB, and %d B are seen", f.vram, vram)
-	}
-	return ""
 }

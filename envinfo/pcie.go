@@ -18,29 +18,6 @@ type PCIe struct {
 	NUMANode Value[int64]   `json:"numa_node"` // of the memory that is nearest
 }
 
-func (c *capture) pcie(nodes []kfdNode) PCIe {
-	return PCIe{
-		Speed:    parsed(c.drm(nodes, "current_link_speed"), "GT/s", parseLinkSpeed),
-		Width:    parsed(c.drm(nodes, "current_link_width"), "", parseLinkWidth),
-		MaxSpeed: parsed(c.drm(nodes, "max_link_speed"), "GT/s", parseLinkSpeed),
-		MaxWidth: parsed(c.drm(nodes, "max_link_width"), "", parseLinkWidth),
-		NUMANode: parsed(c.drm(nodes, "numa_node"), "", parseNUMANode),
-	}
-}
-
-// parsed is what parse makes of a text that was read, with the same scope and source.
-func parsed[T Scalar](text Value[string], unit string, parse func(string) (T, error)) Value[T] {
-	s, ok := text.Get()
-	if !ok {
-		return Unknown[T](unit, text.Scope(), text.Reason())
-	}
-	v, err := parse(s)
-	if err != nil {
-		return Unknown[T](unit, text.Scope(), text.Source()+": "+err.Error())
-	}
-	return Known(v, unit, text.Scope(), text.Source())
-}
-
 // parseLinkSpeed reads "32.0 GT/s PCIe", and "8 GT/s" of older kernels. A function without a link of its own, such as a virtual
 // one, has "Unknown" or "Unknown speed".
 func parseLinkSpeed(s string) (float64, error) {

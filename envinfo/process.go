@@ -40,8 +40,21 @@ type Process struct {
 	StackHard        Value[Limit] `json:"stack_hard"` // B
 }
 
-func (c *capture) process() {
-	p := &c.env.Process
+// processCapture is the state of one [ReadProcess].
+type processCapture struct {
+	*reader
+	out Process
+}
+
+// ReadProcess reads the limits of the process on a host with so much memory.
+func ReadProcess(r *reader, memory Value[int64]) Process {
+	c := &processCapture{reader: r}
+	c.process(memory)
+	return c.out
+}
+
+func (c *processCapture) process(memory Value[int64]) {
+	p := &c.out
 	g := c.cgroups()
 	p.CPULimit = c.cpuLimit(g)
 	p.MemoryLimit = c.memoryLimit(g)
@@ -49,7 +62,7 @@ func (c *capture) process() {
 	p.CPUSet = c.cpuset(g, []string{"cpuset.effective_cpus", "cpuset.cpus"}, []string{"cpuset.cpus.effective"})
 	p.MemoryNodes = c.cpuset(g, []string{"cpuset.effective_mems", "cpuset.mems"}, []string{"cpuset.mems.effective"})
 	c.affinity()
-	c.usable()
+	c.usable(memory)
 
 	const name = "proc/self/limits"
 	b, err := c.file(name, smallFile)
@@ -81,9 +94,9 @@ func (c *capture) process() {
 }
 
 // affinity reads which processors the process may run on.
-func (c *capture) affinity() {
+func (c *processCapture) affinity() {
 	const name, row = "proc/self/status", "Cpus_allowed_list"
-	p := &c.env.Process
+	p := &c.out
 	list, err := "", error(nil)
 	b, err := c.file(name, smallFile)
 	if err == nil {
@@ -109,8 +122,8 @@ func (c *capture) affinity() {
 }
 
 // usable is what the limits leave of the host. A limit that is unknown may be the tightest, and then so is what is usable.
-func (c *capture) usable() {
-	p := &c.env.Process
+func (c *processCapture) usable(memory Value[int64]) {
+	p := &c.out
 	p.UsableCPUs = Unknown[float64]("CPU", ScopeProcess, "the least of cpu_limit and allowed_cpu_count, and not both are known")
 	p.UsableMemory = Unknown[int64]("B", ScopeProcess, "the least of memory_limit and host.memory, and not both are known")
 	limit, ok := p.CPULimit.Get()
@@ -118,7 +131,7 @@ func (c *capture) usable() {
 		p.UsableCPUs = Known(min(float64(limit), float64(n)), "CPU", ScopeProcess, "the least of cpu_limit and allowed_cpu_count")
 	}
 	limit, ok = p.MemoryLimit.Get()
-	if total, there := c.env.Host.Memory.Get(); ok && there {
+	if total, there := memory.Get(); ok && there {
 		if float64(limit) < float64(total) {
 			total = int64(limit)
 		}

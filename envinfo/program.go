@@ -16,9 +16,10 @@ type Program struct {
 	Modified Value[bool]   `json:"modified"` // whether Revision had uncommitted changes
 }
 
-func (c *capture) program() {
+// ReadProgram returns what the running program says of itself.
+func ReadProgram() Program {
 	info, ok := debug.ReadBuildInfo()
-	c.env.Program = programOf(info, ok)
+	return programOf(info, ok)
 }
 
 // programOf takes the build information as an argument because a test binary's own has neither versions nor a revision.

@@ -22,9 +22,9 @@ var pythonPackages = []string{
 // the host has. In a container it is that of the container: container:<id>/python:<prefix>.
 func ScopePython(prefix string) Scope { return Scope("python:" + clean(prefix)) }
 
-// python reads the versions of Python packages from what their installers wrote (the dist-info folders of the packaging
+// Python reads the versions of Python packages from what their installers wrote (the dist-info folders of the packaging
 // specifications). Several installations each have a scope of their own. Packages that are not there are not listed.
-func (c *capture) python() {
+func (c *Inventory) Python() {
 	var wrong error
 	for _, prefix := range c.pythonDirs(&wrong) {
 		scope := ScopePython(abs(prefix))
@@ -47,12 +47,12 @@ func (c *capture) python() {
 		}
 	}
 	if wrong != nil {
-		c.add("Python packages", Unknown[string]("", c.userland, strings.ReplaceAll(wrong.Error(), "\n", "; ")))
+		c.Add("Python packages", Unknown[string]("", c.userland, strings.ReplaceAll(wrong.Error(), "\n", "; ")))
 	}
 }
 
 // pythonDirs are the prefixes that are there.
-func (c *capture) pythonDirs(wrong *error) []string {
+func (c *Inventory) pythonDirs(wrong *error) []string {
 	var out []string
 	add := func(p string) {
 		if p != "" && p != "." && !slices.Contains(out, p) && len(out) < 64 {
@@ -80,7 +80,7 @@ func (c *capture) pythonDirs(wrong *error) []string {
 }
 
 // packages adds the packages in one folder.
-func (c *capture) packages(dir string, scope Scope) error {
+func (c *Inventory) packages(dir string, scope Scope) error {
 	names, err := c.dir(dir)
 	if err != nil {
 		return err
@@ -104,15 +104,15 @@ func (c *capture) packages(dir string, scope Scope) error {
 			}
 		}
 		if err != nil {
-			c.add(name, Unknown[string]("", scope, err.Error()))
+			c.Add(name, Unknown[string]("", scope, err.Error()))
 			continue
 		}
-		c.add(name, Known(version, "", scope, abs(file)))
+		c.Add(name, Known(version, "", scope, abs(file)))
 		if name == "torch" {
 			c.torchBackend(path.Join(dir, "torch/version.py"), scope)
 			// The RCCL that the wheel brings: that, and not the host's, is what a server uses.
 			if lib := path.Join(dir, "torch/lib/librccl.so"); c.stat(lib) == nil {
-				c.add("RCCL", c.rcclLibrary(lib, scope))
+				c.Add("RCCL", c.rcclLibrary(lib, scope))
 			}
 		}
 	}
@@ -147,14 +147,14 @@ func parseMetadata(b []byte) (string, error) {
 }
 
 // torchBackend adds the version of HIP or CUDA that torch was built for, which is not that of any ROCm installed beside it.
-func (c *capture) torchBackend(file string, scope Scope) {
+func (c *Inventory) torchBackend(file string, scope Scope) {
 	b, err := c.file(file, smallFile)
 	if err != nil {
 		return // a part of a package whose version is known
 	}
 	for _, name := range []string{"hip", "cuda"} {
 		if version := parseTorchVersion(b, name); version != "" {
-			c.add("torch, built for "+strings.ToUpper(name), Known(version, "", scope, abs(file)+": "+name))
+			c.Add("torch, built for "+strings.ToUpper(name), Known(version, "", scope, abs(file)+": "+name))
 		}
 	}
 }

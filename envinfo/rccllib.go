@@ -18,7 +18,7 @@ const maxScan = 64 << 20
 var rcclMark = []byte("RCCL version : ")
 
 // rcclLibrary is the version of RCCL in the library file, by the line that it prints when it starts.
-func (c *capture) rcclLibrary(file string, scope Scope) Value[string] {
+func (c *Inventory) rcclLibrary(file string, scope Scope) Value[string] {
 	text, err := c.after(file, rcclMark, 64)
 	if err == nil {
 		var version string
@@ -91,7 +91,7 @@ func findAfter(stop func() error, f io.Reader, mark []byte, n int) ([]byte, erro
 }
 
 // rocmByLibrary is the version of ROCm in the name of a library: librccl.so.1.0.60402 is RCCL as built for ROCm 6.4.2.
-func (c *capture) rocmByLibrary() Value[string] {
+func (c *Inventory) rocmByLibrary() Value[string] {
 	groups, _ := c.rocmDirs()
 	for _, group := range groups {
 		for _, dir := range group {

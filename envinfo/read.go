@@ -269,3 +269,33 @@ func (r *reader) resolve(name string) (string, error) {
 	}
 	return done, nil
 }
+
+var errNotLink = errors.New("not a symbolic link")
+
+// readLink returns where a symbolic link points to, as it is written.
+func (r *reader) readLink(name string) (string, error) {
+	return bounded(r, name, func() (string, error) {
+		dir, err := r.resolve(path.Dir(name))
+		if err != nil {
+			return "", err
+		}
+		name := path.Join(dir, path.Base(name))
+		info, err := fs.Lstat(r.fsys, name)
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			return "", errNotLink
+		}
+		return fs.ReadLink(r.fsys, name)
+	})
+}
+
+// lines splits the text of a file into lines without the white space around them, whichever line ends it has.
+func lines(b []byte) []string {
+	out := strings.Split(string(b), "\n")
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
+	}
+	return out
+}

@@ -12,8 +12,8 @@ import (
 // rocmDirs returns the folders that may hold ROCm, best first. Where /opt/rocm is missing there may be several /opt/rocm-X.Y.Z, none of
 // which is the chosen one; they come as one group, so that the caller sees when they disagree. The error
 // says why some of them may be missing from the list.
-func (c *capture) rocmDirs() (groups [][]string, err error) {
-	if given := strings.Trim(path.Clean(c.opts.ROCmPath), "/"); c.opts.ROCmPath != "" && given != "" {
+func (c *Inventory) rocmDirs() (groups [][]string, err error) {
+	if given := strings.Trim(path.Clean(c.rocmPath), "/"); c.rocmPath != "" && given != "" {
 		groups = append(groups, []string{given})
 	}
 	groups = append(groups, []string{"opt/rocm"})
@@ -30,9 +30,9 @@ func (c *capture) rocmDirs() (groups [][]string, err error) {
 	return append(groups, versioned, []string{"opt/rocm/core"}), err
 }
 
-// rocm reads the version of ROCm from its version files, and else from the package database or the name of a library. hipconfig's is
+// ROCm reads the version of ROCm from its version files, and else from the package database or the name of a library. hipconfig's is
 // HIP's version, not ROCm's. Other versions that are installed beside it are components of their own.
-func (c *capture) rocm() {
+func (c *Inventory) ROCm() {
 	v, others := c.firstOf(".info/version-rocm or .info/version", func(dir string) Value[string] {
 		return c.firstFile([]string{dir + "/.info/version-rocm", dir + "/.info/version"}, "", smallFile, parseROCmVersion)
 	})
@@ -49,9 +49,9 @@ func (c *capture) rocm() {
 	c.addAll("ROCm", v, others)
 }
 
-// rccl reads the version of RCCL from its header, and else from the library or the package database. The number in the library's
+// RCCL reads the version of RCCL from its header, and else from the library or the package database. The number in the library's
 // name (librccl.so.1.0.60402) is ROCm's.
-func (c *capture) rccl() {
+func (c *Inventory) RCCL() {
 	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) Value[string] {
 		return c.firstFile([]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"}, ": NCCL_VERSION_CODE", largeFile, parseNCCLHeader)
 	})
@@ -77,25 +77,25 @@ func (c *capture) rccl() {
 }
 
 // addAll records a version, and others of the same software that are installed beside it.
-func (c *capture) addAll(name string, v Value[string], others []Value[string]) {
-	c.add(name, v)
+func (c *Inventory) addAll(name string, v Value[string], others []Value[string]) {
+	c.Add(name, v)
 	for _, other := range others {
-		c.add(name, other)
+		c.Add(name, other)
 	}
 	if _, ok := v.Get(); ok && len(others) > 0 {
 		s, _ := v.Get()
-		c.warn("software", "%d other versions of %s are installed beside %s; a program may use another than the one that is named first",
+		c.Warn("software", "%d other versions of %s are installed beside %s; a program may use another than the one that is named first",
 			len(others), name, s)
 	}
 }
 
 // disagree warns when two sources give different versions of the same software. The build that a package adds is not compared: the
 // files of 6.4.2-120 come from the package 6.4.2.60402-120~24.04.
-func (c *capture) disagree(name string, v, other Value[string]) {
+func (c *Inventory) disagree(name string, v, other Value[string]) {
 	a, _ := v.Get()
 	b, _ := other.Get()
 	if release(a) != release(b) {
-		c.warn("software", "%s is %s by %s and %s by %s", name, a, v.Source(), b, other.Source())
+		c.Warn("software", "%s is %s by %s and %s by %s", name, a, v.Source(), b, other.Source())
 	}
 }
 
@@ -123,7 +123,7 @@ func release(version string) [3]string {
 }
 
 // firstFile is the version that parse finds in the first of the files that has one. The reason is of those that are there and wrong.
-func (c *capture) firstFile(files []string, what string, limit int, parse func([]byte) (string, error)) Value[string] {
+func (c *Inventory) firstFile(files []string, what string, limit int, parse func([]byte) (string, error)) Value[string] {
 	var reason string
 	for _, file := range files {
 		b, err := c.file(file, limit)
@@ -145,7 +145,7 @@ const ambiguous = "ambiguous: "
 
 // firstOf returns what read finds in the first of the ROCm folders that knows it, and what differs from it in the others. read gives a
 // reason only for what is there and wrong; that files are missing is said once, for all folders, as what was looked for.
-func (c *capture) firstOf(what string, read func(dir string) Value[string]) (first Value[string], others []Value[string]) {
+func (c *Inventory) firstOf(what string, read func(dir string) Value[string]) (first Value[string], others []Value[string]) {
 	var looked, wrong []string
 	groups, err := c.rocmDirs()
 	if err != nil {
@@ -202,15 +202,6 @@ func parseROCmVersion(b []byte) (string, error) {
 		return line, nil
 	}
 	return "", errors.New("empty")
-}
-
-// clip shortens what a file holds to what a message can take.
-func clip(s string) string {
-	s = clean(s)
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:60]) + "…"
-	}
-	return s
 }
 
 // parseNCCLHeader returns the version in nccl.h or rccl.h: NCCL_VERSION_CODE is X·1000 + Y·100 + Z up to 2.8 and

@@ -62,20 +62,16 @@ type Point struct {
 	Value float64 `json:"value"`
 }
 
-// StartSampler takes the first sample at once and then one every so often, until [Sampler.Stop] or the end of ctx. Where a sample takes
-// longer than the interval, those that it missed are left out.
+// Start starts a Sampler that reads what in says.
 //
-// The error is that of opts, or says that every is shorter than [MinInterval].
-func StartSampler(ctx context.Context, opts Options, every time.Duration) (*Sampler, error) {
-	if err := opts.Validate(); err != nil {
-		return nil, err
-	}
+// The error says that every is shorter than [MinInterval].
+func Start(ctx context.Context, in Config, every time.Duration) (*Sampler, error) {
 	if every < MinInterval {
 		return nil, fmt.Errorf("envinfo: the interval of a sampler is %v; give %v or more", every, MinInterval)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Sampler{cancel: cancel, done: make(chan struct{}), out: &Samples{Start: time.Now(), Every: every}}
-	go s.run(newCapture(ctx, opts))
+	go s.run(&stateCapture{reader: in.Reader(ctx)}, in)
 	return s, nil
 }
 
@@ -86,7 +82,7 @@ func (s *Sampler) Stop() *Samples {
 	return s.out
 }
 
-func (s *Sampler) run(c *capture) {
+func (s *Sampler) run(c *stateCapture, in Config) {
 	defer close(s.done)
 	defer s.cancel()
 	ticker := time.NewTicker(s.out.Every)
@@ -96,7 +92,11 @@ func (s *Sampler) run(c *capture) {
 	for c.ctx.Err() == nil {
 		start := time.Now()
 		c.begin(0)
-		state := c.sample(monitors, count, s.out.Every)
+		if c.box = notRun(errToolInterval); s.out.Every >= minToolInterval {
+			c.box = in.Toolbox(c.ctx)
+		}
+		state := c.sample(monitors, count)
+		c.box.stop()
 		s.out.Spent += time.Since(start)
 		if c.ctx.Err() == nil { // else part of it is unknown for that reason
 			s.out.Taken++
@@ -113,17 +113,12 @@ func (s *Sampler) run(c *capture) {
 }
 
 // sample is a snapshot without warnings, of which nobody would hear.
-func (c *capture) sample(monitors []monitor, count Value[int64], every time.Duration) *State {
-	c.box = &toolbox{off: errToolInterval}
-	if every >= minToolInterval {
-		c.box = newToolbox(c.ctx, c.opts)
-	}
-	defer c.box.stop()
-	nvidia := c.box.startNVIDIAState()
+func (c *stateCapture) sample(monitors []monitor, count Value[int64]) *State {
+	nvidia := startNVIDIAState(c.box)
 	state := c.snapshot(monitors, count)
 	c.nvidiaState(&state.NVIDIA, nvidia)
 	state.NVIDIA.Processes.Count = Unknown[int64]("", ScopeHost, "a sampler does not ask for them")
-	c.env.Warnings = nil
+	c.Warnings = nil
 	return state
 }
 

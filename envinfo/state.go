@@ -1,7 +1,6 @@
 package envinfo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -85,26 +84,24 @@ type HostState struct {
 	MemoryAvailable Value[int64]   `json:"memory_available"` // B, that programs could have without swapping
 }
 
-// Snapshot reads the state of the host now, as [Capture] does, with the same options, bounds and errors. Of the tools it runs nvidia-smi
-// alone, for the cards and for the processes on them; the rest is from files.
-// It is meant for before and after a measurement; during one, use a [Sampler].
-func Snapshot(ctx context.Context, opts Options) (*State, error) {
-	if err := opts.Validate(); err != nil {
-		return nil, err
-	}
-	c := newCapture(ctx, opts)
-	c.box = newToolbox(ctx, opts)
-	defer c.box.stop()
-	nvidia, apps := c.box.startNVIDIAState(), c.box.startNVIDIAProcesses() // they run while files are read
+// stateCapture is the state of one reading, or of a [Sampler]'s.
+type stateCapture struct {
+	*reader
+	Warnings
+	box  *toolbox
+	pids []int // that are expected on the GPUs
+}
+
+// ReadState reads the state of the host now. It warns of processes on the GPUs that are not among pids or started by one of them.
+func ReadState(r *reader, b *toolbox, pids []int) *State {
+	c := &stateCapture{reader: r, box: b, pids: pids}
+	nvidia, apps := startNVIDIAState(b), startNVIDIAProcesses(b) // they run while files are read
 	s := c.snapshot(c.monitors())
 	c.processes(&s.Processes)
 	c.nvidiaState(&s.NVIDIA, nvidia)
 	c.nvidiaProcesses(&s.NVIDIA.Processes, apps)
-	s.Warnings = c.env.Warnings
-	if err := ctx.Err(); err != nil {
-		return s, fmt.Errorf("envinfo: the snapshot was cut short, what is missing is unknown: %w", err)
-	}
-	return s, nil
+	s.Warnings = c.Warnings
+	return s
 }
 
 // monitor is where the sensors of one GPU are: found once, read every time.
@@ -122,7 +119,7 @@ const drmClass = "sys/class/drm"
 
 // monitors finds the GPUs by their render nodes (Documentation/gpu/amdgpu/thermal.rst, ras.rst). In a partitioned card, only the first
 // node is that of the PCI device; the others have no vendor.
-func (c *capture) monitors() (out []monitor, count Value[int64]) {
+func (c *stateCapture) monitors() (out []monitor, count Value[int64]) {
 	names, err := c.dir(drmClass)
 	if err != nil {
 		reason := err.Error()
@@ -165,7 +162,7 @@ func (c *capture) monitors() (out []monitor, count Value[int64]) {
 }
 
 // slot is the PCI address of a device.
-func (c *capture) slot(device string) Value[string] {
+func (c *stateCapture) slot(device string) Value[string] {
 	name := device + "/uevent"
 	b, err := c.file(name, smallFile)
 	if err != nil {
@@ -180,7 +177,7 @@ func (c *capture) slot(device string) Value[string] {
 }
 
 // sensors finds the sensors of m by their labels, since cards lack some and the numbers of the rest stay.
-func (c *capture) sensors(m *monitor) {
+func (c *stateCapture) sensors(m *monitor) {
 	names, err := c.dir(m.device + "/hwmon")
 	if err != nil {
 		m.noHwmon = err.Error()
@@ -212,7 +209,7 @@ func (c *capture) sensors(m *monitor) {
 }
 
 // blocks finds the error counts of the hardware blocks of m.
-func (c *capture) blocks(m *monitor) {
+func (c *stateCapture) blocks(m *monitor) {
 	dir := m.device + "/ras"
 	names, err := c.dir(dir)
 	if err != nil {
@@ -230,17 +227,17 @@ func (c *capture) blocks(m *monitor) {
 }
 
 // snapshot reads everything that is in files but the processes, of which it only counts how many there are.
-func (c *capture) snapshot(monitors []monitor, count Value[int64]) *State {
+func (c *stateCapture) snapshot(monitors []monitor, count Value[int64]) *State {
 	s := &State{Time: time.Now(), AMD: GPUStates{Count: count}}
 	for _, m := range monitors {
 		s.AMD.Devices = append(s.AMD.Devices, c.gpuState(m))
 	}
-	_, s.Processes.Count = c.pids()
+	_, s.Processes.Count = c.running()
 	c.hostState(&s.Host)
 	return s
 }
 
-func (c *capture) gpuState(m monitor) GPUState {
+func (c *stateCapture) gpuState(m monitor) GPUState {
 	sensor := func(label, unit string, scale float64) Value[float64] {
 		file, ok := m.sensors[label]
 		switch {
@@ -277,7 +274,7 @@ func (c *capture) gpuState(m monitor) GPUState {
 }
 
 // scaled is a number in a file in another unit; sensors give thousandths and millionths.
-func (c *capture) scaled(name, unit string, scale float64) Value[float64] {
+func (c *stateCapture) scaled(name, unit string, scale float64) Value[float64] {
 	b, err := c.file(name, smallFile)
 	if err != nil {
 		return Unknown[float64](unit, ScopeHost, err.Error())
@@ -291,7 +288,7 @@ func (c *capture) scaled(name, unit string, scale float64) Value[float64] {
 }
 
 // whole is a number in a file from 0 to limit.
-func (c *capture) whole(name, unit string, limit int64) Value[int64] {
+func (c *stateCapture) whole(name, unit string, limit int64) Value[int64] {
 	b, err := c.file(name, smallFile)
 	if err != nil {
 		return Unknown[int64](unit, ScopeHost, err.Error())
@@ -304,7 +301,7 @@ func (c *capture) whole(name, unit string, limit int64) Value[int64] {
 }
 
 // errorCounts adds up the errors of the blocks of m. A part of them would be too low a number, so one that cannot be read spoils all.
-func (c *capture) errorCounts(m monitor) (uncorrected, corrected Value[int64]) {
+func (c *stateCapture) errorCounts(m monitor) (uncorrected, corrected Value[int64]) {
 	unknown := func(reason string) (a, b Value[int64]) {
 		return Unknown[int64]("", ScopeHost, reason), Unknown[int64]("", ScopeHost, reason)
 	}
@@ -351,7 +348,7 @@ func parseErrorCount(b []byte) (uncorrected, corrected int64, err error) {
 	return uncorrected, corrected, nil
 }
 
-func (c *capture) hostState(h *HostState) {
+func (c *stateCapture) hostState(h *HostState) {
 	h.Load1, h.Load5, h.Load15 = c.load()
 	h.CPUClockMin, h.CPUClockMean, h.CPUClockMax = c.cpuClocks()
 	const name = "proc/meminfo"
@@ -387,7 +384,7 @@ func parseMeminfo(b []byte, key string) (int64, error) {
 	return 0, errors.New("no " + key)
 }
 
-func (c *capture) load() (one, five, fifteen Value[float64]) {
+func (c *stateCapture) load() (one, five, fifteen Value[float64]) {
 	const name = "proc/loadavg"
 	b, err := c.file(name, smallFile)
 	var means []float64
@@ -404,7 +401,7 @@ func (c *capture) load() (one, five, fifteen Value[float64]) {
 }
 
 // cpuClocks are from proc/cpuinfo, one file, and not from cpufreq, which has one for each of several hundred threads.
-func (c *capture) cpuClocks() (low, mean, high Value[float64]) {
+func (c *stateCapture) cpuClocks() (low, mean, high Value[float64]) {
 	const name = "proc/cpuinfo"
 	b, err := c.file(name, largeFile)
 	var clocks []float64

@@ -32,7 +32,7 @@ func parseThrottle(b []byte) (status uint32, revision string, err error) {
 }
 
 // throttle reads whether a card is being throttled, and the bits that say by what.
-func (c *capture) throttle(m monitor) (throttled Value[bool], status Value[string]) {
+func (c *stateCapture) throttle(m monitor) (throttled Value[bool], status Value[string]) {
 	name := m.device + "/gpu_metrics"
 	b, err := c.file(name, smallFile)
 	if err != nil {

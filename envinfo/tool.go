@@ -13,22 +13,6 @@ import (
 	"time"
 )
 
-// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi and nvidia-smi. What they say fills gaps and
-// checks what files said; where the two disagree, a [Warning] names both. The zero Tools runs those that are found on PATH when the
-// running host is read, and none when a tree is read.
-//
-// A tool runs in a process group of its own, with nothing on its standard input, an environment of a few variables (toolEnv) with
-// LC_ALL=C, and all of them beside the reading of the files.
-type Tools struct {
-	// Off runs none.
-	Off bool
-	// Path is the absolute folders in which tools are looked for, separated as in PATH. Empty: PATH when the running host is read,
-	// and none with Options.FS, since a tool would speak of this machine. Who gives both says that these tools speak of the host in FS.
-	Path string
-	// Timeout is when all tools that still run are killed, counted from the beginning of the capture. Zero: 2.5 s.
-	Timeout time.Duration
-}
-
 const (
 	maxToolOutput = 16 << 20
 	defaultTools  = 2500 * time.Millisecond
@@ -84,13 +68,17 @@ type toolbox struct {
 	expired chan struct{} // closed killGrace after the end of ctx: nothing is waited for any more
 }
 
-func newToolbox(ctx context.Context, opts Options) *toolbox {
-	t := opts.Tools
+// notRun is a toolbox of which every tool fails with the reason.
+func notRun(reason error) *toolbox { return &toolbox{off: reason} }
+
+// Toolbox runs the tools of one capture, which begins now.
+func (in Config) Toolbox(ctx context.Context) *toolbox {
+	t := in.Tools
 	switch {
 	case t.Off:
-		return &toolbox{off: errToolsOff}
-	case t.Path == "" && opts.FS != nil:
-		return &toolbox{off: errToolsTree}
+		return notRun(errToolsOff)
+	case t.Path == "" && in.FS != nil:
+		return notRun(errToolsTree)
 	}
 	if t.Timeout == 0 {
 		t.Timeout = defaultTools

@@ -25,7 +25,7 @@ func box(t *testing.T, script string, timeout time.Duration) *toolbox {
 	if err := os.WriteFile(filepath.Join(dir, "fake"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b := newToolbox(t.Context(), Options{Tools: Tools{Path: dir, Timeout: timeout}})
+	b := Config{Tools: ToolConfig{Path: dir, Timeout: timeout}}.Toolbox(t.Context())
 	t.Cleanup(b.stop)
 	return b
 }
@@ -124,7 +124,7 @@ func TestToolNotFound(t *testing.T) {
 	t.Chdir(b.dirs[0])
 	for path, want := range map[string]error{".": errNoTool, b.dirs[0]: nil} {
 		t.Setenv("PATH", path)
-		live := newToolbox(t.Context(), Options{})
+		live := Config{}.Toolbox(t.Context())
 		if _, err := live.look("fake"); !errors.Is(err, want) {
 			t.Errorf("with PATH %q: %v, want %v", path, err, want)
 		}
@@ -191,7 +191,7 @@ func TestToolAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		b := newToolbox(t.Context(), Options{Tools: Tools{Path: "/nowhere"}})
+		b := Config{Tools: ToolConfig{Path: "/nowhere"}}.Toolbox(t.Context())
 		defer b.stop()
 		start := time.Now()
 		stuck := func() ([]byte, error) { <-release; return nil, nil }
@@ -248,9 +248,9 @@ esac
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b := newToolbox(t.Context(), Options{Tools: Tools{Path: dir, Timeout: time.Minute}})
+	b := Config{Tools: ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
 	defer b.stop()
-	out, err := b.queryNVIDIA(nvidiaFields)
+	out, err := queryNVIDIA(b, nvidiaFields)
 	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
 		"clocks.max.memory,ecc.mode.current,persistence_mode\n"
 	if string(out) != want || err != nil {
@@ -260,7 +260,7 @@ esac
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid field to query.'; exit 2\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.queryNVIDIA(nvidiaFields); !errors.As(err, new(*exec.ExitError)) {
+	if _, err := queryNVIDIA(b, nvidiaFields); !errors.As(err, new(*exec.ExitError)) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -282,8 +282,8 @@ func TestNVIDIARenamedField(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script+"echo \"$1\"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		b := newToolbox(t.Context(), Options{Tools: Tools{Path: dir, Timeout: time.Minute}})
-		out, err := b.startNVIDIAState().wait()
+		b := Config{Tools: ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
+		out, err := startNVIDIAState(b).wait()
 		b.stop()
 		if err != nil || !strings.HasSuffix(string(out), ","+want+"\n") || strings.Count(string(out), "clocks_") > 1 {
 			t.Errorf("%q: got %q, %v; want it to end in %s", complains, out, err, want)

@@ -45,8 +45,8 @@ type Vulnerability struct {
 
 // frequency reads Documentation/admin-guide/pm/cpufreq.rst: a folder for each policy, which is one processor or several that share a
 // clock.
-func (c *capture) frequency() {
-	f := &c.env.Host.Frequency
+func (c *hostCapture) frequency() {
+	f := &c.out.Frequency
 	const dir = cpuDir + "/cpufreq"
 	var governor, driver, preference tally
 	names, err := c.dir(dir)
@@ -90,7 +90,7 @@ func (c *capture) frequency() {
 	}
 }
 
-func (c *capture) tuning() Tuning {
+func (c *hostCapture) tuning() Tuning {
 	const huge = "sys/kernel/mm/transparent_hugepage/"
 	t := Tuning{
 		HugePages:       c.chosen(huge+"enabled", ScopeHost),
@@ -103,7 +103,7 @@ func (c *capture) tuning() Tuning {
 }
 
 // iommu counts the units (Documentation/ABI/testing/sysfs-class-iommu) and the kinds of domains of their groups (…-iommu_groups).
-func (c *capture) iommu(t *Tuning) {
+func (c *hostCapture) iommu(t *Tuning) {
 	const class, groups = "sys/class/iommu", "sys/kernel/iommu_groups"
 	names, err := c.dir(class)
 	t.IOMMUs = Known(int64(len(names)), "", ScopeHost, abs(class))
@@ -122,7 +122,7 @@ func (c *capture) iommu(t *Tuning) {
 	t.IOMMUDomains = kinds.value(abs(groups) + ": no group")
 }
 
-func (c *capture) vulnerabilities(t *Tuning) {
+func (c *hostCapture) vulnerabilities(t *Tuning) {
 	const dir = cpuDir + "/vulnerabilities"
 	names, err := c.dir(dir)
 	if err == nil && len(names) == 0 {

@@ -5,11 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
-	"unicode"
-
-	"github.com/servegauge/servegauge/internal/number"
-	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Scope says of what a value is true. The same software can be there several times, once on the host and once in each container,
@@ -115,6 +110,12 @@ func (v Value[T]) Reason() string {
 	return v.reason
 }
 
+// Rename is v with its source or reason as rename makes them, where a path has in it what is not to be recorded.
+func (v Value[T]) Rename(rename func(string) string) Value[T] {
+	v.source, v.reason = clean(rename(v.source)), clean(rename(v.reason))
+	return v
+}
+
 // String is the value with its unit, or "unknown (reason)".
 func (v Value[T]) String() string {
 	if !v.known {
@@ -170,58 +171,5 @@ func (v *Value[T]) UnmarshalJSON(b []byte) error {
 	default:
 		*v = Unknown[T](in.Unit, in.Scope, in.Unknown)
 	}
-	return nil
-}
-
-// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip. It takes
-// out what is a secret by its shape: everything that is recorded passes here.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\t' {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, strings.TrimSpace(secret.Shapes(s)))
-	// Twice, since what separated a word from a secret may have become a character of another kind.
-	return strings.TrimSpace(secret.Shapes(s))
-}
-
-// Limit is an upper bound that may be absent: +Inf is no limit, so that the tightest of several is their minimum. As JSON it is a
-// number, or "max" as the kernel writes it. The zero Limit allows nothing.
-type Limit float64
-
-// NoLimit returns the Limit that bounds nothing.
-func NoLimit() Limit { return Limit(math.Inf(1)) }
-
-// Unlimited tells whether l bounds nothing.
-func (l Limit) Unlimited() bool { return math.IsInf(float64(l), 1) }
-
-// String is "no limit", or the number.
-func (l Limit) String() string {
-	if l.Unlimited() {
-		return "no limit"
-	}
-	return number.Short(float64(l), 2)
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (l Limit) MarshalJSON() ([]byte, error) {
-	if l.Unlimited() {
-		return []byte(`"max"`), nil
-	}
-	return json.Marshal(float64(l))
-}
-
-// UnmarshalJSON implements [json.Unmarshaler]. Anything but a number or "max" is an error.
-func (l *Limit) UnmarshalJSON(b []byte) error {
-	if string(b) == `"max"` {
-		*l = NoLimit()
-		return nil
-	}
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil {
-		return fmt.Errorf(`envinfo: a limit is %s; want a number or "max"`, b)
-	}
-	*l = Limit(f)
 	return nil
 }

@@ -13,17 +13,17 @@ type Variables struct {
 	List []Setting `json:"list,omitempty"`
 }
 
-// variables reads the variables from proc, which a copied tree has too; os.Environ would be of this machine.
-func (c *capture) variables() {
+// ReadVariables reads the variables from proc, which a copied tree has too; os.Environ would be of this machine.
+func ReadVariables(r *reader) (v Variables) {
 	const name = "proc/self/environ"
-	v := &c.env.Variables
-	b, err := c.file(name, 1<<20)
+	b, err := r.file(name, 1<<20)
 	if err != nil {
 		v.Count = Unknown[int64]("", ScopeProcess, err.Error())
-		return
+		return v
 	}
 	v.List = settingsOf(strings.Split(string(b), "\x00"), ScopeProcess, abs(name))
 	v.Count = Known(int64(len(v.List)), "", ScopeProcess, abs(name)+", of the prefixes that are recorded")
+	return v
 }
 
 func (e *Environment) variableRows(t *table) {

@@ -29,12 +29,6 @@ var allowedVariables = []string{
 	"HIP_", "HSA_", "ROCR_", "ROCM_", "NCCL_", "RCCL_", "VLLM_", "AITER_", "TORCH_", "PYTORCH_", "CUDA_", "OMP_", "HF_",
 }
 
-// Setting is one named setting, such as an environment variable.
-type Setting struct {
-	Name  string        `json:"name"`
-	Value Value[string] `json:"value"`
-}
-
 // maxText is the most bytes of a text from outside that are recorded, maxList the most entries of a list.
 const (
 	maxText = 8 << 10

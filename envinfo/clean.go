@@ -1,0 +1,38 @@
+package envinfo
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/servegauge/servegauge/internal/secret"
+)
+
+// clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip. It takes
+// out what is a secret by its shape: everything that is recorded passes here.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\t' {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.TrimSpace(secret.Shapes(s)))
+	// Twice, since what separated a word from a secret may have become a character of another kind.
+	return strings.TrimSpace(secret.Shapes(s))
+}
+
+// clip shortens what a file holds to what a message can take.
+func clip(s string) string {
+	s = clean(s)
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
+
+// joinReasons is two reasons as one, or the one that there is.
+func joinReasons(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
