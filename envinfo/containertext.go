@@ -1,29 +1,6 @@
 package envinfo
 
-import "fmt"
-
-// served writes the containers, the server and the model that were asked for.
-func (e *Environment) served(t *table) {
-	for i := range e.Containers {
-		e.Containers[i].rows(t)
-	}
-	if s := e.Server; s != nil {
-		t.line("")
-		t.head("Server")
-		t.row("URL", show(s.URL, plain))
-		t.row("Version", show(s.Version, plain))
-		for _, m := range s.Models {
-			t.row("Model", show(m.ID, plain))
-			t.row("Model root", show(m.Root, plain))
-			t.row("Longest context", show(m.MaxModelLen, quantity[int64]("tokens", 0)))
-		}
-		settings(t, s.Facts)
-	}
-	if e.Model != nil {
-		e.Model.rows(t)
-	}
-}
-
+// rows writes what is known of the container.
 func (c *Container) rows(t *table) {
 	t.line("")
 	t.head("Container (" + c.Runtime + ")")
@@ -64,41 +41,5 @@ func (c *Container) rows(t *table) {
 	}
 	for _, w := range c.Warnings {
 		t.line("Warning: " + w.String())
-	}
-}
-
-func (m *Model) rows(t *table) {
-	t.line("")
-	t.head("Model")
-	t.row("Name", show(m.Name, plain))
-	t.row("Revision", show(m.Revision, plain))
-	list(t, "Snapshot", m.Snapshots)
-	list(t, "Architecture", m.Architectures)
-	t.row("Data type", show(m.DType, plain))
-	t.row("Quantization", show(m.Quantization, plain))
-	t.row("Quantization format", show(m.QuantizationFormat, plain))
-	t.row("Layers", show(m.Layers, plain))
-	for _, w := range m.Warnings {
-		t.line("Warning: " + w.String())
-	}
-}
-
-// list is a row for each value, and one that says so where there is none.
-func list(t *table, name string, values []Value[string]) {
-	if len(values) == 0 {
-		t.cells(name, "none", "", "")
-	}
-	for i, v := range values {
-		row := name
-		if len(values) > 1 {
-			row = fmt.Sprintf("%s %d", name, i+1)
-		}
-		t.row(row, show(v, plain))
-	}
-}
-
-func settings(t *table, all []Setting) {
-	for _, s := range all {
-		t.row(s.Name, show(s.Value, plain))
 	}
 }

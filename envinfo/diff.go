@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // Kind is what kind of [Difference] there is.
@@ -283,7 +282,7 @@ func mapKeys(a, b reflect.Value) []reflect.Value {
 
 // WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that of w.
 func WriteDiff(w io.Writer, differences []Difference) error {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := newTable(w)
 	if len(differences) == 0 {
 		t.line("No differences in what is known of both.")
 	}
@@ -308,8 +307,5 @@ func WriteDiff(w io.Writer, differences []Difference) error {
 			t.cells(string(d.Kind), d.Path, present(d.A), present(d.B))
 		}
 	}
-	if t.err != nil {
-		return t.err
-	}
-	return t.w.Flush()
+	return t.flush()
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/servegauge/servegauge/internal/number"
 )
 
-// hostRows writes the tables of the host and its network.
-func (e *Environment) hostRows(t *table) {
-	h := &e.Host
+// rows writes the tables of the host and its network.
+func (h *Host) rows(t *table) {
 	count := quantity[int64]("", 0)
 	t.line("")
 	t.head("Host")

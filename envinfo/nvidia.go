@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -445,57 +444,4 @@ func parseNVIDIAList(b []byte) (map[string][]migLine, error) {
 		}
 	}
 	return out, nil
-}
-
-// nvidiaRows prints the cards, where there are any: "no NVIDIA GPU" in the table of an AMD host would be noise.
-func (e *Environment) nvidiaRows(t *table) {
-	g := &e.NVIDIA
-	if len(g.Cards) == 0 {
-		return
-	}
-	perCard := g.perCard
-	t.row("NVIDIA GPU", g.modelRow())
-	t.row("Compute capability", perCard(func(n NVIDIAGPU) cell { return show(n.ComputeCapability, plain) }))
-	t.row("VRAM per GPU, published", perCard(func(n NVIDIAGPU) cell {
-		return pair(show(n.Nominal.VRAM, quantity[int64]("GB", 0)), show(n.Nominal.MemoryType, plain), "%s %s")
-	}))
-	t.row("VRAM per GPU, read", perCard(func(n NVIDIAGPU) cell { return show(n.VRAM, size[int64]) }))
-	t.row("Total VRAM, read", show(g.VRAM, size[int64]))
-	t.row("Memory Bandwidth (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.Bandwidth, bandwidth) }))
-	t.row("FP16 Compute (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.FP16, quantity[float64]("TFLOPS", 0)) }))
-	t.row("FP8 Compute (per GPU)", perCard(func(n NVIDIAGPU) cell { return show(n.Nominal.FP8, quantity[float64]("TFLOPS", 0)) }))
-	if !slices.ContainsFunc(g.Cards, func(n NVIDIAGPU) bool { on, _ := n.MIG.Get(); return on }) {
-		return
-	}
-	t.row("MIG instances per GPU", perCard(func(n NVIDIAGPU) cell { return show(n.InstanceCount, plain) }))
-}
-
-// modelRow is how many cards of which models there are.
-func (g *NVIDIAGPUs) modelRow() cell {
-	out := mixed(g.alike(func(n NVIDIAGPU) cell { return show(n.Model, plain) }))
-	out.scope, out.source = g.Count.Scope(), joinReasons(g.Count.Source(), out.source)
-	return out
-}
-
-// alike groups the cards by what a cell says of them.
-func (g *NVIDIAGPUs) alike(of func(NVIDIAGPU) cell) (kinds []cell, counts []int) {
-	for _, card := range g.Cards {
-		c := of(card)
-		i := slices.IndexFunc(kinds, func(k cell) bool { return k.text == c.text })
-		if i < 0 {
-			i = len(kinds)
-			kinds, counts = append(kinds, c), append(counts, 0)
-		}
-		counts[i]++
-	}
-	return kinds, counts
-}
-
-// perCard is what a cell says of each card, once where all are alike. There must be one at least.
-func (g *NVIDIAGPUs) perCard(of func(NVIDIAGPU) cell) cell {
-	kinds, counts := g.alike(of)
-	if len(kinds) == 1 {
-		return kinds[0]
-	}
-	return mixed(kinds, counts)
 }

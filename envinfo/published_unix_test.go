@@ -50,7 +50,4 @@ func TestPublishedHost(t *testing.T) {
 			t.Errorf("no row %q in\n%s", row, got)
 		}
 	}
-	if got := env.MLPerf()["framework"]; got != "vLLM 0.14.1" {
-		t.Errorf("framework is %q", got)
-	}
 }

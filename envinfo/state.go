@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -440,7 +439,7 @@ func parseCPUClocks(b []byte) []float64 {
 
 // WriteText writes s as tables for people. The error is that of w.
 func (s *State) WriteText(w io.Writer) error {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := newTable(w)
 	t.cells("GPU", "Edge", "Junction", "Memory", "Power", "Cap", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue", "ECC ce", "Throttled")
 	if len(s.AMD.Devices) == 0 {
 		t.cells(s.AMD.Count.String())
@@ -474,8 +473,5 @@ func (s *State) WriteText(w io.Writer) error {
 	for _, warning := range s.Warnings {
 		t.line(warning.String())
 	}
-	if t.err != nil {
-		return t.err
-	}
-	return t.w.Flush()
+	return t.flush()
 }

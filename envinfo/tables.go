@@ -4,7 +4,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // WriteTables writes e as three short tables in the form in which test environments are published: hardware, software and container
@@ -13,39 +12,13 @@ import (
 //
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := newTable(w)
 	g := &e.AMD
 	t.cells("Component", "Specification")
-	type row struct {
-		name string
-		cell cell
+	if len(e.NVIDIA.Cards) == 0 || len(g.Cards) > 0 {
+		g.shortRows(t)
 	}
-	rows := []row{
-		{"GPU", g.gpuRow()},
-		{"Architecture", g.perCard(architecture)},
-		{"VRAM per GPU", g.perCard(vram)},
-		{"Total VRAM", totalVRAM(g)},
-		{"Memory Bandwidth (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
-		{"Aggregate Bandwidth", show(g.NominalBandwidth, quantity[float64]("TB/s", 3))},
-		{"FP16 Compute (per GPU)", g.perCard(func(c GPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })},
-	}
-	if n := &e.NVIDIA; len(n.Cards) > 0 { // in the place of AMD's, or below them
-		if len(g.Cards) == 0 {
-			rows = nil
-		}
-		rows = append(rows,
-			row{"GPU", n.modelRow()},
-			row{"Compute capability", n.perCard(func(c NVIDIAGPU) cell { return show(c.ComputeCapability, plain) })},
-			row{"VRAM per GPU", n.perCard(func(c NVIDIAGPU) cell {
-				return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
-			})},
-			row{"Total VRAM", show(n.VRAM, size[int64])},
-			row{"Memory Bandwidth (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.Bandwidth, bandwidth) })},
-			row{"FP16 Compute (per GPU)", n.perCard(func(c NVIDIAGPU) cell { return show(c.Nominal.FP16, quantity[float64]("TFLOPS", 0)) })})
-	}
-	for _, row := range rows {
-		t.cells(row.name, row.cell.text)
-	}
+	e.NVIDIA.shortRows(t) // in the place of AMD's, or below them
 
 	t.line("")
 	t.cells("Component", "Version")
@@ -64,10 +37,7 @@ func (e *Environment) WriteTables(w io.Writer) error {
 
 	t.line("")
 	writeImages(t, e.images())
-	if t.err != nil {
-		return t.err
-	}
-	return t.w.Flush()
+	return t.flush()
 }
 
 // software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
@@ -82,15 +52,6 @@ func (e *Environment) software() []Component {
 		}
 	}
 	return out
-}
-
-// vram is the published size of a card, which a buyer knows it by, or else what the driver offers.
-func vram(c GPU) cell {
-	return orElse(pair(show(c.Nominal.VRAM, gigabytes), show(c.Nominal.MemoryType, plain), "%s %s"), show(c.VRAM, size[int64]))
-}
-
-func totalVRAM(g *GPUs) cell {
-	return orElse(show(g.NominalVRAM, terabytes), show(g.VRAM, size[int64]))
 }
 
 // image is a row of the table of images.

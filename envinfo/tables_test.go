@@ -1,11 +1,9 @@
 package envinfo_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
 )
 
@@ -60,42 +58,4 @@ func tables(t *testing.T, env *envinfo.Environment) string {
 		t.Fatal(err)
 	}
 	return squeeze(out.String()) + "\n"
-}
-
-func TestMLPerf(t *testing.T) {
-	got := capture(t, mi325x().fs()).MLPerf()
-	want := map[string]string{
-		"host_processor_model_name":        "AMD EPYC 9575F 64-Core Processor",
-		"host_processors_per_node":         "2",
-		"host_processor_core_count":        "2", // of each
-		"host_memory_capacity":             "1,511.8 GiB",
-		"operating_system":                 "Ubuntu 24.04.2 LTS",
-		"accelerators_per_node":            "8",
-		"accelerator_model_name":           "AMD Instinct MI325X",
-		"accelerator_memory_capacity":      "256 GB",
-		"accelerator_memory_configuration": "HBM3e",
-		"accelerator_frequency":            "2100 MHz",
-		"accelerator_interconnect":         "XGMI",
-		"other_software_stack":             "amdgpu in-tree, kernel 6.8.0-60-generic, ROCm 6.4.2-120, RCCL 2.22.3, Linux 6.8.0-60-generic",
-	}
-	for name, v := range got {
-		if v == "" {
-			delete(got, name)
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	nothing := capture(t, tree{}.fs()).MLPerf()
-	for name, v := range nothing {
-		if v != "" {
-			t.Errorf("of an empty tree: %s is %q", name, v)
-		}
-	}
-	if _, ok := nothing["accelerator_on-chip_memories"]; !ok || len(nothing) != 35 {
-		t.Errorf("%d names", len(nothing))
-	}
-	if b, err := json.Marshal(nothing); err != nil || !strings.HasPrefix(string(b), `{"accelerator_frequency":"",`) {
-		t.Errorf("%.60s, %v", b, err)
-	}
 }

@@ -26,13 +26,13 @@ func ReadVariables(r *reader) (v Variables) {
 	return v
 }
 
-func (e *Environment) variableRows(t *table) {
+func (v *Variables) rows(t *table) {
 	t.line("")
 	t.head("Variables")
-	if len(e.Variables.List) == 0 {
-		t.row("number", show(e.Variables.Count, plain))
+	if len(v.List) == 0 {
+		t.row("number", show(v.Count, plain))
 	}
-	for _, s := range e.Variables.List {
+	for _, s := range v.List {
 		t.row(s.Name, show(s.Value, plain))
 	}
 }

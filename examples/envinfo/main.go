@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	earlier := flags.String("diff", "", "print what differs from the earlier capture in `FILE`, which envinfo -json has written")
 	state := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
-	mlperf := flags.Bool("mlperf", false, "print an MLPerf system description")
+	asMLPerf := flags.Bool("mlperf", false, "print an MLPerf system description")
 	var serves served
 	flags.StringVar(&serves.container, "container", "", "add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
 	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	forms := 0
-	for _, form := range []bool{given["diff"], *state, *tables, *mlperf} {
+	for _, form := range []bool{given["diff"], *state, *tables, *asMLPerf} {
 		if form {
 			forms++
 		}
@@ -141,8 +141,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				result = difference(before, env)
 			case *tables:
 				result.text = env.WriteTables
-			case *mlperf:
-				result, *asJSON = printer{env.MLPerf(), nil}, true
+			case *asMLPerf:
+				result, *asJSON = printer{mlperf(env), nil}, true
 			}
 		}
 	}
