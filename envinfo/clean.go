@@ -36,3 +36,11 @@ func joinReasons(a, b string) string {
 	}
 	return a + "; " + b
 }
+
+// clip300 shortens what a tool said to what a reason can take.
+func clip300(s string) string {
+	if r := []rune(clean(s)); len(r) > 300 {
+		return string(r[:300]) + "…"
+	}
+	return clean(s)
+}

@@ -42,3 +42,12 @@ func NewReader(ctx context.Context, fsys fs.FS) *reader {
 	r.links, _ = fsys.(fs.ReadLinkFS)
 	return r
 }
+
+// environ returns the named variables of this program's environment.
+func environ(names ...string) map[string]string {
+	out := map[string]string{}
+	for _, name := range names {
+		out[name] = os.Getenv(name)
+	}
+	return out
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Container is one container of this machine or of a cluster: the image that it runs, what it was given, and the software inside it.
@@ -137,7 +139,7 @@ type containerCapture struct {
 }
 
 func (c *containerCapture) warn(about, format string, args ...any) {
-	c.out.Warnings = append(c.out.Warnings, Warning{about, clean(Scrub(fmt.Sprintf(format, args...)))})
+	c.out.Warnings = append(c.out.Warnings, Warning{about, clean(secret.Scrub(fmt.Sprintf(format, args...)))})
 }
 
 // tool runs a command line that must write JSON, and returns that with the line as the source.
@@ -149,18 +151,9 @@ func (c *containerCapture) tool(program string, args ...string) (b []byte, sourc
 	}
 	if err != nil {
 		// What a tool says may quote what it was given: the URL of a daemon with a password in it, for one.
-		err = errors.New(source + ": " + clip300(Scrub(strings.TrimPrefix(err.Error(), source+": "))))
+		err = errors.New(source + ": " + clip300(secret.Scrub(strings.TrimPrefix(err.Error(), source+": "))))
 	}
 	return b, source, err
-}
-
-const maxContainerOutput = 16 << 20
-
-func clip300(s string) string {
-	if r := []rune(clean(s)); len(r) > 300 {
-		return string(r[:300]) + "…"
-	}
-	return clean(s)
 }
 
 // blank makes every value of the container unknown for the reason.
@@ -237,7 +230,7 @@ func (c *containerCapture) command(argv []string, source string) {
 		c.out.Command = Unknown[string]("", c.scope, source+": it names none, so it is the image's own")
 		return
 	}
-	c.out.Command = Known(shellQuote(ScrubArgs(argv)), "", c.scope, source)
+	c.out.Command = Known(shellQuote(secret.Args(argv)), "", c.scope, source)
 	c.out.Engine = ParseEngine(argv, c.scope, source)
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // kubePod is the fields of a pod that are read.
@@ -243,7 +245,7 @@ func kubeImageID(s string, scope Scope, source string) (id, repoDigest Value[str
 	case digest.MatchString(config):
 		return Known(config, "", scope, source), Unknown[string]("", scope, source+notBoth)
 	}
-	reason := fmt.Sprintf("%s: %q is no image id", source, clip(Scrub(s)))
+	reason := fmt.Sprintf("%s: %q is no image id", source, clip(secret.Scrub(s)))
 	return Unknown[string]("", scope, reason), Unknown[string]("", scope, reason)
 }
 

@@ -1,20 +1,16 @@
 package envinfo
 
 import (
-	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
-	"os"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // inside reads the software and the model of the container: through the root of its first process, which needs the right to trace it
@@ -69,45 +65,6 @@ func (c *containerCapture) inside() {
 	if c.out.Model, err = CaptureModel(c.ctx, name, opts); c.out.Model == nil {
 		c.out.Model = unreadModel(c.out.Engine.Model, c.scope, err.Error())
 	}
-}
-
-// rootFS is a container's root that must be closed. Opens do not leave it: the reader resolves links as the container would, and what
-// the container changes in between is refused by os.Root.
-type rootFS struct {
-	fs.ReadLinkFS
-	io.Closer
-}
-
-// processRoot is the root of the container's first process, in the proc filesystem at proc.
-func (c *containerCapture) processRoot(proc string) (fs.FS, error) {
-	switch {
-	case c.id == "":
-		return nil, errors.New("the container's id is unknown")
-	case !c.local:
-		return nil, errors.New("the runtime is not this machine's")
-	case c.pid <= 0:
-		return nil, errors.New("the runtime names no process of it on this machine")
-	}
-	dir := proc + "/" + strconv.Itoa(c.pid)
-	r := &reader{ctx: c.ctx, wait: defaultWait}
-	root, err := bounded(r, strings.TrimPrefix(dir, "/")+"/root", func() (*os.Root, error) { return os.OpenRoot(dir + "/root") })
-	if err != nil {
-		return nil, err
-	}
-	// The daemon may be on another machine (DOCKER_HOST) or in a virtual one, and the process of that number here another. Looked at
-	// after the root is open: if the process had ended before that, this is not its group any more.
-	r.fsys = os.DirFS(dir)
-	ours := false
-	for _, name := range []string{"cgroup", "mountinfo"} { // in a cgroup namespace the first may say "0::/"
-		b, err := r.file(name, largeFile)
-		ours = ours || err == nil && bytes.Contains(b, []byte(c.id))
-	}
-	fsys, ok := root.FS().(fs.ReadLinkFS)
-	if !ours || !ok {
-		root.Close()
-		return nil, fmt.Errorf("%s: neither its control group nor its mounts name the container, so it may be another machine's", dir)
-	}
-	return rootFS{fsys, root}, nil
 }
 
 // insidePatterns are the files that are copied out of a container whose root cannot be read. Large libraries are not among them.
@@ -166,7 +123,7 @@ func (c *containerCapture) copyOut() (fs.FS, error) {
 	b, err := c.run(c.ctx, c.exec[0], append(slices.Clone(c.exec[1:]), "sh", "-c", script)...)
 	if err != nil {
 		text := strings.ReplaceAll(err.Error(), script, "…")
-		return nil, errors.New(what + ": " + clip300(Scrub(text)))
+		return nil, errors.New(what + ": " + clip300(secret.Scrub(text)))
 	}
 	files, err := untar(b)
 	if err != nil {
@@ -175,136 +132,15 @@ func (c *containerCapture) copyOut() (fs.FS, error) {
 	return newCopied(files, patterns), nil
 }
 
-// untar returns the regular files of a tar file.
-func untar(b []byte) (map[string][]byte, error) {
-	if len(b) > maxContainerOutput {
-		return nil, tooLarge{maxContainerOutput, "bytes"}
+// processRoot is the root of the container's first process, in the proc filesystem at proc.
+func (c *containerCapture) processRoot(proc string) (fs.FS, error) {
+	switch {
+	case c.id == "":
+		return nil, errors.New("the container's id is unknown")
+	case !c.local:
+		return nil, errors.New("the runtime is not this machine's")
+	case c.pid <= 0:
+		return nil, errors.New("the runtime names no process of it on this machine")
 	}
-	files := map[string][]byte{}
-	t := tar.NewReader(bytes.NewReader(b))
-	total := 0
-	for {
-		h, err := t.Next()
-		if err == io.EOF {
-			return files, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("not a tar file: %w", err)
-		}
-		name := path.Clean(strings.TrimPrefix(h.Name, "/"))
-		if h.Typeflag != tar.TypeReg || !fs.ValidPath(name) || name == "." {
-			continue
-		}
-		// A sparse file is larger than what stands for it.
-		data, err := io.ReadAll(io.LimitReader(t, int64(maxContainerOutput-total)+1))
-		if err != nil {
-			return nil, fmt.Errorf("not a tar file: %w", err)
-		}
-		if total += len(data); total > maxContainerOutput || len(files) == maxEntries {
-			return nil, tooLarge{maxContainerOutput, "bytes"}
-		}
-		files[name] = data
-	}
-}
-
-var errNotCopied = errors.New("not copied out of the container")
-
-// copied is the files that were copied out of a container. Of what was not asked for it does not say that it is missing.
-type copied struct {
-	files    map[string][]byte
-	dirs     map[string]map[string]copiedInfo // what is in each folder
-	patterns []string
-}
-
-func newCopied(files map[string][]byte, patterns []string) *copied {
-	c := &copied{files: files, dirs: map[string]map[string]copiedInfo{".": {}}, patterns: patterns}
-	for name, data := range files {
-		for child := name; child != "."; child = path.Dir(child) {
-			dir, base := path.Dir(child), path.Base(child)
-			if c.dirs[dir] == nil {
-				c.dirs[dir] = map[string]copiedInfo{}
-			}
-			info := copiedInfo{base, 0, true}
-			if child == name && !c.dirs[dir][base].dir { // a folder, where a broken archive says both
-				info = copiedInfo{base, len(data), false}
-			}
-			c.dirs[dir][base] = info
-		}
-	}
-	return c
-}
-
-// Open implements [fs.FS].
-func (c *copied) Open(name string) (fs.File, error) {
-	if names, ok := c.dirs[name]; ok {
-		return &copiedFile{name: path.Base(name), names: names, Reader: bytes.NewReader(nil)}, nil
-	}
-	if data, ok := c.files[name]; ok {
-		return &copiedFile{name: path.Base(name), size: len(data), Reader: bytes.NewReader(data)}, nil
-	}
-	err := errNotCopied
-	depth := strings.Count(name, "/") + 1
-	for _, p := range c.patterns {
-		parts := strings.Split(p, "/")
-		if len(parts) < depth {
-			continue
-		}
-		if ok, _ := path.Match(strings.Join(parts[:depth], "/"), name); ok {
-			err = fs.ErrNotExist
-		}
-	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: err}
-}
-
-// copiedFile is an open file or folder, and its own FileInfo.
-type copiedFile struct {
-	*bytes.Reader
-	name   string
-	size   int
-	names  map[string]copiedInfo // nil: a file
-	listed int                   // of the names, so far
-}
-
-func (f *copiedFile) Stat() (fs.FileInfo, error) {
-	return copiedInfo{f.name, f.size, f.names != nil}, nil
-}
-func (f *copiedFile) Close() error { return nil }
-
-// ReadDir implements [fs.ReadDirFile].
-func (f *copiedFile) ReadDir(n int) ([]fs.DirEntry, error) {
-	if f.names == nil {
-		return nil, errors.New("not a directory")
-	}
-	all := slices.Sorted(maps.Keys(f.names))[f.listed:]
-	if n > 0 && len(all) == 0 {
-		return nil, io.EOF
-	}
-	if n > 0 && n < len(all) {
-		all = all[:n]
-	}
-	f.listed += len(all)
-	out := make([]fs.DirEntry, len(all))
-	for i, name := range all {
-		out[i] = fs.FileInfoToDirEntry(f.names[name])
-	}
-	return out, nil
-}
-
-type copiedInfo struct {
-	name string
-	size int
-	dir  bool
-}
-
-func (i copiedInfo) Name() string       { return i.name }
-func (i copiedInfo) Size() int64        { return int64(i.size) }
-func (i copiedInfo) ModTime() time.Time { return time.Time{} }
-func (i copiedInfo) IsDir() bool        { return i.dir }
-func (i copiedInfo) Sys() any           { return nil }
-
-func (i copiedInfo) Mode() fs.FileMode {
-	if i.dir {
-		return fs.ModeDir | 0o555
-	}
-	return 0o444
+	return processRoot(c.ctx, proc, c.pid, c.id)
 }

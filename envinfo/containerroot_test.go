@@ -1,8 +1,6 @@
 package envinfo
 
 import (
-	"archive/tar"
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -96,88 +94,6 @@ func TestCopied(t *testing.T) {
 	} {
 		if _, err := fsys.Open(name); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
-		}
-	}
-}
-
-func FuzzUntar(f *testing.F) {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range []string{"./a/b", "/abs", "../up", "a"} {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: 1, Typeflag: tar.TypeReg}); err != nil {
-			f.Fatal(err)
-		}
-		if _, err := w.Write([]byte("x")); err != nil {
-			f.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b.Bytes())
-	f.Add([]byte("not tar"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		files, err := untar(b)
-		if err != nil {
-			return
-		}
-		total := 0
-		for name, data := range files {
-			if !fs.ValidPath(name) {
-				t.Errorf("name %q", name)
-			}
-			total += len(data)
-		}
-		if total > maxContainerOutput {
-			t.Errorf("%d bytes", total)
-		}
-		fsys := newCopied(files, nil)
-		for name := range files {
-			if f, err := fsys.Open(name); err != nil {
-				t.Errorf("%q: %v", name, err)
-			} else {
-				f.Close()
-			}
-		}
-	})
-}
-
-func TestUntarBounds(t *testing.T) {
-	if _, err := untar(make([]byte, maxContainerOutput+1)); !errors.As(err, new(tooLarge)) {
-		t.Errorf("too many bytes: %v", err)
-	}
-}
-
-func TestPython(t *testing.T) {
-	fsys := fstest.MapFS{}
-	for name, data := range map[string]string{
-		"opt/venv/lib/python3.12/site-packages/vllm-0.14.1.dist-info/METADATA":          "Name: vllm\r\nVersion: 0.14.1\r\n\r\n",
-		"usr/lib/python3/dist-packages/NumPy-1.26.4.dist-info/METADATA":                 "Name: numpy\nversion: 1.26.4\n",
-		"usr/lib/python3/dist-packages/unrelated-1.0.dist-info/METADATA":                "Version: 1.0\n",
-		"usr/local/lib/python3.11/dist-packages/amd_aiter-0.1.5.dist-info/INSTALLER":    "pip\n",
-		"usr/local/lib/python3.11/dist-packages/huggingface_hub-1.0.dist-info/METADATA": "Name: x\n\nVersion: 1.0\n",
-		"usr/local/lib/python3.11/dist-packages/torch-2.9.0+cu130.dist-info/METADATA":   "Version: 2.9.0+cu130\n",
-		"usr/local/lib/python3.11/dist-packages/torch/version.py":                       "cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n",
-	} {
-		fsys[name] = &fstest.MapFile{Data: []byte(data)}
-	}
-	env, err := Capture(t.Context(), Options{FS: fsys})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, s := range env.Software {
-		got[s.Name] = string(s.Version.Scope()) + " " + s.Version.String()
-	}
-	const local = "usr/local/lib/python3.11/dist-packages/"
-	for name, want := range map[string]string{
-		"vllm": "python:/opt/venv 0.14.1", "numpy": "python:/usr 1.26.4", "unrelated": "", "torch": "python:/usr/local 2.9.0+cu130",
-		"torch, built for CUDA": "python:/usr/local 13.0", "torch, built for HIP": "",
-		"amd-aiter":       "python:/usr/local unknown (/" + local + "amd_aiter-0.1.5.dist-info/METADATA: no such file)",
-		"huggingface-hub": "python:/usr/local unknown (/" + local + "huggingface_hub-1.0.dist-info/METADATA: no Version)",
-	} {
-		if got[name] != want {
-			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
 }

@@ -129,22 +129,22 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 // incomplete is why the lists of v may lack something: a struct with lists has a Count, whose reason it is.
 func incomplete(v reflect.Value) string {
 	if f := v.FieldByName("Count"); f.IsValid() {
-		if r, ok := asLeaf(f); ok && r.value == nil {
-			return r.reason
+		if r, ok := asLeaf(f); ok && r.Value == nil {
+			return r.Reason
 		}
 	}
 	return ""
 }
 
-func (d *differ) leaves(path string, a, b reading) {
+func (d *differ) leaves(path string, a, b Reading) {
 	switch {
-	case a.value == nil && b.value == nil:
-	case a.value == nil || b.value == nil:
+	case a.Value == nil && b.Value == nil:
+	case a.Value == nil || b.Value == nil:
 		d.add(path, NotComparable, a.String(), b.String())
-	case a.value != b.value || a.unit != b.unit:
+	case a.Value != b.Value || a.Unit != b.Unit:
 		d.add(path, Changed, a.String(), b.String())
-	case a.scope.kind() != b.scope.kind():
-		d.add(path, Changed, fmt.Sprintf("%v (%s)", a, a.scope), fmt.Sprintf("%v (%s)", b, b.scope))
+	case a.Scope.Kind() != b.Scope.Kind():
+		d.add(path, Changed, fmt.Sprintf("%v (%s)", a, a.Scope), fmt.Sprintf("%v (%s)", b, b.Scope))
 	}
 }
 
@@ -202,17 +202,17 @@ func unread(list reflect.Value) string {
 	if !ok {
 		switch e := v.Interface().(type) {
 		case ServedModel:
-			r, ok = e.ID.reading(), true
+			r, ok = e.ID.Reading(), true
 		case Component:
-			r, ok = e.Version.reading(), e.Name == "software"
+			r, ok = e.Version.Reading(), e.Name == "software"
 		case Setting:
-			r, ok = e.Value.reading(), e.Name == cacheConfigInfoName
+			r, ok = e.Value.Reading(), e.Name == cacheConfigInfoName
 		}
 	}
-	if !ok || r.value != nil {
+	if !ok || r.Value != nil {
 		return ""
 	}
-	return r.reason
+	return r.Reason
 }
 
 // one records an element that one side has. gone is why the other may have it all the same.
@@ -242,7 +242,7 @@ func summary(v reflect.Value) string {
 		v = v.Elem()
 	}
 	if r, ok := asLeaf(v); ok {
-		if r.value == nil {
+		if r.Value == nil {
 			return ""
 		}
 		return r.String()

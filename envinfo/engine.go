@@ -135,7 +135,7 @@ func ParseEngine(argv []string, scope Scope, source string) *Engine {
 	case !ok:
 		e.GPUMemoryUtilization = Unknown[float64]("", scope, source+": no --"+share)
 	case err != nil || !(f > 0 && f <= 1):
-		e.GPUMemoryUtilization = Unknown[float64]("", scope, fmt.Sprintf("%s: --%s: %q is no share", source, share, clip(Scrub(v))))
+		e.GPUMemoryUtilization = Unknown[float64]("", scope, fmt.Sprintf("%s: --%s: %q is no share", source, share, clip(secret.Scrub(v))))
 	default:
 		e.GPUMemoryUtilization = Known(f, "", scope, source+": --"+share)
 	}
@@ -234,7 +234,7 @@ func shellWords(script string) []string {
 
 // parseCount parses a number of tokens or of processes as vLLM does: "8192", "8k" (of 1000), "8K" (of 1024), "25.6k".
 func parseCount(s string) (int64, error) {
-	bad := fmt.Errorf("%q is not a count", clip(Scrub(s)))
+	bad := fmt.Errorf("%q is not a count", clip(secret.Scrub(s)))
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
 		return n, nil
 	}

@@ -43,10 +43,10 @@ func canonical(path string, v reflect.Value) any {
 		return nil
 	}
 	if r, ok := asLeaf(v); ok {
-		if r.value == nil {
+		if r.Value == nil {
 			return nil
 		}
-		return map[string]any{"value": r.value, "unit": r.unit, "scope": r.scope.kind()}
+		return map[string]any{"value": r.Value, "unit": r.Unit, "scope": r.Scope.Kind()}
 	}
 	switch v.Kind() {
 	case reflect.Struct:

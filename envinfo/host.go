@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Host is the machine and its system software. In a container the kernel, the processor and the memory are still the machine's, while
@@ -123,7 +125,7 @@ func (c *hostCapture) commandLine() Value[string] {
 	if err != nil {
 		return Unknown[string]("", ScopeHost, err.Error())
 	}
-	return Known(Scrub(scrubOptions(kernelOptions(string(b)))), "", ScopeHost, abs(name))
+	return Known(secret.Scrub(scrubOptions(kernelOptions(string(b)))), "", ScopeHost, abs(name))
 }
 
 // kernelOptions is the part of a kernel command line that is for the kernel: "--" alone ends it

@@ -104,3 +104,49 @@ func FuzzHostFiles(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCPUInfo(f *testing.F) {
+	f.Add([]byte("processor\t: 0\nmodel name\t: X\nphysical id\t: 0\ncore id\t: 0\n\nprocessor\t: 1\nphysical id\t: 0\ncore id\t: 0\n"))
+	f.Add([]byte("physical id: 1\nprocessor: x\nprocessor"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := parseCPUInfo(b)
+		if c.cores > c.threads || c.sockets > c.threads || c.cores < 0 || c.sockets < 0 || (c.cores > 0 && c.sockets > c.cores) {
+			t.Errorf("%+v", c)
+		}
+		if c.threads == 0 && (c.model != "" || c.flags) {
+			t.Errorf("no processors, and %+v", c)
+		}
+	})
+}
+
+func FuzzMemTotal(f *testing.F) {
+	f.Add([]byte("MemTotal:       24684084 kB\n"))
+	f.Add([]byte("MemTotal: -1 kB\r\nMemTotal: 9223372036854775807 kB"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if n, err := parseMemTotal(b); (err == nil) != (n > 0) || n%1024 != 0 {
+			t.Errorf("%d, %v", n, err)
+		}
+	})
+}
+
+func FuzzOSRelease(f *testing.F) {
+	f.Add([]byte("PRETTY_NAME=\"Ubuntu 24.04.2 LTS\"\nNAME=Ubuntu\nVERSION_ID='24.04'\n"))
+	f.Add([]byte("PRETTY_NAME=\"\\\"\nNAME=\"\\"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := parseOSRelease(b)
+		if s != clean(s) || len(s) > 3*len(b)+1 { // U+FFFD takes three bytes for one
+			t.Errorf("%q", s)
+		}
+	})
+}
+
+func FuzzKernelOptions(f *testing.F) {
+	f.Add("iommu=pt -- --token=x")
+	f.Add("-- x")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := kernelOptions(s)
+		if !strings.Contains(s, got) || strings.Contains(" "+got+" ", " -- ") {
+			t.Errorf("%q of %q", got, s)
+		}
+	})
+}

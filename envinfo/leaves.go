@@ -10,38 +10,14 @@ import (
 // hashed, compared and sampled without another line. Names in paths are those of the JSON form.
 
 // leaf is what every [Value] is, whatever it holds.
-type leaf interface{ reading() reading }
-
-// reading is a Value without its type.
-type reading struct {
-	value  any // nil: unknown
-	unit   string
-	scope  Scope
-	source string
-	reason string
-}
-
-func (v Value[T]) reading() reading {
-	if !v.known {
-		return reading{nil, v.unit, v.scope, "", v.Reason()}
-	}
-	return reading{v.value, v.unit, v.scope, v.source, ""}
-}
-
-// String is that of the Value.
-func (r reading) String() string {
-	if r.value == nil {
-		return "unknown (" + r.reason + ")"
-	}
-	return strings.TrimSpace(fmt.Sprint(r.value, " ", r.unit))
-}
+type leaf interface{ Reading() Reading }
 
 // asLeaf returns v as a leaf if it is one.
-func asLeaf(v reflect.Value) (reading, bool) {
+func asLeaf(v reflect.Value) (Reading, bool) {
 	if l, ok := v.Interface().(leaf); ok && v.Kind() == reflect.Struct {
-		return l.reading(), true
+		return l.Reading(), true
 	}
-	return reading{}, false
+	return Reading{}, false
 }
 
 // plainKind tells whether v is a name: a Go scalar and not a Value.
@@ -113,7 +89,7 @@ func key(v reflect.Value) (key string, address bool) {
 		return "", false
 	}
 	if c, ok := v.Interface().(Component); ok {
-		return c.Name + "@" + string(c.Version.Scope().kind()), false
+		return c.Name + "@" + string(c.Version.Scope().Kind()), false
 	}
 	var names []string
 	location := ""
@@ -125,23 +101,15 @@ func key(v reflect.Value) (key string, address bool) {
 			}
 			names = append(names, name)
 		}
-		if r, ok := asLeaf(f.Value); ok && f.name == "name" && r.value != nil { // a container's id is another one after each restart
-			return fmt.Sprint(r.value), false
+		if r, ok := asLeaf(f.Value); ok && f.name == "name" && r.Value != nil { // a container's id is another one after each restart
+			return fmt.Sprint(r.Value), false
 		}
-		if r, ok := asLeaf(f.Value); ok && f.name == "location" && r.value != nil {
-			location = fmt.Sprint(r.value)
+		if r, ok := asLeaf(f.Value); ok && f.name == "location" && r.Value != nil {
+			location = fmt.Sprint(r.Value)
 		}
 	}
 	if len(names) > 0 {
 		return strings.Join(names, "/"), false
 	}
 	return location, location != ""
-}
-
-// kind is the scope without the id of the container, which is another one after each restart.
-func (s Scope) kind() Scope {
-	if strings.HasPrefix(string(s), string(ScopeContainer)+":") {
-		return ScopeContainer
-	}
-	return s
 }

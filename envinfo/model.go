@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Model is the files of a model: which revision they are, and what its config.json says.
@@ -73,7 +74,7 @@ var (
 // The error is of the arguments, and then the Model is nil; or that ctx ended.
 func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, error) {
 	if name == "" || len(name) > 4096 {
-		return nil, fmt.Errorf("envinfo: the model is %q; give its name or its folder", clip(Scrub(name)))
+		return nil, fmt.Errorf("envinfo: the model is %q; give its name or its folder", clip(secret.Scrub(name)))
 	}
 	if opts.ReadTimeout < 0 {
 		return nil, fmt.Errorf("envinfo: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v", opts.ReadTimeout, defaultWait)
@@ -83,10 +84,7 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 		m.scope = ScopeHost
 	}
 	if opts.FS == nil && opts.Variables == nil {
-		m.opts.Variables = map[string]string{}
-		for _, n := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"} {
-			m.opts.Variables[n] = os.Getenv(n)
-		}
+		m.opts.Variables = environ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME")
 	}
 	m.read(name)
 	if err := ctx.Err(); err != nil {
@@ -114,7 +112,7 @@ type modelCapture struct {
 }
 
 func (m *modelCapture) warn(about, format string, args ...any) {
-	m.out.Warnings = append(m.out.Warnings, Warning{about, clean(Scrub(fmt.Sprintf(format, args...)))})
+	m.out.Warnings = append(m.out.Warnings, Warning{about, clean(secret.Scrub(fmt.Sprintf(format, args...)))})
 }
 
 func (m *modelCapture) read(name string) {

@@ -195,3 +195,48 @@ func (r nvidiaRow) enabled(field string) Value[bool] {
 	}
 	return Known(v == "Enabled", "", ScopeHost, r.source(field))
 }
+
+// first is the first of the names that the row has, or the last of them.
+func (r nvidiaRow) first(names ...string) string {
+	for _, name := range names {
+		if _, ok := r.values[name]; ok {
+			return name
+		}
+	}
+	return names[len(names)-1]
+}
+
+// level is a number from 0 up, printed with the unit own, and named by the first of fields that is there.
+func (r nvidiaRow) level(unit, own string, fields ...string) Value[float64] {
+	field := r.first(fields...)
+	x, err := r.fromZero(field, own)
+	if err != nil {
+		return Unknown[float64](unit, ScopeHost, err.Error())
+	}
+	return Known(x, unit, ScopeHost, r.source(field))
+}
+
+// count is a whole number from 0 to limit, printed with the unit own, times scale.
+func (r nvidiaRow) count(unit, own string, limit, scale int64, field string) Value[int64] {
+	x, err := r.fromZero(field, own)
+	if err == nil && (x > float64(limit) || x != float64(int64(x))) {
+		err = fmt.Errorf("%s: %v is not a whole number from 0 to %d", r.source(field), x, limit)
+	}
+	if err != nil {
+		return Unknown[int64](unit, ScopeHost, err.Error())
+	}
+	return Known(int64(x)*scale, unit, ScopeHost, r.source(field))
+}
+
+func (r nvidiaRow) fromZero(field, unit string) (float64, error) {
+	v, err := r.field(field)
+	if err != nil {
+		return 0, err
+	}
+	digits, own, _ := strings.Cut(v, " ")
+	x, err := strconv.ParseFloat(digits, 64)
+	if err != nil || own != unit || !(x >= 0 && x <= 1<<53) {
+		return 0, fmt.Errorf("%s: %q is not a number%s", r.source(field), clip(v), strings.TrimSuffix(" of "+unit, " of "))
+	}
+	return x, nil
+}

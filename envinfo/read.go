@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // What a read may cost. Everything under sysfs is a page at most (Documentation/filesystems/sysfs.rst), so a file that goes over its
@@ -225,7 +227,7 @@ func (r *reader) text(name string, scope Scope) Value[string] {
 	if err != nil {
 		return Unknown[string]("", scope, err.Error())
 	}
-	return Known(Scrub(string(b)), "", scope, abs(name))
+	return Known(secret.Scrub(string(b)), "", scope, abs(name))
 }
 
 // resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree copied from another

@@ -134,7 +134,7 @@ type running struct {
 	n, unknown, stride          int
 	min, mean, max, first, last float64
 	series                      []Point
-	reading                     // the last one, for unit, scope, source and reason
+	Reading                     // the last one, for unit, scope, source and reason
 }
 
 // add takes in all numbers below v.
@@ -159,7 +159,7 @@ func (a *accumulator) add(path string, v reflect.Value) {
 	}
 }
 
-func (a *accumulator) take(path string, r reading) {
+func (a *accumulator) take(path string, r Reading) {
 	i, ok := a.index[path]
 	if !ok {
 		if len(a.all) == maxQuantities {
@@ -171,7 +171,7 @@ func (a *accumulator) take(path string, r reading) {
 	}
 	q := &a.all[i]
 	var x float64
-	switch v := r.value.(type) {
+	switch v := r.Value.(type) {
 	case int64:
 		x = float64(v)
 	case float64:
@@ -183,11 +183,11 @@ func (a *accumulator) take(path string, r reading) {
 	default:
 		q.unknown++
 		if q.n == 0 {
-			q.reading = r
+			q.Reading = r
 		}
 		return
 	}
-	q.reading = r
+	q.Reading = r
 	if q.n == 0 {
 		q.first = x
 	}
@@ -211,14 +211,14 @@ func (a *accumulator) quantities() []Quantity {
 	for _, r := range a.all {
 		q := Quantity{Name: r.name, N: r.n, Unknown: r.unknown, Series: r.series}
 		if r.n == 0 {
-			v := Unknown[float64](r.unit, r.scope, r.reason)
+			v := Unknown[float64](r.Unit, r.Scope, r.Reason)
 			q.Min, q.Mean, q.Max, q.First, q.Last = v, v, v, v, v
 			out = append(out, q)
 			continue
 		}
 		q.Stride = r.stride
 		known := func(x float64, what string) Value[float64] {
-			return Known(x, r.unit, r.scope, fmt.Sprintf("%s of %d samples of %s", what, r.n, r.source))
+			return Known(x, r.Unit, r.Scope, fmt.Sprintf("%s of %d samples of %s", what, r.n, r.Source))
 		}
 		q.Min, q.Mean, q.Max = known(r.min, "least"), known(r.mean, "mean"), known(r.max, "most")
 		q.First, q.Last = known(r.first, "first"), known(r.last, "last")

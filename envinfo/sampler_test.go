@@ -8,7 +8,7 @@ func TestSeriesIsBounded(t *testing.T) {
 	const n = 100_000
 	for i := range n {
 		a.at = float64(i)
-		a.take("x", reading{value: int64(i), unit: "B", scope: ScopeHost, source: "/x"})
+		a.take("x", Reading{Value: int64(i), Unit: "B", Scope: ScopeHost, Source: "/x"})
 	}
 	q := a.quantities()[0]
 	if q.N != n || q.Stride != 128 || len(q.Series) != (n+127)/128 || cap(q.Series) > 2*maxSeries {
@@ -23,7 +23,7 @@ func TestSeriesIsBounded(t *testing.T) {
 		t.Errorf("mean is %v", q.Mean)
 	}
 	for i := range 2 * maxQuantities {
-		a.take(string(rune('a'+i%26))+string(rune(i)), reading{value: 1.0, scope: ScopeHost, source: "/x"})
+		a.take(string(rune('a'+i%26))+string(rune(i)), Reading{Value: 1.0, Scope: ScopeHost, Source: "/x"})
 	}
 	if len(a.all) != maxQuantities {
 		t.Errorf("%d quantities", len(a.all))

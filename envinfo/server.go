@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -96,35 +95,8 @@ type serverCapture struct {
 	header http.Header
 }
 
-// get returns the body of an answer, within a bound.
 func (s *serverCapture) get(path string, limit int) ([]byte, error) {
-	r, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.root.JoinPath(path).String(), nil)
-	if err != nil {
-		return nil, errors.New("GET " + path + ": the request could not be made")
-	}
-	for name, values := range s.header {
-		r.Header[name] = values
-	}
-	resp, err := s.client.Do(r)
-	if err != nil {
-		// The URL is in it, and what a transport adds.
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err
-		}
-		return nil, errors.New("GET " + path + ": " + clip300(Scrub(err.Error())))
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: status %d", path, resp.StatusCode) // the body may quote what was sent
-	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
-	if err != nil {
-		return nil, errors.New("GET " + path + ": " + clip300(Scrub(err.Error())))
-	}
-	if len(b) > limit {
-		return nil, fmt.Errorf("GET %s: %w", path, tooLarge{limit, "bytes"})
-	}
-	return b, nil
+	return webGet(s.ctx, s.client, s.root, path, s.header, limit)
 }
 
 func (s *serverCapture) version(out *Server) {

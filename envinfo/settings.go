@@ -7,22 +7,6 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// What may leave the host is decided in three lines of defence. Environment variables are recorded by an allow-list of prefixes. What
-// is named like a secret (a variable, an option, a header, a field) loses its value. What is shaped like one loses it wherever it
-// stands: every string of a [Value], its source, its reason and every warning passes through [clean], which calls secret.Shapes, so
-// that a source that forgets about secrets still cannot leak a token.
-
-// Scrub returns the text of a command line, a configuration or a header without what looks like a secret in it: by its shape (hf_…,
-// sk-…, ghp_…, AKIA…, JSON web tokens, PEM private keys, user info of URLs), or by the name before it (api_key=…, "token": "…",
-// --password …). What it takes out becomes "[withheld]". It withholds rather too much: key=, whatever it is of, goes. A text over 64 KiB
-// is withheld as a whole.
-func Scrub(s string) string { return secret.Scrub(s) }
-
-// ScrubArgs returns the arguments of a command without the secrets among them, as many as there were: the values of options with
-// telling names (--api-key X, --api-key=X, -e TOKEN=X, -H "Authorization: X", -u NAME:X), and all that [Scrub] takes out of each. An
-// option can take several values, so all that follows one with a telling name goes, up to the next option.
-func ScrubArgs(args []string) []string { return secret.Args(args) }
-
 // allowedVariables are the prefixes of the environment variables that change what an inference server does. Others are not recorded,
 // not even by name.
 var allowedVariables = []string{
@@ -66,7 +50,7 @@ func recorded(s string, scope Scope, source string) Value[string] {
 	if len(s) > maxText {
 		return Unknown[string]("", scope, source+": "+tooLarge{maxText, "bytes"}.Error())
 	}
-	return Known(Scrub(s), "", scope, source)
+	return Known(secret.Scrub(s), "", scope, source)
 }
 
 func hasPrefix(name string, prefixes []string) bool {

@@ -5,15 +5,12 @@ package envinfo
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 )
@@ -156,36 +153,6 @@ func TestToolEnvironment(t *testing.T) {
 	}
 }
 
-// The tools of this machine say nothing about a tree from elsewhere.
-func TestToolsOfATree(t *testing.T) {
-	dir := t.TempDir()
-	ran := filepath.Join(t.TempDir(), "ran")
-	for _, name := range []string{"amd-smi", "rocm-smi", "nvidia-smi"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho x >> "+ran+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", dir)
-	for _, test := range []struct {
-		name string
-		opts Options
-		runs bool
-	}{
-		{"tree", Options{FS: fstest.MapFS{}}, false},
-		{"off", Options{Tools: Tools{Off: true, Path: dir}}, false},
-		{"live", Options{}, true},
-		{"tree with its tools", Options{FS: fstest.MapFS{}, Tools: Tools{Path: dir}}, true},
-	} {
-		_ = os.Remove(ran)
-		if _, err := Capture(t.Context(), test.opts); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(ran); (err == nil) != test.runs || err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: ran: %v, want %v", test.name, err == nil, test.runs)
-		}
-	}
-}
-
 // A tool that cannot be killed is left behind, and several cost no more time than one.
 func TestToolAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -205,91 +172,4 @@ func TestToolAbandoned(t *testing.T) {
 			t.Errorf("took %v", got)
 		}
 	})
-}
-
-// With every tool on PATH and none of them ending, files still say what they say.
-func TestEveryToolHangs(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"amd-smi", "rocm-smi", "nvidia-smi"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	env, err := Capture(t.Context(), Options{
-		FS:    fstest.MapFS{"proc/sys/kernel/osrelease": {Data: []byte("6.8.0\n")}},
-		Tools: Tools{Path: dir, Timeout: 200 * time.Millisecond},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v, _ := env.Host.Kernel.Get(); v != "6.8.0" {
-		t.Errorf("kernel is %v", env.Host.Kernel)
-	}
-	if r := env.NVIDIA.Count.Reason(); !strings.Contains(r, "nvidia-smi --query-gpu: was killed at the deadline") {
-		t.Errorf("the count is unknown because %q", r)
-	}
-	for _, name := range []string{"amd-smi version --json", "amd-smi static --json", "rocm-smi"} {
-		if !slices.ContainsFunc(env.Warnings, func(w Warning) bool { return strings.Contains(w.Text, name) }) {
-			t.Errorf("no warning names %s: %v", name, env.Warnings)
-		}
-	}
-}
-
-// A release of nvidia-smi that does not know a field answers none, and is asked again without it.
-func TestNVIDIAUnknownField(t *testing.T) {
-	dir := t.TempDir()
-	script := `#!/bin/sh
-case "$1" in
-*compute_cap*) echo 'Field "compute_cap" is not a valid field to query.'; exit 2;;
-*mig.mode.current*) echo 'Field "mig.mode.current" is not a valid field to query.'; exit 2;;
-*) echo "$1";;
-esac
-`
-	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	b := Config{Tools: ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
-	defer b.stop()
-	out, err := queryNVIDIA(b, nvidiaFields)
-	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
-		"clocks.max.memory,ecc.mode.current,persistence_mode\n"
-	if string(out) != want || err != nil {
-		t.Errorf("got %q, %v; want %q", out, err, want)
-	}
-	// One that goes on complaining about a field that it was not asked for is not asked forever.
-	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid field to query.'; exit 2\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := queryNVIDIA(b, nvidiaFields); !errors.As(err, new(*exec.ExitError)) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// The mask of what holds the clocks down is asked for under both of its names, and the query goes on without it where neither is known.
-func TestNVIDIARenamedField(t *testing.T) {
-	for complains, want := range map[string]string{
-		"":                        "clocks_throttle_reasons.active",
-		"clocks_throttle_reasons": "clocks_event_reasons.active",
-		"clocks_":                 "ecc.errors.uncorrected.volatile.total",
-	} {
-		dir := t.TempDir()
-		script := "#!/bin/sh\n"
-		for _, name := range []string{"clocks_throttle_reasons", "clocks_event_reasons"} {
-			if complains != "" && strings.HasPrefix(name, complains) {
-				script += "case \"$1\" in *" + name + "*) echo 'Field \"" + name + ".active\" is not a valid field to query.'; exit 2;; esac\n"
-			}
-		}
-		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script+"echo \"$1\"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		b := Config{Tools: ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
-		out, err := startNVIDIAState(b).wait()
-		b.stop()
-		if err != nil || !strings.HasSuffix(string(out), ","+want+"\n") || strings.Count(string(out), "clocks_") > 1 {
-			t.Errorf("%q: got %q, %v; want it to end in %s", complains, out, err, want)
-		}
-	}
-	if last := nvidiaStateFields[len(nvidiaStateFields)-1]; last != "clocks_throttle_reasons.active" {
-		t.Errorf("the list of fields was changed: it ends in %s", last)
-	}
 }

@@ -3,8 +3,6 @@ package envinfo
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/servegauge/servegauge/internal/secret"
@@ -155,24 +153,6 @@ func (c *hostCapture) vulnerabilities(t *Tuning) {
 	}
 	t.Mitigated, t.Vulnerable = Known(mitigated, "", ScopeHost, source), Known(vulnerable, "", ScopeHost, source)
 	t.NotAffected = Known(notAffected, "", ScopeHost, source)
-}
-
-// parseNumbers returns the first n numbers of a line; none of them is negative.
-func parseNumbers(b []byte, n int) ([]float64, error) {
-	f := strings.Fields(string(b))
-	bad := fmt.Errorf("%q does not begin with %d numbers", clip(string(b)), n)
-	if len(f) < n {
-		return nil, bad
-	}
-	out := make([]float64, n)
-	for i := range out {
-		x, err := strconv.ParseFloat(f[i], 64)
-		if err != nil || !(x >= 0) || math.IsInf(x, 0) {
-			return nil, bad
-		}
-		out[i] = x
-	}
-	return out, nil
 }
 
 var (
