@@ -146,11 +146,7 @@ func (card *GPU) check(warnings *Warnings, at string, rows []smiCard) {
 	card.VRAM = Cross(warnings, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
 		return math.Abs(float64(a)-float64(b)) <= 0.01*float64(a) // tools round, some to MB that are MiB
 	})
-	if vram, ok := card.Nominal.VRAM.Get(); ok {
-		if reason := (&figures{vram: vram}).contradiction(&GPU{VRAM: card.VRAM}); reason != "" {
-			card.Nominal = unknownNominal(reason)
-		}
-	}
+	card.Nominal = card.Nominal.confirm(card.VRAM)
 }
 
 var designation = regexp.MustCompile(`MI[0-9]{2,3}[A-Z]?`)
@@ -339,10 +335,7 @@ func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
 	return cards, nil
 }
 
-const (
-	maxObjects = 1024 // in the output of one tool: partitions of a large host are 64
-	maxTries   = 64   // lines that begin like JSON and are not: each costs reading to the end
-)
+const maxTries = 64 // lines that begin like JSON and are not: each costs reading to the end
 
 // smiObjects returns the objects in what a tool of AMD printed: alone, in an array, in an object of arrays ("gpu_data"), in several
 // arrays after each other, with lines of text before, between and after them.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -67,42 +66,16 @@ func (c *containerCapture) inside() {
 	}
 }
 
-// insidePatterns are the files that are copied out of a container whose root cannot be read. Large libraries are not among them.
-var insidePatterns = []string{
-	"etc/os-release", "var/lib/dpkg/status",
-	"usr/local/cuda/version.json", "usr/local/cuda/version.txt", "usr/include/nccl.h", "usr/local/cuda/include/nccl.h", "usr/local/include/nccl.h", "usr/local/nccl/include/nccl.h",
-	"opt/rocm*/.info/version*", "opt/rocm*/include/rccl/rccl.h", "opt/rocm*/include/rccl.h", "opt/rocm/core/.info/version*",
-}
-
-// safePath is what may stand in a shell's pattern without quoting.
-var safePath = regexp.MustCompile(`^[A-Za-z0-9._+/-]{1,512}$`)
-
 // patterns are the files to copy out.
 func (c *containerCapture) patterns() []string {
-	out := slices.Clone(insidePatterns)
-	prefixes := slices.Clone(pythonPrefixes)
-	if p := strings.Trim(path.Clean(c.environ["VIRTUAL_ENV"]), "/"); safePath.MatchString(p) && p != "." {
-		prefixes = append(prefixes, p)
-	}
-	for _, prefix := range prefixes {
-		for _, kind := range []string{"site-packages", "dist-packages"} {
-			lib := prefix + "/lib/python3*/" + kind + "/"
-			for _, name := range pythonPackages {
-				out = append(out, lib+strings.ReplaceAll(name, "-", "?")+"-*.dist-info/METADATA")
-			}
-			out = append(out, lib+"torch/version.py")
-		}
-	}
-	if p := strings.Trim(path.Clean(c.environ["ROCM_PATH"]), "/"); safePath.MatchString(p) && p != "." {
-		out = append(out, p+"/.info/version*", p+"/include/rccl/rccl.h", p+"/include/rccl.h")
-	}
+	out := Files(c.environ["ROCM_PATH"], c.environ["VIRTUAL_ENV"])
 	if c.out.Engine == nil {
 		return out
 	}
 	if name, ok := c.out.Engine.Model.Get(); ok {
 		opts := ModelOptions{Variables: c.environ, Folder: c.workdir, DownloadDir: c.out.Engine.downloadDir}
 		for _, p := range modelPatterns(name, opts) {
-			if safePath.MatchString(strings.ReplaceAll(p, "*", "")) {
+			if SafePath.MatchString(strings.ReplaceAll(p, "*", "")) {
 				out = append(out, p)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+	"testing/fstest"
 )
 
 func FuzzUntar(f *testing.F) {
@@ -53,5 +54,20 @@ func FuzzUntar(f *testing.F) {
 func TestUntarBounds(t *testing.T) {
 	if _, err := untar(make([]byte, maxContainerOutput+1)); !errors.As(err, new(tooLarge)) {
 		t.Errorf("too many bytes: %v", err)
+	}
+}
+
+func TestCopied(t *testing.T) {
+	fsys := newCopied(map[string][]byte{"opt/rocm/.info/version": []byte("7"), "etc/os-release": []byte("X")}, []string{"etc/os-release", "var/lib/dpkg/status", "opt/rocm*/.info/version*"})
+	if err := fstest.TestFS(fsys, "opt/rocm/.info/version", "etc/os-release"); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]error{
+		"opt/rocm-6.4.2/.info/version": fs.ErrNotExist, "opt/rocm-6.4.2": fs.ErrNotExist, "var": fs.ErrNotExist, "var/lib/dpkg/status": fs.ErrNotExist,
+		"opt/rocm/lib/librccl.so": errNotCopied, "usr/bin/vllm": errNotCopied, "opt/rocm/.info/version/x": errNotCopied,
+	} {
+		if _, err := fsys.Open(name); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package envinfo
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -73,6 +75,31 @@ func FuzzParseEngine(f *testing.F) {
 		}
 		if n, ok := e.TensorParallel.Get(); ok && n <= 0 {
 			t.Errorf("%q: %d", s, n)
+		}
+	})
+}
+
+func FuzzServed(f *testing.F) {
+	f.Add([]byte(`{"data": [{"id": "m", "max_model_len": 1}]}`))
+	f.Add([]byte(`vllm:cache_config_info{a="b\"c",engine="1",} 1`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		models, _ := parseServedModels(b)
+		facts := parseCacheConfig(b)
+		for _, s := range facts {
+			if v, ok := s.Value.Get(); ok && v == "None" && !bytes.Contains(b, []byte("None ")) && !bytes.Contains(b, []byte(" None")) && !bytes.Contains(b, []byte(`\`)) {
+				t.Errorf("%q is None", s.Name)
+			}
+		}
+		first, err := json.Marshal(Server{Models: models, Facts: facts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Server
+		if err := json.Unmarshal(first, &back); err != nil {
+			t.Fatal(err)
+		}
+		if second, err := json.Marshal(back); err != nil || !bytes.Equal(first, second) {
+			t.Errorf("%v\n%s\n%s", err, first, second)
 		}
 	})
 }

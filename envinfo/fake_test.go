@@ -102,8 +102,8 @@ func drm(minor int, files tree) tree {
 	return out
 }
 
-// software is ROCm 6.4.2 on the host, with the RCCL that ships with it.
-func software() tree {
+// rocmFiles is ROCm 6.4.2 on the host, with the RCCL that ships with it.
+func rocmFiles() tree {
 	return tree{
 		"opt/rocm/.info/version":           "6.4.2-120\n",
 		"opt/rocm/include/rccl/rccl.h":     "#define NCCL_MAJOR 2\n#define NCCL_VERSION_CODE 22203\n#define NCCL_VERSION(X,Y,Z) 0\n",
@@ -114,7 +114,7 @@ func software() tree {
 
 // mi325x is a virtual machine with eight MI325X.
 func mi325x() tree {
-	t := cpuHost().with(cpuNode(0), cpuNode(1), software())
+	t := cpuHost().with(cpuNode(0), cpuNode(1), rocmFiles())
 	for i := range 8 {
 		t = t.with(gpuNode{
 			node: 2 + i, simds: 1216, target: 90402, device: 0x74b9, location: (5 + i) << 8, minor: 128 + i, clock: 2100, xccs: 8,
@@ -130,7 +130,7 @@ func mi325x() tree {
 // mi300xCPX is eight MI300X in eight partitions each. Current kernels write the partition into bits 28 and up of location_id, earlier
 // ones into the function.
 func mi300xCPX(shift int) tree {
-	t := cpuHost().with(cpuNode(0), cpuNode(1), software())
+	t := cpuHost().with(cpuNode(0), cpuNode(1), rocmFiles())
 	for card := range 8 {
 		for part := range 8 {
 			i := card*8 + part
@@ -149,7 +149,7 @@ func mi300xCPX(shift int) tree {
 
 // mi250x is four MI250X, each of two dies that are PCI devices of their own. Its kernel does not know num_xcc.
 func mi250x() tree {
-	t := cpuHost().with(cpuNode(0), software(), tree{"sys/module/amdgpu/version": "6.12.12\r\n"})
+	t := cpuHost().with(cpuNode(0), rocmFiles(), tree{"sys/module/amdgpu/version": "6.12.12\r\n"})
 	for i := range 8 {
 		t = t.with(gpuNode{
 			node: 1 + i, simds: 440, target: 90010, device: 0x7408, location: (0x29 + i) << 8, minor: 128 + i, clock: 1700,

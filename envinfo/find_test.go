@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+var mark = []byte("RCCL version : ")
+
 // The search finds the mark wherever it lies between the pieces that it reads.
 func FuzzFindAfter(f *testing.F) {
 	f.Add(0, []byte("2.26.6"))
@@ -12,15 +14,15 @@ func FuzzFindAfter(f *testing.F) {
 		f.Add(at, []byte("2.26.6-HEAD"))
 	}
 	f.Fuzz(func(t *testing.T, at int, tail []byte) {
-		if at < 0 || at > 1<<21 || bytes.Contains(tail, rcclMark) {
+		if at < 0 || at > 1<<21 || bytes.Contains(tail, mark) {
 			return
 		}
-		b := append(append(make([]byte, at), rcclMark...), tail...)
-		got, err := findAfter(t.Context().Err, bytes.NewReader(b), rcclMark, 64)
+		b := append(append(make([]byte, at), mark...), tail...)
+		got, err := findAfter(t.Context().Err, bytes.NewReader(b), mark, 64)
 		if want := tail[:min(len(tail), 64)]; err != nil || !bytes.Equal(got, want) {
 			t.Errorf("at %d: %q, %v; want %q", at, got, err, want)
 		}
-		if got, err := findAfter(t.Context().Err, bytes.NewReader(b[:at]), rcclMark, 64); err == nil {
+		if got, err := findAfter(t.Context().Err, bytes.NewReader(b[:at]), mark, 64); err == nil {
 			t.Errorf("found %q where there is no mark", got)
 		}
 	})

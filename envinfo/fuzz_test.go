@@ -17,12 +17,12 @@ func FuzzCapture(f *testing.F) {
 		"heap_type 1\nsize_in_bytes 206141652992\nwidth 8192\nmem_clk_max 1300\n"))
 	f.Add([]byte("\x00\xff\x1b[31m\t0::/\nmax 100000"))
 	f.Add([]byte("6.4.2-120"))
-	const nodes = kfdNodes + "/"
+	const nodes = "sys/class/kfd/kfd/topology/nodes/"
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fsys := fstest.MapFS{}
 		for _, name := range []string{
-			"proc/sys/kernel/numa_balancing", "proc/loadavg", "proc/self/status", "proc/self/mountinfo", cpuDir + "/online",
-			cpuDir + "/cpufreq/policy0/scaling_governor", cpuDir + "/vulnerabilities/meltdown", dmiDir + "/sys_vendor",
+			"proc/sys/kernel/numa_balancing", "proc/loadavg", "proc/self/status", "proc/self/mountinfo", "sys/devices/system/cpu/online",
+			"sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "sys/devices/system/cpu/vulnerabilities/meltdown", "sys/class/dmi/id/sys_vendor",
 			"sys/firmware/dmi/tables/DMI", "sys/devices/system/node/node0/cpulist", "sys/devices/system/node/node0/meminfo",
 			"sys/kernel/mm/transparent_hugepage/enabled", "sys/class/net/eth0/device/uevent", "sys/class/net/eth0/speed",
 			"sys/class/infiniband/mlx5_0/ports/1/rate",
@@ -32,7 +32,7 @@ func FuzzCapture(f *testing.F) {
 			nodes + "0/io_links/0/properties", nodes + "1/p2p_links/0/properties", "sys/class/drm/renderD128/device/fw_version/mec_fw_version",
 			"sys/class/drm/renderD128/device/current_link_speed", "sys/class/drm/renderD128/device/unique_id", "var/lib/dpkg/status",
 			"opt/rocm/lib/librccl.so.1", nodes + "0/mem_banks/0/properties", "sys/class/drm/renderD128/device/mem_info_vram_total", "sys/class/drm/renderD128/device/product_name",
-			nvidiaDir + "/version", nvidiaDir + "/gpus/0000:19:00.0/information", "usr/include/nccl.h", "usr/local/cuda/version.json", "usr/local/cuda/version.txt",
+			"proc/driver/nvidia/version", "proc/driver/nvidia/gpus/0000:19:00.0/information", "usr/include/nccl.h", "usr/local/cuda/version.json", "usr/local/cuda/version.txt",
 			"sys/bus/pci/devices/0000:19:00.0/vendor", "sys/bus/pci/devices/0000:19:00.0/device",
 		} {
 			fsys[name] = &fstest.MapFile{Data: b}

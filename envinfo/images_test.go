@@ -3,7 +3,6 @@ package envinfo
 import (
 	"strings"
 	"testing"
-	"text/tabwriter"
 )
 
 // The images table of the same page.
@@ -13,19 +12,19 @@ func TestPublishedImages(t *testing.T) {
 		return image{name, Known(version, "", ScopeHost, source), Known(digest+strings.Repeat("0", 54), "", ScopeHost, source)}
 	}
 	var out strings.Builder
-	tab := &table{w: tabwriter.NewWriter(&out, 0, 0, 1, ' ', 0)}
+	tab := newTable(&out)
 	writeImages(tab, []image{
 		row("vllm/vllm-openai-rocm:latest", "0.14.1", "sha256:236900d573"),
 		row("rocm/vllm-dev:nightly", "0.16.0rc1", "sha256:e8ce7f6d74"),
 		{name: "local", version: Unknown[string]("", ScopeHost, "x"), digest: Unknown[string]("", ScopeHost, "built here")},
 	})
-	if err := tab.w.Flush(); err != nil {
+	if err := tab.flush(); err != nil {
 		t.Fatal(err)
 	}
-	const want = `Image                        vLLM Version Digest
-vllm/vllm-openai-rocm:latest 0.14.1       sha256:236900d573...
-rocm/vllm-dev:nightly        0.16.0rc1    sha256:e8ce7f6d74...
-local                        unknown      unknown
+	const want = `Image                         vLLM Version  Digest
+vllm/vllm-openai-rocm:latest  0.14.1        sha256:236900d573...
+rocm/vllm-dev:nightly         0.16.0rc1     sha256:e8ce7f6d74...
+local                         unknown       unknown
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)

@@ -58,7 +58,7 @@ version: 1:6.12.12.60402-2187269.24.04
 `
 
 func TestPackages(t *testing.T) {
-	env := capture(t, software().with(tree{"var/lib/dpkg/status": dpkg}).fs())
+	env := capture(t, rocmFiles().with(tree{"var/lib/dpkg/status": dpkg}).fs())
 	wantVersions(t, env, "rocm-core", "host 6.4.2.60402-120~24.04")
 	wantVersions(t, env, "rccl", "host 2.22.3.60402-120~24.04")
 	wantVersions(t, env, "rccl6.3.0", "host 2.21.5.60300-39~24.04")
@@ -168,7 +168,7 @@ func TestRCCLLibrary(t *testing.T) {
 // Each Python has versions of its own, and the wheel of PyTorch brings an RCCL.
 func TestPythons(t *testing.T) {
 	const site = "opt/venv/lib/python3.12/site-packages/"
-	env := capture(t, software().with(tree{
+	env := capture(t, rocmFiles().with(tree{
 		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                                               "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
 		site + "torch/lib/librccl.so":                                                                    "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
 		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                                               "Version: 0.10.0rc2.dev1+g1234567.rocm641\n",

@@ -193,7 +193,7 @@ func (n NVIDIATools) CUDA() (v Value[string], ok bool) {
 func parseCUDAVersion(b []byte) string {
 	for _, line := range lines(b[:min(len(b), smallFile)]) {
 		key, value, _ := strings.Cut(line, ":")
-		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && cudaVersion.MatchString(value) {
+		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && nvidiaVersion.MatchString(value) {
 			return value
 		}
 	}
@@ -326,17 +326,7 @@ func nvidiaNominal(n NVIDIAGPU) Nominal {
 	if err != nil || vendor != fmt.Sprintf("%04x", nvidiaVendor) || f == nil {
 		return unknownNominal("PCI id " + id + " is not in the table of published figures")
 	}
-	if reason := f.contradiction(&GPU{VRAM: n.VRAM}); reason != "" {
-		return unknownNominal(reason)
-	}
-	source := "table: PCI id " + id
-	return Nominal{
-		VRAM:       Known(f.vram, "GB", ScopeHost, source),
-		MemoryType: Known(f.memory, "", ScopeHost, source),
-		Bandwidth:  Known(f.bandwidth, "TB/s", ScopeHost, source),
-		FP16:       Known(f.fp16, "TFLOPS", ScopeHost, source),
-		FP8:        Known(f.fp8, "TFLOPS", ScopeHost, source),
-	}
+	return f.nominal("table: PCI id "+id, Value[int64]{}, n.VRAM)
 }
 
 // nvidiaInfo is a file that the driver keeps of a card.

@@ -3,6 +3,7 @@ package envinfo
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -111,7 +112,7 @@ func FuzzNVIDIAText(f *testing.F) {
 				t.Errorf("%q has %v", card, instances)
 			}
 		}
-		for _, parse := range []func([]byte) (string, error){parseNVIDIAVersion, parseCUDAJSON, parseCUDAText} {
+		for _, parse := range []func([]byte) (string, error){parseNVIDIAVersion} {
 			if v, err := parse(b); (err == nil) != (v != "") || len(v) > 40 {
 				t.Errorf("%q, %v", v, err)
 			}
@@ -122,4 +123,26 @@ func FuzzNVIDIAText(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whatever is larger than a tool may print is not parsed either.
+func TestQueryTooLarge(t *testing.T) {
+	b := bytes.Repeat([]byte("["), maxToolOutput+1)
+	_, rows := parseNVIDIACSV("smi", b)
+	_, list := parseNVIDIAList(b)
+	for _, err := range []error{rows, list} {
+		if err == nil || !strings.Contains(err.Error(), "larger than 16777216 bytes, refused") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestCUDAOfTheDriver(t *testing.T) {
+	about := "NVIDIA-SMI version  : 580.82.07\nNVML version        : 580.82\nDRIVER version      : 580.82.07\nCUDA Version        : 13.0\n"
+	if got := parseCUDAVersion([]byte(about)); got != "13.0" {
+		t.Errorf("got %q", got)
+	}
+	if got := parseCUDAVersion([]byte("CUDA Version        : Not Found\n")); got != "" {
+		t.Errorf("got %q", got)
+	}
 }

@@ -45,29 +45,12 @@ var amdArchitectures = map[string]string{
 	"gfx908": "CDNA", "gfx90a": "CDNA 2", "gfx940": "CDNA 3", "gfx941": "CDNA 3", "gfx942": "CDNA 3", "gfx950": "CDNA 4",
 }
 
-// nominal returns the published figures of the card g, which has the PCI device id device. They are of a whole card as it is sold; where
-// what was read of g contradicts that (a partition, one die of two, a lesser model), none of them is true of it, and all are unknown.
+// nominal returns the published figures of the card g, which has the PCI device id device.
 func nominal(g *GPU, device uint64) Nominal {
-	source := fmt.Sprintf("table: PCI id %04x:%04x", amdVendor, device)
+	id := fmt.Sprintf("PCI id %04x:%04x", amdVendor, device)
 	f := amdModels[device].figures
-	reason := ""
 	if f == nil {
-		reason = fmt.Sprintf("PCI id %04x:%04x is not in the table of published figures", amdVendor, device)
-	} else {
-		reason = f.contradiction(g)
+		return unknownNominal(id + " is not in the table of published figures")
 	}
-	if reason != "" {
-		return unknownNominal(reason)
-	}
-	n := Nominal{
-		VRAM:       Known(f.vram, "GB", ScopeHost, source),
-		MemoryType: Known(f.memory, "", ScopeHost, source),
-		Bandwidth:  Known(f.bandwidth, "TB/s", ScopeHost, source),
-		FP16:       Known(f.fp16, "TFLOPS", ScopeHost, source),
-		FP8:        Known(f.fp8, "TFLOPS", ScopeHost, source),
-	}
-	if f.fp8 == 0 {
-		n.FP8 = Unknown[float64]("TFLOPS", ScopeHost, source+": none published")
-	}
-	return n
+	return f.nominal("table: "+id, g.ComputeUnits, g.VRAM)
 }

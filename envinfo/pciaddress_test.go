@@ -14,3 +14,20 @@ func TestPCILocation(t *testing.T) {
 		}
 	}
 }
+
+func FuzzPCIe(f *testing.F) {
+	for _, s := range []string{"32.0 GT/s PCIe", "8 GT/s", "Unknown speed", "16", "-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if v, err := parseLinkSpeed(s); err == nil && !(v > 0) {
+			t.Errorf("speed %v of %q", v, s)
+		}
+		if v, err := parseLinkWidth(s); err == nil && (v < 1 || v > 32) {
+			t.Errorf("width %v of %q", v, s)
+		}
+		if v, err := parseNUMANode(s); err == nil && v < 0 {
+			t.Errorf("NUMA node %v of %q", v, s)
+		}
+	})
+}

@@ -18,12 +18,10 @@ func TestPython(t *testing.T) {
 	} {
 		fsys[name] = &fstest.MapFile{Data: []byte(data)}
 	}
-	env, err := Capture(t.Context(), Options{FS: fsys})
-	if err != nil {
-		t.Fatal(err)
-	}
+	inventory := NewInventory(NewReader(t.Context(), fsys), ScopeHost, "")
+	inventory.Python()
 	got := map[string]string{}
-	for _, s := range env.Software {
+	for _, s := range inventory.Found {
 		got[s.Name] = string(s.Version.Scope()) + " " + s.Version.String()
 	}
 	const local = "usr/local/lib/python3.11/dist-packages/"

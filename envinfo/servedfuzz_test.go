@@ -74,29 +74,3 @@ func FuzzModel(f *testing.F) {
 		}
 	})
 }
-
-func FuzzServed(f *testing.F) {
-	f.Add([]byte(`{"data": [{"id": "m", "max_model_len": 1}]}`))
-	f.Add([]byte(`vllm:cache_config_info{a="b\"c",engine="1",} 1`))
-	f.Add([]byte("Name: x\nVersion: 1.0\n"))
-	f.Add([]byte("hip: Optional[str] = '6.4'"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		models, _ := parseServedModels(b)
-		facts := parseCacheConfig(b)
-		for _, s := range facts {
-			if v, ok := s.Value.Get(); ok && v == "None" && !bytes.Contains(b, []byte("None ")) && !bytes.Contains(b, []byte(" None")) && !bytes.Contains(b, []byte(`\`)) {
-				t.Errorf("%q is None", s.Name)
-			}
-		}
-		checkRoundTrip(t, &Environment{Server: &Server{Models: models, Facts: facts}})
-		if v, err := parseMetadata(b); (err == nil) != (v != "") || !bytes.Contains(b, []byte(v)) {
-			t.Errorf("%q, %v", v, err)
-		}
-		if v := parseTorchVersion(b, "hip"); !bytes.Contains(b, []byte(v)) {
-			t.Errorf("%q", v)
-		}
-		if n, err := parseQuantity(string(b)); err == nil && !(n >= 0) {
-			t.Errorf("%q is %v", b, n)
-		}
-	})
-}

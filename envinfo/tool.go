@@ -15,6 +15,7 @@ import (
 
 const (
 	maxToolOutput = 16 << 20
+	maxObjects    = 1024 // in the output of one tool: partitions of a large host are 64
 	defaultTools  = 2500 * time.Millisecond
 	// waitDelay is how long a tool that has ended or been killed may leave its output open, in the hands of a child that left the
 	// group. killGrace is how long its end is waited for after that: a process in state D ignores SIGKILL until its driver answers.
