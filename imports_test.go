@@ -23,7 +23,25 @@ var mayImport = map[string][]string{
 	"loadgen/internal/finetimer": {}, // when an open loop has to send, to some tens of microseconds
 	"loadgen/netstamp":           {},
 
-	"envinfo": {"internal/secret", "internal/number"},
+	// envinfo: what a fact is, the reader of files and runner of tools, what cards share; then each maker, the host and its software,
+	// which know nothing of each other; then what is made of them. A container runs an engine with a model, which serving reads.
+	"envinfo/fact":              {"internal/secret", "internal/number"},
+	"envinfo/internal/facttest": {"envinfo/fact"},
+	"envinfo/internal/leaves":   {"envinfo/fact"},
+	"envinfo/internal/table":    {"envinfo/fact", "internal/number"},
+	"envinfo/internal/source":   {"envinfo/fact", "internal/secret"},
+	"envinfo/gpu":               {"envinfo/fact"},
+	"envinfo/amd":               {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/gpu"},
+	"envinfo/nvidia":            {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/gpu"},
+	"envinfo/host":              {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "internal/secret", "internal/number"},
+	"envinfo/software":          {"envinfo/fact", "envinfo/internal/source"},
+	"envinfo/serving":           {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "internal/secret"},
+	"envinfo/container": {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/software", "envinfo/serving",
+		"internal/secret"},
+	"envinfo/state": {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/internal/leaves", "envinfo/amd",
+		"envinfo/nvidia", "envinfo/host"},
+	"envinfo": {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/internal/leaves", "envinfo/amd", "envinfo/nvidia",
+		"envinfo/host", "envinfo/software", "envinfo/serving", "envinfo/container", "envinfo/state"},
 
 	"loadgen":             {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
 	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
@@ -42,8 +60,19 @@ var mayImport = map[string][]string{
 
 // What a package must not import at all, of anybody's: who prints, reads flags or speaks HTTP is part of the design.
 var mustNotImport = map[string][]string{
-	"stats":            {"flag", "log", "net", "net/http", "os/exec", "time"},
-	"envinfo":          {"flag", "log"}, // it runs the makers' and the containers' tools, and asks a server by HTTP what it is
+	"stats": {"flag", "log", "net", "net/http", "os/exec", "time"},
+	// Files, tools and servers are read by envinfo/internal/source alone.
+	"envinfo":           {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/fact":      {"flag", "log", "os", "os/exec", "net/http", "io/fs"},
+	"envinfo/gpu":       {"flag", "log", "os", "os/exec", "net/http", "io/fs"},
+	"envinfo/amd":       {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/nvidia":    {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/host":      {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/software":  {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/container": {"flag", "log", "os", "os/exec", "net/http"},
+	"envinfo/serving":   {"flag", "log", "os", "os/exec"}, // its caller gives the client and the header
+	"envinfo/state":     {"flag", "log", "os", "os/exec", "net/http"},
+
 	"loadgen":          {"flag", "log", "net/http", "os", "encoding/json"},
 	"loadgen/workload": {"flag", "log", "net/http", "os"},
 	"protocol":         {"flag", "log", "net/http"},

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // The tools of this machine say nothing about a tree from elsewhere.
@@ -66,7 +68,7 @@ func TestEveryToolHangs(t *testing.T) {
 		t.Errorf("the count is unknown because %q", r)
 	}
 	for _, name := range []string{"amd-smi version --json", "amd-smi static --json", "rocm-smi"} {
-		if !slices.ContainsFunc(env.Warnings, func(w Warning) bool { return strings.Contains(w.Text, name) }) {
+		if !slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return strings.Contains(w.Text, name) }) {
 			t.Errorf("no warning names %s: %v", name, env.Warnings)
 		}
 	}

@@ -7,6 +7,16 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"github.com/servegauge/servegauge/envinfo/amd"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
+	"github.com/servegauge/servegauge/envinfo/internal/source"
+	"github.com/servegauge/servegauge/envinfo/nvidia"
+	"github.com/servegauge/servegauge/envinfo/serving"
+	"github.com/servegauge/servegauge/envinfo/software"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
 // Schema is the version of the JSON form of an [Environment]. It grows when a field changes its meaning or goes away, not when one is
@@ -35,13 +45,13 @@ type Options struct {
 // Validate returns an error that names the field of o that cannot be used, its value, and what to give.
 func (o Options) Validate() error {
 	if o.ReadTimeout < 0 {
-		return fmt.Errorf("envinfo: Options.ReadTimeout is %v; give a positive time, or 0 for %v", o.ReadTimeout, defaultWait)
+		return fmt.Errorf("envinfo: Options.ReadTimeout is %v; give a positive time, or 0 for %v", o.ReadTimeout, source.DefaultWait)
 	}
 	if o.ROCmPath != "" && !path.IsAbs(o.ROCmPath) {
 		return fmt.Errorf("envinfo: Options.ROCmPath is %q; give an absolute path, such as /opt/rocm", o.ROCmPath)
 	}
 	if o.Tools.Timeout < 0 {
-		return fmt.Errorf("envinfo: Options.Tools.Timeout is %v; give a positive time, or 0 for %v", o.Tools.Timeout, defaultTools)
+		return fmt.Errorf("envinfo: Options.Tools.Timeout is %v; give a positive time, or 0 for %v", o.Tools.Timeout, source.DefaultTools)
 	}
 	for _, dir := range filepath.SplitList(o.Tools.Path) {
 		if !filepath.IsAbs(dir) {
@@ -59,35 +69,35 @@ func (o Options) Validate() error {
 // Environment is what produced a number: the machine, its kernel and drivers, the software on it, the limits of the process, and the
 // program that measured. It marshals to JSON and reads back as it was. In the zero Environment everything is unknown.
 //
-// Numbers that are plain Go ints here (a node's index, the schema) are names of things, not readings; every reading is a [Value].
+// Numbers that are plain Go ints here (a node's index, the schema) are names of things, not readings; every reading is a [fact.Value].
 type Environment struct {
 	// Schema is the version of the form; see the constant.
 	Schema int `json:"schema"`
 	// Live tells whether the root that was read is that of the running host, and not of a tree that was copied from elsewhere.
-	Live    Value[bool] `json:"live"`
-	Program Program     `json:"program"`
-	Host    Host        `json:"host"`
-	Process Process     `json:"process"`
+	Live    fact.Value[bool] `json:"live"`
+	Program software.Program `json:"program"`
+	Host    host.Host        `json:"host"`
+	Process host.Process     `json:"process"`
 	// Variables is the environment variables of the same process.
-	Variables Variables `json:"variables"`
+	Variables host.Variables `json:"variables"`
 	// Software lists what was found, or looked for and not found. A name can occur more than once, with different scopes, or where
 	// several versions are installed side by side; the first of a scope is then the one in the usual place.
-	Software []Component `json:"software"`
+	Software []fact.Component `json:"software"`
 	// AMD is the AMD GPUs. Other makers' have lists of their own, since "no AMD GPU" says nothing about them.
-	AMD GPUs `json:"amd"`
+	AMD amd.GPUs `json:"amd"`
 	// NVIDIA is the NVIDIA GPUs.
-	NVIDIA NVIDIAGPUs `json:"nvidia"`
-	// Containers, Server and Model are what the caller asked of [CaptureContainer], [CaptureServer] and [CaptureModel], and put here.
+	NVIDIA nvidia.GPUs `json:"nvidia"`
+	// Containers, Server and Model are what the caller asked of [container.Capture], [serving.Capture] and [serving.CaptureModel], and put here.
 	// Nil: not asked.
-	Containers []Container `json:"containers,omitempty"`
-	Server     *Server     `json:"server,omitempty"`
-	Model      *Model      `json:"model,omitempty"`
+	Containers []container.Container `json:"containers,omitempty"`
+	Server     *serving.Server       `json:"server,omitempty"`
+	Model      *serving.Model        `json:"model,omitempty"`
 	// Warnings is what a reader should know before believing the values that they name. Nil: none.
-	Warnings []Warning `json:"warnings,omitempty"`
+	Warnings []fact.Warning `json:"warnings,omitempty"`
 }
 
 // Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi and nvidia-smi. What they say fills gaps and
-// checks what files said; where the two disagree, a [Warning] names both. The zero Tools runs those that are found on PATH when the
+// checks what files said; where the two disagree, a [fact.Warning] names both. The zero Tools runs those that are found on PATH when the
 // running host is read, and none when a tree is read.
 //
 // A tool runs in a process group of its own, with nothing on its standard input, an environment of a few variables (toolEnv) with
@@ -111,34 +121,34 @@ type Tools struct {
 // Options.ReadTimeout or when ctx ends; after a few such reads no others are tried, so that Capture ends without a deadline too: with the
 // zero Options, within three seconds.
 //
-// Of the environment of the process only the variables are recorded that [Variables] names, of the kernel's command line its options
-// (see [Host.CommandLine]), and neither with a secret that [Scrub] knows.
+// Of the environment of the process only the variables are recorded that [host.Variables] names, of the kernel's command line its options
+// (see [host.Host.CommandLine]), and neither with a secret that [Scrub] knows.
 func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	in := opts.config()
 	r, b := in.Reader(ctx), in.Toolbox(ctx)
-	defer b.stop()
-	env := &Environment{Schema: Schema, Live: Known(opts.FS == nil, "", ScopeProgram, "Options.FS"), Program: ReadProgram()}
-	amdTools, nvidiaTools := StartAMDTools(b), StartNVIDIATools(b) // they run while files are read
+	defer b.Stop()
+	env := &Environment{Schema: Schema, Live: fact.Known(opts.FS == nil, "", fact.ScopeProgram, "Options.FS"), Program: software.ReadProgram()}
+	amdTools, nvidiaTools := amd.StartTools(b), nvidia.StartTools(b) // they run while files are read
 
-	host, userland, warnings := ReadHost(r)
-	env.Host = host
+	h, userland, warnings := host.Read(r)
+	env.Host = h
 	env.warn(warnings)
-	env.Process = ReadProcess(r, host.Memory)
-	env.Variables = ReadVariables(r)
+	env.Process = host.ReadProcess(r, h.Memory)
+	env.Variables = host.ReadVariables(r)
 
-	software := NewInventory(r, userland, opts.ROCmPath)
-	software.Driver(host.Kernel)
+	software := software.New(r, userland, opts.ROCmPath)
+	software.Driver(h.Kernel)
 	software.ROCm()
 	software.RCCL()
 	software.Packages()
 	software.Python()
 	env.warn(software.Warnings)
-	env.AMD, warnings = ReadAMD(r)
+	env.AMD, warnings = amd.Read(r)
 	env.warn(warnings)
-	nvidia, driver, warnings := ReadNVIDIA(r, userland, nvidiaTools)
+	nvidia, driver, warnings := nvidia.Read(r, userland, nvidiaTools)
 	env.NVIDIA = nvidia
 	env.warn(warnings)
 	software.Warnings = nil
@@ -151,18 +161,18 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	env.warn(software.Warnings)
 	env.checkAMD(amdTools, software, userland)
 	env.Software = software.Found
-	env.Host.Network = ReadNetwork(r)
+	env.Host.Network = host.ReadNetwork(r)
 	if err := ctx.Err(); err != nil {
 		return env, fmt.Errorf("envinfo: the capture was cut short, what is missing is unknown: %w", err)
 	}
 	return env, nil
 }
 
-func (e *Environment) warn(w []Warning) { e.Warnings = append(e.Warnings, w...) }
+func (e *Environment) warn(w []fact.Warning) { e.Warnings = append(e.Warnings, w...) }
 
 // checkAMD fills gaps in what files said of AMD's cards and software, and checks it, by AMD's tools.
-func (e *Environment) checkAMD(tools AMDTools, software *Inventory, userland Scope) {
-	check := func(name string, tool Value[string], same func(file, tool string) bool) {
+func (e *Environment) checkAMD(tools amd.Tools, software *software.Inventory, userland fact.Scope) {
+	check := func(name string, tool fact.Value[string], same func(file, tool string) bool) {
 		software.Warnings = nil
 		software.Check(name, tool, same)
 		e.warn(software.Warnings)
@@ -170,50 +180,50 @@ func (e *Environment) checkAMD(tools AMDTools, software *Inventory, userland Sco
 	said, warnings := tools.Versions(userland)
 	e.warn(warnings)
 	for _, v := range said {
-		if v.SMI != (Value[string]{}) {
+		if v.SMI != (fact.Value[string]{}) {
 			software.Add("AMD SMI", v.SMI)
 		}
-		check("ROCm", v.ROCm, SameROCm)
-		check("amdgpu", v.Driver, SameDriver)
+		check("ROCm", v.ROCm, amd.SameROCm)
+		check("amdgpu", v.Driver, amd.SameDriver)
 	}
-	for _, ask := range []func(AMDTools) ([]Value[string], Warnings){e.AMD.Check, e.AMD.CheckROCmSMI} {
+	for _, ask := range []func(amd.Tools) ([]fact.Value[string], fact.Warnings){e.AMD.Check, e.AMD.CheckROCmSMI} {
 		drivers, warnings := ask(tools)
 		for _, d := range drivers {
-			check("amdgpu", d, SameDriver)
+			check("amdgpu", d, amd.SameDriver)
 		}
 		e.warn(warnings)
 	}
 }
 
 // config is what of o is for reading.
-func (o Options) config() Config {
-	return Config{FS: o.FS, ReadTimeout: o.ReadTimeout, Tools: ToolConfig(o.Tools)}
+func (o Options) config() source.Config {
+	return source.Config{FS: o.FS, ReadTimeout: o.ReadTimeout, Tools: source.ToolConfig(o.Tools)}
 }
 
 // Snapshot reads the state of the host now, as [Capture] does, with the same options, bounds and errors. Of the tools it runs nvidia-smi
 // alone, for the cards and for the processes on them; the rest is from files.
-// It is meant for before and after a measurement; during one, use a [Sampler].
-func Snapshot(ctx context.Context, opts Options) (*State, error) {
+// It is meant for before and after a measurement; during one, use a [state.Sampler].
+func Snapshot(ctx context.Context, opts Options) (*state.State, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	in := opts.config()
 	b := in.Toolbox(ctx)
-	defer b.stop()
-	s := ReadState(in.Reader(ctx), b, opts.PIDs)
+	defer b.Stop()
+	s := state.Read(in.Reader(ctx), b, opts.PIDs)
 	if err := ctx.Err(); err != nil {
 		return s, fmt.Errorf("envinfo: the snapshot was cut short, what is missing is unknown: %w", err)
 	}
 	return s, nil
 }
 
-// StartSampler takes the first sample at once and then one every so often, until [Sampler.Stop] or the end of ctx. Where a sample takes
+// StartSampler takes the first sample at once and then one every so often, until [state.Sampler.Stop] or the end of ctx. Where a sample takes
 // longer than the interval, those that it missed are left out.
 //
-// The error is that of opts, or says that every is shorter than [MinInterval].
-func StartSampler(ctx context.Context, opts Options, every time.Duration) (*Sampler, error) {
+// The error is that of opts, or says that every is shorter than [state.MinInterval].
+func StartSampler(ctx context.Context, opts Options, every time.Duration) (*state.Sampler, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	return Start(ctx, opts.config(), every)
+	return state.Start(ctx, opts.config(), every)
 }

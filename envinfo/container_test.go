@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // What the runtimes answer is made of the fields that their documents name (docs.docker.com/reference/api/engine: ContainerInspect,
@@ -29,7 +30,7 @@ var (
 )
 
 // scope of everything in the container of these tests.
-const inContainer = envinfo.Scope("container:3fa9c1d23fa9")
+const inContainer = fact.Scope("container:3fa9c1d23fa9")
 
 // answers are what a runtime writes, by its command line. What is not among them fails.
 type answers map[string]string
@@ -45,14 +46,14 @@ func (a answers) run(_ context.Context, program string, args ...string) ([]byte,
 	return nil, errors.New("exit status 1: no such object at tcp://admin:hunter2@10.0.0.1:2375")
 }
 
-func captureContainer(t testing.TB, runtime, name string, opts envinfo.ContainerOptions) *envinfo.Container {
+func captureContainer(t testing.TB, runtime, name string, opts container.Options) *container.Container {
 	t.Helper()
-	c, err := envinfo.CaptureContainer(t.Context(), runtime, name, opts)
+	c, err := container.Capture(t.Context(), runtime, name, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := capture(t, cpuHost().fs())
-	env.Containers = []envinfo.Container{*c}
+	env.Containers = []container.Container{*c}
 	checkLeaves(t, env)
 	if err := env.WriteText(io.Discard); err != nil {
 		t.Error(err)
@@ -118,9 +119,9 @@ func insideFiles() tree {
 func TestDocker(t *testing.T) {
 	a := dockerAnswers("rocm/vllm:latest@" + repoSHA)
 	a["sh"] = inside(t, insideFiles())
-	c := captureContainer(t, "docker", "vllm", envinfo.ContainerOptions{Run: a.run})
+	c := captureContainer(t, "docker", "vllm", container.Options{Run: a.run})
 	for what, v := range map[string]struct {
-		value envinfo.Value[string]
+		value fact.Value[string]
 		want  string
 	}{
 		"id": {c.ID, containerHex}, "name": {c.Name, "vllm"}, "image": {c.Image, "rocm/vllm:latest@" + repoSHA}, "image id": {c.ImageID, imageSHA},
@@ -140,7 +141,7 @@ func TestDocker(t *testing.T) {
 	known(t, "shm", c.ShmSize, 16<<30)
 	known(t, "privileged", c.Privileged, false)
 	known(t, "CPUs", c.CPULimit, 1.5)
-	known(t, "memory", c.MemoryLimit, envinfo.NoLimit())
+	known(t, "memory", c.MemoryLimit, fact.NoLimit())
 	known(t, "tensor parallel", c.Engine.TensorParallel, 8)
 	known(t, "context", c.Engine.MaxModelLen, 32000)
 	known(t, "batched tokens", c.Engine.MaxBatchedTokens, 8192)
@@ -200,7 +201,7 @@ func TestPinnedDigest(t *testing.T) {
 			if test.tagged != "" {
 				a["docker image inspect "+test.reference] = `[{"Id": "` + test.tagged + `"}]`
 			}
-			c := captureContainer(t, "docker", "vllm", envinfo.ContainerOptions{Run: a.run, Pinned: test.pinned})
+			c := captureContainer(t, "docker", "vllm", container.Options{Run: a.run, Pinned: test.pinned})
 			got := fmt.Sprint(c.Warnings)
 			if test.warning == "" && len(c.Warnings) > 0 || !strings.Contains(got, test.warning) {
 				t.Errorf("warnings %s, want %q", got, test.warning)
@@ -219,7 +220,7 @@ func TestPodman(t *testing.T) {
 		"podman image inspect " + strings.TrimPrefix(imageSHA, "sha256:"): `[{"Id": "x", "RepoDigests": ["quay.io/x/vllm@` + repoSHA + `"]}]`,
 		"podman version --format json":                                    `{"Client": {"APIVersion": "5.4.0", "Version": "5.4.0"}}`,
 	}
-	c := captureContainer(t, "podman", "c", envinfo.ContainerOptions{Run: a.run})
+	c := captureContainer(t, "podman", "c", container.Options{Run: a.run})
 	known(t, "image", c.Image, "quay.io/x/vllm:1")
 	known(t, "image id", c.ImageID, imageSHA)
 	known(t, "podman", c.Versions[0].Version, "5.4.0")
@@ -228,7 +229,7 @@ func TestPodman(t *testing.T) {
 	if _, ok := c.Started.Get(); ok {
 		t.Errorf("it was never started: %v", c.Started)
 	}
-	for what, v := range map[string]envinfo.Value[string]{"ipc": c.IPC, "network": c.Network, "command": c.Command, "cpuset": c.CPUSet} {
+	for what, v := range map[string]fact.Value[string]{"ipc": c.IPC, "network": c.Network, "command": c.Command, "cpuset": c.CPUSet} {
 		unknown(t, what, v, "podman inspect --type container c: does not say")
 	}
 	if _, ok := c.ShmSize.Get(); ok {
@@ -258,7 +259,7 @@ func TestKubernetes(t *testing.T) {
 			"kubectl get pod vllm-0 -n llm -o json": fmt.Sprintf(pod, test.imageID),
 			"kubectl get node gpu-01 -o json":       `{"status": {"nodeInfo": {"kubeletVersion": "v1.33.1", "containerRuntimeVersion": "containerd://2.0.5"}}}`,
 		}
-		c := captureContainer(t, "kubernetes", "llm/vllm-0/vllm", envinfo.ContainerOptions{Run: a.run})
+		c := captureContainer(t, "kubernetes", "llm/vllm-0/vllm", container.Options{Run: a.run})
 		if id, _ := c.ImageID.Get(); id != test.id {
 			t.Errorf("%q: image id %v", test.imageID, c.ImageID)
 		}
@@ -283,7 +284,7 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	a := answers{"kubectl get pod vllm-0 -n llm -o json": fmt.Sprintf(pod, "")}
-	if _, err := envinfo.CaptureContainer(t.Context(), "kubernetes", "llm/vllm-0", envinfo.ContainerOptions{Run: a.run}); err == nil || !strings.Contains(err.Error(), "sidecar, vllm") {
+	if _, err := container.Capture(t.Context(), "kubernetes", "llm/vllm-0", container.Options{Run: a.run}); err == nil || !strings.Contains(err.Error(), "sidecar, vllm") {
 		t.Errorf("with two containers: %v", err)
 	}
 }
@@ -293,12 +294,12 @@ func TestContainerUnread(t *testing.T) {
 	for _, runtime := range []string{"docker", "podman", "kubernetes"} {
 		for _, out := range []string{"", "[]", "null", "[{}]", "{}", "<html>", `[{"Id": 1}]`, `[{"Id": "` + containerHex + `"}]`} {
 			run := func(context.Context, string, ...string) ([]byte, error) { return []byte(out), nil }
-			c := captureContainer(t, runtime, "c", envinfo.ContainerOptions{Run: run})
+			c := captureContainer(t, runtime, "c", container.Options{Run: run})
 			if _, ok := c.Image.Get(); ok || c.Image.Reason() == "not captured" || c.ShmSize.Reason() == "not captured" || len(c.Software) != 1 {
 				t.Errorf("%s said %q: %+v", runtime, out, c)
 			}
 		}
-		c := captureContainer(t, runtime, "c", envinfo.ContainerOptions{Run: answers{}.run})
+		c := captureContainer(t, runtime, "c", container.Options{Run: answers{}.run})
 		if b, err := json.Marshal(c); err != nil || bytes.Contains(b, []byte("hunter2")) || !bytes.Contains(b, []byte("no such object")) {
 			t.Errorf("%v %s", err, b)
 		}
@@ -308,18 +309,18 @@ func TestContainerUnread(t *testing.T) {
 func TestContainerArguments(t *testing.T) {
 	for _, test := range []struct {
 		runtime, name string
-		opts          envinfo.ContainerOptions
+		opts          container.Options
 		want          string
 	}{
-		{"docker", "--help", envinfo.ContainerOptions{}, `"--help"`},
-		{"docker", "", envinfo.ContainerOptions{}, "give its name or id"},
-		{"lxc", "c", envinfo.ContainerOptions{Run: answers{}.run}, `"lxc"`},
-		{"docker", "c", envinfo.ContainerOptions{Timeout: -1}, "Timeout is -1ns"},
-		{"docker", "c", envinfo.ContainerOptions{Pinned: "latest"}, `Pinned is "latest"`},
-		{"kubernetes", "a/b/c/d", envinfo.ContainerOptions{Run: answers{}.run}, "NAMESPACE/POD"},
-		{"kubernetes", "a/-b", envinfo.ContainerOptions{Run: answers{}.run}, "NAMESPACE/POD"},
+		{"docker", "--help", container.Options{}, `"--help"`},
+		{"docker", "", container.Options{}, "give its name or id"},
+		{"lxc", "c", container.Options{Run: answers{}.run}, `"lxc"`},
+		{"docker", "c", container.Options{Timeout: -1}, "Timeout is -1ns"},
+		{"docker", "c", container.Options{Pinned: "latest"}, `Pinned is "latest"`},
+		{"kubernetes", "a/b/c/d", container.Options{Run: answers{}.run}, "NAMESPACE/POD"},
+		{"kubernetes", "a/-b", container.Options{Run: answers{}.run}, "NAMESPACE/POD"},
 	} {
-		c, err := envinfo.CaptureContainer(t.Context(), test.runtime, test.name, test.opts)
+		c, err := container.Capture(t.Context(), test.runtime, test.name, test.opts)
 		if c != nil || err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s %q: %v, %v; want %s", test.runtime, test.name, c, err, test.want)
 		}
@@ -330,7 +331,7 @@ func TestCommandBound(t *testing.T) {
 	run := func(context.Context, string, ...string) ([]byte, error) {
 		return fmt.Appendf(nil, `[{"Id": %q, "Path": "vllm", "Args": ["serve", %q]}]`, containerHex, strings.Repeat("x", 1<<20)), nil
 	}
-	c := captureContainer(t, "docker", "c", envinfo.ContainerOptions{Run: run})
+	c := captureContainer(t, "docker", "c", container.Options{Run: run})
 	unknown(t, "command", c.Command, "larger than 32768 bytes, refused")
 	if c.Engine != nil {
 		t.Errorf("an engine of %v", c.Engine.Arguments)
@@ -343,6 +344,6 @@ func TestContainerTimeout(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	c := captureContainer(t, "docker", "c", envinfo.ContainerOptions{Run: run, Timeout: time.Millisecond})
+	c := captureContainer(t, "docker", "c", container.Options{Run: run, Timeout: time.Millisecond})
 	unknown(t, "image", c.Image, "docker inspect --type container c: context deadline exceeded")
 }

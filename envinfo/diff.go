@@ -6,6 +6,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/internal/leaves"
+	"github.com/servegauge/servegauge/envinfo/internal/table"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // Kind is what kind of [Difference] there is.
@@ -80,8 +85,8 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 	if path == "warnings" || strings.HasSuffix(path, ".warnings") {
 		return
 	}
-	if ra, ok := asLeaf(a); ok {
-		rb, _ := asLeaf(b)
+	if ra, ok := leaves.AsLeaf(a); ok {
+		rb, _ := leaves.AsLeaf(b)
 		d.leaves(path, ra, rb)
 		return
 	}
@@ -102,10 +107,10 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 		d.values(path, va, vb, "", "")
 	case reflect.Struct:
 		goneA, goneB = incomplete(a), incomplete(b)
-		fb := structFields(b)
-		for i, fa := range structFields(a) {
-			if !plainKind(fa.Value) { // names: those of elements have been matched
-				d.values(join(path, fa.name), fa.Value, fb[i].Value, goneA, goneB)
+		fb := leaves.StructFields(b)
+		for i, fa := range leaves.StructFields(a) {
+			if !leaves.PlainKind(fa.Value) { // names: those of elements have been matched
+				d.values(leaves.Join(path, fa.Name), fa.Value, fb[i].Value, goneA, goneB)
 			}
 		}
 	case reflect.Slice, reflect.Array:
@@ -129,14 +134,14 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 // incomplete is why the lists of v may lack something: a struct with lists has a Count, whose reason it is.
 func incomplete(v reflect.Value) string {
 	if f := v.FieldByName("Count"); f.IsValid() {
-		if r, ok := asLeaf(f); ok && r.Value == nil {
+		if r, ok := leaves.AsLeaf(f); ok && r.Value == nil {
 			return r.Reason
 		}
 	}
 	return ""
 }
 
-func (d *differ) leaves(path string, a, b Reading) {
+func (d *differ) leaves(path string, a, b fact.Reading) {
 	switch {
 	case a.Value == nil && b.Value == nil:
 	case a.Value == nil || b.Value == nil:
@@ -149,8 +154,8 @@ func (d *differ) leaves(path string, a, b Reading) {
 }
 
 func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
-	keysA, addresses := keys(a)
-	keysB, _ := keys(b)
+	keysA, addresses := leaves.Keys(a)
+	keysB, _ := leaves.Keys(b)
 	if addresses && !slices.ContainsFunc(keysA, func(k string) bool { return slices.Contains(keysB, k) }) {
 		for i := range min(len(keysA), len(keysB)) { // other slots: card by card
 			keysA[i], keysB[i] = fmt.Sprint(i), fmt.Sprint(i)
@@ -168,7 +173,7 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 	}
 	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of it.
 	if a.Len() == 1 && b.Len() == 1 && goneA == "" && goneB == "" {
-		if _, ok := asLeaf(a.Index(0)); ok {
+		if _, ok := leaves.AsLeaf(a.Index(0)); ok {
 			d.values(path+"[0]", a.Index(0), b.Index(0), "", "")
 			return
 		}
@@ -198,15 +203,15 @@ func unread(list reflect.Value) string {
 		return ""
 	}
 	v := list.Index(0)
-	r, ok := asLeaf(v)
+	r, ok := leaves.AsLeaf(v)
 	if !ok {
 		switch e := v.Interface().(type) {
-		case ServedModel:
+		case serving.ServedModel:
 			r, ok = e.ID.Reading(), true
-		case Component:
+		case fact.Component:
 			r, ok = e.Version.Reading(), e.Name == "software"
-		case Setting:
-			r, ok = e.Value.Reading(), e.Name == cacheConfigInfoName
+		case fact.Setting:
+			r, ok = e.Value.Reading(), e.Name == serving.CacheConfigInfoName
 		}
 	}
 	if !ok || r.Value != nil {
@@ -241,20 +246,20 @@ func summary(v reflect.Value) string {
 		}
 		v = v.Elem()
 	}
-	if r, ok := asLeaf(v); ok {
+	if r, ok := leaves.AsLeaf(v); ok {
 		if r.Value == nil {
 			return ""
 		}
 		return r.String()
 	}
-	if plainKind(v) {
+	if leaves.PlainKind(v) {
 		return fmt.Sprint(v.Interface())
 	}
 	if v.Kind() != reflect.Struct {
 		return ""
 	}
-	for _, f := range structFields(v) {
-		if plainKind(f.Value) {
+	for _, f := range leaves.StructFields(v) {
+		if leaves.PlainKind(f.Value) {
 			continue
 		}
 		if s := summary(f.Value); s != "" {
@@ -282,9 +287,9 @@ func mapKeys(a, b reflect.Value) []reflect.Value {
 
 // WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that of w.
 func WriteDiff(w io.Writer, differences []Difference) error {
-	t := newTable(w)
+	t := table.New(w)
 	if len(differences) == 0 {
-		t.line("No differences in what is known of both.")
+		t.Line("No differences in what is known of both.")
 	}
 	written := false
 	for _, part := range []struct {
@@ -298,14 +303,14 @@ func WriteDiff(w io.Writer, differences []Difference) error {
 			}
 			if !headed {
 				if written {
-					t.line("")
+					t.Line("")
 				}
-				t.line(part.title)
-				t.cells("Difference", "Where", "First", "Second")
+				t.Line(part.title)
+				t.Cells("Difference", "Where", "First", "Second")
 				headed, written = true, true
 			}
-			t.cells(string(d.Kind), d.Path, present(d.A), present(d.B))
+			t.Cells(string(d.Kind), d.Path, present(d.A), present(d.B))
 		}
 	}
-	return t.flush()
+	return t.Flush()
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 func lines(differences []envinfo.Difference) string {
@@ -91,18 +93,18 @@ func TestDiff(t *testing.T) {
 // An image that was pulled again has another digest, and a driver that could not be read is not another driver; neither is a list
 // that could not be read an empty one.
 func TestDiffOfContainers(t *testing.T) {
-	v := func(s string) envinfo.Value[string] {
-		return envinfo.Known(s, "", "container:1", "docker image inspect")
+	v := func(s string) fact.Value[string] {
+		return fact.Known(s, "", "container:1", "docker image inspect")
 	}
-	denied := envinfo.Unknown[string]("", "container:1", "permission denied")
-	host := func(driver envinfo.Value[string], c envinfo.Container) *envinfo.Environment {
+	denied := fact.Unknown[string]("", "container:1", "permission denied")
+	host := func(driver fact.Value[string], c container.Container) *envinfo.Environment {
 		c.Name = v("vllm")
-		return &envinfo.Environment{Software: []envinfo.Component{{Name: "amdgpu", Version: driver}}, Containers: []envinfo.Container{c}}
+		return &envinfo.Environment{Software: []fact.Component{{Name: "amdgpu", Version: driver}}, Containers: []container.Container{c}}
 	}
-	first := host(envinfo.Known("6.16.6", "", envinfo.ScopeHost, "/sys/module/amdgpu/version"), envinfo.Container{
-		RepoDigests: []envinfo.Value[string]{v("vllm@sha256:1")}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}})
-	second := host(envinfo.Unknown[string]("", envinfo.ScopeHost, "permission denied"), envinfo.Container{
-		RepoDigests: []envinfo.Value[string]{v("vllm@sha256:2")}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}})
+	first := host(fact.Known("6.16.6", "", fact.ScopeHost, "/sys/module/amdgpu/version"), container.Container{
+		RepoDigests: []fact.Value[string]{v("vllm@sha256:1")}, Software: []fact.Component{{Name: "vllm", Version: v("0.14.1")}}})
+	second := host(fact.Unknown[string]("", fact.ScopeHost, "permission denied"), container.Container{
+		RepoDigests: []fact.Value[string]{v("vllm@sha256:2")}, Software: []fact.Component{{Name: "vllm", Version: v("0.14.1")}}})
 	if diff := cmp.Diff("true not comparable: software[amdgpu@host].version: 6.16.6 → unknown (permission denied)\n"+
 		"true changed: containers[vllm].repo_digests[0]: vllm@sha256:1 → vllm@sha256:2\n", lines(envinfo.Diff(first, second))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -110,11 +112,11 @@ func TestDiffOfContainers(t *testing.T) {
 	if first.Hash() == second.Hash() {
 		t.Error("the hash of another digest is the same")
 	}
-	for what, c := range map[string]envinfo.Container{
-		"digests":  {RepoDigests: []envinfo.Value[string]{denied}, Software: []envinfo.Component{{Name: "vllm", Version: v("0.14.1")}}},
-		"software": {RepoDigests: []envinfo.Value[string]{v("vllm@sha256:1")}, Software: []envinfo.Component{{Name: "software", Version: denied}}},
+	for what, c := range map[string]container.Container{
+		"digests":  {RepoDigests: []fact.Value[string]{denied}, Software: []fact.Component{{Name: "vllm", Version: v("0.14.1")}}},
+		"software": {RepoDigests: []fact.Value[string]{v("vllm@sha256:1")}, Software: []fact.Component{{Name: "software", Version: denied}}},
 	} {
-		unread := host(envinfo.Known("6.16.6", "", envinfo.ScopeHost, "/sys/module/amdgpu/version"), c)
+		unread := host(fact.Known("6.16.6", "", fact.ScopeHost, "/sys/module/amdgpu/version"), c)
 		for _, d := range [][]envinfo.Difference{envinfo.Diff(first, unread), envinfo.Diff(unread, first)} {
 			if len(d) != 1 || d[0].Kind != envinfo.NotComparable {
 				t.Errorf("%s that could not be read: %v", what, d)
@@ -168,8 +170,8 @@ func ExampleDiff() {
 		if err != nil {
 			fmt.Println(err)
 		}
-		env.Software = append(env.Software, envinfo.Component{
-			Name: "vllm/vllm-openai-rocm:latest", Version: envinfo.Known(digest, "", "container:4f1c", "docker image inspect: RepoDigests"),
+		env.Software = append(env.Software, fact.Component{
+			Name: "vllm/vllm-openai-rocm:latest", Version: fact.Known(digest, "", "container:4f1c", "docker image inspect: RepoDigests"),
 		})
 		return env
 	}

@@ -6,7 +6,7 @@
 // nvidia-smi where they are on PATH ([Tools]): they fill gaps and check what files said. They are driven as commands and not through
 // their C libraries, which would need cgo and would open the devices in this process, where a call that hangs cannot be killed.
 //
-// Every reading is a [Value]: what it is, its unit, of what it is true (the host, a container, the process) and where it was read; or
+// Every reading is a [fact.Value]: what it is, its unit, of what it is true (the host, a container, the process) and where it was read; or
 // that it is unknown, and why. Nothing is guessed. Files that are missing, unreadable, huge, garbled or that block cost only the values
 // they would have given.
 //
@@ -19,8 +19,8 @@
 //
 // # Software
 //
-// The same software is there several times: on the host, in a container, in each Python. Each is a [Component] with a scope of its own,
-// several versions side by side are all recorded, and where files and packages give different ones a [Warning] says so. The database of
+// The same software is there several times: on the host, in a container, in each Python. Each is a [fact.Component] with a scope of its own,
+// several versions side by side are all recorded, and where files and packages give different ones a [fact.Warning] says so. The database of
 // dpkg is read; that of rpm is not text, and a reader for its three formats would be the largest dependency of the module.
 //
 // # No libraries
@@ -31,8 +31,8 @@
 //
 // # Containers, servers and models
 //
-// What a server runs is mostly not the host's: [CaptureContainer] reads a container of docker, podman or kubernetes with the software in
-// it, [CaptureServer] asks a server over HTTP, and [CaptureModel] reads a model's files. They are asked for one by one, since only the
+// What a server runs is mostly not the host's: [container.Capture] reads a container of docker, podman or kubernetes with the software in
+// it, [serving.Capture] asks a server over HTTP, and [serving.CaptureModel] reads a model's files. They are asked for one by one, since only the
 // caller knows which of them produced the number, and their results are put into the [Environment]. Runtimes are asked by their
 // command lines, which every host of this kind has and whose output is documented; their client libraries would be most of what a
 // user of this package downloads.
@@ -41,7 +41,7 @@
 //
 // [Environment.Hash] is one number for all that matters for performance, and [Diff] says what makes two of them differ, keeping what
 // has changed apart from what could not be compared. What changes by itself is not of an Environment: [Snapshot] reads temperatures,
-// power, clocks, memory and the processes on the GPUs at one moment, and of NVIDIA GPUs what holds their clocks down; a [Sampler] does so
+// power, clocks, memory and the processes on the GPUs at one moment, and of NVIDIA GPUs what holds their clocks down; a [state.Sampler] does so
 // during a measurement, without listing processes.
 //
 // # Secrets

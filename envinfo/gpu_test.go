@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/amd"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 func TestMI325X(t *testing.T) {
@@ -106,7 +107,7 @@ func TestPartOfACard(t *testing.T) {
 	}
 	g := capture(t, tr.fs()).AMD
 	known(t, "count", g.Count, 4)
-	for _, v := range []envinfo.Value[float64]{g.Cards[0].Nominal.FP16, g.Cards[0].Nominal.Bandwidth, g.NominalBandwidth} {
+	for _, v := range []fact.Value[float64]{g.Cards[0].Nominal.FP16, g.Cards[0].Nominal.Bandwidth, g.NominalBandwidth} {
 		unknown(t, "figure", v, "whole card of 220 compute units, and 110 are seen")
 	}
 	known(t, "FP16 of a whole card", g.Cards[1].Nominal.FP16, 383)
@@ -237,10 +238,10 @@ func TestVRAMFallbacks(t *testing.T) {
 func TestHiddenCards(t *testing.T) {
 	env := capture(t, failing{mi325x().fs(), nodesDir + "9/properties", fs.ErrPermission})
 	known(t, "count", env.AMD.Count, 7)
-	if s := env.AMD.Count.Scope(); s != envinfo.ScopeProcess {
+	if s := env.AMD.Count.Scope(); s != fact.ScopeProcess {
 		t.Errorf("scope of the count is %q", s)
 	}
-	if s := env.AMD.VRAM.Scope(); s != envinfo.ScopeProcess {
+	if s := env.AMD.VRAM.Scope(); s != fact.ScopeProcess {
 		t.Errorf("scope of the sum is %q", s)
 	}
 	if len(env.Warnings) != 1 || env.Warnings[0].About != "amd.count" {
@@ -255,17 +256,17 @@ func TestGarbledTopology(t *testing.T) {
 	node := nodesDir + "2/properties"
 	for _, test := range []struct {
 		name, data string
-		check      func(*testing.T, envinfo.GPUs)
+		check      func(*testing.T, amd.GPUs)
 	}{
-		{"garbage", "\x00\xff\x1b[31m\n\n%%%", func(t *testing.T, g envinfo.GPUs) {
+		{"garbage", "\x00\xff\x1b[31m\n\n%%%", func(t *testing.T, g amd.GPUs) {
 			unknown(t, "count", g.Count, "1 of the nodes could not be told apart, 7 cards could")
 			unknown(t, "total", g.VRAM, "number of cards is unknown")
 		}},
-		{"empty", "", func(t *testing.T, g envinfo.GPUs) { unknown(t, "count", g.Count, "no simd_count") }},
-		{"bad target", "gfx_target_version 9.4.2\n", func(t *testing.T, g envinfo.GPUs) {
+		{"empty", "", func(t *testing.T, g amd.GPUs) { unknown(t, "count", g.Count, "no simd_count") }},
+		{"bad target", "gfx_target_version 9.4.2\n", func(t *testing.T, g amd.GPUs) {
 			unknown(t, "count", g.Count, `gfx_target_version is "9.4.2", not a number`)
 		}},
-		{"only a target", "gfx_target_version 90402\n", func(t *testing.T, g envinfo.GPUs) {
+		{"only a target", "gfx_target_version 90402\n", func(t *testing.T, g amd.GPUs) {
 			known(t, "count", g.Count, 8)
 			known(t, "target", g.Cards[0].Target, "gfx942")
 			unknown(t, "model", g.Cards[0].Model, "no vendor_id")
@@ -275,25 +276,25 @@ func TestGarbledTopology(t *testing.T) {
 			unknown(t, "VBIOS", g.Cards[0].VBIOS, "no drm_render_minor")
 			unknown(t, "bandwidth", g.NominalBandwidth, "no device_id")
 		}},
-		{"CRLF and spaces", strings.ReplaceAll(mi325x()[node], "\n", "  \r\n"), func(t *testing.T, g envinfo.GPUs) {
+		{"CRLF and spaces", strings.ReplaceAll(mi325x()[node], "\n", "  \r\n"), func(t *testing.T, g amd.GPUs) {
 			known(t, "compute units", g.Cards[0].ComputeUnits, 304)
 		}},
-		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1), func(t *testing.T, g envinfo.GPUs) {
+		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1), func(t *testing.T, g amd.GPUs) {
 			unknown(t, "model", g.Cards[0].Model, "1002:0001 is not in the table")
 			unknown(t, "bandwidth", g.NominalBandwidth, "1002:0001")
 			known(t, "VRAM", g.VRAM, 8*274542362624)
 		}},
-		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1), func(t *testing.T, g envinfo.GPUs) {
+		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1), func(t *testing.T, g amd.GPUs) {
 			unknown(t, "model", g.Cards[0].Model, "10de:74b9 is not in the table")
 		}},
-		{"no unique id", strings.Replace(mi325x()[node], "unique_id", "serial", 1), func(t *testing.T, g envinfo.GPUs) {
+		{"no unique id", strings.Replace(mi325x()[node], "unique_id", "serial", 1), func(t *testing.T, g amd.GPUs) {
 			known(t, "count", g.Count, 8)
 			unknown(t, "unique id", g.Cards[0].UniqueID, "no unique_id")
 		}},
-		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1), func(t *testing.T, g envinfo.GPUs) {
+		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1), func(t *testing.T, g amd.GPUs) {
 			unknown(t, "compute units", g.Cards[0].ComputeUnits, "not a multiple")
 		}},
-		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g envinfo.GPUs) { known(t, "count", g.Count, 7) }},
+		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g amd.GPUs) { known(t, "count", g.Count, 7) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := capture(t, mi325x().with(tree{node: test.data}).fs())

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+
+	"github.com/servegauge/servegauge/envinfo/internal/leaves"
 )
 
 // Hash returns "sha256:" and the SHA-256, in hexadecimal, of what identifies the configuration: two hosts with the same hash are, as
@@ -42,7 +44,7 @@ func canonical(path string, v reflect.Value) any {
 	if !material(path) {
 		return nil
 	}
-	if r, ok := asLeaf(v); ok {
+	if r, ok := leaves.AsLeaf(v); ok {
 		if r.Value == nil {
 			return nil
 		}
@@ -52,17 +54,17 @@ func canonical(path string, v reflect.Value) any {
 	case reflect.Struct:
 		out, names := map[string]any{}, map[string]any{}
 		readings := false
-		for _, f := range structFields(v) {
-			name := join(path, f.name)
-			if plainKind(f.Value) {
+		for _, f := range leaves.StructFields(v) {
+			name := leaves.Join(path, f.Name)
+			if leaves.PlainKind(f.Value) {
 				if material(name) {
-					names[f.name] = f.Interface()
+					names[f.Name] = f.Interface()
 				}
 				continue
 			}
 			readings = true
 			if c := canonical(name, f.Value); c != nil {
-				out[f.name] = c
+				out[f.Name] = c
 			}
 		}
 		if len(out) == 0 && readings { // names of what is unknown
@@ -77,7 +79,7 @@ func canonical(path string, v reflect.Value) any {
 		return out
 	case reflect.Slice, reflect.Array:
 		var out []json.RawMessage
-		keys, _ := keys(v)
+		keys, _ := leaves.Keys(v)
 		for i := range v.Len() {
 			c := canonical(path+"["+keys[i]+"]", v.Index(i))
 			if c == nil {
@@ -106,7 +108,7 @@ func canonical(path string, v reflect.Value) any {
 		}
 		return out
 	}
-	if plainKind(v) {
+	if leaves.PlainKind(v) {
 		return v.Interface()
 	}
 	return nil

@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // variant returns the environment with the leaf at a path of its JSON form changed by change.
@@ -130,15 +134,15 @@ func TestHashIsStable(t *testing.T) {
 	// Another host that is alike, its cards in another order.
 	cards := back.AMD.Cards
 	cards[0], cards[7] = cards[7], cards[0]
-	back.Host.Hostname = envinfo.Known("gpu-02", "", envinfo.ScopeHost, "/proc/sys/kernel/hostname")
-	back.Warnings = append(back.Warnings, envinfo.Warning{About: "host", Text: "x"})
+	back.Host.Hostname = fact.Known("gpu-02", "", fact.ScopeHost, "/proc/sys/kernel/hostname")
+	back.Warnings = append(back.Warnings, fact.Warning{About: "host", Text: "x"})
 	if got := back.Hash(); got != want {
 		t.Errorf("of a host that is alike: %s, want %s", got, want)
 	}
 	// The scope is a part of a value, the id of a container is not.
-	back.Software[1].Version = envinfo.Known("6.4.2-120", "", "container:1234", "/opt/rocm/.info/version")
+	back.Software[1].Version = fact.Known("6.4.2-120", "", "container:1234", "/opt/rocm/.info/version")
 	one := back.Hash()
-	back.Software[1].Version = envinfo.Known("6.4.2-120", "", "container:5678", "/opt/rocm/.info/version")
+	back.Software[1].Version = fact.Known("6.4.2-120", "", "container:5678", "/opt/rocm/.info/version")
 	if two := back.Hash(); one == want || one != two {
 		t.Errorf("of the host %s, of a container %s, of the same restarted %s", want, one, two)
 	}
@@ -163,14 +167,14 @@ func TestHashOfABusyHost(t *testing.T) {
 
 // Another model, a flaw that is open and a link that is down matter; another name of the same container and another port do not.
 func TestWhatMatters(t *testing.T) {
-	v := func(s string) envinfo.Value[string] { return envinfo.Known(s, "", envinfo.ScopeServer, "x") }
-	env := func(model, url, container, flaw, link, slot string) *envinfo.Environment {
+	v := func(s string) fact.Value[string] { return fact.Known(s, "", serving.ScopeServer, "x") }
+	env := func(model, url, id, flaw, link, slot string) *envinfo.Environment {
 		e := &envinfo.Environment{
-			Server:     &envinfo.Server{URL: v(url), Models: []envinfo.ServedModel{{ID: v(model)}}},
-			Containers: []envinfo.Container{{ID: v(container), Name: v("vllm"), State: v(container)}},
+			Server:     &serving.Server{URL: v(url), Models: []serving.ServedModel{{ID: v(model)}}},
+			Containers: []container.Container{{ID: v(id), Name: v("vllm"), State: v(id)}},
 		}
-		e.Host.Tuning.Vulnerabilities = []envinfo.Vulnerability{{Name: "spectre_v2", State: v(flaw)}}
-		e.Host.Network.Cards = []envinfo.NetworkCard{{Name: "eth0", State: v(link), PCIAddress: v(slot)}}
+		e.Host.Tuning.Vulnerabilities = []host.Vulnerability{{Name: "spectre_v2", State: v(flaw)}}
+		e.Host.Network.Cards = []host.NetworkCard{{Name: "eth0", State: v(link), PCIAddress: v(slot)}}
 		return e
 	}
 	a := env("m", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0")

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
 )
 
 // Trees of hosts, as these documents of the kernel lay them out: admin-guide/{cputopology,pm/cpufreq,mm/transhuge,cgroup-v2}.rst,
@@ -201,7 +203,7 @@ func TestHostEPYC(t *testing.T) {
 	known(t, "cpuset", p.CPUSet, "0-15") // of the group above, as its own has no such file
 	known(t, "nodes", p.MemoryNodes, "0-1")
 
-	if !slices.ContainsFunc(env.Warnings, func(w envinfo.Warning) bool { return w.About == "host.numa.balancing" }) {
+	if !slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return w.About == "host.numa.balancing" }) {
 		t.Errorf("no warning of NUMA balancing in %v", env.Warnings)
 	}
 	golden(t, "epyc-host.txt", hostText(t, env))
@@ -241,9 +243,9 @@ func TestHostTrees(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		files tree
-		check func(*testing.T, envinfo.Host)
+		check func(*testing.T, host.Host)
 	}{
-		{"arm", arm, func(t *testing.T, h envinfo.Host) {
+		{"arm", arm, func(t *testing.T, h host.Host) {
 			known(t, "model", h.CPUModel, "Arm Neoverse-V2")
 			if got := h.CPUModel.Source(); got != "table: /proc/cpuinfo: CPU implementer and part 0x41 0xd4f" {
 				t.Errorf("source is %q", got)
@@ -254,68 +256,68 @@ func TestHostTrees(t *testing.T) {
 			unknown(t, "virtualization", h.Virtualization, "flags are not there to tell")
 			unknown(t, "microcode", h.Microcode, "no microcode")
 		}},
-		{"arm of an unknown part", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xFFF\n"}), func(t *testing.T, h envinfo.Host) {
+		{"arm of an unknown part", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xFFF\n"}), func(t *testing.T, h host.Host) {
 			known(t, "model", h.CPUModel, "implementer 0x41 part 0xfff")
 		}},
 		{"arm of two parts", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xd05\n\nprocessor: 1\nCPU implementer: 0x41\nCPU part: 0xd0b\n"}),
-			func(t *testing.T, h envinfo.Host) { unknown(t, "model", h.CPUModel, "different model names or parts") }},
-		{"arm without topology", arm.with(tree{cpu + "cpu3/topology/core_cpus_list": "\n"}), func(t *testing.T, h envinfo.Host) {
+			func(t *testing.T, h host.Host) { unknown(t, "model", h.CPUModel, "different model names or parts") }},
+		{"arm without topology", arm.with(tree{cpu + "cpu3/topology/core_cpus_list": "\n"}), func(t *testing.T, h host.Host) {
 			unknown(t, "cores", h.CPUCores, "cpu3/topology/core_cpus_list: not a list of processors")
 		}},
-		{"arm in EC2", arm.with(tree{dmi + "sys_vendor": "Amazon EC2\n"}), func(t *testing.T, h envinfo.Host) {
+		{"arm in EC2", arm.with(tree{dmi + "sys_vendor": "Amazon EC2\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "amazon")
 		}},
 		{"guest of KVM", guest.with(tree{dmi + "sys_vendor": "QEMU\n", clockDir + "available_clocksource": "kvm-clock tsc acpi_pm\n",
-			"sys/devices/system/node/node0/cpulist": "0\n", "sys/devices/system/node/node0/meminfo": "Node 0 MemTotal: 2048 kB\n"}), func(t *testing.T, h envinfo.Host) {
+			"sys/devices/system/node/node0/cpulist": "0\n", "sys/devices/system/node/node0/meminfo": "Node 0 MemTotal: 2048 kB\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "kvm")
 			known(t, "nodes", h.NUMA.Count, 1)
 			known(t, "memory", h.NUMA.Nodes[0].Memory, 2<<20)
 		}},
-		{"guest of QEMU", guest.with(tree{dmi + "sys_vendor": "QEMU\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "qemu") }},
-		{"guest of VMware", guest.with(tree{dmi + "sys_vendor": "VMware, Inc.\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "vmware") }},
-		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n", dmi + "product_name": "Virtual Machine\n"}), func(t *testing.T, h envinfo.Host) {
+		{"guest of QEMU", guest.with(tree{dmi + "sys_vendor": "QEMU\n"}), func(t *testing.T, h host.Host) { known(t, "virtualization", h.Virtualization, "qemu") }},
+		{"guest of VMware", guest.with(tree{dmi + "sys_vendor": "VMware, Inc.\n"}), func(t *testing.T, h host.Host) { known(t, "virtualization", h.Virtualization, "vmware") }},
+		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n", dmi + "product_name": "Virtual Machine\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "microsoft")
 		}},
-		{"guest of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "xen") }},
-		{"domain 0 of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n", "proc/xen/capabilities": "control_d\n"}), func(t *testing.T, h envinfo.Host) {
+		{"guest of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n"}), func(t *testing.T, h host.Host) { known(t, "virtualization", h.Virtualization, "xen") }},
+		{"domain 0 of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n", "proc/xen/capabilities": "control_d\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "none")
 		}},
-		{"guest of a nameless one", guest, func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "vm-other") }},
-		{"bare metal of EC2", tree{dmi + "sys_vendor": "Amazon EC2\n"}, func(t *testing.T, h envinfo.Host) {
+		{"guest of a nameless one", guest, func(t *testing.T, h host.Host) { known(t, "virtualization", h.Virtualization, "vm-other") }},
+		{"bare metal of EC2", tree{dmi + "sys_vendor": "Amazon EC2\n"}, func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "none")
 		}},
-		{"placeholders", tree{dmi + "sys_vendor": "To Be Filled By O.E.M.\n", dmi + "board_name": "Default string\n"}, func(t *testing.T, h envinfo.Host) {
+		{"placeholders", tree{dmi + "sys_vendor": "To Be Filled By O.E.M.\n", dmi + "board_name": "Default string\n"}, func(t *testing.T, h host.Host) {
 			unknown(t, "vendor", h.Machine.Vendor, "until a maker fills it in")
 			unknown(t, "board", h.Machine.Board, `/sys/class/dmi/id/board_name: "Default string"`)
 		}},
 		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n", cpu + "cpufreq/policy4/scaling_governor": "",
-			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h envinfo.Host) {
+			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h host.Host) {
 			known(t, "governor", h.Frequency.Governor, "14x performance, 1x powersave, 1x unknown")
 			known(t, "fastest", h.Frequency.Max, 5121000)
 			if got := h.Frequency.Max.Source(); got != "/sys/devices/system/cpu/cpufreq/policy5/cpuinfo_max_freq, the greatest of 16" {
 				t.Errorf("source is %q", got)
 			}
 		}},
-		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}), func(t *testing.T, h envinfo.Host) {
+		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}), func(t *testing.T, h host.Host) {
 			unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
 		}},
 		// The fields of version 2.1 end before the speed at which a module is run; a size with bit 15 is in KiB.
 		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3, "\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
-			strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h envinfo.Host) {
+			strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h host.Host) {
 			known(t, "modules", h.MemoryModules, "3x 64 GiB DDR5 at 4800 MT/s, 1x 8 MiB DDR4 at unknown speed")
 			unknown(t, "speed", h.MemorySpeed, "not one speed for all memory devices")
 		}},
-		{"no modules", tree{"sys/firmware/dmi/tables/DMI": smbios(0)}, func(t *testing.T, h envinfo.Host) {
+		{"no modules", tree{"sys/firmware/dmi/tables/DMI": smbios(0)}, func(t *testing.T, h host.Host) {
 			unknown(t, "modules", h.MemoryModules, "no memory device that is fitted")
 		}},
-		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h envinfo.Host) { known(t, "boost", h.Frequency.Boost, false) }},
+		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h host.Host) { known(t, "boost", h.Frequency.Boost, false) }},
 		{"garbled files", epyc().with(tree{
 			"sys/kernel/mm/transparent_hugepage/enabled": "always madvise never\n", "proc/sys/kernel/numa_balancing": "yes\n",
 			cpu + "cpufreq/boost": "2\n", cpu + "online": "3-1\n",
 			"sys/devices/system/node/node0/cpulist": "\n", "sys/devices/system/node/node0/meminfo": "Node 1 MemTotal: 5 kB\n",
 			"sys/firmware/dmi/tables/DMI": "\x11\x03\x00\x00", "sys/class/net/ens1f0np0/speed": "-1\n",
 			"sys/class/infiniband/mlx5_0/ports/1/rate": "fast\n", "sys/class/infiniband/mlx5_0/ports/1/state": "ACTIVE",
-		}), func(t *testing.T, h envinfo.Host) {
+		}), func(t *testing.T, h host.Host) {
 			unknown(t, "huge pages", h.Tuning.HugePages, "does not have one choice in brackets")
 			unknown(t, "balancing", h.NUMA.Balancing, `"yes" is not a number`)
 			unknown(t, "boost", h.Frequency.Boost, `"2" is neither 0 nor 1`)
@@ -328,11 +330,11 @@ func TestHostTrees(t *testing.T) {
 			unknown(t, "rate", h.Network.RDMA[1].Ports[0].Rate, `"fast" is not a rate`)
 			known(t, "state", h.Network.RDMA[1].Ports[0].State, "ACTIVE")
 		}},
-		{"nothing but virtual interfaces", tree{"sys/class/net/lo/mtu": "65536\n"}, func(t *testing.T, h envinfo.Host) {
+		{"nothing but virtual interfaces", tree{"sys/class/net/lo/mtu": "65536\n"}, func(t *testing.T, h host.Host) {
 			known(t, "cards", h.Network.Count, 0)
 			unknown(t, "RDMA", h.Network.RDMACount, "/sys/class/infiniband: no such file")
 		}},
-		{"virtio", nic("eth0", tree{"device/uevent": "DRIVER=virtio_net\n", "device/physfn/vendor": "0x15b3"}), func(t *testing.T, h envinfo.Host) {
+		{"virtio", nic("eth0", tree{"device/uevent": "DRIVER=virtio_net\n", "device/physfn/vendor": "0x15b3"}), func(t *testing.T, h host.Host) {
 			known(t, "driver", h.Network.Cards[0].Driver, "virtio_net")
 			known(t, "virtual function", h.Network.Cards[0].VirtualFunction, true)
 			unknown(t, "address", h.Network.Cards[0].PCIAddress, "/sys/class/net/eth0/device/uevent: no PCI_SLOT_NAME")
@@ -375,38 +377,38 @@ func TestControlGroups(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		files tree
-		check func(*testing.T, envinfo.Process)
+		check func(*testing.T, host.Process)
 	}{
-		{"version 1", v1, func(t *testing.T, p envinfo.Process) {
+		{"version 1", v1, func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 2.5)
 			if got := p.CPULimit.Source(); got != "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us" {
 				t.Errorf("source is %q", got)
 			}
 			known(t, "memory limit", p.MemoryLimit, 8<<30)
-			known(t, "tasks", p.TaskLimit, envinfo.NoLimit())
+			known(t, "tasks", p.TaskLimit, fact.NoLimit())
 			known(t, "cpuset", p.CPUSet, "0-2")
 			known(t, "nodes", p.MemoryNodes, "0")
 			known(t, "usable CPUs", p.UsableCPUs, 2.5)
 			known(t, "usable memory", p.UsableMemory, 8<<30)
 		}},
-		{"version 1, by convention", without(v1, "proc/self/mountinfo"), func(t *testing.T, p envinfo.Process) {
+		{"version 1, by convention", without(v1, "proc/self/mountinfo"), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 2.5)
 			known(t, "memory limit", p.MemoryLimit, 8<<30)
 		}},
 		{"version 1, the kernel's own sum", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 2147483648\n"}),
-			func(t *testing.T, p envinfo.Process) { known(t, "memory limit", p.MemoryLimit, 2<<30) }},
+			func(t *testing.T, p host.Process) { known(t, "memory limit", p.MemoryLimit, 2<<30) }},
 		{"version 1, no limit of memory", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "hierarchical_memory_limit 9223372036854710272\n"}),
-			func(t *testing.T, p envinfo.Process) {
-				known(t, "memory limit", p.MemoryLimit, envinfo.NoLimit())
+			func(t *testing.T, p host.Process) {
+				known(t, "memory limit", p.MemoryLimit, fact.NoLimit())
 				known(t, "usable memory", p.UsableMemory, 16<<30)
 			}},
 		{"version 1, garbled", v1.with(tree{"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "0\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "much\n"}),
-			func(t *testing.T, p envinfo.Process) {
+			func(t *testing.T, p host.Process) {
 				unknown(t, "CPU limit", p.CPULimit, `"0" in a period of "100000" is not a quota`)
 				unknown(t, "memory limit", p.MemoryLimit, `"much" is not a number`)
 				unknown(t, "usable CPUs", p.UsableCPUs, "not both are known")
 			}},
-		{"version 1, no period", without(v1, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us"), func(t *testing.T, p envinfo.Process) {
+		{"version 1, no period", without(v1, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us"), func(t *testing.T, p host.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us: no such file")
 		}},
 		{"docker, version 1", status.with(tree{
@@ -414,7 +416,7 @@ func TestControlGroups(t *testing.T) {
 			"proc/self/mountinfo":                        mount(docker, "/sys/fs/cgroup/cpu,cpuacct", "cpu,cpuacct") + mount(docker, "/sys/fs/cgroup/memory", "memory"),
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824\n", "sys/fs/cgroup/memory/sub/memory.limit_in_bytes": "2147483648\n",
-		}), func(t *testing.T, p envinfo.Process) {
+		}), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 1.5)
 			known(t, "memory limit", p.MemoryLimit, 1<<30)
 			unknown(t, "cpuset", p.CPUSet, "no version 2 group (0::/…), and no version 1 group for cpuset")
@@ -430,7 +432,7 @@ func TestControlGroups(t *testing.T) {
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/pids.max":              "1000\n",
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/cpuset.cpus.effective": "0-5\n",
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/with space/cpu.max":    "max 100000\n",
-		}), func(t *testing.T, p envinfo.Process) {
+		}), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 4)
 			known(t, "memory limit", p.MemoryLimit, 4<<30)
 			known(t, "tasks", p.TaskLimit, 1000)
@@ -439,22 +441,22 @@ func TestControlGroups(t *testing.T) {
 		}},
 		{"version 2, mounted elsewhere", status.with(tree{
 			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/", `/mnt/c\040g`, ""), "mnt/c g/x/cpu.max": "300000 100000\n",
-		}), func(t *testing.T, p envinfo.Process) { known(t, "CPU limit", p.CPULimit, 3) }},
+		}), func(t *testing.T, p host.Process) { known(t, "CPU limit", p.CPULimit, 3) }},
 		{"version 2, a mount of another group", status.with(tree{
 			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/xy", "/sys/fs/cgroup", ""), "sys/fs/cgroup/cpu.max": "300000 100000\n",
-		}), func(t *testing.T, p envinfo.Process) {
+		}), func(t *testing.T, p host.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "no mounted control groups of version 2 show the group")
 		}},
 		{"limits", tree{"proc/self/limits": "Max locked memory         8388608              unlimited            bytes     \n" +
-			"Max processes             96365                96366                processes \nMax stack size 1 many bytes\n"}, func(t *testing.T, p envinfo.Process) {
+			"Max processes             96365                96366                processes \nMax stack size 1 many bytes\n"}, func(t *testing.T, p host.Process) {
 			known(t, "locked", p.LockedMemory, 8<<20)
-			known(t, "locked, hard", p.LockedMemoryHard, envinfo.NoLimit())
+			known(t, "locked, hard", p.LockedMemoryHard, fact.NoLimit())
 			known(t, "processes", p.Processes, 96365)
 			known(t, "processes, hard", p.ProcessesHard, 96366)
 			unknown(t, "stack", p.Stack, "has no two limits")
 			unknown(t, "allowed", p.Allowed, "/proc/self/status: no such file")
 		}},
-		{"garbled status", tree{"proc/self/status": "Cpus_allowed_list:\n"}, func(t *testing.T, p envinfo.Process) {
+		{"garbled status", tree{"proc/self/status": "Cpus_allowed_list:\n"}, func(t *testing.T, p host.Process) {
 			unknown(t, "allowed", p.AllowedCount, "Cpus_allowed_list is empty")
 		}},
 	} {

@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 const hub = "srv/hub/models--org--m/"
 
-func captureModel(t testing.TB, files tree, name string, opts envinfo.ModelOptions) *envinfo.Model {
+func captureModel(t testing.TB, files tree, name string, opts serving.ModelOptions) *serving.Model {
 	t.Helper()
 	opts.FS = files.fs()
-	m, err := envinfo.CaptureModel(t.Context(), name, opts)
+	m, err := serving.CaptureModel(t.Context(), name, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestModelRevision(t *testing.T) {
 		{name: "empty", files: tree{hub + "snapshots/x": ""}, reason: "empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := captureModel(t, test.files, "org/m", envinfo.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}, Revision: test.revision})
+			m := captureModel(t, test.files, "org/m", serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}, Revision: test.revision})
 			if test.want != "" {
 				known(t, "revision", m.Revision, test.want)
 			} else {
@@ -64,7 +64,7 @@ func TestModelRevision(t *testing.T) {
 			}
 		})
 	}
-	if m := captureModel(t, two, "org/m", envinfo.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}}); len(m.Snapshots) != 2 {
+	if m := captureModel(t, two, "org/m", serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}}); len(m.Snapshots) != 2 {
 		t.Errorf("snapshots %v", m.Snapshots)
 	}
 }
@@ -74,7 +74,7 @@ func TestModelCache(t *testing.T) {
 	at := func(dir, rev string) tree { return tree{dir + "/models--m/snapshots/" + rev + "/config.json": "{}"} }
 	files := at("a", commitA).with(at("b", commitB), at("c/hub", commitA), at("d/huggingface/hub", commitB), at("e/.cache/huggingface/hub", commitA), at("f", commitB))
 	v := map[string]string{"HF_HUB_CACHE": "/a", "HUGGINGFACE_HUB_CACHE": "/b", "HF_HOME": "~/../c", "XDG_CACHE_HOME": "/d", "HOME": "/e"}
-	opts := envinfo.ModelOptions{Variables: v, DownloadDir: "/f"}
+	opts := serving.ModelOptions{Variables: v, DownloadDir: "/f"}
 	for _, want := range []struct{ variable, folder string }{
 		{"", "/f"}, {"HF_HUB_CACHE", "/a"}, {"HUGGINGFACE_HUB_CACHE", "/b"}, {"HF_HOME", "/c/hub"}, {"XDG_CACHE_HOME", "/d/huggingface/hub"}, {"HOME", "/e/.cache/huggingface/hub"},
 	} {
@@ -87,7 +87,7 @@ func TestModelCache(t *testing.T) {
 		// What comes first and is not there is not passed over.
 		if want.variable == "" {
 			w := map[string]string{"HF_HUB_CACHE": "/nowhere", "HF_HOME": "/c"}
-			unknown(t, "elsewhere", captureModel(t, files, "m", envinfo.ModelOptions{Variables: w}).Revision, "/nowhere/models--m/snapshots: no such file (from HF_HUB_CACHE)")
+			unknown(t, "elsewhere", captureModel(t, files, "m", serving.ModelOptions{Variables: w}).Revision, "/nowhere/models--m/snapshots: no such file (from HF_HUB_CACHE)")
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestModelConfig(t *testing.T) {
 		{"a list", `[]`, "", "", "", 0, 0},
 		{"large", strings.Repeat(" ", 9<<20) + "{}", "", "", "", 0, 0},
 	} {
-		m := captureModel(t, tree{"models/m/config.json": test.config}, "/models/m", envinfo.ModelOptions{})
+		m := captureModel(t, tree{"models/m/config.json": test.config}, "/models/m", serving.ModelOptions{})
 		quantization, _ := m.Quantization.Get()
 		format, _ := m.QuantizationFormat.Get()
 		kind, _ := m.Type.Get()
@@ -119,12 +119,12 @@ func TestModelConfig(t *testing.T) {
 			t.Errorf("%s: %v, %v, %v, %v, %v", test.name, m.Quantization, m.QuantizationFormat, m.Type, m.QuantizationBits, m.Layers)
 		}
 	}
-	unknown(t, "revision", captureModel(t, tree{"app/m/config.json": "{}"}, "m", envinfo.ModelOptions{Folder: "/app"}).Revision, "a folder has no revision")
-	if _, err := envinfo.CaptureModel(t.Context(), "", envinfo.ModelOptions{}); err == nil {
+	unknown(t, "revision", captureModel(t, tree{"app/m/config.json": "{}"}, "m", serving.ModelOptions{Folder: "/app"}).Revision, "a folder has no revision")
+	if _, err := serving.CaptureModel(t.Context(), "", serving.ModelOptions{}); err == nil {
 		t.Error("a model without a name was taken")
 	}
 	for _, name := range []string{"../../etc/passwd", "s3://b/m", "~/m", "a/b/c", "\x00"} {
-		if m := captureModel(t, tree{}, name, envinfo.ModelOptions{}); m == nil {
+		if m := captureModel(t, tree{}, name, serving.ModelOptions{}); m == nil {
 			t.Errorf("%q: nothing", name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // fakeTools makes a folder of tools, each of which prints its text if its arguments contain a word. Keys are "tool word".
@@ -96,7 +97,7 @@ func TestAMDSMIFillsGaps(t *testing.T) {
 	env := captureWith(t, tr, amdSMI())
 	warned(t, env)
 	for name, v := range map[string]struct {
-		got  envinfo.Value[string]
+		got  fact.Value[string]
 		want string
 	}{
 		"VBIOS": {env.AMD.Cards[7].VBIOS, "113-M3250101-100"}, "ROCm": {version(t, env, "ROCm"), "6.4.2"}, "driver": {version(t, env, "amdgpu"), "6.16.6"},

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
 // nvidiaLive is two cards in the form in which nvidia-smi prints them, under the long names of the clocks and the later name of the mask.
@@ -23,7 +25,7 @@ const nvidiaLive = "index, pci.bus_id, temperature.gpu, temperature.memory, powe
 	"0, 00000000:19:00.0, 61, 72, 698.43 W, 700.00 W, 1755 MHz, 2619 MHz, 0 MiB, 97 %, 3, 0, 0x0000000000000004\n" +
 	"1, 00000000:29:00.0, 89, N/A, [N/A], [Not Supported], 345 MHz, 2619 MHz, 71680 MiB, [N/A], [N/A], 1, 0x0000000000000268\n"
 
-func nvidiaSnapshot(t *testing.T, tools envinfo.Tools) *envinfo.State {
+func nvidiaSnapshot(t *testing.T, tools envinfo.Tools) *state.State {
 	t.Helper()
 	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: cpuHost().fs(), Tools: tools})
 	if err != nil {
@@ -53,7 +55,7 @@ func TestNVIDIASnapshot(t *testing.T) {
 	known(t, "clocks", g.Clocks, "SW power cap")
 	known(t, "capped", g.PowerCapped, true)
 	known(t, "slowed", g.Slowed, false)
-	if g.Power.Unit() != "W" || g.Power.Scope() != envinfo.ScopeHost || g.Power.Source() != "nvidia-smi --query-gpu: power.draw" {
+	if g.Power.Unit() != "W" || g.Power.Scope() != fact.ScopeHost || g.Power.Source() != "nvidia-smi --query-gpu: power.draw" {
 		t.Errorf("power is in %q of %q from %q", g.Power.Unit(), g.Power.Scope(), g.Power.Source())
 	}
 	g = s.NVIDIA.Devices[1]
@@ -127,12 +129,12 @@ func TestNVIDIAProcesses(t *testing.T) {
 	tools := func(apps string) envinfo.Tools {
 		return envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps})}
 	}
-	take := func(apps string, tr tree) *envinfo.State {
+	take := func(apps string, tr tree) *state.State {
 		s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: tr.fs(), Tools: tools(apps), PIDs: []int{4000}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Warnings = slices.DeleteFunc(s.Warnings, func(w envinfo.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
+		s.Warnings = slices.DeleteFunc(s.Warnings, func(w fact.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
 		return s
 	}
 	tr := cpuHost().with(tree{
@@ -194,7 +196,7 @@ func (b *began) Open(name string) (fs.File, error) {
 // At one second the sampler runs the tool in each sample; at less it runs none.
 func TestNVIDIASampler(t *testing.T) {
 	dir := fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive})
-	sample := func(every time.Duration) map[string]envinfo.Quantity {
+	sample := func(every time.Duration) map[string]state.Quantity {
 		b := &began{cpuHost().fs(), make(chan struct{}, 2)}
 		s, err := envinfo.StartSampler(t.Context(), envinfo.Options{FS: b, Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}}, every)
 		if err != nil {
@@ -202,7 +204,7 @@ func TestNVIDIASampler(t *testing.T) {
 		}
 		<-b.c
 		<-b.c // the second has begun, and the first is whole
-		out := map[string]envinfo.Quantity{}
+		out := map[string]state.Quantity{}
 		for _, q := range s.Stop().Quantities {
 			out[q.Name] = q
 		}
@@ -216,7 +218,7 @@ func TestNVIDIASampler(t *testing.T) {
 	known(t, "power", q["nvidia.devices[0000:19:00.0].power"].Max, 698.43)
 	unknown(t, "power", q["nvidia.devices[0000:29:00.0].power"].Max, "[N/A]")
 
-	q = sample(envinfo.MinInterval)
+	q = sample(state.MinInterval)
 	unknown(t, "count", q["nvidia.count"].Mean, "interval of the sampler is under 1s")
 	if _, ok := q["nvidia.devices[0000:19:00.0].power"]; ok {
 		t.Error("the tool was run at a short interval")

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
 )
 
 // The published tables of the host and of the container that served, with docker and amd-smi as tools on PATH: number for number, from
@@ -27,7 +27,7 @@ func TestPublishedHost(t *testing.T) {
 	})
 	env := captureWith(t, host, outputs)
 	t.Setenv("PATH", fakeTools(t, outputs)+":/bin:/usr/bin")
-	c, err := envinfo.CaptureContainer(t.Context(), "docker", "vllm", envinfo.ContainerOptions{Pinned: "sha256:" + runs})
+	c, err := container.Capture(t.Context(), "docker", "vllm", container.Options{Pinned: "sha256:" + runs})
 	if err != nil {
 		t.Fatal(err)
 	}

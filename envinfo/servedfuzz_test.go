@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // Whatever a runtime writes, the container prints and reads back as it was.
@@ -20,15 +24,15 @@ func FuzzContainer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		run := func(context.Context, string, ...string) ([]byte, error) { return b, nil }
 		for _, runtime := range []string{"docker", "podman", "kubernetes"} {
-			c, err := CaptureContainer(t.Context(), runtime, "c", ContainerOptions{Run: run})
+			c, err := container.Capture(t.Context(), runtime, "c", container.Options{Run: run})
 			if err != nil {
 				continue // a pod with several containers
 			}
-			checkRoundTrip(t, &Environment{Containers: []Container{*c}})
+			checkRoundTrip(t, &Environment{Containers: []container.Container{*c}})
 			if shm, ok := c.ShmSize.Get(); ok && shm < 0 {
 				t.Errorf("shm %d", shm)
 			}
-			for _, l := range []Value[Limit]{c.CPULimit, c.MemoryLimit} {
+			for _, l := range []fact.Value[fact.Limit]{c.CPULimit, c.MemoryLimit} {
 				if n, ok := l.Get(); ok && !(n >= 0) {
 					t.Errorf("limit %v", l)
 				}
@@ -64,7 +68,7 @@ func FuzzModel(f *testing.F) {
 		for _, name := range []string{model + "refs/main", model + "snapshots/" + strings.Repeat("a0", 20) + "/config.json"} {
 			fsys[name] = &fstest.MapFile{Data: b}
 		}
-		m, err := CaptureModel(t.Context(), "m", ModelOptions{FS: fsys})
+		m, err := serving.CaptureModel(t.Context(), "m", serving.ModelOptions{FS: fsys})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // The answers are made of the fields that vLLM documents; values are made up.
@@ -31,7 +32,7 @@ func TestServer(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	for _, url := range []string{srv.URL, srv.URL + "/v1", strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
-		s, err := envinfo.CaptureServer(t.Context(), srv.Client(), url, envinfo.ServerOptions{Header: http.Header{"Authorization": {"Bearer planted"}}})
+		s, err := serving.Capture(t.Context(), srv.Client(), url, serving.Options{Header: http.Header{"Authorization": {"Bearer planted"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func TestServer(t *testing.T) {
 		known(t, "context", s.Models[0].MaxModelLen, 32768)
 		unknown(t, "no root", s.Models[1].Root, "not there")
 		unknown(t, "no context", s.Models[1].MaxModelLen, "not there")
-		facts := map[string]envinfo.Value[string]{}
+		facts := map[string]fact.Value[string]{}
 		for _, f := range s.Facts {
 			facts[f.Name] = f.Value
 		}
@@ -85,11 +86,11 @@ func TestServerUnread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(test.handler)
 			defer srv.Close()
-			opts := envinfo.ServerOptions{}
+			opts := serving.Options{}
 			if name == "silent" {
 				opts.Timeout = 10 * time.Millisecond
 			}
-			s, err := envinfo.CaptureServer(t.Context(), nil, srv.URL, opts)
+			s, err := serving.Capture(t.Context(), nil, srv.URL, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +104,7 @@ func TestServerUnread(t *testing.T) {
 		})
 	}
 	for _, url := range []string{"", "localhost:8000", "ftp://h", "http://", "http://u:planted@h:x"} {
-		s, err := envinfo.CaptureServer(t.Context(), nil, url, envinfo.ServerOptions{})
+		s, err := serving.Capture(t.Context(), nil, url, serving.Options{})
 		if s != nil || err == nil || strings.Contains(err.Error(), "planted") {
 			t.Errorf("%q: %v, %v", url, s, err)
 		}

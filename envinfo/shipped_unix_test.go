@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // shippedHosts are the hosts of all tests, as captured.
@@ -34,7 +36,7 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 	answers := dockerAnswers("rocm/vllm:latest@" + repoSHA)
 	answers["sh"] = inside(t, insideFiles())
 	served := capture(t, epyc().fs())
-	served.Containers = append(served.Containers, *captureContainer(t, "docker", "vllm", envinfo.ContainerOptions{Run: answers.run}))
+	served.Containers = append(served.Containers, *captureContainer(t, "docker", "vllm", container.Options{Run: answers.run}))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, map[string]string{
 			"/version":   `{"version":"0.14.1"}`,
@@ -43,13 +45,13 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 		}[r.URL.Path])
 	}))
 	defer srv.Close()
-	server, err := envinfo.CaptureServer(t.Context(), srv.Client(), srv.URL, envinfo.ServerOptions{})
+	server, err := serving.Capture(t.Context(), srv.Client(), srv.URL, serving.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	served.Server = server
 	served.Model = captureModel(t, tree{snapshotFolder(commitA): `{"torch_dtype": "float16", "num_hidden_layers": 60}`}, "org/m",
-		envinfo.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}})
+		serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}})
 	out["served"] = served
 	return out
 }

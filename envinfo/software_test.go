@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 func TestROCm(t *testing.T) {
@@ -77,17 +78,17 @@ func TestContainerScope(t *testing.T) {
 	for mark, kind := range map[string]string{".dockerenv": "docker", "run/.containerenv": "podman", "run/secrets/kubernetes.io/x": "kubernetes"} {
 		env := capture(t, mi325x().with(tree{mark: ""}).fs())
 		known(t, "container", env.Host.Container, kind)
-		for name, scope := range map[string]envinfo.Scope{
+		for name, scope := range map[string]fact.Scope{
 			"ROCm": version(t, env, "ROCm").Scope(), "RCCL": version(t, env, "RCCL").Scope(), "distribution": env.Host.Distribution.Scope(),
 		} {
-			if scope != envinfo.ScopeContainer {
+			if scope != fact.ScopeContainer {
 				t.Errorf("scope of %s is %q", name, scope)
 			}
 		}
-		for name, scope := range map[string]envinfo.Scope{
+		for name, scope := range map[string]fact.Scope{
 			"kernel": env.Host.Kernel.Scope(), "driver": version(t, env, "amdgpu").Scope(), "VRAM": env.AMD.VRAM.Scope(),
 		} {
-			if scope != envinfo.ScopeHost {
+			if scope != fact.ScopeHost {
 				t.Errorf("scope of %s is %q", name, scope)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
 // liveHost is eight GPUs at work, with the files that Documentation/gpu/amdgpu/thermal.rst and ras.rst of the kernel describe: no sensor at
@@ -53,7 +54,7 @@ func liveHost() tree {
 	return t
 }
 
-func snapshot(t *testing.T, fsys fs.FS, pids ...int) *envinfo.State {
+func snapshot(t *testing.T, fsys fs.FS, pids ...int) *state.State {
 	t.Helper()
 	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: fsys, PIDs: pids})
 	if err != nil {
@@ -63,7 +64,7 @@ func snapshot(t *testing.T, fsys fs.FS, pids ...int) *envinfo.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back envinfo.State
+	var back state.State
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func TestSampler(t *testing.T) {
 		if out.Taken != 10 || out.Every != time.Second || out.End.Sub(out.Start) != 9500*time.Millisecond {
 			t.Errorf("%d samples in %v", out.Taken, out.End.Sub(out.Start))
 		}
-		quantities := map[string]envinfo.Quantity{}
+		quantities := map[string]state.Quantity{}
 		for _, q := range out.Quantities {
 			quantities[q.Name] = q
 		}
@@ -230,7 +231,7 @@ func TestSampler(t *testing.T) {
 		known(t, "most", load.Max, 10)
 		known(t, "first", load.First, 1)
 		known(t, "last", load.Last, 10)
-		if len(load.Series) != 9 || load.Series[2] != (envinfo.Point{At: 3, Value: 4}) {
+		if len(load.Series) != 9 || load.Series[2] != (state.Point{At: 3, Value: 4}) {
 			t.Errorf("series is %v", load.Series)
 		}
 		power := quantities["amd.devices[0000:05:00.0].power"]

@@ -4,6 +4,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
 // WriteTables writes e as three short tables in the form in which test environments are published: hardware, software and container
@@ -12,16 +15,16 @@ import (
 //
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
-	t := newTable(w)
+	t := table.New(w)
 	g := &e.AMD
-	t.cells("Component", "Specification")
+	t.Cells("Component", "Specification")
 	if len(e.NVIDIA.Cards) == 0 || len(g.Cards) > 0 {
-		g.shortRows(t)
+		g.ShortRows(t)
 	}
-	e.NVIDIA.shortRows(t) // in the place of AMD's, or below them
+	e.NVIDIA.ShortRows(t) // in the place of AMD's, or below them
 
-	t.line("")
-	t.cells("Component", "Version")
+	t.Line("")
+	t.Cells("Component", "Version")
 	scopes := map[string]int{}
 	software := e.software()
 	for _, s := range software {
@@ -32,17 +35,17 @@ func (e *Environment) WriteTables(w io.Writer) error {
 		if scopes[name] > 1 {
 			name += " (" + string(s.Version.Scope()) + ")"
 		}
-		t.cells(name, show(s.Version, plain).text)
+		t.Cells(name, table.Show(s.Version, table.Plain).Text)
 	}
 
-	t.line("")
+	t.Line("")
 	writeImages(t, e.images())
-	return t.flush()
+	return t.Flush()
 }
 
 // software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
 // containers tell of it.
-func (e *Environment) software() []Component {
+func (e *Environment) software() []fact.Component {
 	out := slices.Clone(e.Software)
 	for _, c := range e.Containers {
 		for _, s := range slices.Concat(c.Versions, c.Software) {
@@ -57,26 +60,26 @@ func (e *Environment) software() []Component {
 // image is a row of the table of images.
 type image struct {
 	name    string // as it was asked for: "vllm/vllm-openai-rocm:latest"
-	version Value[string]
-	digest  Value[string]
+	version fact.Value[string]
+	digest  fact.Value[string]
 }
 
 // images is the images of the containers that were captured.
 func (e *Environment) images() []image {
 	var out []image
 	for _, c := range e.Containers {
-		row := image{name: show(c.Image, plain).text, digest: c.PinnedDigest}
+		row := image{name: table.Show(c.Image, table.Plain).Text, digest: c.PinnedDigest}
 		for _, d := range c.RepoDigests { // what runs goes before what was asked for
 			if text, ok := d.Get(); ok {
 				_, digest, found := strings.Cut(text, "@")
 				if !found {
 					digest = text
 				}
-				row.digest = Known(digest, "", d.Scope(), d.Source())
+				row.digest = fact.Known(digest, "", d.Scope(), d.Source())
 				break
 			}
 		}
-		row.version = Unknown[string]("", ScopeContainer, "no vLLM was found inside")
+		row.version = fact.Unknown[string]("", fact.ScopeContainer, "no vLLM was found inside")
 		for _, s := range c.Software {
 			if s.Name == "vllm" {
 				row.version = s.Version
@@ -88,13 +91,13 @@ func (e *Environment) images() []image {
 	return out
 }
 
-func writeImages(t *table, images []image) {
-	t.cells("Image", "vLLM Version", "Digest")
+func writeImages(t *table.Table, images []image) {
+	t.Cells("Image", "vLLM Version", "Digest")
 	if len(images) == 0 {
-		t.cells("unknown", "unknown", "unknown")
+		t.Cells("unknown", "unknown", "unknown")
 	}
 	for _, i := range images {
-		t.cells(i.name, show(i.version, plain).text, show(i.digest, shortDigest).text)
+		t.Cells(i.name, table.Show(i.version, table.Plain).Text, table.Show(i.digest, shortDigest).Text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // The hardware and software tables of the MI325X cookbook's benchmark methodology page, row for row, for the host that it describes.
@@ -12,8 +13,8 @@ import (
 func TestPublishedTables(t *testing.T) {
 	env := capture(t, mi325x().with(tree{"opt/rocm/include/rccl/rccl.h": "#define NCCL_VERSION_CODE 22606\n"}).fs())
 	// The engine answers for itself, and not from a file.
-	env.Software = append(env.Software, envinfo.Component{
-		Name: "Docker", Version: envinfo.Known("29.1.5", "", envinfo.ScopeHost, "docker version --format json: Server.Version"),
+	env.Software = append(env.Software, fact.Component{
+		Name: "Docker", Version: fact.Known("29.1.5", "", fact.ScopeHost, "docker version --format json: Server.Version"),
 	})
 	got := tables(t, env)
 	for _, row := range []string{
@@ -33,8 +34,8 @@ func TestPublishedTables(t *testing.T) {
 		}
 	}
 	// With the one of a container beside it, both have a row.
-	env.Software = append(env.Software, envinfo.Component{
-		Name: "RCCL", Version: envinfo.Known("2.27.3", "", "container:4f1c", "/opt/rocm/include/rccl/rccl.h: NCCL_VERSION_CODE"),
+	env.Software = append(env.Software, fact.Component{
+		Name: "RCCL", Version: fact.Known("2.27.3", "", "container:4f1c", "/opt/rocm/include/rccl/rccl.h: NCCL_VERSION_CODE"),
 	})
 	got = tables(t, env)
 	if !strings.Contains(got, "\nRCCL (host) 2.26.6\n") || !strings.Contains(got, "\nRCCL (container:4f1c) 2.27.3\n") {

@@ -3,6 +3,8 @@ package envinfo
 import (
 	"fmt"
 	"io"
+
+	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
 // WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown says "unknown" and, in place of
@@ -11,62 +13,62 @@ import (
 //
 // The error is that of w.
 func (e *Environment) WriteText(w io.Writer) error {
-	t := newTable(w)
+	t := table.New(w)
 	e.hardware(t)
 	e.softwareRows(t)
-	e.Host.rows(t)
+	e.Host.Rows(t)
 	e.limits(t)
-	e.AMD.linkTable(t)
+	e.AMD.LinkTable(t)
 	for i := range e.Containers {
-		e.Containers[i].rows(t)
+		e.Containers[i].Rows(t)
 	}
 	if e.Server != nil {
-		e.Server.rows(t)
+		e.Server.Rows(t)
 	}
 	if e.Model != nil {
-		e.Model.rows(t)
+		e.Model.Rows(t)
 	}
-	e.Variables.rows(t)
+	e.Variables.Rows(t)
 	// In the table it would make the column as wide as itself.
-	options := show(e.Host.CommandLine, plain)
-	t.line("")
-	t.line(fmt.Sprintf("Kernel options (%s): %s", options.source, options.text))
+	options := table.Show(e.Host.CommandLine, table.Plain)
+	t.Line("")
+	t.Line(fmt.Sprintf("Kernel options (%s): %s", options.Source, options.Text))
 	if len(e.Warnings) > 0 {
-		t.line("")
-		t.line("Warnings")
+		t.Line("")
+		t.Line("Warnings")
 		for _, warning := range e.Warnings {
-			t.line(warning.String())
+			t.Line(warning.String())
 		}
 	}
-	return t.flush()
+	return t.Flush()
 }
 
-func (e *Environment) hardware(t *table) {
+func (e *Environment) hardware(t *table.Table) {
 	g, h := &e.AMD, &e.Host
-	t.head("Hardware")
-	g.rows(t)
-	e.NVIDIA.rows(t)
-	t.row("CPU", show(h.CPUModel, plain))
-	t.row("CPU sockets", show(h.CPUSockets, quantity[int64]("", 0)))
-	t.row("CPU cores", show(h.CPUCores, quantity[int64]("", 0)))
-	t.row("CPU threads", show(h.CPUThreads, quantity[int64]("", 0)))
-	t.row("Memory", show(h.Memory, size[int64]))
+	t.Head("Hardware")
+	g.Rows(t)
+	e.NVIDIA.Rows(t)
+	t.Row("CPU", table.Show(h.CPUModel, table.Plain))
+	t.Row("CPU sockets", table.Show(h.CPUSockets, table.Quantity[int64]("", 0)))
+	t.Row("CPU cores", table.Show(h.CPUCores, table.Quantity[int64]("", 0)))
+	t.Row("CPU threads", table.Show(h.CPUThreads, table.Quantity[int64]("", 0)))
+	t.Row("Memory", table.Show(h.Memory, table.Size[int64]))
 }
 
-func (e *Environment) softwareRows(t *table) {
+func (e *Environment) softwareRows(t *table.Table) {
 	h, p := &e.Host, &e.Program
-	t.line("")
-	t.head("Software")
+	t.Line("")
+	t.Head("Software")
 	for _, s := range e.Software {
-		t.row(s.Name, show(s.Version, plain))
+		t.Row(s.Name, table.Show(s.Version, table.Plain))
 	}
-	t.row("Kernel", show(h.Kernel, plain))
-	t.row("Distribution", show(h.Distribution, plain))
-	t.row("Host name", show(h.Hostname, plain))
-	t.row("Container", show(h.Container, plain))
-	t.row("Go", show(p.Go, plain))
-	t.row("servegauge", show(p.Version, plain))
-	t.row("servegauge revision", pair(show(p.Revision, plain), show(p.Modified, func(m bool) string {
+	t.Row("Kernel", table.Show(h.Kernel, table.Plain))
+	t.Row("Distribution", table.Show(h.Distribution, table.Plain))
+	t.Row("Host name", table.Show(h.Hostname, table.Plain))
+	t.Row("Container", table.Show(h.Container, table.Plain))
+	t.Row("Go", table.Show(p.Go, table.Plain))
+	t.Row("servegauge", table.Show(p.Version, table.Plain))
+	t.Row("servegauge revision", table.Pair(table.Show(p.Revision, table.Plain), table.Show(p.Modified, func(m bool) string {
 		if m {
 			return "modified"
 		}
@@ -74,8 +76,8 @@ func (e *Environment) softwareRows(t *table) {
 	}), "%s (%s)"))
 }
 
-func (e *Environment) limits(t *table) {
-	t.line("")
-	t.head("Limits")
-	e.Process.rows(t)
+func (e *Environment) limits(t *table.Table) {
+	t.Line("")
+	t.Head("Limits")
+	e.Process.Rows(t)
 }

@@ -33,6 +33,9 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/serving"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
 func main() {
@@ -48,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "print JSON")
 	root := flags.String("root", "", "read the tree copied from another host in `DIR`, and nothing of this host")
 	earlier := flags.String("diff", "", "print what differs from the earlier capture in `FILE`, which envinfo -json has written")
-	state := flags.Bool("state", false, "print how the host is doing now")
+	now := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
 	asMLPerf := flags.Bool("mlperf", false, "print an MLPerf system description")
 	var serves served
@@ -74,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	forms := 0
-	for _, form := range []bool{given["diff"], *state, *tables, *asMLPerf} {
+	for _, form := range []bool{given["diff"], *now, *tables, *asMLPerf} {
 		if form {
 			forms++
 		}
@@ -89,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	switch {
-	case *state && serves != (served{}):
+	case *now && serves != (served{}):
 		fmt.Fprintln(stderr, "envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
 		return 2
 	case given["root"] && (serves.container != "" || serves.server != ""):
@@ -119,8 +122,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	var result printer
-	if *state {
-		var s *envinfo.State
+	if *now {
+		var s *state.State
 		if s, err = envinfo.Snapshot(ctx, opts); s != nil {
 			result = printer{s, s.WriteText}
 		}
@@ -174,7 +177,7 @@ func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.
 		if before, after, ok := strings.Cut(s.container, ":"); ok { // which no name of a container has
 			runtime, name = before, after
 		}
-		c, err := envinfo.CaptureContainer(ctx, runtime, name, envinfo.ContainerOptions{Pinned: s.pinned})
+		c, err := container.Capture(ctx, runtime, name, container.Options{Pinned: s.pinned})
 		if c != nil {
 			env.Containers = append(env.Containers, *c)
 		}
@@ -184,13 +187,13 @@ func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.
 	}
 	if s.server != "" {
 		var err error
-		if env.Server, err = envinfo.CaptureServer(ctx, nil, s.server, envinfo.ServerOptions{}); err != nil {
+		if env.Server, err = serving.Capture(ctx, nil, s.server, serving.Options{}); err != nil {
 			return err
 		}
 	}
 	if s.model != "" {
 		var err error
-		if env.Model, err = envinfo.CaptureModel(ctx, s.model, envinfo.ModelOptions{FS: opts.FS}); err != nil {
+		if env.Model, err = serving.CaptureModel(ctx, s.model, serving.ModelOptions{FS: opts.FS}); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // Hosts of envinfo's own tests, as they are captured.
@@ -66,7 +68,7 @@ func TestMLPerf(t *testing.T) {
 			t.Errorf("of nothing: %s is %q", name, v)
 		}
 	}
-	served := &envinfo.Environment{Server: &envinfo.Server{Version: envinfo.Known("0.14.1", "", envinfo.ScopeServer, "GET /version")}}
+	served := &envinfo.Environment{Server: &serving.Server{Version: fact.Known("0.14.1", "", serving.ScopeServer, "GET /version")}}
 	if got := mlperf(served)["framework"]; got != "vLLM 0.14.1" {
 		t.Errorf("framework is %q", got)
 	}
