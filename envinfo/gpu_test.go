@@ -114,11 +114,16 @@ func TestPartOfACard(t *testing.T) {
 
 	tr = mi325x()
 	tr[nodesDir+"2/mem_banks/0/properties"] = "heap_type 1\nsize_in_bytes 34359738368\n"
-	unknown(t, "bandwidth", capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth, "whole card of 256 GB, and 34359738368 B are seen")
+	unknown(
+		t,
+		"bandwidth",
+		capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth,
+		"whole card of 256 GB, and 34359738368 B are seen",
+	)
 }
 
-// The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table has
-// none.
+// The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table
+// has none.
 func TestModels(t *testing.T) {
 	for _, m := range []struct {
 		device    int
@@ -145,7 +150,15 @@ func TestModels(t *testing.T) {
 		{0x75b3, "AMD Instinct MI355X", true, 256, 288, 8.0, 2516.6},
 	} {
 		t.Run(fmt.Sprintf("%04x", m.device), func(t *testing.T) {
-			node := gpuNode{node: 1, simds: 4 * m.cus, target: 90402, device: m.device, minor: 128, id: 1, vram: m.vram << 30}
+			node := gpuNode{
+				node:   1,
+				simds:  4 * m.cus,
+				target: 90402,
+				device: m.device,
+				minor:  128,
+				id:     1,
+				vram:   m.vram << 30,
+			}
 			c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
 			known(t, "model", c.Model, m.name)
 			known(t, "virtual function", c.VirtualFunction, m.virtual)
@@ -169,7 +182,15 @@ func TestVRAMTolerance(t *testing.T) {
 	}{
 		{0.979, false}, {0.981, true}, {0.9988, true}, {1, true}, {1.019, true}, {1.021, false},
 	} {
-		node := gpuNode{node: 1, simds: 1216, target: 90402, device: 0x74a5, minor: 128, id: 1, vram: int64(test.share * (256 << 30))}
+		node := gpuNode{
+			node:   1,
+			simds:  1216,
+			target: 90402,
+			device: 0x74a5,
+			minor:  128,
+			id:     1,
+			vram:   int64(test.share * (256 << 30)),
+		}
 		c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
 		if test.whole {
 			known(t, "bandwidth", c.Nominal.Bandwidth, 6)
@@ -247,7 +268,8 @@ func TestHiddenCards(t *testing.T) {
 	if len(env.Warnings) != 1 || env.Warnings[0].About != "amd.count" {
 		t.Errorf("warnings are %v", env.Warnings)
 	}
-	if out := text(t, env); !strings.Contains(out, "7x AMD Instinct MI325X") || !strings.Contains(out, "amd.count: 1 of the nodes") {
+	if out := text(t, env); !strings.Contains(out, "7x AMD Instinct MI325X") ||
+		!strings.Contains(out, "amd.count: 1 of the nodes") {
 		t.Errorf("text is\n%s", out)
 	}
 }
@@ -279,22 +301,27 @@ func TestGarbledTopology(t *testing.T) {
 		{"CRLF and spaces", strings.ReplaceAll(mi325x()[node], "\n", "  \r\n"), func(t *testing.T, g amd.GPUs) {
 			known(t, "compute units", g.Cards[0].ComputeUnits, 304)
 		}},
-		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1), func(t *testing.T, g amd.GPUs) {
-			unknown(t, "model", g.Cards[0].Model, "1002:0001 is not in the table")
-			unknown(t, "bandwidth", g.NominalBandwidth, "1002:0001")
-			known(t, "VRAM", g.VRAM, 8*274542362624)
-		}},
-		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1), func(t *testing.T, g amd.GPUs) {
-			unknown(t, "model", g.Cards[0].Model, "10de:74b9 is not in the table")
-		}},
+		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "model", g.Cards[0].Model, "1002:0001 is not in the table")
+				unknown(t, "bandwidth", g.NominalBandwidth, "1002:0001")
+				known(t, "VRAM", g.VRAM, 8*274542362624)
+			}},
+		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "model", g.Cards[0].Model, "10de:74b9 is not in the table")
+			}},
 		{"no unique id", strings.Replace(mi325x()[node], "unique_id", "serial", 1), func(t *testing.T, g amd.GPUs) {
 			known(t, "count", g.Count, 8)
 			unknown(t, "unique id", g.Cards[0].UniqueID, "no unique_id")
 		}},
-		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1), func(t *testing.T, g amd.GPUs) {
-			unknown(t, "compute units", g.Cards[0].ComputeUnits, "not a multiple")
+		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "compute units", g.Cards[0].ComputeUnits, "not a multiple")
+			}},
+		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g amd.GPUs) {
+			known(t, "count", g.Count, 7)
 		}},
-		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g amd.GPUs) { known(t, "count", g.Count, 7) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := capture(t, mi325x().with(tree{node: test.data}).fs())

@@ -85,13 +85,15 @@ func TestPackagesUnknown(t *testing.T) {
 		reason string
 	}{
 		{"none", tree{}, "/var/lib/dpkg/status: no such file"},
-		{"rpm", tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"}, "/var/lib/rpm: the database of rpm is not text, and is not read"},
+		{"rpm", tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"}, "/var/lib/rpm: the database of rpm is not " +
+			"text, and is not read"},
 		{"rpm of today", tree{"usr/lib/sysimage/rpm/rpmdb.sqlite": "x"}, "/usr/lib/sysimage/rpm: the database of rpm"},
 		{"others", tree{"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2\n"}, "no package of ROCm"},
 		{"huge", tree{"var/lib/dpkg/status": strings.Repeat("Package: rccl\n", 1<<21)}, "larger than 16777216 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: time.Hour}) // size and not time
+			// size and not time
+			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: time.Hour})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +115,8 @@ func TestSideBySide(t *testing.T) {
 	wantVersions(t, env, "ROCm", "host 6.4.2-120", "host 7.0.0-38")
 	wantVersions(t, env, "RCCL", "host 2.22.3", "host 2.26.6")
 	unknown(t, "RCCL", version(t, env, "RCCL"), "ambiguous: /opt/rocm-6.4.2/")
-	if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0].Text, "1 other versions of ROCm are installed beside 6.4.2-120") {
+	if len(env.Warnings) != 1 ||
+		!strings.Contains(env.Warnings[0].Text, "1 other versions of ROCm are installed beside 6.4.2-120") {
 		t.Errorf("warnings are %v", env.Warnings)
 	}
 }
@@ -131,7 +134,8 @@ func TestSourcesDisagree(t *testing.T) {
 	for _, w := range env.Warnings {
 		said = append(said, w.Text)
 	}
-	for i, want := range []string{"ROCm is 7.0.0-38 by /opt/rocm/.info/version and 6.4.2.60402", "RCCL is 2.26.6 by /opt/rocm/include/rccl/rccl.h"} {
+	for i, want := range []string{"ROCm is 7.0.0-38 by /opt/rocm/.info/version and 6.4.2.60402", "RCCL is 2.26.6 " +
+		"by /opt/rocm/include/rccl/rccl.h"} {
 		if i >= len(said) || !strings.HasPrefix(said[i], want) {
 			t.Errorf("warnings are %q, want %q", said, want)
 		}
@@ -144,7 +148,10 @@ func TestSourcesDisagree(t *testing.T) {
 // The library's name has ROCm's version, and its strings have RCCL's.
 func TestRCCLLibrary(t *testing.T) {
 	const name = "opt/rocm/lib/librccl.so.1.0.60402"
-	elf := "\x7fELF" + strings.Repeat("\x00", 300_000) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
+	elf := "\x7fELF" + strings.Repeat(
+		"\x00",
+		300_000,
+	) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
 	fsys := tree{name: elf}.fs()
 	env := capture(t, link(fsys, "opt/rocm/lib/librccl.so.1", "librccl.so.1.0.60402"))
 	wantVersions(t, env, "ROCm", "host 6.4.2")

@@ -33,7 +33,8 @@ func TestROCm(t *testing.T) {
 		{name: "ambiguous", files: tree{"opt/rocm-6.4.2/.info/version": "6.4.2\n", "opt/rocm-7.0.0/.info/version": "7.0.0\n"},
 			reason: "ambiguous: /opt/rocm-6.4.2/.info/version says 6.4.2 and /opt/rocm-7.0.0/.info/version says 7.0.0"},
 		{name: "none", reason: "no .info/version-rocm or .info/version in /opt/rocm, /opt/rocm/core"},
-		{name: "garbled", files: tree{"opt/rocm/.info/version": "\x00\x01"}, reason: "/opt/rocm/.info/version: \"\uFFFD\uFFFD\" is not a version"},
+		{name: "garbled", files: tree{"opt/rocm/.info/version": "\x00\x01"}, reason: "/opt/rocm/.info/version: " +
+			"\"\uFFFD\uFFFD\" is not a version"},
 		{name: "empty", files: tree{"opt/rocm/.info/version": "\n"}, reason: "/opt/rocm/.info/version: empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,14 +80,16 @@ func TestContainerScope(t *testing.T) {
 		env := capture(t, mi325x().with(tree{mark: ""}).fs())
 		known(t, "container", env.Host.Container, kind)
 		for name, scope := range map[string]fact.Scope{
-			"ROCm": version(t, env, "ROCm").Scope(), "RCCL": version(t, env, "RCCL").Scope(), "distribution": env.Host.Distribution.Scope(),
+			"ROCm": version(t, env, "ROCm").Scope(), "RCCL": version(t, env, "RCCL").Scope(),
+			"distribution": env.Host.Distribution.Scope(),
 		} {
 			if scope != fact.ScopeContainer {
 				t.Errorf("scope of %s is %q", name, scope)
 			}
 		}
 		for name, scope := range map[string]fact.Scope{
-			"kernel": env.Host.Kernel.Scope(), "driver": version(t, env, "amdgpu").Scope(), "VRAM": env.AMD.VRAM.Scope(),
+			"kernel": env.Host.Kernel.Scope(), "driver": version(t, env, "amdgpu").Scope(),
+			"VRAM": env.AMD.VRAM.Scope(),
 		} {
 			if scope != fact.ScopeHost {
 				t.Errorf("scope of %s is %q", name, scope)

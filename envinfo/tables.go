@@ -9,9 +9,10 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// WriteTables writes e as three short tables in the form in which test environments are published: hardware, software and container
-// images, without scopes and sources, which [Environment.WriteText] has. Every cell is a reading, or a published figure found by
-// PCI id, or "unknown"; nothing is filled in. Software that was found in several scopes has a row for each, that says which.
+// WriteTables writes e as three short tables in the form in which test environments are published: hardware, software
+// and container images, without scopes and sources, which [Environment.WriteText] has. Every cell is a reading, or a
+// published figure found by PCI id, or "unknown"; nothing is filled in. Software that was found in several scopes has a
+// row for each, that says which.
 //
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
@@ -43,8 +44,8 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	return t.Flush()
 }
 
-// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
-// containers tell of it.
+// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once,
+// however many containers tell of it.
 func (e *Environment) software() []fact.Component {
 	out := slices.Clone(e.Software)
 	for _, c := range e.Containers {

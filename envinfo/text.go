@@ -7,9 +7,9 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown says "unknown" and, in place of
-// the source, the reason. Figures that a maker publishes and sizes that were read have rows of their own: a card of 256 GB offers
-// 255.7 GiB, and neither number is the other.
+// WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown says "unknown"
+// and, in place of the source, the reason. Figures that a maker publishes and sizes that were read have rows of their
+// own: a card of 256 GB offers 255.7 GiB, and neither number is the other.
 //
 // The error is that of w.
 func (e *Environment) WriteText(w io.Writer) error {
@@ -68,12 +68,15 @@ func (e *Environment) softwareRows(t *table.Table) {
 	t.Row("Container", table.Show(h.Container, table.Plain))
 	t.Row("Go", table.Show(p.Go, table.Plain))
 	t.Row("servegauge", table.Show(p.Version, table.Plain))
-	t.Row("servegauge revision", table.Pair(table.Show(p.Revision, table.Plain), table.Show(p.Modified, func(m bool) string {
-		if m {
-			return "modified"
-		}
-		return "unmodified"
-	}), "%s (%s)"))
+	t.Row(
+		"servegauge revision",
+		table.Pair(table.Show(p.Revision, table.Plain), table.Show(p.Modified, func(m bool) string {
+			if m {
+				return "modified"
+			}
+			return "unmodified"
+		}), "%s (%s)"),
+	)
 }
 
 func (e *Environment) limits(t *table.Table) {

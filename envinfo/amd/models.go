@@ -15,10 +15,10 @@ type model struct {
 	figures *gpu.Figures // nil: not in the table
 }
 
-// Published figures: AMD's product pages and CDNA white papers. They are keyed by PCI id and never by gfx target, since MI300X and
-// MI325X share gfx942 but not their memory. FP16 of the CDNA cards is CUs × FLOP per clock and CU × clock: 304 × 2048 × 2.1 GHz is
-// 1307.4 TFLOPS. Bandwidth does not follow so: the MI325X's published 6.0 TB/s is not its clock times its width, which
-// GPU.MemoryBandwidth is.
+// Published figures: AMD's product pages and CDNA white papers. They are keyed by PCI id and never by gfx target, since
+// MI300X and MI325X share gfx942 but not their memory. FP16 of the CDNA cards is CUs × FLOP per clock and CU × clock:
+// 304 × 2048 × 2.1 GHz is 1307.4 TFLOPS. Bandwidth does not follow so: the MI325X's published 6.0 TB/s is not its clock
+// times its width, which GPU.MemoryBandwidth is.
 var (
 	mi250x = &gpu.Figures{Cus: 220, Vram: 128, Memory: "HBM2e", Bandwidth: 3.277, Fp16: 383}
 	mi300x = &gpu.Figures{Cus: 304, Vram: 192, Memory: "HBM3", Bandwidth: 5.3, Fp16: 1307.4, Fp8: 2614.9}
@@ -46,7 +46,8 @@ var amdModels = map[uint64]model{
 
 // amdArchitectures is by gfx target, which is what an architecture is.
 var amdArchitectures = map[string]string{
-	"gfx908": "CDNA", "gfx90a": "CDNA 2", "gfx940": "CDNA 3", "gfx941": "CDNA 3", "gfx942": "CDNA 3", "gfx950": "CDNA 4",
+	"gfx908": "CDNA", "gfx90a": "CDNA 2", "gfx940": "CDNA 3", "gfx941": "CDNA 3", "gfx942": "CDNA 3",
+	"gfx950": "CDNA 4",
 }
 
 // nominal returns the published figures of the card g, which has the PCI device id device.

@@ -24,8 +24,17 @@ func StartTools(b *source.Toolbox) Tools {
 	return Tools{
 		version: b.Start("amd-smi", "version", "--json"),
 		static:  b.Start("amd-smi", "static", "--json"),
-		rocm: b.Start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
-			"--showdriverversion", "--json"),
+		rocm: b.Start(
+			"rocm-smi",
+			"--showproductname",
+			"--showmeminfo",
+			"vram",
+			"--showvbios",
+			"--showuniqueid",
+			"--showbus",
+			"--showdriverversion",
+			"--json",
+		),
 	}
 }
 
@@ -40,7 +49,8 @@ type smiCard struct {
 // Versions is what amd-smi says of software. What it did not say is unknown.
 type Versions struct{ SMI, ROCm, Driver fact.Value[string] }
 
-// Versions returns what amd-smi version says, of the root filesystem of the scope userland. It warns where the tool failed.
+// Versions returns what amd-smi version says, of the root filesystem of the scope userland. It warns where the tool
+// failed.
 func (t Tools) Versions(userland fact.Scope) (out []Versions, warnings fact.Warnings) {
 	b, err := t.version.Wait()
 	if err != nil {
@@ -65,7 +75,8 @@ func (t Tools) Versions(userland fact.Scope) (out []Versions, warnings fact.Warn
 	return out, warnings
 }
 
-// SameROCm tells whether the version in a file of ROCm is the one that a tool says: the file has the build too, 6.4.2-120 is 6.4.2.
+// SameROCm tells whether the version in a file of ROCm is the one that a tool says: the file has the build too,
+// 6.4.2-120 is 6.4.2.
 func SameROCm(file, tool string) bool {
 	release, _, _ := strings.Cut(file, "-")
 	return file == tool || release == tool
@@ -76,8 +87,8 @@ func SameDriver(file, tool string) bool {
 	return file == tool || strings.HasPrefix(file, "in-tree") && strings.Contains(file, tool)
 }
 
-// Check fills gaps in the cards, and checks them, by what amd-smi says of each. It returns what the tool says of the driver, and warns
-// where it failed or contradicts the files.
+// Check fills gaps in the cards, and checks them, by what amd-smi says of each. It returns what the tool says of the
+// driver, and warns where it failed or contradicts the files.
 func (g *GPUs) Check(t Tools) (drivers []fact.Value[string], warnings fact.Warnings) {
 	return g.check(t.static, parseAMDStatic)
 }
@@ -87,7 +98,10 @@ func (g *GPUs) CheckROCmSMI(t Tools) (drivers []fact.Value[string], warnings fac
 	return g.check(t.rocm, parseROCmSMI)
 }
 
-func (g *GPUs) check(t *source.Tool, parse func(name string, b []byte) ([]smiCard, error)) (drivers []fact.Value[string], warnings fact.Warnings) {
+func (g *GPUs) check(
+	t *source.Tool,
+	parse func(name string, b []byte) ([]smiCard, error),
+) (drivers []fact.Value[string], warnings fact.Warnings) {
 	out, err := t.Wait()
 	var said []smiCard
 	if err == nil {
@@ -127,7 +141,13 @@ func (g *GPUs) check(t *source.Tool, parse func(name string, b []byte) ([]smiCar
 		}
 	}
 	if len(matched) != len(byDevice) {
-		warnings.Warn("amd.count", "%s lists %d devices, %d of which are among the cards read from files", t.Name, len(byDevice), len(matched))
+		warnings.Warn(
+			"amd.count",
+			"%s lists %d devices, %d of which are among the cards read from files",
+			t.Name,
+			len(byDevice),
+			len(matched),
+		)
 	}
 	if len(g.Cards) > 0 {
 		g.totals()
@@ -135,18 +155,31 @@ func (g *GPUs) check(t *source.Tool, parse func(name string, b []byte) ([]smiCar
 	return drivers, warnings
 }
 
-// check fills gaps in the card at the JSON path at, and checks it, by what a tool says of one of its devices: one row, or one for each
-// partition.
+// check fills gaps in the card at the JSON path at, and checks it, by what a tool says of one of its devices: one row,
+// or one for each partition.
 func (card *GPU) check(warnings *fact.Warnings, at string, rows []smiCard) {
 	first := rows[0]
 	card.Model = fact.Cross(warnings, at+"model", card.Model, first.model, sameModel)
 	card.VBIOS = fact.Cross(warnings, at+"vbios", card.VBIOS, first.vbios, strings.EqualFold)
-	fact.Cross(warnings, at+"pci_id", card.PCIID, first.pciDevice, func(a, b string) bool { return strings.HasSuffix(a, ":"+b) })
-	// Of a partition, or of one die, tools give a part of the memory or all of it, and an id of its own or the card's, and do not say which.
+	fact.Cross(
+		warnings,
+		at+"pci_id",
+		card.PCIID,
+		first.pciDevice,
+		func(a, b string) bool { return strings.HasSuffix(a, ":"+b) },
+	)
+	// Of a partition, or of one die, tools give a part of the memory or all of it, and an id of its own or the card's,
+	// and do not say which.
 	if len(rows) > 1 || len(card.Nodes) > 1 {
 		return
 	}
-	card.UniqueID = fact.Cross(warnings, at+"unique_id", card.UniqueID, first.uniqueID, func(a, b string) bool { return a == b })
+	card.UniqueID = fact.Cross(
+		warnings,
+		at+"unique_id",
+		card.UniqueID,
+		first.uniqueID,
+		func(a, b string) bool { return a == b },
+	)
 	card.VRAM = fact.Cross(warnings, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
 		return math.Abs(float64(a)-float64(b)) <= 0.01*float64(a) // tools round, some to MB that are MiB
 	})
@@ -155,8 +188,8 @@ func (card *GPU) check(warnings *fact.Warnings, at string, rows []smiCard) {
 
 var designation = regexp.MustCompile(`MI[0-9]{2,3}[A-Z]?`)
 
-// sameModel tells whether two names can be of one model. Names are worded freely ("AMD INSTINCT MI200 (MCM) OAM LC MBA HPE C2"), so only
-// designations are compared, of which MI200 and MI300 are families as well.
+// sameModel tells whether two names can be of one model. Names are worded freely ("AMD INSTINCT MI200 (MCM) OAM LC MBA
+// HPE C2"), so only designations are compared, of which MI200 and MI300 are families as well.
 func sameModel(a, b string) bool {
 	in, other := designation.FindAllString(strings.ToUpper(a), -1), designation.FindAllString(strings.ToUpper(b), -1)
 	if len(in) == 0 || len(other) == 0 {
@@ -195,8 +228,8 @@ func (o smiObject) section(key string) smiObject {
 	return in
 }
 
-// text is a field in any of its forms: "x", 32, {"value": 32, "unit": "GT/s"}, "N/A". The first of the keys that is there counts: keys
-// changed between releases.
+// text is a field in any of its forms: "x", 32, {"value": 32, "unit": "GT/s"}, "N/A". The first of the keys that is
+// there counts: keys changed between releases.
 func (o smiObject) text(keys ...string) smiText {
 	for _, key := range keys {
 		raw, ok := o[key]
@@ -250,7 +283,8 @@ func (s smiText) hex(width int, source string) fact.Value[string] {
 	return fact.Known(fmt.Sprintf("%0*x", width, n), "", fact.ScopeHost, source)
 }
 
-// bytes is the field as a size, in the unit that it has with it, or in unit where it has none. MB are MiB in these tools.
+// bytes is the field as a size, in the unit that it has with it, or in unit where it has none. MB are MiB in these
+// tools.
 func (s smiText) bytes(unit, source string) fact.Value[int64] {
 	if s.err != nil {
 		return fact.Unknown[int64]("B", fact.ScopeHost, source+": "+s.err.Error())
@@ -264,7 +298,11 @@ func (s smiText) bytes(unit, source string) fact.Value[int64] {
 	shift, ok := map[string]uint{"B": 0, "KB": 10, "KiB": 10, "MB": 20, "MiB": 20, "GB": 30, "GiB": 30}[unit]
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || !ok || n == 0 || n > math.MaxInt64>>shift {
-		return fact.Unknown[int64]("B", fact.ScopeHost, fmt.Sprintf("%s: %q is not a size", source, fact.Clip(s.text+" "+s.unit)))
+		return fact.Unknown[int64](
+			"B",
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a size", source, fact.Clip(s.text+" "+s.unit)),
+		)
 	}
 	return fact.Known(int64(n<<shift), "B", fact.ScopeHost, source)
 }
@@ -323,8 +361,9 @@ func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
 				continue
 			}
 			cards = append(cards, smiCard{
-				device:    gpu.PCIDevice(o.text("PCI Bus").text),
-				model:     o.text("Card Series", "Card series", "Device Name").value(fact.ScopeHost, name+": Card Series"),
+				device: gpu.PCIDevice(o.text("PCI Bus").text),
+				model: o.text("Card Series", "Card series", "Device Name").
+					value(fact.ScopeHost, name+": Card Series"),
 				pciDevice: o.text("Device ID", "GPU ID").hex(4, name+": Device ID"),
 				uniqueID:  o.text("Unique ID").hex(16, name+": Unique ID"),
 				vbios:     o.text("VBIOS version").value(fact.ScopeHost, name+": VBIOS version"),
@@ -341,8 +380,8 @@ func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
 
 const maxTries = 64 // lines that begin like JSON and are not: each costs reading to the end
 
-// smiObjects returns the objects in what a tool of AMD printed: alone, in an array, in an object of arrays ("gpu_data"), in several
-// arrays after each other, with lines of text before, between and after them.
+// smiObjects returns the objects in what a tool of AMD printed: alone, in an array, in an object of arrays
+// ("gpu_data"), in several arrays after each other, with lines of text before, between and after them.
 func smiObjects(b []byte) ([]smiObject, error) {
 	if len(b) > source.MaxToolOutput {
 		return nil, source.TooLarge{Bound: source.MaxToolOutput, Unit: "bytes"}

@@ -13,7 +13,8 @@ import (
 // digest is one of an image or a manifest.
 var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// dockerInspect is the fields of docker inspect and podman inspect that are read. Pointers, where 0 or "" must not pass for a reading.
+// dockerInspect is the fields of docker inspect and podman inspect that are read. Pointers, where 0 or "" must not pass
+// for a reading.
 type dockerInspect struct {
 	ID      string `json:"Id"`
 	Name    string
@@ -168,7 +169,8 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 		to    *fact.Value[string]
 		from  *string
 		field string
-	}{{&o.IPC, h.IpcMode, "HostConfig.IpcMode"}, {&o.Network, h.NetworkMode, "HostConfig.NetworkMode"}, {&o.CPUSet, h.CpusetCpus, "HostConfig.CpusetCpus"}} {
+	}{{&o.IPC, h.IpcMode, "HostConfig.IpcMode"}, {&o.Network, h.NetworkMode, "HostConfig.NetworkMode"},
+		{&o.CPUSet, h.CpusetCpus, "HostConfig.CpusetCpus"}} {
 		if f.from != nil {
 			*f.to = text(*f.from, f.field)
 		}
@@ -189,8 +191,8 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 	}
 }
 
-// dockerCPUs is the processor time a container may use. 0 is no limit in NanoCpus and in CpuQuota, and so is -1 in the second; a
-// period of 0 is the kernel's 100 ms.
+// dockerCPUs is the processor time a container may use. 0 is no limit in NanoCpus and in CpuQuota, and so is -1 in the
+// second; a period of 0 is the kernel's 100 ms.
 func (c *capture) dockerCPUs(nano, quota, period *int64, at func(string) string) fact.Value[fact.Limit] {
 	switch {
 	case nano != nil && *nano > 0:
@@ -227,7 +229,8 @@ func imageID(id string) string {
 	return id
 }
 
-// dockerImage reads the digests of the image that runs, by its id: a tag may have moved since the container was created.
+// dockerImage reads the digests of the image that runs, by its id: a tag may have moved since the container was
+// created.
 func (c *capture) dockerImage(program string, in dockerInspect) {
 	if in.Image == "" {
 		return
@@ -248,13 +251,21 @@ func (c *capture) dockerImage(program string, in dockerInspect) {
 		c.out.RepoDigests = append(c.out.RepoDigests, source.Recorded(d, c.scope, origin+": RepoDigests"))
 	}
 	image, ok := c.out.Image.Get()
-	if !ok || strings.HasPrefix(image, "-") || strings.HasPrefix(in.Image, image) || imageID(image) == imageID(in.Image) {
+	if !ok || strings.HasPrefix(image, "-") || strings.HasPrefix(in.Image, image) ||
+		imageID(image) == imageID(in.Image) {
 		return
 	}
-	// That the name is gone, as after a pull that moved it and a prune, is no reason to warn: the container is what counts.
+	// That the name is gone, as after a pull that moved it and a prune, is no reason to warn: the container is what
+	// counts.
 	if b, _, err := c.tool(program, "image", "inspect", image); err == nil {
 		if now, _, err := parseImageInspect(b); err == nil && now != "" && imageID(now) != imageID(in.Image) {
-			c.warn("image", "%s now names %s; the container runs %s, as the name did when it was created", image, imageID(now), imageID(in.Image))
+			c.warn(
+				"image",
+				"%s now names %s; the container runs %s, as the name did when it was created",
+				image,
+				imageID(now),
+				imageID(in.Image),
+			)
 		}
 	}
 }
@@ -277,7 +288,8 @@ func parseImageInspect(b []byte) (id string, digests []string, err error) {
 	return all[0].ID, all[0].RepoDigests, nil
 }
 
-// dockerVersions reads the versions of the runtime. Docker's daemon lists its parts; podman has no daemon, and is its own client.
+// dockerVersions reads the versions of the runtime. Docker's daemon lists its parts; podman has no daemon, and is its
+// own client.
 func (c *capture) dockerVersions(program string) {
 	b, source, err := c.tool(program, "version", "--format", "json")
 	var found []fact.Component
@@ -318,8 +330,15 @@ func parseDockerVersion(b []byte, program, origin string) ([]fact.Component, err
 		return out, nil
 	}
 	for _, part := range in.Server.Components[:min(len(in.Server.Components), source.MaxList)] {
-		if part.Name != "Engine" && part.Name != "Podman Engine" && fact.Clean(part.Name) != "" { // which is the version above
-			out = append(out, fact.Component{Name: fact.Clean(part.Name), Version: source.Recorded(part.Version, fact.ScopeHost, origin+": Server.Components")})
+		// which is the version above
+		if part.Name != "Engine" && part.Name != "Podman Engine" && fact.Clean(part.Name) != "" {
+			out = append(
+				out,
+				fact.Component{
+					Name:    fact.Clean(part.Name),
+					Version: source.Recorded(part.Version, fact.ScopeHost, origin+": Server.Components"),
+				},
+			)
 		}
 	}
 	return out, nil

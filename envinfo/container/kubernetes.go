@@ -59,8 +59,12 @@ type kubeContainer struct {
 // kubernetes reads a container of a pod. The error is that no container was named where there are several.
 func (c *capture) kubernetes(name string) error {
 	parts := strings.Split(name, "/")
-	if len(parts) > 3 || slices.Contains(parts, "") || slices.ContainsFunc(parts, func(p string) bool { return p[0] == '-' }) {
-		return fmt.Errorf("envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER", fact.Clip(name))
+	if len(parts) > 3 || slices.Contains(parts, "") ||
+		slices.ContainsFunc(parts, func(p string) bool { return p[0] == '-' }) {
+		return fmt.Errorf(
+			"envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER",
+			fact.Clip(name),
+		)
 	}
 	args, container := []string{"get", "pod", parts[0], "-o", "json"}, ""
 	if len(parts) > 1 {
@@ -90,7 +94,11 @@ func (c *capture) kubernetes(name string) error {
 		}
 	}
 	if chosen == nil {
-		return fmt.Errorf("envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER", fact.Clip(name), fact.Clip(strings.Join(names, ", ")))
+		return fmt.Errorf(
+			"envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER",
+			fact.Clip(name),
+			fact.Clip(strings.Join(names, ", ")),
+		)
 	}
 	c.fillKube(pod, *chosen, source)
 	c.kubeNode(pod.Spec.NodeName)
@@ -149,7 +157,10 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		c.out.RepoDigests = []fact.Value[string]{digests}
 	}
 	o := &c.out
-	o.Name = text(strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"), "metadata.namespace, metadata.name, spec.containers.name")
+	o.Name = text(
+		strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"),
+		"metadata.namespace, metadata.name, spec.containers.name",
+	)
 	o.Image = text(in.Image, "spec.containers.image")
 	o.Created = text(pod.Metadata.CreationTimestamp, "metadata.creationTimestamp")
 	c.workdir = in.WorkingDir
@@ -161,7 +172,11 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 			if in.Args[0] != "serve" {
 				serve = append(serve, "serve")
 			}
-			c.out.Engine = serving.ParseEngine(append(serve, in.Args...), c.scope, at("spec.containers.args, taking the entry point for vLLM's server"))
+			c.out.Engine = serving.ParseEngine(
+				append(serve, in.Args...),
+				c.scope,
+				at("spec.containers.args, taking the entry point for vLLM's server"),
+			)
 		}
 	}
 	var environ []string
@@ -175,13 +190,30 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 	}
 	c.variables(environ, at("spec.containers.env"))
 	o.Environment = append(o.Environment, from...)
-	o.IPC, o.Network = kubeShared(pod.Spec.HostIPC, c.scope, at("spec.hostIPC")), kubeShared(pod.Spec.HostNetwork, c.scope, at("spec.hostNetwork"))
+	o.IPC, o.Network = kubeShared(
+		pod.Spec.HostIPC,
+		c.scope,
+		at("spec.hostIPC"),
+	), kubeShared(
+		pod.Spec.HostNetwork,
+		c.scope,
+		at("spec.hostNetwork"),
+	)
 	// The field is left out where it is false.
-	o.Privileged = fact.Known(in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged, "", c.scope,
-		at("spec.containers.securityContext.privileged"))
+	o.Privileged = fact.Known(
+		in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged,
+		"",
+		c.scope,
+		at("spec.containers.securityContext.privileged"),
+	)
 	o.CPUSet = fact.Unknown[string]("", c.scope, "a pod does not say; the kubelet's CPU manager decides")
 	o.CPULimit = kubeLimit(in.Resources.Limits["cpu"], "CPU", c.scope, at("spec.containers.resources.limits.cpu"))
-	o.MemoryLimit = kubeLimit(in.Resources.Limits["memory"], "B", c.scope, at("spec.containers.resources.limits.memory"))
+	o.MemoryLimit = kubeLimit(
+		in.Resources.Limits["memory"],
+		"B",
+		c.scope,
+		at("spec.containers.resources.limits.memory"),
+	)
 	o.Devices = []fact.Value[string]{}
 	for _, name := range slices.Sorted(maps.Keys(in.Resources.Limits)) {
 		if strings.Contains(name, "/") { // amd.com/gpu: 8
@@ -195,7 +227,11 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 // kubeMounts records the mounts, and the size of /dev/shm, which a pod makes larger by a volume in memory.
 func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) string) {
 	c.out.Mounts = []fact.Value[string]{}
-	c.out.ShmSize = fact.Unknown[int64]("B", c.scope, at("no volume at /dev/shm, so it is as large as the runtime makes it"))
+	c.out.ShmSize = fact.Unknown[int64](
+		"B",
+		c.scope,
+		at("no volume at /dev/shm, so it is as large as the runtime makes it"),
+	)
 	for _, m := range in.VolumeMounts[:min(len(in.VolumeMounts), source.MaxList)] {
 		kind, from := "volume", m.Name
 		for _, v := range pod.Spec.Volumes {
@@ -224,7 +260,10 @@ func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) stri
 				}
 			}
 		}
-		c.out.Mounts = append(c.out.Mounts, source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")))
+		c.out.Mounts = append(
+			c.out.Mounts,
+			source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")),
+		)
 	}
 }
 
@@ -235,8 +274,8 @@ func kubeShared(host bool, scope fact.Scope, source string) fact.Value[string] {
 	return fact.Known("pod", "", scope, source) // the field is left out where it is false
 }
 
-// kubeImageID splits a status' imageID: after "docker://" and alone a digest is that of the image's configuration, its id; after a
-// repository it is the one by which the registry knows the image.
+// kubeImageID splits a status' imageID: after "docker://" and alone a digest is that of the image's configuration, its
+// id; after a repository it is the one by which the registry knows the image.
 func kubeImageID(s string, scope fact.Scope, origin string) (id, repoDigest fact.Value[string]) {
 	config, isConfig := strings.CutPrefix(s, "docker://")
 	config, s = imageID(config), strings.TrimPrefix(s, "docker-pullable://")
@@ -274,7 +313,8 @@ func parseQuantity(s string) (float64, error) {
 	number := strings.TrimRight(s, "numkKMGTPEi")
 	if unit, ok := quantityUnits[s[len(number):]]; ok {
 		// ParseFloat also takes "inf", "nan", and hexadecimal and grouped digits.
-		if n, err := strconv.ParseFloat(number, 64); err == nil && n >= 0 && !math.IsInf(n*unit, 0) && !strings.ContainsAny(number, "xXpP_nN") {
+		if n, err := strconv.ParseFloat(number, 64); err == nil && n >= 0 && !math.IsInf(n*unit, 0) &&
+			!strings.ContainsAny(number, "xXpP_nN") {
 			return n * unit, nil
 		}
 	}
@@ -305,8 +345,19 @@ func (c *capture) kubeNode(node string) {
 		return
 	}
 	info := in.Status.NodeInfo
-	c.out.Versions = []fact.Component{{Name: "kubelet", Version: source.Recorded(info.KubeletVersion, fact.ScopeHost, origin+": status.nodeInfo.kubeletVersion")}}
+	c.out.Versions = []fact.Component{
+		{
+			Name:    "kubelet",
+			Version: source.Recorded(info.KubeletVersion, fact.ScopeHost, origin+": status.nodeInfo.kubeletVersion"),
+		},
+	}
 	if name, version, ok := strings.Cut(info.ContainerRuntimeVersion, "://"); ok && fact.Clean(name) != "" {
-		c.out.Versions = append(c.out.Versions, fact.Component{Name: fact.Clean(name), Version: source.Recorded(version, fact.ScopeHost, origin+": status.nodeInfo.containerRuntimeVersion")})
+		c.out.Versions = append(
+			c.out.Versions,
+			fact.Component{
+				Name:    fact.Clean(name),
+				Version: source.Recorded(version, fact.ScopeHost, origin+": status.nodeInfo.containerRuntimeVersion"),
+			},
+		)
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
-// Nominal is what the maker publishes for a card: not readings, and not what a program reaches. The source of each is "table: …".
+// Nominal is what the maker publishes for a card: not readings, and not what a program reaches. The source of each is
+// "table: …".
 type Nominal struct {
-	// VRAM is in GB as it is on the label, which counts in GiB: a card of 256 GB has 256 GiB, of which the driver offers 255.7.
+	// VRAM is in GB as it is on the label, which counts in GiB: a card of 256 GB has 256 GiB, of which the driver
+	// offers 255.7.
 	VRAM       fact.Value[int64]   `json:"vram"`
 	MemoryType fact.Value[string]  `json:"memory_type"` // "HBM3e"
 	Bandwidth  fact.Value[float64] `json:"bandwidth"`   // TB/s
@@ -35,9 +37,9 @@ func UnknownNominal(reason string) Nominal {
 	}
 }
 
-// Nominal returns the figures as those of a card of which so many compute units and so much memory were read, found by source. They are of
-// a whole card as it is sold; where what was read contradicts that (a partition, one die of two, a lesser model, a virtual GPU), none
-// of them is true of it, and all are unknown.
+// Nominal returns the figures as those of a card of which so many compute units and so much memory were read, found by
+// source. They are of a whole card as it is sold; where what was read contradicts that (a partition, one die of two, a
+// lesser model, a virtual GPU), none of them is true of it, and all are unknown.
 func (f *Figures) Nominal(source string, units, vram fact.Value[int64]) Nominal {
 	if reason := f.contradiction(units, vram); reason != "" {
 		return UnknownNominal(reason)
@@ -55,7 +57,8 @@ func (f *Figures) Nominal(source string, units, vram fact.Value[int64]) Nominal 
 	return n
 }
 
-// contradiction says how what was read of a card shows that it is not the whole card of f, or "". What was not read contradicts nothing.
+// contradiction says how what was read of a card shows that it is not the whole card of f, or "". What was not read
+// contradicts nothing.
 func (f *Figures) contradiction(units, vram fact.Value[int64]) string {
 	if n, ok := units.Get(); ok && f.Cus != 0 && n != f.Cus {
 		return fmt.Sprintf("the published figures are of a whole card of %d compute units, and %d are seen", f.Cus, n)

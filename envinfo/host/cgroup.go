@@ -56,8 +56,8 @@ func (c *processCapture) cgroups() *cgroups {
 	return g
 }
 
-// find returns the group that governs what the controller is for. A controller belongs to one hierarchy: to one of version 1 where
-// proc/self/cgroup names it, and else to that of version 2.
+// find returns the group that governs what the controller is for. A controller belongs to one hierarchy: to one of
+// version 1 where proc/self/cgroup names it, and else to that of version 2.
 func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) {
 	const self = "proc/self/cgroup"
 	if g.pathsErr != nil {
@@ -68,11 +68,19 @@ func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) 
 	if !ok {
 		version = 2
 		if group, ok = g.paths[""]; !ok {
-			return hierarchy{}, fmt.Errorf("%s: no version 2 group (0::/…), and no version 1 group for %s", source.Abs(self), controller)
+			return hierarchy{}, fmt.Errorf(
+				"%s: no version 2 group (0::/…), and no version 1 group for %s",
+				source.Abs(self),
+				controller,
+			)
 		}
 	}
 	if !strings.HasPrefix(group, "/") || strings.Contains(group+"/", "/../") {
-		return hierarchy{}, fmt.Errorf("%s: group %q lies outside of what this process can see", source.Abs(self), fact.Clean(group))
+		return hierarchy{}, fmt.Errorf(
+			"%s: group %q lies outside of what this process can see",
+			source.Abs(self),
+			fact.Clean(group),
+		)
 	}
 	mounts := g.mounts
 	if !g.listed {
@@ -90,8 +98,13 @@ func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) 
 		}
 	}
 	if best == nil {
-		return hierarchy{}, fmt.Errorf("no mounted control groups of version %d show the group %q, which %s names for %s",
-			version, fact.Clean(group), source.Abs(self), controller)
+		return hierarchy{}, fmt.Errorf(
+			"no mounted control groups of version %d show the group %q, which %s names for %s",
+			version,
+			fact.Clean(group),
+			source.Abs(self),
+			controller,
+		)
 	}
 	rel, _ := below(group, best.root)
 	h := hierarchy{version, path.Join(best.point, rel), best.point}
@@ -142,8 +155,9 @@ func (h hierarchy) up(f func(dir string) bool) {
 	}
 }
 
-// tightest is the least limit of the group and of those above it (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1). A group without
-// the file has no limit of its own: the root group never has one in version 2, and the others not unless the controller is enabled.
+// tightest is the least limit of the group and of those above it (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1).
+// A group without the file has no limit of its own: the root group never has one in version 2, and the others not
+// unless the controller is enabled.
 func (h hierarchy) tightest(file, unit string, read func(dir string) (fact.Limit, error)) fact.Value[fact.Limit] {
 	least, origin := fact.NoLimit(), "no "+file+" sets one from "+source.Abs(h.dir)+" up to "+source.Abs(h.top)
 	var failed error
@@ -215,7 +229,8 @@ func (c *processCapture) memoryLimit(g *cgroups) fact.Value[fact.Limit] {
 	if h.version == 2 {
 		return h.tightest("memory.max", "B", c.limitIn("memory.max", parseMemoryMax))
 	}
-	// The kernel itself gives the least of the group and of those above that bind it, also above what a container is shown.
+	// The kernel itself gives the least of the group and of those above that bind it, also above what a container is
+	// shown.
 	const stat = "memory.stat"
 	if b, err := c.File(path.Join(h.dir, stat), source.SmallFile); err == nil {
 		if limit, err := parseHierarchicalLimit(b); err == nil {
@@ -233,8 +248,8 @@ func (c *processCapture) taskLimit(g *cgroups) fact.Value[fact.Limit] {
 	return h.tightest("pids.max", "", c.limitIn("pids.max", parseMemoryMax))
 }
 
-// cpuset is the list in the first of the files that is there, in the group or the nearest above that has one: in version 2 a group for
-// which the controller is not enabled has none, and uses what the group above it may use.
+// cpuset is the list in the first of the files that is there, in the group or the nearest above that has one: in
+// version 2 a group for which the controller is not enabled has none, and uses what the group above it may use.
 func (c *processCapture) cpuset(g *cgroups, v1, v2 []string) fact.Value[string] {
 	unknown := func(reason string) fact.Value[string] { return fact.Unknown[string]("", fact.ScopeProcess, reason) }
 	h, err := c.find(g, "cpuset")
@@ -261,8 +276,8 @@ func (c *processCapture) cpuset(g *cgroups, v1, v2 []string) fact.Value[string] 
 	return out
 }
 
-// parseCgroups reads proc/self/cgroup (cgroups(7)): "ID:CONTROLLERS:PATH", of which the one with the id 0 and no controllers is
-// version 2. A path may hold colons.
+// parseCgroups reads proc/self/cgroup (cgroups(7)): "ID:CONTROLLERS:PATH", of which the one with the id 0 and no
+// controllers is version 2. A path may hold colons.
 func parseCgroups(b []byte) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(string(b)) {
@@ -286,8 +301,9 @@ func parseCgroups(b []byte) map[string]string {
 	return out
 }
 
-// parseCgroupMounts returns the control group hierarchies in proc/self/mountinfo (proc_pid_mountinfo(5)): six fields, optional ones up
-// to a "-", then the kind of file system, its source and its options, among which are the controllers of a version 1 hierarchy.
+// parseCgroupMounts returns the control group hierarchies in proc/self/mountinfo (proc_pid_mountinfo(5)): six fields,
+// optional ones up to a "-", then the kind of file system, its source and its options, among which are the controllers
+// of a version 1 hierarchy.
 func parseCgroupMounts(b []byte) []cgroupMount {
 	var out []cgroupMount
 	for line := range strings.Lines(string(b)) {
@@ -358,7 +374,11 @@ func parseCFS(quota, period []byte) (fact.Limit, error) {
 	}
 	p, perr := strconv.ParseInt(strings.TrimSpace(string(period)), 10, 64)
 	if err != nil || perr != nil || q <= 0 || p <= 0 {
-		return 0, fmt.Errorf("%q in a period of %q is not a quota", fact.Clean(string(quota)), fact.Clean(string(period)))
+		return 0, fmt.Errorf(
+			"%q in a period of %q is not a quota",
+			fact.Clean(string(quota)),
+			fact.Clean(string(period)),
+		)
 	}
 	return fact.Limit(float64(q) / float64(p)), nil
 }
@@ -376,8 +396,8 @@ func parseMemoryMax(b []byte) (fact.Limit, error) {
 	return fact.Limit(n), nil
 }
 
-// parseMemoryV1 parses bytes. Version 1 writes no limit as the greatest signed number of whole pages, of which there are several
-// sizes, and early kernels as the greatest signed number.
+// parseMemoryV1 parses bytes. Version 1 writes no limit as the greatest signed number of whole pages, of which there
+// are several sizes, and early kernels as the greatest signed number.
 func parseMemoryV1(b []byte) (fact.Limit, error) {
 	s := strings.TrimSpace(string(b))
 	n, err := strconv.ParseInt(s, 10, 64)

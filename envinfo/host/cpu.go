@@ -31,7 +31,11 @@ func (c *capture) cpu() cpuinfo {
 		case err != nil:
 			return fact.Unknown[int64]("", fact.ScopeHost, err.Error())
 		case n == 0:
-			return fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%s: no %s for every processor", source.Abs(name), key))
+			return fact.Unknown[int64](
+				"",
+				fact.ScopeHost,
+				fmt.Sprintf("%s: no %s for every processor", source.Abs(name), key),
+			)
 		}
 		return fact.Known(n, "", fact.ScopeHost, source.Abs(name)+": "+key)
 	}
@@ -43,7 +47,11 @@ func (c *capture) cpu() cpuinfo {
 	case err != nil:
 		h.CPUModel = fact.Unknown[string]("", fact.ScopeHost, err.Error())
 	case info.mixed: // naming one of them would be wrong for the rest
-		h.CPUModel = fact.Unknown[string]("", fact.ScopeHost, source.Abs(name)+": the processors have different model names or parts")
+		h.CPUModel = fact.Unknown[string](
+			"",
+			fact.ScopeHost,
+			source.Abs(name)+": the processors have different model names or parts",
+		)
 	case info.model == "":
 		h.CPUModel = fact.Unknown[string]("", fact.ScopeHost, source.Abs(name)+": no model name")
 	case info.arm:
@@ -66,7 +74,11 @@ func (c *capture) cpu() cpuinfo {
 	h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost, "cpu_threads / cpu_cores, and not both are known")
 	if cores, ok := h.CPUCores.Get(); ok {
 		if threads, ok := h.CPUThreads.Get(); ok {
-			h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%d threads on %d cores: not the same number on each", threads, cores))
+			h.ThreadsPerCore = fact.Unknown[int64](
+				"",
+				fact.ScopeHost,
+				fmt.Sprintf("%d threads on %d cores: not the same number on each", threads, cores),
+			)
 			if threads%cores == 0 {
 				h.ThreadsPerCore = fact.Known(threads/cores, "", fact.ScopeHost, "cpu_threads / cpu_cores")
 			}
@@ -78,8 +90,8 @@ func (c *capture) cpu() cpuinfo {
 const cpuDir = "sys/devices/system/cpu"
 
 // topology counts cores and sockets from sysfs where proc/cpuinfo does not tell them, as on ARM
-// (Documentation/admin-guide/cputopology.rst). They are counted by which processors share one, since ids are unique only within the
-// level above, and some firmware gives none.
+// (Documentation/admin-guide/cputopology.rst). They are counted by which processors share one, since ids are unique
+// only within the level above, and some firmware gives none.
 func (c *capture) topology() {
 	h := &c.out
 	count := func(v *fact.Value[int64], files ...string) {
@@ -136,9 +148,12 @@ func (c *capture) topology() {
 
 // armCores is by implementer and part, the fields of the MIDR register, as their makers' reference manuals have them.
 var armCores = map[string]string{
-	"0x41 0xd03": "Arm Cortex-A53", "0x41 0xd05": "Arm Cortex-A55", "0x41 0xd07": "Arm Cortex-A57", "0x41 0xd08": "Arm Cortex-A72",
-	"0x41 0xd0b": "Arm Cortex-A76", "0x41 0xd42": "Arm Cortex-A78AE", "0x41 0xd0c": "Arm Neoverse-N1", "0x41 0xd40": "Arm Neoverse-V1",
-	"0x41 0xd49": "Arm Neoverse-N2", "0x41 0xd4f": "Arm Neoverse-V2", "0x41 0xd84": "Arm Neoverse-V3", "0x41 0xd8e": "Arm Neoverse-N3",
+	"0x41 0xd03": "Arm Cortex-A53", "0x41 0xd05": "Arm Cortex-A55", "0x41 0xd07": "Arm Cortex-A57",
+	"0x41 0xd08": "Arm Cortex-A72",
+	"0x41 0xd0b": "Arm Cortex-A76", "0x41 0xd42": "Arm Cortex-A78AE", "0x41 0xd0c": "Arm Neoverse-N1",
+	"0x41 0xd40": "Arm Neoverse-V1",
+	"0x41 0xd49": "Arm Neoverse-N2", "0x41 0xd4f": "Arm Neoverse-V2", "0x41 0xd84": "Arm Neoverse-V3",
+	"0x41 0xd8e": "Arm Neoverse-N3",
 	"0x48 0xd01": "HiSilicon TSV110", "0xc0 0xac3": "Ampere-1", "0xc0 0xac4": "Ampere-1A",
 }
 
@@ -151,8 +166,8 @@ func armModel(numbers, name string) fact.Value[string] {
 	return fact.Known("implementer "+implementer+" part "+part, "", fact.ScopeHost, name+": CPU implementer, CPU part")
 }
 
-// parseCPUInfo reads proc/cpuinfo: a paragraph for each hardware thread, "processor" first. Sockets and cores are counted only when
-// every thread says where it is; a part of them would be counted too low.
+// parseCPUInfo reads proc/cpuinfo: a paragraph for each hardware thread, "processor" first. Sockets and cores are
+// counted only when every thread says where it is; a part of them would be counted too low.
 func parseCPUInfo(b []byte) cpuinfo {
 	var (
 		info                 cpuinfo

@@ -14,8 +14,8 @@ import (
 type NUMA struct {
 	// Count is the number of nodes that are online. A kernel without NUMA lists none, and then it is unknown.
 	Count fact.Value[int64] `json:"count"`
-	// Balancing is whether the kernel moves pages between nodes by itself: 0 is off, 1 on, 2 moves them between tiers of memory
-	// (kernel.numa_balancing). The stalls it makes are why makers of GPUs advise to turn it off.
+	// Balancing is whether the kernel moves pages between nodes by itself: 0 is off, 1 on, 2 moves them between tiers
+	// of memory (kernel.numa_balancing). The stalls it makes are why makers of GPUs advise to turn it off.
 	Balancing fact.Value[int64] `json:"balancing"`
 	Nodes     []NUMANode        `json:"nodes,omitempty"`
 }
@@ -47,7 +47,10 @@ func (c *capture) numa() {
 	}
 	n.Count = fact.Known(int64(len(n.Nodes)), "", fact.ScopeHost, source.Abs(dir))
 	if on, ok := n.Balancing.Get(); ok && on != 0 && len(n.Nodes) > 1 {
-		c.Warn("host.numa.balancing", "NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them")
+		c.Warn(
+			"host.numa.balancing",
+			"NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them",
+		)
 	}
 }
 

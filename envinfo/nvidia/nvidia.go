@@ -13,13 +13,15 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// GPUs is the NVIDIA GPUs. They have a type of their own: half of what there is to say of an AMD card (targets, XCCs, nodes) has no
-// meaning here, and a field that is never known says nothing.
+// GPUs is the NVIDIA GPUs. They have a type of their own: half of what there is to say of an AMD card (targets, XCCs,
+// nodes) has no meaning here, and a field that is never known says nothing.
 type GPUs struct {
-	// Count is how many cards there are. In a container these are the cards that it was given, and the scope is the container's.
+	// Count is how many cards there are. In a container these are the cards that it was given, and the scope is the
+	// container's.
 	Count fact.Value[int64] `json:"count"`
 	VRAM  fact.Value[int64] `json:"vram"` // B, the sum over the cards
-	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read; Count says why.
+	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read;
+	// Count says why.
 	Cards []GPU `json:"cards,omitempty"`
 }
 
@@ -84,9 +86,13 @@ type capture struct {
 	driver   fact.Value[string]
 }
 
-// Read reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from nvidia-smi. The
-// cards are those that the root filesystem of the scope userland was given.
-func Read(r *source.Reader, userland fact.Scope, t Tools) (gpus GPUs, driver fact.Value[string], warnings []fact.Warning) {
+// Read reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from
+// nvidia-smi. The cards are those that the root filesystem of the scope userland was given.
+func Read(
+	r *source.Reader,
+	userland fact.Scope,
+	t Tools,
+) (gpus GPUs, driver fact.Value[string], warnings []fact.Warning) {
 	c := &capture{Reader: r, userland: userland, smi: t}
 	c.nvidia()
 	return c.out, c.driver, c.Warnings
@@ -160,15 +166,15 @@ func (c *capture) nvidia() {
 	}
 }
 
-// DamagedROM tells whether nvidia-smi only warns: the card's information ROM is damaged, and what is printed holds (nvidia-smi(1),
-// return value).
+// DamagedROM tells whether nvidia-smi only warns: the card's information ROM is damaged, and what is printed holds
+// (nvidia-smi(1), return value).
 func DamagedROM(err error) bool {
 	code, ok := source.ExitCode(err)
 	return ok && code == 14
 }
 
-// nvidiaReason is why something is unknown that neither a file nor a tool said. Without a driver the files are missing, which is the
-// normal case; that there is no tool either adds nothing.
+// nvidiaReason is why something is unknown that neither a file nor a tool said. Without a driver the files are missing,
+// which is the normal case; that there is no tool either adds nothing.
 func nvidiaReason(file, tool error) string {
 	reason := file.Error()
 	if source.Missing(file) {
@@ -180,7 +186,8 @@ func nvidiaReason(file, tool error) string {
 	return reason
 }
 
-// CUDA is the version of the CUDA that the driver offers, by nvidia-smi. ok is false where there is no nvidia-smi to ask.
+// CUDA is the version of the CUDA that the driver offers, by nvidia-smi. ok is false where there is no nvidia-smi to
+// ask.
 func (n Tools) CUDA() (v fact.Value[string], ok bool) {
 	out, err := n.about.Wait()
 	if source.NoTool(err) {
@@ -196,7 +203,8 @@ func (n Tools) CUDA() (v fact.Value[string], ok bool) {
 func parseCUDAVersion(b []byte) string {
 	for _, line := range source.Lines(b[:min(len(b), source.SmallFile)]) {
 		key, value, _ := strings.Cut(line, ":")
-		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && nvidiaVersion.MatchString(value) {
+		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") &&
+			nvidiaVersion.MatchString(value) {
 			return value
 		}
 	}
@@ -230,8 +238,8 @@ func (c *capture) nvidiaDriver(rows []Row, absent Row) {
 
 var nvidiaVersion = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){1,3}$`)
 
-// parseNVIDIAVersion returns the version of the driver in proc/driver/nvidia/version, whose first line has it between the kind of the
-// module, which differs in length, and the date.
+// parseNVIDIAVersion returns the version of the driver in proc/driver/nvidia/version, whose first line has it between
+// the kind of the module, which differs in length, and the date.
 func parseNVIDIAVersion(b []byte) (string, error) {
 	for _, line := range source.Lines(b) {
 		rest, ok := strings.CutPrefix(line, "NVRM version:")
@@ -248,14 +256,19 @@ func parseNVIDIAVersion(b []byte) (string, error) {
 	return "", errors.New("no NVRM version")
 }
 
-// nvidiaCard puts together what the driver's folder of a card (its name is the PCI address, "" for no folder) and nvidia-smi say.
+// nvidiaCard puts together what the driver's folder of a card (its name is the PCI address, "" for no folder) and
+// nvidia-smi say.
 func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
 	same := func(a, b string) bool { return strings.EqualFold(a, b) }
 	info := nvidiaInfo{err: errors.New(source.Abs(nvidiaDir) + "/gpus has no such card")}
 	location := row.Location()
 	if folder != "" {
 		info = c.nvidiaInfo(nvidiaDir + "/gpus/" + folder + "/information")
-		location = fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s/gpus: %q is not a PCI address", source.Abs(nvidiaDir), fact.Clip(folder)))
+		location = fact.Unknown[string](
+			"",
+			fact.ScopeHost,
+			fmt.Sprintf("%s/gpus: %q is not a PCI address", source.Abs(nvidiaDir), fact.Clip(folder)),
+		)
 		if l := gpu.PCILocation(folder); l != "" {
 			location = fact.Known(l, "", fact.ScopeHost, source.Abs(nvidiaDir)+"/gpus")
 		}
@@ -266,13 +279,19 @@ func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
 		Location:          location,
 		UUID:              fact.Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
 		VRAM:              row.bytes("memory.total"),
-		VBIOS:             fact.Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"), same),
-		PowerLimit:        row.float("power.limit", "W"),
-		MaxClock:          row.megahertz("clocks.max.sm"),
-		MemoryClock:       row.megahertz("clocks.max.memory"),
-		ECC:               row.enabled("ecc.mode.current"),
-		PersistenceMode:   row.enabled("persistence_mode"),
-		MIG:               row.enabled("mig.mode.current"),
+		VBIOS: fact.Cross(
+			&c.Warnings,
+			at+"vbios",
+			info.text("Video BIOS"),
+			row.text("vbios_version"),
+			same,
+		),
+		PowerLimit:      row.float("power.limit", "W"),
+		MaxClock:        row.megahertz("clocks.max.sm"),
+		MemoryClock:     row.megahertz("clocks.max.memory"),
+		ECC:             row.enabled("ecc.mode.current"),
+		PersistenceMode: row.enabled("persistence_mode"),
+		MIG:             row.enabled("mig.mode.current"),
 	}
 	n.PCIID = fact.Cross(&c.Warnings, at+"pci_id", c.sysfsPCIID(location), row.pciID(), same)
 	n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, n.MIG.Reason())
@@ -296,7 +315,11 @@ func (c *capture) sysfsPCIID(location fact.Value[string]) fact.Value[string] {
 		}
 		id, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 16)
 		if err != nil {
-			return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not an id", v.Source(), fact.Clip(s)))
+			return fact.Unknown[string](
+				"",
+				fact.ScopeHost,
+				fmt.Sprintf("%s: %q is not an id", v.Source(), fact.Clip(s)),
+			)
 		}
 		ids[i] = id
 	}
@@ -312,12 +335,17 @@ func (r Row) pciID() fact.Value[string] {
 	}
 	id, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 32)
 	if err != nil || id&0xffff != nvidiaVendor {
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), fact.Clip(s)))
+		return fact.Unknown[string](
+			"",
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), fact.Clip(s)),
+		)
 	}
 	return fact.Known(fmt.Sprintf("%04x:%04x", id&0xffff, id>>16), "", fact.ScopeHost, v.Source())
 }
 
-// nvidiaNominal returns the published figures of a card, unless its memory shows that it is a part of one, such as a virtual GPU.
+// nvidiaNominal returns the published figures of a card, unless its memory shows that it is a part of one, such as a
+// virtual GPU.
 func nvidiaNominal(n GPU) gpu.Nominal {
 	id, ok := n.PCIID.Get()
 	if !ok {
@@ -365,7 +393,11 @@ func (i nvidiaInfo) text(key string) fact.Value[string] {
 	case !ok:
 		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: no %s", source.Abs(i.path), key))
 	case strings.Contains(v, "??") || strings.EqualFold(v, "unknown") || strings.EqualFold(v, "N/A"):
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %s is %q", source.Abs(i.path), key, fact.Clip(v)))
+		return fact.Unknown[string](
+			"",
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %s is %q", source.Abs(i.path), key, fact.Clip(v)),
+		)
 	}
 	return fact.Known(v, "", fact.ScopeHost, source.Abs(i.path)+": "+key)
 }
@@ -399,7 +431,12 @@ func (c *capture) nvidiaInstances() {
 			n.InstanceCount = fact.Known(int64(len(instances)), "", fact.ScopeHost, t.Name)
 			for _, m := range instances {
 				n.Instances = append(n.Instances, MIGInstance{
-					Profile: fact.Known(m.profile, "", fact.ScopeHost, t.Name), UUID: fact.Known(m.uuid, "", fact.ScopeHost, t.Name)})
+					Profile: fact.Known(
+						m.profile,
+						"",
+						fact.ScopeHost,
+						t.Name,
+					), UUID: fact.Known(m.uuid, "", fact.ScopeHost, t.Name)})
 			}
 		}
 	}
@@ -429,7 +466,8 @@ func parseNVIDIAList(b []byte) (map[string][]migLine, error) {
 			out[card] = nil
 		} else if m := nvidiaListMIG.FindStringSubmatch(s); m != nil && card != "" {
 			out[card] = append(out[card], migLine{m[1], m[2]})
-		} else if strings.HasPrefix(s, "GPU ") || strings.HasPrefix(s, "MIG ") { // what follows would be counted to another card
+		} else if strings.HasPrefix(s, "GPU ") || strings.HasPrefix(s, "MIG ") {
+			// what follows would be counted to another card
 			return nil, fmt.Errorf("%q is not a GPU or an instance with its UUID", fact.Clip(s))
 		}
 		if n++; n > source.MaxObjects {

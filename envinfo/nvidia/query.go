@@ -18,7 +18,8 @@ import (
 
 // nvidiaFields is what nvidia-smi is asked for.
 var nvidiaFields = []string{
-	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id", "vbios_version", "power.limit",
+	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id",
+	"vbios_version", "power.limit",
 	"clocks.max.sm", "clocks.max.memory", "mig.mode.current", "ecc.mode.current", "persistence_mode",
 }
 
@@ -27,8 +28,8 @@ var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field
 // nvidiaRenamed is the later names of fields.
 var nvidiaRenamed = map[string]string{"clocks_throttle_reasons.active": "clocks_event_reasons.active"}
 
-// Query runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked again
-// with the field's other name, or without.
+// Query runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked
+// again with the field's other name, or without.
 func Query(b *source.Toolbox, want []string) ([]byte, error) {
 	want = slices.Clone(want)
 	for {
@@ -97,7 +98,8 @@ func ParseTable(name, key string, b []byte) ([]Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(record) != len(header) { // a comma in a name that is not quoted shifts the rest: nothing in the row can be trusted
+		// a comma in a name that is not quoted shifts the rest: nothing in the row can be trusted
+		if len(record) != len(header) {
 			return nil, fmt.Errorf("a row has %d fields, and the header %d", len(record), len(header))
 		}
 		if len(rows) == source.MaxObjects {
@@ -145,7 +147,11 @@ func (r Row) Location() fact.Value[string] {
 	if l := gpu.PCILocation(s); l != "" {
 		return fact.Known(l, "", fact.ScopeHost, v.Source())
 	}
-	return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)))
+	return fact.Unknown[string](
+		"",
+		fact.ScopeHost,
+		fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)),
+	)
 }
 
 // quantity is a number with its unit: "81559 MiB".
@@ -240,7 +246,12 @@ func (r Row) fromZero(field, unit string) (float64, error) {
 	digits, own, _ := strings.Cut(v, " ")
 	x, err := strconv.ParseFloat(digits, 64)
 	if err != nil || own != unit || !(x >= 0 && x <= 1<<53) {
-		return 0, fmt.Errorf("%s: %q is not a number%s", r.Source(field), fact.Clip(v), strings.TrimSuffix(" of "+unit, " of "))
+		return 0, fmt.Errorf(
+			"%s: %q is not a number%s",
+			r.Source(field),
+			fact.Clip(v),
+			strings.TrimSuffix(" of "+unit, " of "),
+		)
 	}
 	return x, nil
 }

@@ -35,7 +35,8 @@ esac
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}
 	// One that goes on complaining about a field that it was not asked for is not asked forever.
-	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid field to query.'; exit 2\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid "+
+		"field to query.'; exit 2\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Query(b, nvidiaFields); !errors.As(err, new(*exec.ExitError)) {

@@ -16,13 +16,26 @@ func (g *GPUs) Rows(t *table.Table) {
 	t.Row("NVIDIA GPU", g.modelRow())
 	t.Row("Compute capability", perCard(func(n GPU) table.Cell { return table.Show(n.ComputeCapability, table.Plain) }))
 	t.Row("VRAM per GPU, published", perCard(func(n GPU) table.Cell {
-		return table.Pair(table.Show(n.Nominal.VRAM, table.Quantity[int64]("GB", 0)), table.Show(n.Nominal.MemoryType, table.Plain), "%s %s")
+		return table.Pair(
+			table.Show(n.Nominal.VRAM, table.Quantity[int64]("GB", 0)),
+			table.Show(n.Nominal.MemoryType, table.Plain),
+			"%s %s",
+		)
 	}))
 	t.Row("VRAM per GPU, read", perCard(func(n GPU) table.Cell { return table.Show(n.VRAM, table.Size[int64]) }))
 	t.Row("Total VRAM, read", table.Show(g.VRAM, table.Size[int64]))
-	t.Row("Memory Bandwidth (per GPU)", perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.Bandwidth, table.Bandwidth) }))
-	t.Row("FP16 Compute (per GPU)", perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }))
-	t.Row("FP8 Compute (per GPU)", perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }))
+	t.Row(
+		"Memory Bandwidth (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.Bandwidth, table.Bandwidth) }),
+	)
+	t.Row(
+		"FP16 Compute (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }),
+	)
+	t.Row(
+		"FP8 Compute (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }),
+	)
 	if !slices.ContainsFunc(g.Cards, func(n GPU) bool { on, _ := n.MIG.Get(); return on }) {
 		return
 	}
@@ -43,11 +56,27 @@ func (g *GPUs) ShortRows(t *table.Table) {
 	}
 	perCard := func(of func(GPU) table.Cell) string { return table.PerCard(g.Cards, of).Text }
 	t.Cells("GPU", g.modelRow().Text)
-	t.Cells("Compute capability", perCard(func(c GPU) table.Cell { return table.Show(c.ComputeCapability, table.Plain) }))
+	t.Cells(
+		"Compute capability",
+		perCard(func(c GPU) table.Cell { return table.Show(c.ComputeCapability, table.Plain) }),
+	)
 	t.Cells("VRAM per GPU", perCard(func(c GPU) table.Cell {
-		return table.OrElse(table.Pair(table.Show(c.Nominal.VRAM, table.Gigabytes), table.Show(c.Nominal.MemoryType, table.Plain), "%s %s"), table.Show(c.VRAM, table.Size[int64]))
+		return table.OrElse(
+			table.Pair(
+				table.Show(c.Nominal.VRAM, table.Gigabytes),
+				table.Show(c.Nominal.MemoryType, table.Plain),
+				"%s %s",
+			),
+			table.Show(c.VRAM, table.Size[int64]),
+		)
 	}))
 	t.Cells("Total VRAM", table.Show(g.VRAM, table.Size[int64]).Text)
-	t.Cells("Memory Bandwidth (per GPU)", perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }))
-	t.Cells("FP16 Compute (per GPU)", perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }))
+	t.Cells(
+		"Memory Bandwidth (per GPU)",
+		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }),
+	)
+	t.Cells(
+		"FP16 Compute (per GPU)",
+		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }),
+	)
 }

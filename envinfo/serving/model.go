@@ -21,8 +21,9 @@ import (
 // Model is the files of a model: which revision they are, and what its config.json says.
 type Model struct {
 	Name fact.Value[string] `json:"name"` // "org/name" in the cache of Hugging Face, or a folder
-	// Revision is the commit of the model. A server resolves a branch when it starts, and the cache keeps what was resolved last, by
-	// anybody. So it is known where the server was given it, or where the cache holds one alone; else it is ambiguous.
+	// Revision is the commit of the model. A server resolves a branch when it starts, and the cache keeps what was
+	// resolved last, by anybody. So it is known where the server was given it, or where the cache holds one alone; else
+	// it is ambiguous.
 	Revision fact.Value[string] `json:"revision"`
 	// Snapshots is the revisions in the cache.
 	Snapshots []fact.Value[string] `json:"snapshots"`
@@ -30,14 +31,15 @@ type Model struct {
 
 	Architectures []fact.Value[string] `json:"architectures"`
 	Type          fact.Value[string]   `json:"model_type"`
-	DType         fact.Value[string]   `json:"dtype"` // of the weights as they are stored, or of those that are not quantised
-	Layers        fact.Value[int64]    `json:"num_hidden_layers"`
-	HiddenSize    fact.Value[int64]    `json:"hidden_size"`
-	Heads         fact.Value[int64]    `json:"num_attention_heads"`
-	KeyValueHeads fact.Value[int64]    `json:"num_key_value_heads"`
-	Experts       fact.Value[int64]    `json:"experts"`                 // routed, in a layer that has them
-	Vocabulary    fact.Value[int64]    `json:"vocab_size"`              // tokens
-	MaxPositions  fact.Value[int64]    `json:"max_position_embeddings"` // tokens
+	// of the weights as they are stored, or of those that are not quantised
+	DType         fact.Value[string] `json:"dtype"`
+	Layers        fact.Value[int64]  `json:"num_hidden_layers"`
+	HiddenSize    fact.Value[int64]  `json:"hidden_size"`
+	Heads         fact.Value[int64]  `json:"num_attention_heads"`
+	KeyValueHeads fact.Value[int64]  `json:"num_key_value_heads"`
+	Experts       fact.Value[int64]  `json:"experts"`                 // routed, in a layer that has them
+	Vocabulary    fact.Value[int64]  `json:"vocab_size"`              // tokens
+	MaxPositions  fact.Value[int64]  `json:"max_position_embeddings"` // tokens
 	// Quantization is the method in quantization_config, or "none" where the config.json has no such part.
 	Quantization       fact.Value[string] `json:"quantization"`
 	QuantizationFormat fact.Value[string] `json:"quantization_format"`
@@ -46,18 +48,20 @@ type Model struct {
 	Warnings []fact.Warning `json:"warnings,omitempty"`
 }
 
-// ModelOptions says where a model is looked for. The zero ModelOptions looks on the running host, as this program would.
+// ModelOptions says where a model is looked for. The zero ModelOptions looks on the running host, as this program
+// would.
 type ModelOptions struct {
 	// FS is the root of the host or container; nil is that of the running host.
 	FS fs.FS
-	// Variables are the environment variables of the server: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME and HOME
-	// are looked at. Nil: with a nil FS this program's own, else none.
+	// Variables are the environment variables of the server: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME,
+	// XDG_CACHE_HOME and HOME are looked at. Nil: with a nil FS this program's own, else none.
 	Variables map[string]string
 	// Folder is the server's working directory, to which a relative path of a model belongs. Empty: the root.
 	Folder string
 	// DownloadDir is the server's --download-dir, which stands in for the cache. Empty: none.
 	DownloadDir string
-	// Revision is what the server was started with (--revision): a commit, or the name of a branch or a tag. Empty: none.
+	// Revision is what the server was started with (--revision): a commit, or the name of a branch or a tag. Empty:
+	// none.
 	Revision string
 	// Scope is of what the values are true. Empty: ScopeHost.
 	Scope fact.Scope
@@ -71,7 +75,8 @@ var (
 	commit    = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
-// CaptureModel reads what is known of a model: "org/name", which is looked for in the cache of Hugging Face, or the path of a folder.
+// CaptureModel reads what is known of a model: "org/name", which is looked for in the cache of Hugging Face, or the
+// path of a folder.
 //
 // The error is of the arguments, and then the Model is nil; or that ctx ended.
 func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, error) {
@@ -79,9 +84,17 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 		return nil, fmt.Errorf("envinfo: the model is %q; give its name or its folder", fact.Clip(secret.Scrub(name)))
 	}
 	if opts.ReadTimeout < 0 {
-		return nil, fmt.Errorf("envinfo: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v", opts.ReadTimeout, source.DefaultWait)
+		return nil, fmt.Errorf(
+			"envinfo: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v",
+			opts.ReadTimeout,
+			source.DefaultWait,
+		)
 	}
-	m := &modelCapture{Reader: source.Config{FS: opts.FS, ReadTimeout: opts.ReadTimeout}.Reader(ctx), opts: opts, scope: opts.Scope}
+	m := &modelCapture{
+		Reader: source.Config{FS: opts.FS, ReadTimeout: opts.ReadTimeout}.Reader(ctx),
+		opts:   opts,
+		scope:  opts.Scope,
+	}
 	if m.scope == "" {
 		m.scope = fact.ScopeHost
 	}
@@ -99,8 +112,10 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 func UnreadModel(name fact.Value[string], scope fact.Scope, reason string) *Model {
 	text, count := fact.Unknown[string]("", scope, reason), fact.Unknown[int64]("", scope, reason)
 	return &Model{
-		Name: name, Revision: text, Snapshots: []fact.Value[string]{text}, Folder: text, Architectures: []fact.Value[string]{text}, Type: text, DType: text,
-		Layers: count, HiddenSize: count, Heads: count, KeyValueHeads: count, Experts: count, Vocabulary: count, MaxPositions: count,
+		Name: name, Revision: text, Snapshots: []fact.Value[string]{text}, Folder: text,
+		Architectures: []fact.Value[string]{text}, Type: text, DType: text,
+		Layers: count, HiddenSize: count, Heads: count, KeyValueHeads: count, Experts: count, Vocabulary: count,
+		MaxPositions: count,
 		Quantization: text, QuantizationFormat: text, QuantizationBits: count,
 	}
 }
@@ -114,7 +129,10 @@ type modelCapture struct {
 }
 
 func (m *modelCapture) warn(about, format string, args ...any) {
-	m.out.Warnings = append(m.out.Warnings, fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))})
+	m.out.Warnings = append(
+		m.out.Warnings,
+		fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))},
+	)
 }
 
 func (m *modelCapture) read(name string) {
@@ -132,7 +150,12 @@ func (m *modelCapture) read(name string) {
 	}
 	dirs, source := hubDirs(m.opts)
 	cache := "models--" + strings.ReplaceAll(name, "/", "--")
-	m.out = UnreadModel(shown, m.scope, "no folder of a cache is known: none of HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME and HOME is set")
+	m.out = UnreadModel(
+		shown,
+		m.scope,
+		"no folder of a cache is known: none of HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME and "+
+			"HOME is set",
+	)
 	for _, dir := range dirs {
 		model := path.Join(dir, cache)
 		names, err := m.Dir(path.Join(model, "snapshots"))
@@ -260,9 +283,17 @@ func (m *modelCapture) revision(model string, snapshots []string) fact.Value[str
 	}
 	reason := at + "/snapshots: empty"
 	if len(snapshots) > 1 {
-		reason = fmt.Sprintf("ambiguous: %s/snapshots has %s", at, strings.Join(snapshots[:min(len(snapshots), 20)], ", "))
+		reason = fmt.Sprintf(
+			"ambiguous: %s/snapshots has %s",
+			at,
+			strings.Join(snapshots[:min(len(snapshots), 20)], ", "),
+		)
 		if from != "" {
-			reason += fmt.Sprintf("; refs/%s was last resolved to %s, which need not be what the server loaded", ref, from)
+			reason += fmt.Sprintf(
+				"; refs/%s was last resolved to %s, which need not be what the server loaded",
+				ref,
+				from,
+			)
 		}
 		reason += "; start the server with --revision"
 	}
@@ -296,10 +327,20 @@ func (m *modelCapture) config(folder string) {
 		text = fields{inner, m.scope, source.Abs(name) + ": text_config."}
 	}
 	o.DType = fact.FirstKnown(f.text("dtype"), f.text("torch_dtype"), text.text("dtype"), text.text("torch_dtype"))
-	o.Layers, o.HiddenSize, o.Heads = text.count("num_hidden_layers"), text.count("hidden_size"), text.count("num_attention_heads")
+	o.Layers, o.HiddenSize, o.Heads = text.count(
+		"num_hidden_layers",
+	), text.count(
+		"hidden_size",
+	), text.count(
+		"num_attention_heads",
+	)
 	o.KeyValueHeads, o.Vocabulary = text.count("num_key_value_heads"), text.count("vocab_size")
 	o.MaxPositions = text.count("max_position_embeddings")
-	o.Experts = fact.FirstKnown(text.count("num_local_experts"), text.count("num_experts"), text.count("n_routed_experts"))
+	o.Experts = fact.FirstKnown(
+		text.count("num_local_experts"),
+		text.count("num_experts"),
+		text.count("n_routed_experts"),
+	)
 	raw, at := in["quantization_config"], "quantization_config"
 	if absent(raw) {
 		raw, at = in["compression_config"], "compression_config" // the older name of compressed-tensors
@@ -310,13 +351,29 @@ func (m *modelCapture) config(folder string) {
 	if absent(raw) {
 		none := source.Abs(name) + ": no quantization_config"
 		o.Quantization = fact.Known("none", "", m.scope, none)
-		o.QuantizationFormat, o.QuantizationBits = fact.Unknown[string]("", m.scope, none), fact.Unknown[int64]("", m.scope, none)
+		o.QuantizationFormat, o.QuantizationBits = fact.Unknown[string](
+			"",
+			m.scope,
+			none,
+		), fact.Unknown[int64](
+			"",
+			m.scope,
+			none,
+		)
 		return
 	}
 	inner, err := object(raw)
 	if err != nil {
 		reason := source.Abs(name) + ": " + at + ": " + err.Error()
-		o.Quantization, o.QuantizationFormat = fact.Unknown[string]("", m.scope, reason), fact.Unknown[string]("", m.scope, reason)
+		o.Quantization, o.QuantizationFormat = fact.Unknown[string](
+			"",
+			m.scope,
+			reason,
+		), fact.Unknown[string](
+			"",
+			m.scope,
+			reason,
+		)
 		o.QuantizationBits = fact.Unknown[int64]("", m.scope, reason)
 		return
 	}

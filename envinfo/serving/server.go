@@ -25,8 +25,8 @@ type Server struct {
 	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it
 	// Models is what GET /v1/models lists. One whose ID is unknown says why the list could not be had.
 	Models []ServedModel `json:"models"`
-	// Facts is what vLLM exports of its cache's configuration (vllm:cache_config_info in GET /metrics), for each of its engines. What it
-	// says is "None" is unknown, and not 0.
+	// Facts is what vLLM exports of its cache's configuration (vllm:cache_config_info in GET /metrics), for each of its
+	// engines. What it says is "None" is unknown, and not 0.
 	Facts []fact.Setting `json:"facts"`
 }
 
@@ -54,15 +54,20 @@ const (
 // Capture asks a server what it is. The URL is the server's root, or that with /v1. Client nil is [http.DefaultClient];
 // redirects are not followed, since they would carry Header elsewhere.
 //
-// The error is of the arguments, and then the Server is nil; or that ctx ended. A server that does not answer is one of which
-// everything is unknown.
+// The error is of the arguments, and then the Server is nil; or that ctx ended. A server that does not answer is one of
+// which everything is unknown.
 func Capture(ctx context.Context, client *http.Client, rawURL string, opts Options) (*Server, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("envinfo: the URL of the server is not one; give http://HOST:PORT") // it may hold a password
+		// it may hold a password
+		return nil, errors.New("envinfo: the URL of the server is not one; give http://HOST:PORT")
 	}
 	if opts.Timeout < 0 {
-		return nil, fmt.Errorf("envinfo: ServerOptions.Timeout is %v; give a positive time, or 0 for %v", opts.Timeout, defaultServerTimeout)
+		return nil, fmt.Errorf(
+			"envinfo: ServerOptions.Timeout is %v; give a positive time, or 0 for %v",
+			opts.Timeout,
+			defaultServerTimeout,
+		)
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultServerTimeout
@@ -160,8 +165,8 @@ const (
 	cacheConfigInfo     = "vllm:" + CacheConfigInfoName
 )
 
-// parseCacheConfig returns the labels of vllm:cache_config_info in the text format of Prometheus, where they hold the facts and the
-// value is always 1. With several engines, each is in the source of its facts.
+// parseCacheConfig returns the labels of vllm:cache_config_info in the text format of Prometheus, where they hold the
+// facts and the value is always 1. With several engines, each is in the source of its facts.
 func parseCacheConfig(b []byte) []fact.Setting {
 	var out []fact.Setting
 	for line := range bytes.SplitSeq(b, []byte("\n")) {
@@ -199,8 +204,8 @@ func parseCacheConfig(b []byte) []fact.Setting {
 	return out
 }
 
-// parseLabels parses what follows the { of a sample: name="value",… up to the }. It reports false for what is not that, or not
-// whole.
+// parseLabels parses what follows the { of a sample: name="value",… up to the }. It reports false for what is not that,
+// or not whole.
 func parseLabels(s string) (labels [][2]string, ok bool) {
 	for {
 		s = strings.TrimLeft(s, ", ")

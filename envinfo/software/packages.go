@@ -14,10 +14,11 @@ const (
 	packageFile = 16 << 20 // 2 to 5 MB on a host with ROCm
 )
 
-// packages are those of which the version is recorded. ROCm's come a second time with the version in their name (rccl6.4.2), where
-// several are installed side by side.
+// packages are those of which the version is recorded. ROCm's come a second time with the version in their name
+// (rccl6.4.2), where several are installed side by side.
 var packages = []string{
-	"amd-smi-lib", "amdgpu-dkms", "hip-runtime-amd", "hipblaslt", "hsa-rocr", "miopen-hip", "rccl", "rocblas", "rocm", "rocm-core",
+	"amd-smi-lib", "amdgpu-dkms", "hip-runtime-amd", "hipblaslt", "hsa-rocr", "miopen-hip", "rccl", "rocblas", "rocm",
+	"rocm-core",
 	"rocm-smi-lib", "rocprofiler-register",
 }
 
@@ -62,11 +63,15 @@ func (c *Inventory) packageVersion(names ...string) fact.Value[string] {
 			}
 		}
 	}
-	return fact.Unknown[string]("", c.userland, fmt.Sprintf("%s: no %s", source.Abs(dpkgStatus), strings.Join(names, ", ")))
+	return fact.Unknown[string](
+		"",
+		c.userland,
+		fmt.Sprintf("%s: no %s", source.Abs(dpkgStatus), strings.Join(names, ", ")),
+	)
 }
 
-// Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component "packages" says
-// so.
+// Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component
+// "packages" says so.
 func (c *Inventory) Packages() {
 	l := c.installed()
 	for _, p := range l.packages {
@@ -91,13 +96,15 @@ func (c *Inventory) Packages() {
 	c.Add("packages", fact.Unknown[string]("", c.userland, reason))
 }
 
-// parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in paragraphs, with
-// continuation lines that begin with white space). At most 256 are kept.
+// parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in
+// paragraphs, with continuation lines that begin with white space). At most 256 are kept.
 func parseDpkgStatus(b []byte, wanted func(string) bool) []dpkgPackage {
 	var out []dpkgPackage
 	var name, version, status string
 	end := func() {
-		if f := strings.Fields(status); len(f) == 3 && f[2] == "installed" && name != "" && version != "" && wanted(name) && len(out) < 256 {
+		if f := strings.Fields(status); len(f) == 3 && f[2] == "installed" && name != "" && version != "" &&
+			wanted(name) &&
+			len(out) < 256 {
 			out = append(out, dpkgPackage{name, version})
 		}
 		name, version, status = "", "", ""

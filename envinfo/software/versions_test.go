@@ -51,7 +51,8 @@ func FuzzDpkgStatus(f *testing.F) {
 			t.Errorf("%d packages", len(all))
 		}
 		for _, p := range all {
-			if p.name == "" || p.version == "" || p.version != fact.Clean(p.version) || !bytes.Contains(b, []byte("nstalled")) {
+			if p.name == "" || p.version == "" || p.version != fact.Clean(p.version) ||
+				!bytes.Contains(b, []byte("nstalled")) {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -90,7 +91,8 @@ func TestRelease(t *testing.T) {
 }
 
 func TestCUDAVersions(t *testing.T) {
-	for text, want := range map[string]string{`{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}, "nccl": {"version": "x"}}`: "12.4.1", `{}`: "", `{"cuda": 1}`: "", "": ""} {
+	for text, want := range map[string]string{`{"cuda": {"name": "CUDA SDK", "version": "12.4.1"},
+	"nccl": {"version": "x"}}`: "12.4.1", `{}`: "", `{"cuda": 1}`: "", "": ""} {
 		if got, err := parseCUDAJSON([]byte(text)); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q is %q, %v", text, got, err)
 		}

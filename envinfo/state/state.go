@@ -16,12 +16,12 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// State is how the host was doing at one moment: what an [envinfo.Environment] leaves out because it is another the next second. It marshals to
-// JSON and reads back as it was. In the zero State everything is unknown.
+// State is how the host was doing at one moment: what an [envinfo.Environment] leaves out because it is another the
+// next second. It marshals to JSON and reads back as it was. In the zero State everything is unknown.
 //
-// Whether an AMD card is throttled is in a binary table of the driver (gpu_metrics), of which the formats 1.1 to 1.5 are known here: MI200 and
-// Radeon cards, and MI300 with older drivers. Newer drivers' tables have counters in its place, and it is unknown then. Low clocks at a
-// temperature or a power near the limit are what it looks like.
+// Whether an AMD card is throttled is in a binary table of the driver (gpu_metrics), of which the formats 1.1 to 1.5
+// are known here: MI200 and Radeon cards, and MI300 with older drivers. Newer drivers' tables have counters in its
+// place, and it is unknown then. Low clocks at a temperature or a power near the limit are what it looks like.
 type State struct {
 	Time time.Time `json:"time"` // when the reading began
 	AMD  GPUStates `json:"amd"`
@@ -96,7 +96,8 @@ type capture struct {
 	pids []int // that are expected on the GPUs
 }
 
-// Read reads the state of the host now. It warns of processes on the GPUs that are not among pids or started by one of them.
+// Read reads the state of the host now. It warns of processes on the GPUs that are not among pids or started by one of
+// them.
 func Read(r *source.Reader, b *source.Toolbox, pids []int) *State {
 	c := &capture{Reader: r, box: b, pids: pids}
 	nvidia, apps := startNVIDIAState(b), startNVIDIAProcesses(b) // they run while files are read
@@ -121,8 +122,8 @@ type monitor struct {
 
 const drmClass = "sys/class/drm"
 
-// monitors finds the GPUs by their render nodes (Documentation/gpu/amdgpu/thermal.rst, ras.rst). In a partitioned card, only the first
-// node is that of the PCI device; the others have no vendor.
+// monitors finds the GPUs by their render nodes (Documentation/gpu/amdgpu/thermal.rst, ras.rst). In a partitioned card,
+// only the first node is that of the PCI device; the others have no vendor.
 func (c *capture) monitors() (out []monitor, count fact.Value[int64]) {
 	names, err := c.Dir(drmClass)
 	if err != nil {
@@ -134,7 +135,8 @@ func (c *capture) monitors() (out []monitor, count fact.Value[int64]) {
 	}
 	minors := []int{}
 	for _, name := range names {
-		if n, err := strconv.Atoi(strings.TrimPrefix(name, "renderD")); err == nil && strings.HasPrefix(name, "renderD") {
+		if n, err := strconv.Atoi(strings.TrimPrefix(name, "renderD")); err == nil &&
+			strings.HasPrefix(name, "renderD") {
 			minors = append(minors, n)
 		}
 	}
@@ -159,10 +161,19 @@ func (c *capture) monitors() (out []monitor, count fact.Value[int64]) {
 		out = append(out, m)
 	}
 	if len(out) == 0 && nameless > 0 { // not a partition of a card that was seen
-		return nil, fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%s: whose the render nodes are cannot be told: %d of %d have no device/vendor",
-			source.Abs(drmClass), nameless, len(minors)))
+		return nil, fact.Unknown[int64](
+			"",
+			fact.ScopeHost,
+			fmt.Sprintf("%s: whose the render nodes are cannot be told: %d of %d have no device/vendor",
+				source.Abs(drmClass), nameless, len(minors)),
+		)
 	}
-	return out, fact.Known(int64(len(out)), "", fact.ScopeHost, "render nodes in "+source.Abs(drmClass)+" of vendor 0x1002")
+	return out, fact.Known(
+		int64(len(out)),
+		"",
+		fact.ScopeHost,
+		"render nodes in "+source.Abs(drmClass)+" of vendor 0x1002",
+	)
 }
 
 // slot is the PCI address of a device.
@@ -207,7 +218,8 @@ func (c *capture) sensors(m *monitor) {
 			m.sensors[strings.TrimSpace(string(b))] = m.hwmon + "/" + sensor + "_input"
 		}
 	}
-	if _, ok := m.sensors["edge"]; !ok && slices.Contains(files, "temp1_input") && !slices.Contains(files, "temp1_label") {
+	if _, ok := m.sensors["edge"]; !ok && slices.Contains(files, "temp1_input") &&
+		!slices.Contains(files, "temp1_label") {
 		m.sensors["edge"] = m.hwmon + "/temp1_input" // kernels that have no labels have this one
 	}
 }
@@ -285,7 +297,11 @@ func (c *capture) scaled(name, unit string, scale float64) fact.Value[float64] {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil {
-		return fact.Unknown[float64](unit, fact.ScopeHost, fmt.Sprintf("%s: %q is not a number", source.Abs(name), fact.Clip(string(b))))
+		return fact.Unknown[float64](
+			unit,
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a number", source.Abs(name), fact.Clip(string(b))),
+		)
 	}
 	// A division gives 45.3 where the multiplication gives 45.300000000000004.
 	return fact.Known(float64(n)/math.Round(1/scale), unit, fact.ScopeHost, source.Abs(name))
@@ -299,12 +315,17 @@ func (c *capture) whole(name, unit string, limit int64) fact.Value[int64] {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil || n < 0 || n > limit {
-		return fact.Unknown[int64](unit, fact.ScopeHost, fmt.Sprintf("%s: %q is not a number from 0 to %d", source.Abs(name), fact.Clip(string(b)), limit))
+		return fact.Unknown[int64](
+			unit,
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a number from 0 to %d", source.Abs(name), fact.Clip(string(b)), limit),
+		)
 	}
 	return fact.Known(n, unit, fact.ScopeHost, source.Abs(name))
 }
 
-// errorCounts adds up the errors of the blocks of m. A part of them would be too low a number, so one that cannot be read spoils all.
+// errorCounts adds up the errors of the blocks of m. A part of them would be too low a number, so one that cannot be
+// read spoils all.
 func (c *capture) errorCounts(m monitor) (uncorrected, corrected fact.Value[int64]) {
 	unknown := func(reason string) (a, b fact.Value[int64]) {
 		return fact.Unknown[int64]("", fact.ScopeHost, reason), fact.Unknown[int64]("", fact.ScopeHost, reason)
@@ -401,7 +422,22 @@ func (c *capture) load() (one, five, fifteen fact.Value[float64]) {
 		v := fact.Unknown[float64]("", fact.ScopeHost, err.Error())
 		return v, v, v
 	}
-	return fact.Known(means[0], "", fact.ScopeHost, source.Abs(name)), fact.Known(means[1], "", fact.ScopeHost, source.Abs(name)), fact.Known(means[2], "", fact.ScopeHost, source.Abs(name))
+	return fact.Known(
+			means[0],
+			"",
+			fact.ScopeHost,
+			source.Abs(name),
+		), fact.Known(
+			means[1],
+			"",
+			fact.ScopeHost,
+			source.Abs(name),
+		), fact.Known(
+			means[2],
+			"",
+			fact.ScopeHost,
+			source.Abs(name),
+		)
 }
 
 // cpuClocks are from proc/cpuinfo, one file, and not from cpufreq, which has one for each of several hundred threads.
@@ -425,7 +461,16 @@ func (c *capture) cpuClocks() (low, mean, high fact.Value[float64]) {
 	}
 	of := fmt.Sprintf(" of %d in %s: cpu MHz", len(clocks), source.Abs(name))
 	known := func(x float64, what string) fact.Value[float64] { return fact.Known(x, "MHz", fact.ScopeHost, what+of) }
-	return known(slices.Min(clocks), "least"), known(math.Round(sum/float64(len(clocks))*1e3)/1e3, "mean"), known(slices.Max(clocks), "most")
+	return known(
+			slices.Min(clocks),
+			"least",
+		), known(
+			math.Round(sum/float64(len(clocks))*1e3)/1e3,
+			"mean",
+		), known(
+			slices.Max(clocks),
+			"most",
+		)
 }
 
 func parseCPUClocks(b []byte) []float64 {
@@ -445,7 +490,21 @@ func parseCPUClocks(b []byte) []float64 {
 // WriteText writes s as tables for people. The error is that of w.
 func (s *State) WriteText(w io.Writer) error {
 	t := table.New(w)
-	t.Cells("GPU", "Edge", "Junction", "Memory", "Power", "Cap", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue", "ECC ce", "Throttled")
+	t.Cells(
+		"GPU",
+		"Edge",
+		"Junction",
+		"Memory",
+		"Power",
+		"Cap",
+		"Clock",
+		"Memory clock",
+		"VRAM used",
+		"Busy",
+		"ECC ue",
+		"ECC ce",
+		"Throttled",
+	)
 	if len(s.AMD.Devices) == 0 {
 		t.Cells(s.AMD.Count.String())
 	}
@@ -458,8 +517,18 @@ func (s *State) WriteText(w io.Writer) error {
 		for _, v := range []fact.Value[float64]{g.Edge, g.Junction, g.MemoryTemp, power, g.PowerCap, g.Clock, g.MemoryClock} {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
-		t.Cells(append(row, table.Show(g.VRAMUsed, table.Gibibytes).Text, table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text,
-			table.Show(g.Uncorrected, table.Plain).Text, table.Show(g.Corrected, table.Plain).Text, table.Show(g.Throttled, table.Plain).Text)...)
+		t.Cells(
+			append(
+				row,
+				table.Show(g.VRAMUsed, table.Gibibytes).Text,
+				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text,
+				table.Show(
+					g.Uncorrected,
+					table.Plain,
+				).Text,
+				table.Show(g.Corrected, table.Plain).Text,
+				table.Show(g.Throttled, table.Plain).Text,
+			)...)
 	}
 	s.NVIDIA.writeText(t)
 	t.Line("")

@@ -77,7 +77,8 @@ func TestRun(t *testing.T) {
 			if !strings.Contains(stdout.String(), test.stdout) || test.stdout == "" && stdout.Len() > 0 {
 				t.Errorf("stdout is %q, want %q in it", &stdout, test.stdout)
 			}
-			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" || strings.Count(got, "\n") > 1 {
+			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" ||
+				strings.Count(got, "\n") > 1 {
 				t.Errorf("stderr is %q, want one line with %q", got, test.stderr)
 			}
 			if strings.Contains(stdout.String()+stderr.String(), "planted") {
@@ -97,7 +98,8 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, nil, &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "Hardware") || strings.Count(stderr.String(), "\n") != 1 {
+	if code := run(ctx, nil, &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "Hardware") ||
+		strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("exit status %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }
@@ -109,7 +111,8 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 func TestStdoutFails(t *testing.T) {
 	for _, args := range [][]string{nil, {"-json"}, {"-state"}, {"-tables"}, {"-mlperf"}} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), args, full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+		if code := run(t.Context(), args, full{}, &stderr); code != 1 ||
+			!strings.Contains(stderr.String(), "no space left on device") {
 			t.Errorf("%q: exit status %d, stderr %q", args, code, &stderr)
 		}
 	}

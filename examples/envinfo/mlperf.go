@@ -7,12 +7,14 @@ import (
 	"github.com/servegauge/servegauge/envinfo"
 )
 
-// mlperf returns e under the names of an MLPerf Inference system description, all those that its submission checker asks for; it
-// marshals to the JSON object that a submission has as systems/<name>.json. All are strings, as in published submissions.
+// mlperf returns e under the names of an MLPerf Inference system description, all those that its submission checker
+// asks for; it marshals to the JSON object that a submission has as systems/<name>.json. All are strings, as in
+// published submissions.
 //
-// What is unknown is "", which is what submitters write too, and what the checker refuses where an answer is compulsory; neither
-// "N/A", which says that there is no such thing, nor a guess. What only a submitter can know (division, submitter, status, system_name,
-// number_of_nodes, system_type, storage, cooling, notes) is always "". Where cards differ, what they do not share is "" as well.
+// What is unknown is "", which is what submitters write too, and what the checker refuses where an answer is
+// compulsory; neither "N/A", which says that there is no such thing, nor a guess. What only a submitter can know
+// (division, submitter, status, system_name, number_of_nodes, system_type, storage, cooling, notes) is always "". Where
+// cards differ, what they do not share is "" as well.
 func mlperf(e *envinfo.Environment) map[string]string {
 	out := map[string]string{}
 	for _, name := range strings.Fields(mlperfNames) {
@@ -37,7 +39,10 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	for _, c := range e.AMD.Cards {
 		model, _ := c.Model.Get()
 		kind, _ := c.Nominal.MemoryType.Get()
-		cards = append(cards, accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
+		cards = append(
+			cards,
+			accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())},
+		)
 		hive, _ := c.HiveID.Get()
 		hives[hive] = true
 	}
@@ -46,7 +51,10 @@ func mlperf(e *envinfo.Environment) map[string]string {
 		for _, c := range e.NVIDIA.Cards {
 			model, _ := c.Model.Get()
 			kind, _ := c.Nominal.MemoryType.Get()
-			cards = append(cards, accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
+			cards = append(
+				cards,
+				accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())},
+			)
 		}
 	}
 	if ok {
@@ -55,7 +63,8 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	shared := common(cards)
 	out["accelerator_model_name"], out["accelerator_memory_capacity"] = shared.model, shared.memory
 	out["accelerator_memory_configuration"], out["accelerator_frequency"] = shared.kind, shared.clock
-	if int(count) == len(e.AMD.Cards) && count > 1 && len(hives) == 1 && !hives[""] { // all in one hive, which is what XGMI links
+	// all in one hive, which is what XGMI links
+	if int(count) == len(e.AMD.Cards) && count > 1 && len(hives) == 1 && !hives[""] {
 		out["accelerator_interconnect"] = "XGMI"
 	}
 

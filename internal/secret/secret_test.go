@@ -100,8 +100,10 @@ func TestArgs(t *testing.T) {
 
 func TestScrubKeeps(t *testing.T) {
 	for _, s := range []string{
-		"hf_transfer", "hf_overrides", "HF_HUB_CACHE=/data/hub", "/dev/disk/by-id/wwn-0x5000", "https://example.org/a@b", "basic information",
-		"sha256:236900d5731f4a8dfe4a0ea1bdf1e22f4bfa0bc6ae2b6b7a8e6d3c4b5a697887", "git@example.org:x", "e9b33add76883f293d6bf61f6bd89b497e80e335",
+		"hf_transfer", "hf_overrides", "HF_HUB_CACHE=/data/hub", "/dev/disk/by-id/wwn-0x5000",
+		"https://example.org/a@b", "basic information",
+		"sha256:236900d5731f4a8dfe4a0ea1bdf1e22f4bfa0bc6ae2b6b7a8e6d3c4b5a697887", "git@example.org:x",
+		"e9b33add76883f293d6bf61f6bd89b497e80e335",
 		"iommu=pt numa_balancing=disable hugepages=1024", "task-sk-1", "max_tokens=512", "no key in the file",
 	} {
 		if got := Scrub(s); got != s {
@@ -134,7 +136,8 @@ func FuzzScrub(f *testing.F) {
 		if got := Args([]string{"--api-key", s, "-H", s}); len(got) != 4 {
 			t.Errorf("%d arguments", len(got))
 		}
-		if out := Scrub("--password 0123456hidden " + s); strings.Contains(out, "0123456hidden") && !strings.Contains(s, "0123456hidden") {
+		if out := Scrub("--password 0123456hidden " + s); strings.Contains(out, "0123456hidden") &&
+			!strings.Contains(s, "0123456hidden") {
 			t.Errorf("Scrub left the password before %q", s)
 		}
 	})

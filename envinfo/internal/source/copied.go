@@ -51,7 +51,8 @@ func Untar(b []byte) (map[string][]byte, error) {
 
 var ErrNotCopied = errors.New("not copied out of the container")
 
-// Copied is the files that were copied out of a container. Of what was not asked for it does not say that it is missing.
+// Copied is the files that were copied out of a container. Of what was not asked for it does not say that it is
+// missing.
 type Copied struct {
 	files    map[string][]byte
 	dirs     map[string]map[string]copiedInfo // what is in each folder

@@ -27,8 +27,8 @@ func box(t *testing.T, script string, timeout time.Duration) *Toolbox {
 	return b
 }
 
-// alive returns the path of a FIFO, which a script holds open for writing as long as it or one of its children lives, and a function
-// that fails the test unless they are all dead.
+// alive returns the path of a FIFO, which a script holds open for writing as long as it or one of its children lives,
+// and a function that fails the test unless they are all dead.
 func alive(t *testing.T) (fifo string, dead func()) {
 	t.Helper()
 	fifo = filepath.Join(t.TempDir(), "alive")
@@ -147,7 +147,8 @@ func TestToolEnvironment(t *testing.T) {
 	for _, line := range got {
 		name, _, _ := strings.Cut(line, "=")
 		// PWD, OLDPWD, SHLVL and _ are the shell's own.
-		if name != "" && !slices.Contains(append([]string{"LC_ALL", "PATH", "PWD", "OLDPWD", "SHLVL", "_"}, toolEnv...), name) {
+		if name != "" &&
+			!slices.Contains(append([]string{"LC_ALL", "PATH", "PWD", "OLDPWD", "SHLVL", "_"}, toolEnv...), name) {
 			t.Errorf("the tool sees %q", line)
 		}
 	}
@@ -168,7 +169,8 @@ func TestToolAbandoned(t *testing.T) {
 				t.Errorf("got %v, want %v", err, errToolStuck)
 			}
 		}
-		if got := time.Since(start); got != DefaultTools+killGrace { // of the bubble's clock; below the three seconds of a capture
+		// of the bubble's clock; below the three seconds of a capture
+		if got := time.Since(start); got != DefaultTools+killGrace {
 			t.Errorf("took %v", got)
 		}
 	})

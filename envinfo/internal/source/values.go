@@ -79,7 +79,8 @@ func (c *Reader) List(name string, b []byte, err error, scope fact.Scope) fact.V
 
 const maxProcessor = 1 << 20 // above what any kernel is built for (CONFIG_NR_CPUS)
 
-// Ranges returns the ranges in a list as the kernel writes it, "0-3,8": ascending, without overlaps. An empty list is one.
+// Ranges returns the ranges in a list as the kernel writes it, "0-3,8": ascending, without overlaps. An empty list is
+// one.
 func Ranges(s string) ([][2]int64, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {

@@ -127,7 +127,8 @@ func OrElse(a, b Cell) Cell {
 
 func Gigabytes(gb int64) string { return number.Short(float64(gb), 0) + " GB" }
 
-// Gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to choose from.
+// Gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to
+// choose from.
 func Gibibytes(b int64) string { return number.Short(float64(b)/(1<<30), 1) + " GiB" }
 
 // Alike groups cards by what of says of them: how many have what, in the order of the cards.
