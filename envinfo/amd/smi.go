@@ -65,7 +65,9 @@ func (t Tools) Versions(userland fact.Scope) (out []Versions, warnings fact.Warn
 		warnings.Warn("software", "nothing was checked by %s: %v", name, err)
 	}
 	for _, o := range objects {
-		get := func(key string, scope fact.Scope) fact.Value[string] { return o.text(key).value(scope, name+": "+key) }
+		get := func(key string, scope fact.Scope) fact.Value[string] {
+			return o.text(key).version(scope, name+": "+key)
+		}
 		v := Versions{ROCm: get("rocm_version", userland), Driver: get("amdgpu_version", fact.ScopeHost)}
 		if o.has("version") {
 			v.SMI = get("version", userland)
@@ -255,7 +257,7 @@ func (o smiObject) text(keys ...string) smiText {
 		default:
 			return smiText{err: fmt.Errorf("%s is %q, not a text or a number", key, fact.Clip(string(raw)))}
 		}
-		if s = strings.TrimSpace(s); s == "" || strings.EqualFold(s, "N/A") || strings.EqualFold(s, "unknown") {
+		if s = strings.TrimSpace(s); source.NoAnswer(s) {
 			return smiText{err: fmt.Errorf("%s is %q", key, fact.Clip(s))}
 		}
 		return smiText{text: s, unit: with.Unit}
@@ -269,6 +271,25 @@ func (s smiText) value(scope fact.Scope, source string) fact.Value[string] {
 		return fact.Unknown[string]("", scope, source+": "+s.err.Error())
 	}
 	return fact.Known(s.text, "", scope, source)
+}
+
+// version is the field as a version of a scope.
+func (s smiText) version(scope fact.Scope, at string) fact.Value[string] {
+	if s.err != nil {
+		return s.value(scope, at)
+	}
+	return source.Version(kernelOfDriver(s.text), scope, at)
+}
+
+// kernelOfDriver is the version of the driver as its own tools print it. Of the driver that comes with the kernel some releases print
+// the beginning of /proc/version without its spaces: "Linuxversion6.8.0-60-generic(buildd@lcy02-amd64-059)(x86_64-linux-gnu-gcc…".
+func kernelOfDriver(s string) string {
+	rest, ok := strings.CutPrefix(strings.ReplaceAll(s, " ", ""), "Linuxversion")
+	if !ok {
+		return s
+	}
+	kernel, _, _ := strings.Cut(rest, "(")
+	return kernel
 }
 
 // hex is the field as digits of a hexadecimal number without 0x, at least so many.
@@ -329,7 +350,7 @@ func parseAMDStatic(name string, b []byte) ([]smiCard, error) {
 			pciDevice: asic.text("device_id").hex(4, name+": device_id"),
 			uniqueID:  asic.text("asic_serial").hex(16, name+": asic_serial"),
 			vbios:     vbios.text("part_number", "vbios_part_number").value(fact.ScopeHost, name+": vbios part_number"),
-			driver:    driver.text("version", "driver_version").value(fact.ScopeHost, name+": driver version"),
+			driver:    driver.text("version", "driver_version").version(fact.ScopeHost, name+": driver version"),
 			vram:      vram.text("size", "vram_size_mb", "vram_size").bytes("MB", name+": vram size"),
 		})
 	}
@@ -347,7 +368,7 @@ func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
 	}
 	var cards []smiCard
 	for _, all := range objects {
-		driver := all.section("system").text("Driver version").value(fact.ScopeHost, name+": Driver version")
+		driver := all.section("system").text("Driver version").version(fact.ScopeHost, name+": Driver version")
 		var keys []string
 		for key := range all {
 			if strings.HasPrefix(key, "card") {

@@ -3,10 +3,12 @@ package amd
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/internal/facttest"
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
@@ -91,6 +93,36 @@ func TestAMDStaticUnknown(t *testing.T) {
 	for _, text := range []string{"", "WARNING: no GPU\n", "[]", "{}", "[1, 2]", `{"gpu_data": "N/A"}`, `[{"gpu": 0}`} {
 		if cards, err := parseAMDStatic("amd-smi", []byte(text)); err == nil {
 			t.Errorf("%q is %v", text, cards)
+		}
+	}
+}
+
+// amd-smi writes the text of an error where a value belongs, in any field.
+func TestErrorsAreNoValues(t *testing.T) {
+	const no = "AMDSMI_STATUS_NOT_SUPPORTED - Feature not supported"
+	cards, err := parseAMDStatic("amd-smi", []byte(`[{"gpu": 0, "bus": {"bdf": "0000:05:00.0"},
+		"asic": {"market_name": "`+no+`", "device_id": "`+no+`", "asic_serial": "AMDSMI_STATUS_NO_PERM - Permission Denied"},
+		"vbios": {"part_number": "AMDSMI_STATUS_FILE_ERROR - Error opening file"}, "driver": {"version": "`+no+`"},
+		"vram": {"size": {"value": "`+no+`", "unit": "MB"}}}]`))
+	if err != nil || len(cards) != 1 {
+		t.Fatal(cards, err)
+	}
+	c := cards[0]
+	for name, v := range map[string]fact.Value[string]{"model": c.model, "id": c.pciDevice, "VBIOS": c.vbios, "driver": c.driver,
+		"unique id": c.uniqueID} {
+		facttest.Unknown(t, name, v, "AMDSMI_STATUS_")
+	}
+	facttest.Unknown(t, "VRAM", c.vram, "AMDSMI_STATUS_")
+
+	o := smiObject{}
+	for value, want := range map[string]string{
+		no: "", "N/A": "", "Traceback (most recent call last)": "", "6.4.2 and newer": "", "6.4.2": "6.4.2", "7.0.0-rc1": "7.0.0-rc1",
+		"Linuxversion6.8.0-60-generic(buildd@lcy02-amd64-059)(x86_64-linux-gnu-gcc-13)": "6.8.0-60-generic",
+		"Linux version 5.14.0-427.el9.x86_64 (mockbuild@x)":                             "5.14.0-427.el9.x86_64",
+	} {
+		o["rocm_version"] = []byte(strconv.Quote(value))
+		if got, _ := o.text("rocm_version").version(fact.ScopeHost, "x").Get(); got != want {
+			t.Errorf("%q is the version %q, want %q", value, got, want)
 		}
 	}
 }

@@ -196,19 +196,36 @@ func (n Tools) CUDA() (v fact.Value[string], ok bool) {
 	if err != nil {
 		return fact.Unknown[string]("", fact.ScopeHost, err.Error()), true
 	}
-	return fact.Known(parseCUDAVersion(out), "", fact.ScopeHost, n.about.Name+": CUDA Version"), true
+	return aboutVersion(out, n.about.Name, "CUDA UMD version", "CUDA version"), true
 }
 
-// parseCUDAVersion returns the version in the line "CUDA Version : 13.0" of nvidia-smi --version, or "".
-func parseCUDAVersion(b []byte) string {
-	for _, line := range source.Lines(b[:min(len(b), source.SmallFile)]) {
-		key, value, _ := strings.Cut(line, ":")
-		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") &&
-			nvidiaVersion.MatchString(value) {
-			return value
+// kernelDriver is the version of the kernel driver by nvidia-smi --version, which is there where no card answers.
+func (n Tools) kernelDriver() fact.Value[string] {
+	out, err := n.about.Wait()
+	if err != nil {
+		return fact.Unknown[string]("", fact.ScopeHost, err.Error())
+	}
+	return aboutVersion(out, n.about.Name, "KMD version", "DRIVER version")
+}
+
+// aboutVersion returns the version in the line of nvidia-smi --version with the first of the keys that has one. Up to driver 580 the
+// lines are "DRIVER version      : 580.82.07" and "CUDA Version        : 13.0"; from 610 on "KMD version : 610.43.02" and "CUDA UMD
+// version : 13.3", beside a "CUDA version : Deprecated, see CUDA UMD version".
+func aboutVersion(b []byte, name string, keys ...string) fact.Value[string] {
+	reason := name + ": no " + strings.Join(keys, " or ")
+	for _, key := range keys {
+		for _, line := range source.Lines(b[:min(len(b), source.SmallFile)]) {
+			k, value, _ := strings.Cut(line, ":")
+			if !strings.EqualFold(strings.TrimSpace(k), key) {
+				continue
+			}
+			if value = strings.TrimSpace(value); nvidiaVersion.MatchString(value) {
+				return fact.Known(value, "", fact.ScopeHost, name+": "+strings.TrimSpace(k))
+			}
+			reason = fmt.Sprintf("%s: %s is %q", name, key, fact.Clip(value))
 		}
 	}
-	return ""
+	return fact.Unknown[string]("", fact.ScopeHost, reason)
 }
 
 // nvidiaDriver reads the version of the kernel driver.
@@ -218,7 +235,12 @@ func (c *capture) nvidiaDriver(rows []Row, absent Row) {
 		row = rows[0]
 	}
 	const name = nvidiaDir + "/version"
-	tool := row.text("driver_version")
+	tool := row.version("driver_version")
+	if _, ok := tool.Get(); !ok {
+		if v := c.smi.kernelDriver(); v.Source() != "" {
+			tool = v
+		}
+	}
 	b, err := c.File(name, source.SmallFile)
 	if err == nil {
 		version, err := parseNVIDIAVersion(b)

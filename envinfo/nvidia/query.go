@@ -122,7 +122,7 @@ func (r Row) Field(name string) (string, error) {
 	switch {
 	case !ok:
 		return "", fmt.Errorf("%s: no %s", r.name, name)
-	case v == "" || strings.HasPrefix(v, "[") || strings.EqualFold(v, "N/A"):
+	case source.NoAnswer(v):
 		return "", fmt.Errorf("%s: %s is %q", r.name, name, fact.Clip(v))
 	}
 	return v, nil
@@ -138,6 +138,16 @@ func (r Row) text(field string) fact.Value[string] {
 	return fact.Known(v, "", fact.ScopeHost, r.Source(field))
 }
 
+// version is a field that has the shape of a version.
+func (r Row) version(field string) fact.Value[string] {
+	v := r.text(field)
+	if s, ok := v.Get(); ok && !nvidiaVersion.MatchString(s) {
+		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
+	}
+	return v
+}
+
+// Location is the PCI address of the card.
 func (r Row) Location() fact.Value[string] {
 	v := r.text("pci.bus_id")
 	s, ok := v.Get()

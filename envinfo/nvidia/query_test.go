@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/servegauge/servegauge/envinfo/fact"
 	"github.com/servegauge/servegauge/envinfo/gpu"
+	"github.com/servegauge/servegauge/envinfo/internal/facttest"
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
@@ -189,13 +191,46 @@ func TestQueryTooLarge(t *testing.T) {
 	}
 }
 
-func TestCUDAOfTheDriver(t *testing.T) {
-	about := "NVIDIA-SMI version  : 580.82.07\nNVML version        : 580.82\nDRIVER version      : 580.82.07\nCUDA " +
-		"Version        : 13.0\n"
-	if got := parseCUDAVersion([]byte(about)); got != "13.0" {
-		t.Errorf("got %q", got)
+// Lines of releases 580 and 610, as they were published.
+func TestAboutVersions(t *testing.T) {
+	const r580 = "NVIDIA-SMI version  : 580.82.07\nNVML version        : 580.82\nDRIVER version      : 580.82.07\n" +
+		"CUDA Version        : 13.0\n"
+	const r610 = "NVIDIA-SMI version  : 610.43.02\nNVML version        : 610.43\nKMD version         : 610.43.02\n" +
+		"CUDA UMD version    : 13.3\nCUDA version        : Deprecated, see CUDA UMD version\n"
+	for _, test := range []struct{ name, text, cuda, driver string }{
+		{"580", r580, "13.0", "580.82.07"},
+		{"610", r610, "13.3", "610.43.02"},
+		{"610, the other way round", "CUDA version : Deprecated, see CUDA UMD version\nCUDA UMD version : 13.3\n", "13.3", ""},
+		{"without a driver", "CUDA Version        : Not Found\nDRIVER version : N/A\n", "", ""},
+		{"deprecated alone", "CUDA version : Deprecated, see the release notes of 12.9\n", "", ""},
+		{"an error", "Failed to initialize NVML: Driver/library version mismatch\n", "", ""},
+	} {
+		cuda := aboutVersion([]byte(test.text), "smi", "CUDA UMD version", "CUDA version")
+		driver := aboutVersion([]byte(test.text), "smi", "KMD version", "DRIVER version")
+		for _, c := range []struct {
+			v    fact.Value[string]
+			want string
+		}{{cuda, test.cuda}, {driver, test.driver}} {
+			if got, _ := c.v.Get(); got != c.want || got == "" && c.v.Reason() == "" {
+				t.Errorf("%s: %v, want %q", test.name, c.v, c.want)
+			}
+		}
 	}
-	if got := parseCUDAVersion([]byte("CUDA Version        : Not Found\n")); got != "" {
-		t.Errorf("got %q", got)
+	v := aboutVersion([]byte("CUDA version : Deprecated, see x\n"), "smi", "CUDA version")
+	facttest.Unknown(t, "deprecated", v, `smi: CUDA version is "Deprecated, see x"`)
+}
+
+// A text is no name, no version and no number.
+func TestRowsOfNoAnswers(t *testing.T) {
+	rows, err := ParseCSV("smi", []byte("name, driver_version, vbios_version, pci.bus_id, power.limit [W]\n"+
+		"[Unknown Error], Not Found, Insufficient Permissions, 00000000:19:00.0, [GPU requires reset]\n"+
+		"NVIDIA L4, 550.x beta, ERR!, 00000000:1a:00.0, N/A\n"))
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
 	}
+	for name, v := range map[string]fact.Value[string]{"name": rows[0].text("name"), "driver": rows[0].version("driver_version"),
+		"VBIOS": rows[0].text("vbios_version"), "second driver": rows[1].version("driver_version"), "second VBIOS": rows[1].text("vbios_version")} {
+		facttest.Unknown(t, name, v, "smi: ")
+	}
+	facttest.Known(t, "name", rows[1].text("name"), "NVIDIA L4")
 }
