@@ -282,7 +282,9 @@ func TestHostTrees(t *testing.T) {
 		}},
 		{"arm of two parts", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xd05\n" +
 			"\nprocessor: 1\nCPU implementer: 0x41\nCPU part: 0xd0b\n"}),
-			func(t *testing.T, h host.Host) { unknown(t, "model", h.CPUModel, "different model names or parts") }},
+			func(t *testing.T, h host.Host) {
+				known(t, "model", h.CPUModel, "1x Arm Cortex-A55, 1x Arm Cortex-A76")
+			}},
 		{"arm without topology", arm.with(tree{cpu + "cpu3/topology/core_cpus_list": "\n"}),
 			func(t *testing.T, h host.Host) {
 				unknown(t, "cores", h.CPUCores, "cpu3/topology/core_cpus_list: not a list of processors")

@@ -203,7 +203,23 @@ func (c *capture) memory() fact.Value[int64] {
 	if err != nil {
 		return fact.Unknown[int64]("B", fact.ScopeHost, source.Abs(name)+": "+err.Error())
 	}
-	return fact.Known(total, "B", fact.ScopeHost, source.Abs(name)+": MemTotal")
+	from := source.Abs(name) + ": MemTotal"
+	gpus := 0
+	for _, n := range c.out.NUMA.Nodes { // the kernel counts the memory of GPUs that it manages
+		if n.GPU.Source() == "" {
+			continue
+		}
+		memory, _ := n.Memory.Get()
+		gpus++
+		total -= memory
+	}
+	if gpus > 0 {
+		from += fmt.Sprintf(", without the %d NUMA nodes that are memory of GPUs", gpus)
+	}
+	if total <= 0 {
+		return fact.Unknown[int64]("B", fact.ScopeHost, from+": nothing is left")
+	}
+	return fact.Known(total, "B", fact.ScopeHost, from)
 }
 
 // parseMemTotal returns the bytes of MemTotal in proc/meminfo, whose kB are 1,024 B (proc_meminfo(5)).

@@ -233,7 +233,7 @@ func (r *Reader) Text(name string, scope fact.Scope) fact.Value[string] {
 	if err != nil {
 		return fact.Unknown[string]("", scope, err.Error())
 	}
-	return fact.Known(secret.Scrub(string(b)), "", scope, Abs(name))
+	return fact.Known(secret.Scrub(strings.TrimRight(string(b), "\x00")), "", scope, Abs(name))
 }
 
 // resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree
