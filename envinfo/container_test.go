@@ -83,7 +83,7 @@ func dockerAnswers(reference string) answers {
 	return answers{
 		"docker inspect --type container vllm": inspect,
 		"docker image inspect " + imageSHA:     fmt.Sprintf(image, imageSHA),
-		"docker version --format json": `{"Client": {"Version": "28.2.2"}, "Server": {"Version": "28.2.1",
+		"docker version --format {{json .}}": `{"Client": {"Version": "28.2.2"}, "Server": {"Version": "28.2.1",
 		"Components": [{"Name": "Engine", "Version": "28.2.1"},
 			{"Name": "containerd", "Version": "1.7.27"}, {"Name": "runc", "Version": "1.2.5"}]}}`,
 	}
@@ -243,7 +243,7 @@ func TestPodman(t *testing.T) {
 			"Env": null}, "HostConfig": {"CpuQuota": 250000, "CpuPeriod": 100000, "Memory": 1024}}]`,
 		"podman image inspect " + strings.TrimPrefix(imageSHA, "sha256:"): `[{"Id": "x",
 		"RepoDigests": ["quay.io/x/vllm@` + repoSHA + `"]}]`,
-		"podman version --format json": `{"Client": {"APIVersion": "5.4.0",
+		"podman version --format {{json .}}": `{"Client": {"APIVersion": "5.4.0",
 		"Version": "5.4.0"}}`,
 	}
 	c := captureContainer(t, "podman", "c", container.Options{Run: a.run})

@@ -15,7 +15,7 @@ func TestPublishedTables(t *testing.T) {
 	// The engine answers for itself, and not from a file.
 	env.Software = append(env.Software, fact.Component{
 		Name:    "Docker",
-		Version: fact.Known("29.1.5", "", fact.ScopeHost, "docker version --format json: Server.Version"),
+		Version: fact.Known("29.1.5", "", fact.ScopeHost, "docker version --format {{json .}}: Server.Version"),
 	})
 	got := tables(t, env)
 	for _, row := range []string{

@@ -27,8 +27,9 @@ type dockerInspect struct {
 		Pid       int
 		StartedAt string
 	}
-	ImageName string // podman: the reference
-	Config    *struct {
+	ImageName  string // podman: the reference
+	OCIRuntime string // podman
+	Config     *struct {
 		Image      string
 		Env        []string
 		WorkingDir string
@@ -42,15 +43,17 @@ type dockerInspect struct {
 			DeviceIDs    []string
 			Capabilities [][]string
 		}
-		ShmSize     *int64
-		IpcMode     *string
-		NetworkMode *string
-		Privileged  *bool
-		CpusetCpus  *string
-		NanoCpus    *int64
-		CpuQuota    *int64
-		CpuPeriod   *int64
-		Memory      *int64
+		DeviceCgroupRules []string
+		Runtime           string
+		ShmSize           *int64
+		IpcMode           *string
+		NetworkMode       *string
+		Privileged        *bool
+		CpusetCpus        *string
+		NanoCpus          *int64
+		CpuQuota          *int64
+		CpuPeriod         *int64
+		Memory            *int64
 	}
 	Mounts []struct {
 		Type, Name, Source, Destination string
@@ -76,7 +79,7 @@ func (c *capture) docker(program, name string) {
 	c.id, c.pid = in.ID, in.State.Pid
 	c.scope = containerScope(in.ID)
 	c.blank(source + ": does not say")
-	c.fillDocker(in, source)
+	c.fillDocker(program, in, source)
 	c.dockerVersions(program)
 	c.dockerImage(program, in)
 	if in.State.Status == "running" {
@@ -105,7 +108,7 @@ func parseDockerInspect(b []byte) (dockerInspect, error) {
 var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
 
 // fillDocker records what an inspect says.
-func (c *capture) fillDocker(in dockerInspect, origin string) {
+func (c *capture) fillDocker(program string, in dockerInspect, origin string) {
 	o, at := &c.out, func(field string) string { return origin + ": " + field }
 	text := func(s, field string) fact.Value[string] { return source.Recorded(s, c.scope, at(field)) }
 	o.ID = text(in.ID, "Id")
@@ -141,27 +144,7 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 	if h == nil {
 		return
 	}
-	o.Devices = []fact.Value[string]{}
-	for _, d := range h.Devices[:min(len(h.Devices), source.MaxList)] {
-		s := d.PathOnHost
-		if d.PathInContainer != "" && d.PathInContainer != d.PathOnHost {
-			s += " → " + d.PathInContainer
-		}
-		o.Devices = append(o.Devices, text(s, "HostConfig.Devices"))
-	}
-	for _, d := range h.DeviceRequests[:min(len(h.DeviceRequests), source.MaxList)] {
-		s := d.Driver + " " + strings.Join(d.DeviceIDs, ",")
-		if len(d.DeviceIDs) == 0 {
-			s = fmt.Sprintf("%s count %d", d.Driver, d.Count)
-			if d.Count == -1 {
-				s = d.Driver + " all"
-			}
-		}
-		for _, all := range d.Capabilities {
-			s += " [" + strings.Join(all, " ") + "]"
-		}
-		o.Devices = append(o.Devices, text(s, "HostConfig.DeviceRequests"))
-	}
+	o.Devices = c.dockerDevices(program, in, at)
 	if h.ShmSize != nil && *h.ShmSize > 0 {
 		o.ShmSize = fact.Known(*h.ShmSize, "B", c.scope, at("HostConfig.ShmSize"))
 	}
@@ -288,10 +271,10 @@ func parseImageInspect(b []byte) (id string, digests []string, err error) {
 	return all[0].ID, all[0].RepoDigests, nil
 }
 
-// dockerVersions reads the versions of the runtime. Docker's daemon lists its parts; podman has no daemon, and is its
+// dockerVersions reads the versions of the runtime. Docker before 23.0.5 printed the word json for --format json. Docker's daemon lists its parts; podman has no daemon, and is its
 // own client.
 func (c *capture) dockerVersions(program string) {
-	b, source, err := c.tool(program, "version", "--format", "json")
+	b, source, err := c.tool(program, "version", "--format", "{{json .}}")
 	var found []fact.Component
 	if err == nil {
 		if found, err = parseDockerVersion(b, program, source); err != nil {

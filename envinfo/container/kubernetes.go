@@ -19,7 +19,9 @@ import (
 type kubePod struct {
 	Metadata struct{ Name, Namespace, CreationTimestamp string }
 	Spec     struct {
-		NodeName                      string
+		NodeName, RuntimeClassName    string
+		Resources                     kubeResources
+		ResourceClaims                []struct{ Name, ResourceClaimName, ResourceClaimTemplateName string }
 		HostNetwork, HostIPC, HostPID bool
 		Containers                    []kubeContainer
 		Volumes                       []struct {
@@ -39,6 +41,12 @@ type kubePod struct {
 	}
 }
 
+// kubeResources is what a container, or a pod as a whole, is given.
+type kubeResources struct {
+	Limits map[string]json.RawMessage // a quantity is a string, or a bare number
+	Claims []struct{ Name, Request string }
+}
+
 type kubeContainer struct {
 	Name, Image, WorkingDir string
 	Command, Args           []string
@@ -46,9 +54,7 @@ type kubeContainer struct {
 		Name, Value string
 		ValueFrom   *struct{}
 	}
-	Resources struct {
-		Limits map[string]json.RawMessage // a quantity is a string, or a bare number
-	}
+	Resources    kubeResources
 	VolumeMounts []struct {
 		Name, MountPath string
 		ReadOnly        bool
@@ -207,20 +213,9 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		at("spec.containers.securityContext.privileged"),
 	)
 	o.CPUSet = fact.Unknown[string]("", c.scope, "a pod does not say; the kubelet's CPU manager decides")
-	o.CPULimit = kubeLimit(in.Resources.Limits["cpu"], "CPU", c.scope, at("spec.containers.resources.limits.cpu"))
-	o.MemoryLimit = kubeLimit(
-		in.Resources.Limits["memory"],
-		"B",
-		c.scope,
-		at("spec.containers.resources.limits.memory"),
-	)
-	o.Devices = []fact.Value[string]{}
-	for _, name := range slices.Sorted(maps.Keys(in.Resources.Limits)) {
-		if strings.Contains(name, "/") { // amd.com/gpu: 8
-			q := strings.Trim(string(in.Resources.Limits[name]), `"`)
-			o.Devices = append(o.Devices, text(name+": "+q, "spec.containers.resources.limits"))
-		}
-	}
+	o.CPULimit = c.kubeLimit(pod, in, "cpu", "CPU", at)
+	o.MemoryLimit = c.kubeLimit(pod, in, "memory", "B", at)
+	o.Devices = c.kubeDevices(pod, in, at)
 	c.kubeMounts(pod, in, at)
 }
 
@@ -291,15 +286,20 @@ func kubeImageID(s string, scope fact.Scope, origin string) (id, repoDigest fact
 	return fact.Unknown[string]("", scope, reason), fact.Unknown[string]("", scope, reason)
 }
 
-func kubeLimit(raw json.RawMessage, unit string, scope fact.Scope, source string) fact.Value[fact.Limit] {
+// kubeLimit is a limit of the container, or where it has none that of its pod, which all containers of the pod share.
+func (c *capture) kubeLimit(pod kubePod, in kubeContainer, name, unit string, at func(string) string) fact.Value[fact.Limit] {
+	raw, origin := in.Resources.Limits[name], at("spec.containers.resources.limits."+name)
+	if raw == nil && pod.Spec.Resources.Limits[name] != nil {
+		raw, origin = pod.Spec.Resources.Limits[name], at("spec.resources.limits."+name+", of the whole pod")
+	}
 	if raw == nil {
-		return fact.Known(fact.NoLimit(), unit, scope, source+" is not set")
+		return fact.Known(fact.NoLimit(), unit, c.scope, origin+" is not set")
 	}
 	n, err := parseQuantity(strings.Trim(string(raw), `"`))
 	if err != nil {
-		return fact.Unknown[fact.Limit](unit, scope, source+": "+err.Error())
+		return fact.Unknown[fact.Limit](unit, c.scope, origin+": "+err.Error())
 	}
-	return fact.Known(fact.Limit(n), unit, scope, source)
+	return fact.Known(fact.Limit(n), unit, c.scope, origin)
 }
 
 // quantityUnits are the suffixes of a Kubernetes quantity.
