@@ -203,8 +203,9 @@ func (e *Environment) checkAMD(tools amd.Tools, software *software.Inventory, us
 		check("ROCm", v.ROCm, amd.SameROCm)
 		check("amdgpu", v.Driver, amd.SameDriver)
 	}
-	for _, ask := range []func(amd.Tools) ([]fact.Value[string], fact.Warnings){e.AMD.Check, e.AMD.CheckROCmSMI} {
-		drivers, warnings := ask(tools)
+	for _, ask := range []func(amd.Tools, fact.Scope) ([]fact.Value[string], fact.Warnings){
+		e.AMD.Check, e.AMD.CheckROCmSMI} {
+		drivers, warnings := ask(tools, userland)
 		for _, d := range drivers {
 			check("amdgpu", d, amd.SameDriver)
 		}

@@ -136,16 +136,22 @@ func TestModels(t *testing.T) {
 	}{
 		{0x7408, "AMD Instinct MI250X", false, 220, 128, 3.277, 383},
 		{0x740c, "AMD Instinct MI250X/MI250", false, 220, 128, 3.277, 383},
-		{0x740f, "AMD Instinct MI210", false, 104, 64, 0, 0},
-		{0x74a0, "AMD Instinct MI300A", false, 228, 128, 0, 0},
+		{0x740f, "AMD Instinct MI210", false, 104, 64, 1.638, 181},
+		{0x74a0, "AMD Instinct MI300A", false, 228, 128, 5.3, 980.6},
 		{0x74a1, "AMD Instinct MI300X", false, 304, 192, 5.3, 1307.4},
 		{0x74b5, "AMD Instinct MI300X", true, 304, 192, 5.3, 1307.4},
-		{0x74a2, "AMD Instinct MI308X", false, 80, 192, 0, 0},
-		{0x74b6, "AMD Instinct MI308X", true, 80, 192, 0, 0},
+		{0x74a2, "AMD Instinct MI308X", false, 80, 192, 5.3, 0},
+		{0x74b6, "AMD Instinct MI308X", true, 80, 192, 5.3, 0},
+		{0x74a8, "AMD Instinct MI308X HF", false, 80, 192, 5.3, 0},
+		{0x74bc, "AMD Instinct MI308X HF", true, 80, 192, 5.3, 0},
+		{0x74a9, "AMD Instinct MI300X HF", false, 304, 192, 5.3, 1307.4},
+		{0x74bd, "AMD Instinct MI300X HF", true, 304, 192, 5.3, 1307.4},
+		{0x738c, "AMD Instinct MI100", false, 120, 32, 0, 0},
+		{0x75a8, "AMD Instinct MI350P", false, 128, 144, 0, 0},
 		{0x74a5, "AMD Instinct MI325X", false, 304, 256, 6.0, 1307.4},
 		{0x74b9, "AMD Instinct MI325X", true, 304, 256, 6.0, 1307.4},
-		{0x75a0, "AMD Instinct MI350X", false, 256, 288, 0, 0},
-		{0x75b0, "AMD Instinct MI350X", true, 256, 288, 0, 0},
+		{0x75a0, "AMD Instinct MI350X", false, 256, 288, 8, 2306.9},
+		{0x75b0, "AMD Instinct MI350X", true, 256, 288, 8, 2306.9},
 		{0x75a3, "AMD Instinct MI355X", false, 256, 288, 8.0, 2516.6},
 		{0x75b3, "AMD Instinct MI355X", true, 256, 288, 8.0, 2516.6},
 	} {
@@ -161,14 +167,19 @@ func TestModels(t *testing.T) {
 			}
 			c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
 			known(t, "model", c.Model, m.name)
-			known(t, "virtual function", c.VirtualFunction, m.virtual)
-			if m.bandwidth == 0 {
-				unknown(t, "VRAM", c.Nominal.VRAM, "not in the table of published figures")
-				unknown(t, "bandwidth", c.Nominal.Bandwidth, "not in the table of published figures")
+			if m.bandwidth == 0 { // its name is in the public list of PCI ids
+				unknown(t, "virtual function", c.VirtualFunction, "not in the table of models")
+				unknown(t, "VRAM", c.Nominal.VRAM, "not in the table of")
+				unknown(t, "bandwidth", c.Nominal.Bandwidth, "not in the table of")
 				return
 			}
+			known(t, "virtual function", c.VirtualFunction, m.virtual)
 			known(t, "VRAM", c.Nominal.VRAM, m.vram)
 			known(t, "bandwidth", c.Nominal.Bandwidth, m.bandwidth)
+			if m.fp16 == 0 {
+				unknown(t, "FP16", c.Nominal.FP16, "none published")
+				return
+			}
 			known(t, "FP16", c.Nominal.FP16, m.fp16)
 		})
 	}

@@ -18,6 +18,7 @@ var immaterial = []string{
 	".unique_id", ".hive_id", ".uuid", // which one of several alike
 	// one run of it
 	"containers[].id", "containers[].name", "containers[].created", "containers[].started", "containers[].state",
+	"nvidia.cards[].pcie.speed",          // now, which these cards lower when they are idle
 	".location", ".pci_address", ".node", // where it is plugged in, and the number that it has got for it
 	".warnings",
 }

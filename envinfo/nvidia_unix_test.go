@@ -292,7 +292,7 @@ func TestNVIDIA(t *testing.T) {
 	known(t, "CUDA", version(t, env, "CUDA"), "12.4.1")
 	known(t, "CUDA of the driver", version(t, env, "CUDA (driver)"), "13.0")
 	known(t, "NCCL", version(t, env, "NCCL"), "2.26.2")
-	for _, row := range []string{"NVIDIA GPU ", "2x NVIDIA H100 80GB HBM3", "80 GB HBM3", "989 TFLOPS", "1x unknown, 1x 2"} {
+	for _, row := range []string{"NVIDIA GPU ", "1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "80 GB HBM3", "989 TFLOPS", "1x unknown, 1x 2"} {
 		if !strings.Contains(text(t, env), row) {
 			t.Errorf("the text has no %q:\n%s", row, text(t, env))
 		}
@@ -305,7 +305,7 @@ func TestNVIDIATables(t *testing.T) {
 	tr, outputs := nvidiaHost()
 	env := captureWith(t, tr, outputs)
 	got := tables(t, env)
-	for _, row := range []string{"GPU 2x NVIDIA H100 80GB HBM3", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per " +
+	for _, row := range []string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per " +
 		"GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
 		if !strings.Contains(got, "\n"+row+"\n") {
 			t.Errorf("no row %q in\n%s", row, got)

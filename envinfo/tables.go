@@ -19,15 +19,16 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	t := table.New(w)
 	g := &e.AMD
 	t.Cells("Component", "Specification")
-	if len(e.NVIDIA.Cards) == 0 || len(g.Cards) > 0 {
-		g.ShortRows(t)
+	g.ShortRows(t)
+	e.NVIDIA.ShortRows(t)
+	if len(g.Cards)+len(e.NVIDIA.Cards) == 0 {
+		e.withoutCards(t)
 	}
-	e.NVIDIA.ShortRows(t) // in the place of AMD's, or below them
 
 	t.Line("")
 	t.Cells("Component", "Version")
 	scopes := map[string]int{}
-	software := e.software()
+	software := slices.DeleteFunc(e.software(), e.irrelevant)
 	for _, s := range software {
 		scopes[s.Name]++
 	}
@@ -42,6 +43,29 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	t.Line("")
 	writeImages(t, e.images())
 	return t.Flush()
+}
+
+// withoutCards writes what there is of a host that has no GPU, or whose GPUs nothing shows.
+func (e *Environment) withoutCards(t *table.Table) {
+	t.Cells("GPU", e.noCards().Text)
+	t.Cells("CPU", table.Show(e.Host.CPUModel, table.Plain).Text)
+	t.Cells("CPU sockets", table.Show(e.Host.CPUSockets, table.Plain).Text)
+	t.Cells("CPU cores", table.Show(e.Host.CPUCores, table.Plain).Text)
+	t.Cells("Memory", table.Show(e.Host.Memory, table.Size[int64]).Text)
+}
+
+// irrelevant tells whether a piece of software is that of a maker without a card here, and was not found.
+func (e *Environment) irrelevant(s fact.Component) bool {
+	if _, ok := s.Version.Get(); ok || s.Version.Scope().Kind() != fact.ScopeHost {
+		return false
+	}
+	switch s.Name {
+	case "amdgpu", "ROCm", "RCCL", "AMD SMI", "packages":
+		return len(e.AMD.Cards) == 0
+	case "NVIDIA driver", "CUDA", "CUDA (driver)", "NCCL":
+		return len(e.NVIDIA.Cards) == 0
+	}
+	return false
 }
 
 // software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once,

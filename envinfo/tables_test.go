@@ -52,7 +52,7 @@ func TestPublishedTables(t *testing.T) {
 	}
 	// A card that the table of figures lacks has what was read.
 	got = tables(t, capture(t, mi300xCPX(28).fs()))
-	if !strings.Contains(got, "\nGPU 8x AMD Instinct MI300X\n") ||
+	if !strings.Contains(got, "\nGPU 8x AMD Instinct MI300X (CPX / NPS4: 8 devices each)\n") ||
 		!strings.Contains(got, "\nMemory Bandwidth (per GPU) 5.3 TB/s\n") {
 		t.Errorf("MI300X:\n%s", got)
 	}

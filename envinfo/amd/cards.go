@@ -177,22 +177,29 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 	g.MemoryPartition = c.drm(nodes, "current_memory_partition")
 	g.VBIOS = c.drm(nodes, "vbios_version")
 
-	g.Architecture = fact.Unknown[string]("", fact.ScopeHost, g.Target.Reason())
-	if t, ok := g.Target.Get(); ok {
-		g.Architecture = fact.Unknown[string]("", fact.ScopeHost, t+" is not in the table of architectures")
-		if a, ok := amdArchitectures[t]; ok {
-			g.Architecture = fact.Known(a, "", fact.ScopeHost, "table: "+t)
-		}
-	}
+	g.Architecture = architectureOf(g.Target)
 	g.MemoryBandwidth = memoryBandwidth(&g)
 	g.MemoryVendor = c.drm(nodes, "mem_info_vram_vendor")
 	g.ProductName = c.drm(nodes, "product_name")
-	g.PCIe = c.pcie(nodes)
+	g.PCIe = gpu.ReadPCIe(func(name string) fact.Value[string] { return c.drm(nodes, name) })
 	g.Firmware = c.firmware(nodes)
 	c.crossCheck(nodes)
 	c.checkPartition(&g, nodes)
 	c.identify(&g, nodes)
 	return g
+}
+
+// architectureOf is the architecture of a target.
+func architectureOf(target fact.Value[string]) fact.Value[string] {
+	t, ok := target.Get()
+	if !ok {
+		return fact.Unknown[string]("", fact.ScopeHost, target.Reason())
+	}
+	a, ok := amdArchitectures[t]
+	if !ok {
+		return fact.Unknown[string]("", fact.ScopeHost, t+" is not in the table of architectures")
+	}
+	return fact.Known(a, "", fact.ScopeHost, "table: "+t)
 }
 
 // identify fills in what follows from the PCI id.
@@ -213,6 +220,9 @@ func (c *capture) identify(g *GPU, nodes []kfdNode) {
 	if !ok || vendor != Vendor {
 		reason := "PCI id " + id + " is not in the table of models"
 		g.Model = c.productName(nodes, reason)
+		if name, ok := gpu.Name(id); ok {
+			g.Model = fact.Known("AMD "+name, "", fact.ScopeHost, "table: PCI id "+id)
+		}
 		g.VirtualFunction = fact.Unknown[bool]("", fact.ScopeHost, reason)
 		g.Nominal = gpu.UnknownNominal(reason)
 		return
@@ -382,15 +392,4 @@ func total[T int64 | float64](g *GPUs, of func(GPU) fact.Value[T]) fact.Value[T]
 		return fact.Unknown[T](s.Unit(), g.Count.Scope(), s.Reason())
 	}
 	return fact.Known(v, s.Unit(), g.Count.Scope(), s.Source())
-}
-
-// pcie is the link of the card's first device.
-func (c *capture) pcie(nodes []kfdNode) gpu.PCIe {
-	return gpu.PCIe{
-		Speed:    fact.Parsed(c.drm(nodes, "current_link_speed"), "GT/s", gpu.ParseLinkSpeed),
-		Width:    fact.Parsed(c.drm(nodes, "current_link_width"), "", gpu.ParseLinkWidth),
-		MaxSpeed: fact.Parsed(c.drm(nodes, "max_link_speed"), "GT/s", gpu.ParseLinkSpeed),
-		MaxWidth: fact.Parsed(c.drm(nodes, "max_link_width"), "", gpu.ParseLinkWidth),
-		NUMANode: fact.Parsed(c.drm(nodes, "numa_node"), "", gpu.ParseNUMANode),
-	}
 }

@@ -9,9 +9,9 @@ import "github.com/servegauge/servegauge/envinfo/fact"
 // A device is a PCI device: a card, or a die of one. Partitions of a device share its links, and its first node stands
 // for all.
 type Link struct {
-	From int                `json:"from"` // node of the driver, as [amd.Node.Node]
-	To   int                `json:"to"`   // node of the driver; a processor's is in no card
-	Type fact.Value[string] `json:"type"` // "XGMI", "PCIe", …
+	From int                `json:"from"` // AMD's node, or the place of NVIDIA's card in the list
+	To   int                `json:"to"`   // likewise; a processor's node is in no card
+	Type fact.Value[string] `json:"type"` // "XGMI", "NVLink", "PCIe", …
 	// Weight is the driver's measure of distance: less is nearer. It has no unit, and a scale that differs between
 	// kernels.
 	Weight fact.Value[int64] `json:"weight"`
@@ -19,6 +19,10 @@ type Link struct {
 	// link that is not direct.
 	MinBandwidth fact.Value[int64] `json:"min_bandwidth"`
 	MaxBandwidth fact.Value[int64] `json:"max_bandwidth"`
+	// Count is how many links there are side by side, of NVLink, and Via the way in the words of nvidia-smi's topology: "NV18",
+	// "PIX", "SYS", … Both are left out where the driver does not tell in this way.
+	Count fact.Value[int64]  `json:"count,omitzero"`
+	Via   fact.Value[string] `json:"via,omitzero"`
 }
 
 // Nearer tells whether l has the lesser weight of two links between the same nodes.
@@ -28,6 +32,7 @@ func (l Link) Nearer(old Link) bool {
 	return ok && (!oldOK || a < b)
 }
 
+// UnknownLink is a link of which nothing is known, for the reason.
 func UnknownLink(reason string) Link {
 	return Link{
 		Type:         fact.Unknown[string]("", fact.ScopeHost, reason),

@@ -20,13 +20,16 @@ type Nominal struct {
 
 // Figures are what the maker publishes for a whole card: dense, without sparsity.
 type Figures struct {
-	Cus       int64   // compute units, by which a part of a card, or a lesser model with the same id, is told apart
-	Vram      int64   // GB
+	Units     int64   // compute units, by which a part of a card, or a lesser model with the same id, is told apart
+	VRAM      int64   // GB
 	Memory    string  // kind of memory
 	Bandwidth float64 // TB/s
-	Fp16, Fp8 float64 // TFLOPS; 0: the card has no such arithmetic
+	FP16, FP8 float64 // TFLOPS; 0: none is published
+	// ECC tells that the memory keeps its error correction in itself, as GDDR does: a sixteenth less is offered while it is on.
+	ECC bool
 }
 
+// UnknownNominal is that nothing is known, for the reason.
 func UnknownNominal(reason string) Nominal {
 	return Nominal{
 		VRAM:       fact.Unknown[int64]("GB", fact.ScopeHost, reason),
@@ -45,13 +48,16 @@ func (f *Figures) Nominal(source string, units, vram fact.Value[int64]) Nominal 
 		return UnknownNominal(reason)
 	}
 	n := Nominal{
-		VRAM:       fact.Known(f.Vram, "GB", fact.ScopeHost, source),
+		VRAM:       fact.Known(f.VRAM, "GB", fact.ScopeHost, source),
 		MemoryType: fact.Known(f.Memory, "", fact.ScopeHost, source),
 		Bandwidth:  fact.Known(f.Bandwidth, "TB/s", fact.ScopeHost, source),
-		FP16:       fact.Known(f.Fp16, "TFLOPS", fact.ScopeHost, source),
-		FP8:        fact.Known(f.Fp8, "TFLOPS", fact.ScopeHost, source),
+		FP16:       fact.Known(f.FP16, "TFLOPS", fact.ScopeHost, source),
+		FP8:        fact.Known(f.FP8, "TFLOPS", fact.ScopeHost, source),
 	}
-	if f.Fp8 == 0 {
+	if f.FP16 == 0 {
+		n.FP16 = fact.Unknown[float64]("TFLOPS", fact.ScopeHost, source+": none published")
+	}
+	if f.FP8 == 0 {
 		n.FP8 = fact.Unknown[float64]("TFLOPS", fact.ScopeHost, source+": none published")
 	}
 	return n
@@ -60,18 +66,22 @@ func (f *Figures) Nominal(source string, units, vram fact.Value[int64]) Nominal 
 // contradiction says how what was read of a card shows that it is not the whole card of f, or "". What was not read
 // contradicts nothing.
 func (f *Figures) contradiction(units, vram fact.Value[int64]) string {
-	if n, ok := units.Get(); ok && f.Cus != 0 && n != f.Cus {
-		return fmt.Sprintf("the published figures are of a whole card of %d compute units, and %d are seen", f.Cus, n)
+	if n, ok := units.Get(); ok && f.Units != 0 && n != f.Units {
+		return fmt.Sprintf("the published figures are of a whole card of %d compute units, and %d are seen", f.Units, n)
 	}
-	return otherSize(f.Vram, vram)
+	return otherSize(f.VRAM, vram, f.ECC)
 }
 
 // otherSize says how the memory that was read is not that of a card of so many GB, or "".
-func otherSize(gb int64, vram fact.Value[int64]) string {
+func otherSize(gb int64, vram fact.Value[int64], ecc bool) string {
 	// Cards are sold by the GiB and labelled GB; firmware keeps 0.1 % or so.
 	const tolerance = 0.02
 	whole := float64(gb) * (1 << 30)
-	if b, ok := vram.Get(); ok && (float64(b) < whole*(1-tolerance) || float64(b) > whole*(1+tolerance)) {
+	least := whole * (1 - tolerance)
+	if ecc {
+		least -= whole / 16
+	}
+	if b, ok := vram.Get(); ok && (float64(b) < least || float64(b) > whole*(1+tolerance)) {
 		return fmt.Sprintf("the published figures are of a whole card of %d GB, and %d B are seen", gb, b)
 	}
 	return ""
@@ -80,7 +90,7 @@ func otherSize(gb int64, vram fact.Value[int64]) string {
 // Confirm is n, unless the memory that has become known since shows that it is not of the card.
 func (n Nominal) Confirm(vram fact.Value[int64]) Nominal {
 	if gb, ok := n.VRAM.Get(); ok {
-		if reason := otherSize(gb, vram); reason != "" {
+		if reason := otherSize(gb, vram, false); reason != "" {
 			return UnknownNominal(reason)
 		}
 	}

@@ -20,6 +20,20 @@ type PCIe struct {
 	NUMANode fact.Value[int64]   `json:"numa_node"` // of the memory that is nearest
 }
 
+// ReadPCIe reads the link from the files of a PCI device in sysfs, of which file returns one by its name.
+func ReadPCIe(file func(name string) fact.Value[string]) PCIe {
+	return PCIe{
+		Speed:    fact.Parsed(file("current_link_speed"), "GT/s", ParseLinkSpeed),
+		Width:    fact.Parsed(file("current_link_width"), "", ParseLinkWidth),
+		MaxSpeed: fact.Parsed(file("max_link_speed"), "GT/s", ParseLinkSpeed),
+		MaxWidth: fact.Parsed(file("max_link_width"), "", ParseLinkWidth),
+		NUMANode: fact.Parsed(file("numa_node"), "", ParseNUMANode),
+	}
+}
+
+// Speeds are the transfers of a lane, in GT/s, by the generation of PCI Express.
+var Speeds = map[int64]float64{1: 2.5, 2: 5, 3: 8, 4: 16, 5: 32, 6: 64}
+
 // ParseLinkSpeed reads "32.0 GT/s PCIe", and "8 GT/s" of older kernels. A function without a link of its own, such as a
 // virtual one, has "Unknown" or "Unknown speed".
 func ParseLinkSpeed(s string) (float64, error) {

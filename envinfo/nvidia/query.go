@@ -21,6 +21,7 @@ var nvidiaFields = []string{
 	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id",
 	"vbios_version", "power.limit",
 	"clocks.max.sm", "clocks.max.memory", "mig.mode.current", "ecc.mode.current", "persistence_mode",
+	"pcie.link.gen.current", "pcie.link.width.current", "pcie.link.gen.max", "pcie.link.width.max",
 }
 
 var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field`)
@@ -115,11 +116,10 @@ func ParseTable(name, key string, b []byte) ([]Row, error) {
 
 // Field is one field of the row. What is not there is written in brackets: [N/A], [Not Supported], [Unknown Error].
 func (r Row) Field(name string) (string, error) {
-	if r.err != nil {
-		return "", r.err
-	}
 	v, ok := r.Values[name]
 	switch {
+	case !ok && r.err != nil:
+		return "", r.err
 	case !ok:
 		return "", fmt.Errorf("%s: no %s", r.name, name)
 	case source.NoAnswer(v):

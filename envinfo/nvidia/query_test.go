@@ -84,21 +84,21 @@ func TestNVIDIACSV(t *testing.T) {
 // Lines in the form that nvidia-smi -L prints them; the ids are made up, and no capture of a real card stands behind
 // them.
 func TestNVIDIAList(t *testing.T) {
-	got, err := parseNVIDIAList(
+	got, err := parseList(
 		[]byte("GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-a)\n  MIG 1g.10gb     Device  0: (UUID: MIG-1)\n" +
 			"  MIG 1g.10gb+me  Device  1: (UUID: MIG-GPU-b/1/0)\nGPU 1: NVIDIA X (rev 2) (UUID: GPU-b)\n"),
 	)
-	if want := "map[GPU-a:[{1g.10gb MIG-1} {1g.10gb+me MIG-GPU-b/1/0}] GPU-b:[]]"; err != nil ||
+	if want := "[{0 NVIDIA H100 80GB HBM3 GPU-a [{1g.10gb MIG-1} {1g.10gb+me MIG-GPU-b/1/0}]} {1 NVIDIA X (rev 2) GPU-b []}]"; err != nil ||
 		fmt.Sprint(got) != want {
 		t.Errorf("got %v, %v; want %s", got, err, want)
 	}
 	for _, text := range []string{"GPU 0: X\n MIG 1g.10gb Device 0: (UUID: MIG-1)", "GPU 0: X (UUID: GPU-a)\nGPU " +
 		"1: X (UUID: GPU-a)", "MIG 1g.10gb Device 0: (UUID: MIG-1)"} {
-		if got, err := parseNVIDIAList([]byte(text)); err == nil {
+		if got, err := parseList([]byte(text)); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
 	}
-	if got, err := parseNVIDIAList([]byte("No devices found.\n")); err != nil || len(got) != 0 {
+	if got, err := parseList([]byte("No devices found.\n")); err != nil || len(got) != 0 {
 		t.Error(got, err)
 	}
 }
@@ -157,13 +157,13 @@ func FuzzNVIDIAText(f *testing.F) {
 	f.Add([]byte("Model: \t\t NVIDIA H100\nVideo BIOS: \t ??.??.??.??.??\n"))
 	f.Add([]byte(`{"cuda": {"version": "12.4.1"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := parseNVIDIAList(b)
+		list, err := parseList(b)
 		if err != nil && list != nil {
 			t.Errorf("%v with %v", list, err)
 		}
-		for card, instances := range list {
-			if !bytes.Contains(b, []byte(card)) || len(instances) > bytes.Count(b, []byte("MIG")) {
-				t.Errorf("%q has %v", card, instances)
+		for _, l := range list {
+			if !bytes.Contains(b, []byte(l.uuid)) || len(l.instances) > bytes.Count(b, []byte("MIG")) {
+				t.Errorf("%+v", l)
 			}
 		}
 		for _, parse := range []func([]byte) (string, error){parseNVIDIAVersion} {
@@ -183,7 +183,7 @@ func FuzzNVIDIAText(f *testing.F) {
 func TestQueryTooLarge(t *testing.T) {
 	b := bytes.Repeat([]byte("["), source.MaxToolOutput+1)
 	_, rows := ParseCSV("smi", b)
-	_, list := parseNVIDIAList(b)
+	_, list := parseList(b)
 	for _, err := range []error{rows, list} {
 		if err == nil || !strings.Contains(err.Error(), "larger than 16777216 bytes, refused") {
 			t.Errorf("got %v", err)

@@ -30,7 +30,7 @@ esac
 	defer b.Stop()
 	out, err := Query(b, nvidiaFields)
 	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
-		"clocks.max.memory,ecc.mode.current,persistence_mode\n"
+		"clocks.max.memory,ecc.mode.current,persistence_mode,pcie.link.gen.current,pcie.link.width.current,pcie.link.gen.max,pcie.link.width.max\n"
 	if string(out) != want || err != nil {
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}

@@ -62,6 +62,9 @@ func NoTool(err error) bool {
 	return errors.Is(err, errNoTool) || errors.Is(err, errToolsOff) || errors.Is(err, errToolsTree)
 }
 
+// Late tells whether err is that a tool was killed at the deadline, or could not be killed then.
+func Late(err error) bool { return errors.Is(err, errToolLate) || errors.Is(err, errToolStuck) }
+
 // ExitCode is the status with which a tool exited, where err is that it was not 0.
 func ExitCode(err error) (code int, ok bool) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -112,7 +115,8 @@ func (in Config) Toolbox(ctx context.Context) *Toolbox {
 			b.env = append(b.env, name+"="+v)
 		}
 	}
-	b.ctx, b.cancel = context.WithTimeoutCause(ctx, t.Timeout, errToolLate)
+	late := fmt.Errorf("%w, %v; give them longer (Tools.Timeout)", errToolLate, t.Timeout)
+	b.ctx, b.cancel = context.WithTimeoutCause(ctx, t.Timeout, late)
 	context.AfterFunc(b.ctx, func() { time.AfterFunc(killGrace, func() { close(b.expired) }) })
 	return b
 }
