@@ -108,7 +108,7 @@ type Environment struct {
 	Warnings []fact.Warning `json:"warnings,omitempty"`
 }
 
-// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi and nvidia-smi. What they say
+// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi, nvidia-smi and rpm. What they say
 // fills gaps and checks what files said; where the two disagree, a [fact.Warning] names both. The zero Tools runs those
 // that are found on PATH when the running host is read, and none when a tree is read.
 //
@@ -121,7 +121,9 @@ type Tools struct {
 	// host is read, and none with Options.FS, since a tool would speak of this machine. Who gives both says that these
 	// tools speak of the host in FS.
 	Path string
-	// Timeout is when all tools that still run are killed, counted from the beginning of the capture. Zero: 2.5 s.
+	// Timeout is when all tools that still run are killed, counted from the beginning of the capture, which lasts as long at
+	// most. Zero: 2.5 s. What the others said is kept. amd-smi can take 3 s, and nvidia-smi half a minute where no
+	// nvidia-persistenced keeps the driver awake.
 	Timeout time.Duration
 }
 
@@ -148,7 +150,8 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 		Live:    fact.Known(opts.FS == nil, "", fact.ScopeProgram, "Options.FS"),
 		Program: software.ReadProgram(),
 	}
-	amdTools, nvidiaTools := amd.StartTools(b), nvidia.StartTools(b) // they run while files are read
+	// They run while files are read.
+	amdTools, nvidiaTools, rpm := amd.StartTools(b), nvidia.StartTools(b), software.StartRPM(b)
 
 	h, userland, warnings := host.Read(r)
 	env.Host = h
@@ -157,6 +160,7 @@ func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	env.Variables = host.ReadVariables(r)
 
 	software := software.New(r, userland, opts.ROCmPath)
+	software.AskRPM(rpm)
 	software.Driver(h.Kernel)
 	software.ROCm()
 	software.RCCL()

@@ -191,3 +191,58 @@ func TestShortTablesOfParts(t *testing.T) {
 		}
 	}
 }
+
+// rpm's database is read by rpm, where it is there.
+func TestPackagesOfRPM(t *testing.T) {
+	host := cpuHost().with(tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"})
+	env := captureWith(t, host, map[string]string{"rpm -qa": "rocm-core 6.4.2.60402-120.el9\nrccl 2.22.3.60402-120.el9\nrocm-core6.4.2 6.4.2.60402-120.el9\n" +
+		"rocm-corelib something\nrocblas error: rpmdb: BDB0113 Thread/process failed\n"})
+	warned(t, env)
+	known(t, "rocm-core", version(t, env, "rocm-core"), "6.4.2.60402-120.el9")
+	known(t, "ROCm", version(t, env, "ROCm"), "6.4.2.60402-120.el9")
+	known(t, "RCCL", version(t, env, "RCCL"), "2.22.3.60402-120.el9")
+	if s := version(t, env, "rocm-core").Source(); s != "rpm -qa: rocm-core" {
+		t.Errorf("source is %q", s)
+	}
+	if slices.ContainsFunc(env.Software, func(c fact.Component) bool { return c.Name == "rocblas" || c.Name == "packages" }) {
+		t.Errorf("software %v", env.Software)
+	}
+	// Files first, which have the same release.
+	env = captureWith(t, host.with(rocmFiles()), map[string]string{"rpm -qa": "rocm-core 6.4.2.60402-120.el9\n"})
+	warned(t, env)
+	known(t, "ROCm", version(t, env, "ROCm"), "6.4.2-120")
+	// One that fails, none with a package of ROCm, and a host with dpkg, where rpm is not asked.
+	env = captureWith(t, host, map[string]string{"rpm nothing": ""})
+	unknown(t, "packages", version(t, env, "packages"), "rpm -qa: exit status 1")
+	env = captureWith(t, host, map[string]string{"rpm -qa": "\n"})
+	unknown(t, "packages", version(t, env, "packages"), "rpm -qa: no package of ROCm")
+	env = captureWith(t, host.with(tree{"var/lib/dpkg/status": "Package: rccl\nStatus: install ok installed\nVersion: 2.26.6\n"}),
+		map[string]string{"rpm -qa": "rccl 2.22.3-1\n"})
+	known(t, "RCCL", version(t, env, "RCCL"), "2.26.6")
+}
+
+// ROCm comes as Python packages too.
+func TestWheelsOfROCm(t *testing.T) {
+	const site = "opt/venv/lib/python3.12/site-packages/"
+	env := capture(t, cpuHost().with(tree{
+		site + "rocm_sdk_core-7.13.0.dist-info/METADATA":                   "Name: rocm-sdk-core\nVersion: 7.13.0\n",
+		site + "rocm_sdk_libraries_gfx94X_dcgpu-7.13.0.dist-info/METADATA": "Version: 7.13.0\n",
+		site + "rocm_docs_core-1.0.dist-info/METADATA":                     "Version: 1.0\n",
+	}).fs())
+	known(t, "core", version(t, env, "rocm-sdk-core"), "7.13.0")
+	known(t, "libraries", version(t, env, "rocm-sdk-libraries-gfx94x-dcgpu"), "7.13.0")
+	if v := version(t, env, "rocm-sdk-core"); v.Scope() != "python:/opt/venv" {
+		t.Errorf("scope is %q", v.Scope())
+	}
+	if slices.ContainsFunc(env.Software, func(c fact.Component) bool { return c.Name == "rocm-docs-core" }) {
+		t.Error("documentation is listed")
+	}
+}
+
+// A link to a node that the tree does not have is a warning.
+func TestLinkToNowhere(t *testing.T) {
+	tr := cpuHost().with(cpuNode(0), radeon(1))
+	warned(t, capture(t, tr.fs()))
+	warned(t, capture(t, tr.with(ioLink(1, 1, "io_links", 11, 7, 15, 0), ioLink(1, 2, "p2p_links", 2, 9, 40, 0)).fs()),
+		[]string{"amd.links", "2 links lead to nodes", "from 1 to 7"})
+}

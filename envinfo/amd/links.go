@@ -44,7 +44,10 @@ func (c *capture) deviceLinks(nodes []kfdNode) []gpu.Link {
 	for _, n := range nodes {
 		gpus[n.index] = true
 	}
+	names, _ := c.Dir(kfdNodes)
+	there := source.Numbered(names, "")
 	var out []gpu.Link
+	var lost []string // links to nodes that are not there
 	for _, from := range devices {
 		found, err := c.nodeLinks(from.index)
 		reason := fmt.Sprintf("no link to it in %s/%d/io_links and p2p_links", source.Abs(kfdNodes), from.index)
@@ -70,10 +73,17 @@ func (c *capture) deviceLinks(nodes []kfdNode) []gpu.Link {
 		}
 		slices.Sort(processors)
 		for _, to := range processors {
+			if !slices.Contains(there, to) {
+				lost = append(lost, fmt.Sprintf("from %d to %d", from.index, to))
+			}
 			l := found[to]
 			l.From, l.To = from.index, to
 			out = append(out, l)
 		}
+	}
+	if len(lost) > 0 {
+		c.Warn("amd.links", "%d links lead to nodes that %s does not have, the first %s: the topology is not whole",
+			len(lost), source.Abs(kfdNodes), lost[0])
 	}
 	return out
 }

@@ -22,11 +22,14 @@ const ScopeServer fact.Scope = "server"
 // Server is what an inference server says of itself.
 type Server struct {
 	URL     fact.Value[string] `json:"url"`     // without user info and query
-	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it
+	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it, or see Engine
+	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info. It is left
+	// out where there is one: vLLM's kin answer alike.
+	Engine fact.Value[string] `json:"engine,omitzero"`
 	// Models is what GET /v1/models lists. One whose ID is unknown says why the list could not be had.
 	Models []ServedModel `json:"models"`
 	// Facts is what vLLM exports of its cache's configuration (vllm:cache_config_info in GET /metrics), for each of its
-	// engines. What it says is "None" is unknown, and not 0.
+	// engines, or the arguments of another Engine. What it says is "None" is unknown, and not 0.
 	Facts []fact.Setting `json:"facts"`
 }
 
@@ -86,8 +89,13 @@ func Capture(ctx context.Context, client *http.Client, rawURL string, opts Optio
 	shown.User = nil
 	out := &Server{URL: source.Recorded(shown.String(), ScopeServer, "the URL that was given")}
 	s.version(out)
+	if _, ok := out.Version.Get(); !ok {
+		s.engine(out)
+	}
 	s.models(out)
-	s.facts(out)
+	if out.Facts == nil {
+		s.facts(out)
+	}
 	if err := ctx.Err(); err != nil {
 		return out, fmt.Errorf("envinfo: the capture of the server was cut short, what is missing is unknown: %w", err)
 	}
@@ -189,10 +197,10 @@ func parseCacheConfig(b []byte) []fact.Setting {
 			switch {
 			case l[0] == "engine":
 				continue
-			case secret.Name(l[0]):
-				v = fact.Unknown[string]("", ScopeServer, "withheld: its name says that it is a secret")
 			case l[1] == "None":
 				v = fact.Unknown[string]("", ScopeServer, origin+": None")
+			case secret.Named(l[0], l[1]):
+				v = fact.Unknown[string]("", ScopeServer, "withheld: its name says that it is a secret")
 			default:
 				v = source.Recorded(l[1], ScopeServer, origin)
 			}

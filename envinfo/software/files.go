@@ -33,7 +33,7 @@ func Files(rocm, python string) []string {
 			for _, name := range pythonPackages {
 				out = append(out, lib+strings.ReplaceAll(name, "-", "?")+"-*.dist-info/METADATA")
 			}
-			out = append(out, lib+"torch/version.py")
+			out = append(out, lib+"rocm?sdk?libraries?*.dist-info/METADATA", lib+"torch/version.py")
 		}
 	}
 	if p := strings.Trim(path.Clean(rocm), "/"); SafePath.MatchString(p) && p != "." {

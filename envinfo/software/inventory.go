@@ -18,7 +18,8 @@ type Inventory struct {
 	rocmPath string     // where ROCm is looked for first
 	// prefixes are folders in which Python packages are looked for before the usual ones.
 	prefixes []string
-	dpkg     *dpkgList // what packages has read; nil: not yet
+	db       *packageDB   // what installed has read; nil: not yet
+	rpm      *source.Tool // nil: it is not asked
 }
 
 // New is an empty one of the root filesystem that r reads, of which the scope is userland. ROCm is looked for in
@@ -26,6 +27,9 @@ type Inventory struct {
 func New(r *source.Reader, userland fact.Scope, rocmPath string, prefixes ...string) *Inventory {
 	return &Inventory{Found: []fact.Component{}, Reader: r, userland: userland, rocmPath: rocmPath, prefixes: prefixes}
 }
+
+// AskRPM makes the inventory take packages from rpm where there is no database of dpkg.
+func (c *Inventory) AskRPM(t *source.Tool) { c.rpm = t }
 
 // Add records one piece of software.
 func (c *Inventory) Add(name string, version fact.Value[string]) {

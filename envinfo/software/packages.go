@@ -22,22 +22,56 @@ var packages = []string{
 	"rocm-smi-lib", "rocprofiler-register",
 }
 
-// dpkgPackage is one installed package.
-type dpkgPackage struct{ name, version string }
+// installedPackage is one installed package.
+type installedPackage struct{ name, version string }
 
-// dpkgList is the packages, or why they are not known.
-type dpkgList struct {
-	packages []dpkgPackage
+// packageDB is the packages that are wanted, where they were read, or why they are not known.
+type packageDB struct {
+	packages []installedPackage
+	origin   string
 	err      error
 }
 
-// installed reads the package database once.
-func (c *Inventory) installed() *dpkgList {
-	if c.dpkg == nil {
-		b, err := c.File(dpkgStatus, packageFile)
-		c.dpkg = &dpkgList{parseDpkgStatus(b, isROCmPackage), err}
+// StartRPM starts rpm, which alone reads its database: SQLite, Berkeley DB or ndb, by distribution.
+func StartRPM(b *source.Toolbox) *source.Tool {
+	args := []string{"-qa", "--qf", `%{NAME} %{VERSION}-%{RELEASE}\n`}
+	for _, p := range packages {
+		args = append(args, p+"*")
 	}
-	return c.dpkg
+	return b.Spawn("rpm -qa", func() ([]byte, error) { return b.Run("rpm", args...) })
+}
+
+// installed reads the package database once: that of dpkg, or where there is none what rpm says.
+func (c *Inventory) installed() *packageDB {
+	if c.db != nil {
+		return c.db
+	}
+	b, err := c.File(dpkgStatus, packageFile)
+	c.db = &packageDB{parseDpkgStatus(b, isROCmPackage), source.Abs(dpkgStatus), err}
+	if !source.Missing(err) || c.rpm == nil {
+		return c.db
+	}
+	switch b, err := c.rpm.Wait(); {
+	case source.NoTool(err): // dpkg's database is what is missed
+	case err != nil:
+		c.db.err = err
+	default:
+		c.db = &packageDB{parseRPM(b, isROCmPackage), c.rpm.Name, nil}
+	}
+	return c.db
+}
+
+// parseRPM returns the packages in lines of a name and a version: "rocm-core 6.4.2.60402-120.el9". At most 256 are kept.
+func parseRPM(b []byte, wanted func(string) bool) []installedPackage {
+	var out []installedPackage
+	for _, line := range source.Lines(b) {
+		name, version, ok := strings.Cut(line, " ")
+		v, known := source.Version(version, "", "rpm").Get()
+		if ok && known && wanted(name) && len(out) < 256 {
+			out = append(out, installedPackage{name, v})
+		}
+	}
+	return out
 }
 
 // isROCmPackage tells whether a package is one of packages, with or without the version in its name.
@@ -59,14 +93,14 @@ func (c *Inventory) packageVersion(names ...string) fact.Value[string] {
 	for _, name := range names {
 		for _, p := range l.packages {
 			if p.name == name {
-				return fact.Known(p.version, "", c.userland, source.Abs(dpkgStatus)+": "+name)
+				return fact.Known(p.version, "", c.userland, l.origin+": "+name)
 			}
 		}
 	}
 	return fact.Unknown[string](
 		"",
 		c.userland,
-		fmt.Sprintf("%s: no %s", source.Abs(dpkgStatus), strings.Join(names, ", ")),
+		fmt.Sprintf("%s: no %s", l.origin, strings.Join(names, ", ")),
 	)
 }
 
@@ -75,19 +109,18 @@ func (c *Inventory) packageVersion(names ...string) fact.Value[string] {
 func (c *Inventory) Packages() {
 	l := c.installed()
 	for _, p := range l.packages {
-		c.Add(p.name, fact.Known(p.version, "", c.userland, source.Abs(dpkgStatus)+": "+p.name))
+		c.Add(p.name, fact.Known(p.version, "", c.userland, l.origin+": "+p.name))
 	}
 	if len(l.packages) > 0 {
 		return
 	}
-	reason := source.Abs(dpkgStatus) + ": no package of ROCm"
+	reason := l.origin + ": no package of ROCm"
 	if l.err != nil {
 		reason = l.err.Error()
 		if source.Missing(l.err) {
 			for _, dir := range []string{"usr/lib/sysimage/rpm", "var/lib/rpm"} {
 				if c.Stat(dir) == nil {
-					// SQLite, Berkeley DB or ndb, by distribution: rpm reads them, and no tool is run here.
-					reason = source.Abs(dir) + ": the database of rpm is not text, and is not read"
+					reason = source.Abs(dir) + ": the database of rpm is not text, and is not read: rpm was not there to ask"
 					break
 				}
 			}
@@ -98,14 +131,14 @@ func (c *Inventory) Packages() {
 
 // parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in
 // paragraphs, with continuation lines that begin with white space). At most 256 are kept.
-func parseDpkgStatus(b []byte, wanted func(string) bool) []dpkgPackage {
-	var out []dpkgPackage
+func parseDpkgStatus(b []byte, wanted func(string) bool) []installedPackage {
+	var out []installedPackage
 	var name, version, status string
 	end := func() {
 		if f := strings.Fields(status); len(f) == 3 && f[2] == "installed" && name != "" && version != "" &&
 			wanted(name) &&
 			len(out) < 256 {
-			out = append(out, dpkgPackage{name, version})
+			out = append(out, installedPackage{name, version})
 		}
 		name, version, status = "", "", ""
 	}

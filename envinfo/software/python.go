@@ -29,8 +29,12 @@ var pythonPackages = []string{
 	"vllm", "sglang", "torch", "triton", "pytorch-triton-rocm", "triton-rocm", "aiter", "amd-aiter", "flash-attn",
 	"flashinfer-python", "xformers",
 	"transformers", "tokenizers", "huggingface-hub", "safetensors", "numpy", "ray", "amdsmi", "nvidia-nccl-cu12",
-	"nvidia-nccl-cu13", "mori",
+	"nvidia-nccl-cu13", "mori", "rocm", "rocm-sdk-core", "rocm-sdk-devel",
 }
+
+// rocmLibraries begin the names of ROCm's wheels with libraries, which have the target behind it:
+// rocm-sdk-libraries-gfx94x-dcgpu.
+const rocmLibraries = "rocm-sdk-libraries-"
 
 // ScopePython is the Python installation at prefix, an absolute path such as /opt/venv: the versions that its programs
 // import, whatever the host has. In a container it is that of the container: container:<id>/python:<prefix>.
@@ -106,7 +110,7 @@ func (c *Inventory) packages(dir string, scope fact.Scope) error {
 		}
 		name, _, _ := strings.Cut(stem, "-")
 		name = normalPackage(name)
-		if !slices.Contains(pythonPackages, name) {
+		if !slices.Contains(pythonPackages, name) && !strings.HasPrefix(name, rocmLibraries) {
 			continue
 		}
 		file := path.Join(dir, n, "METADATA")

@@ -14,8 +14,11 @@
 //
 //	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or of docker
 //	-pinned DIGEST       the digest of the image that the container is to run
-//	-server URL          an inference server
+//	-server URL          an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the programs have
+//	                     them that load one
 //	-model NAME          a model: its name in the cache of Hugging Face, or its folder
+//
+// -tools-timeout says how long the makers' tools may take, which without nvidia-persistenced can be half a minute.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was used wrongly.
 package main
@@ -27,6 +30,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -36,6 +40,7 @@ import (
 	"github.com/servegauge/servegauge/envinfo/container"
 	"github.com/servegauge/servegauge/envinfo/serving"
 	"github.com/servegauge/servegauge/envinfo/state"
+	"github.com/servegauge/servegauge/examples/internal/program"
 )
 
 func main() {
@@ -58,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	now := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
 	asMLPerf := flags.Bool("mlperf", false, "print an MLPerf system description")
-	var serves served
+	serves := served{access: &program.Access{}}
 	flags.StringVar(
 		&serves.container,
 		"container",
@@ -67,6 +72,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	)
 	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
 	flags.StringVar(&serves.server, "server", "", "add the inference server at `URL`")
+	serves.access.Register(flags)
+	timeout := flags.Duration("tools-timeout", 0,
+		"most `time` for amd-smi, rocm-smi, nvidia-smi and rpm together; 0: 2.5s")
 	flags.StringVar(
 		&serves.model,
 		"model",
@@ -78,7 +86,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintln(
 			stdout,
-			"usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] [-server URL] [-model NAME] "+
+			"usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] "+
+				"[-server URL [-api-key-env NAME] [-header \"Name: value\"] [-ca-file FILE]] [-model NAME] [-tools-timeout TIME] "+
 				"[-diff FILE | -state | -tables | -mlperf]",
 		)
 		flags.SetOutput(stdout)
@@ -116,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	switch {
-	case *now && serves != (served{}):
+	case *now && serves.any():
 		fmt.Fprintln(
 			stderr,
 			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model",
@@ -125,12 +134,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case given["root"] && (serves.container != "" || serves.server != ""):
 		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -server")
 		return 2
+	case serves.server == "" && serves.access.Given():
+		fmt.Fprintln(stderr, "envinfo: -api-key-env, -header and -ca-file are for a server; give -server too")
+		return 2
 	case serves.pinned != "" && serves.container == "":
 		fmt.Fprintln(stderr, "envinfo: -pinned is of the image of a container; give -container too")
 		return 2
 	}
 
-	opts := envinfo.Options{}
+	opts := envinfo.Options{Tools: envinfo.Tools{Timeout: *timeout}}
+	if err := opts.Validate(); err != nil {
+		fmt.Fprintf(stderr, "envinfo: -tools-timeout %v: give a positive time, such as 40s\n", *timeout)
+		return 2
+	}
+	client, header, err := serves.access.Client()
+	if err != nil {
+		fmt.Fprintf(stderr, "envinfo: %v\n", err)
+		return 2
+	}
+	serves.client, serves.header = client, header
 	if given["root"] {
 		if info, err := os.Stat(*root); err != nil || !info.IsDir() {
 			fmt.Fprintf(
@@ -200,7 +222,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // served is what is to be captured beside the host.
 type served struct {
 	container, pinned, server, model string
+	access                           *program.Access
+	client                           *http.Client
+	header                           http.Header
 }
+
+func (s served) any() bool { return s.container+s.pinned+s.server+s.model != "" }
 
 // add captures it into env. The error is of what was given, or that ctx ended.
 func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.Options) error {
@@ -219,7 +246,7 @@ func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.
 	}
 	if s.server != "" {
 		var err error
-		if env.Server, err = serving.Capture(ctx, nil, s.server, serving.Options{}); err != nil {
+		if env.Server, err = serving.Capture(ctx, s.client, s.server, serving.Options{Header: s.header}); err != nil {
 			return err
 		}
 	}

@@ -71,7 +71,11 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	software := e.Software
 	if e.Server != nil { // what answers goes before what is installed
 		if v, ok := e.Server.Version.Get(); ok {
-			out["framework"] = "vLLM " + v
+			engine, ok := e.Server.Engine.Get()
+			if !ok {
+				engine = "vLLM"
+			}
+			out["framework"] = engine + " " + v
 		}
 	}
 	for _, c := range e.Containers {

@@ -56,6 +56,15 @@ func TestNamed(t *testing.T) {
 		{"VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE", "163840", true, false},
 		{"stop_token_ids", "1", true, false},
 		{"stopTokenIds", "1", true, false},
+		{"kv_cache_size_tokens", "278528", true, false}, // of a real vLLM
+		{"cache_hit_alignment_tokens", "16", true, false},
+		{"thinking_token_budget", "1024", true, false},
+		{"num_key_value_heads", "8", true, false},
+		{"max_auth_retries", "3", true, false},
+		{"vllm_token_ratio_tokens", "0.75", true, false},
+		{"min_password_length", "12", true, true}, // rather too much
+		{"kv_cache_size_tokens", "hunter2", true, true},
+		{"token_count", "x", true, true},
 		{"max_tokens", "abc", true, true},
 		{"max_tokens_password", "512", true, true},
 		{"tokenizer-mode", "mistral", true, false},
