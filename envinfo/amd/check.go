@@ -19,9 +19,14 @@ func (g *GPUs) Check(t Tools, userland fact.Scope) (drivers []fact.Value[string]
 	return g.check(t.static, userland, parseAMDStatic)
 }
 
-// CheckROCmSMI does the same by rocm-smi, which is older and asked last.
+// CheckROCmSMI does the same by rocm-smi, which is older, where amd-smi has said nothing of the cards.
 func (g *GPUs) CheckROCmSMI(t Tools, userland fact.Scope) (drivers []fact.Value[string], warnings fact.Warnings) {
-	return g.check(t.rocm, userland, parseROCmSMI)
+	if out, err := t.static.Wait(); err == nil {
+		if _, err := parseAMDStatic(t.static.Name, out); err == nil {
+			return nil, nil
+		}
+	}
+	return g.check(t.rocm(), userland, parseROCmSMI)
 }
 
 func (g *GPUs) check(

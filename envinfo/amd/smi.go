@@ -10,25 +10,21 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// Tools are runs of amd-smi and rocm-smi.
-type Tools struct{ version, static, rocm *source.Tool }
+// Tools are runs of amd-smi, and of rocm-smi where that says nothing.
+type Tools struct {
+	version, static *source.Tool
+	rocm            func() *source.Tool // starts it
+}
 
-// StartTools starts them; they run while files are read.
+// StartTools starts amd-smi; it runs while files are read.
 func StartTools(b *source.Toolbox) Tools {
 	return Tools{
 		version: b.Start("amd-smi", "version", "--json"),
 		static:  b.Start("amd-smi", "static", "--json"),
-		rocm: b.Start(
-			"rocm-smi",
-			"--showproductname",
-			"--showmeminfo",
-			"vram",
-			"--showvbios",
-			"--showuniqueid",
-			"--showbus",
-			"--showdriverversion",
-			"--json",
-		),
+		rocm: func() *source.Tool {
+			return b.Start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid", "--showbus",
+				"--showdriverversion", "--json")
+		},
 	}
 }
 

@@ -57,8 +57,8 @@ func (c *Inventory) ROCm() {
 	c.addAll("ROCm", v, others)
 }
 
-// RCCL reads the version of RCCL from its header, and else from the library or the package database. The number in the
-// library's name (librccl.so.1.0.60402) is ROCm's.
+// RCCL reads the version of RCCL from its header, and else from the package database, and only without either from the strings of the
+// library, of which tens of MB are searched. The number in the library's name (librccl.so.1.0.60402) is ROCm's.
 func (c *Inventory) RCCL() {
 	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) fact.Value[string] {
 		return c.firstFile(
@@ -69,21 +69,21 @@ func (c *Inventory) RCCL() {
 		)
 	})
 	_, known := v.Get()
-	if !known && !strings.HasPrefix(v.Reason(), ambiguous) {
+	installed := c.packageVersion("rccl")
+	switch _, ok := installed.Get(); {
+	case strings.HasPrefix(v.Reason(), ambiguous):
+	case known && ok:
+		c.disagree("RCCL", v, installed)
+	case !known && ok:
+		v = installed
+	case !known:
 		library, more := c.firstOf("lib/librccl.so.1", func(dir string) fact.Value[string] {
 			return c.rcclLibrary(dir+"/lib/librccl.so.1", c.userland)
 		})
-		if _, known = library.Get(); known {
+		if _, ok := library.Get(); ok {
 			v, others = library, more
 		} else {
 			v = fact.Unknown[string]("", c.userland, fact.JoinReasons(v.Reason(), library.Reason()))
-		}
-	}
-	if other := c.packageVersion("rccl"); other.Source() != "" {
-		if known {
-			c.disagree("RCCL", v, other)
-		} else if !strings.HasPrefix(v.Reason(), ambiguous) {
-			v = other
 		}
 	}
 	c.addAll("RCCL", v, others)
