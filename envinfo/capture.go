@@ -108,9 +108,9 @@ type Environment struct {
 	Warnings []fact.Warning `json:"warnings,omitempty"`
 }
 
-// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi, nvidia-smi and rpm. What they say
-// fills gaps and checks what files said; where the two disagree, a [fact.Warning] names both. The zero Tools runs those
-// that are found on PATH when the running host is read, and none when a tree is read.
+// Tools says which programs a capture may run beside reading files: amd-smi, rocm-smi, nvidia-smi and rpm. What they
+// say fills gaps and checks what files said; where the two disagree, a [fact.Warning] names both. The zero Tools runs
+// those that are found on PATH when the running host is read, and none when a tree is read.
 //
 // A tool runs in a process group of its own, with nothing on its standard input, an environment of a few variables
 // (toolEnv) with LC_ALL=C, and all of them beside the reading of the files.
@@ -121,9 +121,9 @@ type Tools struct {
 	// host is read, and none with Options.FS, since a tool would speak of this machine. Who gives both says that these
 	// tools speak of the host in FS.
 	Path string
-	// Timeout is when all tools that still run are killed, counted from the beginning of the capture, which lasts as long at
-	// most. Zero: 2.5 s. What the others said is kept. amd-smi can take 3 s, and nvidia-smi half a minute where no
-	// nvidia-persistenced keeps the driver awake.
+	// Timeout is when all tools that still run are killed, counted from the beginning of the capture, which lasts as
+	// long at most. Zero: 2.5 s. What the others said is kept. amd-smi can take 3 s, and nvidia-smi half a minute where
+	// no nvidia-persistenced keeps the driver awake.
 	Timeout time.Duration
 }
 
@@ -137,7 +137,7 @@ type Tools struct {
 // ends without a deadline too: with the zero Options, within three seconds.
 //
 // Of the environment of the process only the variables are recorded that [host.Variables] names, of the kernel's
-// command line its options (see [host.Host.CommandLine]), and neither with a secret that [Scrub] knows.
+// command line its options (see [host.Host.CommandLine]), and neither with a secret that is known by its name or its shape.
 func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err

@@ -201,7 +201,7 @@ func ExampleDiff() {
 			fmt.Println(err)
 		}
 		env.Software = append(env.Software, fact.Component{
-			Name:    "vllm/vllm-openai-rocm:latest",
+			Name:    "vllm",
 			Version: fact.Known(digest, "", "container:4f1c", "docker image inspect: RepoDigests"),
 		})
 		return env
@@ -214,8 +214,8 @@ func ExampleDiff() {
 	fmt.Println("same configuration:", before.Hash() == after.Hash())
 	// Output:
 	// Matters for performance
-	// Difference      Where                                                     First              Second
-	// not comparable  software[amdgpu@host].version                             6.12.12            unknown (/sys/module/amdgpu/version: empty)
-	// changed         software[vllm/vllm-openai-rocm:latest@container].version  sha256:236900d573  sha256:e8ce7f6d74
+	// Difference      Where                             First              Second
+	// not comparable  software[amdgpu@host].version     6.12.12            unknown (/sys/module/amdgpu/version: empty)
+	// changed         software[vllm@container].version  sha256:236900d573  sha256:e8ce7f6d74
 	// same configuration: false
 }

@@ -3,9 +3,9 @@
 //
 // [Capture] reads them from files that the kernel and the packages keep, through an [io/fs.FS], so that a tree copied
 // from another host is read as well as the running one. It opens no devices and needs no root. On the running host it
-// also asks amd-smi, rocm-smi and nvidia-smi where they are on PATH ([Tools]): they fill gaps and check what files
-// said. They are driven as commands and not through their C libraries, which would need cgo and would open the devices
-// in this process, where a call that hangs cannot be killed.
+// also asks amd-smi or rocm-smi, nvidia-smi and rpm where they are on PATH ([Tools]): they fill gaps and check what
+// files said. They are driven as commands and not through their C libraries, which would need cgo and would open the
+// devices in this process, where a call that hangs cannot be killed.
 //
 // Every reading is a [fact.Value]: what it is, its unit, of what it is true (the host, a container, the process) and
 // where it was read; or that it is unknown, and why. Nothing is guessed. Files that are missing, unreadable, huge,
@@ -22,8 +22,8 @@
 //
 // The same software is there several times: on the host, in a container, in each Python. Each is a [fact.Component]
 // with a scope of its own, several versions side by side are all recorded, and where files and packages give different
-// ones a [fact.Warning] says so. The database of dpkg is read; that of rpm is not text, and a reader for its three
-// formats would be the largest dependency of the module.
+// ones a [fact.Warning] says so. The database of
+// dpkg is read; that of rpm is not text, and rpm is asked.
 //
 // # No libraries
 //
@@ -50,12 +50,18 @@
 // # Secrets
 //
 // Environment variables are recorded by an allow-list, without those whose names say that they are secrets. Whatever is
-// recorded, from wherever, is searched for the shapes of tokens, keys and passwords first; see [Scrub] and [ScrubArgs].
+// recorded, from wherever, is searched for the shapes of tokens, keys and passwords first. One rule for both serves the
+// whole module (internal/secret).
 //
-// # Adding a source
+// # Rooms
 //
-// A source is a method of the capture type in a file of its own and a line in the list of sources (capture.go). It
-// reads through the methods that bound every read, fills in the part of [Environment] that it owns or appends to
-// Environment.Software, and turns each error into a value that is unknown for that reason. Its parser is a function of
-// bytes, with a fuzz target.
+// What a value is, stands in fact; internal/source is all input, within bounds. Above them each maker has a room of its
+// own, amd and nvidia, which share gpu and know nothing of each other, and so have host and software. container,
+// serving and state are made of those. This package puts together what they read: [Capture] is the list of what is
+// asked, in its order.
+//
+// A new source is a file in the room that it belongs to: a parser, which is a function of bytes, with a test and a fuzz
+// target, and a reading through the reader of internal/source or a tool, of which each error becomes a value that is
+// unknown for that reason. A new vendor is a new room and a line in Capture, a runtime a file in container, a field a
+// line where the type is: it is hashed, compared, sampled and written to JSON without another.
 package envinfo

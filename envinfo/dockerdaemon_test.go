@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
 )
 
 // With the build tag docker a daemon must be there. An image is made of a program that sleeps and of what servers'
@@ -78,7 +78,7 @@ func TestDockerDaemon(t *testing.T) {
 	)
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", id).Run() })
 
-	c := captureContainer(t, "docker", id, envinfo.ContainerOptions{})
+	c := captureContainer(t, "docker", id, container.Options{})
 	known(t, "id", c.ID, id)
 	known(t, "image", c.Image, name)
 	known(t, "image id", c.ImageID, imageID)

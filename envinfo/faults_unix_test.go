@@ -113,7 +113,8 @@ func TestCardsByToolsAlone(t *testing.T) {
 	unknown(t, "count", capture(t, cpuHost().fs()).AMD.Count, "no such file")
 }
 
-// Tools that take long are waited for as long as Options.Tools.Timeout says, all of them at once, and what came is kept whatever the others do.
+// Tools that take long are waited for as long as Options.Tools.Timeout says, all of them at once, and what came is kept
+// whatever the others do.
 func TestSlowTools(t *testing.T) {
 	t.Parallel()
 	files, outputs := nvidiaHost()

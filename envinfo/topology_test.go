@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// processors is a host of so many hardware threads: what cpuinfo says of each, and the threads that share its core and its package.
+// processors is a host of so many hardware threads: what cpuinfo says of each, and the threads that share its core and
+// its package.
 func processors(n int, info func(i int) string, core, pkg func(i int) string) tree {
 	t := cpuHost()
 	text := ""
@@ -27,8 +28,8 @@ func itself(i int) string { return fmt.Sprint(i) }
 // block names the block of so many in which i is.
 func block(i, of int) string { return fmt.Sprintf("%d-%d", i/of*of, i/of*of+of-1) }
 
-// Hosts of published topologies (the archives of hwloc), as far as processors and memory are concerned. Both sources are there and
-// do not agree.
+// Hosts of published topologies (the archives of hwloc), as far as processors and memory are concerned. Both sources
+// are there and do not agree.
 func TestProcessorsByTwoSources(t *testing.T) {
 	id := func(pkg, core int) string {
 		return fmt.Sprintf("model name\t: X\nphysical id\t: %d\ncore id\t\t: %d\n", pkg, core)

@@ -1,3 +1,5 @@
+// Package amd reads AMD's GPUs: from the topology that the driver keeps (KFD), with what DRM has of the same devices,
+// and from amd-smi and rocm-smi, which fill gaps and check it.
 package amd
 
 import (

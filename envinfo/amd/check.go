@@ -12,9 +12,9 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// Check fills gaps in the cards, and checks them; where the files showed none, it takes the cards that the tool lists, of which those of the
-// root filesystem of the scope userland are seen. It does so by what amd-smi says of each. It returns what the tool says of the
-// driver, and warns where it failed or contradicts the files.
+// Check fills gaps in the cards, and checks them; where the files showed none, it takes the cards that the tool lists,
+// of which those of the root filesystem of the scope userland are seen. It does so by what amd-smi says of each. It
+// returns what the tool says of the driver, and warns where it failed or contradicts the files.
 func (g *GPUs) Check(t Tools, userland fact.Scope) (drivers []fact.Value[string], warnings fact.Warnings) {
 	return g.check(t.static, userland, parseAMDStatic)
 }

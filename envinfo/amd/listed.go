@@ -8,8 +8,9 @@ import (
 	"github.com/servegauge/servegauge/envinfo/gpu"
 )
 
-// list takes the cards that a tool lists, where the files of the driver show none: in a container without sys/class/kfd, or of a card that
-// programs cannot compute on. Rows with one unique id are parts of one card, partitions or dies; without an id those of one device are.
+// list takes the cards that a tool lists, where the files of the driver show none: in a container without
+// sys/class/kfd, or of a card that programs cannot compute on. Rows with one unique id are parts of one card,
+// partitions or dies; without an id those of one device are.
 func (g *GPUs) list(name string, said []smiCard, userland fact.Scope) {
 	var order []string
 	cards := map[string][]smiCard{}
@@ -33,8 +34,8 @@ func (g *GPUs) list(name string, said []smiCard, userland fact.Scope) {
 	g.totals()
 }
 
-// listedCard is a card of which a tool alone tells, in a row for each of its parts. What the tool does not say is unknown for the reason for
-// which the files do not say it.
+// listedCard is a card of which a tool alone tells, in a row for each of its parts. What the tool does not say is
+// unknown for the reason for which the files do not say it.
 func listedCard(name, reason string, rows []smiCard) GPU {
 	first := rows[0]
 	text, count := fact.Unknown[string]("", fact.ScopeHost, reason), fact.Unknown[int64]("", fact.ScopeHost, reason)

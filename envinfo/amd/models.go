@@ -20,9 +20,9 @@ type model struct {
 // 304 × 2048 × 2.1 GHz is 1307.4 TFLOPS. Bandwidth does not follow so: the MI325X's published 6.0 TB/s is not its clock
 // times its width, which GPU.MemoryBandwidth is.
 //
-// MI210, MI250X: CDNA 2 white paper and data sheets. MI300A, MI300X: CDNA 3 white paper. MI308X: units and memory by the table of
-// specifications of ROCm, which has no figures of its arithmetic. MI325X, MI350X, MI355X: data sheets; 256 CUs of CDNA 4 at 4096
-// FLOP and 2.2 GHz are the 2306.9 TFLOPS of the MI350X.
+// MI210, MI250X: CDNA 2 white paper and data sheets. MI300A, MI300X: CDNA 3 white paper. MI308X: units and memory by
+// the table of specifications of ROCm, which has no figures of its arithmetic. MI325X, MI350X, MI355X: data sheets; 256
+// CUs of CDNA 4 at 4096 FLOP and 2.2 GHz are the 2306.9 TFLOPS of the MI350X.
 var (
 	mi210  = &gpu.Figures{Units: 104, VRAM: 64, Memory: "HBM2e", Bandwidth: 1.638, FP16: 181.0}
 	mi250x = &gpu.Figures{Units: 220, VRAM: 128, Memory: "HBM2e", Bandwidth: 3.277, FP16: 383}
@@ -34,8 +34,8 @@ var (
 	mi355x = &gpu.Figures{Units: 256, VRAM: 288, Memory: "HBM3e", Bandwidth: 8.0, FP16: 2516.6, FP8: 5033.2}
 )
 
-// amdModels is by PCI device id of vendor 0x1002, as in the public pci.ids and, for 74a8, 74b6, 74bc, 75b0 and 75b3, the names in AMD's
-// driver for hosts of virtual machines (MxGPU-Virtualization).
+// amdModels is by PCI device id of vendor 0x1002, as in the public pci.ids and, for 74a8, 74b6, 74bc, 75b0 and 75b3,
+// the names in AMD's driver for hosts of virtual machines (MxGPU-Virtualization).
 var amdModels = map[uint64]model{
 	0x7408: {name: "AMD Instinct MI250X", figures: mi250x},
 	0x740c: {name: "AMD Instinct MI250X/MI250", figures: mi250x}, // one id for both; the compute units tell

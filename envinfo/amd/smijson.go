@@ -85,8 +85,9 @@ func (s smiText) version(scope fact.Scope, at string) fact.Value[string] {
 	return source.Version(kernelOfDriver(s.text), scope, at)
 }
 
-// kernelOfDriver is the version of the driver as its own tools print it. Of the driver that comes with the kernel some releases print
-// the beginning of /proc/version without its spaces: "Linuxversion6.8.0-60-generic(buildd@lcy02-amd64-059)(x86_64-linux-gnu-gcc…".
+// kernelOfDriver is the version of the driver as its own tools print it. Of the driver that comes with the kernel some
+// releases print the beginning of /proc/version without its spaces:
+// "Linuxversion6.8.0-60-generic(buildd@lcy02-amd64-059)(x86_64-linux-gnu-gcc…".
 func kernelOfDriver(s string) string {
 	rest, ok := strings.CutPrefix(strings.ReplaceAll(s, " ", ""), "Linuxversion")
 	if !ok {

@@ -88,7 +88,8 @@ func (g *GPUs) gpuRow() table.Cell {
 	return out
 }
 
-// modelCell is the model of a card, and of one that is divided what into: programs see its parts as devices, and not the card.
+// modelCell is the model of a card, and of one that is divided what into: programs see its parts as devices, and not
+// the card.
 func modelCell(c GPU) table.Cell {
 	out := table.Show(c.Model, table.Plain)
 	mode, ok := c.ComputePartition.Get()

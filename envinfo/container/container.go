@@ -1,3 +1,5 @@
+// Package container reads a container by the command line of its runtime: docker, podman, or kubectl. A runtime is a
+// file here that fills in a [Container]; what is installed inside is read alike for all of them.
 package container
 
 import (
@@ -30,7 +32,7 @@ type Container struct {
 	// RepoDigests is under which digests registries know that image: empty for one that was built here, and possibly
 	// several.
 	RepoDigests []fact.Value[string] `json:"repo_digests"`
-	// PinnedDigest is the digest that Image, or ContainerOptions.Pinned, asks for. A warning says when another runs.
+	// PinnedDigest is the digest that Image, or Options.Pinned, asks for. A warning says when another runs.
 	PinnedDigest fact.Value[string] `json:"pinned_digest"`
 	Versions     []fact.Component   `json:"versions"` // of the runtime: docker, containerd, runc, podman, the kubelet
 	State        fact.Value[string] `json:"state"`    // "running", "exited", …
@@ -62,7 +64,7 @@ type Container struct {
 	Warnings []fact.Warning `json:"warnings,omitempty"`
 }
 
-// Options says how to read a container. The zero ContainerOptions is fit for use.
+// Options says how to read a container. The zero Options is fit for use.
 type Options struct {
 	// Pinned is the digest that ought to run, "sha256:" and 64 hex digits. Empty: the one in the image's reference, if
 	// any.
@@ -91,14 +93,14 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 	}
 	if opts.Timeout < 0 {
 		return nil, fmt.Errorf(
-			"envinfo: ContainerOptions.Timeout is %v; give a positive time, or 0 for %v",
+			"container: Options.Timeout is %v; give a positive time, or 0 for %v",
 			opts.Timeout,
 			defaultContainerTimeout,
 		)
 	}
 	if opts.Pinned != "" && !digest.MatchString(opts.Pinned) {
 		return nil, fmt.Errorf(
-			`envinfo: ContainerOptions.Pinned is %q; give "sha256:" and 64 hex digits`,
+			`container: Options.Pinned is %q; give "sha256:" and 64 hex digits`,
 			fact.Clip(opts.Pinned),
 		)
 	}
@@ -141,7 +143,7 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 	return &c.out, nil
 }
 
-// capture is the state of one CaptureContainer.
+// capture is the state of one [Capture].
 type capture struct {
 	ctx   context.Context
 	opts  Options
@@ -212,7 +214,7 @@ func containerScope(id string) fact.Scope {
 
 // pinned compares the digest that was asked for with those of the image that runs.
 func (c *capture) pinned() {
-	want, source := c.opts.Pinned, "ContainerOptions.Pinned"
+	want, source := c.opts.Pinned, "container.Options.Pinned"
 	if want == "" {
 		image, ok := c.out.Image.Get()
 		if !ok {

@@ -10,8 +10,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// visible are the variables by which a maker's container runtime is told which devices to give: names or numbers with commas between
-// them, "all", or "none" and "void". The runtimes have the maker's name in their own.
+// visible are the variables by which a maker's container runtime is told which devices to give: names or numbers with
+// commas between them, "all", or "none" and "void". The runtimes have the maker's name in their own.
 var visible = []struct{ maker, variable string }{
 	{"nvidia", "NVIDIA_VISIBLE_DEVICES"},
 	{"amd", "AMD_VISIBLE_DEVICES"},
@@ -21,9 +21,9 @@ var visible = []struct{ maker, variable string }{
 // plainRuntimes give a container nothing that its variables name.
 var plainRuntimes = []string{"runc", "crun", "youki", "runsc", "io.containerd.runc.v2"}
 
-// devicesOfVariables is what a runtime gives by the container's variables, without a list of devices in what the engine says. Images with
-// CUDA set NVIDIA_VISIBLE_DEVICES to all, whoever runs them, so that the variable alone says nothing. plain tells that a runtime with a
-// name of its own heeds none.
+// devicesOfVariables is what a runtime gives by the container's variables, without a list of devices in what the engine
+// says. Images with CUDA set NVIDIA_VISIBLE_DEVICES to all, whoever runs them, so that the variable alone says nothing.
+// plain tells that a runtime with a name of its own heeds none.
 func (c *capture) devicesOfVariables(runtime string, plain bool, at func(string) string) (out []fact.Value[string]) {
 	for _, v := range visible {
 		value := strings.TrimSpace(c.environ[v.variable])
@@ -67,7 +67,8 @@ func (c *capture) dockerDevices(program string, in dockerInspect, at func(string
 		}
 		add(s, "HostConfig.DeviceRequests")
 	}
-	for _, rule := range h.DeviceCgroupRules[:min(len(h.DeviceCgroupRules), source.MaxList)] { // c 226:* rwm: with a mount of /dev/dri
+	// c 226:* rwm: with a mount of /dev/dri
+	for _, rule := range h.DeviceCgroupRules[:min(len(h.DeviceCgroupRules), source.MaxList)] {
 		add("rule "+rule, "HostConfig.DeviceCgroupRules")
 	}
 	if h.Privileged != nil && *h.Privileged {
@@ -85,8 +86,8 @@ func (c *capture) dockerDevices(program string, in dockerInspect, at func(string
 	return out
 }
 
-// kubeDevices is the devices of a container of a pod: resources with the name of a maker's plugin (amd.com/gpu: 8), claims of devices
-// (dynamic resource allocation), and what the runtime of the pod's class gives by variables.
+// kubeDevices is the devices of a container of a pod: resources with the name of a maker's plugin (amd.com/gpu: 8),
+// claims of devices (dynamic resource allocation), and what the runtime of the pod's class gives by variables.
 func (c *capture) kubeDevices(pod kubePod, in kubeContainer, at func(string) string) []fact.Value[string] {
 	out := []fact.Value[string]{}
 	add := func(s, field string) { out = append(out, source.Recorded(s, c.scope, at(field))) }
@@ -112,7 +113,8 @@ func (c *capture) kubeDevices(pod kubePod, in kubeContainer, at func(string) str
 	return out
 }
 
-// claim is a claim of devices by its name in the pod, with what it is made of: "claim gpus (template eight-gpus), request half".
+// claim is a claim of devices by its name in the pod, with what it is made of: "claim gpus (template eight-gpus),
+// request half".
 func (p kubePod) claim(name, request string) string {
 	text := "claim " + name
 	for _, c := range p.Spec.ResourceClaims {

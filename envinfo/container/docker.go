@@ -271,8 +271,8 @@ func parseImageInspect(b []byte) (id string, digests []string, err error) {
 	return all[0].ID, all[0].RepoDigests, nil
 }
 
-// dockerVersions reads the versions of the runtime. Docker before 23.0.5 printed the word json for --format json. Docker's daemon lists its parts; podman has no daemon, and is its
-// own client.
+// dockerVersions reads the versions of the runtime. Docker before 23.0.5 printed the word json for --format json.
+// Docker's daemon lists its parts; podman has no daemon, and is its own client.
 func (c *capture) dockerVersions(program string) {
 	b, source, err := c.tool(program, "version", "--format", "{{json .}}")
 	var found []fact.Component

@@ -1,3 +1,5 @@
+// Package fact is what everything in envinfo is made of: a [Value], which is known, with where it was read, or unknown,
+// with the reason; the [Scope] of which it is true; and a [Warning] about what may mislead. It reads nothing.
 package fact
 
 import (

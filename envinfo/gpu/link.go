@@ -19,8 +19,8 @@ type Link struct {
 	// link that is not direct.
 	MinBandwidth fact.Value[int64] `json:"min_bandwidth"`
 	MaxBandwidth fact.Value[int64] `json:"max_bandwidth"`
-	// Count is how many links there are side by side, of NVLink, and Via the way in the words of nvidia-smi's topology: "NV18",
-	// "PIX", "SYS", … Both are left out where the driver does not tell in this way.
+	// Count is how many links there are side by side, of NVLink, and Via the way in the words of nvidia-smi's topology:
+	// "NV18", "PIX", "SYS", … Both are left out where the driver does not tell in this way.
 	Count fact.Value[int64]  `json:"count,omitzero"`
 	Via   fact.Value[string] `json:"via,omitzero"`
 }

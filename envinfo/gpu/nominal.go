@@ -1,3 +1,5 @@
+// Package gpu is what the makers' cards have in common: the figures that are published of them, their link to the host
+// and to each other, PCI addresses, and names by PCI id.
 package gpu
 
 import (
@@ -25,7 +27,8 @@ type Figures struct {
 	Memory    string  // kind of memory
 	Bandwidth float64 // TB/s
 	FP16, FP8 float64 // TFLOPS; 0: none is published
-	// ECC tells that the memory keeps its error correction in itself, as GDDR does: a sixteenth less is offered while it is on.
+	// ECC tells that the memory keeps its error correction in itself, as GDDR does: a sixteenth less is offered while
+	// it is on.
 	ECC bool
 }
 

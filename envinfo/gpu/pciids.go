@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Pciids writes names.go: the names of AMD's and NVIDIA's accelerators in the public list of PCI ids (pci-ids.ucw.cz, the file
-// pci.ids of the package of that name), without those that stand for several products.
+// Pciids writes names.go: the names of AMD's and NVIDIA's accelerators in the public list of PCI ids (pci-ids.ucw.cz,
+// the file pci.ids of the package of that name), without those that stand for several products.
 //
 //	go run pciids.go /usr/share/misc/pci.ids > names.go
 package main

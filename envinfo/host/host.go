@@ -1,3 +1,5 @@
+// Package host reads the machine and its system software, its network cards, and the limits and variables of a process
+// on it.
 package host
 
 import (

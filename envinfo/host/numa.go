@@ -27,8 +27,8 @@ type NUMANode struct {
 	CPUCount  fact.Value[int64]  `json:"cpu_count"`
 	Memory    fact.Value[int64]  `json:"memory"`    // B
 	Distances fact.Value[string] `json:"distances"` // to the nodes in their order, 10 is to itself: "10 32"
-	// GPU is what says that the memory is that of a GPU, which the kernel manages with the host's: the PCI address of the GPU,
-	// or "unknown GPU". It is left out where nothing says so.
+	// GPU is what says that the memory is that of a GPU, which the kernel manages with the host's: the PCI address of
+	// the GPU, or "unknown GPU". It is left out where nothing says so.
 	GPU fact.Value[string] `json:"gpu,omitzero"`
 }
 
@@ -88,9 +88,10 @@ func (c *capture) numaNode(dir string, i int) NUMANode {
 	return node
 }
 
-// gpuMemory finds the nodes whose memory is that of GPUs. The NVIDIA driver names the node of each GPU that has one, in a file
-// with lines such as "Node: 255" and "Status: online" (proc/driver/nvidia/gpus/0004:04:00.0/numa_status). Where that is not there,
-// the processors tell: POWER9 numbers the nodes of its GPUs from 255 down, and a Grace has no other memory without processors.
+// gpuMemory finds the nodes whose memory is that of GPUs. The NVIDIA driver names the node of each GPU that has one, in
+// a file with lines such as "Node: 255" and "Status: online" (proc/driver/nvidia/gpus/0004:04:00.0/numa_status). Where
+// that is not there, the processors tell: POWER9 numbers the nodes of its GPUs from 255 down, and a Grace has no other
+// memory without processors.
 func (c *capture) gpuMemory(nodes []NUMANode) {
 	const gpus = "proc/driver/nvidia/gpus"
 	names, _ := c.Dir(gpus)

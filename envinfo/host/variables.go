@@ -15,7 +15,7 @@ type Variables struct {
 	Count fact.Value[int64] `json:"count"`
 	// List is those that change what an inference server does, in the order of the process: HIP_…, HSA_…, ROCR_…,
 	// ROCM_…, NCCL_…, RCCL_…, VLLM_…, AITER_…, TORCH_…, PYTORCH_…, CUDA_…, OMP_… and HF_…. The value of one whose name
-	// says that it is a secret is unknown, and secrets inside of others are replaced by "[withheld]"; see [Scrub].
+	// says that it is a secret is unknown, and secrets inside of others are replaced by "[withheld]".
 	List []fact.Setting `json:"list,omitempty"`
 }
 

@@ -45,9 +45,9 @@ func (n Tools) kernelDriver() fact.Value[string] {
 	return aboutVersion(out, n.about.Name, "KMD version", "DRIVER version")
 }
 
-// aboutVersion returns the version in the line of nvidia-smi --version with the first of the keys that has one. Up to driver 580 the
-// lines are "DRIVER version      : 580.82.07" and "CUDA Version        : 13.0"; from 610 on "KMD version : 610.43.02" and "CUDA UMD
-// version : 13.3", beside a "CUDA version : Deprecated, see CUDA UMD version".
+// aboutVersion returns the version in the line of nvidia-smi --version with the first of the keys that has one. Up to
+// driver 580 the lines are "DRIVER version : 580.82.07" and "CUDA Version : 13.0"; from 610 on "KMD version :
+// 610.43.02" and "CUDA UMD version : 13.3", beside a "CUDA version : Deprecated, see CUDA UMD version".
 func aboutVersion(b []byte, name string, keys ...string) fact.Value[string] {
 	reason := name + ": no " + strings.Join(keys, " or ")
 	for _, key := range keys {

@@ -9,8 +9,9 @@ import (
 	"github.com/servegauge/servegauge/envinfo/gpu"
 )
 
-// nvidiaFigures is by PCI device id: the data sheets of NVIDIA, of one GPU, dense, which is half of what the sheets give with
-// sparsity. Memory is what the label says; what nvidia-smi counts is up to 0.6 % less, and of GDDR with error correction 6 % more.
+// nvidiaFigures is by PCI device id: the data sheets of NVIDIA, of one GPU, dense, which is half of what the sheets
+// give with sparsity. Memory is what the label says; what nvidia-smi counts is up to 0.6 % less, and of GDDR with error
+// correction 6 % more.
 var nvidiaFigures = map[uint64]*gpu.Figures{
 	// A100 data sheet (2021).
 	0x20b0: {VRAM: 40, Memory: "HBM2", Bandwidth: 1.555, FP16: 312},  // SXM4
@@ -30,7 +31,8 @@ var nvidiaFigures = map[uint64]*gpu.Figures{
 	// L40S and L4 data sheets.
 	0x26b9: {VRAM: 48, Memory: "GDDR6", Bandwidth: 0.864, FP16: 362.05, FP8: 733, ECC: true},
 	0x27b8: {VRAM: 24, Memory: "GDDR6", Bandwidth: 0.3, FP16: 121, FP8: 242.5, ECC: true},
-	// RTX PRO 6000 Blackwell data sheets, and the white paper of the architecture for the arithmetic of the Workstation Edition.
+	// RTX PRO 6000 Blackwell data sheets, and the white paper of the architecture for the arithmetic of the Workstation
+	// Edition.
 	0x2bb1: {VRAM: 96, Memory: "GDDR7", Bandwidth: 1.792, FP16: 503.8, FP8: 1007.6, ECC: true}, // Workstation
 	0x2bb4: {VRAM: 96, Memory: "GDDR7", Bandwidth: 1.792, ECC: true},                           // Max-Q
 	0x2bb5: {VRAM: 96, Memory: "GDDR7", Bandwidth: 1.597, FP16: 500, FP8: 1000, ECC: true},     // Server

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// links fills in how the cards are connected with each other: the matrix of nvidia-smi topo, and the links that nvidia-smi nvlink counts.
-// index has the place of each card in the list by nvidia-smi's number.
+// links fills in how the cards are connected with each other: the matrix of nvidia-smi topo, and the links that
+// nvidia-smi nvlink counts. index has the place of each card in the list by nvidia-smi's number.
 func (c *capture) links(index map[int]int) {
 	c.nvlinks()
 	if len(c.out.Cards) < 2 {
@@ -59,8 +59,9 @@ func (c *capture) links(index map[int]int) {
 	}
 }
 
-// linkOf is the link that a word of the matrix stands for: NV18 is 18 NVLinks side by side, and the others are ways over PCI Express
-// ("PIX" by one bridge, "PXB" by several, "PHB" by the processor's, "NODE" and "SYS" by the links between processors).
+// linkOf is the link that a word of the matrix stands for: NV18 is 18 NVLinks side by side, and the others are ways
+// over PCI Express ("PIX" by one bridge, "PXB" by several, "PHB" by the processor's, "NODE" and "SYS" by the links
+// between processors).
 func linkOf(way, origin string) gpu.Link {
 	l := gpu.UnknownLink(origin + ": it does not say")
 	l.Via = fact.Known(way, "", fact.ScopeHost, origin)
@@ -82,7 +83,8 @@ func linkOf(way, origin string) gpu.Link {
 // escape is how terminals are told to underline the head of the matrix.
 var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// parseTopology returns the words between GPUs in the matrix of nvidia-smi topo -m, by their numbers. Its columns are separated by tabs:
+// parseTopology returns the words between GPUs in the matrix of nvidia-smi topo -m, by their numbers. Its columns are
+// separated by tabs:
 //
 //	        GPU0    GPU1    NIC0    CPU Affinity    NUMA Affinity   GPU NUMA ID
 //	GPU0     X      NV18    PXB     0-63,128-191    0               N/A
@@ -172,8 +174,8 @@ func (c *capture) nvlinks() {
 	}
 }
 
-// parseNVLink returns the speeds of the links in nvidia-smi nvlink --status by the UUID of their card, in GB/s, 0 for one that is not
-// active. A card without links is there without any:
+// parseNVLink returns the speeds of the links in nvidia-smi nvlink --status by the UUID of their card, in GB/s, 0 for
+// one that is not active. A card without links is there without any:
 //
 //	GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-0123)
 //	         Link 0: 26.562 GB/s

@@ -1,3 +1,4 @@
+// Package nvidia reads NVIDIA's GPUs: from the files of the driver, and from nvidia-smi, since those say little.
 package nvidia
 
 import (
@@ -20,8 +21,8 @@ type GPUs struct {
 	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read;
 	// Count says why.
 	Cards []GPU `json:"cards,omitempty"`
-	// Links is how the cards are connected with each other, by their places in Cards. Nil: there are fewer than two, or no
-	// nvidia-smi to say.
+	// Links is how the cards are connected with each other, by their places in Cards. Nil: there are fewer than two, or
+	// no nvidia-smi to say.
 	Links []gpu.Link `json:"links,omitempty"`
 }
 
@@ -62,8 +63,8 @@ type Tools struct {
 	list                          list
 }
 
-// StartTools starts them; they run while files are read, and beside each other: without its persistence daemon each of them can take
-// half a minute.
+// StartTools starts them; they run while files are read, and beside each other: without its persistence daemon each of
+// them can take half a minute.
 func StartTools(b *source.Toolbox) Tools {
 	return Tools{
 		gpus:     b.Spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return Query(b, nvidiaFields) }),

@@ -54,7 +54,8 @@ func (g *GPUs) modelRow() table.Cell {
 	return out
 }
 
-// modelCell is the model of a card, and of one that MIG divides what into: programs see its instances, and not the card.
+// modelCell is the model of a card, and of one that MIG divides what into: programs see its instances, and not the
+// card.
 func modelCell(c GPU) table.Cell {
 	out := table.Show(c.Model, table.Plain)
 	if on, _ := c.MIG.Get(); !on {

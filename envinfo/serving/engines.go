@@ -10,8 +10,9 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// engines are the servers that do not answer /version, each by where it says what it is, under which name it has its version there, and
-// what else of its answer is recorded. Answers hold whole command lines, keys among them, so that what is not named here is not recorded.
+// engines are the servers that do not answer /version, each by where it says what it is, under which name it has its
+// version there, and what else of its answer is recorded. Answers hold whole command lines, keys among them, so that
+// what is not named here is not recorded.
 var engines = []struct {
 	name, path, version string
 	facts               []string

@@ -85,7 +85,7 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 	}
 	if opts.ReadTimeout < 0 {
 		return nil, fmt.Errorf(
-			"envinfo: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v",
+			"serving: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v",
 			opts.ReadTimeout,
 			source.DefaultWait,
 		)

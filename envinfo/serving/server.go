@@ -1,3 +1,5 @@
+// Package serving reads what serves: a server over HTTP, the arguments of a vLLM command line, and the files of a
+// model.
 package serving
 
 import (
@@ -23,8 +25,8 @@ const ScopeServer fact.Scope = "server"
 type Server struct {
 	URL     fact.Value[string] `json:"url"`     // without user info and query
 	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it, or see Engine
-	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info. It is left
-	// out where there is one: vLLM's kin answer alike.
+	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info.
+	// It is left out where there is one: vLLM's kin answer alike.
 	Engine fact.Value[string] `json:"engine,omitzero"`
 	// Models is what GET /v1/models lists. One whose ID is unknown says why the list could not be had.
 	Models []ServedModel `json:"models"`
@@ -40,7 +42,7 @@ type ServedModel struct {
 	MaxModelLen fact.Value[int64]  `json:"max_model_len"` // tokens
 }
 
-// Options says how to ask a server. The zero ServerOptions is fit for use.
+// Options says how to ask a server. The zero Options is fit for use.
 type Options struct {
 	// Header is sent with each request, an Authorization for one, and recorded nowhere.
 	Header http.Header
@@ -67,7 +69,7 @@ func Capture(ctx context.Context, client *http.Client, rawURL string, opts Optio
 	}
 	if opts.Timeout < 0 {
 		return nil, fmt.Errorf(
-			"envinfo: ServerOptions.Timeout is %v; give a positive time, or 0 for %v",
+			"serving: Options.Timeout is %v; give a positive time, or 0 for %v",
 			opts.Timeout,
 			defaultServerTimeout,
 		)
@@ -102,7 +104,7 @@ func Capture(ctx context.Context, client *http.Client, rawURL string, opts Optio
 	return out, nil
 }
 
-// serverCapture is the state of one CaptureServer.
+// serverCapture is the state of one [Capture].
 type serverCapture struct {
 	ctx    context.Context
 	client *http.Client

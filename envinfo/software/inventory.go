@@ -1,3 +1,5 @@
+// Package software finds the software in a root filesystem, of the host or of a container: ROCm, CUDA and their
+// communication libraries, packages of dpkg and rpm, and Python's; and the version of the program that looks.
 package software
 
 import (

@@ -61,7 +61,8 @@ func (c *Inventory) installed() *packageDB {
 	return c.db
 }
 
-// parseRPM returns the packages in lines of a name and a version: "rocm-core 6.4.2.60402-120.el9". At most 256 are kept.
+// parseRPM returns the packages in lines of a name and a version: "rocm-core 6.4.2.60402-120.el9". At most 256 are
+// kept.
 func parseRPM(b []byte, wanted func(string) bool) []installedPackage {
 	var out []installedPackage
 	for _, line := range source.Lines(b) {

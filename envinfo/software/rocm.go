@@ -57,8 +57,9 @@ func (c *Inventory) ROCm() {
 	c.addAll("ROCm", v, others)
 }
 
-// RCCL reads the version of RCCL from its header, and else from the package database, and only without either from the strings of the
-// library, of which tens of MB are searched. The number in the library's name (librccl.so.1.0.60402) is ROCm's.
+// RCCL reads the version of RCCL from its header, and else from the package database, and only without either from the
+// strings of the library, of which tens of MB are searched. The number in the library's name (librccl.so.1.0.60402) is
+// ROCm's.
 func (c *Inventory) RCCL() {
 	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) fact.Value[string] {
 		return c.firstFile(

@@ -1,3 +1,5 @@
+// Package state reads how a host is doing: temperatures, power, clocks, memory and processes, which are other ones the
+// next second. A [Sampler] does so again and again during a measurement.
 package state
 
 import (

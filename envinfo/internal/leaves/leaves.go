@@ -1,3 +1,4 @@
+// Package leaves goes through a record of structs, lists and values by reflection.
 package leaves
 
 import (

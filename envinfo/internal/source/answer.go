@@ -37,8 +37,8 @@ func NoAnswer(s string) bool {
 // version is "6.16.6", "26.2.0+021c61fc", "1:6.12.12.60402-2187269~24.04", "v1.30.1+k3s1", "6.8.0-60-generic".
 var version = regexp.MustCompile(`^v?[0-9][0-9A-Za-z]*([.+~:_-]+[0-9A-Za-z]+)*$`)
 
-// Version is what a tool or a file says of a version, as a value: unknown where s has not the shape of one, since tools print all
-// kinds of sentences there.
+// Version is what a tool or a file says of a version, as a value: unknown where s has not the shape of one, since tools
+// print all kinds of sentences there.
 func Version(s string, scope fact.Scope, source string) fact.Value[string] {
 	s = strings.TrimSpace(s)
 	if len(s) > 128 || !version.MatchString(s) {

@@ -1,3 +1,6 @@
+// Package source is all of envinfo's input: files within bounds of size and time, from the running host or a copied
+// tree; tools within a deadline, each in a process group that is killed; a server's answers; and a container's files.
+// Nothing else in envinfo reads anything.
 package source
 
 import (

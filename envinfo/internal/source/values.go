@@ -81,8 +81,8 @@ func (c *Reader) List(name string, b []byte, err error, scope fact.Scope) fact.V
 	return fact.Known(s, "", scope, Abs(name))
 }
 
-// ListOf is the list in a file: as it stands there, or of a mask in a file without "list" in its name, "00000000,0000ff01" for
-// 0,8-15. Masks are in words of 32 bits, the highest first.
+// ListOf is the list in a file: as it stands there, or of a mask in a file without "list" in its name,
+// "00000000,0000ff01" for 0,8-15. Masks are in words of 32 bits, the highest first.
 func ListOf(name string, b []byte) (string, error) {
 	s := trim(b)
 	if !isMask(path.Base(name)) {

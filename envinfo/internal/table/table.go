@@ -1,3 +1,4 @@
+// Package table writes values as tables for people: what, how much, of which scope, from where.
 package table
 
 import (
