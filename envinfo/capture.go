@@ -137,7 +137,8 @@ type Tools struct {
 // ends without a deadline too: with the zero Options, within three seconds.
 //
 // Of the environment of the process only the variables are recorded that [host.Variables] names, of the kernel's
-// command line its options (see [host.Host.CommandLine]), and neither with a secret that is known by its name or its shape.
+// command line its options (see [host.Host.CommandLine]), and neither with a secret that is known by its name or its
+// shape.
 func Capture(ctx context.Context, opts Options) (*Environment, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err

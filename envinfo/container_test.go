@@ -95,7 +95,8 @@ func inside(t testing.TB, files tree) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for name, data := range files {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)),
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write([]byte(data)); err != nil {
@@ -255,7 +256,8 @@ func TestPodman(t *testing.T) {
 	if _, ok := c.Started.Get(); ok {
 		t.Errorf("it was never started: %v", c.Started)
 	}
-	for what, v := range map[string]fact.Value[string]{"ipc": c.IPC, "network": c.Network, "command": c.Command, "cpuset": c.CPUSet} {
+	for what, v := range map[string]fact.Value[string]{"ipc": c.IPC, "network": c.Network, "command": c.Command,
+		"cpuset": c.CPUSet} {
 		unknown(t, what, v, "podman inspect --type container c: does not say")
 	}
 	if _, ok := c.ShmSize.Get(); ok {
@@ -317,7 +319,8 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	a := answers{"kubectl get pod vllm-0 -n llm -o json": fmt.Sprintf(pod, "")}
-	if _, err := container.Capture(t.Context(), "kubernetes", "llm/vllm-0", container.Options{Run: a.run}); err == nil ||
+	if _, err := container.Capture(t.Context(), "kubernetes", "llm/vllm-0",
+		container.Options{Run: a.run}); err == nil ||
 		!strings.Contains(err.Error(), "sidecar, vllm") {
 		t.Errorf("with two containers: %v", err)
 	}
@@ -326,7 +329,8 @@ func TestKubernetes(t *testing.T) {
 // A runtime that answers nothing, or nonsense, costs the values and no more.
 func TestContainerUnread(t *testing.T) {
 	for _, runtime := range []string{"docker", "podman", "kubernetes"} {
-		for _, out := range []string{"", "[]", "null", "[{}]", "{}", "<html>", `[{"Id": 1}]`, `[{"Id": "` + containerHex + `"}]`} {
+		for _, out := range []string{"", "[]", "null", "[{}]", "{}", "<html>", `[{"Id": 1}]`,
+			`[{"Id": "` + containerHex + `"}]`} {
 			run := func(context.Context, string, ...string) ([]byte, error) { return []byte(out), nil }
 			c := captureContainer(t, runtime, "c", container.Options{Run: run})
 			if _, ok := c.Image.Get(); ok || c.Image.Reason() == "not captured" ||

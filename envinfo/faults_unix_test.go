@@ -23,15 +23,19 @@ const matrix = "\t\x1b[4mGPU0\tGPU1\tGPU2\tGPU3\tNIC0\tCPU Affinity\tNUMA Affini
 
 // bridged is four A100 on PCI Express, two of which have a bridge.
 func bridged() (tree, map[string]string) {
-	query := "index, name, uuid, memory.total [MiB], pci.bus_id, pci.device_id, mig.mode.current, pcie.link.gen.current, " +
+	query := "index, name, uuid, memory.total [MiB], pci.bus_id, pci.device_id, mig.mode.current, " +
+		"pcie.link.gen.current, " +
 		"pcie.link.width.current, pcie.link.gen.max, pcie.link.width.max\n"
 	links := ""
 	for i := range 4 {
-		query += fmt.Sprintf("%d, NVIDIA A100 80GB PCIe, GPU-%d, 81920 MiB, 00000000:%d7:00.0, 0x20B510DE, Disabled, 4, 16, 4, 16\n", i, i, i+1)
-		links += fmt.Sprintf("GPU %d: NVIDIA A100 80GB PCIe (UUID: GPU-%d)\n\t Link 0: 25 GB/s\n\t Link 1: 25 GB/s\n\t Link 2: <inactive>\n", i, i)
+		query += fmt.Sprintf("%d, NVIDIA A100 80GB PCIe, GPU-%d, 81920 MiB, 00000000:%d7:00.0, 0x20B510DE, "+
+			"Disabled, 4, 16, 4, 16\n", i, i, i+1)
+		links += fmt.Sprintf("GPU %d: NVIDIA A100 80GB PCIe (UUID: GPU-%d)\n\t Link 0: 25 GB/s\n\t Link 1: 25 "+
+			"GB/s\n\t Link 2: <inactive>\n", i, i)
 	}
 	sysfs := "sys/bus/pci/devices/0000:17:00.0/"
-	return cpuHost().with(tree{sysfs + "current_link_speed": "2.5 GT/s PCIe\n", sysfs + "max_link_speed": "16.0 GT/s PCIe\n",
+	return cpuHost().with(tree{sysfs + "current_link_speed": "2.5 GT/s PCIe\n",
+			sysfs + "max_link_speed":     "16.0 GT/s PCIe\n",
 			sysfs + "current_link_width": "16\n", sysfs + "max_link_width": "16\n", sysfs + "numa_node": "1\n"}),
 		map[string]string{"nvidia-smi --query-gpu": query, "nvidia-smi topo": matrix, "nvidia-smi nvlink": links}
 }
@@ -60,7 +64,8 @@ func TestLinksOfNVIDIA(t *testing.T) {
 	known(t, "PCIe by nvidia-smi", g.Cards[1].PCIe.Speed, 16)
 	known(t, "bandwidth", c.Nominal.Bandwidth, 1.935)
 	out := squeeze(text(t, env))
-	for _, row := range []string{"Links, by card 0 1 2 3", "0 - NVLink x12 PCIe SYS PCIe SYS", "NVLinks per GPU 2 of 25 GB/s"} {
+	for _, row := range []string{"Links, by card 0 1 2 3", "0 - NVLink x12 PCIe SYS PCIe SYS",
+		"NVLinks per GPU 2 of 25 GB/s"} {
 		if !strings.Contains(out, row) {
 			t.Errorf("no row %q in\n%s", row, out)
 		}
@@ -97,15 +102,18 @@ func TestCardsByToolsAlone(t *testing.T) {
 	}
 
 	// Partitions are rows of their own, and of one card.
-	row := `{"gpu": %d, "asic": {"device_id": "0x74a1", "asic_serial": "0x1"}, "bus": {"bdf": "0000:0c:00.%d"}, "vram": {"size": 24574},
+	row := `{"gpu": %d, "asic": {"device_id": "0x74a1", "asic_serial": "0x1"}, "bus": {"bdf": "0000:0c:00.%d"},
+	"vram": {"size": 24574},
 		"partition": {"accelerator_partition": "CPX", "memory_partition": "NPS4"}}`
-	env = captureWith(t, cpuHost(), map[string]string{"amd-smi static": "[" + fmt.Sprintf(row, 0, 0) + "," + fmt.Sprintf(row, 1, 1) + "]"})
+	env = captureWith(t, cpuHost(), map[string]string{"amd-smi static": "[" + fmt.Sprintf(row, 0,
+		0) + "," + fmt.Sprintf(row, 1, 1) + "]"})
 	known(t, "count", env.AMD.Count, 1)
 	unknown(t, "VRAM", env.AMD.Cards[0].VRAM, "2 parts of one card")
 	known(t, "partition", env.AMD.Cards[0].ComputePartition, "CPX")
 
 	// A radeon by rocm-smi, and no tool at all.
-	env = captureWith(t, cpuHost(), map[string]string{"rocm-smi --json": `{"card0": {"PCI Bus": "0000:03:00.0", "Card Series": "Radeon RX 7900 XTX",
+	env = captureWith(t, cpuHost(), map[string]string{"rocm-smi --json": `{"card0": {"PCI Bus": "0000:03:00.0",
+	"Card Series": "Radeon RX 7900 XTX",
 		"Device ID": "0x744c", "GFX Version": "gfx1100", "VRAM Total Memory (B)": "25753026560"}}`})
 	known(t, "count", env.AMD.Count, 1)
 	known(t, "model", env.AMD.Cards[0].Model, "Radeon RX 7900 XTX")
@@ -142,7 +150,8 @@ func TestSlowTools(t *testing.T) {
 	}
 	const deadline = 6 * time.Second
 	start := time.Now()
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: files.fs(), Tools: envinfo.Tools{Path: dir, Timeout: deadline}})
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: files.fs(),
+		Tools: envinfo.Tools{Path: dir, Timeout: deadline}})
 	took := time.Since(start)
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +163,8 @@ func TestSlowTools(t *testing.T) {
 	known(t, "cards of NVIDIA", env.NVIDIA.Count, 2) // by the list, which came
 	known(t, "model", env.NVIDIA.Cards[0].Model, "NVIDIA H100 80GB HBM3")
 	known(t, "CUDA", version(t, env, "CUDA (driver)"), "13.0")
-	for _, why := range []string{"killed at the deadline of the tools, 6s; give them longer (Tools.Timeout)", "nvidia-persistenced"} {
+	for _, why := range []string{"killed at the deadline of the tools, 6s; give them longer (Tools.Timeout)",
+		"nvidia-persistenced"} {
 		unknown(t, "VRAM", env.NVIDIA.Cards[0].VRAM, why)
 	}
 	if slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return strings.Contains(w.Text, "amd-smi") }) {
@@ -174,9 +184,11 @@ func TestShortTablesOfParts(t *testing.T) {
 		{"DPX of some", capture(t, mi325x().with(drm(128, tree{"current_compute_partition": "DPX\n"})).fs()),
 			[]string{"GPU 1x AMD Instinct MI325X (DPX / NPS1: 1 device), 7x AMD Instinct MI325X"}},
 		{"MIG", captureWith(t, files, outputs),
-			[]string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "NVIDIA driver 580.82.07"}},
-		{"processors alone", capture(t, cpuHost().fs()), []string{"GPU unknown", "CPU AMD EPYC 9575F 64-Core Processor", "CPU cores 4",
-			"Memory 1,511.8 GiB (1,623,272,460,288 B)"}},
+			[]string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)",
+				"NVIDIA driver 580.82.07"}},
+		{"processors alone", capture(t, cpuHost().fs()),
+			[]string{"GPU unknown", "CPU AMD EPYC 9575F 64-Core Processor", "CPU cores 4",
+				"Memory 1,511.8 GiB (1,623,272,460,288 B)"}},
 	} {
 		got := tables(t, test.env)
 		for _, row := range test.rows {
@@ -196,7 +208,8 @@ func TestShortTablesOfParts(t *testing.T) {
 // rpm's database is read by rpm, where it is there.
 func TestPackagesOfRPM(t *testing.T) {
 	host := cpuHost().with(tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"})
-	env := captureWith(t, host, map[string]string{"rpm -qa": "rocm-core 6.4.2.60402-120.el9\nrccl 2.22.3.60402-120.el9\nrocm-core6.4.2 6.4.2.60402-120.el9\n" +
+	env := captureWith(t, host, map[string]string{"rpm -qa": "rocm-core 6.4.2.60402-120.el9\nrccl " +
+		"2.22.3.60402-120.el9\nrocm-core6.4.2 6.4.2.60402-120.el9\n" +
 		"rocm-corelib something\nrocblas error: rpmdb: BDB0113 Thread/process failed\n"})
 	warned(t, env)
 	known(t, "rocm-core", version(t, env, "rocm-core"), "6.4.2.60402-120.el9")
@@ -217,7 +230,8 @@ func TestPackagesOfRPM(t *testing.T) {
 	unknown(t, "packages", version(t, env, "packages"), "rpm -qa: exit status 1")
 	env = captureWith(t, host, map[string]string{"rpm -qa": "\n"})
 	unknown(t, "packages", version(t, env, "packages"), "rpm -qa: no package of ROCm")
-	env = captureWith(t, host.with(tree{"var/lib/dpkg/status": "Package: rccl\nStatus: install ok installed\nVersion: 2.26.6\n"}),
+	env = captureWith(t, host.with(tree{"var/lib/dpkg/status": "Package: rccl\nStatus: install ok installed\n" +
+		"Version: 2.26.6\n"}),
 		map[string]string{"rpm -qa": "rccl 2.22.3-1\n"})
 	known(t, "RCCL", version(t, env, "RCCL"), "2.26.6")
 }

@@ -222,21 +222,27 @@ func TestVRAMFallbacks(t *testing.T) {
 		reason string
 	}{
 		{name: "two banks", change: tree{
-			node + "properties":             strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1",
+				"mem_banks_count 2", 1),
 			node + "mem_banks/1/properties": "heap_type 2\nsize_in_bytes 5\n",
 		}, want: 274542362629, source: "and 1 other banks"},
 		{name: "a heap that is not video memory", change: tree{
-			node + "properties":             strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1",
+				"mem_banks_count 2", 1),
 			node + "mem_banks/1/properties": "heap_type 4\nsize_in_bytes 65536\n",
 		}, want: 274542362624, source: "mem_banks/0/properties"},
-		{name: "no banks", drop: node + "mem_banks", want: 274542362624, source: "renderD128/device/mem_info_vram_total"},
-		{name: "garbled bank", change: tree{node + "mem_banks/0/properties": "heap_type 1\nsize_in_bytes lots\n"}, want: 274542362624,
+		{name: "no banks", drop: node + "mem_banks", want: 274542362624,
+			source: "renderD128/device/mem_info_vram_total"},
+		{name: "garbled bank", change: tree{node + "mem_banks/0/properties": "heap_type 1\nsize_in_bytes lots\n"},
+			want:   274542362624,
 			source: "renderD128/device/mem_info_vram_total"},
 		{name: "older kernel", drop: node + "mem_banks",
-			change: tree{node + "properties": strings.Replace(mi325x()[node+"properties"], "local_mem_size 0", "local_mem_size 7", 1)},
-			want:   7, source: "local_mem_size"},
+			change: tree{node + "properties": strings.Replace(mi325x()[node+"properties"], "local_mem_size 0",
+				"local_mem_size 7", 1)},
+			want: 7, source: "local_mem_size"},
 		{name: "a bank is missing", change: tree{
-			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2",
+				1),
 			"sys/class/drm/renderD128/device/mem_info_vram_total": "0\n",
 		}, reason: "1 memory banks, and mem_banks_count is 2"},
 		{name: "bank out of range", change: tree{

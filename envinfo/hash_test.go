@@ -197,11 +197,13 @@ func TestWhatMatters(t *testing.T) {
 		matters bool
 	}{
 		{env("n", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.models[0].id", true},
-		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"), "host.tuning.vulnerabilities[spectre_v2].state", true},
+		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"),
+			"host.tuning.vulnerabilities[spectre_v2].state", true},
 		{env("m", "http://a", "1", "Mitigation: x", "down", "0000:01:00.0"), "host.network.cards[eth0].state", true},
 		{env("m", "http://b", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.url", false},
 		{env("m", "http://a", "2", "Mitigation: x", "up", "0000:01:00.0"), "containers[vllm].id", false},
-		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address", false},
+		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address",
+			false},
 	} {
 		d := envinfo.Diff(a, test.b)
 		if len(d) == 0 || d[0].Path != test.path || d[0].Matters != test.matters {

@@ -292,7 +292,8 @@ func TestHostTrees(t *testing.T) {
 		{"arm in EC2", arm.with(tree{dmi + "sys_vendor": "Amazon EC2\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "amazon")
 		}},
-		{"guest of KVM", guest.with(tree{dmi + "sys_vendor": "QEMU\n", clockDir + "available_clocksource": "kvm-clock tsc acpi_pm\n",
+		{"guest of KVM", guest.with(tree{dmi + "sys_vendor": "QEMU\n",
+			clockDir + "available_clocksource":      "kvm-clock tsc acpi_pm\n",
 			"sys/devices/system/node/node0/cpulist": "0\n",
 			"sys/devices/system/node/node0/meminfo": "Node 0 MemTotal: 2048 kB\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "kvm")
@@ -305,7 +306,8 @@ func TestHostTrees(t *testing.T) {
 		{"guest of VMware", guest.with(tree{dmi + "sys_vendor": "VMware, Inc.\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "vmware")
 		}},
-		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n", dmi + "product_name": "Virtual Machine\n"}),
+		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n",
+			dmi + "product_name": "Virtual Machine\n"}),
 			func(t *testing.T, h host.Host) {
 				known(t, "virtualization", h.Virtualization, "microsoft")
 			}},
@@ -327,7 +329,8 @@ func TestHostTrees(t *testing.T) {
 				unknown(t, "vendor", h.Machine.Vendor, "until a maker fills it in")
 				unknown(t, "board", h.Machine.Board, `/sys/class/dmi/id/board_name: "Default string"`)
 			}},
-		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n", cpu + "cpufreq/policy4/scaling_governor": "",
+		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n",
+			cpu + "cpufreq/policy4/scaling_governor": "",
 			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h host.Host) {
 			known(t, "governor", h.Frequency.Governor, "14x performance, 1x powersave, 1x unknown")
 			known(t, "fastest", h.Frequency.Max, 5121000)
@@ -341,8 +344,9 @@ func TestHostTrees(t *testing.T) {
 				unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
 			}},
 		// The fields of version 2.1 end before the speed at which a module is run; a size with bit 15 is in KiB.
-		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3, "\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
-			strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h host.Host) {
+		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3,
+			"\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
+				strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h host.Host) {
 			known(t, "modules", h.MemoryModules, "3x 64 GiB DDR5 at 4800 MT/s, 1x 8 MiB DDR4 at unknown speed")
 			unknown(t, "speed", h.MemorySpeed, "not one speed for all memory devices")
 		}},
@@ -469,7 +473,8 @@ func TestControlGroups(t *testing.T) {
 				known(t, "memory limit", p.MemoryLimit, fact.NoLimit())
 				known(t, "usable memory", p.UsableMemory, 16<<30)
 			}},
-		{"version 1, garbled", v1.with(tree{"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "0\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "much\n"}),
+		{"version 1, garbled", v1.with(tree{"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "0\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes": "much\n"}),
 			func(t *testing.T, p host.Process) {
 				unknown(t, "CPU limit", p.CPULimit, `"0" in a period of "100000" is not a quota`)
 				unknown(t, "memory limit", p.MemoryLimit, `"much" is not a number`)
@@ -480,8 +485,9 @@ func TestControlGroups(t *testing.T) {
 				unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us: no such file")
 			}},
 		{"docker, version 1", status.with(tree{
-			"proc/self/cgroup":                               "4:cpu,cpuacct:" + docker + "\n3:memory:" + docker + "/sub\n",
-			"proc/self/mountinfo":                            mount(docker, "/sys/fs/cgroup/cpu,cpuacct", "cpu,cpuacct") + mount(docker, "/sys/fs/cgroup/memory", "memory"),
+			"proc/self/cgroup": "4:cpu,cpuacct:" + docker + "\n3:memory:" + docker + "/sub\n",
+			"proc/self/mountinfo": mount(docker, "/sys/fs/cgroup/cpu,cpuacct",
+				"cpu,cpuacct") + mount(docker, "/sys/fs/cgroup/memory", "memory"),
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":     "150000\n",
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":    "100000\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes":     "1073741824\n",

@@ -88,7 +88,8 @@ func TestPackagesUnknown(t *testing.T) {
 		{"rpm", tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"}, "/var/lib/rpm: the database of rpm is not " +
 			"text, and is not read"},
 		{"rpm of today", tree{"usr/lib/sysimage/rpm/rpmdb.sqlite": "x"}, "/usr/lib/sysimage/rpm: the database of rpm"},
-		{"others", tree{"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2\n"}, "no package of ROCm"},
+		{"others", tree{"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2\n"},
+			"no package of ROCm"},
 		{"huge", tree{"var/lib/dpkg/status": strings.Repeat("Package: rccl\n", 1<<21)}, "larger than 16777216 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -101,7 +101,8 @@ func TestPCIe(t *testing.T) {
 	known(t, "maximum speed", p.MaxSpeed, 16)
 	known(t, "maximum width", p.MaxWidth, 16)
 	unknown(t, "NUMA node", p.NUMANode, "numa_node: -1: the firmware assigned none")
-	p = capture(t, radeon(1).with(drm(140, tree{"current_link_speed": "Unknown\n", "current_link_width": "63\n", "max_link_speed": "8 GT/s\n",
+	p = capture(t, radeon(1).with(drm(140, tree{"current_link_speed": "Unknown\n", "current_link_width": "63\n",
+		"max_link_speed": "8 GT/s\n",
 		"max_link_width": "0\n", "numa_node": "1\n"})).fs()).AMD.Cards[0].PCIe
 	unknown(t, "speed", p.Speed, `"Unknown" is not a speed`)
 	unknown(t, "width", p.Width, `"63" is not a number of lanes`)

@@ -292,7 +292,9 @@ func TestNVIDIA(t *testing.T) {
 	known(t, "CUDA", version(t, env, "CUDA"), "12.4.1")
 	known(t, "CUDA of the driver", version(t, env, "CUDA (driver)"), "13.0")
 	known(t, "NCCL", version(t, env, "NCCL"), "2.26.2")
-	for _, row := range []string{"NVIDIA GPU ", "1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "80 GB HBM3", "989 TFLOPS", "1x unknown, 1x 2"} {
+	for _, row := range []string{"NVIDIA GPU ",
+		"1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "80 GB HBM3", "989 TFLOPS",
+		"1x unknown, 1x 2"} {
 		if !strings.Contains(text(t, env), row) {
 			t.Errorf("the text has no %q:\n%s", row, text(t, env))
 		}
@@ -305,7 +307,8 @@ func TestNVIDIATables(t *testing.T) {
 	tr, outputs := nvidiaHost()
 	env := captureWith(t, tr, outputs)
 	got := tables(t, env)
-	for _, row := range []string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per " +
+	for _, row := range []string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x " +
+		"4g.40gb)", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per " +
 		"GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
 		if !strings.Contains(got, "\n"+row+"\n") {
 			t.Errorf("no row %q in\n%s", row, got)
@@ -317,7 +320,8 @@ func TestNVIDIAHalves(t *testing.T) {
 	tr, out := nvidiaHost()
 	env := capture(
 		t,
-		tr.with(tree{"sys/bus/pci/devices/0000:19:00.0/vendor": "0x10de\n", "sys/bus/pci/devices/0000:19:00.0/device": "0x2330\n"}).
+		tr.with(tree{"sys/bus/pci/devices/0000:19:00.0/vendor": "0x10de\n",
+			"sys/bus/pci/devices/0000:19:00.0/device": "0x2330\n"}).
 			fs(),
 	)
 	warned(t, env)
@@ -377,7 +381,8 @@ func TestNVIDIAExitStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(script), "exit 0", fmt.Sprint("exit ", status))), 0o755); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(script), "exit 0", fmt.Sprint("exit ", status))),
+			0o755); err != nil {
 			t.Fatal(err)
 		}
 		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: dir}})

@@ -90,7 +90,8 @@ func TestNVIDIASnapshot(t *testing.T) {
 // What is wrong costs its own values, a table that cannot be read all of them, and no tool is run that would speak of
 // another machine.
 func TestNVIDIASnapshotOfDamage(t *testing.T) {
-	bad := strings.NewReplacer("61, 72", "-1, 72 C", "698.43 W", "698.43 mW", "97 %", "101 %", ", 3, 0, 0x0000000000000004", ", 0.5, 1e300, SW power cap",
+	bad := strings.NewReplacer("61, 72", "-1, 72 C", "698.43 W", "698.43 mW", "97 %", "101 %",
+		", 3, 0, 0x0000000000000004", ", 0.5, 1e300, SW power cap",
 		"memory.used [MiB]", "memory.free [MiB]").
 		Replace(nvidiaLive)
 	s := nvidiaSnapshot(t, envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": bad})})

@@ -16,8 +16,10 @@ func TestPublishedHost(t *testing.T) {
 	host := mi325x().with(tree{"sys/module/amdgpu/version": "6.16.6\n"})
 	outputs := amdSMI()
 	for command, out := range dockerAnswers("vllm/vllm-openai-rocm:latest") {
-		word := map[string]string{"inspect": "--type", "image": "image", "version": "--format"}[strings.Fields(command)[1]]
-		outputs["docker "+word] = strings.NewReplacer("docker.io/rocm/vllm@"+repoSHA, "vllm/vllm-openai-rocm@sha256:"+runs,
+		word := map[string]string{"inspect": "--type", "image": "image",
+			"version": "--format"}[strings.Fields(command)[1]]
+		outputs["docker "+word] = strings.NewReplacer("docker.io/rocm/vllm@"+repoSHA,
+			"vllm/vllm-openai-rocm@sha256:"+runs,
 			`"28.2.1"`, `"29.1.5"`, "0.14.1+rocm700", "0.14.1").
 			Replace(out)
 	}

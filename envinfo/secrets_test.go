@@ -59,7 +59,8 @@ func TestNoSecretOfAText(t *testing.T) {
 		dmi := "sys/class/dmi/id/"
 		env := capture(
 			t,
-			cpuHost().with(tree{dmi + "sys_vendor": p.Text, dmi + "product_name": p.Text, dmi + "bios_version": p.Text}).
+			cpuHost().with(tree{dmi + "sys_vendor": p.Text, dmi + "product_name": p.Text,
+				dmi + "bios_version": p.Text}).
 				fs(),
 		)
 		b, err := json.Marshal(env)

@@ -81,7 +81,8 @@ func FuzzModel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fsys := fstest.MapFS{}
 		const model = "root/.cache/huggingface/hub/models--m/"
-		for _, name := range []string{model + "refs/main", model + "snapshots/" + strings.Repeat("a0", 20) + "/config.json"} {
+		for _, name := range []string{model + "refs/main",
+			model + "snapshots/" + strings.Repeat("a0", 20) + "/config.json"} {
 			fsys[name] = &fstest.MapFile{Data: b}
 		}
 		m, err := serving.CaptureModel(t.Context(), "m", serving.ModelOptions{FS: fsys})

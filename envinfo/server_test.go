@@ -34,7 +34,8 @@ func TestServer(t *testing.T) {
 		`vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blocks="None",num_gpu_blocks="9271",odd="a\"b,c}"} 1.0`+"\n")
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	for _, url := range []string{srv.URL, srv.URL + "/v1", strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
+	for _, url := range []string{srv.URL, srv.URL + "/v1",
+		strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
 		s, err := serving.Capture(
 			t.Context(),
 			srv.Client(),
@@ -82,8 +83,9 @@ func TestServerUnread(t *testing.T) {
 		why     string
 	}{
 		"not found": {http.NotFound, "status 404"},
-		"nonsense":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "not a JSON object"},
-		"empty":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "not there"},
+		"nonsense": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+			"not a JSON object"},
+		"empty": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "not there"},
 		"endless": {func(w http.ResponseWriter, _ *http.Request) {
 			for chunk := strings.Repeat("x\n", 1<<15); ; {
 				if _, err := io.WriteString(w, chunk); err != nil {
@@ -91,7 +93,10 @@ func TestServerUnread(t *testing.T) {
 				}
 			}
 		}, "larger than"},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, "status 302"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL,
+				http.StatusFound)
+		}, "status 302"},
 		"silent": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "context deadline " +
 			"exceeded"},
 		"dropped": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},

@@ -35,17 +35,22 @@ func TestProcessorsByTwoSources(t *testing.T) {
 		return fmt.Sprintf("model name\t: X\nphysical id\t: %d\ncore id\t\t: %d\n", pkg, core)
 	}
 	// Four Opteron 6134: two dies of four cores a package, each with core ids 0 to 3.
-	opteron6134 := processors(32, func(i int) string { return id(i/8, i%4) + "siblings\t: 8\ncpu cores\t: 8\n" }, itself,
+	opteron6134 := processors(32, func(i int) string { return id(i/8, i%4) + "siblings\t: 8\ncpu cores\t: 8\n" },
+		itself,
 		func(i int) string { return block(i, 8) })
 	// Four Opteron of twelve cores on two dies of six.
-	opteron12 := processors(48, func(i int) string { return id(i/12, i%6) + "siblings\t: 12\ncpu cores\t: 12\n" }, itself,
+	opteron12 := processors(48, func(i int) string { return id(i/12, i%6) + "siblings\t: 12\ncpu cores\t: 12\n" },
+		itself,
 		func(i int) string { return block(i, 12) })
 	// Two packages of two cores of two threads, with ids that are right.
 	smt := func(i int) string { return fmt.Sprintf("%d,%d", i%4, i%4+4) }
 	right := processors(8, func(i int) string { return id(i%4/2, i%2) + "siblings\t: 4\ncpu cores\t: 2\n" }, smt,
 		func(i int) string { return fmt.Sprintf("%d-%d,%d-%d", i%4/2*2, i%4/2*2+1, i%4/2*2+4, i%4/2*2+5) })
 	// A POWER9 of 176 threads of which a copy was made with 32 online.
-	power9 := processors(176, func(int) string { return "cpu\t\t: POWER9, altivec supported\nclock\t\t: 3800.000000MHz\n" },
+	power9 := processors(176, func(int) string {
+		return "cpu\t\t: POWER9, altivec supported\nclock\t\t: " +
+			"3800.000000MHz\n"
+	},
 		func(i int) string { return block(i, 4) }, func(i int) string { return block(i, 88) })
 	power9["sys/devices/system/cpu/online"] = "0-15,88-103\n"
 	// The processors of a container behind lxcfs, and those of its host.
@@ -53,7 +58,8 @@ func TestProcessorsByTwoSources(t *testing.T) {
 		func(int) string { return "0-7" })
 	lxcfs["proc/cpuinfo"] = "processor\t: 0\n" + id(0, 0) + "\nprocessor\t: 1\n" + id(0, 0)
 	// A kernel that lists a NUMA cluster as the package.
-	cluster := processors(8, func(i int) string { return id(i/4, i%4) }, itself, func(i int) string { return block(i, 2) })
+	cluster := processors(8, func(i int) string { return id(i/4, i%4) }, itself,
+		func(i int) string { return block(i, 2) })
 	// Topologies of which the copy has masks alone, and lists that end in a NUL.
 	masks, nul := tree{}, tree{}
 	for name, data := range right {
@@ -102,7 +108,8 @@ func TestProcessorsByTwoSources(t *testing.T) {
 				name string
 				got  interface{ Get() (int64, bool) }
 				want int64
-			}{{"threads", h.CPUThreads, test.threads}, {"cores", h.CPUCores, test.cores}, {"sockets", h.CPUSockets, test.sockets},
+			}{{"threads", h.CPUThreads, test.threads}, {"cores", h.CPUCores, test.cores},
+				{"sockets", h.CPUSockets, test.sockets},
 				{"threads per core", h.ThreadsPerCore, test.perCore}} {
 				if got, ok := v.got.Get(); got != v.want || ok != (v.want > 0) {
 					t.Errorf("%s is %v, want %d", v.name, v.got, v.want)
@@ -119,7 +126,8 @@ func TestProcessorsByTwoSources(t *testing.T) {
 // gib is a node's meminfo of so many MiB.
 func nodeMemory(node, mib int) tree {
 	dir := fmt.Sprintf("sys/devices/system/node/node%d/", node)
-	return tree{dir + "meminfo": fmt.Sprintf("Node %d MemTotal: %d kB\n", node, mib<<10), dir + "cpulist": "\n", dir + "distance": "10\n"}
+	return tree{dir + "meminfo": fmt.Sprintf("Node %d MemTotal: %d kB\n", node, mib<<10), dir + "cpulist": "\n",
+		dir + "distance": "10\n"}
 }
 
 // Memory of GPUs that the kernel manages as NUMA nodes is not the host's.
@@ -134,14 +142,16 @@ func TestMemoryOfGPUs(t *testing.T) {
 	power9["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (2*128768+6*15360)<<10)
 	named := power9.with()
 	for i := range 6 {
-		named[fmt.Sprintf("proc/driver/nvidia/gpus/000%d:04:00.0/numa_status", i)] = fmt.Sprintf("Node:\t\t%d\nStatus:\t\tonline\n", 250+i)
+		named[fmt.Sprintf("proc/driver/nvidia/gpus/000%d:04:00.0/numa_status",
+			i)] = fmt.Sprintf("Node:\t\t%d\nStatus:\t\tonline\n", 250+i)
 	}
 	// A Grace with its GPU's memory as node 1, and nodes 2 and on that MIG could use.
 	grace := processors(4, func(int) string { return "CPU implementer\t: 0x41\nCPU part\t: 0xd4f\n" }, nil, nil).with(
 		nodeMemory(0, 489000), nodeMemory(1, 97280), nodeMemory(2, 0), tree{node + "0/cpulist": "0-3\n"})
 	grace["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (489000+97280)<<10)
 	// An EPYC with memory behind CXL, which is the host's, and whose nodes are listed by masks alone.
-	cxl := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, 131072), tree{node + "0/cpumap": "ff\n", node + "1/cpumap": "00\n"})
+	cxl := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, 131072),
+		tree{node + "0/cpumap": "ff\n", node + "1/cpumap": "00\n"})
 	delete(cxl, node+"0/cpulist")
 	delete(cxl, node+"1/cpulist")
 	cxl["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (65536+131072)<<10)
@@ -151,7 +161,8 @@ func TestMemoryOfGPUs(t *testing.T) {
 		mib      int64
 		gpuNodes int
 	}{
-		{"POWER9", power9, 2 * 128768, 6}, {"POWER9, as its driver says", named, 2 * 128768, 6}, {"GH200", grace, 489000, 1},
+		{"POWER9", power9, 2 * 128768, 6}, {"POWER9, as its driver says", named, 2 * 128768, 6},
+		{"GH200", grace, 489000, 1},
 		{"CXL", cxl, 65536 + 131072, 0},
 	} {
 		h := capture(t, test.tree.fs()).Host

@@ -302,21 +302,35 @@ func TestTrees(t *testing.T) {
 		weight    int64
 		mbs       int64 // 0: unknown
 	}{
-		{"MI210 bridged", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009", 1.6384, 2, 5, "XGMI", 15, 50000},
-		{"MI210 across", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009", 1.6384, 9, 2, "PCIe", 72, 0},
-		{"MI210 processor", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009", 1.6384, 9, 1, "PCIe", 20, 32000},
-		{"MI250X", mi250x(), 4, "AMD Instinct MI250X", "gfx90a", 220, 137405399040, "0x000000a6", "", 3.2768, 0, 0, "", 0, 0},
-		{"MI300A", mi300a(), 4, "AMD Instinct MI300A", "gfx942", 228, 137438953472, "0x0000008a", "0x00000013", 5.3248, 4, 7, "XGMI", 15, 0},
-		{"MI300A processor", mi300a(), 4, "AMD Instinct MI300A", "gfx942", 228, 137438953472, "0x0000008a", "0x00000013", 5.3248, 4, 0, "XGMI", 13, 0},
-		{"MI300X", mi300x(), 8, "AMD Instinct MI300X", "gfx942", 304, 206141652992, "0x000000b1", "0x00000018", 5.3248, 2, 9, "XGMI", 15, 64000},
-		{"MI300X CPX", mi300xCPX(0), 8, "AMD Instinct MI300X", "gfx942", 304, 206020018176, "0x000000a6", "", 5.3248, 0, 0, "", 0, 0},
-		{"MI308X", mi308x(), 1, "AMD Instinct MI308X", "gfx942", 80, 206141652992, "0x00000095", "0x00000013", 5.3248, 1, 0, "PCIe", 20, 64000},
-		{"MI325X virtual", mi325x(), 8, "AMD Instinct MI325X", "gfx942", 304, 274542362624, "0x000000a6", "", 0, 0, 0, "", 0, 0},
+		{"MI210 bridged", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009",
+			1.6384, 2, 5, "XGMI", 15, 50000},
+		{"MI210 across", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009",
+			1.6384, 9, 2, "PCIe", 72, 0},
+		{"MI210 processor", mi210(), 8, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009",
+			1.6384, 9, 1, "PCIe", 20, 32000},
+		{"MI250X", mi250x(), 4, "AMD Instinct MI250X", "gfx90a", 220, 137405399040, "0x000000a6", "", 3.2768, 0, 0, "",
+			0, 0},
+		{"MI300A", mi300a(), 4, "AMD Instinct MI300A", "gfx942", 228, 137438953472, "0x0000008a", "0x00000013", 5.3248,
+			4, 7, "XGMI", 15, 0},
+		{"MI300A processor", mi300a(), 4, "AMD Instinct MI300A", "gfx942", 228, 137438953472, "0x0000008a",
+			"0x00000013", 5.3248, 4, 0, "XGMI", 13, 0},
+		{"MI300X", mi300x(), 8, "AMD Instinct MI300X", "gfx942", 304, 206141652992, "0x000000b1", "0x00000018", 5.3248,
+			2, 9, "XGMI", 15, 64000},
+		{"MI300X CPX", mi300xCPX(0), 8, "AMD Instinct MI300X", "gfx942", 304, 206020018176, "0x000000a6", "", 5.3248,
+			0, 0, "", 0, 0},
+		{"MI308X", mi308x(), 1, "AMD Instinct MI308X", "gfx942", 80, 206141652992, "0x00000095", "0x00000013", 5.3248,
+			1, 0, "PCIe", 20, 64000},
+		{"MI325X virtual", mi325x(), 8, "AMD Instinct MI325X", "gfx942", 304, 274542362624, "0x000000a6", "", 0, 0, 0,
+			"", 0, 0},
 		{"MI325X", bare, 8, "AMD Instinct MI325X", "gfx942", 304, 274542362624, "0x000000a6", "", 0, 0, 0, "", 0, 0},
-		{"MI355X", mi355x(), 2, "AMD Instinct MI355X", "gfx950", 256, 309220868096, "0x00000029", "0x0000000c", 0, 3, 4, "XGMI", 15, 0},
-		{"Radeon", cpuHost().with(cpuNode(0), radeon(1)), 1, "Radeon RX 7900 XTX", "gfx1100", 96, 25753026560, "0x0000085c", "0x00000014", 0, 1, 0, "PCIe", 20, 32000},
-		{"mixed", mi210().with(radeon(10)), 9, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c", "0x00000009", 1.6384, 10, 0, "PCIe", 20, 32000},
-		{"Vega 10, old kernel", vega10(), 2, "", "", 64, 17163091968, "0x00000188", "0x000001a5", 0, 1, 0, "PCIe", 20, 0},
+		{"MI355X", mi355x(), 2, "AMD Instinct MI355X", "gfx950", 256, 309220868096, "0x00000029", "0x0000000c", 0, 3,
+			4, "XGMI", 15, 0},
+		{"Radeon", cpuHost().with(cpuNode(0), radeon(1)), 1, "Radeon RX 7900 XTX", "gfx1100", 96, 25753026560,
+			"0x0000085c", "0x00000014", 0, 1, 0, "PCIe", 20, 32000},
+		{"mixed", mi210().with(radeon(10)), 9, "AMD Instinct MI210", "gfx90a", 104, 68702699520, "0x0000005c",
+			"0x00000009", 1.6384, 10, 0, "PCIe", 20, 32000},
+		{"Vega 10, old kernel", vega10(), 2, "", "", 64, 17163091968, "0x00000188", "0x000001a5", 0, 1, 0, "PCIe", 20,
+			0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := capture(t, test.tree.fs())
@@ -352,7 +366,8 @@ func TestTrees(t *testing.T) {
 				}
 			} else {
 				known(t, "bandwidth", c.MemoryBandwidth, test.bandwidth)
-				if s := c.MemoryBandwidth.Source(); !strings.HasPrefix(s, "formula: ") || !strings.Contains(s, "table: ") {
+				if s := c.MemoryBandwidth.Source(); !strings.HasPrefix(s, "formula: ") || !strings.Contains(s,
+					"table: ") {
 					t.Errorf("source of the bandwidth is %q", s)
 				}
 			}

@@ -132,7 +132,10 @@ func (c *capture) checkPartition(g *GPU, nodes []kfdNode) {
 		want, ok := partitions[mode]
 		got, what := len(part), "nodes"
 		if mode == "CPX" {
-			xccs, known := fact.Agree(fact.Each(part, func(n kfdNode) fact.Value[int64] { return n.count("num_xcc", "") })).
+			xccs, known := fact.Agree(fact.Each(part, func(n kfdNode) fact.Value[int64] {
+				return n.count("num_xcc",
+					"")
+			})).
 				Get()
 			want, got, what, ok = 1, int(xccs), "XCCs a node", known
 		}

@@ -101,14 +101,16 @@ func TestAMDStaticUnknown(t *testing.T) {
 func TestErrorsAreNoValues(t *testing.T) {
 	const no = "AMDSMI_STATUS_NOT_SUPPORTED - Feature not supported"
 	cards, err := parseAMDStatic("amd-smi", []byte(`[{"gpu": 0, "bus": {"bdf": "0000:05:00.0"},
-		"asic": {"market_name": "`+no+`", "device_id": "`+no+`", "asic_serial": "AMDSMI_STATUS_NO_PERM - Permission Denied"},
+		"asic": {"market_name": "`+no+`", "device_id": "`+no+`",
+		"asic_serial": "AMDSMI_STATUS_NO_PERM - Permission Denied"},
 		"vbios": {"part_number": "AMDSMI_STATUS_FILE_ERROR - Error opening file"}, "driver": {"version": "`+no+`"},
 		"vram": {"size": {"value": "`+no+`", "unit": "MB"}}}]`))
 	if err != nil || len(cards) != 1 {
 		t.Fatal(cards, err)
 	}
 	c := cards[0]
-	for name, v := range map[string]fact.Value[string]{"model": c.model, "id": c.pciDevice, "VBIOS": c.vbios, "driver": c.driver,
+	for name, v := range map[string]fact.Value[string]{"model": c.model, "id": c.pciDevice, "VBIOS": c.vbios,
+		"driver":    c.driver,
 		"unique id": c.uniqueID} {
 		facttest.Unknown(t, name, v, "AMDSMI_STATUS_")
 	}
@@ -116,7 +118,8 @@ func TestErrorsAreNoValues(t *testing.T) {
 
 	o := smiObject{}
 	for value, want := range map[string]string{
-		no: "", "N/A": "", "Traceback (most recent call last)": "", "6.4.2 and newer": "", "6.4.2": "6.4.2", "7.0.0-rc1": "7.0.0-rc1",
+		no: "", "N/A": "", "Traceback (most recent call last)": "", "6.4.2 and newer": "", "6.4.2": "6.4.2",
+		"7.0.0-rc1": "7.0.0-rc1",
 		"Linuxversion6.8.0-60-generic(buildd@lcy02-amd64-059)(x86_64-linux-gnu-gcc-13)": "6.8.0-60-generic",
 		"Linux version 5.14.0-427.el9.x86_64 (mockbuild@x)":                             "5.14.0-427.el9.x86_64",
 	} {
@@ -226,7 +229,8 @@ func FuzzSMI(f *testing.F) {
 	)
 	f.Add([]byte(`[{"gpu": 0, "vram": {"size": {"value": 99999999999999999999, "unit": "GB"}}}]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for name, parse := range map[string]func(string, []byte) ([]smiCard, error){"amd-smi": parseAMDStatic, "rocm-smi": parseROCmSMI} {
+		for name, parse := range map[string]func(string, []byte) ([]smiCard, error){"amd-smi": parseAMDStatic,
+			"rocm-smi": parseROCmSMI} {
 			cards, err := parse(name, b)
 			if (err == nil) != (len(cards) > 0) {
 				t.Errorf("%s: %d cards, %v", name, len(cards), err)

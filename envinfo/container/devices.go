@@ -30,14 +30,21 @@ func (c *capture) devicesOfVariables(runtime string, plain bool, at func(string)
 		switch {
 		case value == "" || value == "none" || value == "void":
 		case strings.Contains(strings.ToLower(runtime), v.maker):
-			out = append(out, source.Recorded(v.maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+v.variable)))
+			out = append(
+				out,
+				source.Recorded(v.maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+v.variable)),
+			)
 		case plain && slices.Contains(plainRuntimes, runtime):
 		default:
 			if runtime == "" {
 				runtime = "that is the engine's own"
 			}
 			out = append(out, fact.Unknown[string]("", c.scope, at(fmt.Sprintf(
-				"%s is %s, and whether the runtime %s gives what it names is not known", v.variable, fact.Clip(value), fact.Clip(runtime)))))
+				"%s is %s, and whether the runtime %s gives what it names is not known",
+				v.variable,
+				fact.Clip(value),
+				fact.Clip(runtime),
+			))))
 		}
 	}
 	return out

@@ -34,7 +34,8 @@ func TestProcessRoot(t *testing.T) {
 		"11/cgroup":            "0::/\n",
 		"11/mountinfo":         "1 2 0:1 /var/lib/docker/containers/" + id + "/hostname /etc/hostname rw\n",
 		"11/root/x":            "",
-		"12/cgroup":            "0::/system.slice/sshd.service\n", "12/mountinfo": "", "12/root/opt/rocm/.info/version": "9.9.9\n",
+		"12/cgroup":            "0::/system.slice/sshd.service\n", "12/mountinfo": "",
+		"12/root/opt/rocm/.info/version": "9.9.9\n",
 	})
 	// An absolute link is the container's own, and one that climbs ends at its root.
 	if err := os.MkdirAll(proc+"/10/root/opt", 0o755); err != nil {

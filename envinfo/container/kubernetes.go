@@ -191,7 +191,9 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		if e.ValueFrom == nil {
 			environ = append(environ, e.Name+"="+e.Value)
 		} else if source.HasPrefix(e.Name, source.AllowedVariables) {
-			from = append(from, fact.Setting{Name: fact.Clean(e.Name), Value: fact.Unknown[string]("", c.scope, at("spec.containers.env: it is taken from elsewhere (valueFrom)"))})
+			from = append(from, fact.Setting{Name: fact.Clean(e.Name),
+				Value: fact.Unknown[string]("", c.scope, at("spec.containers.env: it is taken from elsewhere "+
+					"(valueFrom)"))})
 		}
 	}
 	c.variables(environ, at("spec.containers.env"))
@@ -287,7 +289,12 @@ func kubeImageID(s string, scope fact.Scope, origin string) (id, repoDigest fact
 }
 
 // kubeLimit is a limit of the container, or where it has none that of its pod, which all containers of the pod share.
-func (c *capture) kubeLimit(pod kubePod, in kubeContainer, name, unit string, at func(string) string) fact.Value[fact.Limit] {
+func (c *capture) kubeLimit(
+	pod kubePod,
+	in kubeContainer,
+	name, unit string,
+	at func(string) string,
+) fact.Value[fact.Limit] {
 	raw, origin := in.Resources.Limits[name], at("spec.containers.resources.limits."+name)
 	if raw == nil && pod.Spec.Resources.Limits[name] != nil {
 		raw, origin = pod.Spec.Resources.Limits[name], at("spec.resources.limits."+name+", of the whole pod")

@@ -164,7 +164,8 @@ func (c *capture) networkCard(dir, name string) NetworkCard {
 	default:
 		card.VirtualFunction = fact.Unknown[bool]("", fact.ScopeHost, err.Error())
 	}
-	for _, v := range []*fact.Value[string]{&card.Driver, &card.DriverVersion, &card.PCIAddress, &card.PCIID, &card.State, &card.LinkSpeed} {
+	for _, v := range []*fact.Value[string]{&card.Driver, &card.DriverVersion, &card.PCIAddress, &card.PCIID,
+		&card.State, &card.LinkSpeed} {
 		unnamed(v, name)
 	}
 	for _, v := range []*fact.Value[int64]{&card.NUMANode, &card.Speed, &card.MTU, &card.LinkWidth} {

@@ -86,7 +86,8 @@ func (h *Host) Rows(t *table.Table) {
 	t.Row("Cards", table.Show(h.Network.Count, count))
 	for _, card := range h.Network.Cards {
 		c := table.Pair(table.Show(card.Driver, table.Plain), table.Show(card.State, table.Plain), "%s, %s")
-		for _, extra := range []table.Cell{table.Show(card.Speed, speed), table.Show(card.MTU, func(n int64) string { return fmt.Sprint("MTU ", n) }),
+		for _, extra := range []table.Cell{table.Show(card.Speed, speed),
+			table.Show(card.MTU, func(n int64) string { return fmt.Sprint("MTU ", n) }),
 			table.Show(card.PCIAddress, table.Plain)} {
 			if extra.Text != "unknown" {
 				c.Text += ", " + extra.Text

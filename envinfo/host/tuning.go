@@ -240,7 +240,8 @@ func secretShape(s string) bool {
 		}
 	}
 	_, value, _ := strings.Cut(s, "=")
-	for part := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
+	for part := range strings.FieldsFuncSeq(strings.ToLower(value),
+		func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
 		if name, _, ok := strings.Cut(part, "="); ok && secret.Name(name) {
 			return true
 		}

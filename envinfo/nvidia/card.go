@@ -168,7 +168,11 @@ func (c *capture) pcie(location fact.Value[string], row Row) gpu.PCIe {
 		case !ok:
 			return fact.Unknown[float64]("GT/s", fact.ScopeHost, generation.Reason())
 		case gts == 0:
-			return fact.Unknown[float64]("GT/s", fact.ScopeHost, fmt.Sprintf("%s: %d is not in the table of generations", row.Source(field), n))
+			return fact.Unknown[float64](
+				"GT/s",
+				fact.ScopeHost,
+				fmt.Sprintf("%s: %d is not in the table of generations", row.Source(field), n),
+			)
 		default:
 			return fact.Known(gts, "GT/s", fact.ScopeHost, row.Source(field))
 		}

@@ -35,7 +35,13 @@ func (c *capture) links(index map[int]int) {
 		from, ok := index[pair[0]]
 		to, ok2 := index[pair[1]]
 		if !ok || !ok2 {
-			c.Warn("nvidia.links", "%s has GPU%d and GPU%d, of which not both are among the cards", t.Name, pair[0], pair[1])
+			c.Warn(
+				"nvidia.links",
+				"%s has GPU%d and GPU%d, of which not both are among the cards",
+				t.Name,
+				pair[0],
+				pair[1],
+			)
 			continue
 		}
 		ways[[2]int{from, to}] = way
@@ -75,7 +81,8 @@ func linkOf(way, origin string) gpu.Link {
 	if slices.Contains([]string{"PIX", "PXB", "PHB", "NODE", "SYS", "SOC"}, way) {
 		l.Type = fact.Known("PCIe", "", fact.ScopeHost, origin+": "+way)
 	} else {
-		l.Type = fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a way that is known", origin, fact.Clip(way)))
+		l.Type = fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a way that is known", origin, fact.Clip(way)))
 	}
 	return l
 }
@@ -157,7 +164,15 @@ func (c *capture) nvlinks() {
 			reason = t.Name + " does not list the card"
 		}
 		if reason != "" {
-			n.NVLinks, n.NVLinkSpeed = fact.Unknown[int64]("", fact.ScopeHost, reason), fact.Unknown[float64]("GB/s", fact.ScopeHost, reason)
+			n.NVLinks, n.NVLinkSpeed = fact.Unknown[int64](
+				"",
+				fact.ScopeHost,
+				reason,
+			), fact.Unknown[float64](
+				"GB/s",
+				fact.ScopeHost,
+				reason,
+			)
 			continue
 		}
 		active := slices.DeleteFunc(speeds, func(x float64) bool { return x == 0 })

@@ -180,7 +180,11 @@ func (c *capture) nvidia() {
 		name := c.smi.list.tool.Name
 		g.Count = fact.Known(int64(len(list)), "", c.userland, name)
 		for i, l := range list {
-			row := Row{name: name, Values: map[string]string{"index": l.index, "name": l.name, "uuid": l.uuid}, err: toolErr}
+			row := Row{
+				name:   name,
+				Values: map[string]string{"index": l.index, "name": l.name, "uuid": l.uuid},
+				err:    toolErr,
+			}
 			rows = append(rows, row)
 			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", i), "", row))
 		}

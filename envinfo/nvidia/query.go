@@ -142,7 +142,11 @@ func (r Row) text(field string) fact.Value[string] {
 func (r Row) version(field string) fact.Value[string] {
 	v := r.text(field)
 	if s, ok := v.Get(); ok && !nvidiaVersion.MatchString(s) {
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
+		return fact.Unknown[string](
+			"",
+			fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)),
+		)
 	}
 	return v
 }

@@ -88,7 +88,8 @@ func TestNVIDIAList(t *testing.T) {
 		[]byte("GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-a)\n  MIG 1g.10gb     Device  0: (UUID: MIG-1)\n" +
 			"  MIG 1g.10gb+me  Device  1: (UUID: MIG-GPU-b/1/0)\nGPU 1: NVIDIA X (rev 2) (UUID: GPU-b)\n"),
 	)
-	if want := "[{0 NVIDIA H100 80GB HBM3 GPU-a [{1g.10gb MIG-1} {1g.10gb+me MIG-GPU-b/1/0}]} {1 NVIDIA X (rev 2) GPU-b []}]"; err != nil ||
+	if want := "[{0 NVIDIA H100 80GB HBM3 GPU-a [{1g.10gb MIG-1} {1g.10gb+me MIG-GPU-b/1/0}]} {1 NVIDIA X (rev 2) " +
+		"GPU-b []}]"; err != nil ||
 		fmt.Sprint(got) != want {
 		t.Errorf("got %v, %v; want %s", got, err, want)
 	}
@@ -200,7 +201,8 @@ func TestAboutVersions(t *testing.T) {
 	for _, test := range []struct{ name, text, cuda, driver string }{
 		{"580", r580, "13.0", "580.82.07"},
 		{"610", r610, "13.3", "610.43.02"},
-		{"610, the other way round", "CUDA version : Deprecated, see CUDA UMD version\nCUDA UMD version : 13.3\n", "13.3", ""},
+		{"610, the other way round", "CUDA version : Deprecated, see CUDA UMD version\nCUDA UMD version : 13.3\n",
+			"13.3", ""},
 		{"without a driver", "CUDA Version        : Not Found\nDRIVER version : N/A\n", "", ""},
 		{"deprecated alone", "CUDA version : Deprecated, see the release notes of 12.9\n", "", ""},
 		{"an error", "Failed to initialize NVML: Driver/library version mismatch\n", "", ""},
@@ -228,8 +230,10 @@ func TestRowsOfNoAnswers(t *testing.T) {
 	if err != nil || len(rows) != 2 {
 		t.Fatal(rows, err)
 	}
-	for name, v := range map[string]fact.Value[string]{"name": rows[0].text("name"), "driver": rows[0].version("driver_version"),
-		"VBIOS": rows[0].text("vbios_version"), "second driver": rows[1].version("driver_version"), "second VBIOS": rows[1].text("vbios_version")} {
+	for name, v := range map[string]fact.Value[string]{"name": rows[0].text("name"),
+		"driver": rows[0].version("driver_version"),
+		"VBIOS":  rows[0].text("vbios_version"), "second driver": rows[1].version("driver_version"),
+		"second VBIOS": rows[1].text("vbios_version")} {
 		facttest.Unknown(t, name, v, "smi: ")
 	}
 	facttest.Known(t, "name", rows[1].text("name"), "NVIDIA L4")

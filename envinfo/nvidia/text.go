@@ -36,10 +36,18 @@ func (g *GPUs) Rows(t *table.Table) {
 		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }),
 	)
 	t.Row("PCIe per GPU", perCard(func(c GPU) table.Cell {
-		return table.Pair(table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)), table.Show(c.PCIe.Width, table.Plain), "%s x%s")
+		return table.Pair(
+			table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)),
+			table.Show(c.PCIe.Width, table.Plain),
+			"%s x%s",
+		)
 	}))
 	t.Row("NVLinks per GPU", perCard(func(c GPU) table.Cell {
-		return table.Pair(table.Show(c.NVLinks, table.Plain), table.Show(c.NVLinkSpeed, table.Quantity[float64]("GB/s", 3)), "%s of %s")
+		return table.Pair(
+			table.Show(c.NVLinks, table.Plain),
+			table.Show(c.NVLinkSpeed, table.Quantity[float64]("GB/s", 3)),
+			"%s of %s",
+		)
 	}))
 	if !slices.ContainsFunc(g.Cards, func(n GPU) bool { on, _ := n.MIG.Get(); return on }) {
 		return
@@ -68,7 +76,10 @@ func modelCell(c GPU) table.Cell {
 		}
 		return out
 	}
-	kinds, counts := table.Alike(c.Instances, func(m MIGInstance) table.Cell { return table.Show(m.Profile, table.Plain) })
+	kinds, counts := table.Alike(
+		c.Instances,
+		func(m MIGInstance) table.Cell { return table.Show(m.Profile, table.Plain) },
+	)
 	out.Text += " (MIG: " + table.Mixed(kinds, counts).Text + ")"
 	return out
 }

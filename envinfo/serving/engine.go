@@ -219,7 +219,8 @@ func engineArgs(argv []string) []string {
 		switch {
 		case path.Base(a) == "vllm" && i+1 < len(argv) && argv[i+1] == "serve":
 			return slices.Clone(argv[i+2:])
-		case a == "-m" && i+1 < len(argv) && (strings.HasPrefix(argv[i+1], "vllm.entrypoints.") && strings.HasSuffix(argv[i+1], "api_server")),
+		case a == "-m" && i+1 < len(argv) && (strings.HasPrefix(argv[i+1],
+			"vllm.entrypoints.") && strings.HasSuffix(argv[i+1], "api_server")),
 			path.Base(a) == "api_server.py" && strings.Contains(a, "vllm"):
 			rest := argv[i+1:]
 			if a == "-m" {
@@ -290,7 +291,8 @@ func parseCount(s string) (int64, error) {
 	if s == "" {
 		return 0, bad
 	}
-	unit, ok := map[byte]float64{'k': 1e3, 'm': 1e6, 'g': 1e9, 't': 1e12, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}[s[len(s)-1]]
+	unit, ok := map[byte]float64{'k': 1e3, 'm': 1e6, 'g': 1e9, 't': 1e12, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30,
+		'T': 1 << 40}[s[len(s)-1]]
 	f, err := strconv.ParseFloat(s[:len(s)-1], 64)
 	if n := math.Round(f * unit); ok && err == nil && n > 0 && n < 1<<53 {
 		return int64(n), nil

@@ -18,15 +18,24 @@ var engines = []struct {
 	facts               []string
 	inside              string // the object that has more of the facts
 }{
-	{"llama.cpp", "/props", "build_info", []string{"model_path", "model_alias", "total_slots", "n_ctx"}, "default_generation_settings"},
+	{
+		"llama.cpp",
+		"/props",
+		"build_info",
+		[]string{"model_path", "model_alias", "total_slots", "n_ctx"},
+		"default_generation_settings",
+	},
 	{"SGLang", "/get_server_info", "version", sglangFacts, ""},
 	{"SGLang", "/server_info", "version", sglangFacts, ""}, // its newer name
 }
 
 var sglangFacts = []string{
-	"model_path", "served_model_name", "tp_size", "dp_size", "pp_size", "ep_size", "dtype", "quantization", "kv_cache_dtype", "context_length",
-	"max_total_num_tokens", "max_total_tokens", "max_running_requests", "max_prefill_tokens", "chunked_prefill_size", "mem_fraction_static",
-	"page_size", "schedule_policy", "attention_backend", "sampling_backend", "disable_radix_cache", "disable_cuda_graph",
+	"model_path", "served_model_name", "tp_size", "dp_size", "pp_size", "ep_size", "dtype", "quantization",
+	"kv_cache_dtype", "context_length",
+	"max_total_num_tokens", "max_total_tokens", "max_running_requests", "max_prefill_tokens", "chunked_prefill_size",
+	"mem_fraction_static",
+	"page_size", "schedule_policy", "attention_backend", "sampling_backend", "disable_radix_cache",
+	"disable_cuda_graph",
 	"speculative_algorithm", "speculative_num_draft_tokens",
 }
 

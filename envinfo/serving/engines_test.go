@@ -43,7 +43,8 @@ func factsOf(s *Server) map[string]string {
 
 // Servers that do not answer /version say elsewhere what they are.
 func TestEngines(t *testing.T) {
-	llama := answering(t, map[string]string{"/props": `{"build_info": "b4321-abcdef12", "model_path": "/models/m.gguf", "total_slots": 4,
+	llama := answering(t, map[string]string{"/props": `{"build_info": "b4321-abcdef12",
+	"model_path": "/models/m.gguf", "total_slots": 4,
 		"chat_template": "{{ planted }}", "default_generation_settings": {"n_ctx": 32768, "params": {"seed": 1}}}`,
 		"/v1/models": `{"data": [{"id": "m"}]}`})
 	facttest.Known(t, "engine", llama.Engine, "llama.cpp")
@@ -52,8 +53,10 @@ func TestEngines(t *testing.T) {
 		t.Errorf("facts %v", f)
 	}
 	for _, path := range []string{"/get_server_info", "/server_info"} {
-		sglang := answering(t, map[string]string{path: `{"version": "0.5.3", "model_path": "org/m", "tp_size": 8, "api_key": "planted",
-			"max_total_num_tokens": 512000, "kv_cache_dtype": "auto", "quantization": null, "internal_states": [{"x": "planted"}]}`})
+		sglang := answering(t, map[string]string{path: `{"version": "0.5.3", "model_path": "org/m", "tp_size": 8,
+		"api_key": "planted",
+			"max_total_num_tokens": 512000, "kv_cache_dtype": "auto", "quantization": null,
+			"internal_states": [{"x": "planted"}]}`})
 		facttest.Known(t, "engine", sglang.Engine, "SGLang")
 		facttest.Known(t, "version", sglang.Version, "0.5.3")
 		if f := factsOf(sglang); f["tp_size"] != "8" || f["max_total_num_tokens"] != "512000" || f["kv_cache_dtype"] != "auto" || len(f) != 4 {
@@ -64,7 +67,8 @@ func TestEngines(t *testing.T) {
 	facttest.Known(t, "version", vllm.Version, "0.14.1")
 	facttest.Unknown(t, "engine", vllm.Engine, "not captured")
 	other := answering(t, map[string]string{"/props": `{"theme": "dark"}`, "/get_server_info": "<html>"})
-	for _, why := range []string{"GET /version: status 404", "GET /props: no build_info", "GET /get_server_info: not a JSON object"} {
+	for _, why := range []string{"GET /version: status 404", "GET /props: no build_info",
+		"GET /get_server_info: not a JSON object"} {
 		facttest.Unknown(t, "version", other.Version, why)
 	}
 	if len(other.Facts) != 1 || other.Facts[0].Name != CacheConfigInfoName {
@@ -80,7 +84,8 @@ func TestCountsOfTokens(t *testing.T) {
 	for _, f := range facts {
 		got[f.Name] = f.Value.String()
 	}
-	for name, want := range map[string]string{"cache_hit_alignment_tokens": "16", "kv_cache_size_tokens": "278528", "kv_cache_max_concurrency": "8.5"} {
+	for name, want := range map[string]string{"cache_hit_alignment_tokens": "16", "kv_cache_size_tokens": "278528",
+		"kv_cache_max_concurrency": "8.5"} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}

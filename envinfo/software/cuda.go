@@ -81,7 +81,8 @@ var ncclLibrary = regexp.MustCompile(`^libnccl\.so\.([0-9]{1,3}\.[0-9]{1,3}\.[0-
 func (c *Inventory) NCCL() {
 	var file fact.Value[string]
 	wrong := ""
-	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include", "usr/local/nccl/include"} {
+	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include",
+		"usr/local/nccl/include"} {
 		name := dir + "/nccl.h"
 		b, err := c.File(name, source.LargeFile)
 		if source.Missing(err) {

@@ -121,7 +121,9 @@ func (c *Inventory) Packages() {
 		if source.Missing(l.err) {
 			for _, dir := range []string{"usr/lib/sysimage/rpm", "var/lib/rpm"} {
 				if c.Stat(dir) == nil {
-					reason = source.Abs(dir) + ": the database of rpm is not text, and is not read: rpm was not there to ask"
+					reason = source.Abs(
+						dir,
+					) + ": the database of rpm is not text, and is not read: rpm was not there to ask"
 					break
 				}
 			}

@@ -220,7 +220,8 @@ func (s *NVIDIAStates) writeText(t *table.Table) {
 	)
 	for _, g := range s.Devices {
 		row := []string{table.Show(g.Location, table.Plain).Text}
-		for _, v := range []fact.Value[float64]{g.Temperature, g.MemoryTemp, g.Power, g.PowerLimit, g.Clock, g.MemoryClock} {
+		for _, v := range []fact.Value[float64]{g.Temperature, g.MemoryTemp, g.Power, g.PowerLimit, g.Clock,
+			g.MemoryClock} {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
 		t.Cells(

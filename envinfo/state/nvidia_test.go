@@ -24,7 +24,8 @@ func FuzzNVIDIAState(f *testing.F) {
 		rows, _ := nvidia.ParseCSV("smi", b)
 		for _, r := range rows {
 			n := stateOf(r)
-			for name, v := range map[string]fact.Value[float64]{"temperature": n.Temperature, "power": n.Power, "clock": n.Clock} {
+			for name, v := range map[string]fact.Value[float64]{"temperature": n.Temperature, "power": n.Power,
+				"clock": n.Clock} {
 				if x, ok := v.Get(); ok && !(x >= 0 && x <= 1<<53) {
 					t.Errorf("%s is %v", name, x)
 				}

@@ -516,7 +516,8 @@ func (s *State) WriteText(w io.Writer) error {
 			power = g.PowerMean
 		}
 		row := []string{table.Show(g.Location, table.Plain).Text}
-		for _, v := range []fact.Value[float64]{g.Edge, g.Junction, g.MemoryTemp, power, g.PowerCap, g.Clock, g.MemoryClock} {
+		for _, v := range []fact.Value[float64]{g.Edge, g.Junction, g.MemoryTemp, power, g.PowerCap, g.Clock,
+			g.MemoryClock} {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
 		t.Cells(

@@ -87,7 +87,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(
 			stdout,
 			"usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] "+
-				"[-server URL [-api-key-env NAME] [-header \"Name: value\"] [-ca-file FILE]] [-model NAME] [-tools-timeout TIME] "+
+				"[-server URL [-api-key-env NAME] [-header \"Name: value\"] [-ca-file FILE]] [-model NAME] "+
+				"[-tools-timeout TIME] "+
 				"[-diff FILE | -state | -tables | -mlperf]",
 		)
 		flags.SetOutput(stdout)

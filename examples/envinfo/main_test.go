@@ -60,7 +60,8 @@ func TestRun(t *testing.T) {
 		{"model as JSON", []string{"-root", root, "-model", "/m", "-json"}, 0, `"name": {`, ""},
 		{"server", []string{"-server", "http://user:planted@127.0.0.1:1"}, 0, "GET /version", ""},
 		{"a key of nothing", []string{"-api-key-env", "HOME"}, 2, "", "give -server too"},
-		{"a key that is not there", []string{"-server", "http://127.0.0.1:1", "-api-key-env", "NO_SUCH_VARIABLE"}, 2, "",
+		{"a key that is not there", []string{"-server", "http://127.0.0.1:1", "-api-key-env", "NO_SUCH_VARIABLE"}, 2,
+			"",
 			"-api-key-env NO_SUCH_VARIABLE"},
 		{"no CA", []string{"-server", "https://127.0.0.1:1", "-ca-file", file}, 2, "", "want PEM"},
 		{"a time that is none", []string{"-tools-timeout", "-1s"}, 2, "", "-tools-timeout -1s"},
@@ -144,7 +145,8 @@ func TestAccess(t *testing.T) {
 	}
 	t.Setenv("PLANTED_KEY", "planted-key")
 	var stdout, stderr bytes.Buffer
-	args := []string{"-json", "-server", server.URL, "-api-key-env", "PLANTED_KEY", "-header", "X-Team: planted-header", "-ca-file", ca}
+	args := []string{"-json", "-server", server.URL, "-api-key-env", "PLANTED_KEY", "-header",
+		"X-Team: planted-header", "-ca-file", ca}
 	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit status %d: %s", code, &stderr)
 	}

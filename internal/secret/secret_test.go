@@ -89,12 +89,14 @@ func TestArgs(t *testing.T) {
 		{[]string{"--api-key=a b c", "m"}, []string{"--api-key=" + w, "m"}},
 		{[]string{"-H", "Authorization: token a b"}, []string{"-H", "Authorization:" + w}},
 		{[]string{"-H", "X-Api-Key: a"}, []string{"-H", "X-Api-Key:" + w}},
-		{[]string{"-e", "HF_TOKEN=a b", "-e", "NCCL_DEBUG=INFO"}, []string{"-e", "HF_TOKEN=" + w, "-e", "NCCL_DEBUG=INFO"}},
+		{[]string{"-e", "HF_TOKEN=a b", "-e", "NCCL_DEBUG=INFO"},
+			[]string{"-e", "HF_TOKEN=" + w, "-e", "NCCL_DEBUG=INFO"}},
 		{[]string{"-eHF_TOKEN=a"}, []string{"-eHF_TOKEN=" + w}},
 		{[]string{"--env=HF_TOKEN=a"}, []string{"--env=HF_TOKEN=" + w}},
 		{[]string{"-u", "me:pw"}, []string{"-u", w}},
 		{[]string{"-u", "1000:1000"}, []string{"-u", "1000:1000"}},
-		{[]string{"sh", "-c", "vllm serve m --api-key a --port 1"}, []string{"sh", "-c", "vllm serve m --api-key " + w + " --port 1"}},
+		{[]string{"sh", "-c", "vllm serve m --api-key a --port 1"},
+			[]string{"sh", "-c", "vllm serve m --api-key " + w + " --port 1"}},
 		// What a measurement depends on stays.
 		{[]string{"--max-num-batched-tokens", "8192", "--tokenizer-mode", "mistral", "--max-tokens=16"},
 			[]string{"--max-num-batched-tokens", "8192", "--tokenizer-mode", "mistral", "--max-tokens=16"}},
@@ -126,7 +128,8 @@ func TestScrubKeeps(t *testing.T) {
 
 // Texts of nothing but beginnings, which a search that reads to the end from each of them would take minutes for.
 func TestScrubOfBeginnings(t *testing.T) {
-	for _, s := range []string{`a="`, `a="\`, "a://b", "--token a ", "--key ", "a:", "hf_", "eyJaaaaaa.aa", "basic aaaa ", "tokenizer="} {
+	for _, s := range []string{`a="`, `a="\`, "a://b", "--token a ", "--key ", "a:", "hf_", "eyJaaaaaa.aa",
+		"basic aaaa ", "tokenizer="} {
 		once := Scrub(strings.Repeat(s, 60<<10/len(s)))
 		if len(once) > 256<<10 {
 			t.Errorf("%q has become %d bytes", s, len(once))

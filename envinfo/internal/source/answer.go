@@ -10,7 +10,8 @@ import (
 
 // noAnswers are what tools print in the place of a value, in small letters.
 var noAnswers = []string{
-	"n/a", "na", "none", "unknown", "not found", "not supported", "not available", "unsupported", "insufficient permissions", "err!",
+	"n/a", "na", "none", "unknown", "not found", "not supported", "not available", "unsupported",
+	"insufficient permissions", "err!",
 }
 
 // NoAnswer tells whether s is what a tool prints in the place of a value, such as "N/A", "[Not Supported]",
@@ -25,10 +26,16 @@ func NoAnswer(s string) bool {
 	switch {
 	case s == "", strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]"):
 		return true
-	case strings.HasPrefix(s, "amdsmi_status_"), strings.HasPrefix(s, "rsmi_status_"), strings.HasPrefix(s, "nvml_error_"):
+	case strings.HasPrefix(s, "amdsmi_status_"),
+		strings.HasPrefix(s, "rsmi_status_"),
+		strings.HasPrefix(s, "nvml_error_"):
 		return true
-	case strings.HasPrefix(s, "n/a "), strings.HasPrefix(s, "deprecated"), strings.HasPrefix(s, "error"), strings.HasPrefix(s, "failed"),
-		strings.HasPrefix(s, "unable to"), strings.HasPrefix(s, "traceback"):
+	case strings.HasPrefix(s, "n/a "),
+		strings.HasPrefix(s, "deprecated"),
+		strings.HasPrefix(s, "error"),
+		strings.HasPrefix(s, "failed"),
+		strings.HasPrefix(s, "unable to"),
+		strings.HasPrefix(s, "traceback"):
 		return true
 	}
 	return false

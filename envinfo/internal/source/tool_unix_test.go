@@ -57,7 +57,8 @@ func TestToolOutput(t *testing.T) {
 		{"fails", `echo x; echo first >&2; echo "last line" >&2; exit 3`, "x\n", "fake a b: exit status 3: last line"},
 		{"complains on its output", `echo "no driver"; exit 9`, "no driver\n", "fake a b: exit status 9: no driver"},
 		{"silent", `exit 1`, "", "fake a b: exit status 1"},
-		{"long complaint", `head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo end >&2; exit 1`, "", "fake a b: exit status 1: end"},
+		{"long complaint", `head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo end >&2; exit 1`, "",
+			"fake a b: exit status 1: end"},
 		{"no input", `cat; echo done`, "done\n", ""},
 		{"folder", `pwd`, "/\n", ""},
 	} {
