@@ -65,7 +65,8 @@ func captureContainer(t testing.TB, runtime, name string, opts container.Options
 func dockerAnswers(reference string) answers {
 	inspect := fmt.Sprintf(`[{"Id": %q, "Name": "/vllm", "Created": "2026-01-02T03:04:05.678Z",
 	"Path": "/bin/bash", "Args": ["-c",
-	"exec vllm serve amd/Model-FP8 -tp 8 --max-model-len 32k --gpu_memory_utilization=0.95 --enforce-eager --api-key k1-planted --max-num-batched-tokens 8192"],
+	"exec vllm serve amd/Model-FP8 -tp 8 --max-model-len 32k --gpu_memory_utilization=0.95 `+
+		`--enforce-eager --api-key k1-planted --max-num-batched-tokens 8192"],
 	"State": {"Status": "running", "Pid": 0, "StartedAt": "2026-01-02T03:04:06Z"}, "Image": %q,
 	"Config": {"Image": %q, "WorkingDir": "/app", "Env": ["PATH=/usr/bin", "HF_HOME=/data/hf",
 	"HF_TOKEN=hf_plantedplanted", "VLLM_USE_V1=1",
@@ -122,7 +123,8 @@ func insideFiles() tree {
 		sitePackages + "torch/version.py": "__version__ = '2.9.0a0+git1'\ncuda: " +
 			"Optional[str] = None\nhip: Optional[str] = '7.0.51831-a3e329ad8'\n",
 		"data/hf/hub/models--amd--Model-FP8/refs/main": commitA,
-		"data/hf/hub/models--amd--Model-FP8/snapshots/" + commitA + "/config.json": `{"architectures": ["LlamaForCausalLM"], "torch_dtype": "bfloat16",
+		"data/hf/hub/models--amd--Model-FP8/snapshots/" + commitA +
+			"/config.json": `{"architectures": ["LlamaForCausalLM"], "torch_dtype": "bfloat16",
 			"num_hidden_layers": 80, "quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}}`,
 	}
 }
@@ -176,7 +178,8 @@ func TestDocker(t *testing.T) {
 		"ROCm": string(inContainer) + " 7.0.0", "RCCL": string(inContainer) + " 2.26.6",
 		"vllm": python + "0.14.1+rocm700", "torch": python + "2.9.0a0+git1",
 		"torch, built for HIP": python + "7.0.51831-a3e329ad8",
-		"flash-attn":           python + `unknown (/` + sitePackages + `flash_attn-2.8.0.dist-info/METADATA: "<html>" is not a version)`,
+		"flash-attn": python + `unknown (/` + sitePackages +
+			`flash_attn-2.8.0.dist-info/METADATA: "<html>" is not a version)`,
 	} {
 		if software[name] != want {
 			t.Errorf("%s is %q, want %q", name, software[name], want)

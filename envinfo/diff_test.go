@@ -132,8 +132,10 @@ func TestDiffOfContainers(t *testing.T) {
 		t.Error("the hash of another digest is the same")
 	}
 	for what, c := range map[string]container.Container{
-		"digests":  {RepoDigests: []fact.Value[string]{denied}, Software: []fact.Component{{Name: "vllm", Version: v("0.14.1")}}},
-		"software": {RepoDigests: []fact.Value[string]{v("vllm@sha256:1")}, Software: []fact.Component{{Name: "software", Version: denied}}},
+		"digests": {RepoDigests: []fact.Value[string]{denied},
+			Software: []fact.Component{{Name: "vllm", Version: v("0.14.1")}}},
+		"software": {RepoDigests: []fact.Value[string]{v("vllm@sha256:1")},
+			Software: []fact.Component{{Name: "software", Version: denied}}},
 	} {
 		unread := host(fact.Known("6.16.6", "", fact.ScopeHost, "/sys/module/amdgpu/version"), c)
 		for _, d := range [][]envinfo.Difference{envinfo.Diff(first, unread), envinfo.Diff(unread, first)} {

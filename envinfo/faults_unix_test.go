@@ -199,7 +199,8 @@ func TestShortTablesOfParts(t *testing.T) {
 		if test.name == "MIG" && (strings.Contains(got, "ROCm") || strings.Contains(got, "AMD GPU")) {
 			t.Errorf("%s: AMD's unknowns in\n%s", test.name, got)
 		}
-		if full := text(t, test.env); test.name != "CPX" && test.name != "DPX of some" && strings.HasPrefix(strings.SplitN(full, "\n", 3)[1], "GPU ") {
+		if full := text(t, test.env); test.name != "CPX" && test.name != "DPX of some" &&
+			strings.HasPrefix(strings.SplitN(full, "\n", 3)[1], "GPU ") {
 			t.Errorf("%s: opens with\n%.300s", test.name, full)
 		}
 	}
@@ -218,7 +219,10 @@ func TestPackagesOfRPM(t *testing.T) {
 	if s := version(t, env, "rocm-core").Source(); s != "rpm -qa: rocm-core" {
 		t.Errorf("source is %q", s)
 	}
-	if slices.ContainsFunc(env.Software, func(c fact.Component) bool { return c.Name == "rocblas" || c.Name == "packages" }) {
+	if slices.ContainsFunc(env.Software, func(c fact.Component) bool {
+		return c.Name == "rocblas" ||
+			c.Name == "packages"
+	}) {
 		t.Errorf("software %v", env.Software)
 	}
 	// Files first, which have the same release.

@@ -143,7 +143,9 @@ func TestProcessGarbled(t *testing.T) {
 				unknown(t, "CPU limit", p.CPULimit, "outside of what this process can see")
 			}},
 		{"version 1 not mounted", tree{"proc/self/cgroup": "1:cpu:/\n"}, "", func(t *testing.T, p host.Process) {
-			unknown(t, "CPU limit", p.CPULimit, `no mounted control groups of version 1 show the group "/", which /proc/self/cgroup names for cpu`)
+			unknown(t, "CPU limit", p.CPULimit,
+				`no mounted control groups of version 1 show the group "/", which `+
+					`/proc/self/cgroup names for cpu`)
 		}},
 		{"unlimited files", tree{"proc/self/limits": "Max open files  unlimited unlimited files\n"}, "",
 			func(t *testing.T, p host.Process) {

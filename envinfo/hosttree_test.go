@@ -402,7 +402,8 @@ func TestControlGroups(t *testing.T) {
 		if options == "" {
 			kind = "cgroup2"
 		}
-		return "35 32 0:32 " + root + " " + point + " ro,nosuid,nodev,noexec,relatime master:15 - " + kind + " cgroup rw," + options + "\n"
+		return "35 32 0:32 " + root + " " + point + " ro,nosuid,nodev,noexec,relatime master:15 - " + kind +
+			" cgroup rw," + options + "\n"
 	}
 	status := tree{"proc/self/status": "Cpus_allowed_list:\t0-7\n", "proc/meminfo": "MemTotal: 16777216 kB\n"}
 	v1 := status.with(tree{
@@ -466,9 +467,11 @@ func TestControlGroups(t *testing.T) {
 			known(t, "CPU limit", p.CPULimit, 2.5)
 			known(t, "memory limit", p.MemoryLimit, 8<<30)
 		}},
-		{"version 1, the kernel's own sum", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 2147483648\n"}),
+		{"version 1, the kernel's own sum", v1.with(tree{
+			"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 2147483648\n"}),
 			func(t *testing.T, p host.Process) { known(t, "memory limit", p.MemoryLimit, 2<<30) }},
-		{"version 1, no limit of memory", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "hierarchical_memory_limit 9223372036854710272\n"}),
+		{"version 1, no limit of memory", v1.with(tree{
+			"sys/fs/cgroup/memory/a/b/memory.stat": "hierarchical_memory_limit 9223372036854710272\n"}),
 			func(t *testing.T, p host.Process) {
 				known(t, "memory limit", p.MemoryLimit, fact.NoLimit())
 				known(t, "usable memory", p.UsableMemory, 16<<30)

@@ -176,14 +176,15 @@ func TestRCCLLibrary(t *testing.T) {
 // Each Python has versions of its own, and the wheel of PyTorch brings an RCCL.
 func TestPythons(t *testing.T) {
 	const site = "opt/venv/lib/python3.12/site-packages/"
+	const conda, local = "opt/conda/envs/x/lib/python3.11/site-packages/", "usr/local/lib/python3.12/dist-packages/"
 	env := capture(t, rocmFiles().with(tree{
-		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                                               "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
-		site + "torch/lib/librccl.so":                                                                    "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
-		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                                               "Version: 0.10.0rc2.dev1+g1234567.rocm641\n",
-		site + "left_pad-1.26.4.dist-info/METADATA":                                                      "Version: 1.26.4\n",
-		"usr/local/lib/python3.12/dist-packages/vllm-0.9.1.dist-info/METADATA":                           "Version: 0.9.1\n",
-		"usr/lib/python3/dist-packages/Flash_Attn-2.7.4.dist-info/METADATA":                              "Version: 2.7.4\n",
-		"opt/conda/envs/x/lib/python3.11/site-packages/nvidia_nccl_cu12-2.26.2.post1.dist-info/METADATA": "Version: 2.26.2.post1\n",
+		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                  "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
+		site + "torch/lib/librccl.so":                                       "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
+		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                  "Version: 0.10.0rc2.dev1+g1234567.rocm641\n",
+		site + "left_pad-1.26.4.dist-info/METADATA":                         "Version: 1.26.4\n",
+		local + "vllm-0.9.1.dist-info/METADATA":                             "Version: 0.9.1\n",
+		"usr/lib/python3/dist-packages/Flash_Attn-2.7.4.dist-info/METADATA": "Version: 2.7.4\n",
+		conda + "nvidia_nccl_cu12-2.26.2.post1.dist-info/METADATA":          "Version: 2.26.2.post1\n",
 	}).fs())
 	wantVersions(t, env, "torch", "python:/opt/venv 2.7.0+gitf717b2a")
 	wantVersions(t, env, "vllm", "python:/usr/local 0.9.1", "python:/opt/venv 0.10.0rc2.dev1+g1234567.rocm641")

@@ -73,9 +73,8 @@ func TestModelRevision(t *testing.T) {
 			}
 		})
 	}
-	if m := captureModel(t, two, "org/m", serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}}); len(
-		m.Snapshots,
-	) != 2 {
+	cache := map[string]string{"HF_HUB_CACHE": "/srv/hub"}
+	if m := captureModel(t, two, "org/m", serving.ModelOptions{Variables: cache}); len(m.Snapshots) != 2 {
 		t.Errorf("snapshots %v", m.Snapshots)
 	}
 }

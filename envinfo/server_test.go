@@ -28,10 +28,12 @@ func TestServer(t *testing.T) {
 	answer("/version", `{"version":"0.14.1"}`)
 	answer(
 		"/v1/models",
-		`{"object":"list","data":[{"id":"m","root":"/models/m","max_model_len":32768},{"id":"lora","root":null,"parent":"m"}]}`,
+		`{"object":"list","data":[{"id":"m","root":"/models/m","max_model_len":32768},`+
+			`{"id":"lora","root":null,"parent":"m"}]}`,
 	)
 	answer("/metrics", "# TYPE vllm:cache_config_info gauge\nvllm:other{a=\"b\"} 1\n"+
-		`vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blocks="None",num_gpu_blocks="9271",odd="a\"b,c}"} 1.0`+"\n")
+		`vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blocks="None",`+
+		`num_gpu_blocks="9271",odd="a\"b,c}"} 1.0`+"\n")
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	for _, url := range []string{srv.URL, srv.URL + "/v1",

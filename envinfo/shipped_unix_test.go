@@ -47,7 +47,8 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 		fmt.Fprint(w, map[string]string{
 			"/version":   `{"version":"0.14.1"}`,
 			"/v1/models": `{"data":[{"id":"m","root":"/models/m","max_model_len":32768}]}`,
-			"/metrics":   `vllm:cache_config_info{block_size="16",engine="0",num_cpu_blocks="None",num_gpu_blocks="9271"} 1.0` + "\n",
+			"/metrics": `vllm:cache_config_info{block_size="16",engine="0",num_cpu_blocks="None",` +
+				`num_gpu_blocks="9271"} 1.0` + "\n",
 		}[r.URL.Path])
 	}))
 	defer srv.Close()

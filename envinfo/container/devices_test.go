@@ -125,7 +125,8 @@ func TestVersionsOfOldDocker(t *testing.T) {
 		return nil, errors.New("no")
 	}
 	c, err := Capture(t.Context(), "docker", "c", Options{Run: run})
-	if err != nil || len(c.Versions) != 2 || c.Versions[0].Version.String() != "20.10.21" || c.Versions[1].Version.String() != "1.6.9" {
+	if err != nil || len(c.Versions) != 2 || c.Versions[0].Version.String() != "20.10.21" ||
+		c.Versions[1].Version.String() != "1.6.9" {
 		t.Errorf("%v, %v", c.Versions, err)
 	}
 }

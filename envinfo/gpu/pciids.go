@@ -19,8 +19,8 @@ import (
 var wanted = map[string]*regexp.Regexp{
 	"1002": regexp.MustCompile(`^Instinct MI[0-9]+[A-Z]*( [A-Z]+)?$`),
 	"10de": regexp.MustCompile(
-		`^(Tesla )?(A2|A10|A10G|A16|A30|A40|A100|A800|B100|B200|B300|GB200|GB300|GH200|H20|H100|H100L|H200|H800|L2|L4|` +
-			`L20|L40|L40G|L40S|T4|V100|V100S|HGX|RTX A6000|RTX 6000 Ada|RTX PRO 6000)\b[^/]*$`,
+		`^(Tesla )?(A2|A10|A10G|A16|A30|A40|A100|A800|B100|B200|B300|GB200|GB300|GH200|H20|H100|H100L|H200|H800|` +
+			`L2|L4|L20|L40|L40G|L40S|T4|V100|V100S|HGX|RTX A6000|RTX 6000 Ada|RTX PRO 6000)\b[^/]*$`,
 	),
 }
 

@@ -13,9 +13,10 @@ const cpuDir = "sys/devices/system/cpu"
 // count counts hardware threads, cores and sockets, from proc/cpuinfo and from sysfs
 // (Documentation/admin-guide/cputopology.rst). Each of the two is wrong somewhere, so that they are compared:
 //
-//   - proc/cpuinfo has an id for each core, which firmware makes unique only within a die: an Opteron 6134 of two dies has
-//     ids 0 to 3 twice. What threads share a core in sysfs tells how many cores there are.
-//   - proc/cpuinfo can be of fewer or more processors than are online, behind lxcfs or in a tree that was copied in parts.
+//   - proc/cpuinfo has an id for each core, which firmware makes unique only within a die: an Opteron 6134 of two
+//     dies has ids 0 to 3 twice. What threads share a core in sysfs tells how many cores there are.
+//   - proc/cpuinfo can be of fewer or more processors than are online, behind lxcfs or in a tree that was copied in
+//     parts.
 //   - Firmware that divides a package into NUMA clusters has made kernels list a part of it as the package.
 func (c *capture) count(info cpuinfo, err error) {
 	const cpuinfo = "/proc/cpuinfo"

@@ -80,12 +80,14 @@ func FuzzTopology(f *testing.F) {
 
 // The ways of published matrices, also without the corner of the head, as some copies have it.
 func TestTopology(t *testing.T) {
-	for text, want := range map[string]string{
-		"\tGPU0\tGPU1\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV18\t0-63\t0\nGPU1\tNV18\t X \t0-63\t0\n": "map[[0 1]:NV18 [1 0]:NV18]",
-		"GPU0\tGPU1\tCPU Affinity\nGPU0\t X \tPIX\t0-47\nGPU1\tPIX\t X \t0-47\n":                          "map[[0 1]:PIX [1 0]:PIX]",
-		"\tGPU0\tNIC0\tCPU Affinity\nGPU0\t X \tNODE\t0-19\nNIC0\tNODE\t X \t\n":                          "map[]",
-		"No devices were found\n": "no matrix in it: No devices were found",
+	for _, test := range []struct{ text, want string }{
+		{"\tGPU0\tGPU1\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV18\t0-63\t0\nGPU1\tNV18\t X \t0-63\t0\n",
+			"map[[0 1]:NV18 [1 0]:NV18]"},
+		{"GPU0\tGPU1\tCPU Affinity\nGPU0\t X \tPIX\t0-47\nGPU1\tPIX\t X \t0-47\n", "map[[0 1]:PIX [1 0]:PIX]"},
+		{"\tGPU0\tNIC0\tCPU Affinity\nGPU0\t X \tNODE\t0-19\nNIC0\tNODE\t X \t\n", "map[]"},
+		{"No devices were found\n", "no matrix in it: No devices were found"},
 	} {
+		text, want := test.text, test.want
 		got, err := parseTopology([]byte(text))
 		if err != nil && err.Error() != want || err == nil && fmt.Sprint(got) != want {
 			t.Errorf("%q is %v, %v; want %s", text, got, err, want)

@@ -61,9 +61,12 @@ func TestNVIDIACSV(t *testing.T) {
 		"|",
 		r.enabled("persistence_mode"),
 	)
-	if want := `unknown (smi: memory.total is "[N/A]")|unknown (smi: compute_cap is "[Not Supported]")|unknown (smi: power.limit is "[N/A]")|` +
-		`unknown (smi: clocks.max.sm: "-1 MHz" is not a number of MHz)|unknown (smi: clocks.max.memory: 2619.5 is not a whole number)|` +
-		`unknown (smi: ecc.mode.current: "Requested" is neither Enabled nor Disabled)|unknown (smi: persistence_mode is "")`; got != want {
+	if want := `unknown (smi: memory.total is "[N/A]")|unknown (smi: compute_cap is "[Not Supported]")|` +
+		`unknown (smi: power.limit is "[N/A]")|` +
+		`unknown (smi: clocks.max.sm: "-1 MHz" is not a number of MHz)|` +
+		`unknown (smi: clocks.max.memory: 2619.5 is not a whole number)|` +
+		`unknown (smi: ecc.mode.current: "Requested" is neither Enabled nor Disabled)|` +
+		`unknown (smi: persistence_mode is "")`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	for name, text := range map[string]string{

@@ -29,8 +29,10 @@ esac
 	b := source.Config{Tools: source.ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
 	defer b.Stop()
 	out, err := Query(b, nvidiaFields)
-	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
-		"clocks.max.memory,ecc.mode.current,persistence_mode,pcie.link.gen.current,pcie.link.width.current,pcie.link.gen.max,pcie.link.width.max\n"
+	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version," +
+		"power.limit,clocks.max.sm," +
+		"clocks.max.memory,ecc.mode.current,persistence_mode," +
+		"pcie.link.gen.current,pcie.link.width.current,pcie.link.gen.max,pcie.link.width.max\n"
 	if string(out) != want || err != nil {
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}

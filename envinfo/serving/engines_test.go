@@ -49,7 +49,8 @@ func TestEngines(t *testing.T) {
 		"/v1/models": `{"data": [{"id": "m"}]}`})
 	facttest.Known(t, "engine", llama.Engine, "llama.cpp")
 	facttest.Known(t, "version", llama.Version, "b4321-abcdef12")
-	if f := factsOf(llama); f["n_ctx"] != "32768" || f["total_slots"] != "4" || f["model_path"] != "/models/m.gguf" || len(f) != 3 {
+	if f := factsOf(llama); f["n_ctx"] != "32768" || f["total_slots"] != "4" || f["model_path"] != "/models/m.gguf" ||
+		len(f) != 3 {
 		t.Errorf("facts %v", f)
 	}
 	for _, path := range []string{"/get_server_info", "/server_info"} {
@@ -59,7 +60,8 @@ func TestEngines(t *testing.T) {
 			"internal_states": [{"x": "planted"}]}`})
 		facttest.Known(t, "engine", sglang.Engine, "SGLang")
 		facttest.Known(t, "version", sglang.Version, "0.5.3")
-		if f := factsOf(sglang); f["tp_size"] != "8" || f["max_total_num_tokens"] != "512000" || f["kv_cache_dtype"] != "auto" || len(f) != 4 {
+		if f := factsOf(sglang); f["tp_size"] != "8" || f["max_total_num_tokens"] != "512000" ||
+			f["kv_cache_dtype"] != "auto" || len(f) != 4 {
 			t.Errorf("facts %v", f)
 		}
 	}
@@ -78,8 +80,10 @@ func TestEngines(t *testing.T) {
 
 // Labels of a real vLLM: counts of tokens are none of its secrets.
 func TestCountsOfTokens(t *testing.T) {
-	facts := parseCacheConfig([]byte(`vllm:cache_config_info{block_size="16",cache_hit_alignment_tokens="16",engine="0",` +
-		`kv_cache_size_tokens="278528",kv_cache_max_concurrency="8.5",num_gpu_blocks_override="None",prefix_token="planted"} 1.0`))
+	facts := parseCacheConfig([]byte(`vllm:cache_config_info{block_size="16",` +
+		`cache_hit_alignment_tokens="16",engine="0",` +
+		`kv_cache_size_tokens="278528",kv_cache_max_concurrency="8.5",num_gpu_blocks_override="None",` +
+		`prefix_token="planted"} 1.0`))
 	got := map[string]string{}
 	for _, f := range facts {
 		got[f.Name] = f.Value.String()

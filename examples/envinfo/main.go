@@ -3,7 +3,8 @@
 //	envinfo              as tables
 //	envinfo -json        as JSON, as it is stored beside results
 //	envinfo -root DIR    of the host from which DIR was copied (its etc, opt, proc, sys and var)
-//	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that matters has
+//	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that
+//	                     matters has
 //	envinfo -state       temperatures, power, clocks, memory and processes now, and not what stays as it is
 //	envinfo -tables      as the short tables in which test environments are published
 //	envinfo -mlperf      as JSON under the names of an MLPerf system description
@@ -12,10 +13,11 @@
 //
 // What is served is asked for by name, and is a part of all of these but -state:
 //
-//	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or of docker
+//	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or
+//	                     of docker
 //	-pinned DIGEST       the digest of the image that the container is to run
-//	-server URL          an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the programs have
-//	                     them that load one
+//	-server URL          an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the
+//	                     programs have them that load one
 //	-model NAME          a model: its name in the cache of Hugging Face, or its folder
 //
 // -tools-timeout says how long the makers' tools may take, which without nvidia-persistenced can be half a minute.
