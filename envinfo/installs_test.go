@@ -180,14 +180,14 @@ func TestPythons(t *testing.T) {
 	env := capture(t, rocmFiles().with(tree{
 		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                  "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
 		site + "torch/lib/librccl.so":                                       "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
-		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                  "Version: 0.10.0rc2.dev1+g1234567.rocm641\n",
+		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                  "Version: 0.10.0rc2.dev1+g12345.rocm641\n",
 		site + "left_pad-1.26.4.dist-info/METADATA":                         "Version: 1.26.4\n",
 		local + "vllm-0.9.1.dist-info/METADATA":                             "Version: 0.9.1\n",
 		"usr/lib/python3/dist-packages/Flash_Attn-2.7.4.dist-info/METADATA": "Version: 2.7.4\n",
 		conda + "nvidia_nccl_cu12-2.26.2.post1.dist-info/METADATA":          "Version: 2.26.2.post1\n",
 	}).fs())
 	wantVersions(t, env, "torch", "python:/opt/venv 2.7.0+gitf717b2a")
-	wantVersions(t, env, "vllm", "python:/usr/local 0.9.1", "python:/opt/venv 0.10.0rc2.dev1+g1234567.rocm641")
+	wantVersions(t, env, "vllm", "python:/usr/local 0.9.1", "python:/opt/venv 0.10.0rc2.dev1+g12345.rocm641")
 	wantVersions(t, env, "RCCL", "host 2.22.3", "python:/opt/venv 2.26.6")
 	wantVersions(t, env, "flash-attn", "python:/usr 2.7.4")
 	wantVersions(t, env, "nvidia-nccl-cu12", "python:/opt/conda/envs/x 2.26.2.post1")

@@ -6,6 +6,7 @@ import (
 	"github.com/servegauge/servegauge/envinfo/gpu"
 )
 
+// Vendor is AMD in PCI ids.
 const Vendor = 0x1002
 
 // model is what a PCI device id says by itself.

@@ -56,6 +56,7 @@ type Value[T Scalar] struct {
 	scope                Scope
 }
 
+// NotCaptured is the reason of a value that nobody has read.
 const NotCaptured = "not captured"
 
 // Known returns a Value that is v in unit ("" for a value without one), true of scope, read from source: a path below

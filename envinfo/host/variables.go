@@ -37,6 +37,7 @@ func ReadVariables(r *source.Reader) (v Variables) {
 	return v
 }
 
+// Rows writes the variables.
 func (v *Variables) Rows(t *table.Table) {
 	t.Line("")
 	t.Head("Variables")

@@ -128,6 +128,7 @@ func (r Row) Field(name string) (string, error) {
 	return v, nil
 }
 
+// Source is where a field of the row was read.
 func (r Row) Source(field string) string { return r.name + ": " + field }
 
 func (r Row) text(field string) fact.Value[string] {

@@ -34,6 +34,7 @@ type field struct {
 	reflect.Value
 }
 
+// StructFields are the exported fields of a struct, by their names in JSON.
 func StructFields(v reflect.Value) []field {
 	var out []field
 	for i := range v.NumField() {
@@ -50,6 +51,7 @@ func StructFields(v reflect.Value) []field {
 	return out
 }
 
+// Join is the path of a name below a path.
 func Join(path, name string) string {
 	if path == "" {
 		return name

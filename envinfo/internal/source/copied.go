@@ -49,6 +49,7 @@ func Untar(b []byte) (map[string][]byte, error) {
 	}
 }
 
+// ErrNotCopied is that a file was not among those that were asked for, so that nothing is known of it.
 var ErrNotCopied = errors.New("not copied out of the container")
 
 // Copied is the files that were copied out of a container. Of what was not asked for it does not say that it is
@@ -59,6 +60,7 @@ type Copied struct {
 	patterns []string
 }
 
+// NewCopied is a file system of files that were copied out, of those that patterns ask for.
 func NewCopied(files map[string][]byte, patterns []string) *Copied {
 	c := &Copied{files: files, dirs: map[string]map[string]copiedInfo{".": {}}, patterns: patterns}
 	for name, data := range files {

@@ -281,6 +281,7 @@ func (r *Reader) resolve(name string) (string, error) {
 	return done, nil
 }
 
+// ErrNotLink is that a file is there and is no link.
 var ErrNotLink = errors.New("not a symbolic link")
 
 // ReadLink returns where a symbolic link points to, as it is written.

@@ -56,6 +56,7 @@ func Recorded(s string, scope fact.Scope, source string) fact.Value[string] {
 	return fact.Known(secret.Scrub(s), "", scope, source)
 }
 
+// HasPrefix tells whether a name begins with one of the prefixes.
 func HasPrefix(name string, prefixes []string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(name, p) {

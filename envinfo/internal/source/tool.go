@@ -257,6 +257,7 @@ func (o *toolOutput) Write(p []byte) (int, error) {
 	return o.buf.Write(p)
 }
 
+// MaxTail is how much of the end of a tool's output is looked at for what went wrong.
 const MaxTail = 4 << 10
 
 // tail keeps the end of what is written to it: of a Python traceback that is the line that tells.
