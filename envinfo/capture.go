@@ -45,21 +45,15 @@ type Options struct {
 // Validate returns an error that names the field of o that cannot be used, its value, and what to give.
 func (o Options) Validate() error {
 	if o.ReadTimeout < 0 {
-		return fmt.Errorf(
-			"envinfo: Options.ReadTimeout is %v; give a positive time, or 0 for %v",
-			o.ReadTimeout,
-			source.DefaultWait,
-		)
+		return fmt.Errorf("envinfo: Options.ReadTimeout is %v; give a positive time, or 0 for %v", o.ReadTimeout,
+			source.DefaultWait)
 	}
 	if o.ROCmPath != "" && !path.IsAbs(o.ROCmPath) {
 		return fmt.Errorf("envinfo: Options.ROCmPath is %q; give an absolute path, such as /opt/rocm", o.ROCmPath)
 	}
 	if o.Tools.Timeout < 0 {
-		return fmt.Errorf(
-			"envinfo: Options.Tools.Timeout is %v; give a positive time, or 0 for %v",
-			o.Tools.Timeout,
-			source.DefaultTools,
-		)
+		return fmt.Errorf("envinfo: Options.Tools.Timeout is %v; give a positive time, or 0 for %v", o.Tools.Timeout,
+			source.DefaultTools)
 	}
 	for _, dir := range filepath.SplitList(o.Tools.Path) {
 		if !filepath.IsAbs(dir) {

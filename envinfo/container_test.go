@@ -239,10 +239,8 @@ func TestPinnedDigest(t *testing.T) {
 
 func TestPodman(t *testing.T) {
 	a := answers{
-		"podman inspect --type container c": `[{"Id": "` + containerHex + `", "Image": "` + strings.TrimPrefix(
-			imageSHA,
-			"sha256:",
-		) + `", "ImageName": "quay.io/x/vllm:1",
+		"podman inspect --type container c": `[{"Id": "` + containerHex + `", "Image": "` + strings.TrimPrefix(imageSHA,
+			"sha256:") + `", "ImageName": "quay.io/x/vllm:1",
 			"State": {"Status": "exited", "StartedAt": "0001-01-01T00:00:00Z"}, "Config": {"Entrypoint": "vllm serve",
 			"Env": null}, "HostConfig": {"CpuQuota": 250000, "CpuPeriod": 100000, "Memory": 1024}}]`,
 		"podman image inspect " + strings.TrimPrefix(imageSHA, "sha256:"): `[{"Id": "x",
@@ -373,12 +371,8 @@ func TestContainerArguments(t *testing.T) {
 
 func TestCommandBound(t *testing.T) {
 	run := func(context.Context, string, ...string) ([]byte, error) {
-		return fmt.Appendf(
-			nil,
-			`[{"Id": %q, "Path": "vllm", "Args": ["serve", %q]}]`,
-			containerHex,
-			strings.Repeat("x", 1<<20),
-		), nil
+		return fmt.Appendf(nil, `[{"Id": %q, "Path": "vllm", "Args": ["serve", %q]}]`, containerHex,
+			strings.Repeat("x", 1<<20)), nil
 	}
 	c := captureContainer(t, "docker", "c", container.Options{Run: run})
 	unknown(t, "command", c.Command, "larger than 32768 bytes, refused")

@@ -30,11 +30,8 @@ func TestDiff(t *testing.T) {
 	moved := host.with()
 	for i := range 8 {
 		file := fmt.Sprintf("%s%d/properties", nodesDir, 2+i)
-		moved[file] = strings.ReplaceAll(
-			moved[file],
-			fmt.Sprint("location_id ", (5+i)<<8),
-			fmt.Sprint("location_id ", (0x85+i)<<8),
-		)
+		moved[file] = strings.ReplaceAll(moved[file], fmt.Sprint("location_id ", (5+i)<<8),
+			fmt.Sprint("location_id ", (0x85+i)<<8))
 	}
 	for _, test := range []struct {
 		name string
@@ -147,13 +144,8 @@ func TestDiffOfContainers(t *testing.T) {
 }
 
 func TestWriteDiff(t *testing.T) {
-	a, b := capture(
-		t,
-		mi325x().fs(),
-	), capture(
-		t,
-		mi325x().with(tree{"proc/sys/kernel/hostname": "b", "proc/cmdline": "quiet"}).fs(),
-	)
+	a, b := capture(t, mi325x().fs()), capture(t,
+		mi325x().with(tree{"proc/sys/kernel/hostname": "b", "proc/cmdline": "quiet"}).fs())
 	var out strings.Builder
 	if err := envinfo.WriteDiff(&out, envinfo.Diff(a, b)); err != nil {
 		t.Fatal(err)

@@ -58,23 +58,8 @@ func TestDockerDaemon(t *testing.T) {
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", name).Run() })
 	id := run(
 		t,
-		exec.CommandContext(
-			t.Context(),
-			"docker",
-			"run",
-			"-d",
-			"--shm-size",
-			"128m",
-			"--cpus",
-			"0.5",
-			"-e",
-			"VLLM_X=1",
-			"-e",
-			"HF_TOKEN=planted",
-			name,
-			"sleep",
-			"600",
-		),
+		exec.CommandContext(t.Context(), "docker", "run", "-d", "--shm-size", "128m", "--cpus", "0.5", "-e", "VLLM_X=1",
+			"-e", "HF_TOKEN=planted", name, "sleep", "600"),
 	)
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", id).Run() })
 

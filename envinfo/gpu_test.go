@@ -114,12 +114,8 @@ func TestPartOfACard(t *testing.T) {
 
 	tr = mi325x()
 	tr[nodesDir+"2/mem_banks/0/properties"] = "heap_type 1\nsize_in_bytes 34359738368\n"
-	unknown(
-		t,
-		"bandwidth",
-		capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth,
-		"whole card of 256 GB, and 34359738368 B are seen",
-	)
+	unknown(t, "bandwidth", capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth,
+		"whole card of 256 GB, and 34359738368 B are seen")
 }
 
 // The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table

@@ -161,14 +161,10 @@ func TestHashIsStable(t *testing.T) {
 
 // What changes by itself on a host that nobody touches is not of its configuration.
 func TestHashOfABusyHost(t *testing.T) {
-	idle := capture(
-		t,
-		epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs(),
-	)
-	busy := capture(
-		t,
-		epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs(),
-	)
+	idle := capture(t,
+		epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
+	busy := capture(t,
+		epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
 	if idle.Hash() != busy.Hash() {
 		t.Errorf("the hashes differ, by %v", envinfo.Diff(idle, busy))
 	}

@@ -409,29 +409,14 @@ func TestControlGroups(t *testing.T) {
 	v1 := status.with(tree{
 		"proc/self/cgroup": "12:cpuset:/a/b\n4:cpu,cpuacct:/a/b\n3:memory:/a/b\n2:pids:/a/b\n1:name=systemd:/a/b\n" +
 			"0::/a/b\n",
-		"proc/self/mountinfo": "22 27 0:21 / /proc rw - proc proc rw\n" + mount(
-			"/",
-			"/sys/fs/cgroup/cpu,cpuacct",
-			"cpu,cpuacct",
-		) +
-			mount(
-				"/",
-				"/sys/fs/cgroup/memory",
-				"memory",
-			) + mount(
+		"proc/self/mountinfo": "22 27 0:21 / /proc rw - proc proc rw\n" + mount("/", "/sys/fs/cgroup/cpu,cpuacct",
+			"cpu,cpuacct") +
+			mount("/", "/sys/fs/cgroup/memory", "memory") + mount(
 			"/",
 			"/sys/fs/cgroup/pids",
 			"pids",
-		) + mount(
-			"/",
-			"/sys/fs/cgroup/cpuset",
-			"cpuset",
-		) +
-			mount(
-				"/",
-				"/sys/fs/cgroup/unified",
-				"",
-			),
+		) + mount("/", "/sys/fs/cgroup/cpuset", "cpuset") +
+			mount("/", "/sys/fs/cgroup/unified", ""),
 		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":      "-1\n",
 		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":     "100000\n",
 		"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us":    "250000\n",

@@ -149,10 +149,8 @@ func TestSourcesDisagree(t *testing.T) {
 // The library's name has ROCm's version, and its strings have RCCL's.
 func TestRCCLLibrary(t *testing.T) {
 	const name = "opt/rocm/lib/librccl.so.1.0.60402"
-	elf := "\x7fELF" + strings.Repeat(
-		"\x00",
-		300_000,
-	) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
+	elf := "\x7fELF" + strings.Repeat("\x00",
+		300_000) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
 	fsys := tree{name: elf}.fs()
 	env := capture(t, link(fsys, "opt/rocm/lib/librccl.so.1", "librccl.so.1.0.60402"))
 	wantVersions(t, env, "ROCm", "host 6.4.2")

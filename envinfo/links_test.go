@@ -76,10 +76,8 @@ func TestGarbledLinks(t *testing.T) {
 
 // Of two links to the same node the nearer counts, and one of the hardware before a way through others.
 func TestDoubleLinks(t *testing.T) {
-	g := capture(
-		t,
-		mi210().with(ioLink(2, 50, "io_links", 2, 3, 20, 1), ioLink(2, 50, "p2p_links", 2, 4, 1, 1)).fs(),
-	).AMD
+	g := capture(t,
+		mi210().with(ioLink(2, 50, "io_links", 2, 3, 20, 1), ioLink(2, 50, "p2p_links", 2, 4, 1, 1)).fs()).AMD
 	for _, to := range []int{3, 4} {
 		l, _ := g.Link(2, to)
 		known(t, "type", l.Type, "XGMI")
@@ -171,10 +169,8 @@ func TestPartitionMode(t *testing.T) {
 		{mi300xCPX(28), 128, "CPX", ""},
 		{mi300x(), 128, "ZPX", ""}, // of a kernel to come
 	} {
-		w := capture(
-			t,
-			test.tree.with(drm(test.minor, tree{"current_compute_partition": test.mode + "\n"})).fs(),
-		).Warnings
+		w := capture(t,
+			test.tree.with(drm(test.minor, tree{"current_compute_partition": test.mode + "\n"})).fs()).Warnings
 		if test.want == "" && len(w) == 0 {
 			continue
 		}

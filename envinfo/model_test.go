@@ -53,12 +53,8 @@ func TestModelRevision(t *testing.T) {
 		{name: "empty", files: tree{hub + "snapshots/x": ""}, reason: "empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := captureModel(
-				t,
-				test.files,
-				"org/m",
-				serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}, Revision: test.revision},
-			)
+			m := captureModel(t, test.files, "org/m",
+				serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}, Revision: test.revision})
 			if test.want != "" {
 				known(t, "revision", m.Revision, test.want)
 			} else {
@@ -82,10 +78,7 @@ func TestModelRevision(t *testing.T) {
 // The first variable that is set names the cache, as for the library that fills it.
 func TestModelCache(t *testing.T) {
 	at := func(dir, rev string) tree { return tree{dir + "/models--m/snapshots/" + rev + "/config.json": "{}"} }
-	files := at(
-		"a",
-		commitA,
-	).with(at("b", commitB), at("c/hub", commitA), at("d/huggingface/hub", commitB),
+	files := at("a", commitA).with(at("b", commitB), at("c/hub", commitA), at("d/huggingface/hub", commitB),
 		at("e/.cache/huggingface/hub", commitA), at("f", commitB))
 	v := map[string]string{
 		"HF_HUB_CACHE":          "/a",
@@ -108,12 +101,8 @@ func TestModelCache(t *testing.T) {
 		// What comes first and is not there is not passed over.
 		if want.variable == "" {
 			w := map[string]string{"HF_HUB_CACHE": "/nowhere", "HF_HOME": "/c"}
-			unknown(
-				t,
-				"elsewhere",
-				captureModel(t, files, "m", serving.ModelOptions{Variables: w}).Revision,
-				"/nowhere/models--m/snapshots: no such file (from HF_HUB_CACHE)",
-			)
+			unknown(t, "elsewhere", captureModel(t, files, "m", serving.ModelOptions{Variables: w}).Revision,
+				"/nowhere/models--m/snapshots: no such file (from HF_HUB_CACHE)")
 		}
 	}
 }
@@ -148,23 +137,13 @@ func TestModelConfig(t *testing.T) {
 		layers, _ := m.Layers.Get()
 		if quantization != test.quantization || format != test.format || kind != test.type_ || bits != test.bits ||
 			layers != test.layers {
-			t.Errorf(
-				"%s: %v, %v, %v, %v, %v",
-				test.name,
-				m.Quantization,
-				m.QuantizationFormat,
-				m.Type,
-				m.QuantizationBits,
-				m.Layers,
-			)
+			t.Errorf("%s: %v, %v, %v, %v, %v", test.name, m.Quantization, m.QuantizationFormat, m.Type,
+				m.QuantizationBits, m.Layers)
 		}
 	}
-	unknown(
-		t,
-		"revision",
+	unknown(t, "revision",
 		captureModel(t, tree{"app/m/config.json": "{}"}, "m", serving.ModelOptions{Folder: "/app"}).Revision,
-		"a folder has no revision",
-	)
+		"a folder has no revision")
 	if _, err := serving.CaptureModel(t.Context(), "", serving.ModelOptions{}); err == nil {
 		t.Error("a model without a name was taken")
 	}

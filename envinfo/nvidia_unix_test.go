@@ -36,10 +36,8 @@ func fakeTools(t *testing.T, outputs map[string]string) string {
 
 func captureWith(t *testing.T, tr tree, outputs map[string]string) *envinfo.Environment {
 	t.Helper()
-	env, err := envinfo.Capture(
-		t.Context(),
-		envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs)}},
-	)
+	env, err := envinfo.Capture(t.Context(),
+		envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,11 +197,8 @@ func TestAMDSMIParts(t *testing.T) {
 	)
 	warned(t, env)
 	known(t, "count", env.AMD.Count, 8)
-	env = captureWith(
-		t,
-		mi250x(),
-		map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(dies, ",") + "]"},
-	)
+	env = captureWith(t, mi250x(),
+		map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(dies, ",") + "]"})
 	warned(t, env)
 	known(t, "VBIOS", env.AMD.Cards[3].VBIOS, "113-D65201-042")
 	known(t, "VRAM", env.AMD.Cards[3].VRAM, 2*68702699520)
@@ -217,11 +212,8 @@ func TestSMIBroken(t *testing.T) {
 		[]string{"amd: ", "amd-smi static --json: exit status 1: no such thing"},
 		[]string{"amd: ", "rocm-smi", "No JSON data to report"},
 	)
-	env = captureWith(
-		t,
-		mi325x(),
-		map[string]string{"amd-smi static": `[{"gpu": 0, "bus": {"bdf": "0000:ff:00.0"}}]`, "amd-smi version": "[{}]"},
-	)
+	env = captureWith(t, mi325x(),
+		map[string]string{"amd-smi static": `[{"gpu": 0, "bus": {"bdf": "0000:ff:00.0"}}]`, "amd-smi version": "[{}]"})
 	warned(t, env, []string{"amd.count", "amd-smi static --json lists 1 devices, 0 of which"})
 }
 

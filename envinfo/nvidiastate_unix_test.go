@@ -128,10 +128,8 @@ func TestNVIDIASnapshotOfDamage(t *testing.T) {
 			t.Errorf("%s: %v\n%s", why, err, &out)
 		}
 	}
-	none := nvidiaSnapshot(
-		t,
-		envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": "No devices were found\n"})},
-	)
+	none := nvidiaSnapshot(t,
+		envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": "No devices were found\n"})})
 	known(t, "count", none.NVIDIA.Count, 0)
 }
 
@@ -139,10 +137,8 @@ func TestNVIDIASnapshotOfDamage(t *testing.T) {
 func TestNVIDIAProcesses(t *testing.T) {
 	tools := func(apps string) envinfo.Tools {
 		return envinfo.Tools{
-			Path: fakeTools(
-				t,
-				map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps},
-			),
+			Path: fakeTools(t,
+				map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps}),
 		}
 	}
 	take := func(apps string, tr tree) *state.State {
@@ -150,10 +146,8 @@ func TestNVIDIAProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Warnings = slices.DeleteFunc(
-			s.Warnings,
-			func(w fact.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") },
-		)
+		s.Warnings = slices.DeleteFunc(s.Warnings,
+			func(w fact.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
 		return s
 	}
 	tr := cpuHost().with(tree{
@@ -187,12 +181,8 @@ func TestNVIDIAProcesses(t *testing.T) {
 	s = take(header, tr)
 	known(t, "none", s.NVIDIA.Processes.Count, 0)
 	s = take(header, tr.with(tree{".dockerenv": ""}))
-	unknown(
-		t,
-		"none in a container",
-		s.NVIDIA.Processes.Count,
-		"in a container (/.dockerenv) it may not see those outside",
-	)
+	unknown(t, "none in a container", s.NVIDIA.Processes.Count,
+		"in a container (/.dockerenv) it may not see those outside")
 	s = take(header+"77, 1 MiB\n", tr.with(tree{".dockerenv": ""}))
 	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Text, "cannot be told") {
 		t.Errorf("in a container: %v", s.Warnings)
@@ -224,11 +214,8 @@ func TestNVIDIASampler(t *testing.T) {
 	dir := fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive})
 	sample := func(every time.Duration) map[string]state.Quantity {
 		b := &began{cpuHost().fs(), make(chan struct{}, 2)}
-		s, err := envinfo.StartSampler(
-			t.Context(),
-			envinfo.Options{FS: b, Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}},
-			every,
-		)
+		s, err := envinfo.StartSampler(t.Context(),
+			envinfo.Options{FS: b, Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}}, every)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,10 +51,8 @@ func (o opening) Open(name string) (fs.File, error) {
 func (o opening) Stat(name string) (fs.FileInfo, error) { return fs.Stat(o.FS, name) }
 
 func TestEndless(t *testing.T) {
-	env := capture(
-		t,
-		opening{cpuHost().fs(), "proc/meminfo", func(f fs.File) (fs.File, error) { return endless{f}, nil }},
-	)
+	env := capture(t,
+		opening{cpuHost().fs(), "proc/meminfo", func(f fs.File) (fs.File, error) { return endless{f}, nil }})
 	unknown(t, "memory", env.Host.Memory, "/proc/meminfo: larger than 65536 bytes, refused")
 }
 

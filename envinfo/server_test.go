@@ -38,12 +38,8 @@ func TestServer(t *testing.T) {
 	defer srv.Close()
 	for _, url := range []string{srv.URL, srv.URL + "/v1",
 		strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
-		s, err := serving.Capture(
-			t.Context(),
-			srv.Client(),
-			url,
-			serving.Options{Header: http.Header{"Authorization": {"Bearer planted"}}},
-		)
+		s, err := serving.Capture(t.Context(), srv.Client(), url,
+			serving.Options{Header: http.Header{"Authorization": {"Bearer planted"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,10 +39,8 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 	answers := dockerAnswers("rocm/vllm:latest@" + repoSHA)
 	answers["sh"] = inside(t, insideFiles())
 	served := capture(t, epyc().fs())
-	served.Containers = append(
-		served.Containers,
-		*captureContainer(t, "docker", "vllm", container.Options{Run: answers.run}),
-	)
+	served.Containers = append(served.Containers,
+		*captureContainer(t, "docker", "vllm", container.Options{Run: answers.run}))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, map[string]string{
 			"/version":   `{"version":"0.14.1"}`,
@@ -57,12 +55,8 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 		t.Fatal(err)
 	}
 	served.Server = server
-	served.Model = captureModel(
-		t,
-		tree{snapshotFolder(commitA): `{"torch_dtype": "float16", "num_hidden_layers": 60}`},
-		"org/m",
-		serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}},
-	)
+	served.Model = captureModel(t, tree{snapshotFolder(commitA): `{"torch_dtype": "float16", "num_hidden_layers": 60}`},
+		"org/m", serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}})
 	out["served"] = served
 	return out
 }

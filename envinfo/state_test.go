@@ -49,13 +49,8 @@ func liveHost() tree {
 			"hwmon/hwmon3/freq2_label": "mclk\n", "hwmon/hwmon3/freq2_input": "1300000000\n",
 			"hwmon/hwmon3/power1_input": "742000000\n", "hwmon/hwmon3/power1_cap": "1000000000\n",
 			"mem_info_vram_used": "68719476736\n", "gpu_busy_percent": "97\n", "mem_busy_percent": "41\n",
-			"gpu_metrics": "\x20\x01\x01\x04" + strings.Repeat(
-				"\x00",
-				36,
-			) + "\x10\x00\x00\x00" + strings.Repeat(
-				"\x00",
-				244,
-			),
+			"gpu_metrics": "\x20\x01\x01\x04" + strings.Repeat("\x00", 36) + "\x10\x00\x00\x00" + strings.Repeat("\x00",
+				244),
 			"ras/umc_err_count": "ue: 1\nce: 2\nde: 0\n", "ras/gfx_err_count": "ue: 0\nce: 3\n",
 			"ras/features": "feature mask: 0x7fff\n",
 		}))

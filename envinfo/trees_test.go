@@ -30,12 +30,8 @@ func fw(t tree, node, mec, sdma int) tree {
 	name := fmt.Sprintf("%s%d/properties", nodesDir, node)
 	return t.with(
 		tree{
-			name: strings.Replace(
-				t[name],
-				"fw_version 166\n",
-				fmt.Sprintf("fw_version %d\nsdma_fw_version %d\n", mec, sdma),
-				1,
-			),
+			name: strings.Replace(t[name], "fw_version 166\n",
+				fmt.Sprintf("fw_version %d\nsdma_fw_version %d\n", mec, sdma), 1),
 		},
 	)
 }

@@ -43,12 +43,7 @@ func memoryBandwidth(g *GPU) fact.Value[float64] {
 		float64(width*clock*n)/8/1e6,
 		"TB/s",
 		fact.ScopeHost,
-		fmt.Sprintf(
-			"formula: memory_width %d bit / 8 × memory_clock %d MHz × %d; table: transfers per clock of %s",
-			width,
-			clock,
-			n,
-			target,
-		),
+		fmt.Sprintf("formula: memory_width %d bit / 8 × memory_clock %d MHz × %d; table: transfers per clock of %s",
+			width, clock, n, target),
 	)
 }

@@ -125,11 +125,8 @@ func (c *capture) countCards(cards int, bad []error) fact.Value[int64] {
 	for _, err := range bad {
 		// The driver refuses the properties of a GPU that the device control group of the process does not grant.
 		if !errors.Is(err, fs.ErrPermission) {
-			return fact.Unknown[int64](
-				"",
-				fact.ScopeHost,
-				fmt.Sprintf("%d of the nodes could not be told apart, %d cards could: %v", len(bad), cards, err),
-			)
+			return fact.Unknown[int64]("", fact.ScopeHost,
+				fmt.Sprintf("%d of the nodes could not be told apart, %d cards could: %v", len(bad), cards, err))
 		}
 	}
 	c.Warn(
@@ -336,11 +333,8 @@ func (c *capture) drmVRAM(nodes []kfdNode) fact.Value[int64] {
 		}
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil || n == 0 {
-			return fact.Unknown[int64](
-				"B",
-				fact.ScopeHost,
-				fmt.Sprintf("%s: %q is not a size", text.Source(), fact.Clip(s)),
-			)
+			return fact.Unknown[int64]("B", fact.ScopeHost,
+				fmt.Sprintf("%s: %q is not a size", text.Source(), fact.Clip(s)))
 		}
 		return fact.KnownCount(n, "B", text.Source())
 	}))

@@ -77,13 +77,8 @@ func (g *GPUs) check(
 		}
 	}
 	if len(matched) != len(byDevice) {
-		warnings.Warn(
-			"amd.count",
-			"%s lists %d devices, %d of which are among the cards read from files",
-			t.Name,
-			len(byDevice),
-			len(matched),
-		)
+		warnings.Warn("amd.count", "%s lists %d devices, %d of which are among the cards read from files", t.Name,
+			len(byDevice), len(matched))
 	}
 	if len(g.Cards) > 0 {
 		g.totals()
@@ -97,25 +92,15 @@ func (card *GPU) check(warnings *fact.Warnings, at string, rows []smiCard) {
 	first := rows[0]
 	card.Model = fact.Cross(warnings, at+"model", card.Model, first.model, sameModel)
 	card.VBIOS = fact.Cross(warnings, at+"vbios", card.VBIOS, first.vbios, strings.EqualFold)
-	fact.Cross(
-		warnings,
-		at+"pci_id",
-		card.PCIID,
-		first.pciDevice,
-		func(a, b string) bool { return strings.HasSuffix(a, ":"+b) },
-	)
+	fact.Cross(warnings, at+"pci_id", card.PCIID, first.pciDevice,
+		func(a, b string) bool { return strings.HasSuffix(a, ":"+b) })
 	// Of a partition, or of one die, tools give a part of the memory or all of it, and an id of its own or the card's,
 	// and do not say which.
 	if len(rows) > 1 || len(card.Nodes) > 1 {
 		return
 	}
-	card.UniqueID = fact.Cross(
-		warnings,
-		at+"unique_id",
-		card.UniqueID,
-		first.uniqueID,
-		func(a, b string) bool { return a == b },
-	)
+	card.UniqueID = fact.Cross(warnings, at+"unique_id", card.UniqueID, first.uniqueID,
+		func(a, b string) bool { return a == b })
 	card.VRAM = fact.Cross(warnings, at+"vram", card.VRAM, first.vram, func(a, b int64) bool {
 		return math.Abs(float64(a)-float64(b)) <= 0.01*float64(a) // tools round, some to MB that are MiB
 	})

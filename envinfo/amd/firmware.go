@@ -55,15 +55,8 @@ func (c *capture) firmware(nodes []kfdNode) []Firmware {
 		case !okA:
 			out[i] = k
 		case okB && a != b:
-			c.Warn(
-				"amd.cards",
-				"firmware %s is %s by %s and %s by %s",
-				k.Name,
-				a,
-				out[i].Version.Source(),
-				b,
-				k.Version.Source(),
-			)
+			c.Warn("amd.cards", "firmware %s is %s by %s and %s by %s", k.Name, a, out[i].Version.Source(), b,
+				k.Version.Source())
 		}
 	}
 	return out
@@ -86,11 +79,8 @@ func (c *capture) drmFirmware(dir string) []Firmware {
 			n, err := strconv.ParseUint(s, 0, 32)
 			switch {
 			case err != nil:
-				v = fact.Unknown[string](
-					"",
-					fact.ScopeHost,
-					fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)),
-				)
+				v = fact.Unknown[string]("", fact.ScopeHost,
+					fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
 			case n == 0:
 				continue
 			default:
@@ -140,16 +130,8 @@ func (c *capture) checkPartition(g *GPU, nodes []kfdNode) {
 			want, got, what, ok = 1, int(xccs), "XCCs a node", known
 		}
 		if ok && got != want {
-			c.Warn(
-				"amd.cards",
-				"%s is %s, with %d %s to be expected, and %s has %d",
-				g.ComputePartition.Source(),
-				mode,
-				want,
-				what,
-				source.Abs(part[0].path),
-				got,
-			)
+			c.Warn("amd.cards", "%s is %s, with %d %s to be expected, and %s has %d", g.ComputePartition.Source(), mode,
+				want, what, source.Abs(part[0].path), got)
 		}
 	}
 }
@@ -175,14 +157,8 @@ func (c *capture) crossCheck(nodes []kfdNode) {
 				continue
 			}
 			if got, err := strconv.ParseUint(s, check.base, 64); err == nil && got != 0 && got != want {
-				c.Warn(
-					"amd.cards",
-					"%s is %#x and %s is %#x: DRM's figures may be of another card",
-					n.source(check.property),
-					want,
-					v.Source(),
-					got,
-				)
+				c.Warn("amd.cards", "%s is %#x and %s is %#x: DRM's figures may be of another card",
+					n.source(check.property), want, v.Source(), got)
 			}
 		}
 	}

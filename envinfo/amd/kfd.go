@@ -209,11 +209,8 @@ func (n kfdNode) computeUnits() fact.Value[int64] {
 	case err != nil || err2 != nil:
 		return fact.Unknown[int64]("", fact.ScopeHost, errors.Join(err, err2).Error())
 	case simds%perCU != 0:
-		return fact.Unknown[int64](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: simd_count %d is not a multiple of simd_per_cu %d", source.Abs(n.path), simds, perCU),
-		)
+		return fact.Unknown[int64]("", fact.ScopeHost,
+			fmt.Sprintf("%s: simd_count %d is not a multiple of simd_per_cu %d", source.Abs(n.path), simds, perCU))
 	}
 	return fact.KnownCount(simds/perCU, "", n.source("simd_count / simd_per_cu"))
 }

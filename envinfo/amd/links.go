@@ -171,11 +171,8 @@ func parseLink(p properties, node int) (to int, l gpu.Link, err error) {
 	case err != nil:
 		l.Type = fact.Unknown[string]("", fact.ScopeHost, err.Error())
 	case linkTypes[kind] == "":
-		l.Type = fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			p.source("type")+" is "+strconv.FormatUint(kind, 10)+", not in the table of link types",
-		)
+		l.Type = fact.Unknown[string]("", fact.ScopeHost,
+			p.source("type")+" is "+strconv.FormatUint(kind, 10)+", not in the table of link types")
 	default:
 		l.Type = fact.Known(linkTypes[kind], "", fact.ScopeHost, p.source("type"))
 	}

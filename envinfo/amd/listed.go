@@ -45,12 +45,8 @@ func listedCard(name, reason string, rows []smiCard) GPU {
 		ComputeUnits:     first.units,
 		ComputePartition: first.computePartition, MemoryPartition: first.memoryPartition, VRAM: first.vram,
 		PCIe: first.link,
-		Location: fact.Known(
-			first.location,
-			"",
-			fact.ScopeHost,
-			name+": bdf",
-		), HiveID: text, MemoryVendor: text, ProductName: text,
+		Location: fact.Known(first.location, "", fact.ScopeHost,
+			name+": bdf"), HiveID: text, MemoryVendor: text, ProductName: text,
 		XCCs: count, MaxClock: unit("MHz"), MemoryClock: unit("MHz"), MemoryWidth: unit("bit"), Firmware: []Firmware{},
 		Nodes:           []Node{},
 		VirtualFunction: fact.Unknown[bool]("", fact.ScopeHost, reason), Architecture: text,
@@ -69,20 +65,10 @@ func listedCard(name, reason string, rows []smiCard) GPU {
 	g.PCIe.Speed, g.PCIe.Width = fact.Unknown[float64]("GT/s", fact.ScopeHost, reason), count
 	g.PCIe.NUMANode = count
 	if len(rows) > 1 { // which of them a number is of, the tool does not say
-		parts := fmt.Sprintf(
-			"%s: %d parts of one card, and whether a figure is of one or of all is not said",
-			name,
-			len(rows),
-		)
-		g.VRAM, g.ComputeUnits = fact.Unknown[int64](
-			"B",
-			fact.ScopeHost,
-			parts,
-		), fact.Unknown[int64](
-			"",
-			fact.ScopeHost,
-			parts,
-		)
+		parts := fmt.Sprintf("%s: %d parts of one card, and whether a figure is of one or of all is not said", name,
+			len(rows))
+		g.VRAM, g.ComputeUnits = fact.Unknown[int64]("B", fact.ScopeHost, parts), fact.Unknown[int64]("",
+			fact.ScopeHost, parts)
 	}
 	g.Architecture = architectureOf(g.Target)
 	g.MemoryBandwidth = memoryBandwidth(&g)
@@ -97,12 +83,8 @@ func listedCard(name, reason string, rows []smiCard) GPU {
 	g.Nominal = nominal(&g, device)
 	if m, ok := amdModels[device]; ok {
 		g.Model = fact.Known(m.name, "", fact.ScopeHost, "table: PCI id "+fmt.Sprintf("%04x:%s", Vendor, id))
-		g.VirtualFunction = fact.Known(
-			m.virtual,
-			"",
-			fact.ScopeHost,
-			"table: PCI id "+fmt.Sprintf("%04x:%s", Vendor, id),
-		)
+		g.VirtualFunction = fact.Known(m.virtual, "", fact.ScopeHost,
+			"table: PCI id "+fmt.Sprintf("%04x:%s", Vendor, id))
 	}
 	return g
 }

@@ -22,17 +22,8 @@ func StartTools(b *source.Toolbox) Tools {
 		version: b.Start("amd-smi", "version", "--json"),
 		static:  b.Start("amd-smi", "static", "--json"),
 		rocm: func() *source.Tool {
-			return b.Start(
-				"rocm-smi",
-				"--showproductname",
-				"--showmeminfo",
-				"vram",
-				"--showvbios",
-				"--showuniqueid",
-				"--showbus",
-				"--showdriverversion",
-				"--json",
-			)
+			return b.Start("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showvbios", "--showuniqueid",
+				"--showbus", "--showdriverversion", "--json")
 		},
 	}
 }

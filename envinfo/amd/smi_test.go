@@ -149,21 +149,8 @@ func TestROCmSMI(t *testing.T) {
 				t.Fatal(cards, err)
 			}
 			c := cards[0]
-			got := fmt.Sprint(
-				c.device,
-				" ",
-				c.model,
-				" ",
-				c.pciDevice,
-				" ",
-				c.uniqueID,
-				" ",
-				c.vbios,
-				" ",
-				c.vram,
-				" ",
-				c.driver,
-			)
+			got := fmt.Sprint(c.device, " ", c.model, " ", c.pciDevice, " ", c.uniqueID, " ", c.vbios, " ", c.vram, " ",
+				c.driver)
 			if want := "0000:01:00 AMD Instinct MI300A 74a0 a6a2b7c1d2e3f405 113-MI3SRIOV-001 137438953472 B " +
 				"6.16.13"; got != want {
 				t.Errorf("got  %s\nwant %s", got, want)

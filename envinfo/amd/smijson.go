@@ -148,11 +148,8 @@ func (s smiText) bytes(unit, source string) fact.Value[int64] {
 	shift, ok := map[string]uint{"B": 0, "KB": 10, "KiB": 10, "MB": 20, "MiB": 20, "GB": 30, "GiB": 30}[unit]
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || !ok || n == 0 || n > math.MaxInt64>>shift {
-		return fact.Unknown[int64](
-			"B",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a size", source, fact.Clip(s.text+" "+s.unit)),
-		)
+		return fact.Unknown[int64]("B", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a size", source, fact.Clip(s.text+" "+s.unit)))
 	}
 	return fact.Known(int64(n<<shift), "B", fact.ScopeHost, source)
 }

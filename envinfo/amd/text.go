@@ -14,50 +14,31 @@ import (
 func (g *GPUs) Rows(t *table.Table) {
 	t.Row("GPU", g.gpuRow())
 	t.Row("Architecture", g.perCard(architecture))
-	t.Row(
-		"Compute units per GPU",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.ComputeUnits, table.Quantity[int64]("", 0)) }),
-	)
+	t.Row("Compute units per GPU",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.ComputeUnits, table.Quantity[int64]("", 0)) }))
 	t.Row("Partitions per GPU", g.perCard(func(c GPU) table.Cell {
-		return table.Pair(
-			table.Show(c.ComputePartition, table.Plain),
-			table.Show(c.MemoryPartition, table.Plain),
-			"%s / %s",
-		)
+		return table.Pair(table.Show(c.ComputePartition, table.Plain), table.Show(c.MemoryPartition, table.Plain),
+			"%s / %s")
 	}))
 	t.Row("VRAM per GPU, published", g.perCard(func(c GPU) table.Cell {
-		return table.Pair(
-			table.Show(c.Nominal.VRAM, table.Quantity[int64]("GB", 0)),
-			table.Show(c.Nominal.MemoryType, table.Plain),
-			"%s %s",
-		)
+		return table.Pair(table.Show(c.Nominal.VRAM, table.Quantity[int64]("GB", 0)),
+			table.Show(c.Nominal.MemoryType, table.Plain), "%s %s")
 	}))
 	t.Row("VRAM per GPU, read", g.perCard(func(c GPU) table.Cell { return table.Show(c.VRAM, table.Size[int64]) }))
 	t.Row("Total VRAM, published", table.Show(g.NominalVRAM, table.Terabytes))
 	t.Row("Total VRAM, read", table.Show(g.VRAM, table.Size[int64]))
-	t.Row(
-		"Memory Bandwidth (per GPU)",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }),
-	)
+	t.Row("Memory Bandwidth (per GPU)",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }))
 	t.Row("Aggregate Bandwidth", table.Show(g.NominalBandwidth, table.Quantity[float64]("TB/s", 3)))
-	t.Row(
-		"FP16 Compute (per GPU)",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }),
-	)
-	t.Row(
-		"FP8 Compute (per GPU)",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }),
-	)
-	t.Row(
-		"Memory Bandwidth, by clock",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.MemoryBandwidth, table.Bandwidth) }),
-	)
+	t.Row("FP16 Compute (per GPU)",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }))
+	t.Row("FP8 Compute (per GPU)",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }))
+	t.Row("Memory Bandwidth, by clock",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.MemoryBandwidth, table.Bandwidth) }))
 	t.Row("PCIe per GPU", g.perCard(func(c GPU) table.Cell {
-		return table.Pair(
-			table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)),
-			table.Show(c.PCIe.Width, table.Plain),
-			"%s x%s",
-		)
+		return table.Pair(table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)),
+			table.Show(c.PCIe.Width, table.Plain), "%s x%s")
 	}))
 	t.Row("Links between GPUs", g.linkRow())
 }
@@ -160,10 +141,8 @@ func (g *GPUs) ShortRows(t *table.Table) {
 	t.Cells("Architecture", g.perCard(architecture).Text)
 	t.Cells("VRAM per GPU", g.perCard(vram).Text)
 	t.Cells("Total VRAM", totalVRAM(g).Text)
-	t.Cells(
-		"Memory Bandwidth (per GPU)",
-		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }).Text,
-	)
+	t.Cells("Memory Bandwidth (per GPU)",
+		g.perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }).Text)
 	t.Cells("Aggregate Bandwidth", table.Show(g.NominalBandwidth, table.Quantity[float64]("TB/s", 3)).Text)
 	t.Cells(
 		"FP16 Compute (per GPU)",

@@ -92,17 +92,12 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 		return nil, fmt.Errorf("envinfo: the container is %q; give its name or id", fact.Clip(nameOrID))
 	}
 	if opts.Timeout < 0 {
-		return nil, fmt.Errorf(
-			"container: Options.Timeout is %v; give a positive time, or 0 for %v",
-			opts.Timeout,
-			defaultContainerTimeout,
-		)
+		return nil, fmt.Errorf("container: Options.Timeout is %v; give a positive time, or 0 for %v", opts.Timeout,
+			defaultContainerTimeout)
 	}
 	if opts.Pinned != "" && !digest.MatchString(opts.Pinned) {
-		return nil, fmt.Errorf(
-			`container: Options.Pinned is %q; give "sha256:" and 64 hex digits`,
-			fact.Clip(opts.Pinned),
-		)
+		return nil, fmt.Errorf(`container: Options.Pinned is %q; give "sha256:" and 64 hex digits`,
+			fact.Clip(opts.Pinned))
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultContainerTimeout
@@ -126,19 +121,15 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf(
-			"envinfo: the container runtime is %q; give docker, podman or kubernetes",
-			fact.Clip(runtime),
-		)
+		return nil, fmt.Errorf("envinfo: the container runtime is %q; give docker, podman or kubernetes",
+			fact.Clip(runtime))
 	}
 	c.out.Runtime = runtime
 	c.pinned()
 	c.inside()
 	if err := ctx.Err(); err != nil {
-		return &c.out, fmt.Errorf(
-			"envinfo: the capture of the container was cut short, what is missing is unknown: %w",
-			err,
-		)
+		return &c.out, fmt.Errorf("envinfo: the capture of the container was cut short, what is missing is unknown: %w",
+			err)
 	}
 	return &c.out, nil
 }
@@ -162,10 +153,8 @@ type capture struct {
 }
 
 func (c *capture) warn(about, format string, args ...any) {
-	c.out.Warnings = append(
-		c.out.Warnings,
-		fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))},
-	)
+	c.out.Warnings = append(c.out.Warnings,
+		fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))})
 }
 
 // tool runs a command line that must write JSON, and returns that with the line as the source.
@@ -191,16 +180,10 @@ func (c *capture) blank(reason string) {
 		Created: text, Started: text,
 		Command: text, Environment: []fact.Setting{}, Devices: list,
 		ShmSize: fact.Unknown[int64]("B", c.scope, reason), IPC: text, Network: text,
-		Privileged: fact.Unknown[bool](
-			"",
-			c.scope,
-			reason,
-		), CPULimit: fact.Unknown[fact.Limit]("CPU", c.scope, reason), CPUSet: text,
-		MemoryLimit: fact.Unknown[fact.Limit](
-			"B",
-			c.scope,
-			reason,
-		), Mounts: list, Versions: []fact.Component{}, Software: []fact.Component{},
+		Privileged: fact.Unknown[bool]("", c.scope,
+			reason), CPULimit: fact.Unknown[fact.Limit]("CPU", c.scope, reason), CPUSet: text,
+		MemoryLimit: fact.Unknown[fact.Limit]("B", c.scope,
+			reason), Mounts: list, Versions: []fact.Component{}, Software: []fact.Component{},
 	}
 }
 
@@ -236,11 +219,8 @@ func (c *capture) pinned() {
 	for _, d := range c.out.RepoDigests {
 		d, ok := d.Get()
 		if !ok {
-			c.warn(
-				"pinned_digest",
-				"%s is pinned, and whether it runs is unknown: the image's digests were not read",
-				want,
-			)
+			c.warn("pinned_digest", "%s is pinned, and whether it runs is unknown: the image's digests were not read",
+				want)
 			return
 		}
 		if strings.HasSuffix(d, "@"+want) {
@@ -249,11 +229,8 @@ func (c *capture) pinned() {
 		have = append(have, d)
 	}
 	if len(have) == 0 {
-		c.warn(
-			"pinned_digest",
-			"%s is pinned, and whether it runs is unknown: the image that runs has no digest of a registry",
-			want,
-		)
+		c.warn("pinned_digest",
+			"%s is pinned, and whether it runs is unknown: the image that runs has no digest of a registry", want)
 		return
 	}
 	c.warn("pinned_digest", "%s is pinned, and another image runs: %s", want, strings.Join(have, ", "))
@@ -267,11 +244,8 @@ func (c *capture) command(argv []string, origin string) {
 		size += len(a) + 1
 	}
 	if len(argv) > source.MaxList || size > 4*source.MaxText {
-		c.out.Command = fact.Unknown[string](
-			"",
-			c.scope,
-			origin+": "+source.TooLarge{Bound: 4 * source.MaxText, Unit: "bytes"}.Error(),
-		)
+		c.out.Command = fact.Unknown[string]("", c.scope,
+			origin+": "+source.TooLarge{Bound: 4 * source.MaxText, Unit: "bytes"}.Error())
 		return
 	}
 	if len(argv) == 0 {

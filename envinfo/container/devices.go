@@ -30,10 +30,8 @@ func (c *capture) devicesOfVariables(runtime string, plain bool, at func(string)
 		switch {
 		case value == "" || value == "none" || value == "void":
 		case strings.Contains(strings.ToLower(runtime), v.maker):
-			out = append(
-				out,
-				source.Recorded(v.maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+v.variable)),
-			)
+			out = append(out,
+				source.Recorded(v.maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+v.variable)))
 		case plain && slices.Contains(plainRuntimes, runtime):
 		default:
 			if runtime == "" {

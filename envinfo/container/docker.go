@@ -242,13 +242,8 @@ func (c *capture) dockerImage(program string, in dockerInspect) {
 	// counts.
 	if b, _, err := c.tool(program, "image", "inspect", image); err == nil {
 		if now, _, err := parseImageInspect(b); err == nil && now != "" && imageID(now) != imageID(in.Image) {
-			c.warn(
-				"image",
-				"%s now names %s; the container runs %s, as the name did when it was created",
-				image,
-				imageID(now),
-				imageID(in.Image),
-			)
+			c.warn("image", "%s now names %s; the container runs %s, as the name did when it was created", image,
+				imageID(now), imageID(in.Image))
 		}
 	}
 }

@@ -67,10 +67,8 @@ func (c *capture) kubernetes(name string) error {
 	parts := strings.Split(name, "/")
 	if len(parts) > 3 || slices.Contains(parts, "") ||
 		slices.ContainsFunc(parts, func(p string) bool { return p[0] == '-' }) {
-		return fmt.Errorf(
-			"envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER",
-			fact.Clip(name),
-		)
+		return fmt.Errorf("envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER",
+			fact.Clip(name))
 	}
 	args, container := []string{"get", "pod", parts[0], "-o", "json"}, ""
 	if len(parts) > 1 {
@@ -100,11 +98,8 @@ func (c *capture) kubernetes(name string) error {
 		}
 	}
 	if chosen == nil {
-		return fmt.Errorf(
-			"envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER",
-			fact.Clip(name),
-			fact.Clip(strings.Join(names, ", ")),
-		)
+		return fmt.Errorf("envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER",
+			fact.Clip(name), fact.Clip(strings.Join(names, ", ")))
 	}
 	c.fillKube(pod, *chosen, source)
 	c.kubeNode(pod.Spec.NodeName)
@@ -163,10 +158,8 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		c.out.RepoDigests = []fact.Value[string]{digests}
 	}
 	o := &c.out
-	o.Name = text(
-		strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"),
-		"metadata.namespace, metadata.name, spec.containers.name",
-	)
+	o.Name = text(strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"),
+		"metadata.namespace, metadata.name, spec.containers.name")
 	o.Image = text(in.Image, "spec.containers.image")
 	o.Created = text(pod.Metadata.CreationTimestamp, "metadata.creationTimestamp")
 	c.workdir = in.WorkingDir
@@ -178,11 +171,8 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 			if in.Args[0] != "serve" {
 				serve = append(serve, "serve")
 			}
-			c.out.Engine = serving.ParseEngine(
-				append(serve, in.Args...),
-				c.scope,
-				at("spec.containers.args, taking the entry point for vLLM's server"),
-			)
+			c.out.Engine = serving.ParseEngine(append(serve, in.Args...), c.scope,
+				at("spec.containers.args, taking the entry point for vLLM's server"))
 		}
 	}
 	var environ []string
@@ -198,22 +188,11 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 	}
 	c.variables(environ, at("spec.containers.env"))
 	o.Environment = append(o.Environment, from...)
-	o.IPC, o.Network = kubeShared(
-		pod.Spec.HostIPC,
-		c.scope,
-		at("spec.hostIPC"),
-	), kubeShared(
-		pod.Spec.HostNetwork,
-		c.scope,
-		at("spec.hostNetwork"),
-	)
+	o.IPC = kubeShared(pod.Spec.HostIPC, c.scope, at("spec.hostIPC"))
+	o.Network = kubeShared(pod.Spec.HostNetwork, c.scope, at("spec.hostNetwork"))
 	// The field is left out where it is false.
-	o.Privileged = fact.Known(
-		in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged,
-		"",
-		c.scope,
-		at("spec.containers.securityContext.privileged"),
-	)
+	privileged := in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged
+	o.Privileged = fact.Known(privileged, "", c.scope, at("spec.containers.securityContext.privileged"))
 	o.CPUSet = fact.Unknown[string]("", c.scope, "a pod does not say; the kubelet's CPU manager decides")
 	o.CPULimit = c.kubeLimit(pod, in, "cpu", "CPU", at)
 	o.MemoryLimit = c.kubeLimit(pod, in, "memory", "B", at)
@@ -224,11 +203,8 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 // kubeMounts records the mounts, and the size of /dev/shm, which a pod makes larger by a volume in memory.
 func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) string) {
 	c.out.Mounts = []fact.Value[string]{}
-	c.out.ShmSize = fact.Unknown[int64](
-		"B",
-		c.scope,
-		at("no volume at /dev/shm, so it is as large as the runtime makes it"),
-	)
+	c.out.ShmSize = fact.Unknown[int64]("B", c.scope,
+		at("no volume at /dev/shm, so it is as large as the runtime makes it"))
 	for _, m := range in.VolumeMounts[:min(len(in.VolumeMounts), source.MaxList)] {
 		kind, from := "volume", m.Name
 		for _, v := range pod.Spec.Volumes {
@@ -257,10 +233,8 @@ func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) stri
 				}
 			}
 		}
-		c.out.Mounts = append(
-			c.out.Mounts,
-			source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")),
-		)
+		c.out.Mounts = append(c.out.Mounts,
+			source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")))
 	}
 }
 

@@ -65,19 +65,13 @@ func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) 
 	if !ok {
 		version = 2
 		if group, ok = g.paths[""]; !ok {
-			return hierarchy{}, fmt.Errorf(
-				"%s: no version 2 group (0::/…), and no version 1 group for %s",
-				source.Abs(self),
-				controller,
-			)
+			return hierarchy{}, fmt.Errorf("%s: no version 2 group (0::/…), and no version 1 group for %s",
+				source.Abs(self), controller)
 		}
 	}
 	if !strings.HasPrefix(group, "/") || strings.Contains(group+"/", "/../") {
-		return hierarchy{}, fmt.Errorf(
-			"%s: group %q lies outside of what this process can see",
-			source.Abs(self),
-			fact.Clean(group),
-		)
+		return hierarchy{}, fmt.Errorf("%s: group %q lies outside of what this process can see", source.Abs(self),
+			fact.Clean(group))
 	}
 	mounts := g.mounts
 	if !g.listed {

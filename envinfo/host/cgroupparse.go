@@ -112,11 +112,8 @@ func parseCFS(quota, period []byte) (fact.Limit, error) {
 	}
 	p, perr := strconv.ParseInt(strings.TrimSpace(string(period)), 10, 64)
 	if err != nil || perr != nil || q <= 0 || p <= 0 {
-		return 0, fmt.Errorf(
-			"%q in a period of %q is not a quota",
-			fact.Clean(string(quota)),
-			fact.Clean(string(period)),
-		)
+		return 0, fmt.Errorf("%q in a period of %q is not a quota", fact.Clean(string(quota)),
+			fact.Clean(string(period)))
 	}
 	return fact.Limit(float64(q) / float64(p)), nil
 }

@@ -36,11 +36,8 @@ func (c *capture) cpu() cpuinfo {
 			h.CPUModel = fact.Known(info.parts.texts[0], "", fact.ScopeHost, info.parts.source)
 		}
 	case info.mixed: // naming one of them would be wrong for the rest
-		h.CPUModel = fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			source.Abs(name)+": the processors have different model names or parts",
-		)
+		h.CPUModel = fact.Unknown[string]("", fact.ScopeHost,
+			source.Abs(name)+": the processors have different model names or parts")
 	case info.model == "":
 		h.CPUModel = fact.Unknown[string]("", fact.ScopeHost, source.Abs(name)+": no model name")
 	default:
@@ -58,11 +55,8 @@ func (c *capture) cpu() cpuinfo {
 	h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost, "cpu_threads / cpu_cores, and not both are known")
 	if cores, ok := h.CPUCores.Get(); ok {
 		if threads, ok := h.CPUThreads.Get(); ok {
-			h.ThreadsPerCore = fact.Unknown[int64](
-				"",
-				fact.ScopeHost,
-				fmt.Sprintf("%d threads on %d cores: not the same number on each", threads, cores),
-			)
+			h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost,
+				fmt.Sprintf("%d threads on %d cores: not the same number on each", threads, cores))
 			if threads%cores == 0 {
 				h.ThreadsPerCore = fact.Known(threads/cores, "", fact.ScopeHost, "cpu_threads / cpu_cores")
 			}

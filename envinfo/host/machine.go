@@ -66,11 +66,8 @@ func (c *capture) dmi(file string) fact.Value[string] {
 	s, _ := v.Get()
 	for _, p := range dmiPlaceholders {
 		if strings.EqualFold(s, p) {
-			return fact.Unknown[string](
-				"",
-				fact.ScopeHost,
-				fmt.Sprintf("%s: %q is what stands there until a maker fills it in", v.Source(), s),
-			)
+			return fact.Unknown[string]("", fact.ScopeHost,
+				fmt.Sprintf("%s: %q is what stands there until a maker fills it in", v.Source(), s))
 		}
 	}
 	return v
@@ -119,9 +116,7 @@ func (c *capture) virtualization(info cpuinfo) fact.Value[string] {
 			if caps, _ := c.Text(xenCaps, fact.ScopeHost).Get(); strings.Contains(caps, "control_d") {
 				return known(
 					"none",
-					source.Abs(
-						xenType,
-					)+" is xen and "+source.Abs(
+					source.Abs(xenType)+" is xen and "+source.Abs(
 						xenCaps,
 					)+" has control_d: this is the domain that runs the guests",
 				)
@@ -155,26 +150,16 @@ func (c *capture) virtualization(info cpuinfo) fact.Value[string] {
 	case info.hypervisor:
 		return known("vm-other", flags+" have hypervisor, and nothing names it")
 	}
-	return fact.Unknown[string](
-		"",
-		fact.ScopeHost,
-		flags+" are not there to tell, and neither "+source.Abs(dmiDir)+" nor the clock sources name a hypervisor",
-	)
+	return fact.Unknown[string]("", fact.ScopeHost,
+		flags+" are not there to tell, and neither "+source.Abs(dmiDir)+" nor the clock sources name a hypervisor")
 }
 
 func (c *capture) memoryModules() {
 	h := &c.out
 	const name = "sys/firmware/dmi/tables/DMI"
 	fail := func(reason string) {
-		h.MemoryModules, h.MemorySpeed = fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			reason,
-		), fact.Unknown[int64](
-			"MT/s",
-			fact.ScopeHost,
-			reason,
-		)
+		h.MemoryModules, h.MemorySpeed = fact.Unknown[string]("", fact.ScopeHost, reason), fact.Unknown[int64]("MT/s",
+			fact.ScopeHost, reason)
 	}
 	b, err := c.File(name, source.LargeFile)
 	if err != nil {
@@ -198,11 +183,8 @@ func (c *capture) memoryModules() {
 	}
 	h.MemoryModules = fact.Known(text, "", fact.ScopeHost, source.Abs(name)+": memory devices")
 	if !same || speed == 0 {
-		h.MemorySpeed = fact.Unknown[int64](
-			"MT/s",
-			fact.ScopeHost,
-			source.Abs(name)+": not one speed for all memory devices",
-		)
+		h.MemorySpeed = fact.Unknown[int64]("MT/s", fact.ScopeHost,
+			source.Abs(name)+": not one speed for all memory devices")
 		return
 	}
 	h.MemorySpeed = fact.Known(speed, "MT/s", fact.ScopeHost, source.Abs(name)+": configured memory speed")

@@ -142,18 +142,13 @@ func (c *capture) networkCard(dir, name string) NetworkCard {
 	}
 	// Without a link the speed is -1, and to some drivers an error.
 	if n, ok := card.Speed.Get(); ok && n <= 0 {
-		card.Speed = fact.Unknown[int64](
-			"Mb/s",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %d, there is no link or it does not tell", source.Abs(dir+"speed"), n),
-		)
+		card.Speed = fact.Unknown[int64]("Mb/s", fact.ScopeHost,
+			fmt.Sprintf("%s: %d, there is no link or it does not tell", source.Abs(dir+"speed"), n))
 	}
 	card.DriverVersion = fact.Unknown[string]("", fact.ScopeHost, "its driver is unknown")
 	if driver, ok := card.Driver.Get(); ok {
-		card.DriverVersion = c.Text(
-			"sys/module/"+strings.ReplaceAll(pathElement(driver), "-", "_")+"/version",
-			fact.ScopeHost,
-		)
+		card.DriverVersion = c.Text("sys/module/"+strings.ReplaceAll(pathElement(driver), "-", "_")+"/version",
+			fact.ScopeHost)
 	}
 	const parent = "device/physfn"
 	switch err := c.Stat(dir + parent); {
@@ -210,11 +205,8 @@ func (c *capture) device(dir string) device {
 	}
 	d.node = c.Integer(dir+"numa_node", "", fact.ScopeHost)
 	if n, ok := d.node.Get(); ok && n < 0 {
-		d.node = fact.Unknown[int64](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %d, the firmware does not tell", source.Abs(dir+"numa_node"), n),
-		)
+		d.node = fact.Unknown[int64]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %d, the firmware does not tell", source.Abs(dir+"numa_node"), n))
 	}
 	return d
 }
@@ -272,11 +264,8 @@ func (c *capture) rdmaPort(dir string, n int) RDMAPort {
 	}
 	p.Rate = fact.Unknown[float64]("Gb/s", fact.ScopeHost, p.RateText.Reason())
 	if s, ok := p.RateText.Get(); ok {
-		p.Rate = fact.Unknown[float64](
-			"Gb/s",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a rate in Gb/sec", p.RateText.Source(), fact.Clip(s)),
-		)
+		p.Rate = fact.Unknown[float64]("Gb/s", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a rate in Gb/sec", p.RateText.Source(), fact.Clip(s)))
 		if rate, err := parseRate(s); err == nil {
 			p.Rate = fact.Known(rate, "Gb/s", fact.ScopeHost, p.RateText.Source())
 		}

@@ -51,10 +51,8 @@ func (c *capture) numa() {
 	n.Count = fact.Known(int64(len(n.Nodes)), "", fact.ScopeHost, source.Abs(dir))
 	c.gpuMemory(n.Nodes)
 	if on, ok := n.Balancing.Get(); ok && on != 0 && len(n.Nodes) > 1 {
-		c.Warn(
-			"host.numa.balancing",
-			"NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them",
-		)
+		c.Warn("host.numa.balancing",
+			"NUMA balancing is on, of which RCCL itself warns: pages that move between nodes stall whoever uses them")
 	}
 }
 

@@ -118,15 +118,8 @@ func (c *processCapture) affinity() {
 		if !strings.HasPrefix(reason, source.Abs(name)) {
 			reason = source.Abs(name) + ": " + reason
 		}
-		p.Allowed, p.AllowedCount = fact.Unknown[string](
-			"",
-			fact.ScopeProcess,
-			reason,
-		), fact.Unknown[int64](
-			"",
-			fact.ScopeProcess,
-			reason,
-		)
+		p.Allowed, p.AllowedCount = fact.Unknown[string]("", fact.ScopeProcess, reason), fact.Unknown[int64]("",
+			fact.ScopeProcess, reason)
 		return
 	}
 	p.Allowed = fact.Known(list, "", fact.ScopeProcess, source.Abs(name)+": "+row)
@@ -137,24 +130,14 @@ func (c *processCapture) affinity() {
 // usable.
 func (c *processCapture) usable(memory fact.Value[int64]) {
 	p := &c.out
-	p.UsableCPUs = fact.Unknown[float64](
-		"CPU",
-		fact.ScopeProcess,
-		"the least of cpu_limit and allowed_cpu_count, and not both are known",
-	)
-	p.UsableMemory = fact.Unknown[int64](
-		"B",
-		fact.ScopeProcess,
-		"the least of memory_limit and host.memory, and not both are known",
-	)
+	p.UsableCPUs = fact.Unknown[float64]("CPU", fact.ScopeProcess,
+		"the least of cpu_limit and allowed_cpu_count, and not both are known")
+	p.UsableMemory = fact.Unknown[int64]("B", fact.ScopeProcess,
+		"the least of memory_limit and host.memory, and not both are known")
 	limit, ok := p.CPULimit.Get()
 	if n, counted := p.AllowedCount.Get(); ok && counted {
-		p.UsableCPUs = fact.Known(
-			min(float64(limit), float64(n)),
-			"CPU",
-			fact.ScopeProcess,
-			"the least of cpu_limit and allowed_cpu_count",
-		)
+		p.UsableCPUs = fact.Known(min(float64(limit), float64(n)), "CPU", fact.ScopeProcess,
+			"the least of cpu_limit and allowed_cpu_count")
 	}
 	limit, ok = p.MemoryLimit.Get()
 	if total, there := memory.Get(); ok && there {

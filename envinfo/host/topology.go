@@ -65,11 +65,8 @@ func (c *capture) count(info cpuinfo, err error) {
 	case !ok && seen:
 		h.CPUSockets = sockets
 	case !ok:
-		h.CPUSockets = fact.Unknown[int64](
-			"",
-			fact.ScopeHost,
-			fact.JoinReasons(h.CPUSockets.Reason(), sockets.Reason()),
-		)
+		h.CPUSockets = fact.Unknown[int64]("", fact.ScopeHost,
+			fact.JoinReasons(h.CPUSockets.Reason(), sockets.Reason()))
 	case seen && packages != ids:
 		c.Warn("host.cpu_sockets", "%d by %s and %d by %s", ids, h.CPUSockets.Source(), packages, sockets.Source())
 	}
@@ -81,12 +78,8 @@ func (c *capture) cores(ids, shared fact.Value[int64], info cpuinfo) fact.Value[
 	byShare, seen := shared.Get()
 	switch {
 	case ok && seen && byShare > byID:
-		return fact.Known(
-			byShare,
-			"",
-			fact.ScopeHost,
-			shared.Source()+"; the core ids in /proc/cpuinfo repeat within a package",
-		)
+		return fact.Known(byShare, "", fact.ScopeHost,
+			shared.Source()+"; the core ids in /proc/cpuinfo repeat within a package")
 	case ok && seen && byShare < byID:
 		return fact.Unknown[int64]("", fact.ScopeHost,
 			fmt.Sprintf("%d by %s and %d by %s", byID, ids.Source(), byShare, shared.Source()))

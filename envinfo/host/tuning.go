@@ -78,12 +78,8 @@ func (c *capture) frequency() {
 	if kHz, ok := fastest.Get(); ok {
 		f.Max = fact.Unknown[int64]("kHz", fact.ScopeHost, fmt.Sprintf("%s: %d is not a clock", fastest.Source(), kHz))
 		if kHz > 0 {
-			f.Max = fact.Known(
-				kHz,
-				"kHz",
-				fact.ScopeHost,
-				fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)),
-			)
+			f.Max = fact.Known(kHz, "kHz", fact.ScopeHost,
+				fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)))
 		}
 	}
 	f.Boost = c.Flag(dir+"/boost", fact.ScopeHost)
@@ -164,17 +160,8 @@ func (c *capture) vulnerabilities(t *Tuning) {
 	if rest > 0 {
 		source += fmt.Sprintf(", which has %d of another state", rest)
 	}
-	t.Mitigated, t.Vulnerable = fact.Known(
-		mitigated,
-		"",
-		fact.ScopeHost,
-		source,
-	), fact.Known(
-		vulnerable,
-		"",
-		fact.ScopeHost,
-		source,
-	)
+	t.Mitigated, t.Vulnerable = fact.Known(mitigated, "", fact.ScopeHost, source), fact.Known(vulnerable, "",
+		fact.ScopeHost, source)
 	t.NotAffected = fact.Known(notAffected, "", fact.ScopeHost, source)
 }
 

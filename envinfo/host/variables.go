@@ -28,12 +28,8 @@ func ReadVariables(r *source.Reader) (v Variables) {
 		return v
 	}
 	v.List = source.Settings(strings.Split(string(b), "\x00"), fact.ScopeProcess, source.Abs(name))
-	v.Count = fact.Known(
-		int64(len(v.List)),
-		"",
-		fact.ScopeProcess,
-		source.Abs(name)+", of the prefixes that are recorded",
-	)
+	v.Count = fact.Known(int64(len(v.List)), "", fact.ScopeProcess,
+		source.Abs(name)+", of the prefixes that are recorded")
 	return v
 }
 

@@ -19,11 +19,8 @@ func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
 	location := row.Location()
 	if folder != "" {
 		info = c.nvidiaInfo(nvidiaDir + "/gpus/" + folder + "/information")
-		location = fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s/gpus: %q is not a PCI address", source.Abs(nvidiaDir), fact.Clip(folder)),
-		)
+		location = fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s/gpus: %q is not a PCI address", source.Abs(nvidiaDir), fact.Clip(folder)))
 		if l := gpu.PCILocation(folder); l != "" {
 			location = fact.Known(l, "", fact.ScopeHost, source.Abs(nvidiaDir)+"/gpus")
 		}
@@ -34,13 +31,8 @@ func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
 		Location:          location,
 		UUID:              fact.Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
 		VRAM:              row.bytes("memory.total"),
-		VBIOS: fact.Cross(
-			&c.Warnings,
-			at+"vbios",
-			info.text("Video BIOS"),
-			row.text("vbios_version"),
-			same,
-		),
+		VBIOS: fact.Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"),
+			same),
 		PowerLimit:      row.float("power.limit", "W"),
 		MaxClock:        row.megahertz("clocks.max.sm"),
 		MemoryClock:     row.megahertz("clocks.max.memory"),
@@ -74,11 +66,8 @@ func (c *capture) sysfsPCIID(location fact.Value[string]) fact.Value[string] {
 		}
 		id, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 16)
 		if err != nil {
-			return fact.Unknown[string](
-				"",
-				fact.ScopeHost,
-				fmt.Sprintf("%s: %q is not an id", v.Source(), fact.Clip(s)),
-			)
+			return fact.Unknown[string]("", fact.ScopeHost,
+				fmt.Sprintf("%s: %q is not an id", v.Source(), fact.Clip(s)))
 		}
 		ids[i] = id
 	}
@@ -94,11 +83,8 @@ func (r Row) pciID() fact.Value[string] {
 	}
 	id, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 32)
 	if err != nil || id&0xffff != nvidiaVendor {
-		return fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), fact.Clip(s)),
-		)
+		return fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), fact.Clip(s)))
 	}
 	return fact.Known(fmt.Sprintf("%04x:%04x", id&0xffff, id>>16), "", fact.ScopeHost, v.Source())
 }
@@ -136,11 +122,8 @@ func (i nvidiaInfo) text(key string) fact.Value[string] {
 	case !ok:
 		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: no %s", source.Abs(i.path), key))
 	case strings.Contains(v, "??") || strings.EqualFold(v, "unknown") || strings.EqualFold(v, "N/A"):
-		return fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %s is %q", source.Abs(i.path), key, fact.Clip(v)),
-		)
+		return fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %s is %q", source.Abs(i.path), key, fact.Clip(v)))
 	}
 	return fact.Known(v, "", fact.ScopeHost, source.Abs(i.path)+": "+key)
 }
@@ -168,11 +151,8 @@ func (c *capture) pcie(location fact.Value[string], row Row) gpu.PCIe {
 		case !ok:
 			return fact.Unknown[float64]("GT/s", fact.ScopeHost, generation.Reason())
 		case gts == 0:
-			return fact.Unknown[float64](
-				"GT/s",
-				fact.ScopeHost,
-				fmt.Sprintf("%s: %d is not in the table of generations", row.Source(field), n),
-			)
+			return fact.Unknown[float64]("GT/s", fact.ScopeHost,
+				fmt.Sprintf("%s: %d is not in the table of generations", row.Source(field), n))
 		default:
 			return fact.Known(gts, "GT/s", fact.ScopeHost, row.Source(field))
 		}

@@ -35,13 +35,8 @@ func (c *capture) links(index map[int]int) {
 		from, ok := index[pair[0]]
 		to, ok2 := index[pair[1]]
 		if !ok || !ok2 {
-			c.Warn(
-				"nvidia.links",
-				"%s has GPU%d and GPU%d, of which not both are among the cards",
-				t.Name,
-				pair[0],
-				pair[1],
-			)
+			c.Warn("nvidia.links", "%s has GPU%d and GPU%d, of which not both are among the cards", t.Name, pair[0],
+				pair[1])
 			continue
 		}
 		ways[[2]int{from, to}] = way
@@ -164,15 +159,8 @@ func (c *capture) nvlinks() {
 			reason = t.Name + " does not list the card"
 		}
 		if reason != "" {
-			n.NVLinks, n.NVLinkSpeed = fact.Unknown[int64](
-				"",
-				fact.ScopeHost,
-				reason,
-			), fact.Unknown[float64](
-				"GB/s",
-				fact.ScopeHost,
-				reason,
-			)
+			n.NVLinks, n.NVLinkSpeed = fact.Unknown[int64]("", fact.ScopeHost, reason), fact.Unknown[float64]("GB/s",
+				fact.ScopeHost, reason)
 			continue
 		}
 		active := slices.DeleteFunc(speeds, func(x float64) bool { return x == 0 })

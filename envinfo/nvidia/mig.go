@@ -44,12 +44,9 @@ func (c *capture) nvidiaInstances() {
 			n.InstanceCount = fact.Known(int64(len(instances)), "", fact.ScopeHost, t.tool.Name)
 			for _, m := range instances {
 				n.Instances = append(n.Instances, MIGInstance{
-					Profile: fact.Known(
-						m.profile,
-						"",
-						fact.ScopeHost,
-						t.tool.Name,
-					), UUID: fact.Known(m.uuid, "", fact.ScopeHost, t.tool.Name)})
+					Profile: fact.Known(m.profile, "", fact.ScopeHost, t.tool.Name),
+					UUID:    fact.Known(m.uuid, "", fact.ScopeHost, t.tool.Name),
+				})
 			}
 		}
 	}

@@ -143,11 +143,8 @@ func (r Row) text(field string) fact.Value[string] {
 func (r Row) version(field string) fact.Value[string] {
 	v := r.text(field)
 	if s, ok := v.Get(); ok && !nvidiaVersion.MatchString(s) {
-		return fact.Unknown[string](
-			"",
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)),
-		)
+		return fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
 	}
 	return v
 }
@@ -162,11 +159,8 @@ func (r Row) Location() fact.Value[string] {
 	if l := gpu.PCILocation(s); l != "" {
 		return fact.Known(l, "", fact.ScopeHost, v.Source())
 	}
-	return fact.Unknown[string](
-		"",
-		fact.ScopeHost,
-		fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)),
-	)
+	return fact.Unknown[string]("", fact.ScopeHost,
+		fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)))
 }
 
 // quantity is a number with its unit: "81559 MiB".
@@ -261,12 +255,8 @@ func (r Row) fromZero(field, unit string) (float64, error) {
 	digits, own, _ := strings.Cut(v, " ")
 	x, err := strconv.ParseFloat(digits, 64)
 	if err != nil || own != unit || !(x >= 0 && x <= 1<<53) {
-		return 0, fmt.Errorf(
-			"%s: %q is not a number%s",
-			r.Source(field),
-			fact.Clip(v),
-			strings.TrimSuffix(" of "+unit, " of "),
-		)
+		return 0, fmt.Errorf("%s: %q is not a number%s", r.Source(field), fact.Clip(v),
+			strings.TrimSuffix(" of "+unit, " of "))
 	}
 	return x, nil
 }

@@ -26,41 +26,16 @@ func TestNVIDIACSV(t *testing.T) {
 		t.Fatal(rows, err)
 	}
 	r := rows[0]
-	got := fmt.Sprint(
-		r.text("name"),
-		"|",
-		r.bytes("memory.total"),
-		"|",
-		r.Location(),
-		"|",
-		r.float("power.limit", "W"),
-		"|",
-		r.megahertz("clocks.max.sm"),
-		"|",
-		r.enabled("mig.mode.current"),
-		"|",
-		r.enabled("ecc.mode.current"),
-	)
+	got := fmt.Sprint(r.text("name"), "|", r.bytes("memory.total"), "|", r.Location(), "|", r.float("power.limit", "W"),
+		"|", r.megahertz("clocks.max.sm"), "|", r.enabled("mig.mode.current"), "|", r.enabled("ecc.mode.current"))
 	// 81,559 × 2²⁰
 	if want := "NVIDIA H100, 80GB HBM3|85520809984 B|0000:19:00.0|700 W|1980 MHz|false|true"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	r = rows[1]
-	got = fmt.Sprint(
-		r.bytes("memory.total"),
-		"|",
-		r.text("compute_cap"),
-		"|",
-		r.float("power.limit", "W"),
-		"|",
-		r.megahertz("clocks.max.sm"),
-		"|",
-		r.megahertz("clocks.max.memory"),
-		"|",
-		r.enabled("ecc.mode.current"),
-		"|",
-		r.enabled("persistence_mode"),
-	)
+	got = fmt.Sprint(r.bytes("memory.total"), "|", r.text("compute_cap"), "|", r.float("power.limit", "W"), "|",
+		r.megahertz("clocks.max.sm"), "|", r.megahertz("clocks.max.memory"), "|", r.enabled("ecc.mode.current"), "|",
+		r.enabled("persistence_mode"))
 	if want := `unknown (smi: memory.total is "[N/A]")|unknown (smi: compute_cap is "[Not Supported]")|` +
 		`unknown (smi: power.limit is "[N/A]")|` +
 		`unknown (smi: clocks.max.sm: "-1 MHz" is not a number of MHz)|` +

@@ -15,39 +15,24 @@ func (g *GPUs) Rows(t *table.Table) {
 	t.Row("NVIDIA GPU", g.modelRow())
 	t.Row("Compute capability", perCard(func(n GPU) table.Cell { return table.Show(n.ComputeCapability, table.Plain) }))
 	t.Row("VRAM per GPU, published", perCard(func(n GPU) table.Cell {
-		return table.Pair(
-			table.Show(n.Nominal.VRAM, table.Quantity[int64]("GB", 0)),
-			table.Show(n.Nominal.MemoryType, table.Plain),
-			"%s %s",
-		)
+		return table.Pair(table.Show(n.Nominal.VRAM, table.Quantity[int64]("GB", 0)),
+			table.Show(n.Nominal.MemoryType, table.Plain), "%s %s")
 	}))
 	t.Row("VRAM per GPU, read", perCard(func(n GPU) table.Cell { return table.Show(n.VRAM, table.Size[int64]) }))
 	t.Row("Total VRAM, read", table.Show(g.VRAM, table.Size[int64]))
-	t.Row(
-		"Memory Bandwidth (per GPU)",
-		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.Bandwidth, table.Bandwidth) }),
-	)
-	t.Row(
-		"FP16 Compute (per GPU)",
-		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }),
-	)
-	t.Row(
-		"FP8 Compute (per GPU)",
-		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }),
-	)
+	t.Row("Memory Bandwidth (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.Bandwidth, table.Bandwidth) }))
+	t.Row("FP16 Compute (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }))
+	t.Row("FP8 Compute (per GPU)",
+		perCard(func(n GPU) table.Cell { return table.Show(n.Nominal.FP8, table.Quantity[float64]("TFLOPS", 0)) }))
 	t.Row("PCIe per GPU", perCard(func(c GPU) table.Cell {
-		return table.Pair(
-			table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)),
-			table.Show(c.PCIe.Width, table.Plain),
-			"%s x%s",
-		)
+		return table.Pair(table.Show(c.PCIe.Speed, table.Quantity[float64]("GT/s", 1)),
+			table.Show(c.PCIe.Width, table.Plain), "%s x%s")
 	}))
 	t.Row("NVLinks per GPU", perCard(func(c GPU) table.Cell {
-		return table.Pair(
-			table.Show(c.NVLinks, table.Plain),
-			table.Show(c.NVLinkSpeed, table.Quantity[float64]("GB/s", 3)),
-			"%s of %s",
-		)
+		return table.Pair(table.Show(c.NVLinks, table.Plain),
+			table.Show(c.NVLinkSpeed, table.Quantity[float64]("GB/s", 3)), "%s of %s")
 	}))
 	if !slices.ContainsFunc(g.Cards, func(n GPU) bool { on, _ := n.MIG.Get(); return on }) {
 		return
@@ -76,10 +61,8 @@ func modelCell(c GPU) table.Cell {
 		}
 		return out
 	}
-	kinds, counts := table.Alike(
-		c.Instances,
-		func(m MIGInstance) table.Cell { return table.Show(m.Profile, table.Plain) },
-	)
+	kinds, counts := table.Alike(c.Instances,
+		func(m MIGInstance) table.Cell { return table.Show(m.Profile, table.Plain) })
 	out.Text += " (MIG: " + table.Mixed(kinds, counts).Text + ")"
 	return out
 }
@@ -94,27 +77,18 @@ func (g *GPUs) ShortRows(t *table.Table) {
 	}
 	perCard := func(of func(GPU) table.Cell) string { return table.PerCard(g.Cards, of).Text }
 	t.Cells("GPU", g.modelRow().Text)
-	t.Cells(
-		"Compute capability",
-		perCard(func(c GPU) table.Cell { return table.Show(c.ComputeCapability, table.Plain) }),
-	)
+	t.Cells("Compute capability",
+		perCard(func(c GPU) table.Cell { return table.Show(c.ComputeCapability, table.Plain) }))
 	t.Cells("VRAM per GPU", perCard(func(c GPU) table.Cell {
 		return table.OrElse(
-			table.Pair(
-				table.Show(c.Nominal.VRAM, table.Gigabytes),
-				table.Show(c.Nominal.MemoryType, table.Plain),
-				"%s %s",
-			),
+			table.Pair(table.Show(c.Nominal.VRAM, table.Gigabytes), table.Show(c.Nominal.MemoryType, table.Plain),
+				"%s %s"),
 			table.Show(c.VRAM, table.Size[int64]),
 		)
 	}))
 	t.Cells("Total VRAM", table.Show(g.VRAM, table.Size[int64]).Text)
-	t.Cells(
-		"Memory Bandwidth (per GPU)",
-		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }),
-	)
-	t.Cells(
-		"FP16 Compute (per GPU)",
-		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }),
-	)
+	t.Cells("Memory Bandwidth (per GPU)",
+		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.Bandwidth, table.Bandwidth) }))
+	t.Cells("FP16 Compute (per GPU)",
+		perCard(func(c GPU) table.Cell { return table.Show(c.Nominal.FP16, table.Quantity[float64]("TFLOPS", 0)) }))
 }

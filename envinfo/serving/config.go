@@ -38,20 +38,12 @@ func (m *modelCapture) config(folder string) {
 		text = fields{inner, m.scope, source.Abs(name) + ": text_config."}
 	}
 	o.DType = fact.FirstKnown(f.text("dtype"), f.text("torch_dtype"), text.text("dtype"), text.text("torch_dtype"))
-	o.Layers, o.HiddenSize, o.Heads = text.count(
-		"num_hidden_layers",
-	), text.count(
-		"hidden_size",
-	), text.count(
-		"num_attention_heads",
-	)
+	o.Layers, o.HiddenSize = text.count("num_hidden_layers"), text.count("hidden_size")
+	o.Heads = text.count("num_attention_heads")
 	o.KeyValueHeads, o.Vocabulary = text.count("num_key_value_heads"), text.count("vocab_size")
 	o.MaxPositions = text.count("max_position_embeddings")
-	o.Experts = fact.FirstKnown(
-		text.count("num_local_experts"),
-		text.count("num_experts"),
-		text.count("n_routed_experts"),
-	)
+	o.Experts = fact.FirstKnown(text.count("num_local_experts"), text.count("num_experts"),
+		text.count("n_routed_experts"))
 	raw, at := in["quantization_config"], "quantization_config"
 	if absent(raw) {
 		raw, at = in["compression_config"], "compression_config" // the older name of compressed-tensors
@@ -62,29 +54,15 @@ func (m *modelCapture) config(folder string) {
 	if absent(raw) {
 		none := source.Abs(name) + ": no quantization_config"
 		o.Quantization = fact.Known("none", "", m.scope, none)
-		o.QuantizationFormat, o.QuantizationBits = fact.Unknown[string](
-			"",
-			m.scope,
-			none,
-		), fact.Unknown[int64](
-			"",
-			m.scope,
-			none,
-		)
+		o.QuantizationFormat, o.QuantizationBits = fact.Unknown[string]("", m.scope, none), fact.Unknown[int64]("",
+			m.scope, none)
 		return
 	}
 	inner, err := object(raw)
 	if err != nil {
 		reason := source.Abs(name) + ": " + at + ": " + err.Error()
-		o.Quantization, o.QuantizationFormat = fact.Unknown[string](
-			"",
-			m.scope,
-			reason,
-		), fact.Unknown[string](
-			"",
-			m.scope,
-			reason,
-		)
+		o.Quantization, o.QuantizationFormat = fact.Unknown[string]("", m.scope, reason), fact.Unknown[string]("",
+			m.scope, reason)
 		o.QuantizationBits = fact.Unknown[int64]("", m.scope, reason)
 		return
 	}

@@ -123,17 +123,8 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 		}
 		return source.Recorded(v, scope, origin+": --"+name)
 	}
-	e.Model, e.Revision, e.DType, e.Quantization, e.KVCacheDType = text(
-		"model",
-	), text(
-		"revision",
-	), text(
-		"dtype",
-	), text(
-		"quantization",
-	), text(
-		"kv-cache-dtype",
-	)
+	e.Model, e.Revision, e.DType = text("model"), text("revision"), text("dtype")
+	e.Quantization, e.KVCacheDType = text("quantization"), text("kv-cache-dtype")
 	if _, ok := given["model"]; !ok && given["config"] != "" {
 		e.Model = fact.Unknown[string]("", scope, origin+": no model; there is a --config, which is not read")
 	}
@@ -148,20 +139,9 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 		}
 		return fact.Known(n, "", scope, origin+": --"+name)
 	}
-	e.TensorParallel, e.PipelineParallel, e.DataParallel = count(
-		"tensor-parallel-size",
-	), count(
-		"pipeline-parallel-size",
-	), count(
-		"data-parallel-size",
-	)
-	e.MaxModelLen, e.MaxNumSeqs, e.MaxBatchedTokens = count(
-		"max-model-len",
-	), count(
-		"max-num-seqs",
-	), count(
-		"max-num-batched-tokens",
-	)
+	e.TensorParallel, e.PipelineParallel = count("tensor-parallel-size"), count("pipeline-parallel-size")
+	e.DataParallel, e.MaxModelLen = count("data-parallel-size"), count("max-model-len")
+	e.MaxNumSeqs, e.MaxBatchedTokens = count("max-num-seqs"), count("max-num-batched-tokens")
 	const share = "gpu-memory-utilization"
 	v, ok := given[share]
 	f, err := strconv.ParseFloat(v, 64)
@@ -169,11 +149,8 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 	case !ok:
 		e.GPUMemoryUtilization = fact.Unknown[float64]("", scope, origin+": no --"+share)
 	case err != nil || !(f > 0 && f <= 1):
-		e.GPUMemoryUtilization = fact.Unknown[float64](
-			"",
-			scope,
-			fmt.Sprintf("%s: --%s: %q is no share", origin, share, fact.Clip(secret.Scrub(v))),
-		)
+		e.GPUMemoryUtilization = fact.Unknown[float64]("", scope,
+			fmt.Sprintf("%s: --%s: %q is no share", origin, share, fact.Clip(secret.Scrub(v))))
 	default:
 		e.GPUMemoryUtilization = fact.Known(f, "", scope, origin+": --"+share)
 	}

@@ -81,11 +81,8 @@ func CaptureModel(ctx context.Context, name string, opts ModelOptions) (*Model, 
 		return nil, fmt.Errorf("envinfo: the model is %q; give its name or its folder", fact.Clip(secret.Scrub(name)))
 	}
 	if opts.ReadTimeout < 0 {
-		return nil, fmt.Errorf(
-			"serving: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v",
-			opts.ReadTimeout,
-			source.DefaultWait,
-		)
+		return nil, fmt.Errorf("serving: ModelOptions.ReadTimeout is %v; give a positive time, or 0 for %v",
+			opts.ReadTimeout, source.DefaultWait)
 	}
 	m := &modelCapture{
 		Reader: source.Config{FS: opts.FS, ReadTimeout: opts.ReadTimeout}.Reader(ctx),
@@ -126,10 +123,8 @@ type modelCapture struct {
 }
 
 func (m *modelCapture) warn(about, format string, args ...any) {
-	m.out.Warnings = append(
-		m.out.Warnings,
-		fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))},
-	)
+	m.out.Warnings = append(m.out.Warnings,
+		fact.Warning{About: about, Text: fact.Clean(secret.Scrub(fmt.Sprintf(format, args...)))})
 }
 
 func (m *modelCapture) read(name string) {
@@ -214,17 +209,11 @@ func (m *modelCapture) revision(model string, snapshots []string) fact.Value[str
 	}
 	reason := at + "/snapshots: empty"
 	if len(snapshots) > 1 {
-		reason = fmt.Sprintf(
-			"ambiguous: %s/snapshots has %s",
-			at,
-			strings.Join(snapshots[:min(len(snapshots), 20)], ", "),
-		)
+		reason = fmt.Sprintf("ambiguous: %s/snapshots has %s", at,
+			strings.Join(snapshots[:min(len(snapshots), 20)], ", "))
 		if from != "" {
-			reason += fmt.Sprintf(
-				"; refs/%s was last resolved to %s, which need not be what the server loaded",
-				ref,
-				from,
-			)
+			reason += fmt.Sprintf("; refs/%s was last resolved to %s, which need not be what the server loaded", ref,
+				from)
 		}
 		reason += "; start the server with --revision"
 	}

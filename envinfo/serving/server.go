@@ -68,11 +68,8 @@ func Capture(ctx context.Context, client *http.Client, rawURL string, opts Optio
 		return nil, errors.New("envinfo: the URL of the server is not one; give http://HOST:PORT")
 	}
 	if opts.Timeout < 0 {
-		return nil, fmt.Errorf(
-			"serving: Options.Timeout is %v; give a positive time, or 0 for %v",
-			opts.Timeout,
-			defaultServerTimeout,
-		)
+		return nil, fmt.Errorf("serving: Options.Timeout is %v; give a positive time, or 0 for %v", opts.Timeout,
+			defaultServerTimeout)
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultServerTimeout

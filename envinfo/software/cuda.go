@@ -116,11 +116,8 @@ func (c *Inventory) NCCL() {
 		return
 	}
 	if _, ok := file.Get(); !ok {
-		file = fact.Unknown[string](
-			"",
-			c.userland,
-			fact.JoinReasons(wrong, "no nccl.h, and no libnccl.so.2 that is a link to a version"),
-		)
+		file = fact.Unknown[string]("", c.userland,
+			fact.JoinReasons(wrong, "no nccl.h, and no libnccl.so.2 that is a link to a version"))
 	}
 	c.Add("NCCL", file)
 }

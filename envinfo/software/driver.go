@@ -21,10 +21,8 @@ func (c *Inventory) Driver(kernel fact.Value[string]) {
 		return
 	}
 	if err := c.Stat(module); err != nil {
-		c.Add(
-			"amdgpu",
-			fact.Unknown[string]("", fact.ScopeHost, err.Error()+": the driver is not loaded, or is hidden"),
-		)
+		c.Add("amdgpu",
+			fact.Unknown[string]("", fact.ScopeHost, err.Error()+": the driver is not loaded, or is hidden"))
 		return
 	}
 	release, ok := kernel.Get()
@@ -32,12 +30,8 @@ func (c *Inventory) Driver(kernel fact.Value[string]) {
 		c.Add("amdgpu", fact.Unknown[string]("", fact.ScopeHost, "in-tree, of an unknown kernel: "+kernel.Reason()))
 		return
 	}
-	v := fact.Known(
-		"in-tree, kernel "+release,
-		"",
-		fact.ScopeHost,
-		source.Abs(module)+" has no version; "+kernel.Source(),
-	)
+	v := fact.Known("in-tree, kernel "+release, "", fact.ScopeHost,
+		source.Abs(module)+" has no version; "+kernel.Source())
 	c.Add("amdgpu", v)
 	c.checkDKMS(v)
 }

@@ -98,11 +98,7 @@ func (c *Inventory) packageVersion(names ...string) fact.Value[string] {
 			}
 		}
 	}
-	return fact.Unknown[string](
-		"",
-		c.userland,
-		fmt.Sprintf("%s: no %s", l.origin, strings.Join(names, ", ")),
-	)
+	return fact.Unknown[string]("", c.userland, fmt.Sprintf("%s: no %s", l.origin, strings.Join(names, ", ")))
 }
 
 // Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component

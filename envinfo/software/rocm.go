@@ -37,12 +37,8 @@ func (c *Inventory) rocmDirs() (groups [][]string, err error) {
 // hipconfig's is HIP's version, not ROCm's. Other versions that are installed beside it are components of their own.
 func (c *Inventory) ROCm() {
 	v, others := c.firstOf(".info/version-rocm or .info/version", func(dir string) fact.Value[string] {
-		return c.firstFile(
-			[]string{dir + "/.info/version-rocm", dir + "/.info/version"},
-			"",
-			source.SmallFile,
-			parseROCmVersion,
-		)
+		return c.firstFile([]string{dir + "/.info/version-rocm", dir + "/.info/version"}, "", source.SmallFile,
+			parseROCmVersion)
 	})
 	_, known := v.Get()
 	for _, other := range []fact.Value[string]{c.packageVersion("rocm-core", "rocm"), c.rocmByLibrary()} {
@@ -62,12 +58,8 @@ func (c *Inventory) ROCm() {
 // ROCm's.
 func (c *Inventory) RCCL() {
 	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) fact.Value[string] {
-		return c.firstFile(
-			[]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"},
-			": NCCL_VERSION_CODE",
-			source.LargeFile,
-			parseNCCLHeader,
-		)
+		return c.firstFile([]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"}, ": NCCL_VERSION_CODE",
+			source.LargeFile, parseNCCLHeader)
 	})
 	_, known := v.Get()
 	installed := c.packageVersion("rccl")

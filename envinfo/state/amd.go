@@ -72,12 +72,8 @@ func (c *capture) monitors() (out []monitor, count fact.Value[int64]) {
 				source.Abs(drmClass), nameless, len(minors)),
 		)
 	}
-	return out, fact.Known(
-		int64(len(out)),
-		"",
-		fact.ScopeHost,
-		"render nodes in "+source.Abs(drmClass)+" of vendor 0x1002",
-	)
+	return out, fact.Known(int64(len(out)), "", fact.ScopeHost,
+		"render nodes in "+source.Abs(drmClass)+" of vendor 0x1002")
 }
 
 // slot is the PCI address of a device.
@@ -190,11 +186,8 @@ func (c *capture) scaled(name, unit string, scale float64) fact.Value[float64] {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil {
-		return fact.Unknown[float64](
-			unit,
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a number", source.Abs(name), fact.Clip(string(b))),
-		)
+		return fact.Unknown[float64](unit, fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a number", source.Abs(name), fact.Clip(string(b))))
 	}
 	// A division gives 45.3 where the multiplication gives 45.300000000000004.
 	return fact.Known(float64(n)/math.Round(1/scale), unit, fact.ScopeHost, source.Abs(name))
@@ -208,11 +201,8 @@ func (c *capture) whole(name, unit string, limit int64) fact.Value[int64] {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil || n < 0 || n > limit {
-		return fact.Unknown[int64](
-			unit,
-			fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a number from 0 to %d", source.Abs(name), fact.Clip(string(b)), limit),
-		)
+		return fact.Unknown[int64](unit, fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a number from 0 to %d", source.Abs(name), fact.Clip(string(b)), limit))
 	}
 	return fact.Known(n, unit, fact.ScopeHost, source.Abs(name))
 }

@@ -66,17 +66,8 @@ func (c *capture) load() (one, five, fifteen fact.Value[float64]) {
 			"",
 			fact.ScopeHost,
 			source.Abs(name),
-		), fact.Known(
-			means[1],
-			"",
-			fact.ScopeHost,
-			source.Abs(name),
-		), fact.Known(
-			means[2],
-			"",
-			fact.ScopeHost,
-			source.Abs(name),
-		)
+		), fact.Known(means[1], "", fact.ScopeHost, source.Abs(name)), fact.Known(means[2], "", fact.ScopeHost,
+			source.Abs(name))
 }
 
 // cpuClocks are from proc/cpuinfo, one file, and not from cpufreq, which has one for each of several hundred threads.
@@ -100,16 +91,8 @@ func (c *capture) cpuClocks() (low, mean, high fact.Value[float64]) {
 	}
 	of := fmt.Sprintf(" of %d in %s: cpu MHz", len(clocks), source.Abs(name))
 	known := func(x float64, what string) fact.Value[float64] { return fact.Known(x, "MHz", fact.ScopeHost, what+of) }
-	return known(
-			slices.Min(clocks),
-			"least",
-		), known(
-			math.Round(sum/float64(len(clocks))*1e3)/1e3,
-			"mean",
-		), known(
-			slices.Max(clocks),
-			"most",
-		)
+	return known(slices.Min(clocks),
+		"least"), known(math.Round(sum/float64(len(clocks))*1e3)/1e3, "mean"), known(slices.Max(clocks), "most")
 }
 
 func parseCPUClocks(b []byte) []float64 {

@@ -87,12 +87,9 @@ func (c *capture) nvidiaState(s *NVIDIAStates, t *source.Tool) {
 		s.Devices = append(s.Devices, n)
 		if slowed, _ := n.Slowed.Get(); slowed {
 			reasons, _ := n.Clocks.Get()
-			c.Warn(
-				fmt.Sprintf("nvidia.devices[%d].slowed", i),
-				"the GPU at %s has lowered its clocks to protect itself: %s",
-				table.Show(n.Location, table.Plain).Text,
-				reasons,
-			)
+			c.Warn(fmt.Sprintf("nvidia.devices[%d].slowed", i),
+				"the GPU at %s has lowered its clocks to protect itself: %s", table.Show(n.Location, table.Plain).Text,
+				reasons)
 		}
 	}
 }
@@ -122,30 +119,15 @@ func stateOf(r nvidia.Row) NVIDIAState {
 	}
 	if err != nil {
 		n.Clocks = fact.Unknown[string]("", fact.ScopeHost, err.Error())
-		n.PowerCapped, n.Slowed = fact.Unknown[bool](
-			"",
-			fact.ScopeHost,
-			err.Error(),
-		), fact.Unknown[bool](
-			"",
-			fact.ScopeHost,
-			err.Error(),
-		)
+		n.PowerCapped, n.Slowed = fact.Unknown[bool]("", fact.ScopeHost, err.Error()), fact.Unknown[bool]("",
+			fact.ScopeHost, err.Error())
 		return n
 	}
 	n.Clocks = fact.Known(clockReasonNames(mask), "", fact.ScopeHost, r.Source(field))
-	n.PowerCapped = fact.Known(
-		mask&clocksPowerCapped != 0,
-		"",
-		fact.ScopeHost,
-		fmt.Sprintf("%s & %#x", r.Source(field), clocksPowerCapped),
-	)
-	n.Slowed = fact.Known(
-		mask&clocksSlowed != 0,
-		"",
-		fact.ScopeHost,
-		fmt.Sprintf("%s & %#x", r.Source(field), clocksSlowed),
-	)
+	n.PowerCapped = fact.Known(mask&clocksPowerCapped != 0, "", fact.ScopeHost,
+		fmt.Sprintf("%s & %#x", r.Source(field), clocksPowerCapped))
+	n.Slowed = fact.Known(mask&clocksSlowed != 0, "", fact.ScopeHost,
+		fmt.Sprintf("%s & %#x", r.Source(field), clocksSlowed))
 	return n
 }
 
@@ -204,20 +186,8 @@ func (s *NVIDIAStates) writeText(t *table.Table) {
 		return
 	}
 	t.Line("")
-	t.Cells(
-		"NVIDIA GPU",
-		"Die",
-		"Memory",
-		"Power",
-		"Limit",
-		"Clock",
-		"Memory clock",
-		"VRAM used",
-		"Busy",
-		"ECC ue",
-		"ECC ce",
-		"Clocks set by",
-	)
+	t.Cells("NVIDIA GPU", "Die", "Memory", "Power", "Limit", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue",
+		"ECC ce", "Clocks set by")
 	for _, g := range s.Devices {
 		row := []string{table.Show(g.Location, table.Plain).Text}
 		for _, v := range []fact.Value[float64]{g.Temperature, g.MemoryTemp, g.Power, g.PowerLimit, g.Clock,
@@ -225,24 +195,9 @@ func (s *NVIDIAStates) writeText(t *table.Table) {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
 		t.Cells(
-			append(
-				row,
-				table.Show(g.VRAMUsed, table.Gibibytes).Text,
-				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text,
-				table.Show(
-					g.Uncorrected,
-					table.Plain,
-				).Text,
-				table.Show(g.Corrected, table.Plain).Text,
-				table.Show(g.Clocks, table.Plain).Text,
-			)...)
+			append(row, table.Show(g.VRAMUsed, table.Gibibytes).Text,
+				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text, table.Show(g.Uncorrected, table.Plain).Text,
+				table.Show(g.Corrected, table.Plain).Text, table.Show(g.Clocks, table.Plain).Text)...)
 	}
-	t.Line("")
-	t.Cells("Process on the NVIDIA GPUs", "Program", "VRAM")
-	if len(s.Processes.List) == 0 {
-		t.Cells(s.Processes.Count.String())
-	}
-	for _, p := range s.Processes.List {
-		t.Cells(strconv.Itoa(p.PID), table.Show(p.Name, table.Plain).Text, table.Show(p.VRAM, table.Gibibytes).Text)
-	}
+	s.Processes.writeText(t, "Process on the NVIDIA GPUs")
 }

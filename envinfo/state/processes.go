@@ -56,12 +56,8 @@ func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vra
 			if !c.expected(pid) {
 				others = append(
 					others,
-					fmt.Sprintf(
-						"%d (%s, %s)",
-						pid,
-						table.Show(p.Name, table.Plain).Text,
-						table.Show(p.VRAM, table.Gibibytes).Text,
-					),
+					fmt.Sprintf("%d (%s, %s)", pid, table.Show(p.Name, table.Plain).Text,
+						table.Show(p.VRAM, table.Gibibytes).Text),
 				)
 			}
 		}

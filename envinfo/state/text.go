@@ -11,21 +11,8 @@ import (
 // WriteText writes s as tables for people. The error is that of w.
 func (s *State) WriteText(w io.Writer) error {
 	t := table.New(w)
-	t.Cells(
-		"GPU",
-		"Edge",
-		"Junction",
-		"Memory",
-		"Power",
-		"Cap",
-		"Clock",
-		"Memory clock",
-		"VRAM used",
-		"Busy",
-		"ECC ue",
-		"ECC ce",
-		"Throttled",
-	)
+	t.Cells("GPU", "Edge", "Junction", "Memory", "Power", "Cap", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue",
+		"ECC ce", "Throttled")
 	if len(s.AMD.Devices) == 0 {
 		t.Cells(s.AMD.Count.String())
 	}
@@ -40,27 +27,12 @@ func (s *State) WriteText(w io.Writer) error {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
 		t.Cells(
-			append(
-				row,
-				table.Show(g.VRAMUsed, table.Gibibytes).Text,
-				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text,
-				table.Show(
-					g.Uncorrected,
-					table.Plain,
-				).Text,
-				table.Show(g.Corrected, table.Plain).Text,
-				table.Show(g.Throttled, table.Plain).Text,
-			)...)
+			append(row, table.Show(g.VRAMUsed, table.Gibibytes).Text,
+				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text, table.Show(g.Uncorrected, table.Plain).Text,
+				table.Show(g.Corrected, table.Plain).Text, table.Show(g.Throttled, table.Plain).Text)...)
 	}
 	s.NVIDIA.writeText(t)
-	t.Line("")
-	t.Cells("Process on the GPUs", "Program", "VRAM")
-	if len(s.Processes.List) == 0 {
-		t.Cells(s.Processes.Count.String())
-	}
-	for _, p := range s.Processes.List {
-		t.Cells(strconv.Itoa(p.PID), table.Show(p.Name, table.Plain).Text, table.Show(p.VRAM, table.Gibibytes).Text)
-	}
+	s.Processes.writeText(t, "Process on the GPUs")
 	t.Line("")
 	t.Head("Host")
 	t.Row("Load (1 min)", table.Show(s.Host.Load1, table.Plain))
@@ -70,4 +42,16 @@ func (s *State) WriteText(w io.Writer) error {
 		t.Line(warning.String())
 	}
 	return t.Flush()
+}
+
+// writeText writes the processes under a title.
+func (p GPUProcesses) writeText(t *table.Table, title string) {
+	t.Line("")
+	t.Cells(title, "Program", "VRAM")
+	if len(p.List) == 0 {
+		t.Cells(p.Count.String())
+	}
+	for _, one := range p.List {
+		t.Cells(strconv.Itoa(one.PID), table.Show(one.Name, table.Plain).Text, table.Show(one.VRAM, table.Gibibytes).Text)
+	}
 }

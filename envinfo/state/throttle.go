@@ -42,15 +42,8 @@ func (c *capture) throttle(m monitor) (throttled fact.Value[bool], status fact.V
 	name := m.device + "/gpu_metrics"
 	b, err := c.File(name, source.SmallFile)
 	if err != nil {
-		return fact.Unknown[bool](
-				"",
-				fact.ScopeHost,
-				err.Error(),
-			), fact.Unknown[string](
-				"",
-				fact.ScopeHost,
-				err.Error(),
-			)
+		return fact.Unknown[bool]("", fact.ScopeHost,
+			err.Error()), fact.Unknown[string]("", fact.ScopeHost, err.Error())
 	}
 	bits, revision, err := parseThrottle(b)
 	if err != nil {
@@ -58,15 +51,6 @@ func (c *capture) throttle(m monitor) (throttled fact.Value[bool], status fact.V
 		return fact.Unknown[bool]("", fact.ScopeHost, reason), fact.Unknown[string]("", fact.ScopeHost, reason)
 	}
 	source := fmt.Sprintf("%s: throttle_status of format %s", source.Abs(name), revision)
-	return fact.Known(
-			bits != 0,
-			"",
-			fact.ScopeHost,
-			source,
-		), fact.Known(
-			fmt.Sprintf("0x%x", bits),
-			"",
-			fact.ScopeHost,
-			source,
-		)
+	return fact.Known(bits != 0, "", fact.ScopeHost,
+		source), fact.Known(fmt.Sprintf("0x%x", bits), "", fact.ScopeHost, source)
 }

@@ -44,14 +44,8 @@ func TestParseThrottle(t *testing.T) {
 		status, _, err := parseThrottle(test.table)
 		if status != test.status || (err == nil) != (test.says == "") ||
 			err != nil && !strings.Contains(err.Error(), test.says) {
-			t.Errorf(
-				"% x…: %x, %v; want %x, %q",
-				test.table[:min(4, len(test.table))],
-				status,
-				err,
-				test.status,
-				test.says,
-			)
+			t.Errorf("% x…: %x, %v; want %x, %q", test.table[:min(4, len(test.table))], status, err, test.status,
+				test.says)
 		}
 	}
 }

@@ -57,32 +57,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard) // it would print the usage below an error, which is to be one line
 	asJSON := flags.Bool("json", false, "print JSON")
 	root := flags.String("root", "", "read the tree copied from another host in `DIR`, and nothing of this host")
-	earlier := flags.String(
-		"diff",
-		"",
-		"print what differs from the earlier capture in `FILE`, which envinfo -json has written",
-	)
+	earlier := flags.String("diff", "",
+		"print what differs from the earlier capture in `FILE`, which envinfo -json has written")
 	now := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
 	asMLPerf := flags.Bool("mlperf", false, "print an MLPerf system description")
 	serves := served{access: &program.Access{}}
-	flags.StringVar(
-		&serves.container,
-		"container",
-		"",
-		"add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER",
-	)
+	flags.StringVar(&serves.container, "container", "",
+		"add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
 	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
 	flags.StringVar(&serves.server, "server", "", "add the inference server at `URL`")
 	serves.access.Register(flags)
 	timeout := flags.Duration("tools-timeout", 0,
 		"most `time` for amd-smi, rocm-smi, nvidia-smi and rpm together; 0: 2.5s")
-	flags.StringVar(
-		&serves.model,
-		"model",
-		"",
-		"add the model `NAME` of the cache of Hugging Face, or that in a folder",
-	)
+	flags.StringVar(&serves.model, "model", "",
+		"add the model `NAME` of the cache of Hugging Face, or that in a folder")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -114,25 +103,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case forms > 1:
-		fmt.Fprintln(
-			stderr,
-			"envinfo: -diff, -state, -tables and -mlperf are different things to print; give one of them",
-		)
+		fmt.Fprintln(stderr,
+			"envinfo: -diff, -state, -tables and -mlperf are different things to print; give one of them")
 		return 2
 	case *asJSON && *tables:
-		fmt.Fprintln(
-			stderr,
-			"envinfo: -tables is for people, and has no JSON; -json alone has all that is in the tables",
-		)
+		fmt.Fprintln(stderr,
+			"envinfo: -tables is for people, and has no JSON; -json alone has all that is in the tables")
 		return 2
 	}
 
 	switch {
 	case *now && serves.any():
-		fmt.Fprintln(
-			stderr,
-			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model",
-		)
+		fmt.Fprintln(stderr,
+			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
 		return 2
 	case given["root"] && (serves.container != "" || serves.server != ""):
 		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -server")

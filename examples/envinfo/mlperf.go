@@ -39,10 +39,8 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	for _, c := range e.AMD.Cards {
 		model, _ := c.Model.Get()
 		kind, _ := c.Nominal.MemoryType.Get()
-		cards = append(
-			cards,
-			accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())},
-		)
+		cards = append(cards,
+			accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
 		hive, _ := c.HiveID.Get()
 		hives[hive] = true
 	}
@@ -51,10 +49,8 @@ func mlperf(e *envinfo.Environment) map[string]string {
 		for _, c := range e.NVIDIA.Cards {
 			model, _ := c.Model.Get()
 			kind, _ := c.Nominal.MemoryType.Get()
-			cards = append(
-				cards,
-				accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())},
-			)
+			cards = append(cards,
+				accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
 		}
 	}
 	if ok {

@@ -58,10 +58,8 @@ func TestUntarBounds(t *testing.T) {
 }
 
 func TestCopied(t *testing.T) {
-	fsys := NewCopied(
-		map[string][]byte{"opt/rocm/.info/version": []byte("7"), "etc/os-release": []byte("X")},
-		[]string{"etc/os-release", "var/lib/dpkg/status", "opt/rocm*/.info/version*"},
-	)
+	fsys := NewCopied(map[string][]byte{"opt/rocm/.info/version": []byte("7"), "etc/os-release": []byte("X")},
+		[]string{"etc/os-release", "var/lib/dpkg/status", "opt/rocm*/.info/version*"})
 	if err := fstest.TestFS(fsys, "opt/rocm/.info/version", "etc/os-release"); err != nil {
 		t.Error(err)
 	}

@@ -23,11 +23,8 @@ type rootFS struct {
 func OpenProcessRoot(ctx context.Context, proc string, pid int, id string) (fs.FS, error) {
 	dir := proc + "/" + strconv.Itoa(pid)
 	r := &Reader{Ctx: ctx, wait: DefaultWait}
-	root, err := bounded(
-		r,
-		strings.TrimPrefix(dir, "/")+"/root",
-		func() (*os.Root, error) { return os.OpenRoot(dir + "/root") },
-	)
+	root, err := bounded(r, strings.TrimPrefix(dir, "/")+"/root",
+		func() (*os.Root, error) { return os.OpenRoot(dir + "/root") })
 	if err != nil {
 		return nil, err
 	}
