@@ -56,7 +56,8 @@ func (e *Environment) withoutCards(t *table.Table) {
 
 // irrelevant tells whether a piece of software is that of a maker without a card here, and was not found.
 func (e *Environment) irrelevant(s fact.Component) bool {
-	if _, ok := s.Version.Get(); ok || s.Version.Scope().Kind() != fact.ScopeHost {
+	scope := s.Version.Scope()
+	if _, ok := s.Version.Get(); ok || scope != fact.ScopeHost && scope != fact.ScopeContainer {
 		return false
 	}
 	switch s.Name {

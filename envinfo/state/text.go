@@ -52,6 +52,7 @@ func (p GPUProcesses) writeText(t *table.Table, title string) {
 		t.Cells(p.Count.String())
 	}
 	for _, one := range p.List {
-		t.Cells(strconv.Itoa(one.PID), table.Show(one.Name, table.Plain).Text, table.Show(one.VRAM, table.Gibibytes).Text)
+		name, vram := table.Show(one.Name, table.Plain), table.Show(one.VRAM, table.Gibibytes)
+		t.Cells(strconv.Itoa(one.PID), name.Text, vram.Text)
 	}
 }
