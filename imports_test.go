@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"envinfo/internal/leaves":   {"envinfo/fact"},
 	"envinfo/internal/table":    {"envinfo/fact", "internal/number"},
 	"envinfo/internal/source":   {"envinfo/fact", "internal/secret"},
-	"envinfo/gpu":               {"envinfo/fact"},
+	"envinfo/gpu":               {"envinfo/fact", "envinfo/internal/table"},
 	"envinfo/amd":               {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/gpu"},
 	"envinfo/nvidia":            {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/gpu"},
 	"envinfo/host":              {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "internal/secret", "internal/number"},

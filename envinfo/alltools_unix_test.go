@@ -50,7 +50,8 @@ func TestToolsOfATree(t *testing.T) {
 func TestEveryToolHangs(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"amd-smi", "rocm-smi", "nvidia-smi"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; "+
+			"done\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

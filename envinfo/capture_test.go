@@ -33,8 +33,8 @@ func capture(t testing.TB, fsys fs.FS) *envinfo.Environment {
 	return env
 }
 
-// checkLeaves holds every leaf to the promise of the package: a value with unit, scope and source, or unknown with a reason; and the
-// whole reads back as it was. It returns the leaves by their JSON path.
+// checkLeaves holds every leaf to the promise of the package: a value with unit, scope and source, or unknown with a
+// reason; and the whole reads back as it was. It returns the leaves by their JSON path.
 func checkLeaves(t testing.TB, env *envinfo.Environment) map[string]map[string]any {
 	t.Helper()
 	b, err := json.Marshal(env)
@@ -291,7 +291,10 @@ func TestDenied(t *testing.T) {
 
 func TestWriteTextError(t *testing.T) {
 	want := errors.New("disk full")
-	if err := capture(t, mi325x().fs()).WriteText(writerFunc(func([]byte) (int, error) { return 0, want })); !errors.Is(err, want) {
+	if err := capture(t, mi325x().fs()).WriteText(writerFunc(func([]byte) (int, error) { return 0, want })); !errors.Is(
+		err,
+		want,
+	) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }

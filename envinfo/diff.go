@@ -21,23 +21,24 @@ const (
 	Changed Kind = "changed"
 	// NotComparable: only one of the values is known, so that nothing can be said of whether it changed.
 	NotComparable Kind = "not comparable"
-	// OnlyFirst and OnlySecond: a thing (a card, a variable) is in the list of one of the environments, and the list of the other was
-	// read and is without it. Where that list could not be read, it is NotComparable. Software that is not listed was not looked for,
-	// or is of another scope.
+	// OnlyFirst and OnlySecond: a thing (a card, a variable) is in the list of one of the environments, and the list of
+	// the other was read and is without it. Where that list could not be read, it is NotComparable. Software that is
+	// not listed was not looked for, or is of another scope.
 	OnlyFirst  Kind = "only in the first"
 	OnlySecond Kind = "only in the second"
 )
 
 // Difference is one difference between two environments.
 type Difference struct {
-	// Path is where it is, in names of the JSON form: "software[ROCm@host].version". Elements of lists are named by what they are and
-	// not by their place.
+	// Path is where it is, in names of the JSON form: "software[ROCm@host].version". Elements of lists are named by
+	// what they are and not by their place.
 	Path string `json:"path"`
 	Kind Kind   `json:"kind"`
-	// Matters tells whether it can change performance: drivers, software, memory, clocks, modes, limits do; names and serial numbers
-	// do not, nor does the program that captured. What is not known not to matter, matters.
+	// Matters tells whether it can change performance: drivers, software, memory, clocks, modes, limits do; names and
+	// serial numbers do not, nor does the program that captured. What is not known not to matter, matters.
 	Matters bool `json:"matters"`
-	// A and B are the values with their units, or "unknown (reason)". Empty: there is no such thing in that environment.
+	// A and B are the values with their units, or "unknown (reason)". Empty: there is no such thing in that
+	// environment.
 	A string `json:"a,omitempty"`
 	B string `json:"b,omitempty"`
 }
@@ -58,10 +59,11 @@ func present(s string) string {
 	return s
 }
 
-// Diff returns how b differs from a, in the order of the JSON form; nil: in nothing that is known. A value that is known of one only is
-// [NotComparable] and never [Changed], and one that is unknown in both, for whatever reasons, is no difference. Sources and reasons are
-// not compared, and neither are warnings. Elements of lists are matched by name, software by name and scope, cards by PCI
-// address, or by their order where the two hosts have no address in common. A nil Environment is one of which nothing is known.
+// Diff returns how b differs from a, in the order of the JSON form; nil: in nothing that is known. A value that is
+// known of one only is [NotComparable] and never [Changed], and one that is unknown in both, for whatever reasons, is
+// no difference. Sources and reasons are not compared, and neither are warnings. Elements of lists are matched by name,
+// software by name and scope, cards by PCI address, or by their order where the two hosts have no address in common. A
+// nil Environment is one of which nothing is known.
 func Diff(a, b *Environment) []Difference {
 	if a == nil {
 		a = &Environment{}
@@ -80,7 +82,8 @@ func (d *differ) add(path string, kind Kind, a, b string) {
 	*d = append(*d, Difference{path, kind, material(path), a, b})
 }
 
-// values compares two values of the same type. goneA and goneB say why the lists directly below may be incomplete, or nothing.
+// values compares two values of the same type. goneA and goneB say why the lists directly below may be incomplete, or
+// nothing.
 func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 	if path == "warnings" || strings.HasSuffix(path, ".warnings") {
 		return
@@ -171,7 +174,8 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 	for j, k := range keysB {
 		places[k] = j
 	}
-	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of it.
+	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of
+	// it.
 	if a.Len() == 1 && b.Len() == 1 && goneA == "" && goneB == "" {
 		if _, ok := leaves.AsLeaf(a.Index(0)); ok {
 			d.values(path+"[0]", a.Index(0), b.Index(0), "", "")
@@ -196,8 +200,8 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 	}
 }
 
-// unread is why a list could not be read, if all that is in it is something unknown that says so: a value without a name, a model
-// without an id, or what stands for the list itself.
+// unread is why a list could not be read, if all that is in it is something unknown that says so: a value without a
+// name, a model without an id, or what stands for the list itself.
 func unread(list reflect.Value) string {
 	if list.Len() != 1 {
 		return ""
@@ -285,7 +289,8 @@ func mapKeys(a, b reflect.Value) []reflect.Value {
 	return out
 }
 
-// WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that of w.
+// WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that
+// of w.
 func WriteDiff(w io.Writer, differences []Difference) error {
 	t := table.New(w)
 	if len(differences) == 0 {

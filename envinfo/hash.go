@@ -11,18 +11,19 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/leaves"
 )
 
-// Hash returns "sha256:" and the SHA-256, in hexadecimal, of what identifies the configuration: two hosts with the same hash are, as
-// far as they could be read, the same for performance, and any value that matters changes it. It is stable across captures, restarts,
-// and hosts that differ in their names and serial numbers only.
+// Hash returns "sha256:" and the SHA-256, in hexadecimal, of what identifies the configuration: two hosts with the same
+// hash are, as far as they could be read, the same for performance, and any value that matters changes it. It is stable
+// across captures, restarts, and hosts that differ in their names and serial numbers only.
 //
-// What is hashed is a JSON object without white space, as encoding/json writes it, with the names of the JSON form of e, sorted: of
-// each value that is known and matters its value, unit and scope, where the scope of a container is without its id; of elements of a
-// list also their names; lists in the order of their elements' JSON. Not hashed are sources, since the same thing read
-// elsewhere is the same; what is unknown, since a reason is no configuration, and a field that a later version adds must not change
-// the hash of an earlier record; warnings; and what [Diff] marks as not mattering, which is the names and serial numbers of things and
-// the program that captured.
+// What is hashed is a JSON object without white space, as encoding/json writes it, with the names of the JSON form of
+// e, sorted: of each value that is known and matters its value, unit and scope, where the scope of a container is
+// without its id; of elements of a list also their names; lists in the order of their elements' JSON. Not hashed are
+// sources, since the same thing read elsewhere is the same; what is unknown, since a reason is no configuration, and a
+// field that a later version adds must not change the hash of an earlier record; warnings; and what [Diff] marks as not
+// mattering, which is the names and serial numbers of things and the program that captured.
 //
-// It follows that environments of which little is known may share a hash: compare with [Diff] to see what could not be compared.
+// It follows that environments of which little is known may share a hash: compare with [Diff] to see what could not be
+// compared.
 func (e *Environment) Hash() string {
 	// Marshal fails on what JSON cannot hold, and Known lets none of that through.
 	b, err := json.Marshal(canonical("", reflect.ValueOf(e)))

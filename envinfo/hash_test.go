@@ -14,7 +14,12 @@ import (
 )
 
 // variant returns the environment with the leaf at a path of its JSON form changed by change.
-func variant(t *testing.T, env *envinfo.Environment, path string, change func(leaf map[string]any)) *envinfo.Environment {
+func variant(
+	t *testing.T,
+	env *envinfo.Environment,
+	path string,
+	change func(leaf map[string]any),
+) *envinfo.Environment {
 	t.Helper()
 	b, err := json.Marshal(env)
 	if err != nil {
@@ -46,8 +51,8 @@ func variant(t *testing.T, env *envinfo.Environment, path string, change func(le
 	return out
 }
 
-// Every leaf of a host is changed, and made unknown, one at a time: the hash changes with all that matters and nothing else, and Diff
-// finds that one difference, says which kind it is, and agrees about what matters.
+// Every leaf of a host is changed, and made unknown, one at a time: the hash changes with all that matters and nothing
+// else, and Diff finds that one difference, says which kind it is, and agrees about what matters.
 func TestEveryLeaf(t *testing.T) {
 	env := capture(t, mi325x().with(tree{"proc/self/environ": "NCCL_DEBUG=INFO\x00HF_HOME=/data\x00"}).fs())
 	immaterial := []string{"live", "program.", "host.hostname", "unique_id", "hive_id", "location", "variables.count"}
@@ -77,7 +82,8 @@ func TestEveryLeaf(t *testing.T) {
 		})
 		differences := envinfo.Diff(env, changed)
 		if strings.HasSuffix(path, "cards[3].location") { // it is what cards are matched by
-			if len(differences) != 2 || differences[0].Kind != envinfo.OnlyFirst || differences[1].Kind != envinfo.OnlySecond {
+			if len(differences) != 2 || differences[0].Kind != envinfo.OnlyFirst ||
+				differences[1].Kind != envinfo.OnlySecond {
 				t.Errorf("%s: %v", path, differences)
 			}
 		} else if len(differences) != 1 || differences[0].Kind != envinfo.Changed || differences[0].Matters != matters {
@@ -155,8 +161,10 @@ func TestHashIsStable(t *testing.T) {
 
 // What changes by itself on a host that nobody touches is not of its configuration.
 func TestHashOfABusyHost(t *testing.T) {
-	idle := capture(t, epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
-	busy := capture(t, epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
+	idle := capture(t,
+		epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
+	busy := capture(t,
+		epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
 	if idle.Hash() != busy.Hash() {
 		t.Errorf("the hashes differ, by %v", envinfo.Diff(idle, busy))
 	}
@@ -165,7 +173,8 @@ func TestHashOfABusyHost(t *testing.T) {
 	}
 }
 
-// Another model, a flaw that is open and a link that is down matter; another name of the same container and another port do not.
+// Another model, a flaw that is open and a link that is down matter; another name of the same container and another
+// port do not.
 func TestWhatMatters(t *testing.T) {
 	v := func(s string) fact.Value[string] { return fact.Known(s, "", serving.ScopeServer, "x") }
 	env := func(model, url, id, flaw, link, slot string) *envinfo.Environment {
@@ -184,11 +193,13 @@ func TestWhatMatters(t *testing.T) {
 		matters bool
 	}{
 		{env("n", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.models[0].id", true},
-		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"), "host.tuning.vulnerabilities[spectre_v2].state", true},
+		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"),
+			"host.tuning.vulnerabilities[spectre_v2].state", true},
 		{env("m", "http://a", "1", "Mitigation: x", "down", "0000:01:00.0"), "host.network.cards[eth0].state", true},
 		{env("m", "http://b", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.url", false},
 		{env("m", "http://a", "2", "Mitigation: x", "up", "0000:01:00.0"), "containers[vllm].id", false},
-		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address", false},
+		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address",
+			false},
 	} {
 		d := envinfo.Diff(a, test.b)
 		if len(d) == 0 || d[0].Path != test.path || d[0].Matters != test.matters {

@@ -13,14 +13,22 @@ import (
 func TestPublishedImages(t *testing.T) {
 	row := func(name, version, digest string) image {
 		const source = "docker image inspect: RepoDigests"
-		return image{name, fact.Known(version, "", fact.ScopeHost, source), fact.Known(digest+strings.Repeat("0", 54), "", fact.ScopeHost, source)}
+		return image{
+			name,
+			fact.Known(version, "", fact.ScopeHost, source),
+			fact.Known(digest+strings.Repeat("0", 54), "", fact.ScopeHost, source),
+		}
 	}
 	var out strings.Builder
 	tab := table.New(&out)
 	writeImages(tab, []image{
 		row("vllm/vllm-openai-rocm:latest", "0.14.1", "sha256:236900d573"),
 		row("rocm/vllm-dev:nightly", "0.16.0rc1", "sha256:e8ce7f6d74"),
-		{name: "local", version: fact.Unknown[string]("", fact.ScopeHost, "x"), digest: fact.Unknown[string]("", fact.ScopeHost, "built here")},
+		{
+			name:    "local",
+			version: fact.Unknown[string]("", fact.ScopeHost, "x"),
+			digest:  fact.Unknown[string]("", fact.ScopeHost, "built here"),
+		},
 	})
 	if err := tab.Flush(); err != nil {
 		t.Fatal(err)
@@ -44,12 +52,20 @@ local                         unknown       unknown
 func TestImagesOfContainers(t *testing.T) {
 	text := func(s string) fact.Value[string] { return fact.Known(s, "", fact.ScopeContainer, "docker inspect") }
 	e := &Environment{Containers: []container.Container{
-		{Image: text("vllm/vllm-openai-rocm:latest"), RepoDigests: []fact.Value[string]{text("vllm/vllm-openai-rocm@sha256:236900d573")}, PinnedDigest: text("sha256:1"),
-			Software: []fact.Component{{Name: "ROCm", Version: text("7.0.0")}, {Name: "vllm", Version: text("0.14.1")}}},
+		{
+			Image:        text("vllm/vllm-openai-rocm:latest"),
+			RepoDigests:  []fact.Value[string]{text("vllm/vllm-openai-rocm@sha256:236900d573")},
+			PinnedDigest: text("sha256:1"),
+			Software: []fact.Component{
+				{Name: "ROCm", Version: text("7.0.0")},
+				{Name: "vllm", Version: text("0.14.1")},
+			},
+		},
 		{Image: text("local"), PinnedDigest: fact.Unknown[string]("", fact.ScopeContainer, "none is pinned")},
 	}}
 	rows := e.images()
-	if len(rows) != 2 || rows[0].name != "vllm/vllm-openai-rocm:latest" || rows[0].version.String() != "0.14.1" || rows[0].digest.String() != "sha256:236900d573" {
+	if len(rows) != 2 || rows[0].name != "vllm/vllm-openai-rocm:latest" || rows[0].version.String() != "0.14.1" ||
+		rows[0].digest.String() != "sha256:236900d573" {
 		t.Errorf("%+v", rows)
 	}
 	for _, v := range []fact.Value[string]{rows[1].version, rows[1].digest} {

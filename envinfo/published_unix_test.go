@@ -9,16 +9,19 @@ import (
 	"github.com/servegauge/servegauge/envinfo/container"
 )
 
-// The published tables of the host and of the container that served, with docker and amd-smi as tools on PATH: number for number, from
-// what the files and the tools say. The digest of the page has ten digits; the others are made up.
+// The published tables of the host and of the container that served, with docker and amd-smi as tools on PATH: number
+// for number, from what the files and the tools say. The digest of the page has ten digits; the others are made up.
 func TestPublishedHost(t *testing.T) {
 	const runs = "236900d573" + "000000000000000000000000000000000000000000000000000000"
 	host := mi325x().with(tree{"sys/module/amdgpu/version": "6.16.6\n"})
 	outputs := amdSMI()
 	for command, out := range dockerAnswers("vllm/vllm-openai-rocm:latest") {
-		word := map[string]string{"inspect": "--type", "image": "image", "version": "--format"}[strings.Fields(command)[1]]
-		outputs["docker "+word] = strings.NewReplacer("docker.io/rocm/vllm@"+repoSHA, "vllm/vllm-openai-rocm@sha256:"+runs,
-			`"28.2.1"`, `"29.1.5"`, "0.14.1+rocm700", "0.14.1").Replace(out)
+		word := map[string]string{"inspect": "--type", "image": "image",
+			"version": "--format"}[strings.Fields(command)[1]]
+		outputs["docker "+word] = strings.NewReplacer("docker.io/rocm/vllm@"+repoSHA,
+			"vllm/vllm-openai-rocm@sha256:"+runs,
+			`"28.2.1"`, `"29.1.5"`, "0.14.1+rocm700", "0.14.1").
+			Replace(out)
 	}
 	outputs["docker exec"] = inside(t, tree{
 		"opt/rocm/.info/version":                        "6.4.2-120\n",

@@ -18,8 +18,10 @@ func TestNoSecretLeaves(t *testing.T) {
 	for i, p := range secrettest.Planted {
 		places := tree{
 			"proc/cmdline": "BOOT_IMAGE=/vmlinuz iommu=pt " + p.Text + " quiet -- " + p.Text + "\n",
-			"proc/self/environ": "HOME=" + p.Secret + "\x00SECRET=" + p.Secret + "\x00HF_TOKEN=" + p.Secret + "\x00VLLM_API_KEY=" + p.Secret +
-				"\x00NCCL_DEBUG=INFO\x00VLLM_ARGS=--max-model-len 8192 " + p.Text + "\x00HF_ENDPOINT=" + p.Text + "\x00VLLM_" + p.Text + "=1",
+			"proc/self/environ": "HOME=" + p.Secret + "\x00SECRET=" + p.Secret + "\x00HF_TOKEN=" + p.Secret +
+				"\x00VLLM_API_KEY=" + p.Secret +
+				"\x00NCCL_DEBUG=INFO\x00VLLM_ARGS=--max-model-len 8192 " + p.Text + "\x00HF_ENDPOINT=" + p.Text +
+				"\x00VLLM_" + p.Text + "=1",
 		}
 		if p.Shaped {
 			for name := range mi325x() {
@@ -57,7 +59,12 @@ func TestNoSecretLeaves(t *testing.T) {
 func TestNoSecretOfAText(t *testing.T) {
 	for _, p := range secrettest.Planted {
 		dmi := "sys/class/dmi/id/"
-		env := capture(t, cpuHost().with(tree{dmi + "sys_vendor": p.Text, dmi + "product_name": p.Text, dmi + "bios_version": p.Text}).fs())
+		env := capture(
+			t,
+			cpuHost().with(tree{dmi + "sys_vendor": p.Text, dmi + "product_name": p.Text,
+				dmi + "bios_version": p.Text}).
+				fs(),
+		)
 		b, err := json.Marshal(env)
 		if err != nil {
 			t.Fatal(err)
@@ -69,8 +76,13 @@ func TestNoSecretOfAText(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	env := capture(t, cpuHost().with(tree{"proc/self/environ": "PATH=/bin\x00NCCL_DEBUG=INFO\x00HF_TOKEN=x\x00NCCL_DEBUG=WARN\x00VLLM_PORT=\x00" +
-		"VLLM_MAX_TOKENS_PER_EXPERT=65536\x00NCCL_\x00"}).fs())
+	env := capture(
+		t,
+		cpuHost().with(tree{"proc/self/environ": "PATH=/bin\x00NCCL_DEBUG=INFO\x00" +
+			"HF_TOKEN=x\x00NCCL_DEBUG=WARN\x00VLLM_PORT=\x00" +
+			"VLLM_MAX_TOKENS_PER_EXPERT=65536\x00NCCL_\x00"}).
+			fs(),
+	)
 	known(t, "count", env.Variables.Count, 4)
 	list := env.Variables.List
 	known(t, list[0].Name, list[0].Value, "INFO")

@@ -26,13 +26,20 @@ func TestServer(t *testing.T) {
 		})
 	}
 	answer("/version", `{"version":"0.14.1"}`)
-	answer("/v1/models", `{"object":"list","data":[{"id":"m","root":"/models/m","max_model_len":32768},{"id":"lora","root":null,"parent":"m"}]}`)
+	answer(
+		"/v1/models",
+		`{"object":"list","data":[{"id":"m","root":"/models/m","max_model_len":32768},`+
+			`{"id":"lora","root":null,"parent":"m"}]}`,
+	)
 	answer("/metrics", "# TYPE vllm:cache_config_info gauge\nvllm:other{a=\"b\"} 1\n"+
-		`vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blocks="None",num_gpu_blocks="9271",odd="a\"b,c}"} 1.0`+"\n")
+		`vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_cpu_blocks="None",`+
+		`num_gpu_blocks="9271",odd="a\"b,c}"} 1.0`+"\n")
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	for _, url := range []string{srv.URL, srv.URL + "/v1", strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
-		s, err := serving.Capture(t.Context(), srv.Client(), url, serving.Options{Header: http.Header{"Authorization": {"Bearer planted"}}})
+	for _, url := range []string{srv.URL, srv.URL + "/v1",
+		strings.Replace(srv.URL, "http://", "http://u:planted@", 1) + "/?key=planted"} {
+		s, err := serving.Capture(t.Context(), srv.Client(), url,
+			serving.Options{Header: http.Header{"Authorization": {"Bearer planted"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,15 +70,20 @@ func TestServer(t *testing.T) {
 }
 
 func TestServerUnread(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("a redirect was followed with %v", r.Header) }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(
+			func(_ http.ResponseWriter, r *http.Request) { t.Errorf("a redirect was followed with %v", r.Header) },
+		),
+	)
 	defer elsewhere.Close()
 	for name, test := range map[string]struct {
 		handler http.HandlerFunc
 		why     string
 	}{
 		"not found": {http.NotFound, "status 404"},
-		"nonsense":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "not a JSON object"},
-		"empty":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "not there"},
+		"nonsense": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+			"not a JSON object"},
+		"empty": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, "not there"},
 		"endless": {func(w http.ResponseWriter, _ *http.Request) {
 			for chunk := strings.Repeat("x\n", 1<<15); ; {
 				if _, err := io.WriteString(w, chunk); err != nil {
@@ -79,9 +91,13 @@ func TestServerUnread(t *testing.T) {
 				}
 			}
 		}, "larger than"},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, "status 302"},
-		"silent":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "context deadline exceeded"},
-		"dropped":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL,
+				http.StatusFound)
+		}, "status 302"},
+		"silent": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "context deadline " +
+			"exceeded"},
+		"dropped": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(test.handler)

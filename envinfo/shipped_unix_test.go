@@ -23,9 +23,12 @@ import (
 func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 	out := map[string]*envinfo.Environment{}
 	for name, tr := range map[string]tree{
-		"empty": {}, "cpu": cpuHost(), "epyc": epyc(), "mi210": mi210(), "mi250x": mi250x(), "mi300a": mi300a(), "mi300x": mi300x(),
-		"mi300x-cpx": mi300xCPX(28), "mi300x-cpx-old": mi300xCPX(0), "mi308x": mi308x(), "mi325x": mi325x(), "mi355x": mi355x(),
-		"radeon": cpuHost().with(cpuNode(0), radeon(1)), "mixed": mi210().with(radeon(10)), "vega10": vega10(), "live": liveHost(),
+		"empty": {}, "cpu": cpuHost(), "epyc": epyc(), "mi210": mi210(), "mi250x": mi250x(), "mi300a": mi300a(),
+		"mi300x":     mi300x(),
+		"mi300x-cpx": mi300xCPX(28), "mi300x-cpx-old": mi300xCPX(0), "mi308x": mi308x(), "mi325x": mi325x(),
+		"mi355x": mi355x(),
+		"radeon": cpuHost().with(cpuNode(0), radeon(1)), "mixed": mi210().with(radeon(10)), "vega10": vega10(),
+		"live": liveHost(),
 	} {
 		out[name] = capture(t, tr.fs())
 	}
@@ -36,12 +39,14 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 	answers := dockerAnswers("rocm/vllm:latest@" + repoSHA)
 	answers["sh"] = inside(t, insideFiles())
 	served := capture(t, epyc().fs())
-	served.Containers = append(served.Containers, *captureContainer(t, "docker", "vllm", container.Options{Run: answers.run}))
+	served.Containers = append(served.Containers,
+		*captureContainer(t, "docker", "vllm", container.Options{Run: answers.run}))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, map[string]string{
 			"/version":   `{"version":"0.14.1"}`,
 			"/v1/models": `{"data":[{"id":"m","root":"/models/m","max_model_len":32768}]}`,
-			"/metrics":   `vllm:cache_config_info{block_size="16",engine="0",num_cpu_blocks="None",num_gpu_blocks="9271"} 1.0` + "\n",
+			"/metrics": `vllm:cache_config_info{block_size="16",engine="0",num_cpu_blocks="None",` +
+				`num_gpu_blocks="9271"} 1.0` + "\n",
 		}[r.URL.Path])
 	}))
 	defer srv.Close()
@@ -50,15 +55,15 @@ func shippedHosts(t *testing.T) map[string]*envinfo.Environment {
 		t.Fatal(err)
 	}
 	served.Server = server
-	served.Model = captureModel(t, tree{snapshotFolder(commitA): `{"torch_dtype": "float16", "num_hidden_layers": 60}`}, "org/m",
-		serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}})
+	served.Model = captureModel(t, tree{snapshotFolder(commitA): `{"torch_dtype": "float16", "num_hidden_layers": 60}`},
+		"org/m", serving.ModelOptions{Variables: map[string]string{"HF_HUB_CACHE": "/srv/hub"}})
 	out["served"] = served
 	return out
 }
 
-// What was captured of a host, and its hash, stay what they are, whichever way the code that reads them is laid out: records of before and
-// after can be compared. The files were written before the package was divided into rooms. In the list of hashes, a host's JSON has a
-// SHA-256 of its own, since most are long.
+// What was captured of a host, and its hash, stay what they are, whichever way the code that reads them is laid out:
+// records of before and after can be compared. The files were written before the package was divided into rooms. In the
+// list of hashes, a host's JSON has a SHA-256 of its own, since most are long.
 func TestShippedHostsStayTheSame(t *testing.T) {
 	hosts := shippedHosts(t)
 	var list strings.Builder

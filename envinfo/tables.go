@@ -9,24 +9,26 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// WriteTables writes e as three short tables in the form in which test environments are published: hardware, software and container
-// images, without scopes and sources, which [Environment.WriteText] has. Every cell is a reading, or a published figure found by
-// PCI id, or "unknown"; nothing is filled in. Software that was found in several scopes has a row for each, that says which.
+// WriteTables writes e as three short tables in the form in which test environments are published: hardware, software
+// and container images, without scopes and sources, which [Environment.WriteText] has. Every cell is a reading, or a
+// published figure found by PCI id, or "unknown"; nothing is filled in. Software that was found in several scopes has a
+// row for each, that says which.
 //
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
 	t := table.New(w)
 	g := &e.AMD
 	t.Cells("Component", "Specification")
-	if len(e.NVIDIA.Cards) == 0 || len(g.Cards) > 0 {
-		g.ShortRows(t)
+	g.ShortRows(t)
+	e.NVIDIA.ShortRows(t)
+	if len(g.Cards)+len(e.NVIDIA.Cards) == 0 {
+		e.withoutCards(t)
 	}
-	e.NVIDIA.ShortRows(t) // in the place of AMD's, or below them
 
 	t.Line("")
 	t.Cells("Component", "Version")
 	scopes := map[string]int{}
-	software := e.software()
+	software := slices.DeleteFunc(e.software(), e.irrelevant)
 	for _, s := range software {
 		scopes[s.Name]++
 	}
@@ -43,8 +45,32 @@ func (e *Environment) WriteTables(w io.Writer) error {
 	return t.Flush()
 }
 
-// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once, however many
-// containers tell of it.
+// withoutCards writes what there is of a host that has no GPU, or whose GPUs nothing shows.
+func (e *Environment) withoutCards(t *table.Table) {
+	t.Cells("GPU", e.noCards().Text)
+	t.Cells("CPU", table.Show(e.Host.CPUModel, table.Plain).Text)
+	t.Cells("CPU sockets", table.Show(e.Host.CPUSockets, table.Plain).Text)
+	t.Cells("CPU cores", table.Show(e.Host.CPUCores, table.Plain).Text)
+	t.Cells("Memory", table.Show(e.Host.Memory, table.Size[int64]).Text)
+}
+
+// irrelevant tells whether a piece of software is that of a maker without a card here, and was not found.
+func (e *Environment) irrelevant(s fact.Component) bool {
+	scope := s.Version.Scope()
+	if _, ok := s.Version.Get(); ok || scope != fact.ScopeHost && scope != fact.ScopeContainer {
+		return false
+	}
+	switch s.Name {
+	case "amdgpu", "ROCm", "RCCL", "AMD SMI", "packages":
+		return len(e.AMD.Cards) == 0
+	case "NVIDIA driver", "CUDA", "CUDA (driver)", "NCCL":
+		return len(e.NVIDIA.Cards) == 0
+	}
+	return false
+}
+
+// software is that of the host, that of the containers, and their runtimes; what is on the host once is listed once,
+// however many containers tell of it.
 func (e *Environment) software() []fact.Component {
 	out := slices.Clone(e.Software)
 	for _, c := range e.Containers {

@@ -8,13 +8,14 @@ import (
 	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
-// The hardware and software tables of the MI325X cookbook's benchmark methodology page, row for row, for the host that it describes.
-// Its RCCL is not the one that ships with its ROCm, so the header that is read here is another one's.
+// The hardware and software tables of the MI325X cookbook's benchmark methodology page, row for row, for the host that
+// it describes. Its RCCL is not the one that ships with its ROCm, so the header that is read here is another one's.
 func TestPublishedTables(t *testing.T) {
 	env := capture(t, mi325x().with(tree{"opt/rocm/include/rccl/rccl.h": "#define NCCL_VERSION_CODE 22606\n"}).fs())
 	// The engine answers for itself, and not from a file.
 	env.Software = append(env.Software, fact.Component{
-		Name: "Docker", Version: fact.Known("29.1.5", "", fact.ScopeHost, "docker version --format json: Server.Version"),
+		Name:    "Docker",
+		Version: fact.Known("29.1.5", "", fact.ScopeHost, "docker version --format {{json .}}: Server.Version"),
 	})
 	got := tables(t, env)
 	for _, row := range []string{
@@ -35,19 +36,24 @@ func TestPublishedTables(t *testing.T) {
 	}
 	// With the one of a container beside it, both have a row.
 	env.Software = append(env.Software, fact.Component{
-		Name: "RCCL", Version: fact.Known("2.27.3", "", "container:4f1c", "/opt/rocm/include/rccl/rccl.h: NCCL_VERSION_CODE"),
+		Name:    "RCCL",
+		Version: fact.Known("2.27.3", "", "container:4f1c", "/opt/rocm/include/rccl/rccl.h: NCCL_VERSION_CODE"),
 	})
 	got = tables(t, env)
 	if !strings.Contains(got, "\nRCCL (host) 2.26.6\n") || !strings.Contains(got, "\nRCCL (container:4f1c) 2.27.3\n") {
 		t.Errorf("two RCCLs:\n%s", got)
 	}
 	// From sources: with nothing to read, no number stands.
-	if got := tables(t, capture(t, tree{}.fs())); strings.ContainsAny(strings.ReplaceAll(got, "FP16", ""), "0123456789") {
+	if got := tables(t, capture(t, tree{}.fs())); strings.ContainsAny(
+		strings.ReplaceAll(got, "FP16", ""),
+		"0123456789",
+	) {
 		t.Errorf("of an empty tree:\n%s", got)
 	}
 	// A card that the table of figures lacks has what was read.
 	got = tables(t, capture(t, mi300xCPX(28).fs()))
-	if !strings.Contains(got, "\nGPU 8x AMD Instinct MI300X\n") || !strings.Contains(got, "\nMemory Bandwidth (per GPU) 5.3 TB/s\n") {
+	if !strings.Contains(got, "\nGPU 8x AMD Instinct MI300X (CPX / NPS4: 8 devices each)\n") ||
+		!strings.Contains(got, "\nMemory Bandwidth (per GPU) 5.3 TB/s\n") {
 		t.Errorf("MI300X:\n%s", got)
 	}
 }

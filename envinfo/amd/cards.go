@@ -1,3 +1,5 @@
+// Package amd reads AMD's GPUs: from the topology that the driver keeps (KFD), with what DRM has of the same devices,
+// and from amd-smi and rocm-smi, which fill gaps and check it.
 package amd
 
 import (
@@ -11,11 +13,12 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// GPUs is the GPUs of one maker, as cards: a card that is partitioned, or has two dies, is one [GPU] with several nodes.
+// GPUs is the GPUs of one maker, as cards: a card that is partitioned, or has two dies, is one [GPU] with several
+// nodes.
 type GPUs struct {
-	// Count is how many cards there are. A device control group hides cards from the processes of a container; what is left is a
-	// count of ScopeProcess, and a [fact.Warning] says how many nodes were hidden. It is unknown when it could not be told of a node
-	// whether it is a GPU.
+	// Count is how many cards there are. A device control group hides cards from the processes of a container; what is
+	// left is a count of ScopeProcess, and a [fact.Warning] says how many nodes were hidden. It is unknown when it
+	// could not be told of a node whether it is a GPU.
 	Count fact.Value[int64] `json:"count"`
 	// VRAM is the sum over the cards, in B.
 	VRAM fact.Value[int64] `json:"vram"`
@@ -24,8 +27,8 @@ type GPUs struct {
 	NominalBandwidth fact.Value[float64] `json:"nominal_bandwidth"`
 	// Cards is in the order of the driver's nodes. Nil: no card could be read; Count says why.
 	Cards []GPU `json:"cards,omitempty"`
-	// Links is how the devices are connected with each other and with the processors. Nil: there is no card, or there are more than
-	// 64 devices.
+	// Links is how the devices are connected with each other and with the processors. Nil: there is no card, or there
+	// are more than 64 devices.
 	Links []gpu.Link `json:"links,omitempty"`
 }
 
@@ -33,13 +36,14 @@ type GPUs struct {
 type GPU struct {
 	Model fact.Value[string] `json:"model"` // "AMD Instinct MI325X"
 	// VirtualFunction tells whether this is a card as a hypervisor passes it on, by its PCI id.
-	VirtualFunction  fact.Value[bool]   `json:"virtual_function"`
-	Architecture     fact.Value[string] `json:"architecture"`      // "CDNA 3"
-	Target           fact.Value[string] `json:"target"`            // what compilers build for: "gfx942"
-	PCIID            fact.Value[string] `json:"pci_id"`            // vendor and device: "1002:74a5"
-	Location         fact.Value[string] `json:"location"`          // PCI address of the first node: "0000:47:00.0"
-	UniqueID         fact.Value[string] `json:"unique_id"`         // in hexadecimal, as the tools print it
-	HiveID           fact.Value[string] `json:"hive_id"`           // of the XGMI hive, in hexadecimal: cards with the same one are linked
+	VirtualFunction fact.Value[bool]   `json:"virtual_function"`
+	Architecture    fact.Value[string] `json:"architecture"` // "CDNA 3"
+	Target          fact.Value[string] `json:"target"`       // what compilers build for: "gfx942"
+	PCIID           fact.Value[string] `json:"pci_id"`       // vendor and device: "1002:74a5"
+	Location        fact.Value[string] `json:"location"`     // PCI address of the first node: "0000:47:00.0"
+	UniqueID        fact.Value[string] `json:"unique_id"`    // in hexadecimal, as the tools print it
+	// of the XGMI hive, in hexadecimal: cards with the same one are linked
+	HiveID           fact.Value[string] `json:"hive_id"`
 	ComputeUnits     fact.Value[int64]  `json:"compute_units"`     // of all its nodes
 	XCCs             fact.Value[int64]  `json:"xccs"`              // accelerator complex dies in use
 	MaxClock         fact.Value[int64]  `json:"max_clock"`         // MHz, of the compute engine
@@ -49,8 +53,8 @@ type GPU struct {
 	ComputePartition fact.Value[string] `json:"compute_partition"` // "SPX", "CPX", …
 	MemoryPartition  fact.Value[string] `json:"memory_partition"`  // "NPS1", "NPS4", …
 	VBIOS            fact.Value[string] `json:"vbios"`
-	// MemoryBandwidth is what MemoryWidth and MemoryClock give, in TB/s: what the memory can move at its highest clock, and not a
-	// measurement. Nominal.Bandwidth is what the maker publishes.
+	// MemoryBandwidth is what MemoryWidth and MemoryClock give, in TB/s: what the memory can move at its highest clock,
+	// and not a measurement. Nominal.Bandwidth is what the maker publishes.
 	MemoryBandwidth fact.Value[float64] `json:"memory_bandwidth"`
 	MemoryVendor    fact.Value[string]  `json:"memory_vendor"` // "hynix", "samsung", …
 	ProductName     fact.Value[string]  `json:"product_name"`  // as burnt into the board; empty on virtual functions
@@ -63,8 +67,9 @@ type GPU struct {
 
 // Node is what the driver offers programs as one device: a card, a partition of one, or one of its dies.
 type Node struct {
-	Node         int                `json:"node"`     // the driver's number
-	Location     fact.Value[string] `json:"location"` // PCI address; in partitioned cards, older kernels give the partition as the function
+	Node int `json:"node"` // the driver's number
+	// PCI address; in partitioned cards, older kernels give the partition as the function
+	Location     fact.Value[string] `json:"location"`
 	ComputeUnits fact.Value[int64]  `json:"compute_units"`
 	XCCs         fact.Value[int64]  `json:"xccs"`
 	VRAM         fact.Value[int64]  `json:"vram"` // B
@@ -120,11 +125,17 @@ func (c *capture) countCards(cards int, bad []error) fact.Value[int64] {
 	for _, err := range bad {
 		// The driver refuses the properties of a GPU that the device control group of the process does not grant.
 		if !errors.Is(err, fs.ErrPermission) {
-			return fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%d of the nodes could not be told apart, %d cards could: %v", len(bad), cards, err))
+			return fact.Unknown[int64]("", fact.ScopeHost,
+				fmt.Sprintf("%d of the nodes could not be told apart, %d cards could: %v", len(bad), cards, err))
 		}
 	}
-	c.Warn("amd.count", "%d of the nodes may not be read by this process and are not counted; the host has more cards, or more of these: %v",
-		len(bad), bad[0])
+	c.Warn(
+		"amd.count",
+		"%d of the nodes may not be read by this process and are not counted; the host has more cards, or more of "+
+			"these: %v",
+		len(bad),
+		bad[0],
+	)
 	return fact.Known(int64(cards), "", fact.ScopeProcess, source+", that the process may read")
 }
 
@@ -151,8 +162,12 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 	}
 	g.Location = g.Nodes[0].Location
 	g.Target = fact.Agree(fact.Each(nodes, kfdNode.target))
-	g.MaxClock = fact.Agree(fact.Each(nodes, func(n kfdNode) fact.Value[int64] { return n.count("max_engine_clk_fcompute", "MHz") }))
-	g.MemoryClock = fact.Agree(fact.Each(nodes, func(n kfdNode) fact.Value[int64] { return n.bank("mem_clk_max", "MHz") }))
+	g.MaxClock = fact.Agree(
+		fact.Each(nodes, func(n kfdNode) fact.Value[int64] { return n.count("max_engine_clk_fcompute", "MHz") }),
+	)
+	g.MemoryClock = fact.Agree(
+		fact.Each(nodes, func(n kfdNode) fact.Value[int64] { return n.bank("mem_clk_max", "MHz") }),
+	)
 	g.ComputeUnits = fact.Sum(fact.Each(g.Nodes, func(n Node) fact.Value[int64] { return n.ComputeUnits }))
 	g.XCCs = fact.Sum(fact.Each(g.Nodes, func(n Node) fact.Value[int64] { return n.XCCs }))
 	g.MemoryWidth = memoryWidth(nodes)
@@ -161,22 +176,29 @@ func (c *capture) gpu(nodes []kfdNode) GPU {
 	g.MemoryPartition = c.drm(nodes, "current_memory_partition")
 	g.VBIOS = c.drm(nodes, "vbios_version")
 
-	g.Architecture = fact.Unknown[string]("", fact.ScopeHost, g.Target.Reason())
-	if t, ok := g.Target.Get(); ok {
-		g.Architecture = fact.Unknown[string]("", fact.ScopeHost, t+" is not in the table of architectures")
-		if a, ok := amdArchitectures[t]; ok {
-			g.Architecture = fact.Known(a, "", fact.ScopeHost, "table: "+t)
-		}
-	}
+	g.Architecture = architectureOf(g.Target)
 	g.MemoryBandwidth = memoryBandwidth(&g)
 	g.MemoryVendor = c.drm(nodes, "mem_info_vram_vendor")
 	g.ProductName = c.drm(nodes, "product_name")
-	g.PCIe = c.pcie(nodes)
+	g.PCIe = gpu.ReadPCIe(func(name string) fact.Value[string] { return c.drm(nodes, name) })
 	g.Firmware = c.firmware(nodes)
 	c.crossCheck(nodes)
 	c.checkPartition(&g, nodes)
 	c.identify(&g, nodes)
 	return g
+}
+
+// architectureOf is the architecture of a target.
+func architectureOf(target fact.Value[string]) fact.Value[string] {
+	t, ok := target.Get()
+	if !ok {
+		return fact.Unknown[string]("", fact.ScopeHost, target.Reason())
+	}
+	a, ok := amdArchitectures[t]
+	if !ok {
+		return fact.Unknown[string]("", fact.ScopeHost, t+" is not in the table of architectures")
+	}
+	return fact.Known(a, "", fact.ScopeHost, "table: "+t)
 }
 
 // identify fills in what follows from the PCI id.
@@ -197,11 +219,15 @@ func (c *capture) identify(g *GPU, nodes []kfdNode) {
 	if !ok || vendor != Vendor {
 		reason := "PCI id " + id + " is not in the table of models"
 		g.Model = c.productName(nodes, reason)
+		if name, ok := gpu.Name(id); ok {
+			g.Model = fact.Known("AMD "+name, "", fact.ScopeHost, "table: PCI id "+id)
+		}
 		g.VirtualFunction = fact.Unknown[bool]("", fact.ScopeHost, reason)
 		g.Nominal = gpu.UnknownNominal(reason)
 		return
 	}
-	// The table comes before product_name, which is empty on virtual functions and otherwise whatever was burnt into the board.
+	// The table comes before product_name, which is empty on virtual functions and otherwise whatever was burnt into
+	// the board.
 	g.Model = fact.Known(m.name, "", fact.ScopeHost, "table: PCI id "+id)
 	g.VirtualFunction = fact.Known(m.virtual, "", fact.ScopeHost, "table: PCI id "+id)
 	g.Nominal = nominal(g, device)
@@ -259,7 +285,8 @@ func byDevice(nodes []kfdNode) ([][]kfdNode, error) {
 	return out, nil
 }
 
-// memoryWidth is the width of the card's memory. Every partition reports the width of the whole device, so only devices add up.
+// memoryWidth is the width of the card's memory. Every partition reports the width of the whole device, so only devices
+// add up.
 func memoryWidth(nodes []kfdNode) fact.Value[int64] {
 	if len(nodes) == 1 { // whatever its address, which old kernels do not give in full
 		return nodes[0].bank("width", "bit")
@@ -273,9 +300,9 @@ func memoryWidth(nodes []kfdNode) fact.Value[int64] {
 	}))
 }
 
-// cardVRAM decides between the sum over the nodes' banks and what DRM says of the whole device. The banks come first; DRM fills in
-// for kernels that have none, and corrects a sum that is too large: where the memory of a device is offered to each of its partitions
-// in full, it was counted once a partition.
+// cardVRAM decides between the sum over the nodes' banks and what DRM says of the whole device. The banks come first;
+// DRM fills in for kernels that have none, and corrects a sum that is too large: where the memory of a device is
+// offered to each of its partitions in full, it was counted once a partition.
 func (c *capture) cardVRAM(nodes []kfdNode, banks fact.Value[int64]) fact.Value[int64] {
 	byBanks, ok := banks.Get()
 	if ok && len(nodes) == 1 {
@@ -306,14 +333,15 @@ func (c *capture) drmVRAM(nodes []kfdNode) fact.Value[int64] {
 		}
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil || n == 0 {
-			return fact.Unknown[int64]("B", fact.ScopeHost, fmt.Sprintf("%s: %q is not a size", text.Source(), fact.Clip(s)))
+			return fact.Unknown[int64]("B", fact.ScopeHost,
+				fmt.Sprintf("%s: %q is not a size", text.Source(), fact.Clip(s)))
 		}
 		return fact.KnownCount(n, "B", text.Source())
 	}))
 }
 
-// drm is a file of the DRM device of a card, from the first of its nodes that has it: in a partitioned card only the first partition's
-// device is the PCI device with these files.
+// drm is a file of the DRM device of a card, from the first of its nodes that has it: in a partitioned card only the
+// first partition's device is the PCI device with these files.
 func (c *capture) drm(nodes []kfdNode, name string) fact.Value[string] {
 	reason := ""
 	for _, n := range nodes {
@@ -360,15 +388,4 @@ func total[T int64 | float64](g *GPUs, of func(GPU) fact.Value[T]) fact.Value[T]
 		return fact.Unknown[T](s.Unit(), g.Count.Scope(), s.Reason())
 	}
 	return fact.Known(v, s.Unit(), g.Count.Scope(), s.Source())
-}
-
-// pcie is the link of the card's first device.
-func (c *capture) pcie(nodes []kfdNode) gpu.PCIe {
-	return gpu.PCIe{
-		Speed:    fact.Parsed(c.drm(nodes, "current_link_speed"), "GT/s", gpu.ParseLinkSpeed),
-		Width:    fact.Parsed(c.drm(nodes, "current_link_width"), "", gpu.ParseLinkWidth),
-		MaxSpeed: fact.Parsed(c.drm(nodes, "max_link_speed"), "GT/s", gpu.ParseLinkSpeed),
-		MaxWidth: fact.Parsed(c.drm(nodes, "max_link_width"), "", gpu.ParseLinkWidth),
-		NUMANode: fact.Parsed(c.drm(nodes, "numa_node"), "", gpu.ParseNUMANode),
-	}
 }

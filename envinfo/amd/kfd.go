@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// The KFD topology: a folder for each processor, and for each GPU or partition of one, readable without root or tools. The files are
-// described by drivers/gpu/drm/amd/amdkfd/kfd_topology.c in the Linux kernel.
+// The KFD topology: a folder for each processor, and for each GPU or partition of one, readable without root or tools.
+// The files are described by drivers/gpu/drm/amd/amdkfd/kfd_topology.c in the Linux kernel.
 const kfdNodes = "sys/class/kfd/kfd/topology/nodes"
 
 // properties is a properties file of the topology: a name and a number in each line.
@@ -110,7 +110,8 @@ func (c *capture) kfd() (nodes []kfdNode, bad []error, err error) {
 	return nodes, bad, nil
 }
 
-// isGPU tells GPUs from processors: the target of a processor is 0. Kernels before 5.12 have no target; there the SIMDs tell.
+// isGPU tells GPUs from processors: the target of a processor is 0. Kernels before 5.12 have no target; there the SIMDs
+// tell.
 func (n kfdNode) isGPU() (bool, error) {
 	name := "gfx_target_version"
 	if _, ok := n.values[name]; !ok {
@@ -120,7 +121,8 @@ func (n kfdNode) isGPU() (bool, error) {
 	return v != 0, err
 }
 
-// banks reads the video memory of a node. A part of the banks would add up to a wrong size, so one that cannot be read spoils all.
+// banks reads the video memory of a node. A part of the banks would add up to a wrong size, so one that cannot be read
+// spoils all.
 func (c *capture) banks(n kfdNode) ([]properties, error) {
 	dir := fmt.Sprintf("%s/%d/mem_banks", kfdNodes, n.index)
 	names, err := c.Dir(dir)
@@ -142,8 +144,8 @@ func (c *capture) banks(n kfdNode) ([]properties, error) {
 		if err != nil {
 			return nil, err
 		}
-		// 1 is video memory that the processor can address, 2 video memory that it cannot, as with a small PCI window; others are the
-		// LDS, scratch and the like (HSA_MEM_HEAP_TYPE_* in kfd_crat.h and kfd_topology.h).
+		// 1 is video memory that the processor can address, 2 video memory that it cannot, as with a small PCI window;
+		// others are the LDS, scratch and the like (HSA_MEM_HEAP_TYPE_* in kfd_crat.h and kfd_topology.h).
 		if heap == 1 || heap == 2 {
 			banks = append(banks, p)
 		}
@@ -154,7 +156,8 @@ func (c *capture) banks(n kfdNode) ([]properties, error) {
 	return banks, nil
 }
 
-// target decodes gfx_target_version: major·10000 + minor·100 + step, in the name as hexadecimal digits. 90402 is gfx942, 90010 gfx90a.
+// target decodes gfx_target_version: major·10000 + minor·100 + step, in the name as hexadecimal digits. 90402 is
+// gfx942, 90010 gfx90a.
 func target(version uint64) (string, error) {
 	major, minor, step := version/10000, version/100%100, version%100
 	if major == 0 || major > 99 || minor > 15 || step > 15 {
@@ -206,7 +209,8 @@ func (n kfdNode) computeUnits() fact.Value[int64] {
 	case err != nil || err2 != nil:
 		return fact.Unknown[int64]("", fact.ScopeHost, errors.Join(err, err2).Error())
 	case simds%perCU != 0:
-		return fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%s: simd_count %d is not a multiple of simd_per_cu %d", source.Abs(n.path), simds, perCU))
+		return fact.Unknown[int64]("", fact.ScopeHost,
+			fmt.Sprintf("%s: simd_count %d is not a multiple of simd_per_cu %d", source.Abs(n.path), simds, perCU))
 	}
 	return fact.KnownCount(simds/perCU, "", n.source("simd_count / simd_per_cu"))
 }

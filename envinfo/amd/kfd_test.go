@@ -10,7 +10,12 @@ import (
 )
 
 func FuzzProperties(f *testing.F) {
-	f.Add([]byte("simd_count 1216\nsimd_per_cu 4\ngfx_target_version 90402\nunique_id 4376936076086227261\nlocation_id 18176\ndomain 0\n"))
+	f.Add(
+		[]byte(
+			"simd_count 1216\nsimd_per_cu 4\ngfx_target_version 90402\nunique_id 4376936076086227261\nlocation_id " +
+				"18176\ndomain 0\n",
+		),
+	)
 	f.Add([]byte("simd_count\r\n\x00 1\nsimd_count -1\nsimd_count 99999999999999999999\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p := parseProperties("x", b)
@@ -58,8 +63,9 @@ func FuzzTarget(f *testing.F) {
 
 func TestTarget(t *testing.T) {
 	for version, want := range map[uint64]string{
-		90402: "gfx942", 90010: "gfx90a", 90500: "gfx950", 90008: "gfx908", 100300: "gfx1030", 110001: "gfx1101", 120000: "gfx1200",
-		0: "", 942: "", 90416: "", 91602: "", 1000000: "", math.MaxUint64: "",
+		90402: "gfx942", 90010: "gfx90a", 90500: "gfx950", 90008: "gfx908", 100300: "gfx1030", 110001: "gfx1101",
+		120000: "gfx1200",
+		0:      "", 942: "", 90416: "", 91602: "", 1000000: "", math.MaxUint64: "",
 	} {
 		if got, err := target(version); got != want || (err == nil) != (want != "") {
 			t.Errorf("target(%d) = %q, %v; want %q", version, got, err, want)

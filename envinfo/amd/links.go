@@ -10,7 +10,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// What the links of a host may cost. The largest hosts have eight cards; a card in eight partitions has 64 links a node.
+// What the links of a host may cost. The largest hosts have eight cards; a card in eight partitions has 64 links a
+// node.
 const (
 	maxLinked    = 64  // devices of which the matrix is made
 	maxNodeLinks = 512 // files of links of one node
@@ -18,7 +19,8 @@ const (
 
 // linkTypes is CRAT_IOLINK_TYPE_* of drivers/gpu/drm/amd/amdkfd/kfd_crat.h in the Linux kernel.
 var linkTypes = map[uint64]string{
-	1: "HyperTransport", 2: "PCIe", 3: "AMBA", 4: "MIPI", 5: "QPI", 8: "RapidIO", 9: "InfiniBand", 11: "XGMI", 12: "XGOP", 13: "GZ",
+	1: "HyperTransport", 2: "PCIe", 3: "AMBA", 4: "MIPI", 5: "QPI", 8: "RapidIO", 9: "InfiniBand", 11: "XGMI",
+	12: "XGOP", 13: "GZ",
 	14: "Ethernet RDMA", 15: "RDMA", 16: "other",
 }
 
@@ -42,7 +44,10 @@ func (c *capture) deviceLinks(nodes []kfdNode) []gpu.Link {
 	for _, n := range nodes {
 		gpus[n.index] = true
 	}
+	names, _ := c.Dir(kfdNodes)
+	there := source.Numbered(names, "")
 	var out []gpu.Link
+	var lost []string // links to nodes that are not there
 	for _, from := range devices {
 		found, err := c.nodeLinks(from.index)
 		reason := fmt.Sprintf("no link to it in %s/%d/io_links and p2p_links", source.Abs(kfdNodes), from.index)
@@ -68,10 +73,17 @@ func (c *capture) deviceLinks(nodes []kfdNode) []gpu.Link {
 		}
 		slices.Sort(processors)
 		for _, to := range processors {
+			if !slices.Contains(there, to) {
+				lost = append(lost, fmt.Sprintf("from %d to %d", from.index, to))
+			}
 			l := found[to]
 			l.From, l.To = from.index, to
 			out = append(out, l)
 		}
+	}
+	if len(lost) > 0 {
+		c.Warn("amd.links", "%d links lead to nodes that %s does not have, the first %s: the topology is not whole",
+			len(lost), source.Abs(kfdNodes), lost[0])
 	}
 	return out
 }
@@ -93,9 +105,9 @@ func firstNodes(nodes []kfdNode) []kfdNode {
 	return out
 }
 
-// nodeLinks reads the links of one node by where they lead. io_links are those of the hardware, p2p_links the ways through others
-// that current kernels list beside them; where both lead to the same node the former are nearer. The error says why a
-// link may be missing.
+// nodeLinks reads the links of one node by where they lead. io_links are those of the hardware, p2p_links the ways
+// through others that current kernels list beside them; where both lead to the same node the former are nearer. The
+// error says why a link may be missing.
 func (c *capture) nodeLinks(node int) (map[int]gpu.Link, error) {
 	out := map[int]gpu.Link{}
 	var wrong error
@@ -159,7 +171,8 @@ func parseLink(p properties, node int) (to int, l gpu.Link, err error) {
 	case err != nil:
 		l.Type = fact.Unknown[string]("", fact.ScopeHost, err.Error())
 	case linkTypes[kind] == "":
-		l.Type = fact.Unknown[string]("", fact.ScopeHost, p.source("type")+" is "+strconv.FormatUint(kind, 10)+", not in the table of link types")
+		l.Type = fact.Unknown[string]("", fact.ScopeHost,
+			p.source("type")+" is "+strconv.FormatUint(kind, 10)+", not in the table of link types")
 	default:
 		l.Type = fact.Known(linkTypes[kind], "", fact.ScopeHost, p.source("type"))
 	}

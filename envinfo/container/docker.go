@@ -13,7 +13,8 @@ import (
 // digest is one of an image or a manifest.
 var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// dockerInspect is the fields of docker inspect and podman inspect that are read. Pointers, where 0 or "" must not pass for a reading.
+// dockerInspect is the fields of docker inspect and podman inspect that are read. Pointers, where 0 or "" must not pass
+// for a reading.
 type dockerInspect struct {
 	ID      string `json:"Id"`
 	Name    string
@@ -26,8 +27,9 @@ type dockerInspect struct {
 		Pid       int
 		StartedAt string
 	}
-	ImageName string // podman: the reference
-	Config    *struct {
+	ImageName  string // podman: the reference
+	OCIRuntime string // podman
+	Config     *struct {
 		Image      string
 		Env        []string
 		WorkingDir string
@@ -41,15 +43,17 @@ type dockerInspect struct {
 			DeviceIDs    []string
 			Capabilities [][]string
 		}
-		ShmSize     *int64
-		IpcMode     *string
-		NetworkMode *string
-		Privileged  *bool
-		CpusetCpus  *string
-		NanoCpus    *int64
-		CpuQuota    *int64
-		CpuPeriod   *int64
-		Memory      *int64
+		DeviceCgroupRules []string
+		Runtime           string
+		ShmSize           *int64
+		IpcMode           *string
+		NetworkMode       *string
+		Privileged        *bool
+		CpusetCpus        *string
+		NanoCpus          *int64
+		CpuQuota          *int64
+		CpuPeriod         *int64
+		Memory            *int64
 	}
 	Mounts []struct {
 		Type, Name, Source, Destination string
@@ -75,7 +79,7 @@ func (c *capture) docker(program, name string) {
 	c.id, c.pid = in.ID, in.State.Pid
 	c.scope = containerScope(in.ID)
 	c.blank(source + ": does not say")
-	c.fillDocker(in, source)
+	c.fillDocker(program, in, source)
 	c.dockerVersions(program)
 	c.dockerImage(program, in)
 	if in.State.Status == "running" {
@@ -104,7 +108,7 @@ func parseDockerInspect(b []byte) (dockerInspect, error) {
 var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
 
 // fillDocker records what an inspect says.
-func (c *capture) fillDocker(in dockerInspect, origin string) {
+func (c *capture) fillDocker(program string, in dockerInspect, origin string) {
 	o, at := &c.out, func(field string) string { return origin + ": " + field }
 	text := func(s, field string) fact.Value[string] { return source.Recorded(s, c.scope, at(field)) }
 	o.ID = text(in.ID, "Id")
@@ -140,27 +144,7 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 	if h == nil {
 		return
 	}
-	o.Devices = []fact.Value[string]{}
-	for _, d := range h.Devices[:min(len(h.Devices), source.MaxList)] {
-		s := d.PathOnHost
-		if d.PathInContainer != "" && d.PathInContainer != d.PathOnHost {
-			s += " → " + d.PathInContainer
-		}
-		o.Devices = append(o.Devices, text(s, "HostConfig.Devices"))
-	}
-	for _, d := range h.DeviceRequests[:min(len(h.DeviceRequests), source.MaxList)] {
-		s := d.Driver + " " + strings.Join(d.DeviceIDs, ",")
-		if len(d.DeviceIDs) == 0 {
-			s = fmt.Sprintf("%s count %d", d.Driver, d.Count)
-			if d.Count == -1 {
-				s = d.Driver + " all"
-			}
-		}
-		for _, all := range d.Capabilities {
-			s += " [" + strings.Join(all, " ") + "]"
-		}
-		o.Devices = append(o.Devices, text(s, "HostConfig.DeviceRequests"))
-	}
+	o.Devices = c.dockerDevices(program, in, at)
 	if h.ShmSize != nil && *h.ShmSize > 0 {
 		o.ShmSize = fact.Known(*h.ShmSize, "B", c.scope, at("HostConfig.ShmSize"))
 	}
@@ -168,7 +152,8 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 		to    *fact.Value[string]
 		from  *string
 		field string
-	}{{&o.IPC, h.IpcMode, "HostConfig.IpcMode"}, {&o.Network, h.NetworkMode, "HostConfig.NetworkMode"}, {&o.CPUSet, h.CpusetCpus, "HostConfig.CpusetCpus"}} {
+	}{{&o.IPC, h.IpcMode, "HostConfig.IpcMode"}, {&o.Network, h.NetworkMode, "HostConfig.NetworkMode"},
+		{&o.CPUSet, h.CpusetCpus, "HostConfig.CpusetCpus"}} {
 		if f.from != nil {
 			*f.to = text(*f.from, f.field)
 		}
@@ -189,8 +174,8 @@ func (c *capture) fillDocker(in dockerInspect, origin string) {
 	}
 }
 
-// dockerCPUs is the processor time a container may use. 0 is no limit in NanoCpus and in CpuQuota, and so is -1 in the second; a
-// period of 0 is the kernel's 100 ms.
+// dockerCPUs is the processor time a container may use. 0 is no limit in NanoCpus and in CpuQuota, and so is -1 in the
+// second; a period of 0 is the kernel's 100 ms.
 func (c *capture) dockerCPUs(nano, quota, period *int64, at func(string) string) fact.Value[fact.Limit] {
 	switch {
 	case nano != nil && *nano > 0:
@@ -227,7 +212,8 @@ func imageID(id string) string {
 	return id
 }
 
-// dockerImage reads the digests of the image that runs, by its id: a tag may have moved since the container was created.
+// dockerImage reads the digests of the image that runs, by its id: a tag may have moved since the container was
+// created.
 func (c *capture) dockerImage(program string, in dockerInspect) {
 	if in.Image == "" {
 		return
@@ -248,13 +234,16 @@ func (c *capture) dockerImage(program string, in dockerInspect) {
 		c.out.RepoDigests = append(c.out.RepoDigests, source.Recorded(d, c.scope, origin+": RepoDigests"))
 	}
 	image, ok := c.out.Image.Get()
-	if !ok || strings.HasPrefix(image, "-") || strings.HasPrefix(in.Image, image) || imageID(image) == imageID(in.Image) {
+	if !ok || strings.HasPrefix(image, "-") || strings.HasPrefix(in.Image, image) ||
+		imageID(image) == imageID(in.Image) {
 		return
 	}
-	// That the name is gone, as after a pull that moved it and a prune, is no reason to warn: the container is what counts.
+	// That the name is gone, as after a pull that moved it and a prune, is no reason to warn: the container is what
+	// counts.
 	if b, _, err := c.tool(program, "image", "inspect", image); err == nil {
 		if now, _, err := parseImageInspect(b); err == nil && now != "" && imageID(now) != imageID(in.Image) {
-			c.warn("image", "%s now names %s; the container runs %s, as the name did when it was created", image, imageID(now), imageID(in.Image))
+			c.warn("image", "%s now names %s; the container runs %s, as the name did when it was created", image,
+				imageID(now), imageID(in.Image))
 		}
 	}
 }
@@ -277,9 +266,10 @@ func parseImageInspect(b []byte) (id string, digests []string, err error) {
 	return all[0].ID, all[0].RepoDigests, nil
 }
 
-// dockerVersions reads the versions of the runtime. Docker's daemon lists its parts; podman has no daemon, and is its own client.
+// dockerVersions reads the versions of the runtime. Docker before 23.0.5 printed the word json for --format json.
+// Docker's daemon lists its parts; podman has no daemon, and is its own client.
 func (c *capture) dockerVersions(program string) {
-	b, source, err := c.tool(program, "version", "--format", "json")
+	b, source, err := c.tool(program, "version", "--format", "{{json .}}")
 	var found []fact.Component
 	if err == nil {
 		if found, err = parseDockerVersion(b, program, source); err != nil {
@@ -318,8 +308,15 @@ func parseDockerVersion(b []byte, program, origin string) ([]fact.Component, err
 		return out, nil
 	}
 	for _, part := range in.Server.Components[:min(len(in.Server.Components), source.MaxList)] {
-		if part.Name != "Engine" && part.Name != "Podman Engine" && fact.Clean(part.Name) != "" { // which is the version above
-			out = append(out, fact.Component{Name: fact.Clean(part.Name), Version: source.Recorded(part.Version, fact.ScopeHost, origin+": Server.Components")})
+		// which is the version above
+		if part.Name != "Engine" && part.Name != "Podman Engine" && fact.Clean(part.Name) != "" {
+			out = append(
+				out,
+				fact.Component{
+					Name:    fact.Clean(part.Name),
+					Version: source.Recorded(part.Version, fact.ScopeHost, origin+": Server.Components"),
+				},
+			)
 		}
 	}
 	return out, nil

@@ -16,8 +16,8 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// inside reads the software and the model of the container: through the root of its first process, which needs the right to trace it
-// and costs nothing, or else from the few files that the runtime copies out.
+// inside reads the software and the model of the container: through the root of its first process, which needs the
+// right to trace it and costs nothing, or else from the few files that the runtime copies out.
 func (c *capture) inside() {
 	fsys, err := c.processRoot("/proc")
 	if err != nil {
@@ -63,7 +63,14 @@ func (c *capture) inside() {
 		return
 	}
 	revision, _ := c.out.Engine.Revision.Get()
-	opts := serving.ModelOptions{FS: fsys, Variables: c.environ, Folder: c.workdir, Revision: revision, DownloadDir: c.out.Engine.DownloadDir, Scope: c.scope}
+	opts := serving.ModelOptions{
+		FS:          fsys,
+		Variables:   c.environ,
+		Folder:      c.workdir,
+		Revision:    revision,
+		DownloadDir: c.out.Engine.DownloadDir,
+		Scope:       c.scope,
+	}
 	// The error is of the options, which come from the container's command line, or of the time.
 	if c.out.Model, err = serving.CaptureModel(c.ctx, name, opts); c.out.Model == nil {
 		c.out.Model = serving.UnreadModel(c.out.Engine.Model, c.scope, err.Error())
@@ -87,8 +94,8 @@ func (c *capture) patterns() []string {
 	return out
 }
 
-// copyOut has the runtime run a shell in the container that writes a tar file: one call, where one for each file would take as many
-// tenths of a second. docker cp, which needs no shell, copies whole folders and knows no patterns.
+// copyOut has the runtime run a shell in the container that writes a tar file: one call, where one for each file would
+// take as many tenths of a second. docker cp, which needs no shell, copies whole folders and knows no patterns.
 func (c *capture) copyOut() (fs.FS, error) {
 	if c.exec == nil {
 		return nil, errors.New("no program can be run inside: it is not running")

@@ -29,9 +29,13 @@ func TestProcessRoot(t *testing.T) {
 	id := strings.Repeat("3fa9c1d2", 8)
 	proc := t.TempDir()
 	writeTree(t, proc, map[string]string{
-		"10/cgroup": "0::/system.slice/docker-" + id + ".scope\n", "10/root/srv/rocm-7/.info/version": "7.0.0\n", "10/root/etc/hostname": "inside\n",
-		"11/cgroup": "0::/\n", "11/mountinfo": "1 2 0:1 /var/lib/docker/containers/" + id + "/hostname /etc/hostname rw\n", "11/root/x": "",
-		"12/cgroup": "0::/system.slice/sshd.service\n", "12/mountinfo": "", "12/root/opt/rocm/.info/version": "9.9.9\n",
+		"10/cgroup": "0::/system.slice/docker-" + id + ".scope\n", "10/root/srv/rocm-7/.info/version": "7.0.0\n",
+		"10/root/etc/hostname": "inside\n",
+		"11/cgroup":            "0::/\n",
+		"11/mountinfo":         "1 2 0:1 /var/lib/docker/containers/" + id + "/hostname /etc/hostname rw\n",
+		"11/root/x":            "",
+		"12/cgroup":            "0::/system.slice/sshd.service\n", "12/mountinfo": "",
+		"12/root/opt/rocm/.info/version": "9.9.9\n",
 	})
 	// An absolute link is the container's own, and one that climbs ends at its root.
 	if err := os.MkdirAll(proc+"/10/root/opt", 0o755); err != nil {
@@ -71,7 +75,8 @@ func TestProcessRoot(t *testing.T) {
 		if test.pid == 10 {
 			in := software.New(source.NewReader(t.Context(), fsys), containerScope(id), "")
 			in.ROCm()
-			if v, _ := in.Found[0].Version.Get(); v != "7.0.0" || in.Found[0].Version.Scope() != "container:3fa9c1d23fa9" {
+			if v, _ := in.Found[0].Version.Get(); v != "7.0.0" ||
+				in.Found[0].Version.Scope() != "container:3fa9c1d23fa9" {
 				t.Errorf("ROCm is %v", in.Found[0].Version)
 			}
 			if b, err := in.File("opt/up", source.SmallFile); string(b) != "inside\n" {

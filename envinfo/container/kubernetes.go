@@ -19,7 +19,9 @@ import (
 type kubePod struct {
 	Metadata struct{ Name, Namespace, CreationTimestamp string }
 	Spec     struct {
-		NodeName                      string
+		NodeName, RuntimeClassName    string
+		Resources                     kubeResources
+		ResourceClaims                []struct{ Name, ResourceClaimName, ResourceClaimTemplateName string }
 		HostNetwork, HostIPC, HostPID bool
 		Containers                    []kubeContainer
 		Volumes                       []struct {
@@ -39,6 +41,12 @@ type kubePod struct {
 	}
 }
 
+// kubeResources is what a container, or a pod as a whole, is given.
+type kubeResources struct {
+	Limits map[string]json.RawMessage // a quantity is a string, or a bare number
+	Claims []struct{ Name, Request string }
+}
+
 type kubeContainer struct {
 	Name, Image, WorkingDir string
 	Command, Args           []string
@@ -46,9 +54,7 @@ type kubeContainer struct {
 		Name, Value string
 		ValueFrom   *struct{}
 	}
-	Resources struct {
-		Limits map[string]json.RawMessage // a quantity is a string, or a bare number
-	}
+	Resources    kubeResources
 	VolumeMounts []struct {
 		Name, MountPath string
 		ReadOnly        bool
@@ -59,8 +65,10 @@ type kubeContainer struct {
 // kubernetes reads a container of a pod. The error is that no container was named where there are several.
 func (c *capture) kubernetes(name string) error {
 	parts := strings.Split(name, "/")
-	if len(parts) > 3 || slices.Contains(parts, "") || slices.ContainsFunc(parts, func(p string) bool { return p[0] == '-' }) {
-		return fmt.Errorf("envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER", fact.Clip(name))
+	if len(parts) > 3 || slices.Contains(parts, "") ||
+		slices.ContainsFunc(parts, func(p string) bool { return p[0] == '-' }) {
+		return fmt.Errorf("envinfo: the container is %q; give POD, NAMESPACE/POD or NAMESPACE/POD/CONTAINER",
+			fact.Clip(name))
 	}
 	args, container := []string{"get", "pod", parts[0], "-o", "json"}, ""
 	if len(parts) > 1 {
@@ -90,7 +98,8 @@ func (c *capture) kubernetes(name string) error {
 		}
 	}
 	if chosen == nil {
-		return fmt.Errorf("envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER", fact.Clip(name), fact.Clip(strings.Join(names, ", ")))
+		return fmt.Errorf("envinfo: the container is %q and the pod has %s; give NAMESPACE/POD/CONTAINER",
+			fact.Clip(name), fact.Clip(strings.Join(names, ", ")))
 	}
 	c.fillKube(pod, *chosen, source)
 	c.kubeNode(pod.Spec.NodeName)
@@ -149,7 +158,8 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		c.out.RepoDigests = []fact.Value[string]{digests}
 	}
 	o := &c.out
-	o.Name = text(strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"), "metadata.namespace, metadata.name, spec.containers.name")
+	o.Name = text(strings.Trim(pod.Metadata.Namespace+"/"+pod.Metadata.Name+"/"+in.Name, "/"),
+		"metadata.namespace, metadata.name, spec.containers.name")
 	o.Image = text(in.Image, "spec.containers.image")
 	o.Created = text(pod.Metadata.CreationTimestamp, "metadata.creationTimestamp")
 	c.workdir = in.WorkingDir
@@ -161,7 +171,8 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 			if in.Args[0] != "serve" {
 				serve = append(serve, "serve")
 			}
-			c.out.Engine = serving.ParseEngine(append(serve, in.Args...), c.scope, at("spec.containers.args, taking the entry point for vLLM's server"))
+			c.out.Engine = serving.ParseEngine(append(serve, in.Args...), c.scope,
+				at("spec.containers.args, taking the entry point for vLLM's server"))
 		}
 	}
 	var environ []string
@@ -170,32 +181,30 @@ func (c *capture) fillKube(pod kubePod, in kubeContainer, origin string) {
 		if e.ValueFrom == nil {
 			environ = append(environ, e.Name+"="+e.Value)
 		} else if source.HasPrefix(e.Name, source.AllowedVariables) {
-			from = append(from, fact.Setting{Name: fact.Clean(e.Name), Value: fact.Unknown[string]("", c.scope, at("spec.containers.env: it is taken from elsewhere (valueFrom)"))})
+			from = append(from, fact.Setting{Name: fact.Clean(e.Name),
+				Value: fact.Unknown[string]("", c.scope, at("spec.containers.env: it is taken from elsewhere "+
+					"(valueFrom)"))})
 		}
 	}
 	c.variables(environ, at("spec.containers.env"))
 	o.Environment = append(o.Environment, from...)
-	o.IPC, o.Network = kubeShared(pod.Spec.HostIPC, c.scope, at("spec.hostIPC")), kubeShared(pod.Spec.HostNetwork, c.scope, at("spec.hostNetwork"))
+	o.IPC = kubeShared(pod.Spec.HostIPC, c.scope, at("spec.hostIPC"))
+	o.Network = kubeShared(pod.Spec.HostNetwork, c.scope, at("spec.hostNetwork"))
 	// The field is left out where it is false.
-	o.Privileged = fact.Known(in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged, "", c.scope,
-		at("spec.containers.securityContext.privileged"))
+	privileged := in.SecurityContext != nil && in.SecurityContext.Privileged != nil && *in.SecurityContext.Privileged
+	o.Privileged = fact.Known(privileged, "", c.scope, at("spec.containers.securityContext.privileged"))
 	o.CPUSet = fact.Unknown[string]("", c.scope, "a pod does not say; the kubelet's CPU manager decides")
-	o.CPULimit = kubeLimit(in.Resources.Limits["cpu"], "CPU", c.scope, at("spec.containers.resources.limits.cpu"))
-	o.MemoryLimit = kubeLimit(in.Resources.Limits["memory"], "B", c.scope, at("spec.containers.resources.limits.memory"))
-	o.Devices = []fact.Value[string]{}
-	for _, name := range slices.Sorted(maps.Keys(in.Resources.Limits)) {
-		if strings.Contains(name, "/") { // amd.com/gpu: 8
-			q := strings.Trim(string(in.Resources.Limits[name]), `"`)
-			o.Devices = append(o.Devices, text(name+": "+q, "spec.containers.resources.limits"))
-		}
-	}
+	o.CPULimit = c.kubeLimit(pod, in, "cpu", "CPU", at)
+	o.MemoryLimit = c.kubeLimit(pod, in, "memory", "B", at)
+	o.Devices = c.kubeDevices(pod, in, at)
 	c.kubeMounts(pod, in, at)
 }
 
 // kubeMounts records the mounts, and the size of /dev/shm, which a pod makes larger by a volume in memory.
 func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) string) {
 	c.out.Mounts = []fact.Value[string]{}
-	c.out.ShmSize = fact.Unknown[int64]("B", c.scope, at("no volume at /dev/shm, so it is as large as the runtime makes it"))
+	c.out.ShmSize = fact.Unknown[int64]("B", c.scope,
+		at("no volume at /dev/shm, so it is as large as the runtime makes it"))
 	for _, m := range in.VolumeMounts[:min(len(in.VolumeMounts), source.MaxList)] {
 		kind, from := "volume", m.Name
 		for _, v := range pod.Spec.Volumes {
@@ -224,7 +233,8 @@ func (c *capture) kubeMounts(pod kubePod, in kubeContainer, at func(string) stri
 				}
 			}
 		}
-		c.out.Mounts = append(c.out.Mounts, source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")))
+		c.out.Mounts = append(c.out.Mounts,
+			source.Recorded(mount(kind, from, m.MountPath, m.ReadOnly), c.scope, at("spec.containers.volumeMounts")))
 	}
 }
 
@@ -235,8 +245,8 @@ func kubeShared(host bool, scope fact.Scope, source string) fact.Value[string] {
 	return fact.Known("pod", "", scope, source) // the field is left out where it is false
 }
 
-// kubeImageID splits a status' imageID: after "docker://" and alone a digest is that of the image's configuration, its id; after a
-// repository it is the one by which the registry knows the image.
+// kubeImageID splits a status' imageID: after "docker://" and alone a digest is that of the image's configuration, its
+// id; after a repository it is the one by which the registry knows the image.
 func kubeImageID(s string, scope fact.Scope, origin string) (id, repoDigest fact.Value[string]) {
 	config, isConfig := strings.CutPrefix(s, "docker://")
 	config, s = imageID(config), strings.TrimPrefix(s, "docker-pullable://")
@@ -252,15 +262,25 @@ func kubeImageID(s string, scope fact.Scope, origin string) (id, repoDigest fact
 	return fact.Unknown[string]("", scope, reason), fact.Unknown[string]("", scope, reason)
 }
 
-func kubeLimit(raw json.RawMessage, unit string, scope fact.Scope, source string) fact.Value[fact.Limit] {
+// kubeLimit is a limit of the container, or where it has none that of its pod, which all containers of the pod share.
+func (c *capture) kubeLimit(
+	pod kubePod,
+	in kubeContainer,
+	name, unit string,
+	at func(string) string,
+) fact.Value[fact.Limit] {
+	raw, origin := in.Resources.Limits[name], at("spec.containers.resources.limits."+name)
+	if raw == nil && pod.Spec.Resources.Limits[name] != nil {
+		raw, origin = pod.Spec.Resources.Limits[name], at("spec.resources.limits."+name+", of the whole pod")
+	}
 	if raw == nil {
-		return fact.Known(fact.NoLimit(), unit, scope, source+" is not set")
+		return fact.Known(fact.NoLimit(), unit, c.scope, origin+" is not set")
 	}
 	n, err := parseQuantity(strings.Trim(string(raw), `"`))
 	if err != nil {
-		return fact.Unknown[fact.Limit](unit, scope, source+": "+err.Error())
+		return fact.Unknown[fact.Limit](unit, c.scope, origin+": "+err.Error())
 	}
-	return fact.Known(fact.Limit(n), unit, scope, source)
+	return fact.Known(fact.Limit(n), unit, c.scope, origin)
 }
 
 // quantityUnits are the suffixes of a Kubernetes quantity.
@@ -274,7 +294,8 @@ func parseQuantity(s string) (float64, error) {
 	number := strings.TrimRight(s, "numkKMGTPEi")
 	if unit, ok := quantityUnits[s[len(number):]]; ok {
 		// ParseFloat also takes "inf", "nan", and hexadecimal and grouped digits.
-		if n, err := strconv.ParseFloat(number, 64); err == nil && n >= 0 && !math.IsInf(n*unit, 0) && !strings.ContainsAny(number, "xXpP_nN") {
+		if n, err := strconv.ParseFloat(number, 64); err == nil && n >= 0 && !math.IsInf(n*unit, 0) &&
+			!strings.ContainsAny(number, "xXpP_nN") {
 			return n * unit, nil
 		}
 	}
@@ -305,8 +326,19 @@ func (c *capture) kubeNode(node string) {
 		return
 	}
 	info := in.Status.NodeInfo
-	c.out.Versions = []fact.Component{{Name: "kubelet", Version: source.Recorded(info.KubeletVersion, fact.ScopeHost, origin+": status.nodeInfo.kubeletVersion")}}
+	c.out.Versions = []fact.Component{
+		{
+			Name:    "kubelet",
+			Version: source.Recorded(info.KubeletVersion, fact.ScopeHost, origin+": status.nodeInfo.kubeletVersion"),
+		},
+	}
 	if name, version, ok := strings.Cut(info.ContainerRuntimeVersion, "://"); ok && fact.Clean(name) != "" {
-		c.out.Versions = append(c.out.Versions, fact.Component{Name: fact.Clean(name), Version: source.Recorded(version, fact.ScopeHost, origin+": status.nodeInfo.containerRuntimeVersion")})
+		c.out.Versions = append(
+			c.out.Versions,
+			fact.Component{
+				Name:    fact.Clean(name),
+				Version: source.Recorded(version, fact.ScopeHost, origin+": status.nodeInfo.containerRuntimeVersion"),
+			},
+		)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the round trip. It takes
-// out what is a secret by its shape: everything that is recorded passes here.
+// Clean makes s fit for a terminal and for JSON, which would otherwise change invalid UTF-8 silently and break the
+// round trip. It takes out what is a secret by its shape: everything that is recorded passes here.
 func Clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == '\t' {

@@ -29,14 +29,16 @@ func Sum[T int64 | float64](values []Value[T]) Value[T] {
 		}
 		s += x
 		if s < 0 {
-			return Unknown[T](v.Unit(), v.Scope(), fmt.Sprintf("the sum of %d is out of range: %s", len(values), v.Source()))
+			return Unknown[T](v.Unit(), v.Scope(),
+				fmt.Sprintf("the sum of %d is out of range: %s", len(values), v.Source()))
 		}
 	}
 	// Sums of decimal fractions such as 5.3 would end in …9999 otherwise.
 	if f, ok := any(s).(float64); ok {
 		s = T(math.Round(f*1e6) / 1e6)
 	}
-	return Known(s, values[0].Unit(), values[0].Scope(), fmt.Sprintf("sum of %d, the first from %s", len(values), values[0].Source()))
+	return Known(s, values[0].Unit(), values[0].Scope(),
+		fmt.Sprintf("sum of %d, the first from %s", len(values), values[0].Source()))
 }
 
 // Agree is the value that all have, and unknown when one is or two differ. There must be one at least.
@@ -48,7 +50,8 @@ func Agree[T Scalar](values []Value[T]) Value[T] {
 			return v
 		}
 		if x != first {
-			return Unknown[T](v.Unit(), v.Scope(), fmt.Sprintf("nodes differ: %s is %v, %s is %v", values[0].Source(), first, v.Source(), x))
+			return Unknown[T](v.Unit(), v.Scope(),
+				fmt.Sprintf("nodes differ: %s is %v, %s is %v", values[0].Source(), first, v.Source(), x))
 		}
 	}
 	return values[0]

@@ -8,8 +8,8 @@ import (
 	"github.com/servegauge/servegauge/internal/number"
 )
 
-// Limit is an upper bound that may be absent: +Inf is no limit, so that the tightest of several is their minimum. As JSON it is a
-// number, or "max" as the kernel writes it. The zero Limit allows nothing.
+// Limit is an upper bound that may be absent: +Inf is no limit, so that the tightest of several is their minimum. As
+// JSON it is a number, or "max" as the kernel writes it. The zero Limit allows nothing.
 type Limit float64
 
 // NoLimit returns the Limit that bounds nothing.

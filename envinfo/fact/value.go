@@ -1,3 +1,5 @@
+// Package fact is what everything in envinfo is made of: a [Value], which is known, with where it was read, or unknown,
+// with the reason; the [Scope] of which it is true; and a [Warning] about what may mislead. It reads nothing.
 package fact
 
 import (
@@ -7,20 +9,22 @@ import (
 	"math"
 )
 
-// Scope says of what a value is true. The same software can be there several times, once on the host and once in each container,
-// in different versions; a version without a scope is therefore no answer.
+// Scope says of what a value is true. The same software can be there several times, once on the host and once in each
+// container, in different versions; a version without a scope is therefore no answer.
 //
 // The zero Scope is empty and belongs only to the zero [Value].
 type Scope string
 
 const (
-	// ScopeHost is the machine: its hardware, its kernel and drivers, and its root filesystem when no container is seen around it.
+	// ScopeHost is the machine: its hardware, its kernel and drivers, and its root filesystem when no container is seen
+	// around it.
 	ScopeHost Scope = "host"
-	// ScopeContainer is the root filesystem of the container in which the capture ran. The kernel and the hardware under a
-	// container are still of ScopeHost.
+	// ScopeContainer is the root filesystem of the container in which the capture ran. The kernel and the hardware
+	// under a container are still of ScopeHost.
 	ScopeContainer Scope = "container"
-	// ScopeProcess is one process: the one that proc/self stood for. Read from the running host that is this program; read from a
-	// copied tree it is the process that made the copy. Limits, and the devices that a container was given, are of this scope.
+	// ScopeProcess is one process: the one that proc/self stood for. Read from the running host that is this program;
+	// read from a copied tree it is the process that made the copy. Limits, and the devices that a container was given,
+	// are of this scope.
 	ScopeProcess Scope = "process"
 	// ScopeProgram is the program that captured: its Go version and module. It says nothing of the host that was read.
 	ScopeProgram Scope = "program"
@@ -31,8 +35,8 @@ type Scalar interface {
 	~string | ~int64 | ~float64 | ~bool
 }
 
-// Value is one leaf of an [envinfo.Environment]: either known, with where it was read, or unknown, with the reason. It is immutable and
-// comparable with ==.
+// Value is one leaf of an [envinfo.Environment]: either known, with where it was read, or unknown, with the reason. It
+// is immutable and comparable with ==.
 //
 // The zero Value is unknown, for the reason "not captured".
 //
@@ -52,15 +56,17 @@ type Value[T Scalar] struct {
 	scope                Scope
 }
 
+// NotCaptured is the reason of a value that nobody has read.
 const NotCaptured = "not captured"
 
-// Known returns a Value that is v in unit ("" for a value without one), true of scope, read from source: a path below the root that
-// was read, the command line of a tool with the name of what it printed, "table: …" for a published figure, or the formula of a
-// derived one.
+// Known returns a Value that is v in unit ("" for a value without one), true of scope, read from source: a path below
+// the root that was read, the command line of a tool with the name of what it printed, "table: …" for a published
+// figure, or the formula of a derived one.
 //
-// It never lets through what only looks like a reading: an empty string, a NaN, a plain float64 that is infinite, or a value without
-// a source comes back unknown and says which it was. Strings lose the white space around them, and characters that are not printable
-// become U+FFFD, since they come from files that anybody may have written and end on a terminal.
+// It never lets through what only looks like a reading: an empty string, a NaN, a plain float64 that is infinite, or a
+// value without a source comes back unknown and says which it was. Strings lose the white space around them, and
+// characters that are not printable become U+FFFD, since they come from files that anybody may have written and end on
+// a terminal.
 func Known[T Scalar](v T, unit string, scope Scope, source string) Value[T] {
 	switch x := any(v).(type) {
 	case string:
@@ -83,8 +89,8 @@ func Known[T Scalar](v T, unit string, scope Scope, source string) Value[T] {
 	return Value[T]{value: v, known: true, unit: unit, scope: scope, source: source}
 }
 
-// Unknown returns a Value that could not be had, for the reason given, which names the path and what was wrong with it. An empty
-// reason becomes "not captured". Unit and scope are those that the value would have had.
+// Unknown returns a Value that could not be had, for the reason given, which names the path and what was wrong with it.
+// An empty reason becomes "not captured". Unit and scope are those that the value would have had.
 func Unknown[T Scalar](unit string, scope Scope, reason string) Value[T] {
 	return Value[T]{unit: unit, scope: scope, reason: Clean(reason)}
 }
@@ -98,8 +104,8 @@ func (v Value[T]) Unit() string { return v.unit }
 // Scope says of what the value is true. It is empty only on the zero Value.
 func (v Value[T]) Scope() Scope { return v.scope }
 
-// Source is where the value was read: a path, a command, "table: …", or a formula. It is empty on an unknown value, whose [Value.Reason] names
-// the paths that were tried.
+// Source is where the value was read: a path, a command, "table: …", or a formula. It is empty on an unknown value,
+// whose [Value.Reason] names the paths that were tried.
 func (v Value[T]) Source() string { return v.source }
 
 // Reason says why the value is unknown. It is empty on a known value, and never on an unknown one.
@@ -152,8 +158,8 @@ var (
 	errNoSource   = errors.New(`envinfo: a value has no "source"; say where it was read`)
 )
 
-// UnmarshalJSON implements [json.Unmarshaler]. An empty object and null are the zero Value. It is an error when an object has both a
-// value and a reason for being unknown, or a value without a source.
+// UnmarshalJSON implements [json.Unmarshaler]. An empty object and null are the zero Value. It is an error when an
+// object has both a value and a reason for being unknown, or a value without a source.
 func (v *Value[T]) UnmarshalJSON(b []byte) error {
 	var in valueJSON[T]
 	if err := json.Unmarshal(b, &in); err != nil {

@@ -10,14 +10,21 @@ import (
 )
 
 func TestValueJSON(t *testing.T) {
-	roundTrip(t, fact.Known[int64](274542362624, "B", fact.ScopeHost, "/sys/x"), `{"value":274542362624,"unit":"B","scope":"host","source":"/sys/x"}`)
+	roundTrip(t, fact.Known[int64](274542362624, "B", fact.ScopeHost, "/sys/x"),
+		`{"value":274542362624,"unit":"B","scope":"host","source":"/sys/x"}`)
 	roundTrip(t, fact.Known[int64](0, "", fact.ScopeHost, "/sys/x"), `{"value":0,"scope":"host","source":"/sys/x"}`)
-	roundTrip(t, fact.Known(false, "", fact.ScopeProgram, "build"), `{"value":false,"scope":"program","source":"build"}`)
-	roundTrip(t, fact.Known(6.0, "TB/s", fact.ScopeHost, "table: x"), `{"value":6,"unit":"TB/s","scope":"host","source":"table: x"}`)
-	roundTrip(t, fact.Known("6.4.2-120", "", "container:abc", "/opt/x"), `{"value":"6.4.2-120","scope":"container:abc","source":"/opt/x"}`)
-	roundTrip(t, fact.Known(fact.NoLimit(), "B", fact.ScopeProcess, "/x"), `{"value":"max","unit":"B","scope":"process","source":"/x"}`)
-	roundTrip(t, fact.Known(fact.Limit(1.5), "CPU", fact.ScopeProcess, "/x"), `{"value":1.5,"unit":"CPU","scope":"process","source":"/x"}`)
-	roundTrip(t, fact.Unknown[int64]("B", fact.ScopeHost, "/x: no such file"), `{"unknown":"/x: no such file","unit":"B","scope":"host"}`)
+	roundTrip(t, fact.Known(false, "", fact.ScopeProgram, "build"),
+		`{"value":false,"scope":"program","source":"build"}`)
+	roundTrip(t, fact.Known(6.0, "TB/s", fact.ScopeHost, "table: x"),
+		`{"value":6,"unit":"TB/s","scope":"host","source":"table: x"}`)
+	roundTrip(t, fact.Known("6.4.2-120", "", "container:abc", "/opt/x"),
+		`{"value":"6.4.2-120","scope":"container:abc","source":"/opt/x"}`)
+	roundTrip(t, fact.Known(fact.NoLimit(), "B", fact.ScopeProcess, "/x"),
+		`{"value":"max","unit":"B","scope":"process","source":"/x"}`)
+	roundTrip(t, fact.Known(fact.Limit(1.5), "CPU", fact.ScopeProcess, "/x"),
+		`{"value":1.5,"unit":"CPU","scope":"process","source":"/x"}`)
+	roundTrip(t, fact.Unknown[int64]("B", fact.ScopeHost, "/x: no such file"),
+		`{"unknown":"/x: no such file","unit":"B","scope":"host"}`)
 	roundTrip(t, fact.Value[string]{}, `{"unknown":"not captured"}`)
 }
 
@@ -35,7 +42,8 @@ func roundTrip[T fact.Scalar](t *testing.T, v fact.Value[T], want string) {
 
 func TestValueJSONErrors(t *testing.T) {
 	for _, s := range []string{
-		`{"value":1,"unknown":"why","source":"/x"}`, `{"value":1}`, `{"value":"one","source":"/x"}`, `{"value":1.5,"source":"/x"}`, `[]`, `7`,
+		`{"value":1,"unknown":"why","source":"/x"}`, `{"value":1}`, `{"value":"one","source":"/x"}`,
+		`{"value":1.5,"source":"/x"}`, `[]`, `7`,
 	} {
 		var v fact.Value[int64]
 		if err := json.Unmarshal([]byte(s), &v); err == nil {

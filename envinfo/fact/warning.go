@@ -19,8 +19,8 @@ func (w *Warnings) Warn(about, format string, args ...any) {
 	*w = append(*w, Warning{about, Clean(fmt.Sprintf(format, args...))})
 }
 
-// Cross is what files said, or where they did not, what a tool says. Where both speak and are not the same there is a warning about
-// the value at the JSON path about, and the file's counts: a tool reads the same files, or rounds.
+// Cross is what files said, or where they did not, what a tool says. Where both speak and are not the same there is a
+// warning about the value at the JSON path about, and the file's counts: a tool reads the same files, or rounds.
 func Cross[T Scalar](w *Warnings, about string, file, tool Value[T], same func(file, tool T) bool) Value[T] {
 	b, ok := tool.Get()
 	if !ok {

@@ -3,11 +3,8 @@ package host
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"math"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/servegauge/servegauge/envinfo/fact"
@@ -56,8 +53,8 @@ func (c *processCapture) cgroups() *cgroups {
 	return g
 }
 
-// find returns the group that governs what the controller is for. A controller belongs to one hierarchy: to one of version 1 where
-// proc/self/cgroup names it, and else to that of version 2.
+// find returns the group that governs what the controller is for. A controller belongs to one hierarchy: to one of
+// version 1 where proc/self/cgroup names it, and else to that of version 2.
 func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) {
 	const self = "proc/self/cgroup"
 	if g.pathsErr != nil {
@@ -68,11 +65,13 @@ func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) 
 	if !ok {
 		version = 2
 		if group, ok = g.paths[""]; !ok {
-			return hierarchy{}, fmt.Errorf("%s: no version 2 group (0::/…), and no version 1 group for %s", source.Abs(self), controller)
+			return hierarchy{}, fmt.Errorf("%s: no version 2 group (0::/…), and no version 1 group for %s",
+				source.Abs(self), controller)
 		}
 	}
 	if !strings.HasPrefix(group, "/") || strings.Contains(group+"/", "/../") {
-		return hierarchy{}, fmt.Errorf("%s: group %q lies outside of what this process can see", source.Abs(self), fact.Clean(group))
+		return hierarchy{}, fmt.Errorf("%s: group %q lies outside of what this process can see", source.Abs(self),
+			fact.Clean(group))
 	}
 	mounts := g.mounts
 	if !g.listed {
@@ -90,8 +89,13 @@ func (c *processCapture) find(g *cgroups, controller string) (hierarchy, error) 
 		}
 	}
 	if best == nil {
-		return hierarchy{}, fmt.Errorf("no mounted control groups of version %d show the group %q, which %s names for %s",
-			version, fact.Clean(group), source.Abs(self), controller)
+		return hierarchy{}, fmt.Errorf(
+			"no mounted control groups of version %d show the group %q, which %s names for %s",
+			version,
+			fact.Clean(group),
+			source.Abs(self),
+			controller,
+		)
 	}
 	rel, _ := below(group, best.root)
 	h := hierarchy{version, path.Join(best.point, rel), best.point}
@@ -142,8 +146,9 @@ func (h hierarchy) up(f func(dir string) bool) {
 	}
 }
 
-// tightest is the least limit of the group and of those above it (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1). A group without
-// the file has no limit of its own: the root group never has one in version 2, and the others not unless the controller is enabled.
+// tightest is the least limit of the group and of those above it (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1).
+// A group without the file has no limit of its own: the root group never has one in version 2, and the others not
+// unless the controller is enabled.
 func (h hierarchy) tightest(file, unit string, read func(dir string) (fact.Limit, error)) fact.Value[fact.Limit] {
 	least, origin := fact.NoLimit(), "no "+file+" sets one from "+source.Abs(h.dir)+" up to "+source.Abs(h.top)
 	var failed error
@@ -215,7 +220,8 @@ func (c *processCapture) memoryLimit(g *cgroups) fact.Value[fact.Limit] {
 	if h.version == 2 {
 		return h.tightest("memory.max", "B", c.limitIn("memory.max", parseMemoryMax))
 	}
-	// The kernel itself gives the least of the group and of those above that bind it, also above what a container is shown.
+	// The kernel itself gives the least of the group and of those above that bind it, also above what a container is
+	// shown.
 	const stat = "memory.stat"
 	if b, err := c.File(path.Join(h.dir, stat), source.SmallFile); err == nil {
 		if limit, err := parseHierarchicalLimit(b); err == nil {
@@ -233,8 +239,8 @@ func (c *processCapture) taskLimit(g *cgroups) fact.Value[fact.Limit] {
 	return h.tightest("pids.max", "", c.limitIn("pids.max", parseMemoryMax))
 }
 
-// cpuset is the list in the first of the files that is there, in the group or the nearest above that has one: in version 2 a group for
-// which the controller is not enabled has none, and uses what the group above it may use.
+// cpuset is the list in the first of the files that is there, in the group or the nearest above that has one: in
+// version 2 a group for which the controller is not enabled has none, and uses what the group above it may use.
 func (c *processCapture) cpuset(g *cgroups, v1, v2 []string) fact.Value[string] {
 	unknown := func(reason string) fact.Value[string] { return fact.Unknown[string]("", fact.ScopeProcess, reason) }
 	h, err := c.find(g, "cpuset")
@@ -259,145 +265,4 @@ func (c *processCapture) cpuset(g *cgroups, v1, v2 []string) fact.Value[string] 
 		return true
 	})
 	return out
-}
-
-// parseCgroups reads proc/self/cgroup (cgroups(7)): "ID:CONTROLLERS:PATH", of which the one with the id 0 and no controllers is
-// version 2. A path may hold colons.
-func parseCgroups(b []byte) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(string(b)) {
-		f := strings.SplitN(strings.TrimRight(line, "\r\n"), ":", 3)
-		if len(f) != 3 {
-			continue
-		}
-		group := strings.TrimSuffix(f[2], " (deleted)")
-		if f[1] == "" {
-			if f[0] == "0" {
-				out[""] = group
-			}
-			continue
-		}
-		for controller := range strings.SplitSeq(f[1], ",") {
-			if controller != "" {
-				out[controller] = group
-			}
-		}
-	}
-	return out
-}
-
-// parseCgroupMounts returns the control group hierarchies in proc/self/mountinfo (proc_pid_mountinfo(5)): six fields, optional ones up
-// to a "-", then the kind of file system, its source and its options, among which are the controllers of a version 1 hierarchy.
-func parseCgroupMounts(b []byte) []cgroupMount {
-	var out []cgroupMount
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		dash := slices.Index(f, "-")
-		if dash < 6 || len(f) < dash+2 {
-			continue
-		}
-		m := cgroupMount{root: unescape(f[3]), point: strings.TrimPrefix(unescape(f[4]), "/")}
-		switch f[dash+1] {
-		case "cgroup2":
-			m.version = 2
-		case "cgroup":
-			m.version = 1
-			if len(f) > dash+3 {
-				m.controllers = strings.Split(f[dash+3], ",")
-			}
-		default:
-			continue
-		}
-		if fs.ValidPath(m.point) && path.IsAbs(m.root) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// unescape undoes the octal escapes (\040 for a space) of mountinfo.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				out.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(s[i])
-	}
-	return out.String()
-}
-
-// parseCPUMax parses "QUOTA PERIOD" in µs, or "max PERIOD", into processors.
-func parseCPUMax(b []byte) (fact.Limit, error) {
-	f := strings.Fields(string(b))
-	if len(f) == 2 {
-		if period, err := strconv.ParseInt(f[1], 10, 64); err == nil && period > 0 {
-			if f[0] == "max" {
-				return fact.NoLimit(), nil
-			}
-			if quota, err := strconv.ParseInt(f[0], 10, 64); err == nil && quota > 0 {
-				return fact.Limit(float64(quota) / float64(period)), nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("%q is not a quota and a period", fact.Clean(string(b)))
-}
-
-// parseCFS parses version 1's quota and period in µs into processors; a quota of -1 is none.
-func parseCFS(quota, period []byte) (fact.Limit, error) {
-	q, err := strconv.ParseInt(strings.TrimSpace(string(quota)), 10, 64)
-	if err == nil && q == -1 {
-		return fact.NoLimit(), nil
-	}
-	p, perr := strconv.ParseInt(strings.TrimSpace(string(period)), 10, 64)
-	if err != nil || perr != nil || q <= 0 || p <= 0 {
-		return 0, fmt.Errorf("%q in a period of %q is not a quota", fact.Clean(string(quota)), fact.Clean(string(period)))
-	}
-	return fact.Limit(float64(q) / float64(p)), nil
-}
-
-// parseMemoryMax parses bytes, or "max".
-func parseMemoryMax(b []byte) (fact.Limit, error) {
-	s := strings.TrimSpace(string(b))
-	if s == "max" {
-		return fact.NoLimit(), nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is not a number", fact.Clean(s))
-	}
-	return fact.Limit(n), nil
-}
-
-// parseMemoryV1 parses bytes. Version 1 writes no limit as the greatest signed number of whole pages, of which there are several
-// sizes, and early kernels as the greatest signed number.
-func parseMemoryV1(b []byte) (fact.Limit, error) {
-	s := strings.TrimSpace(string(b))
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is not a number", fact.Clean(s))
-	}
-	if n > math.MaxInt64-1<<20 {
-		return fact.NoLimit(), nil
-	}
-	return fact.Limit(n), nil
-}
-
-const hierarchicalLimit = "hierarchical_memory_limit"
-
-// parseHierarchicalLimit returns that limit in version 1's memory.stat.
-func parseHierarchicalLimit(b []byte) (fact.Limit, error) {
-	for _, line := range source.Lines(b) {
-		if f := strings.Fields(line); len(f) == 2 && f[0] == hierarchicalLimit {
-			return parseMemoryV1([]byte(f[1]))
-		}
-	}
-	return 0, errors.New("no " + hierarchicalLimit)
 }

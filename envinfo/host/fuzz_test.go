@@ -11,7 +11,13 @@ import (
 
 func FuzzCgroups(f *testing.F) {
 	f.Add([]byte("0::/system.slice/x.service\n4:cpu,cpuacct:/a:b (deleted)\n"), "/a")
-	f.Add([]byte("35 32 0:32 /docker/x /sys/fs/cgroup/cpu\\040x ro master:15 - cgroup cgroup rw,cpu\n1 2 0:1 / /x rw - cgroup2 c rw\n"), "/")
+	f.Add(
+		[]byte(
+			"35 32 0:32 /docker/x /sys/fs/cgroup/cpu\\040x ro master:15 - cgroup cgroup rw,cpu\n1 2 0:1 / /x rw - "+
+				"cgroup2 c rw\n",
+		),
+		"/",
+	)
 	f.Add([]byte("0::/../..\n- - - - - - - cgroup\n"), "")
 	f.Fuzz(func(t *testing.T, b []byte, root string) {
 		for controller, group := range parseCgroups(b) {
@@ -23,7 +29,8 @@ func FuzzCgroups(f *testing.F) {
 			}
 		}
 		for _, m := range parseCgroupMounts(b) {
-			if m.version != 1 && m.version != 2 || !path.IsAbs(m.root) || path.IsAbs(m.point) || strings.Contains("/"+m.point+"/", "/../") {
+			if m.version != 1 && m.version != 2 || !path.IsAbs(m.root) || path.IsAbs(m.point) ||
+				strings.Contains("/"+m.point+"/", "/../") {
 				t.Errorf("mount %+v", m)
 			}
 		}
@@ -38,8 +45,9 @@ func FuzzLimits(f *testing.F) {
 	f.Add([]byte("Max open files            1024                 unlimited              files     \n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for name, parse := range map[string]func([]byte) (fact.Limit, error){
-			"cpu.max": parseCPUMax, "memory.max": parseMemoryMax, "limit_in_bytes": parseMemoryV1, "memory.stat": parseHierarchicalLimit,
-			"cfs": func(b []byte) (fact.Limit, error) { return parseCFS(b, []byte("100000")) },
+			"cpu.max": parseCPUMax, "memory.max": parseMemoryMax, "limit_in_bytes": parseMemoryV1,
+			"memory.stat": parseHierarchicalLimit,
+			"cfs":         func(b []byte) (fact.Limit, error) { return parseCFS(b, []byte("100000")) },
 		} {
 			if l, err := parse(b); err == nil && !(l >= 0) {
 				t.Errorf("%s is %v", name, l)
@@ -90,11 +98,17 @@ func FuzzHostFiles(f *testing.F) {
 }
 
 func FuzzCPUInfo(f *testing.F) {
-	f.Add([]byte("processor\t: 0\nmodel name\t: X\nphysical id\t: 0\ncore id\t: 0\n\nprocessor\t: 1\nphysical id\t: 0\ncore id\t: 0\n"))
+	f.Add(
+		[]byte(
+			"processor\t: 0\nmodel name\t: X\nphysical id\t: 0\ncore id\t: 0\n\nprocessor\t: 1\nphysical id\t: 0\n" +
+				"core id\t: 0\n",
+		),
+	)
 	f.Add([]byte("physical id: 1\nprocessor: x\nprocessor"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := parseCPUInfo(b)
-		if c.cores > c.threads || c.sockets > c.threads || c.cores < 0 || c.sockets < 0 || (c.cores > 0 && c.sockets > c.cores) {
+		if c.cores > c.threads || c.sockets > c.threads || c.cores < 0 || c.sockets < 0 ||
+			(c.cores > 0 && c.sockets > c.cores) {
 			t.Errorf("%+v", c)
 		}
 		if c.threads == 0 && (c.model != "" || c.flags) {

@@ -1,3 +1,5 @@
+// Package host reads the machine and its system software, its network cards, and the limits and variables of a process
+// on it.
 package host
 
 import (
@@ -11,27 +13,29 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Host is the machine and its system software. In a container the kernel, the processor and the memory are still the machine's, while
-// the distribution and the host name are the container's; the scope of each value says which.
+// Host is the machine and its system software. In a container the kernel, the processor and the memory are still the
+// machine's, while the distribution and the host name are the container's; the scope of each value says which.
 type Host struct {
 	Hostname     fact.Value[string] `json:"hostname"`
 	Distribution fact.Value[string] `json:"distribution"` // "Ubuntu 24.04.2 LTS"
 	Kernel       fact.Value[string] `json:"kernel"`       // release: "6.8.0-60-generic"
-	KernelBuild  fact.Value[string] `json:"kernel_build"` // which build of it: "#63-Ubuntu SMP PREEMPT_DYNAMIC Tue Apr 15 19:04:15 UTC 2025"
+	// which build of it: "#63-Ubuntu SMP PREEMPT_DYNAMIC Tue Apr 15 19:04:15 UTC 2025"
+	KernelBuild  fact.Value[string] `json:"kernel_build"`
 	Architecture fact.Value[string] `json:"architecture"` // of the kernel, as uname -m: "x86_64", "aarch64"
-	// CommandLine is the kernel's, as it was booted: options such as iommu=pt and numa_balancing=disable move measurements. What
-	// follows " -- " is left out: that is the command line of the first process, and command lines of processes can hold secrets. So
-	// are the values of options that hold secrets, or addresses by which the machine could be found.
+	// CommandLine is the kernel's, as it was booted: options such as iommu=pt and numa_balancing=disable move
+	// measurements. What follows " -- " is left out: that is the command line of the first process, and command lines
+	// of processes can hold secrets. So are the values of options that hold secrets, or addresses by which the machine
+	// could be found.
 	CommandLine fact.Value[string] `json:"command_line"`
-	// Container is what kind of container the root filesystem belongs to: "docker", "podman", "kubernetes", "apptainer". It is unknown
-	// where none of their marks is there, which a container of another kind need not leave.
+	// Container is what kind of container the root filesystem belongs to: "docker", "podman", "kubernetes",
+	// "apptainer". It is unknown where none of their marks is there, which a container of another kind need not leave.
 	Container fact.Value[string] `json:"container"`
-	// Virtualization is "none", or what the host is a guest of, by the names of systemd-detect-virt(1): "kvm", "vmware", "xen",
-	// "microsoft", "amazon", "google", …; "vm-other" for one that does not say which it is.
+	// Virtualization is "none", or what the host is a guest of, by the names of systemd-detect-virt(1): "kvm",
+	// "vmware", "xen", "microsoft", "amazon", "google", …; "vm-other" for one that does not say which it is.
 	Virtualization fact.Value[string] `json:"virtualization"`
 	Machine        Machine            `json:"machine"`
-	// CPUModel is the name that the processors give themselves. Those of ARM give numbers, which a table turns into the name of the
-	// core where it has them.
+	// CPUModel is the name that the processors give themselves. Those of ARM give numbers, which a table turns into the
+	// name of the core where it has them.
 	CPUModel   fact.Value[string] `json:"cpu_model"`
 	CPUSockets fact.Value[int64]  `json:"cpu_sockets"`
 	CPUCores   fact.Value[int64]  `json:"cpu_cores"`   // physical, of all sockets
@@ -43,9 +47,10 @@ type Host struct {
 	Microcode      fact.Value[string] `json:"microcode"`   // "0xb00215a"
 	Frequency      Frequency          `json:"frequency"`
 	NUMA           NUMA               `json:"numa"`
-	Memory         fact.Value[int64]  `json:"memory"` // B, as the kernel counts it: without what firmware and kernel keep
-	// MemoryModules says which modules are fitted: "24x 64 GiB DDR5 at 4800 MT/s". MemorySpeed, in MT/s, is the speed that all of them
-	// are run at. Most systems tell both to root alone.
+	// B, as the kernel counts it: without what firmware and kernel keep
+	Memory fact.Value[int64] `json:"memory"`
+	// MemoryModules says which modules are fitted: "24x 64 GiB DDR5 at 4800 MT/s". MemorySpeed, in MT/s, is the speed
+	// that all of them are run at. Most systems tell both to root alone.
 	MemoryModules fact.Value[string] `json:"memory_modules"`
 	MemorySpeed   fact.Value[int64]  `json:"memory_speed"`
 	Tuning        Tuning             `json:"tuning"`
@@ -68,8 +73,8 @@ type capture struct {
 	out      Host
 }
 
-// Read reads the host, all but its network. The scope userland is that of what the root filesystem holds: of the host, or of the
-// container around it.
+// Read reads the host, all but its network. The scope userland is that of what the root filesystem holds: of the host,
+// or of the container around it.
 func Read(r *source.Reader) (h Host, userland fact.Scope, warnings []fact.Warning) {
 	c := &capture{Reader: r, userland: fact.ScopeHost}
 	c.host()
@@ -200,7 +205,23 @@ func (c *capture) memory() fact.Value[int64] {
 	if err != nil {
 		return fact.Unknown[int64]("B", fact.ScopeHost, source.Abs(name)+": "+err.Error())
 	}
-	return fact.Known(total, "B", fact.ScopeHost, source.Abs(name)+": MemTotal")
+	from := source.Abs(name) + ": MemTotal"
+	gpus := 0
+	for _, n := range c.out.NUMA.Nodes { // the kernel counts the memory of GPUs that it manages
+		if n.GPU.Source() == "" {
+			continue
+		}
+		memory, _ := n.Memory.Get()
+		gpus++
+		total -= memory
+	}
+	if gpus > 0 {
+		from += fmt.Sprintf(", without the %d NUMA nodes that are memory of GPUs", gpus)
+	}
+	if total <= 0 {
+		return fact.Unknown[int64]("B", fact.ScopeHost, from+": nothing is left")
+	}
+	return fact.Known(total, "B", fact.ScopeHost, from)
 }
 
 // parseMemTotal returns the bytes of MemTotal in proc/meminfo, whose kB are 1,024 B (proc_meminfo(5)).

@@ -9,8 +9,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// Machine is what the firmware says of itself and of the machine (DMI). Serial numbers, asset tags and UUIDs are not read: they name one
-// machine and not a kind of it. What a maker never filled in is unknown.
+// Machine is what the firmware says of itself and of the machine (DMI). Serial numbers, asset tags and UUIDs are not
+// read: they name one machine and not a kind of it. What a maker never filled in is unknown.
 type Machine struct {
 	Vendor      fact.Value[string] `json:"vendor"`  // "Supermicro"
 	Product     fact.Value[string] `json:"product"` // "AS -8125GS-TNMR2"
@@ -23,8 +23,25 @@ type Machine struct {
 const dmiDir = "sys/class/dmi/id"
 
 // dmiPlaceholders is what boards say whose maker left a field as it was delivered, in small letters.
-var dmiPlaceholders = []string{"to be filled by o.e.m.", "default string", "not specified", "not applicable", "not available", "n/a",
-	"system product name", "system manufacturer", "system version", "o.e.m.", "oem", "none", "unknown", "undefined", "0", "123456789", "empty"}
+var dmiPlaceholders = []string{
+	"to be filled by o.e.m.",
+	"default string",
+	"not specified",
+	"not applicable",
+	"not available",
+	"n/a",
+	"system product name",
+	"system manufacturer",
+	"system version",
+	"o.e.m.",
+	"oem",
+	"none",
+	"unknown",
+	"undefined",
+	"0",
+	"123456789",
+	"empty",
+}
 
 func (c *capture) machine() Machine {
 	m := Machine{
@@ -49,14 +66,15 @@ func (c *capture) dmi(file string) fact.Value[string] {
 	s, _ := v.Get()
 	for _, p := range dmiPlaceholders {
 		if strings.EqualFold(s, p) {
-			return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is what stands there until a maker fills it in", v.Source(), s))
+			return fact.Unknown[string]("", fact.ScopeHost,
+				fmt.Sprintf("%s: %q is what stands there until a maker fills it in", v.Source(), s))
 		}
 	}
 	return v
 }
 
-// hypervisors is by the beginning of what the firmware of a guest says, as systemd-detect-virt(1) names them. Amazon's and Google's names
-// stand before that of the technology under them, which such firmware does not tell.
+// hypervisors is by the beginning of what the firmware of a guest says, as systemd-detect-virt(1) names them. Amazon's
+// and Google's names stand before that of the technology under them, which such firmware does not tell.
 var hypervisors = []struct{ field, prefix, name string }{
 	{"sys_vendor", "Amazon EC2", "amazon"},
 	{"product_name", "Google Compute Engine", "google"},
@@ -77,10 +95,15 @@ var hypervisors = []struct{ field, prefix, name string }{
 }
 
 // guestClocks are clock sources that only guests of a hypervisor have.
-var guestClocks = map[string]string{"kvm-clock": "kvm", "xen": "xen", "hyperv_clocksource_tsc_page": "microsoft", "hyperv_clocksource_msr": "microsoft"}
+var guestClocks = map[string]string{
+	"kvm-clock":                   "kvm",
+	"xen":                         "xen",
+	"hyperv_clocksource_tsc_page": "microsoft",
+	"hyperv_clocksource_msr":      "microsoft",
+}
 
-// virtualization asks the processor first, since firmware names a cloud on its bare metal too. CPUID would name the hypervisor, but no
-// file shows it; so what does is the firmware, or else a clock that only that hypervisor offers.
+// virtualization asks the processor first, since firmware names a cloud on its bare metal too. CPUID would name the
+// hypervisor, but no file shows it; so what does is the firmware, or else a clock that only that hypervisor offers.
 func (c *capture) virtualization(info cpuinfo) fact.Value[string] {
 	const (
 		xenType, xenCaps = "sys/hypervisor/type", "proc/xen/capabilities"
@@ -91,7 +114,12 @@ func (c *capture) virtualization(info cpuinfo) fact.Value[string] {
 	if v := c.Text(xenType, fact.ScopeHost); v.Source() != "" {
 		if kind, _ := v.Get(); kind == "xen" {
 			if caps, _ := c.Text(xenCaps, fact.ScopeHost).Get(); strings.Contains(caps, "control_d") {
-				return known("none", source.Abs(xenType)+" is xen and "+source.Abs(xenCaps)+" has control_d: this is the domain that runs the guests")
+				return known(
+					"none",
+					source.Abs(xenType)+" is xen and "+source.Abs(
+						xenCaps,
+					)+" has control_d: this is the domain that runs the guests",
+				)
 			}
 			return known("xen", source.Abs(xenType))
 		}
@@ -122,14 +150,16 @@ func (c *capture) virtualization(info cpuinfo) fact.Value[string] {
 	case info.hypervisor:
 		return known("vm-other", flags+" have hypervisor, and nothing names it")
 	}
-	return fact.Unknown[string]("", fact.ScopeHost, flags+" are not there to tell, and neither "+source.Abs(dmiDir)+" nor the clock sources name a hypervisor")
+	return fact.Unknown[string]("", fact.ScopeHost,
+		flags+" are not there to tell, and neither "+source.Abs(dmiDir)+" nor the clock sources name a hypervisor")
 }
 
 func (c *capture) memoryModules() {
 	h := &c.out
 	const name = "sys/firmware/dmi/tables/DMI"
 	fail := func(reason string) {
-		h.MemoryModules, h.MemorySpeed = fact.Unknown[string]("", fact.ScopeHost, reason), fact.Unknown[int64]("MT/s", fact.ScopeHost, reason)
+		h.MemoryModules, h.MemorySpeed = fact.Unknown[string]("", fact.ScopeHost, reason), fact.Unknown[int64]("MT/s",
+			fact.ScopeHost, reason)
 	}
 	b, err := c.File(name, source.LargeFile)
 	if err != nil {
@@ -153,7 +183,8 @@ func (c *capture) memoryModules() {
 	}
 	h.MemoryModules = fact.Known(text, "", fact.ScopeHost, source.Abs(name)+": memory devices")
 	if !same || speed == 0 {
-		h.MemorySpeed = fact.Unknown[int64]("MT/s", fact.ScopeHost, source.Abs(name)+": not one speed for all memory devices")
+		h.MemorySpeed = fact.Unknown[int64]("MT/s", fact.ScopeHost,
+			source.Abs(name)+": not one speed for all memory devices")
 		return
 	}
 	h.MemorySpeed = fact.Known(speed, "MT/s", fact.ScopeHost, source.Abs(name)+": configured memory speed")
@@ -166,7 +197,16 @@ type memoryDevice struct {
 	speed int64 // MT/s, at which it is run; 0 is unknown
 }
 
-var memoryKinds = map[byte]string{0x18: "DDR3", 0x1a: "DDR4", 0x1e: "LPDDR4", 0x20: "HBM", 0x21: "HBM2", 0x22: "DDR5", 0x23: "LPDDR5", 0x24: "HBM3"}
+var memoryKinds = map[byte]string{
+	0x18: "DDR3",
+	0x1a: "DDR4",
+	0x1e: "LPDDR4",
+	0x20: "HBM",
+	0x21: "HBM2",
+	0x22: "DDR5",
+	0x23: "LPDDR5",
+	0x24: "HBM3",
+}
 
 func (m memoryDevice) String() string {
 	size, kind, speed := "of unknown size", memoryKinds[m.kind], "unknown speed"
@@ -185,8 +225,9 @@ func (m memoryDevice) String() string {
 	return size + " " + kind + " at " + speed
 }
 
-// parseMemoryDevices returns the modules in an SMBIOS table (DMTF DSP0134, structures of type 17). Each structure has a header of type,
-// length and handle, its fields, and then strings up to two zero bytes. An empty slot is a structure of size 0.
+// parseMemoryDevices returns the modules in an SMBIOS table (DMTF DSP0134, structures of type 17). Each structure has a
+// header of type, length and handle, its fields, and then strings up to two zero bytes. An empty slot is a structure of
+// size 0.
 func parseMemoryDevices(b []byte) ([]memoryDevice, error) {
 	var out []memoryDevice
 	for len(b) >= 4 {
@@ -215,7 +256,8 @@ func parseMemoryDevices(b []byte) ([]memoryDevice, error) {
 	return out, nil
 }
 
-// parseMemoryDevice returns the module of a structure that has at least the fields of version 2.1; later ones added more.
+// parseMemoryDevice returns the module of a structure that has at least the fields of version 2.1; later ones added
+// more.
 func parseMemoryDevice(s []byte) (m memoryDevice, fitted bool) {
 	word := func(at int) uint64 {
 		if len(s) < at+2 {

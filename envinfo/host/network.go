@@ -13,10 +13,11 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Network is the network cards and the RDMA devices of the host, or in a container those that it was given. Hardware addresses, GUIDs
-// and IP addresses are not read, since they name one machine; a name that is made of one is shortened.
+// Network is the network cards and the RDMA devices of the host, or in a container those that it was given. Hardware
+// addresses, GUIDs and IP addresses are not read, since they name one machine; a name that is made of one is shortened.
 type Network struct {
-	// Count is the number of network interfaces that are a device. Bridges, tunnels, bonds and the like are not counted.
+	// Count is the number of network interfaces that are a device. Bridges, tunnels, bonds and the like are not
+	// counted.
 	Count fact.Value[int64] `json:"count"`
 	Cards []NetworkCard     `json:"cards,omitempty"`
 	// RDMACount is the number of RDMA devices; a kernel without the subsystem has none, and then it is unknown.
@@ -63,8 +64,8 @@ type RDMAPort struct {
 
 const maxDevices = 1024 // of one class; a host has tens, and each costs a dozen reads
 
-// ReadNetwork reads the network. It is for after the rest: a card whose driver is wedged blocks whoever asks it for its speed, and of reads
-// that do not return only a few are afforded. After the first, no other card is asked.
+// ReadNetwork reads the network. It is for after the rest: a card whose driver is wedged blocks whoever asks it for its
+// speed, and of reads that do not return only a few are afforded. After the first, no other card is asked.
 func ReadNetwork(r *source.Reader) (n Network) {
 	c := &capture{Reader: r}
 	const class, rdma = "sys/class/net", "sys/class/infiniband"
@@ -141,11 +142,13 @@ func (c *capture) networkCard(dir, name string) NetworkCard {
 	}
 	// Without a link the speed is -1, and to some drivers an error.
 	if n, ok := card.Speed.Get(); ok && n <= 0 {
-		card.Speed = fact.Unknown[int64]("Mb/s", fact.ScopeHost, fmt.Sprintf("%s: %d, there is no link or it does not tell", source.Abs(dir+"speed"), n))
+		card.Speed = fact.Unknown[int64]("Mb/s", fact.ScopeHost,
+			fmt.Sprintf("%s: %d, there is no link or it does not tell", source.Abs(dir+"speed"), n))
 	}
 	card.DriverVersion = fact.Unknown[string]("", fact.ScopeHost, "its driver is unknown")
 	if driver, ok := card.Driver.Get(); ok {
-		card.DriverVersion = c.Text("sys/module/"+strings.ReplaceAll(pathElement(driver), "-", "_")+"/version", fact.ScopeHost)
+		card.DriverVersion = c.Text("sys/module/"+strings.ReplaceAll(pathElement(driver), "-", "_")+"/version",
+			fact.ScopeHost)
 	}
 	const parent = "device/physfn"
 	switch err := c.Stat(dir + parent); {
@@ -156,7 +159,8 @@ func (c *capture) networkCard(dir, name string) NetworkCard {
 	default:
 		card.VirtualFunction = fact.Unknown[bool]("", fact.ScopeHost, err.Error())
 	}
-	for _, v := range []*fact.Value[string]{&card.Driver, &card.DriverVersion, &card.PCIAddress, &card.PCIID, &card.State, &card.LinkSpeed} {
+	for _, v := range []*fact.Value[string]{&card.Driver, &card.DriverVersion, &card.PCIAddress, &card.PCIID,
+		&card.State, &card.LinkSpeed} {
 		unnamed(v, name)
 	}
 	for _, v := range []*fact.Value[int64]{&card.NUMANode, &card.Speed, &card.MTU, &card.LinkWidth} {
@@ -201,7 +205,8 @@ func (c *capture) device(dir string) device {
 	}
 	d.node = c.Integer(dir+"numa_node", "", fact.ScopeHost)
 	if n, ok := d.node.Get(); ok && n < 0 {
-		d.node = fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%s: %d, the firmware does not tell", source.Abs(dir+"numa_node"), n))
+		d.node = fact.Unknown[int64]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %d, the firmware does not tell", source.Abs(dir+"numa_node"), n))
 	}
 	return d
 }
@@ -259,7 +264,8 @@ func (c *capture) rdmaPort(dir string, n int) RDMAPort {
 	}
 	p.Rate = fact.Unknown[float64]("Gb/s", fact.ScopeHost, p.RateText.Reason())
 	if s, ok := p.RateText.Get(); ok {
-		p.Rate = fact.Unknown[float64]("Gb/s", fact.ScopeHost, fmt.Sprintf("%s: %q is not a rate in Gb/sec", p.RateText.Source(), fact.Clip(s)))
+		p.Rate = fact.Unknown[float64]("Gb/s", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a rate in Gb/sec", p.RateText.Source(), fact.Clip(s)))
 		if rate, err := parseRate(s); err == nil {
 			p.Rate = fact.Known(rate, "Gb/s", fact.ScopeHost, p.RateText.Source())
 		}

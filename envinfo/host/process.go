@@ -10,29 +10,30 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// Process is the limits of one process; all of it is of [fact.ScopeProcess]. In a copied tree they are those of the process that proc/self
-// was when the copy was made.
+// Process is the limits of one process; all of it is of [fact.ScopeProcess]. In a copied tree they are those of the
+// process that proc/self was when the copy was made.
 //
-// Where control groups are of version 1, or of both versions, each limit is read from the hierarchy that its controller belongs to.
+// Where control groups are of version 1, or of both versions, each limit is read from the hierarchy that its controller
+// belongs to.
 type Process struct {
-	// CPULimit is the processor time that the process's control group may use, in processors: 1.5 is 150 ms in every 100 ms. The
-	// tightest limit of the group and of those above it counts, as far up as the process can see.
+	// CPULimit is the processor time that the process's control group may use, in processors: 1.5 is 150 ms in every
+	// 100 ms. The tightest limit of the group and of those above it counts, as far up as the process can see.
 	CPULimit    fact.Value[fact.Limit] `json:"cpu_limit"`
 	MemoryLimit fact.Value[fact.Limit] `json:"memory_limit"` // B, likewise
 	TaskLimit   fact.Value[fact.Limit] `json:"task_limit"`   // processes and threads, likewise
-	// CPUSet and MemoryNodes are what the control group may use: lists of processors and of NUMA nodes as the kernel writes them,
-	// "0-63,128-191". Allowed is the list of processors that the process itself may run on, which its own affinity can make shorter,
-	// and AllowedCount how many they are.
+	// CPUSet and MemoryNodes are what the control group may use: lists of processors and of NUMA nodes as the kernel
+	// writes them, "0-63,128-191". Allowed is the list of processors that the process itself may run on, which its own
+	// affinity can make shorter, and AllowedCount how many they are.
 	CPUSet       fact.Value[string] `json:"cpu_set"`
 	MemoryNodes  fact.Value[string] `json:"memory_nodes"`
 	Allowed      fact.Value[string] `json:"allowed_cpus"`
 	AllowedCount fact.Value[int64]  `json:"allowed_cpu_count"`
-	// UsableCPUs is the lesser of CPULimit and AllowedCount, and UsableMemory, in B, of MemoryLimit and the host's memory: what is
-	// left of the host for this process.
+	// UsableCPUs is the lesser of CPULimit and AllowedCount, and UsableMemory, in B, of MemoryLimit and the host's
+	// memory: what is left of the host for this process.
 	UsableCPUs   fact.Value[float64] `json:"usable_cpus"`
 	UsableMemory fact.Value[int64]   `json:"usable_memory"`
-	// OpenFiles is the soft limit of open files. Go programs raise theirs to the hard limit when they start, so of this program it
-	// is not what ulimit -n printed in the shell that started it.
+	// OpenFiles is the soft limit of open files. Go programs raise theirs to the hard limit when they start, so of this
+	// program it is not what ulimit -n printed in the shell that started it.
 	OpenFiles        fact.Value[fact.Limit] `json:"open_files"`
 	OpenFilesHard    fact.Value[fact.Limit] `json:"open_files_hard"`
 	LockedMemory     fact.Value[fact.Limit] `json:"locked_memory"`      // B; RDMA and pinned buffers count against it
@@ -117,21 +118,26 @@ func (c *processCapture) affinity() {
 		if !strings.HasPrefix(reason, source.Abs(name)) {
 			reason = source.Abs(name) + ": " + reason
 		}
-		p.Allowed, p.AllowedCount = fact.Unknown[string]("", fact.ScopeProcess, reason), fact.Unknown[int64]("", fact.ScopeProcess, reason)
+		p.Allowed, p.AllowedCount = fact.Unknown[string]("", fact.ScopeProcess, reason), fact.Unknown[int64]("",
+			fact.ScopeProcess, reason)
 		return
 	}
 	p.Allowed = fact.Known(list, "", fact.ScopeProcess, source.Abs(name)+": "+row)
 	p.AllowedCount = fact.Known(n, "", fact.ScopeProcess, source.Abs(name)+": "+row+", counted")
 }
 
-// usable is what the limits leave of the host. A limit that is unknown may be the tightest, and then so is what is usable.
+// usable is what the limits leave of the host. A limit that is unknown may be the tightest, and then so is what is
+// usable.
 func (c *processCapture) usable(memory fact.Value[int64]) {
 	p := &c.out
-	p.UsableCPUs = fact.Unknown[float64]("CPU", fact.ScopeProcess, "the least of cpu_limit and allowed_cpu_count, and not both are known")
-	p.UsableMemory = fact.Unknown[int64]("B", fact.ScopeProcess, "the least of memory_limit and host.memory, and not both are known")
+	p.UsableCPUs = fact.Unknown[float64]("CPU", fact.ScopeProcess,
+		"the least of cpu_limit and allowed_cpu_count, and not both are known")
+	p.UsableMemory = fact.Unknown[int64]("B", fact.ScopeProcess,
+		"the least of memory_limit and host.memory, and not both are known")
 	limit, ok := p.CPULimit.Get()
 	if n, counted := p.AllowedCount.Get(); ok && counted {
-		p.UsableCPUs = fact.Known(min(float64(limit), float64(n)), "CPU", fact.ScopeProcess, "the least of cpu_limit and allowed_cpu_count")
+		p.UsableCPUs = fact.Known(min(float64(limit), float64(n)), "CPU", fact.ScopeProcess,
+			"the least of cpu_limit and allowed_cpu_count")
 	}
 	limit, ok = p.MemoryLimit.Get()
 	if total, there := memory.Get(); ok && there {

@@ -8,7 +8,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
-// tally is what many files say, once: the text that they share, or each text with how many say it, the most frequent first.
+// tally is what many files say, once: the text that they share, or each text with how many say it, the most frequent
+// first.
 type tally struct {
 	texts  []string
 	counts []int

@@ -14,35 +14,59 @@ func (h *Host) Rows(t *table.Table) {
 	count := table.Quantity[int64]("", 0)
 	t.Line("")
 	t.Head("Host")
-	t.Row("Machine", table.Pair(table.Show(h.Machine.Vendor, table.Plain), table.Show(h.Machine.Product, table.Plain), "%s %s"))
+	t.Row("Machine",
+		table.Pair(table.Show(h.Machine.Vendor, table.Plain), table.Show(h.Machine.Product, table.Plain), "%s %s"))
 	t.Row("Board", table.Show(h.Machine.Board, table.Plain))
-	t.Row("BIOS", table.Pair(table.Show(h.Machine.BIOSVersion, table.Plain), table.Show(h.Machine.BIOSDate, table.Plain), "%s of %s"))
+	t.Row(
+		"BIOS",
+		table.Pair(table.Show(h.Machine.BIOSVersion, table.Plain), table.Show(h.Machine.BIOSDate, table.Plain),
+			"%s of %s"),
+	)
 	t.Row("Virtualization", table.Show(h.Virtualization, table.Plain))
 	t.Row("SMT", table.Show(h.SMT, table.Plain))
 	t.Row("Threads per core", table.Show(h.ThreadsPerCore, count))
 	t.Row("Microcode", table.Show(h.Microcode, table.Plain))
-	t.Row("Governor", table.Pair(table.Show(h.Frequency.Governor, table.Plain), table.Show(h.Frequency.Driver, table.Plain), "%s (%s)"))
+	t.Row(
+		"Governor",
+		table.Pair(table.Show(h.Frequency.Governor, table.Plain), table.Show(h.Frequency.Driver, table.Plain),
+			"%s (%s)"),
+	)
 	t.Row("Energy preference", table.Show(h.Frequency.EnergyPreference, table.Plain))
-	t.Row("Highest clock", table.Show(h.Frequency.Max, func(kHz int64) string { return number.Short(float64(kHz)/1000, 0) + " MHz" }))
+	t.Row("Highest clock",
+		table.Show(h.Frequency.Max, func(kHz int64) string { return number.Short(float64(kHz)/1000, 0) + " MHz" }))
 	t.Row("Boost", table.Show(h.Frequency.Boost, onOff))
 	t.Row("Memory modules", table.Show(h.MemoryModules, table.Plain))
 	t.Row("Memory speed", table.Show(h.MemorySpeed, table.Quantity[int64]("MT/s", 0)))
 	t.Row("NUMA nodes", table.Show(h.NUMA.Count, count))
 	for _, n := range h.NUMA.Nodes {
-		t.Row(fmt.Sprintf("NUMA node %d", n.Index), table.Pair(table.Show(n.Memory, table.Size[int64]), table.Show(n.CPUs, table.Plain), "%s, CPUs %s"))
+		t.Row(fmt.Sprintf("NUMA node %d", n.Index),
+			table.Pair(table.Show(n.Memory, table.Size[int64]), table.Show(n.CPUs, table.Plain), "%s, CPUs %s"))
 	}
 	t.Row("NUMA balancing", table.Show(h.NUMA.Balancing, func(n int64) string { return onOff(n != 0) }))
-	t.Row("Transparent huge pages", table.Pair(table.Show(h.Tuning.HugePages, table.Plain), table.Show(h.Tuning.HugePagesDefrag, table.Plain), "%s (defrag %s)"))
+	t.Row(
+		"Transparent huge pages",
+		table.Pair(table.Show(h.Tuning.HugePages, table.Plain), table.Show(h.Tuning.HugePagesDefrag, table.Plain),
+			"%s (defrag %s)"),
+	)
 	t.Row("Clock source", table.Show(h.Tuning.ClockSource, table.Plain))
-	t.Row("IOMMUs", table.Pair(table.Show(h.Tuning.IOMMUs, count), table.Show(h.Tuning.IOMMUDomains, table.Plain), "%s (domains %s)"))
-	t.Row("Vulnerabilities", table.Pair(table.Show(h.Tuning.Mitigated, count), table.Show(h.Tuning.Vulnerable, count), "%s mitigated, %s open"))
+	t.Row(
+		"IOMMUs",
+		table.Pair(table.Show(h.Tuning.IOMMUs, count), table.Show(h.Tuning.IOMMUDomains, table.Plain),
+			"%s (domains %s)"),
+	)
+	t.Row(
+		"Vulnerabilities",
+		table.Pair(table.Show(h.Tuning.Mitigated, count), table.Show(h.Tuning.Vulnerable, count),
+			"%s mitigated, %s open"),
+	)
 
 	t.Line("")
 	t.Head("Network")
 	t.Row("Cards", table.Show(h.Network.Count, count))
 	for _, card := range h.Network.Cards {
 		c := table.Pair(table.Show(card.Driver, table.Plain), table.Show(card.State, table.Plain), "%s, %s")
-		for _, extra := range []table.Cell{table.Show(card.Speed, speed), table.Show(card.MTU, func(n int64) string { return fmt.Sprint("MTU ", n) }),
+		for _, extra := range []table.Cell{table.Show(card.Speed, speed),
+			table.Show(card.MTU, func(n int64) string { return fmt.Sprint("MTU ", n) }),
 			table.Show(card.PCIAddress, table.Plain)} {
 			if extra.Text != "unknown" {
 				c.Text += ", " + extra.Text

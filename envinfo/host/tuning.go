@@ -10,14 +10,16 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Frequency is how the processors choose their clock. Virtual machines mostly have none of it: the host under them decides. Where the
-// processors do not all say the same, the value lists what how many of them say: "190x performance, 2x powersave".
+// Frequency is how the processors choose their clock. Virtual machines mostly have none of it: the host under them
+// decides. Where the processors do not all say the same, the value lists what how many of them say: "190x performance,
+// 2x powersave".
 type Frequency struct {
 	Governor         fact.Value[string] `json:"governor"`          // "performance", "schedutil"
 	Driver           fact.Value[string] `json:"driver"`            // "amd-pstate-epp", "acpi-cpufreq"
 	EnergyPreference fact.Value[string] `json:"energy_preference"` // "performance", "balance_performance"
-	Max              fact.Value[int64]  `json:"max"`               // kHz, the highest that the hardware offers on any processor
-	Boost            fact.Value[bool]   `json:"boost"`             // whether clocks above the nominal one are allowed
+	// kHz, the highest that the hardware offers on any processor
+	Max   fact.Value[int64] `json:"max"`
+	Boost fact.Value[bool]  `json:"boost"` // whether clocks above the nominal one are allowed
 }
 
 // Tuning is how the kernel and the firmware are set, as far as it moves measurements.
@@ -25,11 +27,12 @@ type Tuning struct {
 	HugePages       fact.Value[string] `json:"transparent_hugepages"`        // "always", "madvise", "never"
 	HugePagesDefrag fact.Value[string] `json:"transparent_hugepages_defrag"` // "madvise", "defer", …
 	ClockSource     fact.Value[string] `json:"clock_source"`                 // "tsc"; others make reading the time slow
-	// IOMMUs is how many the kernel uses, and IOMMUDomains what kinds of domains the devices are in: "identity" is without translation
-	// (iommu=pt).
+	// IOMMUs is how many the kernel uses, and IOMMUDomains what kinds of domains the devices are in: "identity" is
+	// without translation (iommu=pt).
 	IOMMUs       fact.Value[int64]  `json:"iommus"`
 	IOMMUDomains fact.Value[string] `json:"iommu_domains"`
-	// Vulnerabilities are the processor's flaws that the kernel knows, with what it does against each, which costs time.
+	// Vulnerabilities are the processor's flaws that the kernel knows, with what it does against each, which costs
+	// time.
 	Vulnerabilities []Vulnerability `json:"vulnerabilities,omitempty"`
 	// Mitigated, Vulnerable and NotAffected count them, and are unknown where none could be listed.
 	Mitigated   fact.Value[int64] `json:"mitigated"`
@@ -43,8 +46,8 @@ type Vulnerability struct {
 	State fact.Value[string] `json:"state"` // "Not affected", "Mitigation: …", "Vulnerable: …"
 }
 
-// frequency reads Documentation/admin-guide/pm/cpufreq.rst: a folder for each policy, which is one processor or several that share a
-// clock.
+// frequency reads Documentation/admin-guide/pm/cpufreq.rst: a folder for each policy, which is one processor or several
+// that share a clock.
 func (c *capture) frequency() {
 	f := &c.out.Frequency
 	const dir = cpuDir + "/cpufreq"
@@ -75,7 +78,8 @@ func (c *capture) frequency() {
 	if kHz, ok := fastest.Get(); ok {
 		f.Max = fact.Unknown[int64]("kHz", fact.ScopeHost, fmt.Sprintf("%s: %d is not a clock", fastest.Source(), kHz))
 		if kHz > 0 {
-			f.Max = fact.Known(kHz, "kHz", fact.ScopeHost, fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)))
+			f.Max = fact.Known(kHz, "kHz", fact.ScopeHost,
+				fmt.Sprintf("%s, the greatest of %d", fastest.Source(), len(policies)))
 		}
 	}
 	f.Boost = c.Flag(dir+"/boost", fact.ScopeHost)
@@ -102,7 +106,8 @@ func (c *capture) tuning() Tuning {
 	return t
 }
 
-// iommu counts the units (Documentation/ABI/testing/sysfs-class-iommu) and the kinds of domains of their groups (…-iommu_groups).
+// iommu counts the units (Documentation/ABI/testing/sysfs-class-iommu) and the kinds of domains of their groups
+// (…-iommu_groups).
 func (c *capture) iommu(t *Tuning) {
 	const class, groups = "sys/class/iommu", "sys/kernel/iommu_groups"
 	names, err := c.Dir(class)
@@ -143,7 +148,9 @@ func (c *capture) vulnerabilities(t *Tuning) {
 			notAffected++
 		case strings.HasPrefix(state, "Mitigation: "), strings.HasPrefix(state, "KVM: Mitigation: "):
 			mitigated++
-		case strings.HasPrefix(state, "Vulnerable"), strings.HasPrefix(state, "KVM: Vulnerable"), state == "Processor vulnerable":
+		case strings.HasPrefix(state, "Vulnerable"),
+			strings.HasPrefix(state, "KVM: Vulnerable"),
+			state == "Processor vulnerable":
 			vulnerable++
 		default:
 			rest++
@@ -153,18 +160,34 @@ func (c *capture) vulnerabilities(t *Tuning) {
 	if rest > 0 {
 		source += fmt.Sprintf(", which has %d of another state", rest)
 	}
-	t.Mitigated, t.Vulnerable = fact.Known(mitigated, "", fact.ScopeHost, source), fact.Known(vulnerable, "", fact.ScopeHost, source)
+	t.Mitigated, t.Vulnerable = fact.Known(mitigated, "", fact.ScopeHost, source), fact.Known(vulnerable, "",
+		fact.ScopeHost, source)
 	t.NotAffected = fact.Known(notAffected, "", fact.ScopeHost, source)
 }
 
 var (
 	// addressOptions name the machine, its neighbours or its disks in the network, and have no part in performance.
-	addressOptions = []string{"ip", "bootif", "bootdev", "ifname", "nameserver", "nfsroot", "nfsaddrs", "netroot", "hostname",
-		"systemd.hostname", "systemd.machine_id", "ds", "dns", "gateway", "mac"}
+	addressOptions = []string{
+		"ip",
+		"bootif",
+		"bootdev",
+		"ifname",
+		"nameserver",
+		"nfsroot",
+		"nfsaddrs",
+		"netroot",
+		"hostname",
+		"systemd.hostname",
+		"systemd.machine_id",
+		"ds",
+		"dns",
+		"gateway",
+		"mac",
+	}
 )
 
-// scrubOptions withholds the values of kernel options that may be secrets or addresses: by the name of the option, whatever looks like a
-// URL with user and password, and whatever looks like a token.
+// scrubOptions withholds the values of kernel options that may be secrets or addresses: by the name of the option,
+// whatever looks like a URL with user and password, and whatever looks like a token.
 func scrubOptions(line string) string {
 	options := splitOptions(line)
 	for i, option := range options {
@@ -192,8 +215,8 @@ func isAddress(name string) bool {
 	return false
 }
 
-// secretShape tells whether there is in s what secret.Shapes knows, a parameter of a URL or of a quoted list whose name tells of a
-// secret, or a run of hexadecimal digits as long as a key.
+// secretShape tells whether there is in s what secret.Shapes knows, a parameter of a URL or of a quoted list whose name
+// tells of a secret, or a run of hexadecimal digits as long as a key.
 func secretShape(s string) bool {
 	if secret.Shapes(s) != s {
 		return true
@@ -204,7 +227,8 @@ func secretShape(s string) bool {
 		}
 	}
 	_, value, _ := strings.Cut(s, "=")
-	for part := range strings.FieldsFuncSeq(strings.ToLower(value), func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
+	for part := range strings.FieldsFuncSeq(strings.ToLower(value),
+		func(r rune) bool { return strings.ContainsRune(`;,&? "'`, r) }) {
 		if name, _, ok := strings.Cut(part, "="); ok && secret.Name(name) {
 			return true
 		}

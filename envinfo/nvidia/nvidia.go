@@ -1,26 +1,29 @@
+// Package nvidia reads NVIDIA's GPUs: from the files of the driver, and from nvidia-smi, since those say little.
 package nvidia
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/servegauge/servegauge/envinfo/fact"
 	"github.com/servegauge/servegauge/envinfo/gpu"
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// GPUs is the NVIDIA GPUs. They have a type of their own: half of what there is to say of an AMD card (targets, XCCs, nodes) has no
-// meaning here, and a field that is never known says nothing.
+// GPUs is the NVIDIA GPUs. They have a type of their own: half of what there is to say of an AMD card (targets, XCCs,
+// nodes) has no meaning here, and a field that is never known says nothing.
 type GPUs struct {
-	// Count is how many cards there are. In a container these are the cards that it was given, and the scope is the container's.
+	// Count is how many cards there are. In a container these are the cards that it was given, and the scope is the
+	// container's.
 	Count fact.Value[int64] `json:"count"`
 	VRAM  fact.Value[int64] `json:"vram"` // B, the sum over the cards
-	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read; Count says why.
+	// Cards is in the order of the driver's files, or without those in that of nvidia-smi. Nil: none could be read;
+	// Count says why.
 	Cards []GPU `json:"cards,omitempty"`
+	// Links is how the cards are connected with each other, by their places in Cards. Nil: there are fewer than two, or
+	// no nvidia-smi to say.
+	Links []gpu.Link `json:"links,omitempty"`
 }
 
 // GPU is one card.
@@ -41,14 +44,12 @@ type GPU struct {
 	MIG           fact.Value[bool]  `json:"mig"`
 	InstanceCount fact.Value[int64] `json:"instance_count"`
 	Instances     []MIGInstance     `json:"instances,omitempty"`
+	PCIe          gpu.PCIe          `json:"pcie"`
+	// NVLinks is how many links of the card are active, and NVLinkSpeed what each moves in one direction, in GB/s.
+	NVLinks     fact.Value[int64]   `json:"nvlinks"`
+	NVLinkSpeed fact.Value[float64] `json:"nvlink_speed"`
 	// Nominal is of the whole card, also where MIG divides it.
 	Nominal gpu.Nominal `json:"nominal"`
-}
-
-// MIGInstance is a part of a card that programs see as a device.
-type MIGInstance struct {
-	Profile fact.Value[string] `json:"profile"` // "1g.10gb"
-	UUID    fact.Value[string] `json:"uuid"`
 }
 
 const (
@@ -56,23 +57,45 @@ const (
 	nvidiaVendor = 0x10de
 )
 
-// nvidiaFigures is by PCI device id: the data sheets of NVIDIA, without sparsity.
-var nvidiaFigures = map[uint64]*gpu.Figures{
-	0x2330: {Vram: 80, Memory: "HBM3", Bandwidth: 3.35, Fp16: 989.4, Fp8: 1978.9},  // H100 SXM
-	0x2335: {Vram: 141, Memory: "HBM3e", Bandwidth: 4.8, Fp16: 989.4, Fp8: 1978.9}, // H200 SXM
+// Tools are runs of nvidia-smi.
+type Tools struct {
+	gpus, about, topology, nvlink *source.Tool
+	list                          list
 }
 
-// Tools are runs of nvidia-smi.
-type Tools struct{ gpus, instances, about *source.Tool }
-
-// StartTools starts them; they run while files are read.
+// StartTools starts them; they run while files are read, and beside each other: without its persistence daemon each of
+// them can take half a minute.
 func StartTools(b *source.Toolbox) Tools {
 	return Tools{
-		gpus:      b.Spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return Query(b, nvidiaFields) }),
-		instances: b.Start("nvidia-smi", "-L"),
-		about:     b.Start("nvidia-smi", "--version"),
+		gpus:     b.Spawn("nvidia-smi --query-gpu", func() ([]byte, error) { return Query(b, nvidiaFields) }),
+		list:     list{b.Start("nvidia-smi", "-L")},
+		about:    b.Start("nvidia-smi", "--version"),
+		topology: b.Start("nvidia-smi", "topo", "-m"),
+		nvlink:   b.Start("nvidia-smi", "nvlink", "--status"),
 	}
 }
+
+// list is a run of nvidia-smi -L.
+type list struct{ tool *source.Tool }
+
+// cards are those that it lists.
+func (l list) cards() ([]listed, error) {
+	out, err := l.tool.Wait()
+	if DamagedROM(err) { // the query of the cards warns
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cards, err := parseList(out)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.tool.Name, err)
+	}
+	return cards, nil
+}
+
+// slow is what makes nvidia-smi take long, for the reason of what it did not say in time.
+const slow = "; without nvidia-persistenced it can take half a minute"
 
 // capture is the state of one [Read].
 type capture struct {
@@ -84,9 +107,13 @@ type capture struct {
 	driver   fact.Value[string]
 }
 
-// Read reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from nvidia-smi. The
-// cards are those that the root filesystem of the scope userland was given.
-func Read(r *source.Reader, userland fact.Scope, t Tools) (gpus GPUs, driver fact.Value[string], warnings []fact.Warning) {
+// Read reads the driver and its cards from the driver's files (proc/driver/nvidia), and what those do not say from
+// nvidia-smi. The cards are those that the root filesystem of the scope userland was given.
+func Read(
+	r *source.Reader,
+	userland fact.Scope,
+	t Tools,
+) (gpus GPUs, driver fact.Value[string], warnings []fact.Warning) {
 	c := &capture{Reader: r, userland: userland, smi: t}
 	c.nvidia()
 	return c.out, c.driver, c.Warnings
@@ -118,6 +145,9 @@ func (c *capture) nvidia() {
 	if err == nil {
 		toolErr = errors.New(name + " does not list the card")
 	}
+	if source.Late(toolErr) {
+		toolErr = fmt.Errorf("%w%s", toolErr, slow)
+	}
 	absent := Row{err: toolErr}
 
 	c.nvidiaDriver(rows, absent)
@@ -141,9 +171,26 @@ func (c *capture) nvidia() {
 			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", i), "", r))
 		}
 	default:
-		g.Count = fact.Unknown[int64]("", c.userland, nvidiaReason(dirErr, err))
+		// The list is quicker than the query, and there where the query is not.
+		list, listErr := c.smi.list.cards()
+		if listErr != nil || len(list) == 0 {
+			g.Count = fact.Unknown[int64]("", c.userland, nvidiaReason(dirErr, toolErr))
+			break
+		}
+		name := c.smi.list.tool.Name
+		g.Count = fact.Known(int64(len(list)), "", c.userland, name)
+		for i, l := range list {
+			row := Row{
+				name:   name,
+				Values: map[string]string{"index": l.index, "name": l.name, "uuid": l.uuid},
+				err:    toolErr,
+			}
+			rows = append(rows, row)
+			g.Cards = append(g.Cards, c.nvidiaCard(fmt.Sprintf("nvidia.cards[%d].", i), "", row))
+		}
 	}
 	c.nvidiaInstances()
+	c.links(c.places(rows))
 	if len(g.Cards) == 0 {
 		reason := "no cards"
 		if _, ok := g.Count.Get(); !ok {
@@ -160,281 +207,30 @@ func (c *capture) nvidia() {
 	}
 }
 
-// DamagedROM tells whether nvidia-smi only warns: the card's information ROM is damaged, and what is printed holds (nvidia-smi(1),
-// return value).
+// places is where in the list the cards are that nvidia-smi numbers.
+func (c *capture) places(rows []Row) map[int]int {
+	out := map[int]int{}
+	for _, r := range rows {
+		index, err := strconv.Atoi(r.Values["index"])
+		if err != nil {
+			continue
+		}
+		location, known := r.Location().Get()
+		uuid, _ := r.text("uuid").Get()
+		for i, card := range c.out.Cards {
+			at, ok := card.Location.Get()
+			id, same := card.UUID.Get()
+			if known && ok && at == location || same && id == uuid {
+				out[index] = i
+			}
+		}
+	}
+	return out
+}
+
+// DamagedROM tells whether nvidia-smi only warns: the card's information ROM is damaged, and what is printed holds
+// (nvidia-smi(1), return value).
 func DamagedROM(err error) bool {
 	code, ok := source.ExitCode(err)
 	return ok && code == 14
-}
-
-// nvidiaReason is why something is unknown that neither a file nor a tool said. Without a driver the files are missing, which is the
-// normal case; that there is no tool either adds nothing.
-func nvidiaReason(file, tool error) string {
-	reason := file.Error()
-	if source.Missing(file) {
-		reason += ": the NVIDIA driver is not loaded, or is hidden"
-	}
-	if !source.NoTool(tool) {
-		reason = fact.JoinReasons(reason, tool.Error())
-	}
-	return reason
-}
-
-// CUDA is the version of the CUDA that the driver offers, by nvidia-smi. ok is false where there is no nvidia-smi to ask.
-func (n Tools) CUDA() (v fact.Value[string], ok bool) {
-	out, err := n.about.Wait()
-	if source.NoTool(err) {
-		return v, false
-	}
-	if err != nil {
-		return fact.Unknown[string]("", fact.ScopeHost, err.Error()), true
-	}
-	return fact.Known(parseCUDAVersion(out), "", fact.ScopeHost, n.about.Name+": CUDA Version"), true
-}
-
-// parseCUDAVersion returns the version in the line "CUDA Version : 13.0" of nvidia-smi --version, or "".
-func parseCUDAVersion(b []byte) string {
-	for _, line := range source.Lines(b[:min(len(b), source.SmallFile)]) {
-		key, value, _ := strings.Cut(line, ":")
-		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(key), "CUDA Version") && nvidiaVersion.MatchString(value) {
-			return value
-		}
-	}
-	return ""
-}
-
-// nvidiaDriver reads the version of the kernel driver.
-func (c *capture) nvidiaDriver(rows []Row, absent Row) {
-	row := absent
-	if len(rows) > 0 {
-		row = rows[0]
-	}
-	const name = nvidiaDir + "/version"
-	tool := row.text("driver_version")
-	b, err := c.File(name, source.SmallFile)
-	if err == nil {
-		version, err := parseNVIDIAVersion(b)
-		file := fact.Known(version, "", fact.ScopeHost, source.Abs(name))
-		if err != nil {
-			file = fact.Unknown[string]("", fact.ScopeHost, source.Abs(name)+": "+err.Error())
-		}
-		c.driver = fact.Cross(&c.Warnings, "software", file, tool, func(a, b string) bool { return a == b })
-		return
-	}
-	if _, ok := tool.Get(); ok {
-		c.driver = tool
-		return
-	}
-	c.driver = fact.Unknown[string]("", fact.ScopeHost, nvidiaReason(err, absent.err))
-}
-
-var nvidiaVersion = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4}){1,3}$`)
-
-// parseNVIDIAVersion returns the version of the driver in proc/driver/nvidia/version, whose first line has it between the kind of the
-// module, which differs in length, and the date.
-func parseNVIDIAVersion(b []byte) (string, error) {
-	for _, line := range source.Lines(b) {
-		rest, ok := strings.CutPrefix(line, "NVRM version:")
-		if !ok {
-			continue
-		}
-		for _, f := range strings.Fields(rest) {
-			if nvidiaVersion.MatchString(f) {
-				return f, nil
-			}
-		}
-		return "", fmt.Errorf("%q has no version", fact.Clip(line))
-	}
-	return "", errors.New("no NVRM version")
-}
-
-// nvidiaCard puts together what the driver's folder of a card (its name is the PCI address, "" for no folder) and nvidia-smi say.
-func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
-	same := func(a, b string) bool { return strings.EqualFold(a, b) }
-	info := nvidiaInfo{err: errors.New(source.Abs(nvidiaDir) + "/gpus has no such card")}
-	location := row.Location()
-	if folder != "" {
-		info = c.nvidiaInfo(nvidiaDir + "/gpus/" + folder + "/information")
-		location = fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s/gpus: %q is not a PCI address", source.Abs(nvidiaDir), fact.Clip(folder)))
-		if l := gpu.PCILocation(folder); l != "" {
-			location = fact.Known(l, "", fact.ScopeHost, source.Abs(nvidiaDir)+"/gpus")
-		}
-	}
-	n := GPU{
-		Model:             fact.Cross(&c.Warnings, at+"model", info.text("Model"), row.text("name"), same),
-		ComputeCapability: row.text("compute_cap"),
-		Location:          location,
-		UUID:              fact.Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
-		VRAM:              row.bytes("memory.total"),
-		VBIOS:             fact.Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"), same),
-		PowerLimit:        row.float("power.limit", "W"),
-		MaxClock:          row.megahertz("clocks.max.sm"),
-		MemoryClock:       row.megahertz("clocks.max.memory"),
-		ECC:               row.enabled("ecc.mode.current"),
-		PersistenceMode:   row.enabled("persistence_mode"),
-		MIG:               row.enabled("mig.mode.current"),
-	}
-	n.PCIID = fact.Cross(&c.Warnings, at+"pci_id", c.sysfsPCIID(location), row.pciID(), same)
-	n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, n.MIG.Reason())
-	n.Nominal = nvidiaNominal(n)
-	return n
-}
-
-// sysfsPCIID is the PCI id of the device at location.
-func (c *capture) sysfsPCIID(location fact.Value[string]) fact.Value[string] {
-	l, ok := location.Get()
-	if !ok {
-		return fact.Unknown[string]("", fact.ScopeHost, location.Reason())
-	}
-	dir := "sys/bus/pci/devices/" + l
-	var ids [2]uint64
-	for i, file := range []string{"/vendor", "/device"} {
-		v := c.Text(dir+file, fact.ScopeHost)
-		s, ok := v.Get()
-		if !ok {
-			return v
-		}
-		id, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 16)
-		if err != nil {
-			return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not an id", v.Source(), fact.Clip(s)))
-		}
-		ids[i] = id
-	}
-	return fact.Known(fmt.Sprintf("%04x:%04x", ids[0], ids[1]), "", fact.ScopeHost, source.Abs(dir)+": vendor, device")
-}
-
-// pciID is the PCI id, which nvidia-smi writes as one number, with the vendor in its lower half.
-func (r Row) pciID() fact.Value[string] {
-	v := r.text("pci.device_id")
-	s, ok := v.Get()
-	if !ok {
-		return v
-	}
-	id, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 32)
-	if err != nil || id&0xffff != nvidiaVendor {
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not an id of NVIDIA", v.Source(), fact.Clip(s)))
-	}
-	return fact.Known(fmt.Sprintf("%04x:%04x", id&0xffff, id>>16), "", fact.ScopeHost, v.Source())
-}
-
-// nvidiaNominal returns the published figures of a card, unless its memory shows that it is a part of one, such as a virtual GPU.
-func nvidiaNominal(n GPU) gpu.Nominal {
-	id, ok := n.PCIID.Get()
-	if !ok {
-		return gpu.UnknownNominal(n.PCIID.Reason())
-	}
-	vendor, digits, _ := strings.Cut(id, ":")
-	device, err := strconv.ParseUint(digits, 16, 16)
-	f := nvidiaFigures[device]
-	if err != nil || vendor != fmt.Sprintf("%04x", nvidiaVendor) || f == nil {
-		return gpu.UnknownNominal("PCI id " + id + " is not in the table of published figures")
-	}
-	return f.Nominal("table: PCI id "+id, fact.Value[int64]{}, n.VRAM)
-}
-
-// nvidiaInfo is a file that the driver keeps of a card.
-type nvidiaInfo struct {
-	path   string
-	values map[string]string
-	err    error
-}
-
-func (c *capture) nvidiaInfo(path string) nvidiaInfo {
-	b, err := c.File(path, source.SmallFile)
-	return nvidiaInfo{path, parseNVIDIAInformation(b), err}
-}
-
-// parseNVIDIAInformation parses lines of a name, a colon and a value.
-func parseNVIDIAInformation(b []byte) map[string]string {
-	values := map[string]string{}
-	for _, line := range source.Lines(b) {
-		if key, value, ok := strings.Cut(line, ":"); ok {
-			values[strings.TrimSpace(key)] = strings.TrimSpace(value)
-		}
-	}
-	return values
-}
-
-// text is one line of the file. The driver writes question marks for what it has not read from the card yet.
-func (i nvidiaInfo) text(key string) fact.Value[string] {
-	if i.err != nil {
-		return fact.Unknown[string]("", fact.ScopeHost, i.err.Error())
-	}
-	v, ok := i.values[key]
-	switch {
-	case !ok:
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: no %s", source.Abs(i.path), key))
-	case strings.Contains(v, "??") || strings.EqualFold(v, "unknown") || strings.EqualFold(v, "N/A"):
-		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %s is %q", source.Abs(i.path), key, fact.Clip(v)))
-	}
-	return fact.Known(v, "", fact.ScopeHost, source.Abs(i.path)+": "+key)
-}
-
-// nvidiaInstances fills in the instances of the cards that MIG divides.
-func (c *capture) nvidiaInstances() {
-	t := c.smi.instances
-	out, err := t.Wait()
-	var said map[string][]migLine
-	if err == nil {
-		if said, err = parseNVIDIAList(out); err != nil {
-			err = fmt.Errorf("%s: %w", t.Name, err)
-		}
-	}
-	for i := range c.out.Cards {
-		n := &c.out.Cards[i]
-		on, ok := n.MIG.Get()
-		uuid, haveUUID := n.UUID.Get()
-		instances, listed := said[uuid]
-		switch {
-		case !ok: // the reason is there
-		case !on:
-			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, "MIG is off")
-		case err != nil:
-			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, err.Error())
-		case !haveUUID:
-			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, n.UUID.Reason())
-		case !listed:
-			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, t.Name+" does not list the card")
-		default:
-			n.InstanceCount = fact.Known(int64(len(instances)), "", fact.ScopeHost, t.Name)
-			for _, m := range instances {
-				n.Instances = append(n.Instances, MIGInstance{
-					Profile: fact.Known(m.profile, "", fact.ScopeHost, t.Name), UUID: fact.Known(m.uuid, "", fact.ScopeHost, t.Name)})
-			}
-		}
-	}
-}
-
-// migLine is one instance as nvidia-smi -L lists it.
-type migLine struct{ profile, uuid string }
-
-var (
-	nvidiaListGPU = regexp.MustCompile(`^GPU [0-9]+: .* \(UUID: ([^()\s]+)\)$`)
-	nvidiaListMIG = regexp.MustCompile(`^MIG (\S+)\s+Device\s+[0-9]+: \(UUID: ([^()\s]+)\)$`)
-)
-
-// parseNVIDIAList returns the instances in nvidia-smi -L by the UUID of their card, which is there with none too.
-func parseNVIDIAList(b []byte) (map[string][]migLine, error) {
-	if len(b) > source.MaxToolOutput {
-		return nil, source.TooLarge{Bound: source.MaxToolOutput, Unit: "bytes"}
-	}
-	out, card, n := map[string][]migLine{}, "", 0
-	for line := range bytes.Lines(b) {
-		s := strings.TrimSpace(string(line))
-		if m := nvidiaListGPU.FindStringSubmatch(s); m != nil {
-			card = m[1]
-			if _, ok := out[card]; ok {
-				return nil, fmt.Errorf("%q is listed twice", fact.Clip(card))
-			}
-			out[card] = nil
-		} else if m := nvidiaListMIG.FindStringSubmatch(s); m != nil && card != "" {
-			out[card] = append(out[card], migLine{m[1], m[2]})
-		} else if strings.HasPrefix(s, "GPU ") || strings.HasPrefix(s, "MIG ") { // what follows would be counted to another card
-			return nil, fmt.Errorf("%q is not a GPU or an instance with its UUID", fact.Clip(s))
-		}
-		if n++; n > source.MaxObjects {
-			return nil, source.TooLarge{Bound: source.MaxObjects, Unit: "lines"}
-		}
-	}
-	return out, nil
 }

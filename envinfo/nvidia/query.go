@@ -18,8 +18,10 @@ import (
 
 // nvidiaFields is what nvidia-smi is asked for.
 var nvidiaFields = []string{
-	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id", "vbios_version", "power.limit",
+	"index", "name", "uuid", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "pci.device_id",
+	"vbios_version", "power.limit",
 	"clocks.max.sm", "clocks.max.memory", "mig.mode.current", "ecc.mode.current", "persistence_mode",
+	"pcie.link.gen.current", "pcie.link.width.current", "pcie.link.gen.max", "pcie.link.width.max",
 }
 
 var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field`)
@@ -27,8 +29,8 @@ var nvidiaBadField = regexp.MustCompile(`Field "([a-z._]+)" is not a valid field
 // nvidiaRenamed is the later names of fields.
 var nvidiaRenamed = map[string]string{"clocks_throttle_reasons.active": "clocks_event_reasons.active"}
 
-// Query runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked again
-// with the field's other name, or without.
+// Query runs nvidia-smi. A release that does not know one of the fields answers none of them and names it: it is asked
+// again with the field's other name, or without.
 func Query(b *source.Toolbox, want []string) ([]byte, error) {
 	want = slices.Clone(want)
 	for {
@@ -97,7 +99,8 @@ func ParseTable(name, key string, b []byte) ([]Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(record) != len(header) { // a comma in a name that is not quoted shifts the rest: nothing in the row can be trusted
+		// a comma in a name that is not quoted shifts the rest: nothing in the row can be trusted
+		if len(record) != len(header) {
 			return nil, fmt.Errorf("a row has %d fields, and the header %d", len(record), len(header))
 		}
 		if len(rows) == source.MaxObjects {
@@ -113,19 +116,19 @@ func ParseTable(name, key string, b []byte) ([]Row, error) {
 
 // Field is one field of the row. What is not there is written in brackets: [N/A], [Not Supported], [Unknown Error].
 func (r Row) Field(name string) (string, error) {
-	if r.err != nil {
-		return "", r.err
-	}
 	v, ok := r.Values[name]
 	switch {
+	case !ok && r.err != nil:
+		return "", r.err
 	case !ok:
 		return "", fmt.Errorf("%s: no %s", r.name, name)
-	case v == "" || strings.HasPrefix(v, "[") || strings.EqualFold(v, "N/A"):
+	case source.NoAnswer(v):
 		return "", fmt.Errorf("%s: %s is %q", r.name, name, fact.Clip(v))
 	}
 	return v, nil
 }
 
+// Source is where a field of the row was read.
 func (r Row) Source(field string) string { return r.name + ": " + field }
 
 func (r Row) text(field string) fact.Value[string] {
@@ -136,6 +139,17 @@ func (r Row) text(field string) fact.Value[string] {
 	return fact.Known(v, "", fact.ScopeHost, r.Source(field))
 }
 
+// version is a field that has the shape of a version.
+func (r Row) version(field string) fact.Value[string] {
+	v := r.text(field)
+	if s, ok := v.Get(); ok && !nvidiaVersion.MatchString(s) {
+		return fact.Unknown[string]("", fact.ScopeHost,
+			fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
+	}
+	return v
+}
+
+// Location is the PCI address of the card.
 func (r Row) Location() fact.Value[string] {
 	v := r.text("pci.bus_id")
 	s, ok := v.Get()
@@ -145,7 +159,8 @@ func (r Row) Location() fact.Value[string] {
 	if l := gpu.PCILocation(s); l != "" {
 		return fact.Known(l, "", fact.ScopeHost, v.Source())
 	}
-	return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)))
+	return fact.Unknown[string]("", fact.ScopeHost,
+		fmt.Sprintf("%s: %q is not a PCI address", v.Source(), fact.Clip(s)))
 }
 
 // quantity is a number with its unit: "81559 MiB".
@@ -240,7 +255,8 @@ func (r Row) fromZero(field, unit string) (float64, error) {
 	digits, own, _ := strings.Cut(v, " ")
 	x, err := strconv.ParseFloat(digits, 64)
 	if err != nil || own != unit || !(x >= 0 && x <= 1<<53) {
-		return 0, fmt.Errorf("%s: %q is not a number%s", r.Source(field), fact.Clip(v), strings.TrimSuffix(" of "+unit, " of "))
+		return 0, fmt.Errorf("%s: %q is not a number%s", r.Source(field), fact.Clip(v),
+			strings.TrimSuffix(" of "+unit, " of "))
 	}
 	return x, nil
 }

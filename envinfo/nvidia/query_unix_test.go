@@ -29,13 +29,16 @@ esac
 	b := source.Config{Tools: source.ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
 	defer b.Stop()
 	out, err := Query(b, nvidiaFields)
-	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version,power.limit,clocks.max.sm," +
-		"clocks.max.memory,ecc.mode.current,persistence_mode\n"
+	want := "--query-gpu=index,name,uuid,driver_version,memory.total,pci.bus_id,pci.device_id,vbios_version," +
+		"power.limit,clocks.max.sm," +
+		"clocks.max.memory,ecc.mode.current,persistence_mode," +
+		"pcie.link.gen.current,pcie.link.width.current,pcie.link.gen.max,pcie.link.width.max\n"
 	if string(out) != want || err != nil {
 		t.Errorf("got %q, %v; want %q", out, err, want)
 	}
 	// One that goes on complaining about a field that it was not asked for is not asked forever.
-	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid field to query.'; exit 2\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte("#!/bin/sh\necho 'Field \"x\" is not a valid "+
+		"field to query.'; exit 2\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Query(b, nvidiaFields); !errors.As(err, new(*exec.ExitError)) {

@@ -13,8 +13,8 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Engine is the arguments of a vLLM server, as its command line gives them. What it does not give is unknown: the server's default
-// depends on its version, its hardware and its model.
+// Engine is the arguments of a vLLM server, as its command line gives them. What it does not give is unknown: the
+// server's default depends on its version, its hardware and its model.
 type Engine struct {
 	Model                fact.Value[string]  `json:"model"`
 	Revision             fact.Value[string]  `json:"revision"`
@@ -37,18 +37,27 @@ type Engine struct {
 
 // engineShort are the short forms of vLLM's options.
 var engineShort = map[string]string{
-	"-tp": "tensor-parallel-size", "-pp": "pipeline-parallel-size", "-dp": "data-parallel-size", "-q": "quantization", "-O": "compilation-config",
-	"-cc": "compilation-config", "-sc": "speculative-config", "-dcp": "decode-context-parallel-size", "-asc": "api-server-count", "-ep": "enable-expert-parallel",
+	"-tp": "tensor-parallel-size", "-pp": "pipeline-parallel-size", "-dp": "data-parallel-size", "-q": "quantization",
+	"-O":  "compilation-config",
+	"-cc": "compilation-config", "-sc": "speculative-config", "-dcp": "decode-context-parallel-size",
+	"-asc": "api-server-count", "-ep": "enable-expert-parallel",
 	"-h": "help", "-n": "nnodes", "-r": "node-rank",
 }
 
-// engineFlags are options of the kind that takes no value, so that a model that follows is not taken for one. Others of that kind are
-// told by their names.
-var engineFlags = []string{"trust-remote-code", "enforce-eager", "async-scheduling", "headless", "return-tokens-as-token-ids", "language-model-only"}
+// engineFlags are options of the kind that takes no value, so that a model that follows is not taken for one. Others of
+// that kind are told by their names.
+var engineFlags = []string{
+	"trust-remote-code",
+	"enforce-eager",
+	"async-scheduling",
+	"headless",
+	"return-tokens-as-token-ids",
+	"language-model-only",
+}
 
-// ParseEngine returns the arguments of the vLLM server that a command line starts ("vllm serve MODEL …", or Python with vLLM's server
-// as a module or a script; also inside sh -c), or nil when it starts none. Scope is that of which the command line is true, and source
-// where it was read.
+// ParseEngine returns the arguments of the vLLM server that a command line starts ("vllm serve MODEL …", or Python with
+// vLLM's server as a module or a script; also inside sh -c), or nil when it starts none. Scope is that of which the
+// command line is true, and source where it was read.
 func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 	args := engineArgs(argv)
 	if args == nil {
@@ -114,7 +123,8 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 		}
 		return source.Recorded(v, scope, origin+": --"+name)
 	}
-	e.Model, e.Revision, e.DType, e.Quantization, e.KVCacheDType = text("model"), text("revision"), text("dtype"), text("quantization"), text("kv-cache-dtype")
+	e.Model, e.Revision, e.DType = text("model"), text("revision"), text("dtype")
+	e.Quantization, e.KVCacheDType = text("quantization"), text("kv-cache-dtype")
 	if _, ok := given["model"]; !ok && given["config"] != "" {
 		e.Model = fact.Unknown[string]("", scope, origin+": no model; there is a --config, which is not read")
 	}
@@ -129,8 +139,9 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 		}
 		return fact.Known(n, "", scope, origin+": --"+name)
 	}
-	e.TensorParallel, e.PipelineParallel, e.DataParallel = count("tensor-parallel-size"), count("pipeline-parallel-size"), count("data-parallel-size")
-	e.MaxModelLen, e.MaxNumSeqs, e.MaxBatchedTokens = count("max-model-len"), count("max-num-seqs"), count("max-num-batched-tokens")
+	e.TensorParallel, e.PipelineParallel = count("tensor-parallel-size"), count("pipeline-parallel-size")
+	e.DataParallel, e.MaxModelLen = count("data-parallel-size"), count("max-model-len")
+	e.MaxNumSeqs, e.MaxBatchedTokens = count("max-num-seqs"), count("max-num-batched-tokens")
 	const share = "gpu-memory-utilization"
 	v, ok := given[share]
 	f, err := strconv.ParseFloat(v, 64)
@@ -138,7 +149,8 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 	case !ok:
 		e.GPUMemoryUtilization = fact.Unknown[float64]("", scope, origin+": no --"+share)
 	case err != nil || !(f > 0 && f <= 1):
-		e.GPUMemoryUtilization = fact.Unknown[float64]("", scope, fmt.Sprintf("%s: --%s: %q is no share", origin, share, fact.Clip(secret.Scrub(v))))
+		e.GPUMemoryUtilization = fact.Unknown[float64]("", scope,
+			fmt.Sprintf("%s: --%s: %q is no share", origin, share, fact.Clip(secret.Scrub(v))))
 	default:
 		e.GPUMemoryUtilization = fact.Known(f, "", scope, origin+": --"+share)
 	}
@@ -156,14 +168,25 @@ func engineFlag(name string) bool {
 
 // severalValues are the options that take as many values as follow.
 func severalValues(name string) bool {
-	return slices.Contains([]string{"api-key", "served-model-name", "lora-modules", "cudagraph-capture-sizes", "cuda-graph-sizes", "middleware"}, name)
+	return slices.Contains(
+		[]string{
+			"api-key",
+			"served-model-name",
+			"lora-modules",
+			"cudagraph-capture-sizes",
+			"cuda-graph-sizes",
+			"middleware",
+		},
+		name,
+	)
 }
 
 // engineArgs returns what follows the server's name in a command line, or nil.
 func engineArgs(argv []string) []string {
 	if len(argv) >= 3 && slices.Contains([]string{"sh", "bash", "dash"}, path.Base(argv[0])) {
 		for i, a := range argv[1:] {
-			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "c") && i+2 < len(argv) {
+			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.HasSuffix(a, "c") &&
+				i+2 < len(argv) {
 				argv = shellWords(argv[i+2])
 				break
 			}
@@ -173,7 +196,8 @@ func engineArgs(argv []string) []string {
 		switch {
 		case path.Base(a) == "vllm" && i+1 < len(argv) && argv[i+1] == "serve":
 			return slices.Clone(argv[i+2:])
-		case a == "-m" && i+1 < len(argv) && (strings.HasPrefix(argv[i+1], "vllm.entrypoints.") && strings.HasSuffix(argv[i+1], "api_server")),
+		case a == "-m" && i+1 < len(argv) && (strings.HasPrefix(argv[i+1],
+			"vllm.entrypoints.") && strings.HasSuffix(argv[i+1], "api_server")),
 			path.Base(a) == "api_server.py" && strings.Contains(a, "vllm"):
 			rest := argv[i+1:]
 			if a == "-m" {
@@ -185,8 +209,8 @@ func engineArgs(argv []string) []string {
 	return nil
 }
 
-// shellWords splits a script's words as a shell does, up to the end of the command that has "vllm" or a Python module in it. Variables
-// and substitutions stay as they are written.
+// shellWords splits a script's words as a shell does, up to the end of the command that has "vllm" or a Python module
+// in it. Variables and substitutions stay as they are written.
 func shellWords(script string) []string {
 	var words []string
 	var word strings.Builder
@@ -244,7 +268,8 @@ func parseCount(s string) (int64, error) {
 	if s == "" {
 		return 0, bad
 	}
-	unit, ok := map[byte]float64{'k': 1e3, 'm': 1e6, 'g': 1e9, 't': 1e12, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}[s[len(s)-1]]
+	unit, ok := map[byte]float64{'k': 1e3, 'm': 1e6, 'g': 1e9, 't': 1e12, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30,
+		'T': 1 << 40}[s[len(s)-1]]
 	f, err := strconv.ParseFloat(s[:len(s)-1], 64)
 	if n := math.Round(f * unit); ok && err == nil && n > 0 && n < 1<<53 {
 		return int64(n), nil

@@ -1,3 +1,5 @@
+// Package serving reads what serves: a server over HTTP, the arguments of a vLLM command line, and the files of a
+// model.
 package serving
 
 import (
@@ -22,11 +24,14 @@ const ScopeServer fact.Scope = "server"
 // Server is what an inference server says of itself.
 type Server struct {
 	URL     fact.Value[string] `json:"url"`     // without user info and query
-	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it
+	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it, or see Engine
+	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info.
+	// It is left out where there is one: vLLM's kin answer alike.
+	Engine fact.Value[string] `json:"engine,omitzero"`
 	// Models is what GET /v1/models lists. One whose ID is unknown says why the list could not be had.
 	Models []ServedModel `json:"models"`
-	// Facts is what vLLM exports of its cache's configuration (vllm:cache_config_info in GET /metrics), for each of its engines. What it
-	// says is "None" is unknown, and not 0.
+	// Facts is what vLLM exports of its cache's configuration (vllm:cache_config_info in GET /metrics), for each of its
+	// engines, or the arguments of another Engine. What it says is "None" is unknown, and not 0.
 	Facts []fact.Setting `json:"facts"`
 }
 
@@ -37,7 +42,7 @@ type ServedModel struct {
 	MaxModelLen fact.Value[int64]  `json:"max_model_len"` // tokens
 }
 
-// Options says how to ask a server. The zero ServerOptions is fit for use.
+// Options says how to ask a server. The zero Options is fit for use.
 type Options struct {
 	// Header is sent with each request, an Authorization for one, and recorded nowhere.
 	Header http.Header
@@ -54,15 +59,17 @@ const (
 // Capture asks a server what it is. The URL is the server's root, or that with /v1. Client nil is [http.DefaultClient];
 // redirects are not followed, since they would carry Header elsewhere.
 //
-// The error is of the arguments, and then the Server is nil; or that ctx ended. A server that does not answer is one of which
-// everything is unknown.
+// The error is of the arguments, and then the Server is nil; or that ctx ended. A server that does not answer is one of
+// which everything is unknown.
 func Capture(ctx context.Context, client *http.Client, rawURL string, opts Options) (*Server, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("envinfo: the URL of the server is not one; give http://HOST:PORT") // it may hold a password
+		// it may hold a password
+		return nil, errors.New("envinfo: the URL of the server is not one; give http://HOST:PORT")
 	}
 	if opts.Timeout < 0 {
-		return nil, fmt.Errorf("envinfo: ServerOptions.Timeout is %v; give a positive time, or 0 for %v", opts.Timeout, defaultServerTimeout)
+		return nil, fmt.Errorf("serving: Options.Timeout is %v; give a positive time, or 0 for %v", opts.Timeout,
+			defaultServerTimeout)
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultServerTimeout
@@ -81,15 +88,20 @@ func Capture(ctx context.Context, client *http.Client, rawURL string, opts Optio
 	shown.User = nil
 	out := &Server{URL: source.Recorded(shown.String(), ScopeServer, "the URL that was given")}
 	s.version(out)
+	if _, ok := out.Version.Get(); !ok {
+		s.engine(out)
+	}
 	s.models(out)
-	s.facts(out)
+	if out.Facts == nil {
+		s.facts(out)
+	}
 	if err := ctx.Err(); err != nil {
 		return out, fmt.Errorf("envinfo: the capture of the server was cut short, what is missing is unknown: %w", err)
 	}
 	return out, nil
 }
 
-// serverCapture is the state of one CaptureServer.
+// serverCapture is the state of one [Capture].
 type serverCapture struct {
 	ctx    context.Context
 	client *http.Client
@@ -160,8 +172,8 @@ const (
 	cacheConfigInfo     = "vllm:" + CacheConfigInfoName
 )
 
-// parseCacheConfig returns the labels of vllm:cache_config_info in the text format of Prometheus, where they hold the facts and the
-// value is always 1. With several engines, each is in the source of its facts.
+// parseCacheConfig returns the labels of vllm:cache_config_info in the text format of Prometheus, where they hold the
+// facts and the value is always 1. With several engines, each is in the source of its facts.
 func parseCacheConfig(b []byte) []fact.Setting {
 	var out []fact.Setting
 	for line := range bytes.SplitSeq(b, []byte("\n")) {
@@ -184,10 +196,10 @@ func parseCacheConfig(b []byte) []fact.Setting {
 			switch {
 			case l[0] == "engine":
 				continue
-			case secret.Name(l[0]):
-				v = fact.Unknown[string]("", ScopeServer, "withheld: its name says that it is a secret")
 			case l[1] == "None":
 				v = fact.Unknown[string]("", ScopeServer, origin+": None")
+			case secret.Named(l[0], l[1]):
+				v = fact.Unknown[string]("", ScopeServer, "withheld: its name says that it is a secret")
 			default:
 				v = source.Recorded(l[1], ScopeServer, origin)
 			}
@@ -199,8 +211,8 @@ func parseCacheConfig(b []byte) []fact.Setting {
 	return out
 }
 
-// parseLabels parses what follows the { of a sample: name="value",… up to the }. It reports false for what is not that, or not
-// whole.
+// parseLabels parses what follows the { of a sample: name="value",… up to the }. It reports false for what is not that,
+// or not whole.
 func parseLabels(s string) (labels [][2]string, ok bool) {
 	for {
 		s = strings.TrimLeft(s, ", ")

@@ -7,6 +7,9 @@ func (s *Server) Rows(t *table.Table) {
 	t.Line("")
 	t.Head("Server")
 	t.Row("URL", table.Show(s.URL, table.Plain))
+	if s.Engine.Source() != "" {
+		t.Row("Engine", table.Show(s.Engine, table.Plain))
+	}
 	t.Row("Version", table.Show(s.Version, table.Plain))
 	for _, m := range s.Models {
 		t.Row("Model", table.Show(m.ID, table.Plain))

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// CUDA reads the version of the CUDA toolkit. That of the CUDA that the driver offers is another: a program may bring its own toolkit,
-// and the driver's is the newest that it may bring.
+// CUDA reads the version of the CUDA toolkit. That of the CUDA that the driver offers is another: a program may bring
+// its own toolkit, and the driver's is the newest that it may bring.
 func (c *Inventory) CUDA() { c.Add("CUDA", c.cudaToolkit()) }
 
 func (c *Inventory) cudaToolkit() fact.Value[string] {
@@ -70,17 +70,19 @@ func parseCUDAText(b []byte) (string, error) {
 
 // ncclLibraries are the folders of libraries in which packages put NCCL.
 var ncclLibraries = []string{
-	"usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/local/lib", "usr/local/cuda/lib64", "usr/local/nccl/lib",
+	"usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/local/lib", "usr/local/cuda/lib64",
+	"usr/local/nccl/lib",
 }
 
 var ncclLibrary = regexp.MustCompile(`^libnccl\.so\.([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})$`)
 
-// NCCL reads the version of NCCL from its header, and without one from the name of the library. Where both are there and differ, the
-// library is what runs. A Python wheel brings a copy of its own, which is not this one.
+// NCCL reads the version of NCCL from its header, and without one from the name of the library. Where both are there
+// and differ, the library is what runs. A Python wheel brings a copy of its own, which is not this one.
 func (c *Inventory) NCCL() {
 	var file fact.Value[string]
 	wrong := ""
-	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include", "usr/local/nccl/include"} {
+	for _, dir := range []string{"usr/include", "usr/local/cuda/include", "usr/local/include",
+		"usr/local/nccl/include"} {
 		name := dir + "/nccl.h"
 		b, err := c.File(name, source.LargeFile)
 		if source.Missing(err) {
@@ -114,7 +116,8 @@ func (c *Inventory) NCCL() {
 		return
 	}
 	if _, ok := file.Get(); !ok {
-		file = fact.Unknown[string]("", c.userland, fact.JoinReasons(wrong, "no nccl.h, and no libnccl.so.2 that is a link to a version"))
+		file = fact.Unknown[string]("", c.userland,
+			fact.JoinReasons(wrong, "no nccl.h, and no libnccl.so.2 that is a link to a version"))
 	}
 	c.Add("NCCL", file)
 }

@@ -14,29 +14,65 @@ const (
 	packageFile = 16 << 20 // 2 to 5 MB on a host with ROCm
 )
 
-// packages are those of which the version is recorded. ROCm's come a second time with the version in their name (rccl6.4.2), where
-// several are installed side by side.
+// packages are those of which the version is recorded. ROCm's come a second time with the version in their name
+// (rccl6.4.2), where several are installed side by side.
 var packages = []string{
-	"amd-smi-lib", "amdgpu-dkms", "hip-runtime-amd", "hipblaslt", "hsa-rocr", "miopen-hip", "rccl", "rocblas", "rocm", "rocm-core",
+	"amd-smi-lib", "amdgpu-dkms", "hip-runtime-amd", "hipblaslt", "hsa-rocr", "miopen-hip", "rccl", "rocblas", "rocm",
+	"rocm-core",
 	"rocm-smi-lib", "rocprofiler-register",
 }
 
-// dpkgPackage is one installed package.
-type dpkgPackage struct{ name, version string }
+// installedPackage is one installed package.
+type installedPackage struct{ name, version string }
 
-// dpkgList is the packages, or why they are not known.
-type dpkgList struct {
-	packages []dpkgPackage
+// packageDB is the packages that are wanted, where they were read, or why they are not known.
+type packageDB struct {
+	packages []installedPackage
+	origin   string
 	err      error
 }
 
-// installed reads the package database once.
-func (c *Inventory) installed() *dpkgList {
-	if c.dpkg == nil {
-		b, err := c.File(dpkgStatus, packageFile)
-		c.dpkg = &dpkgList{parseDpkgStatus(b, isROCmPackage), err}
+// StartRPM starts rpm, which alone reads its database: SQLite, Berkeley DB or ndb, by distribution.
+func StartRPM(b *source.Toolbox) *source.Tool {
+	args := []string{"-qa", "--qf", `%{NAME} %{VERSION}-%{RELEASE}\n`}
+	for _, p := range packages {
+		args = append(args, p+"*")
 	}
-	return c.dpkg
+	return b.Spawn("rpm -qa", func() ([]byte, error) { return b.Run("rpm", args...) })
+}
+
+// installed reads the package database once: that of dpkg, or where there is none what rpm says.
+func (c *Inventory) installed() *packageDB {
+	if c.db != nil {
+		return c.db
+	}
+	b, err := c.File(dpkgStatus, packageFile)
+	c.db = &packageDB{parseDpkgStatus(b, isROCmPackage), source.Abs(dpkgStatus), err}
+	if !source.Missing(err) || c.rpm == nil {
+		return c.db
+	}
+	switch b, err := c.rpm.Wait(); {
+	case source.NoTool(err): // dpkg's database is what is missed
+	case err != nil:
+		c.db.err = err
+	default:
+		c.db = &packageDB{parseRPM(b, isROCmPackage), c.rpm.Name, nil}
+	}
+	return c.db
+}
+
+// parseRPM returns the packages in lines of a name and a version: "rocm-core 6.4.2.60402-120.el9". At most 256 are
+// kept.
+func parseRPM(b []byte, wanted func(string) bool) []installedPackage {
+	var out []installedPackage
+	for _, line := range source.Lines(b) {
+		name, version, ok := strings.Cut(line, " ")
+		v, known := source.Version(version, "", "rpm").Get()
+		if ok && known && wanted(name) && len(out) < 256 {
+			out = append(out, installedPackage{name, v})
+		}
+	}
+	return out
 }
 
 // isROCmPackage tells whether a package is one of packages, with or without the version in its name.
@@ -58,31 +94,32 @@ func (c *Inventory) packageVersion(names ...string) fact.Value[string] {
 	for _, name := range names {
 		for _, p := range l.packages {
 			if p.name == name {
-				return fact.Known(p.version, "", c.userland, source.Abs(dpkgStatus)+": "+name)
+				return fact.Known(p.version, "", c.userland, l.origin+": "+name)
 			}
 		}
 	}
-	return fact.Unknown[string]("", c.userland, fmt.Sprintf("%s: no %s", source.Abs(dpkgStatus), strings.Join(names, ", ")))
+	return fact.Unknown[string]("", c.userland, fmt.Sprintf("%s: no %s", l.origin, strings.Join(names, ", ")))
 }
 
-// Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component "packages" says
-// so.
+// Packages records the packages of ROCm, by their names. Where there is no database that can be read, one component
+// "packages" says so.
 func (c *Inventory) Packages() {
 	l := c.installed()
 	for _, p := range l.packages {
-		c.Add(p.name, fact.Known(p.version, "", c.userland, source.Abs(dpkgStatus)+": "+p.name))
+		c.Add(p.name, fact.Known(p.version, "", c.userland, l.origin+": "+p.name))
 	}
 	if len(l.packages) > 0 {
 		return
 	}
-	reason := source.Abs(dpkgStatus) + ": no package of ROCm"
+	reason := l.origin + ": no package of ROCm"
 	if l.err != nil {
 		reason = l.err.Error()
 		if source.Missing(l.err) {
 			for _, dir := range []string{"usr/lib/sysimage/rpm", "var/lib/rpm"} {
 				if c.Stat(dir) == nil {
-					// SQLite, Berkeley DB or ndb, by distribution: rpm reads them, and no tool is run here.
-					reason = source.Abs(dir) + ": the database of rpm is not text, and is not read"
+					reason = source.Abs(
+						dir,
+					) + ": the database of rpm is not text, and is not read: rpm was not there to ask"
 					break
 				}
 			}
@@ -91,14 +128,16 @@ func (c *Inventory) Packages() {
 	c.Add("packages", fact.Unknown[string]("", c.userland, reason))
 }
 
-// parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in paragraphs, with
-// continuation lines that begin with white space). At most 256 are kept.
-func parseDpkgStatus(b []byte, wanted func(string) bool) []dpkgPackage {
-	var out []dpkgPackage
+// parseDpkgStatus returns the installed packages that are wanted, in the order of the file (deb-control(5): fields in
+// paragraphs, with continuation lines that begin with white space). At most 256 are kept.
+func parseDpkgStatus(b []byte, wanted func(string) bool) []installedPackage {
+	var out []installedPackage
 	var name, version, status string
 	end := func() {
-		if f := strings.Fields(status); len(f) == 3 && f[2] == "installed" && name != "" && version != "" && wanted(name) && len(out) < 256 {
-			out = append(out, dpkgPackage{name, version})
+		if f := strings.Fields(status); len(f) == 3 && f[2] == "installed" && name != "" && version != "" &&
+			wanted(name) &&
+			len(out) < 256 {
+			out = append(out, installedPackage{name, version})
 		}
 		name, version, status = "", "", ""
 	}

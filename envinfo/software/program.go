@@ -9,11 +9,13 @@ import (
 
 const modulePath = "github.com/servegauge/servegauge"
 
-// Program is the program that measures: all of it is of [fact.ScopeProgram]. The host may have other versions of everything.
+// Program is the program that measures: all of it is of [fact.ScopeProgram]. The host may have other versions of
+// everything.
 type Program struct {
 	Go      fact.Value[string] `json:"go"`      // the Go version the program was built with: "go1.26.0"
 	Version fact.Value[string] `json:"version"` // of the servegauge module in the program: "v1.2.3"
-	// Revision is the commit the program was built from. It is known only when the program's main module is servegauge itself.
+	// Revision is the commit the program was built from. It is known only when the program's main module is servegauge
+	// itself.
 	Revision fact.Value[string] `json:"revision"`
 	Modified fact.Value[bool]   `json:"modified"` // whether Revision had uncommitted changes
 }

@@ -23,9 +23,12 @@ func TestProgram(t *testing.T) {
 		vcs               bool   // whether revision is known
 	}{
 		{"own program", &debug.BuildInfo{Main: ours("v1.2.3"), Settings: vcs}, "v1.2.3", "abc123", true, true},
-		{"working tree", &debug.BuildInfo{Main: ours("(devel)")}, "working tree", "without version control", false, false},
-		{"dependency", &debug.BuildInfo{Main: other, Deps: []*debug.Module{&dep}, Settings: vcs}, "v1.2.3", "not ours", true, false},
-		{"replaced", &debug.BuildInfo{Main: other, Deps: []*debug.Module{&replaced}}, "replaced by another", "not ours", false, false},
+		{"working tree", &debug.BuildInfo{Main: ours("(devel)")}, "working tree", "without version control", false,
+			false},
+		{"dependency", &debug.BuildInfo{Main: other, Deps: []*debug.Module{&dep}, Settings: vcs}, "v1.2.3", "not ours",
+			true, false},
+		{"replaced", &debug.BuildInfo{Main: other, Deps: []*debug.Module{&replaced}}, "replaced by another",
+			"not ours", false, false},
 		{"copied in", &debug.BuildInfo{Main: other}, "not in the build information", "not ours", false, false},
 		{"none", nil, "no build information", "no build information", false, false},
 	} {

@@ -12,17 +12,32 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// pythonPrefixes are where Python is installed, and virtual environments of images mostly are; a * stands for one folder.
-var pythonPrefixes = []string{"usr", "usr/local", "opt/*", "opt/conda/envs/*", "app/.venv", "root/.venv", "workspace/.venv"}
+// pythonPrefixes are where Python is installed, and virtual environments of images mostly are; a * stands for one
+// folder.
+var pythonPrefixes = []string{
+	"usr",
+	"usr/local",
+	"opt/*",
+	"opt/conda/envs/*",
+	"app/.venv",
+	"root/.venv",
+	"workspace/.venv",
+}
 
 // pythonPackages are those that decide what an inference server does, by their normalised names.
 var pythonPackages = []string{
-	"vllm", "sglang", "torch", "triton", "pytorch-triton-rocm", "triton-rocm", "aiter", "amd-aiter", "flash-attn", "flashinfer-python", "xformers",
-	"transformers", "tokenizers", "huggingface-hub", "safetensors", "numpy", "ray", "amdsmi", "nvidia-nccl-cu12", "nvidia-nccl-cu13", "mori",
+	"vllm", "sglang", "torch", "triton", "pytorch-triton-rocm", "triton-rocm", "aiter", "amd-aiter", "flash-attn",
+	"flashinfer-python", "xformers",
+	"transformers", "tokenizers", "huggingface-hub", "safetensors", "numpy", "ray", "amdsmi", "nvidia-nccl-cu12",
+	"nvidia-nccl-cu13", "mori", "rocm", "rocm-sdk-core", "rocm-sdk-devel",
 }
 
-// ScopePython is the Python installation at prefix, an absolute path such as /opt/venv: the versions that its programs import, whatever
-// the host has. In a container it is that of the container: container:<id>/python:<prefix>.
+// rocmLibraries begin the names of ROCm's wheels with libraries, which have the target behind it:
+// rocm-sdk-libraries-gfx94x-dcgpu.
+const rocmLibraries = "rocm-sdk-libraries-"
+
+// ScopePython is the Python installation at prefix, an absolute path such as /opt/venv: the versions that its programs
+// import, whatever the host has. In a container it is that of the container: container:<id>/python:<prefix>.
 func ScopePython(prefix string) fact.Scope { return fact.Scope("python:" + fact.Clean(prefix)) }
 
 // Python reads the versions of Python packages from what their installers wrote (the dist-info folders of the packaging
@@ -95,7 +110,7 @@ func (c *Inventory) packages(dir string, scope fact.Scope) error {
 		}
 		name, _, _ := strings.Cut(stem, "-")
 		name = normalPackage(name)
-		if !slices.Contains(pythonPackages, name) {
+		if !slices.Contains(pythonPackages, name) && !strings.HasPrefix(name, rocmLibraries) {
 			continue
 		}
 		file := path.Join(dir, n, "METADATA")
@@ -149,7 +164,8 @@ func parseMetadata(b []byte) (string, error) {
 	return "", errors.New("no Version")
 }
 
-// torchBackend adds the version of HIP or CUDA that torch was built for, which is not that of any ROCm installed beside it.
+// torchBackend adds the version of HIP or CUDA that torch was built for, which is not that of any ROCm installed beside
+// it.
 func (c *Inventory) torchBackend(file string, scope fact.Scope) {
 	b, err := c.File(file, source.SmallFile)
 	if err != nil {
@@ -162,7 +178,8 @@ func (c *Inventory) torchBackend(file string, scope fact.Scope) {
 	}
 }
 
-// parseTorchVersion returns the string that is assigned to name in torch's version.py: hip: Optional[str] = '6.4.43484-123eb5128'.
+// parseTorchVersion returns the string that is assigned to name in torch's version.py: hip: Optional[str] =
+// '6.4.43484-123eb5128'.
 func parseTorchVersion(b []byte, name string) string {
 	for _, line := range source.Lines(b) {
 		left, right, ok := strings.Cut(line, "=")

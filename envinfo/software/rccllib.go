@@ -30,8 +30,8 @@ func (c *Inventory) rcclLibrary(file string, scope fact.Scope) fact.Value[string
 
 var ncclVersion = regexp.MustCompile(`^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}`)
 
-// parseRCCLMark reads what follows the mark: "2.26.6-HEAD:f224e2c", up to whatever is not part of it. Some builds have a format there,
-// and the numbers elsewhere.
+// parseRCCLMark reads what follows the mark: "2.26.6-HEAD:f224e2c", up to whatever is not part of it. Some builds have
+// a format there, and the numbers elsewhere.
 func parseRCCLMark(b []byte) (string, error) {
 	if v := ncclVersion.Find(b); v != nil {
 		return string(v), nil

@@ -12,9 +12,9 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// rocmDirs returns the folders that may hold ROCm, best first. Where /opt/rocm is missing there may be several /opt/rocm-X.Y.Z, none of
-// which is the chosen one; they come as one group, so that the caller sees when they disagree. The error
-// says why some of them may be missing from the list.
+// rocmDirs returns the folders that may hold ROCm, best first. Where /opt/rocm is missing there may be several
+// /opt/rocm-X.Y.Z, none of which is the chosen one; they come as one group, so that the caller sees when they disagree.
+// The error says why some of them may be missing from the list.
 func (c *Inventory) rocmDirs() (groups [][]string, err error) {
 	if given := strings.Trim(path.Clean(c.rocmPath), "/"); c.rocmPath != "" && given != "" {
 		groups = append(groups, []string{given})
@@ -33,11 +33,12 @@ func (c *Inventory) rocmDirs() (groups [][]string, err error) {
 	return append(groups, versioned, []string{"opt/rocm/core"}), err
 }
 
-// ROCm reads the version of ROCm from its version files, and else from the package database or the name of a library. hipconfig's is
-// HIP's version, not ROCm's. Other versions that are installed beside it are components of their own.
+// ROCm reads the version of ROCm from its version files, and else from the package database or the name of a library.
+// hipconfig's is HIP's version, not ROCm's. Other versions that are installed beside it are components of their own.
 func (c *Inventory) ROCm() {
 	v, others := c.firstOf(".info/version-rocm or .info/version", func(dir string) fact.Value[string] {
-		return c.firstFile([]string{dir + "/.info/version-rocm", dir + "/.info/version"}, "", source.SmallFile, parseROCmVersion)
+		return c.firstFile([]string{dir + "/.info/version-rocm", dir + "/.info/version"}, "", source.SmallFile,
+			parseROCmVersion)
 	})
 	_, known := v.Get()
 	for _, other := range []fact.Value[string]{c.packageVersion("rocm-core", "rocm"), c.rocmByLibrary()} {
@@ -52,28 +53,30 @@ func (c *Inventory) ROCm() {
 	c.addAll("ROCm", v, others)
 }
 
-// RCCL reads the version of RCCL from its header, and else from the library or the package database. The number in the library's
-// name (librccl.so.1.0.60402) is ROCm's.
+// RCCL reads the version of RCCL from its header, and else from the package database, and only without either from the
+// strings of the library, of which tens of MB are searched. The number in the library's name (librccl.so.1.0.60402) is
+// ROCm's.
 func (c *Inventory) RCCL() {
 	v, others := c.firstOf("include/rccl/rccl.h or include/rccl.h", func(dir string) fact.Value[string] {
-		return c.firstFile([]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"}, ": NCCL_VERSION_CODE", source.LargeFile, parseNCCLHeader)
+		return c.firstFile([]string{dir + "/include/rccl/rccl.h", dir + "/include/rccl.h"}, ": NCCL_VERSION_CODE",
+			source.LargeFile, parseNCCLHeader)
 	})
 	_, known := v.Get()
-	if !known && !strings.HasPrefix(v.Reason(), ambiguous) {
+	installed := c.packageVersion("rccl")
+	switch _, ok := installed.Get(); {
+	case strings.HasPrefix(v.Reason(), ambiguous):
+	case known && ok:
+		c.disagree("RCCL", v, installed)
+	case !known && ok:
+		v = installed
+	case !known:
 		library, more := c.firstOf("lib/librccl.so.1", func(dir string) fact.Value[string] {
 			return c.rcclLibrary(dir+"/lib/librccl.so.1", c.userland)
 		})
-		if _, known = library.Get(); known {
+		if _, ok := library.Get(); ok {
 			v, others = library, more
 		} else {
 			v = fact.Unknown[string]("", c.userland, fact.JoinReasons(v.Reason(), library.Reason()))
-		}
-	}
-	if other := c.packageVersion("rccl"); other.Source() != "" {
-		if known {
-			c.disagree("RCCL", v, other)
-		} else if !strings.HasPrefix(v.Reason(), ambiguous) {
-			v = other
 		}
 	}
 	c.addAll("RCCL", v, others)
@@ -87,13 +90,19 @@ func (c *Inventory) addAll(name string, v fact.Value[string], others []fact.Valu
 	}
 	if _, ok := v.Get(); ok && len(others) > 0 {
 		s, _ := v.Get()
-		c.Warn("software", "%d other versions of %s are installed beside %s; a program may use another than the one that is named first",
-			len(others), name, s)
+		c.Warn(
+			"software",
+			"%d other versions of %s are installed beside %s; a program may use another than the one that is named "+
+				"first",
+			len(others),
+			name,
+			s,
+		)
 	}
 }
 
-// disagree warns when two sources give different versions of the same software. The build that a package adds is not compared: the
-// files of 6.4.2-120 come from the package 6.4.2.60402-120~24.04.
+// disagree warns when two sources give different versions of the same software. The build that a package adds is not
+// compared: the files of 6.4.2-120 come from the package 6.4.2.60402-120~24.04.
 func (c *Inventory) disagree(name string, v, other fact.Value[string]) {
 	a, _ := v.Get()
 	b, _ := other.Get()
@@ -125,8 +134,14 @@ func release(version string) [3]string {
 	return out
 }
 
-// firstFile is the version that parse finds in the first of the files that has one. The reason is of those that are there and wrong.
-func (c *Inventory) firstFile(files []string, what string, limit int, parse func([]byte) (string, error)) fact.Value[string] {
+// firstFile is the version that parse finds in the first of the files that has one. The reason is of those that are
+// there and wrong.
+func (c *Inventory) firstFile(
+	files []string,
+	what string,
+	limit int,
+	parse func([]byte) (string, error),
+) fact.Value[string] {
 	var reason string
 	for _, file := range files {
 		b, err := c.File(file, limit)
@@ -146,9 +161,13 @@ func (c *Inventory) firstFile(files []string, what string, limit int, parse func
 
 const ambiguous = "ambiguous: "
 
-// firstOf returns what read finds in the first of the ROCm folders that knows it, and what differs from it in the others. read gives a
-// reason only for what is there and wrong; that files are missing is said once, for all folders, as what was looked for.
-func (c *Inventory) firstOf(what string, read func(dir string) fact.Value[string]) (first fact.Value[string], others []fact.Value[string]) {
+// firstOf returns what read finds in the first of the ROCm folders that knows it, and what differs from it in the
+// others. read gives a reason only for what is there and wrong; that files are missing is said once, for all folders,
+// as what was looked for.
+func (c *Inventory) firstOf(
+	what string,
+	read func(dir string) fact.Value[string],
+) (first fact.Value[string], others []fact.Value[string]) {
 	var looked, wrong []string
 	groups, err := c.rocmDirs()
 	if err != nil {

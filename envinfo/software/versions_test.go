@@ -9,7 +9,8 @@ import (
 )
 
 func FuzzROCmVersion(f *testing.F) {
-	for _, s := range []string{"6.4.2-120\n", "7.0.0", "7.13.0-123-gfx942;gfx950", "\r\n6.4.2 \r\n", "6", "6.4.2 beta", "<html>"} {
+	for _, s := range []string{"6.4.2-120\n", "7.0.0", "7.13.0-123-gfx942;gfx950", "\r\n6.4.2 \r\n", "6", "6.4.2 beta",
+		"<html>"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -34,7 +35,8 @@ func FuzzNCCLHeader(f *testing.F) {
 }
 
 func TestNCCLHeader(t *testing.T) {
-	for code, want := range map[string]string{"22606": "2.26.6", "22203": "2.22.3", "2804": "2.8.4", "21005": "2.10.5", "12": "", "x": "", "99999999999": ""} {
+	for code, want := range map[string]string{"22606": "2.26.6", "22203": "2.22.3", "2804": "2.8.4", "21005": "2.10.5",
+		"12": "", "x": "", "99999999999": ""} {
 		got, err := parseNCCLHeader([]byte("#define NCCL_MAJOR 2\n#define  NCCL_VERSION_CODE " + code + "\r\n"))
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s is %q, %v; want %q", code, got, err, want)
@@ -51,7 +53,8 @@ func FuzzDpkgStatus(f *testing.F) {
 			t.Errorf("%d packages", len(all))
 		}
 		for _, p := range all {
-			if p.name == "" || p.version == "" || p.version != fact.Clean(p.version) || !bytes.Contains(b, []byte("nstalled")) {
+			if p.name == "" || p.version == "" || p.version != fact.Clean(p.version) ||
+				!bytes.Contains(b, []byte("nstalled")) {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -59,7 +62,8 @@ func FuzzDpkgStatus(f *testing.F) {
 }
 
 func FuzzVersions(f *testing.F) {
-	for _, s := range []string{"2.26.6-HEAD:f224e2c", "librccl.so.1.0.60402", "torch-2.7.0+gitf717b2a.dist-info", "6.4.2.60402-120~24.04", "1:6.12"} {
+	for _, s := range []string{"2.26.6-HEAD:f224e2c", "librccl.so.1.0.60402", "torch-2.7.0+gitf717b2a.dist-info",
+		"6.4.2.60402-120~24.04", "1:6.12"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -90,7 +94,8 @@ func TestRelease(t *testing.T) {
 }
 
 func TestCUDAVersions(t *testing.T) {
-	for text, want := range map[string]string{`{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}, "nccl": {"version": "x"}}`: "12.4.1", `{}`: "", `{"cuda": 1}`: "", "": ""} {
+	for text, want := range map[string]string{`{"cuda": {"name": "CUDA SDK", "version": "12.4.1"},
+	"nccl": {"version": "x"}}`: "12.4.1", `{}`: "", `{"cuda": 1}`: "", "": ""} {
 		if got, err := parseCUDAJSON([]byte(text)); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q is %q, %v", text, got, err)
 		}

@@ -35,25 +35,28 @@ type NVIDIAState struct {
 	Busy        fact.Value[int64]   `json:"busy"`            // %, of the time in which a kernel ran
 	Uncorrected fact.Value[int64]   `json:"ecc_uncorrected"` // errors since the driver was loaded
 	Corrected   fact.Value[int64]   `json:"ecc_corrected"`   // likewise
-	// Clocks is what sets the clocks: "none" when they are as high as they can be, else names such as "SW power cap, HW slowdown", and
-	// bits that have no name here as a hexadecimal number.
+	// Clocks is what sets the clocks: "none" when they are as high as they can be, else names such as "SW power cap, HW
+	// slowdown", and bits that have no name here as a hexadecimal number.
 	Clocks fact.Value[string] `json:"clocks_set_by"`
-	// PowerCapped tells that the power limit holds the clocks down, which is normal under full load; Slowed that heat or the protection
-	// of the hardware does, which is not. In the [Samples] of a [Sampler] they are 0 and 1, and the mean is the part of the samples.
+	// PowerCapped tells that the power limit holds the clocks down, which is normal under full load; Slowed that heat
+	// or the protection of the hardware does, which is not. In the [Samples] of a [Sampler] they are 0 and 1, and the
+	// mean is the part of the samples.
 	PowerCapped fact.Value[bool] `json:"power_capped"`
 	Slowed      fact.Value[bool] `json:"slowed"`
 }
 
-// minToolInterval is the shortest interval at which a Sampler runs tools: one starts a process that opens the driver, which takes a
-// tenth of a second and, of a driver without persistence, seconds.
+// minToolInterval is the shortest interval at which a Sampler runs tools: one starts a process that opens the driver,
+// which takes a tenth of a second and, of a driver without persistence, seconds.
 const minToolInterval = time.Second
 
 var errToolInterval = fmt.Errorf("not run: the interval of the sampler is under %v", minToolInterval)
 
 // nvidiaStateFields is what nvidia-smi is asked for. Releases print clocks.sm and clocks.mem under their long names.
 var nvidiaStateFields = []string{
-	"index", "pci.bus_id", "temperature.gpu", "temperature.memory", "power.draw", "power.limit", "clocks.sm", "clocks.mem", "memory.used",
-	"utilization.gpu", "ecc.errors.corrected.volatile.total", "ecc.errors.uncorrected.volatile.total", "clocks_throttle_reasons.active",
+	"index", "pci.bus_id", "temperature.gpu", "temperature.memory", "power.draw", "power.limit", "clocks.sm",
+	"clocks.mem", "memory.used",
+	"utilization.gpu", "ecc.errors.corrected.volatile.total", "ecc.errors.uncorrected.volatile.total",
+	"clocks_throttle_reasons.active",
 }
 
 // startNVIDIAState starts the query of the cards.
@@ -84,8 +87,9 @@ func (c *capture) nvidiaState(s *NVIDIAStates, t *source.Tool) {
 		s.Devices = append(s.Devices, n)
 		if slowed, _ := n.Slowed.Get(); slowed {
 			reasons, _ := n.Clocks.Get()
-			c.Warn(fmt.Sprintf("nvidia.devices[%d].slowed", i), "the GPU at %s has lowered its clocks to protect itself: %s",
-				table.Show(n.Location, table.Plain).Text, reasons)
+			c.Warn(fmt.Sprintf("nvidia.devices[%d].slowed", i),
+				"the GPU at %s has lowered its clocks to protect itself: %s", table.Show(n.Location, table.Plain).Text,
+				reasons)
 		}
 	}
 }
@@ -115,12 +119,15 @@ func stateOf(r nvidia.Row) NVIDIAState {
 	}
 	if err != nil {
 		n.Clocks = fact.Unknown[string]("", fact.ScopeHost, err.Error())
-		n.PowerCapped, n.Slowed = fact.Unknown[bool]("", fact.ScopeHost, err.Error()), fact.Unknown[bool]("", fact.ScopeHost, err.Error())
+		n.PowerCapped, n.Slowed = fact.Unknown[bool]("", fact.ScopeHost, err.Error()), fact.Unknown[bool]("",
+			fact.ScopeHost, err.Error())
 		return n
 	}
 	n.Clocks = fact.Known(clockReasonNames(mask), "", fact.ScopeHost, r.Source(field))
-	n.PowerCapped = fact.Known(mask&clocksPowerCapped != 0, "", fact.ScopeHost, fmt.Sprintf("%s & %#x", r.Source(field), clocksPowerCapped))
-	n.Slowed = fact.Known(mask&clocksSlowed != 0, "", fact.ScopeHost, fmt.Sprintf("%s & %#x", r.Source(field), clocksSlowed))
+	n.PowerCapped = fact.Known(mask&clocksPowerCapped != 0, "", fact.ScopeHost,
+		fmt.Sprintf("%s & %#x", r.Source(field), clocksPowerCapped))
+	n.Slowed = fact.Known(mask&clocksSlowed != 0, "", fact.ScopeHost,
+		fmt.Sprintf("%s & %#x", r.Source(field), clocksSlowed))
 	return n
 }
 
@@ -172,27 +179,25 @@ func clockReasonNames(mask uint64) string {
 	return strings.Join(names, ", ")
 }
 
-// writeText prints the cards. Without any it prints nothing: "no nvidia-smi" in the tables of an AMD host would be noise.
+// writeText prints the cards. Without any it prints nothing: "no nvidia-smi" in the tables of an AMD host would be
+// noise.
 func (s *NVIDIAStates) writeText(t *table.Table) {
 	if len(s.Devices) == 0 {
 		return
 	}
 	t.Line("")
-	t.Cells("NVIDIA GPU", "Die", "Memory", "Power", "Limit", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue", "ECC ce", "Clocks set by")
+	t.Cells("NVIDIA GPU", "Die", "Memory", "Power", "Limit", "Clock", "Memory clock", "VRAM used", "Busy", "ECC ue",
+		"ECC ce", "Clocks set by")
 	for _, g := range s.Devices {
 		row := []string{table.Show(g.Location, table.Plain).Text}
-		for _, v := range []fact.Value[float64]{g.Temperature, g.MemoryTemp, g.Power, g.PowerLimit, g.Clock, g.MemoryClock} {
+		for _, v := range []fact.Value[float64]{g.Temperature, g.MemoryTemp, g.Power, g.PowerLimit, g.Clock,
+			g.MemoryClock} {
 			row = append(row, table.Show(v, table.Quantity[float64](v.Unit(), 1)).Text)
 		}
-		t.Cells(append(row, table.Show(g.VRAMUsed, table.Gibibytes).Text, table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text,
-			table.Show(g.Uncorrected, table.Plain).Text, table.Show(g.Corrected, table.Plain).Text, table.Show(g.Clocks, table.Plain).Text)...)
+		t.Cells(
+			append(row, table.Show(g.VRAMUsed, table.Gibibytes).Text,
+				table.Show(g.Busy, table.Quantity[int64]("%", 0)).Text, table.Show(g.Uncorrected, table.Plain).Text,
+				table.Show(g.Corrected, table.Plain).Text, table.Show(g.Clocks, table.Plain).Text)...)
 	}
-	t.Line("")
-	t.Cells("Process on the NVIDIA GPUs", "Program", "VRAM")
-	if len(s.Processes.List) == 0 {
-		t.Cells(s.Processes.Count.String())
-	}
-	for _, p := range s.Processes.List {
-		t.Cells(strconv.Itoa(p.PID), table.Show(p.Name, table.Plain).Text, table.Show(p.VRAM, table.Gibibytes).Text)
-	}
+	s.Processes.writeText(t, "Process on the NVIDIA GPUs")
 }

@@ -36,7 +36,8 @@ func (c *capture) nvidiaProcesses(out *GPUProcesses, t *source.Tool) {
 		return
 	}
 	if mark := host.ContainerMark(c.Reader); mark != "" && len(pids) == 0 {
-		out.Count = fact.Unknown[int64]("", fact.ScopeHost, fmt.Sprintf("%s lists none, and in a container (%s) it may not see those outside", t.Name, mark))
+		out.Count = fact.Unknown[int64]("", fact.ScopeHost,
+			fmt.Sprintf("%s lists none, and in a container (%s) it may not see those outside", t.Name, mark))
 		return
 	}
 	out.Count = fact.Known(int64(len(pids)), "", fact.ScopeHost, t.Name)

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// kfdProcesses has a folder for each process that has opened the GPUs for compute, by its number, with the memory that it has on each
-// (vram_<gpu_id>) (drivers/gpu/drm/amd/amdkfd/kfd_process.c).
+// kfdProcesses has a folder for each process that has opened the GPUs for compute, by its number, with the memory that
+// it has on each (vram_<gpu_id>) (drivers/gpu/drm/amd/amdkfd/kfd_process.c).
 const kfdProcesses = "sys/class/kfd/kfd/proc"
 
 // running is the processes on the GPUs.
@@ -37,7 +37,8 @@ func (c *capture) processes(out *GPUProcesses) {
 	c.listProcesses("processes", out, pids, c.processVRAM)
 }
 
-// listProcesses lists pids, which the host numbers, and warns of those that are not expected, about the value at the JSON path about.
+// listProcesses lists pids, which the host numbers, and warns of those that are not expected, about the value at the
+// JSON path about.
 func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vram func(pid int) fact.Value[int64]) {
 	if len(pids) == 0 {
 		return
@@ -53,7 +54,11 @@ func (c *capture) listProcesses(about string, out *GPUProcesses, pids []int, vra
 		if inside == "" {
 			p.Name = c.Text(fmt.Sprintf("proc/%d/comm", pid), fact.ScopeHost)
 			if !c.expected(pid) {
-				others = append(others, fmt.Sprintf("%d (%s, %s)", pid, table.Show(p.Name, table.Plain).Text, table.Show(p.VRAM, table.Gibibytes).Text))
+				others = append(
+					others,
+					fmt.Sprintf("%d (%s, %s)", pid, table.Show(p.Name, table.Plain).Text,
+						table.Show(p.VRAM, table.Gibibytes).Text),
+				)
 			}
 		}
 		out.List = append(out.List, p)
@@ -108,7 +113,8 @@ func (c *capture) expected(pid int) bool {
 	return false
 }
 
-// parseParent returns the parent in proc/PID/stat (proc_pid_stat(5)): the second field after the name, which may hold anything.
+// parseParent returns the parent in proc/PID/stat (proc_pid_stat(5)): the second field after the name, which may hold
+// anything.
 func parseParent(b []byte) (int, bool) {
 	s := string(b)
 	f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:])

@@ -12,7 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// The mask of what holds the clocks down is asked for under both of its names, and the query goes on without it where neither is known.
+// The mask of what holds the clocks down is asked for under both of its names, and the query goes on without it where
+// neither is known.
 func TestNVIDIARenamedField(t *testing.T) {
 	for complains, want := range map[string]string{
 		"":                        "clocks_throttle_reasons.active",
@@ -23,7 +24,8 @@ func TestNVIDIARenamedField(t *testing.T) {
 		script := "#!/bin/sh\n"
 		for _, name := range []string{"clocks_throttle_reasons", "clocks_event_reasons"} {
 			if complains != "" && strings.HasPrefix(name, complains) {
-				script += "case \"$1\" in *" + name + "*) echo 'Field \"" + name + ".active\" is not a valid field to query.'; exit 2;; esac\n"
+				script += "case \"$1\" in *" + name + "*) echo 'Field \"" + name + ".active\" is not a valid field " +
+					"to query.'; exit 2;; esac\n"
 			}
 		}
 		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script+"echo \"$1\"\n"), 0o755); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/source"
 )
 
-// MinInterval is the shortest interval of a [Sampler]. The firmware of the cards averages over about as long, so that asking more often
-// only costs.
+// MinInterval is the shortest interval of a [Sampler]. The firmware of the cards averages over about as long, so that
+// asking more often only costs.
 const MinInterval = 100 * time.Millisecond
 
 const (
@@ -21,13 +21,13 @@ const (
 	maxQuantities = 4096
 )
 
-// Sampler takes the state of the host again and again while something else is measured, in a goroutine of its own and in bounded
-// memory. Processes are counted and not listed. For eight AMD GPUs a sample is some 130 reads of small files; Samples.Spent says what
-// they have taken.
+// Sampler takes the state of the host again and again while something else is measured, in a goroutine of its own and
+// in bounded memory. Processes are counted and not listed. For eight AMD GPUs a sample is some 130 reads of small
+// files; Samples.Spent says what they have taken.
 //
-// NVIDIA GPUs are in it at intervals of one second or more, since each of their samples is a run of nvidia-smi, whose deadline is that
-// of Options.Tools, from the beginning of the sample. Below that they are left out, and nvidia.count says so; it also counts the samples
-// in which the tool failed, of which the cards know nothing.
+// NVIDIA GPUs are in it at intervals of one second or more, since each of their samples is a run of nvidia-smi, whose
+// deadline is that of Options.Tools, from the beginning of the sample. Below that they are left out, and nvidia.count
+// says so; it also counts the samples in which the tool failed, of which the cards know nothing.
 type Sampler struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -39,15 +39,18 @@ type Samples struct {
 	Start time.Time     `json:"start"`
 	End   time.Time     `json:"end"`
 	Every time.Duration `json:"every"` // ns, the interval that was asked for
-	Taken int           `json:"taken"` // samples; fewer than there were intervals where the host could not be read as fast
-	Spent time.Duration `json:"spent"` // ns, in reading and waiting for tools: what the sampling has cost, of one processor at most
+	// samples; fewer than there were intervals where the host could not be read as fast
+	Taken int `json:"taken"`
+	// ns, in reading and waiting for tools: what the sampling has cost, of one processor at most
+	Spent time.Duration `json:"spent"`
 	// Quantities is in the order of the state. Nil: no sample was taken.
 	Quantities []Quantity `json:"quantities,omitempty"`
 }
 
 // Quantity is one number of a [State] over time.
 type Quantity struct {
-	Name    string              `json:"name"`    // its path in the JSON form of the state: "amd.devices[0000:05:00.0].power"
+	// its path in the JSON form of the state: "amd.devices[0000:05:00.0].power"
+	Name    string              `json:"name"`
 	N       int                 `json:"n"`       // samples in which it was known
 	Unknown int                 `json:"unknown"` // samples in which it was not, for the reason of Mean if N is 0
 	Min     fact.Value[float64] `json:"min"`
@@ -55,7 +58,8 @@ type Quantity struct {
 	Max     fact.Value[float64] `json:"max"`
 	First   fact.Value[float64] `json:"first"`
 	Last    fact.Value[float64] `json:"last"`
-	// Series is the first known value and every Stride-th after it: at most 1,024, so that Stride doubles as time goes on.
+	// Series is the first known value and every Stride-th after it: at most 1,024, so that Stride doubles as time goes
+	// on.
 	Series []Point `json:"series,omitempty"`
 	Stride int     `json:"stride,omitempty"`
 }

@@ -10,11 +10,13 @@ import (
 )
 
 // throttleOffsets says where the status of throttling is in the tables of format 1, by the revision of their content
-// (kgd_pp_interface.h of the Linux kernel: gpu_metrics_v1_1 to v1_5). Other tables have none, or have it as counters of residency.
+// (kgd_pp_interface.h of the Linux kernel: gpu_metrics_v1_1 to v1_5). Other tables have none, or have it as counters of
+// residency.
 var throttleOffsets = map[byte]int{1: 68, 2: 68, 3: 68, 4: 40, 5: 104}
 
-// parseThrottle returns the status of throttling in a table of the driver, a bit for each cause. Which cause a bit stands for depends on the
-// card. The table's head is its size (16 bits), its format and the revision of its content (8 bits each).
+// parseThrottle returns the status of throttling in a table of the driver, a bit for each cause. Which cause a bit
+// stands for depends on the card. The table's head is its size (16 bits), its format and the revision of its content (8
+// bits each).
 func parseThrottle(b []byte) (status uint32, revision string, err error) {
 	if len(b) < 4 {
 		return 0, "", fmt.Errorf("of %d bytes, without a head", len(b))
@@ -28,7 +30,8 @@ func parseThrottle(b []byte) (status uint32, revision string, err error) {
 	case size > len(b) || size < at+4:
 		return 0, "", fmt.Errorf("of format %s: %d bytes, and its head says %d", revision, len(b), size)
 	}
-	if status = binary.LittleEndian.Uint32(b[at:]); status == math.MaxUint32 { // what the driver fills a table with at first
+	// what the driver fills a table with at first
+	if status = binary.LittleEndian.Uint32(b[at:]); status == math.MaxUint32 {
 		return 0, "", fmt.Errorf("of format %s: the card does not tell", revision)
 	}
 	return status, revision, nil
@@ -39,7 +42,8 @@ func (c *capture) throttle(m monitor) (throttled fact.Value[bool], status fact.V
 	name := m.device + "/gpu_metrics"
 	b, err := c.File(name, source.SmallFile)
 	if err != nil {
-		return fact.Unknown[bool]("", fact.ScopeHost, err.Error()), fact.Unknown[string]("", fact.ScopeHost, err.Error())
+		return fact.Unknown[bool]("", fact.ScopeHost,
+			err.Error()), fact.Unknown[string]("", fact.ScopeHost, err.Error())
 	}
 	bits, revision, err := parseThrottle(b)
 	if err != nil {
@@ -47,5 +51,6 @@ func (c *capture) throttle(m monitor) (throttled fact.Value[bool], status fact.V
 		return fact.Unknown[bool]("", fact.ScopeHost, reason), fact.Unknown[string]("", fact.ScopeHost, reason)
 	}
 	source := fmt.Sprintf("%s: throttle_status of format %s", source.Abs(name), revision)
-	return fact.Known(bits != 0, "", fact.ScopeHost, source), fact.Known(fmt.Sprintf("0x%x", bits), "", fact.ScopeHost, source)
+	return fact.Known(bits != 0, "", fact.ScopeHost,
+		source), fact.Known(fmt.Sprintf("0x%x", bits), "", fact.ScopeHost, source)
 }

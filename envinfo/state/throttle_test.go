@@ -42,8 +42,10 @@ func TestParseThrottle(t *testing.T) {
 		{nil, 0, "of 0 bytes"},
 	} {
 		status, _, err := parseThrottle(test.table)
-		if status != test.status || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
-			t.Errorf("% x…: %x, %v; want %x, %q", test.table[:min(4, len(test.table))], status, err, test.status, test.says)
+		if status != test.status || (err == nil) != (test.says == "") ||
+			err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("% x…: %x, %v; want %x, %q", test.table[:min(4, len(test.table))], status, err, test.status,
+				test.says)
 		}
 	}
 }
@@ -51,7 +53,8 @@ func TestParseThrottle(t *testing.T) {
 func FuzzThrottle(f *testing.F) {
 	f.Add(metricsTable(1, 3, 120, 68, 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if status, revision, err := parseThrottle(b); err == nil && (len(b) < 44 || revision == "") || err != nil && status != 0 {
+		if status, revision, err := parseThrottle(b); err == nil && (len(b) < 44 || revision == "") ||
+			err != nil && status != 0 {
 			t.Errorf("%x, %q, %v", status, revision, err)
 		}
 	})

@@ -7,12 +7,14 @@ import (
 	"github.com/servegauge/servegauge/envinfo"
 )
 
-// mlperf returns e under the names of an MLPerf Inference system description, all those that its submission checker asks for; it
-// marshals to the JSON object that a submission has as systems/<name>.json. All are strings, as in published submissions.
+// mlperf returns e under the names of an MLPerf Inference system description, all those that its submission checker
+// asks for; it marshals to the JSON object that a submission has as systems/<name>.json. All are strings, as in
+// published submissions.
 //
-// What is unknown is "", which is what submitters write too, and what the checker refuses where an answer is compulsory; neither
-// "N/A", which says that there is no such thing, nor a guess. What only a submitter can know (division, submitter, status, system_name,
-// number_of_nodes, system_type, storage, cooling, notes) is always "". Where cards differ, what they do not share is "" as well.
+// What is unknown is "", which is what submitters write too, and what the checker refuses where an answer is
+// compulsory; neither "N/A", which says that there is no such thing, nor a guess. What only a submitter can know
+// (division, submitter, status, system_name, number_of_nodes, system_type, storage, cooling, notes) is always "". Where
+// cards differ, what they do not share is "" as well.
 func mlperf(e *envinfo.Environment) map[string]string {
 	out := map[string]string{}
 	for _, name := range strings.Fields(mlperfNames) {
@@ -37,7 +39,8 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	for _, c := range e.AMD.Cards {
 		model, _ := c.Model.Get()
 		kind, _ := c.Nominal.MemoryType.Get()
-		cards = append(cards, accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
+		cards = append(cards,
+			accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
 		hive, _ := c.HiveID.Get()
 		hives[hive] = true
 	}
@@ -46,7 +49,8 @@ func mlperf(e *envinfo.Environment) map[string]string {
 		for _, c := range e.NVIDIA.Cards {
 			model, _ := c.Model.Get()
 			kind, _ := c.Nominal.MemoryType.Get()
-			cards = append(cards, accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
+			cards = append(cards,
+				accelerator{model, capacity(c.Nominal.VRAM.Get())(c.VRAM.Get()), kind, megahertz(c.MaxClock.Get())})
 		}
 	}
 	if ok {
@@ -55,14 +59,19 @@ func mlperf(e *envinfo.Environment) map[string]string {
 	shared := common(cards)
 	out["accelerator_model_name"], out["accelerator_memory_capacity"] = shared.model, shared.memory
 	out["accelerator_memory_configuration"], out["accelerator_frequency"] = shared.kind, shared.clock
-	if int(count) == len(e.AMD.Cards) && count > 1 && len(hives) == 1 && !hives[""] { // all in one hive, which is what XGMI links
+	// all in one hive, which is what XGMI links
+	if int(count) == len(e.AMD.Cards) && count > 1 && len(hives) == 1 && !hives[""] {
 		out["accelerator_interconnect"] = "XGMI"
 	}
 
 	software := e.Software
 	if e.Server != nil { // what answers goes before what is installed
 		if v, ok := e.Server.Version.Get(); ok {
-			out["framework"] = "vLLM " + v
+			engine, ok := e.Server.Engine.Get()
+			if !ok {
+				engine = "vLLM"
+			}
+			out["framework"] = engine + " " + v
 		}
 	}
 	for _, c := range e.Containers {
@@ -134,9 +143,9 @@ func megahertz(mhz int64, ok bool) string {
 // mlperfNames are the required names of the submission checker of MLPerf Inference (SYSTEM_DESC_REQUIRED_FIELDS of
 // github.com/mlcommons/inference, tools/submission).
 const mlperfNames = `division submitter status system_name system_type system_type_detail number_of_nodes
-	host_processor_model_name host_processors_per_node host_processor_core_count host_processor_frequency host_processor_caches
-	host_processor_interconnect host_memory_capacity host_memory_configuration host_storage_capacity host_storage_type host_networking
-	host_networking_topology host_network_card_count
-	accelerators_per_node accelerator_model_name accelerator_memory_capacity accelerator_memory_configuration accelerator_frequency
-	accelerator_on-chip_memories accelerator_host_interconnect accelerator_interconnect accelerator_interconnect_topology
-	framework operating_system other_software_stack cooling hw_notes sw_notes`
+	host_processor_model_name host_processors_per_node host_processor_core_count host_processor_frequency
+	host_processor_caches host_processor_interconnect host_memory_capacity host_memory_configuration
+	host_storage_capacity host_storage_type host_networking host_networking_topology host_network_card_count
+	accelerators_per_node accelerator_model_name accelerator_memory_capacity accelerator_memory_configuration
+	accelerator_frequency accelerator_on-chip_memories accelerator_host_interconnect accelerator_interconnect
+	accelerator_interconnect_topology framework operating_system other_software_stack cooling hw_notes sw_notes`

@@ -26,7 +26,8 @@ func TestMLPerf(t *testing.T) {
 			"accelerator_memory_configuration": "HBM3e",
 			"accelerator_frequency":            "2100 MHz",
 			"accelerator_interconnect":         "XGMI",
-			"other_software_stack":             "amdgpu 6.16.6, ROCm 6.4.2-120, RCCL 2.22.3, AMD SMI 26.2.0+021c61fc, Linux 6.8.0-60-generic",
+			"other_software_stack": "amdgpu 6.16.6, ROCm 6.4.2-120, RCCL 2.22.3, AMD SMI " +
+				"26.2.0+021c61fc, Linux 6.8.0-60-generic",
 		},
 		"nvidia": {
 			"host_processor_model_name":        "AMD EPYC 9575F 64-Core Processor",
@@ -39,7 +40,8 @@ func TestMLPerf(t *testing.T) {
 			"accelerator_memory_capacity":      "80 GB",
 			"accelerator_memory_configuration": "HBM3",
 			"accelerator_frequency":            "1980 MHz",
-			"other_software_stack":             "NVIDIA driver 580.82.07, CUDA 12.4.1, CUDA (driver) 13.0, NCCL 2.26.2, Linux 6.8.0-60-generic",
+			"other_software_stack": "NVIDIA driver 580.82.07, CUDA 12.4.1, CUDA (driver) 13.0, NCCL " +
+				"2.26.2, Linux 6.8.0-60-generic",
 		},
 	} {
 		b, err := os.ReadFile("../../envinfo/testdata/shipped-" + host + ".json")
@@ -68,7 +70,9 @@ func TestMLPerf(t *testing.T) {
 			t.Errorf("of nothing: %s is %q", name, v)
 		}
 	}
-	served := &envinfo.Environment{Server: &serving.Server{Version: fact.Known("0.14.1", "", serving.ScopeServer, "GET /version")}}
+	served := &envinfo.Environment{
+		Server: &serving.Server{Version: fact.Known("0.14.1", "", serving.ScopeServer, "GET /version")},
+	}
 	if got := mlperf(served)["framework"]; got != "vLLM 0.14.1" {
 		t.Errorf("framework is %q", got)
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Fixed writes x with exactly so many decimals: 1,234.50. What rounds to zero has no sign, and what is not finite is "–".
+// Fixed writes x with exactly so many decimals: 1,234.50. What rounds to zero has no sign, and what is not finite is
+// "–".
 func Fixed(x float64, decimals int) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "–"

@@ -35,7 +35,8 @@ func FuzzArgs(f *testing.F) {
 	f.Add("a=b c: d", "token")
 	f.Fuzz(func(t *testing.T, before, after string) {
 		got := Args([]string{before, "--api-key", "Planted0Planted", "--x", after, "HF_TOKEN=Planted0Planted"})
-		if s := strings.Join(got, "|"); strings.Contains(s, "Planted0Planted") && !strings.Contains(before+after, "Planted0") {
+		if s := strings.Join(got, "|"); strings.Contains(s, "Planted0Planted") &&
+			!strings.Contains(before+after, "Planted0") {
 			t.Errorf("%q", s)
 		}
 	})

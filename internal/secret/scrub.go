@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// assigned is a name and what is between it and its value inside a longer text: a script's variable or option, a URL's query, a JSON
-// object's field. The value is not a part of the expression, or a text of names alone would be read to its end once for each.
+// assigned is a name and what is between it and its value inside a longer text: a script's variable or option, a URL's
+// query, a JSON object's field. The value is not a part of the expression, or a text of names alone would be read to
+// its end once for each.
 var assigned = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["']?\s*[:=]\s*|\s+)`)
 
-// assignedValue returns how long the value at the start of s is: a quoted one to its closing quote, or to the end without one.
+// assignedValue returns how long the value at the start of s is: a quoted one to its closing quote, or to the end
+// without one.
 func assignedValue(s string) int {
 	if s != "" && (s[0] == '"' || s[0] == '\'') {
 		for i := 1; i < len(s); i++ {
@@ -34,10 +36,10 @@ var nextValue = regexp.MustCompile(`^\s+[^-\s=:]+(\s|$)`)
 // maxScrub is the longest text that is searched for secrets; a longer one is withheld as a whole.
 const maxScrub = 64 << 10
 
-// Scrub returns the text of a command line, a configuration or a header without what looks like a secret in it: by its shape (hf_…,
-// sk-…, ghp_…, AKIA…, JSON web tokens, PEM private keys, user info of URLs), or by the name before it (api_key=…, "token": "…",
-// --password …). What it takes out becomes "[withheld]". It withholds rather too much: key=, whatever it is of, goes. A text over 64 KiB
-// is withheld as a whole.
+// Scrub returns the text of a command line, a configuration or a header without what looks like a secret in it: by its
+// shape (hf_…, sk-…, ghp_…, AKIA…, JSON web tokens, PEM private keys, user info of URLs), or by the name before it
+// (api_key=…, "token": "…", --password …). What it takes out becomes "[withheld]". It withholds rather too much: key=,
+// whatever it is of, goes. A text over 64 KiB is withheld as a whole.
 func Scrub(s string) string {
 	if len(s) > maxScrub {
 		return Withheld
@@ -74,9 +76,10 @@ func Scrub(s string) string {
 	}
 }
 
-// Args returns the arguments of a command without the secrets among them, as many as there were: the values of options with
-// telling names (--api-key X, --api-key=X, -e TOKEN=X, -H "Authorization: X", -u NAME:X), and all that [Scrub] takes out of each. An
-// option can take several values, so all that follows one with a telling name goes, up to the next option.
+// Args returns the arguments of a command without the secrets among them, as many as there were: the values of options
+// with telling names (--api-key X, --api-key=X, -e TOKEN=X, -H "Authorization: X", -u NAME:X), and all that [Scrub]
+// takes out of each. An option can take several values, so all that follows one with a telling name goes, up to the
+// next option.
 func Args(args []string) []string {
 	out := make([]string, len(args))
 	option, first := "", false // whose values follow, and whether this is the first of them
@@ -106,6 +109,7 @@ func Args(args []string) []string {
 }
 
 var (
-	wholeName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-	userPassword = regexp.MustCompile(`^[^:]*[^:0-9][^:]*:.|^[^:]+:.*[^0-9]`) // and not 1000:1000, which is a user and a group
+	wholeName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	// and not 1000:1000, which is a user and a group
+	userPassword = regexp.MustCompile(`^[^:]*[^:0-9][^:]*:.|^[^:]+:.*[^0-9]`)
 )

@@ -56,6 +56,15 @@ func TestNamed(t *testing.T) {
 		{"VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE", "163840", true, false},
 		{"stop_token_ids", "1", true, false},
 		{"stopTokenIds", "1", true, false},
+		{"kv_cache_size_tokens", "278528", true, false}, // of a real vLLM
+		{"cache_hit_alignment_tokens", "16", true, false},
+		{"thinking_token_budget", "1024", true, false},
+		{"num_key_value_heads", "8", true, false},
+		{"max_auth_retries", "3", true, false},
+		{"vllm_token_ratio_tokens", "0.75", true, false},
+		{"min_password_length", "12", true, true}, // rather too much
+		{"kv_cache_size_tokens", "hunter2", true, true},
+		{"token_count", "x", true, true},
 		{"max_tokens", "abc", true, true},
 		{"max_tokens_password", "512", true, true},
 		{"tokenizer-mode", "mistral", true, false},
@@ -80,12 +89,14 @@ func TestArgs(t *testing.T) {
 		{[]string{"--api-key=a b c", "m"}, []string{"--api-key=" + w, "m"}},
 		{[]string{"-H", "Authorization: token a b"}, []string{"-H", "Authorization:" + w}},
 		{[]string{"-H", "X-Api-Key: a"}, []string{"-H", "X-Api-Key:" + w}},
-		{[]string{"-e", "HF_TOKEN=a b", "-e", "NCCL_DEBUG=INFO"}, []string{"-e", "HF_TOKEN=" + w, "-e", "NCCL_DEBUG=INFO"}},
+		{[]string{"-e", "HF_TOKEN=a b", "-e", "NCCL_DEBUG=INFO"},
+			[]string{"-e", "HF_TOKEN=" + w, "-e", "NCCL_DEBUG=INFO"}},
 		{[]string{"-eHF_TOKEN=a"}, []string{"-eHF_TOKEN=" + w}},
 		{[]string{"--env=HF_TOKEN=a"}, []string{"--env=HF_TOKEN=" + w}},
 		{[]string{"-u", "me:pw"}, []string{"-u", w}},
 		{[]string{"-u", "1000:1000"}, []string{"-u", "1000:1000"}},
-		{[]string{"sh", "-c", "vllm serve m --api-key a --port 1"}, []string{"sh", "-c", "vllm serve m --api-key " + w + " --port 1"}},
+		{[]string{"sh", "-c", "vllm serve m --api-key a --port 1"},
+			[]string{"sh", "-c", "vllm serve m --api-key " + w + " --port 1"}},
 		// What a measurement depends on stays.
 		{[]string{"--max-num-batched-tokens", "8192", "--tokenizer-mode", "mistral", "--max-tokens=16"},
 			[]string{"--max-num-batched-tokens", "8192", "--tokenizer-mode", "mistral", "--max-tokens=16"}},
@@ -100,8 +111,10 @@ func TestArgs(t *testing.T) {
 
 func TestScrubKeeps(t *testing.T) {
 	for _, s := range []string{
-		"hf_transfer", "hf_overrides", "HF_HUB_CACHE=/data/hub", "/dev/disk/by-id/wwn-0x5000", "https://example.org/a@b", "basic information",
-		"sha256:236900d5731f4a8dfe4a0ea1bdf1e22f4bfa0bc6ae2b6b7a8e6d3c4b5a697887", "git@example.org:x", "e9b33add76883f293d6bf61f6bd89b497e80e335",
+		"hf_transfer", "hf_overrides", "HF_HUB_CACHE=/data/hub", "/dev/disk/by-id/wwn-0x5000",
+		"https://example.org/a@b", "basic information",
+		"sha256:236900d5731f4a8dfe4a0ea1bdf1e22f4bfa0bc6ae2b6b7a8e6d3c4b5a697887", "git@example.org:x",
+		"e9b33add76883f293d6bf61f6bd89b497e80e335",
 		"iommu=pt numa_balancing=disable hugepages=1024", "task-sk-1", "max_tokens=512", "no key in the file",
 	} {
 		if got := Scrub(s); got != s {
@@ -115,7 +128,8 @@ func TestScrubKeeps(t *testing.T) {
 
 // Texts of nothing but beginnings, which a search that reads to the end from each of them would take minutes for.
 func TestScrubOfBeginnings(t *testing.T) {
-	for _, s := range []string{`a="`, `a="\`, "a://b", "--token a ", "--key ", "a:", "hf_", "eyJaaaaaa.aa", "basic aaaa ", "tokenizer="} {
+	for _, s := range []string{`a="`, `a="\`, "a://b", "--token a ", "--key ", "a:", "hf_", "eyJaaaaaa.aa",
+		"basic aaaa ", "tokenizer="} {
 		once := Scrub(strings.Repeat(s, 60<<10/len(s)))
 		if len(once) > 256<<10 {
 			t.Errorf("%q has become %d bytes", s, len(once))
@@ -134,7 +148,8 @@ func FuzzScrub(f *testing.F) {
 		if got := Args([]string{"--api-key", s, "-H", s}); len(got) != 4 {
 			t.Errorf("%d arguments", len(got))
 		}
-		if out := Scrub("--password 0123456hidden " + s); strings.Contains(out, "0123456hidden") && !strings.Contains(s, "0123456hidden") {
+		if out := Scrub("--password 0123456hidden " + s); strings.Contains(out, "0123456hidden") &&
+			!strings.Contains(s, "0123456hidden") {
 			t.Errorf("Scrub left the password before %q", s)
 		}
 	})

@@ -1,3 +1,4 @@
+// Package leaves goes through a record of structs, lists and values by reflection.
 package leaves
 
 import (
@@ -8,8 +9,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
-// What Hash, Diff and Sampler have in common: they go through a tree of structs, lists and Values by reflection, so that a new field is
-// hashed, compared and sampled without another line. Names in paths are those of the JSON form.
+// What Hash, Diff and Sampler have in common: they go through a tree of structs, lists and Values by reflection, so
+// that a new field is hashed, compared and sampled without another line. Names in paths are those of the JSON form.
 
 // leaf is what every [fact.Value] is, whatever it holds.
 type leaf interface{ Reading() fact.Reading }
@@ -33,6 +34,7 @@ type field struct {
 	reflect.Value
 }
 
+// StructFields are the exported fields of a struct, by their names in JSON.
 func StructFields(v reflect.Value) []field {
 	var out []field
 	for i := range v.NumField() {
@@ -49,6 +51,7 @@ func StructFields(v reflect.Value) []field {
 	return out
 }
 
+// Join is the path of a name below a path.
 func Join(path, name string) string {
 	if path == "" {
 		return name
@@ -56,11 +59,12 @@ func Join(path, name string) string {
 	return path + "." + name
 }
 
-// Keys names the elements of a list, so that those of two lists can be matched whatever their order. addresses tells that the names
-// are where things are and not what they are.
+// Keys names the elements of a list, so that those of two lists can be matched whatever their order. addresses tells
+// that the names are where things are and not what they are.
 //
-// Fields that are not Values are names of things: "name" alone if there is one, or a Value of that name, else all of them. Software is named by its scope too,
-// devices without a name by their location, and what has none of these by its place in the list. The second of the same name has #2.
+// Fields that are not Values are names of things: "name" alone if there is one, or a Value of that name, else all of
+// them. Software is named by its scope too, devices without a name by their location, and what has none of these by its
+// place in the list. The second of the same name has #2.
 func Keys(list reflect.Value) (out []string, addresses bool) {
 	seen := map[string]int{}
 	for i := range list.Len() {
@@ -103,7 +107,8 @@ func key(v reflect.Value) (key string, address bool) {
 			}
 			names = append(names, name)
 		}
-		if r, ok := AsLeaf(f.Value); ok && f.Name == "name" && r.Value != nil { // a container's id is another one after each restart
+		// a container's id is another one after each restart
+		if r, ok := AsLeaf(f.Value); ok && f.Name == "name" && r.Value != nil {
 			return fmt.Sprint(r.Value), false
 		}
 		if r, ok := AsLeaf(f.Value); ok && f.Name == "location" && r.Value != nil {

@@ -49,15 +49,18 @@ func Untar(b []byte) (map[string][]byte, error) {
 	}
 }
 
+// ErrNotCopied is that a file was not among those that were asked for, so that nothing is known of it.
 var ErrNotCopied = errors.New("not copied out of the container")
 
-// Copied is the files that were copied out of a container. Of what was not asked for it does not say that it is missing.
+// Copied is the files that were copied out of a container. Of what was not asked for it does not say that it is
+// missing.
 type Copied struct {
 	files    map[string][]byte
 	dirs     map[string]map[string]copiedInfo // what is in each folder
 	patterns []string
 }
 
+// NewCopied is a file system of files that were copied out, of those that patterns ask for.
 func NewCopied(files map[string][]byte, patterns []string) *Copied {
 	c := &Copied{files: files, dirs: map[string]map[string]copiedInfo{".": {}}, patterns: patterns}
 	for name, data := range files {

@@ -58,12 +58,14 @@ func TestUntarBounds(t *testing.T) {
 }
 
 func TestCopied(t *testing.T) {
-	fsys := NewCopied(map[string][]byte{"opt/rocm/.info/version": []byte("7"), "etc/os-release": []byte("X")}, []string{"etc/os-release", "var/lib/dpkg/status", "opt/rocm*/.info/version*"})
+	fsys := NewCopied(map[string][]byte{"opt/rocm/.info/version": []byte("7"), "etc/os-release": []byte("X")},
+		[]string{"etc/os-release", "var/lib/dpkg/status", "opt/rocm*/.info/version*"})
 	if err := fstest.TestFS(fsys, "opt/rocm/.info/version", "etc/os-release"); err != nil {
 		t.Error(err)
 	}
 	for name, want := range map[string]error{
-		"opt/rocm-6.4.2/.info/version": fs.ErrNotExist, "opt/rocm-6.4.2": fs.ErrNotExist, "var": fs.ErrNotExist, "var/lib/dpkg/status": fs.ErrNotExist,
+		"opt/rocm-6.4.2/.info/version": fs.ErrNotExist, "opt/rocm-6.4.2": fs.ErrNotExist, "var": fs.ErrNotExist,
+		"var/lib/dpkg/status":     fs.ErrNotExist,
 		"opt/rocm/lib/librccl.so": ErrNotCopied, "usr/bin/vllm": ErrNotCopied, "opt/rocm/.info/version/x": ErrNotCopied,
 	} {
 		if _, err := fsys.Open(name); !errors.Is(err, want) {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// maxScan is how much of a library is searched. librccl.so has hundreds of MB, nearly all of them code for GPUs; its strings come
-// before those.
+// maxScan is how much of a library is searched. librccl.so has hundreds of MB, nearly all of them code for GPUs; its
+// strings come before those.
 const maxScan = 64 << 20
 
-// After returns what follows the first mark in a file, at most n bytes. It reads a piece at a time, since the file may be larger than
-// memory, and at most maxScan.
+// After returns what follows the first mark in a file, at most n bytes. It reads a piece at a time, since the file may
+// be larger than memory, and at most maxScan.
 func (r *Reader) After(name string, mark []byte, n int) ([]byte, error) {
 	return bounded(r, name, func() ([]byte, error) {
 		f, err := r.open(name)
@@ -21,7 +21,8 @@ func (r *Reader) After(name string, mark []byte, n int) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		// A scan that takes long ends by itself: it must not count as a read that hangs, of which only so many are suffered.
+		// A scan that takes long ends by itself: it must not count as a read that hangs, of which only so many are
+		// suffered.
 		end := time.Now().Add(r.wait / 2)
 		return findAfter(func() error {
 			if time.Now().After(end) {

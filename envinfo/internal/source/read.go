@@ -1,3 +1,6 @@
+// Package source is all of envinfo's input: files within bounds of size and time, from the running host or a copied
+// tree; tools within a deadline, each in a process group that is killed; a server's answers; and a container's files.
+// Nothing else in envinfo reads anything.
 package source
 
 import (
@@ -15,8 +18,9 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// What a read may cost. Everything under sysfs is a page at most (Documentation/filesystems/sysfs.rst), so a file that goes over its
-// bound is not what it claims to be. It is refused and not cut: half a file parses into numbers that look like readings.
+// What a read may cost. Everything under sysfs is a page at most (Documentation/filesystems/sysfs.rst), so a file that
+// goes over its bound is not what it claims to be. It is refused and not cut: half a file parses into numbers that look
+// like readings.
 const (
 	SmallFile   = 64 << 10 // sysfs, version files
 	LargeFile   = 8 << 20  // proc/cpuinfo takes 1.5 KiB a hardware thread; headers
@@ -24,8 +28,9 @@ const (
 	maxLinks    = 40       // as the kernel
 	maxHung     = 4        // abandoned reads after which no other is tried: each holds a thread until it returns
 	DefaultWait = time.Second
-	// maxReading is when the last read of a capture is over, where one may take defaultWait, so that a capture ends within three
-	// seconds however slow everything is. It is after defaultTools and killGrace: what is read after the tools has afterTools at least.
+	// maxReading is when the last read of a capture is over, where one may take defaultWait, so that a capture ends
+	// within three seconds however slow everything is. It is after defaultTools and killGrace: what is read after the
+	// tools has afterTools at least.
 	maxReading = 2900 * time.Millisecond
 	afterTools = 150 * time.Millisecond
 )
@@ -56,8 +61,8 @@ func (e *ReadError) Unwrap() error { return e.Err }
 
 func (e *ReadError) Error() string {
 	err := e.Err
-	// A PathError would name the path a second time, and the words for a missing file differ between kinds of fs.FS; a reason should
-	// not, or two environments that lack the same thing would look different.
+	// A PathError would name the path a second time, and the words for a missing file differ between kinds of fs.FS; a
+	// reason should not, or two environments that lack the same thing would look different.
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
@@ -87,20 +92,22 @@ func Abs(name string) string {
 type Reader struct {
 	Ctx  context.Context
 	fsys fs.FS
-	// links resolves symbolic links inside the tree that was given. It is nil for the running host, where the kernel does it.
+	// links resolves symbolic links inside the tree that was given. It is nil for the running host, where the kernel
+	// does it.
 	links fs.ReadLinkFS
 	wait  time.Duration
 	until time.Time // when all of them are to be over; zero: no bound but each one's
 	Hung  int
 }
 
-// Begin sets when the reads from now on, up to the next begin, are to be over. tools is when tools beside them end at the latest.
+// Begin sets when the reads from now on, up to the next begin, are to be over. tools is when tools beside them end at
+// the latest.
 func (r *Reader) Begin(tools time.Duration) {
 	r.until = time.Now().Add(max(maxReading, time.Duration(maxReading.Seconds()*float64(r.wait)), tools+afterTools))
 }
 
-// bounded runs op in a goroutine of its own and leaves it behind when it does not return: a read from a dead mount or a wedged driver
-// cannot be interrupted, and the rest of the environment is still worth having.
+// bounded runs op in a goroutine of its own and leaves it behind when it does not return: a read from a dead mount or a
+// wedged driver cannot be interrupted, and the rest of the environment is still worth having.
 func bounded[T any](r *Reader, name string, op func() (T, error)) (T, error) {
 	var zero T
 	if err := r.Ctx.Err(); err != nil {
@@ -140,8 +147,8 @@ func bounded[T any](r *Reader, name string, op func() (T, error)) (T, error) {
 	}
 }
 
-// open opens a regular file. Anything else is refused before it is opened: opening a FIFO blocks, and opening a device can do anything.
-// It may block, and belongs inside of bounded.
+// open opens a regular file. Anything else is refused before it is opened: opening a FIFO blocks, and opening a device
+// can do anything. It may block, and belongs inside of bounded.
 func (r *Reader) open(name string) (fs.File, error) {
 	name, err := r.resolve(name)
 	if err != nil {
@@ -222,18 +229,19 @@ func (r *Reader) Stat(name string) error {
 	return err
 }
 
-// Text returns the contents of a small file as a value, without secrets: what is burnt into boards is whatever somebody typed.
+// Text returns the contents of a small file as a value, without secrets: what is burnt into boards is whatever somebody
+// typed.
 func (r *Reader) Text(name string, scope fact.Scope) fact.Value[string] {
 	b, err := r.File(name, SmallFile)
 	if err != nil {
 		return fact.Unknown[string]("", scope, err.Error())
 	}
-	return fact.Known(secret.Scrub(string(b)), "", scope, Abs(name))
+	return fact.Known(secret.Scrub(strings.TrimRight(string(b), "\x00")), "", scope, Abs(name))
 }
 
-// resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree copied from another
-// host (opt/rocm → /etc/alternatives/rocm is one) leads os.DirFS out of the tree, and files of this machine would be reported as the
-// other's. os.Root would refuse such a link, and the value would be lost.
+// resolve follows the symbolic links in name as chroot(2) would. Without it, a link to an absolute path in a tree
+// copied from another host (opt/rocm → /etc/alternatives/rocm is one) leads os.DirFS out of the tree, and files of this
+// machine would be reported as the other's. os.Root would refuse such a link, and the value would be lost.
 func (r *Reader) resolve(name string) (string, error) {
 	if r.links == nil {
 		return name, nil
@@ -273,6 +281,7 @@ func (r *Reader) resolve(name string) (string, error) {
 	return done, nil
 }
 
+// ErrNotLink is that a file is there and is no link.
 var ErrNotLink = errors.New("not a symbolic link")
 
 // ReadLink returns where a symbolic link points to, as it is written.

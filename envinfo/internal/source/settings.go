@@ -8,8 +8,8 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// AllowedVariables are the prefixes of the environment variables that change what an inference server does. Others are not recorded,
-// not even by name.
+// AllowedVariables are the prefixes of the environment variables that change what an inference server does. Others are
+// not recorded, not even by name.
 var AllowedVariables = []string{
 	"HIP_", "HSA_", "ROCR_", "ROCM_", "NCCL_", "RCCL_", "VLLM_", "AITER_", "TORCH_", "PYTORCH_", "CUDA_", "OMP_", "HF_",
 }
@@ -22,14 +22,16 @@ const (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
-// Settings returns the environment variables ("NAME=value") that may be recorded, of a name that occurs twice the first, as getenv(3)
-// does. One whose name says that it is a secret is listed as unknown: that HF_TOKEN was set may matter, what it was does not.
+// Settings returns the environment variables ("NAME=value") that may be recorded, of a name that occurs twice the
+// first, as getenv(3) does. One whose name says that it is a secret is listed as unknown: that HF_TOKEN was set may
+// matter, what it was does not.
 func Settings(environ []string, scope fact.Scope, source string) []fact.Setting {
 	out := []fact.Setting{}
 	seen := map[string]bool{}
 	for _, e := range environ {
 		name, value, ok := strings.Cut(e, "=")
-		if !ok || seen[name] || len(out) == MaxList || !HasPrefix(name, AllowedVariables) || !variableName.MatchString(name) ||
+		if !ok || seen[name] || len(out) == MaxList || !HasPrefix(name, AllowedVariables) ||
+			!variableName.MatchString(name) ||
 			secret.Shapes(name) != name {
 			continue
 		}
@@ -54,6 +56,7 @@ func Recorded(s string, scope fact.Scope, source string) fact.Value[string] {
 	return fact.Known(secret.Scrub(s), "", scope, source)
 }
 
+// HasPrefix tells whether a name begins with one of the prefixes.
 func HasPrefix(name string, prefixes []string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(name, p) {

@@ -19,8 +19,9 @@ const (
 	MaxToolOutput = 16 << 20
 	MaxObjects    = 1024 // in the output of one tool: partitions of a large host are 64
 	DefaultTools  = 2500 * time.Millisecond
-	// waitDelay is how long a tool that has ended or been killed may leave its output open, in the hands of a child that left the
-	// group. killGrace is how long its end is waited for after that: a process in state D ignores SIGKILL until its driver answers.
+	// waitDelay is how long a tool that has ended or been killed may leave its output open, in the hands of a child
+	// that left the group. killGrace is how long its end is waited for after that: a process in state D ignores SIGKILL
+	// until its driver answers.
 	waitDelay = 100 * time.Millisecond
 	killGrace = 250 * time.Millisecond
 )
@@ -33,8 +34,8 @@ var (
 	errToolStuck = errors.New("could not be killed and was abandoned")
 )
 
-// toolEnv is what tools see of the environment: where their libraries and daemons are. CUDA_VISIBLE_DEVICES and its kin are not among
-// it, since they would hide GPUs of the host.
+// toolEnv is what tools see of the environment: where their libraries and daemons are. CUDA_VISIBLE_DEVICES and its kin
+// are not among it, since they would hide GPUs of the host.
 var toolEnv = []string{
 	"HOME", "LD_LIBRARY_PATH", "ROCM_PATH", "XDG_RUNTIME_DIR",
 	"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "KUBECONFIG",
@@ -60,6 +61,9 @@ func (e *toolError) Error() string {
 func NoTool(err error) bool {
 	return errors.Is(err, errNoTool) || errors.Is(err, errToolsOff) || errors.Is(err, errToolsTree)
 }
+
+// Late tells whether err is that a tool was killed at the deadline, or could not be killed then.
+func Late(err error) bool { return errors.Is(err, errToolLate) || errors.Is(err, errToolStuck) }
 
 // ExitCode is the status with which a tool exited, where err is that it was not 0.
 func ExitCode(err error) (code int, ok bool) {
@@ -98,7 +102,11 @@ func (in Config) Toolbox(ctx context.Context) *Toolbox {
 	if t.Path != "" {
 		search = t.Path + string(filepath.ListSeparator) + search
 	}
-	b := &Toolbox{dirs: filepath.SplitList(t.Path), env: []string{"LC_ALL=C", "PATH=" + search}, expired: make(chan struct{})}
+	b := &Toolbox{
+		dirs:    filepath.SplitList(t.Path),
+		env:     []string{"LC_ALL=C", "PATH=" + search},
+		expired: make(chan struct{}),
+	}
 	if t.Path == "" {
 		b.dirs = filepath.SplitList(search)
 	}
@@ -107,7 +115,8 @@ func (in Config) Toolbox(ctx context.Context) *Toolbox {
 			b.env = append(b.env, name+"="+v)
 		}
 	}
-	b.ctx, b.cancel = context.WithTimeoutCause(ctx, t.Timeout, errToolLate)
+	late := fmt.Errorf("%w, %v; give them longer (Tools.Timeout)", errToolLate, t.Timeout)
+	b.ctx, b.cancel = context.WithTimeoutCause(ctx, t.Timeout, late)
 	context.AfterFunc(b.ctx, func() { time.AfterFunc(killGrace, func() { close(b.expired) }) })
 	return b
 }
@@ -130,13 +139,15 @@ type toolResult struct {
 	err error
 }
 
-// Start runs a program with args. It returns at once: the search for it too can meet a file system that does not answer.
+// Start runs a program with args. It returns at once: the search for it too can meet a file system that does not
+// answer.
 func (b *Toolbox) Start(program string, args ...string) *Tool {
 	name := strings.Join(append([]string{program}, args...), " ")
 	return b.Spawn(name, func() ([]byte, error) { return b.Run(program, args...) })
 }
 
-// Spawn makes a tool of run, which may call b.run several times. It is left behind, with its goroutine, when it does not return.
+// Spawn makes a tool of run, which may call b.run several times. It is left behind, with its goroutine, when it does
+// not return.
 func (b *Toolbox) Spawn(name string, run func() ([]byte, error)) *Tool {
 	t := &Tool{Name: name}
 	if b.off != nil {
@@ -164,8 +175,8 @@ func (b *Toolbox) Spawn(name string, run func() ([]byte, error)) *Tool {
 	return t
 }
 
-// Wait returns what the tool has written to its standard output, once it has ended. A tool that exits with a status other than 0 has
-// both, its output and an error with the *exec.ExitError.
+// Wait returns what the tool has written to its standard output, once it has ended. A tool that exits with a status
+// other than 0 has both, its output and an error with the *exec.ExitError.
 func (t *Tool) Wait() ([]byte, error) {
 	r := t.result()
 	if r.err == nil {
@@ -197,8 +208,8 @@ func (b *Toolbox) Run(program string, args ...string) ([]byte, error) {
 	case err == nil:
 		return out.buf.Bytes(), nil
 	case errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil:
-		// It has ended well, and left a child that holds its output. A child that let go of it is none of ours: podman leaves one on
-		// purpose.
+		// It has ended well, and left a child that holds its output. A child that let go of it is none of ours: podman
+		// leaves one on purpose.
 		_ = killGroup(cmd)
 		return out.buf.Bytes(), nil
 	}
@@ -216,7 +227,8 @@ func (b *Toolbox) Run(program string, args ...string) ([]byte, error) {
 	return out.buf.Bytes(), &toolError{program, err, text}
 }
 
-// look finds a program. Relative folders of PATH are passed over, as in os/exec: they mean whatever the working directory holds.
+// look finds a program. Relative folders of PATH are passed over, as in os/exec: they mean whatever the working
+// directory holds.
 func (b *Toolbox) look(program string) (string, error) {
 	for _, dir := range b.dirs {
 		if !filepath.IsAbs(dir) {
@@ -229,8 +241,8 @@ func (b *Toolbox) look(program string) (string, error) {
 	return "", errNoTool
 }
 
-// toolOutput refuses what goes over the bound, and ends the tool then. The buffer is not embedded: io.Copy would find its ReadFrom, which
-// knows no bound.
+// toolOutput refuses what goes over the bound, and ends the tool then. The buffer is not embedded: io.Copy would find
+// its ReadFrom, which knows no bound.
 type toolOutput struct {
 	buf  bytes.Buffer
 	over context.CancelCauseFunc
@@ -245,6 +257,7 @@ func (o *toolOutput) Write(p []byte) (int, error) {
 	return o.buf.Write(p)
 }
 
+// MaxTail is how much of the end of a tool's output is looked at for what went wrong.
 const MaxTail = 4 << 10
 
 // tail keeps the end of what is written to it: of a Python traceback that is the line that tells.

@@ -27,8 +27,8 @@ func box(t *testing.T, script string, timeout time.Duration) *Toolbox {
 	return b
 }
 
-// alive returns the path of a FIFO, which a script holds open for writing as long as it or one of its children lives, and a function
-// that fails the test unless they are all dead.
+// alive returns the path of a FIFO, which a script holds open for writing as long as it or one of its children lives,
+// and a function that fails the test unless they are all dead.
 func alive(t *testing.T) (fifo string, dead func()) {
 	t.Helper()
 	fifo = filepath.Join(t.TempDir(), "alive")
@@ -57,7 +57,8 @@ func TestToolOutput(t *testing.T) {
 		{"fails", `echo x; echo first >&2; echo "last line" >&2; exit 3`, "x\n", "fake a b: exit status 3: last line"},
 		{"complains on its output", `echo "no driver"; exit 9`, "no driver\n", "fake a b: exit status 9: no driver"},
 		{"silent", `exit 1`, "", "fake a b: exit status 1"},
-		{"long complaint", `head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo end >&2; exit 1`, "", "fake a b: exit status 1: end"},
+		{"long complaint", `head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo end >&2; exit 1`, "",
+			"fake a b: exit status 1: end"},
 		{"no input", `cat; echo done`, "done\n", ""},
 		{"folder", `pwd`, "/\n", ""},
 	} {
@@ -147,7 +148,8 @@ func TestToolEnvironment(t *testing.T) {
 	for _, line := range got {
 		name, _, _ := strings.Cut(line, "=")
 		// PWD, OLDPWD, SHLVL and _ are the shell's own.
-		if name != "" && !slices.Contains(append([]string{"LC_ALL", "PATH", "PWD", "OLDPWD", "SHLVL", "_"}, toolEnv...), name) {
+		if name != "" &&
+			!slices.Contains(append([]string{"LC_ALL", "PATH", "PWD", "OLDPWD", "SHLVL", "_"}, toolEnv...), name) {
 			t.Errorf("the tool sees %q", line)
 		}
 	}
@@ -168,7 +170,8 @@ func TestToolAbandoned(t *testing.T) {
 				t.Errorf("got %v, want %v", err, errToolStuck)
 			}
 		}
-		if got := time.Since(start); got != DefaultTools+killGrace { // of the bubble's clock; below the three seconds of a capture
+		// of the bubble's clock; below the three seconds of a capture
+		if got := time.Since(start); got != DefaultTools+killGrace {
 			t.Errorf("took %v", got)
 		}
 	})

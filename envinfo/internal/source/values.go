@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func (c *Reader) Integer(name, unit string, scope fact.Scope) fact.Value[int64] 
 	if err != nil {
 		return fact.Unknown[int64](unit, scope, err.Error())
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	n, err := strconv.ParseInt(trim(b), 10, 64)
 	if err != nil {
 		return fact.Unknown[int64](unit, scope, fmt.Sprintf("%s: %q is not a number", Abs(name), fact.Clip(string(b))))
 	}
@@ -31,7 +32,7 @@ func (c *Reader) Flag(name string, scope fact.Scope) fact.Value[bool] {
 	if err != nil {
 		return fact.Unknown[bool]("", scope, err.Error())
 	}
-	s := strings.TrimSpace(string(b))
+	s := trim(b)
 	if s != "0" && s != "1" {
 		return fact.Unknown[bool]("", scope, fmt.Sprintf("%s: %q is neither 0 nor 1", Abs(name), fact.Clip(s)))
 	}
@@ -65,23 +66,79 @@ func parseChoice(b []byte) (string, error) {
 	return found[0], nil
 }
 
+// trim takes away what is around a value in a file: white space, and the NUL with which some files end.
+func trim(b []byte) string { return strings.Trim(string(b), "\x00 \t\r\n\v\f") }
+
 // List is a list of processors or nodes that was read from the file name.
 func (c *Reader) List(name string, b []byte, err error, scope fact.Scope) fact.Value[string] {
 	if err != nil {
 		return fact.Unknown[string]("", scope, err.Error())
 	}
-	s := strings.TrimSpace(string(b))
-	if _, err := ParseList(s); err != nil {
+	s, err := ListOf(name, b)
+	if err != nil {
 		return fact.Unknown[string]("", scope, Abs(name)+": "+err.Error())
 	}
 	return fact.Known(s, "", scope, Abs(name))
 }
 
+// ListOf is the list in a file: as it stands there, or of a mask in a file without "list" in its name,
+// "00000000,0000ff01" for 0,8-15. Masks are in words of 32 bits, the highest first.
+func ListOf(name string, b []byte) (string, error) {
+	s := trim(b)
+	if !isMask(path.Base(name)) {
+		_, err := ParseList(s)
+		return s, err
+	}
+	var members []int64
+	words := strings.Split(s, ",")
+	for i, word := range words {
+		n, err := strconv.ParseUint(word, 16, 32)
+		if err != nil || len(words) > maxProcessor/32 {
+			return "", fmt.Errorf("%q is not a mask", fact.Clip(s))
+		}
+		for bit := range 32 {
+			if n>>bit&1 == 1 {
+				members = append(members, int64(len(words)-1-i)*32+int64(bit))
+			}
+		}
+	}
+	slices.Sort(members)
+	return FormatList(members), nil
+}
+
+// isMask tells whether a file of the name is one of those that hold a mask of processors.
+func isMask(base string) bool {
+	switch base {
+	case "cpumap", "core_cpus", "thread_siblings", "package_cpus", "core_siblings", "die_cpus", "local_cpus":
+		return true
+	}
+	return false
+}
+
+// FormatList writes ascending numbers as the kernel does: "0-3,8".
+func FormatList(numbers []int64) string {
+	var out []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		if j == i {
+			out = append(out, strconv.FormatInt(numbers[i], 10))
+		} else {
+			out = append(out, fmt.Sprintf("%d-%d", numbers[i], numbers[j]))
+		}
+		i = j + 1
+	}
+	return strings.Join(out, ",")
+}
+
 const maxProcessor = 1 << 20 // above what any kernel is built for (CONFIG_NR_CPUS)
 
-// Ranges returns the ranges in a list as the kernel writes it, "0-3,8": ascending, without overlaps. An empty list is one.
+// Ranges returns the ranges in a list as the kernel writes it, "0-3,8": ascending, without overlaps. An empty list is
+// one.
 func Ranges(s string) ([][2]int64, error) {
-	s = strings.TrimSpace(s)
+	s = trim([]byte(s))
 	if s == "" {
 		return nil, nil
 	}

@@ -30,3 +30,40 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// Masks and lists of the same processors are the same.
+func TestListOf(t *testing.T) {
+	for _, test := range []struct{ file, text, want string }{
+		{"cpulist", "0-3,8\n", "0-3,8"},
+		{"core_cpus_list", "0,4\n\x00", "0,4"},
+		{"cpumap", "00000000,0000ff01\n", "0,8-15"},
+		{"core_cpus", "00000003,00000000,00000001\n", "0,64-65"},
+		{"thread_siblings", "ff\x00", "0-7"},
+		{"cpumap", "0\n", ""},
+		{"core_siblings", "80000000,00000000", "63"},
+	} {
+		if got, err := ListOf("sys/x/"+test.file, []byte(test.text)); got != test.want || err != nil {
+			t.Errorf("%s %q is %q, %v; want %q", test.file, test.text, got, err, test.want)
+		}
+	}
+	for file, text := range map[string]string{"cpumap": "0-3", "core_cpus_list": "ff", "core_cpus": "1ffffffff", "cpulist": "3-1"} {
+		if got, err := ListOf(file, []byte(text)); err == nil {
+			t.Errorf("%s %q is %q", file, text, got)
+		}
+	}
+}
+
+func FuzzListOf(f *testing.F) {
+	f.Add("cpumap", []byte("00000000,0000ff01\n"))
+	f.Add("cpulist", []byte("0-3\x00"))
+	f.Fuzz(func(t *testing.T, name string, b []byte) {
+		list, err := ListOf(name, b)
+		if err != nil {
+			return
+		}
+		n, err := ParseList(list)
+		if again, bad := ListOf("cpulist", []byte(list)); err != nil || bad != nil || again != list || n < 0 {
+			t.Errorf("%q in %q is %q: %d, %v, %v", b, name, list, n, err, bad)
+		}
+	})
+}

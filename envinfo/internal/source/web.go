@@ -12,8 +12,16 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// Get returns the body of the answer to GET path below root, within a bound. Errors have neither the URL nor what was sent.
-func Get(ctx context.Context, client *http.Client, root *url.URL, path string, header http.Header, limit int) ([]byte, error) {
+// Get returns the body of the answer to GET path below root, within a bound. Errors have neither the URL nor what was
+// sent.
+func Get(
+	ctx context.Context,
+	client *http.Client,
+	root *url.URL,
+	path string,
+	header http.Header,
+	limit int,
+) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, root.JoinPath(path).String(), nil)
 	if err != nil {
 		return nil, errors.New("GET " + path + ": the request could not be made")

@@ -1,3 +1,4 @@
+// Package table writes values as tables for people: what, how much, of which scope, from where.
 package table
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/servegauge/servegauge/internal/number"
 )
 
-// NewTable is a table that writes to w.
+// New is a table that writes to w.
 func New(w io.Writer) *Table { return &Table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
 // Flush writes what is left, and returns the first error of all.
@@ -31,6 +32,7 @@ type Table struct {
 // Line writes a line outside of the columns.
 func (t *Table) Line(s string) { t.Cells(s) }
 
+// Cells writes a row of cells.
 func (t *Table) Cells(columns ...string) {
 	for i := range columns {
 		columns[i] = strings.ReplaceAll(columns[i], "\t", " ") // a tab would shift the columns
@@ -40,8 +42,10 @@ func (t *Table) Cells(columns ...string) {
 	}
 }
 
+// Head begins a table.
 func (t *Table) Head(title string) { t.Cells(title, "Specification", "Scope", "Source") }
 
+// Row writes a value under a name.
 func (t *Table) Row(name string, c Cell) { t.Cells(name, c.Text, string(c.Scope), c.Source) }
 
 // Cell is a value as it is printed.
@@ -60,6 +64,7 @@ func Show[T fact.Scalar](v fact.Value[T], format func(T) string) Cell {
 	return Cell{format(x), v.Scope(), v.Source()}
 }
 
+// Plain is x as fmt writes it.
 func Plain[T fact.Scalar](x T) string { return fmt.Sprint(x) }
 
 // Quantity formats a number with at most so many decimals, thousands, and its unit.
@@ -125,9 +130,11 @@ func OrElse(a, b Cell) Cell {
 	return a
 }
 
+// Gigabytes is a size as it is printed on a card.
 func Gigabytes(gb int64) string { return number.Short(float64(gb), 0) + " GB" }
 
-// Gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to choose from.
+// Gibibytes are what memory is, and what a description means by GB; saying GB would give the reader two numbers to
+// choose from.
 func Gibibytes(b int64) string { return number.Short(float64(b)/(1<<30), 1) + " GiB" }
 
 // Alike groups cards by what of says of them: how many have what, in the order of the cards.

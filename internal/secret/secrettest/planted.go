@@ -1,8 +1,8 @@
 // Package secrettest has secrets to plant where they may be read, for tests that none of them leaves.
 package secrettest
 
-// Planted are secrets of all kinds, each what it looks like where it stands (Text) and the part of it that must not come out (Secret).
-// All are made up.
+// Planted are secrets of all kinds, each what it looks like where it stands (Text) and the part of it that must not
+// come out (Secret). All are made up.
 var Planted = []struct {
 	Text, Secret string
 	Shaped       bool // a secret by its shape, whatever is around it

@@ -14,7 +14,14 @@ import (
 func TestContainerTools(t *testing.T) {
 	dir := t.TempDir()
 	id := strings.Repeat("3fa9c1d2", 8)
-	writeTree(t, dir, map[string]string{"docker": "#!/bin/sh\ncase \"$1\" in\ninspect) echo '[{\"Id\": \"" + id + "\", \"Name\": \"/c\"}]';;\n*) echo refused >&2; exit 1;;\nesac\n"})
+	writeTree(
+		t,
+		dir,
+		map[string]string{
+			"docker": "#!/bin/sh\ncase \"$1\" in\ninspect) echo '[{\"Id\": \"" + id + "\", \"Name\": \"/c\"}]';;\n" +
+				"*) echo refused >&2; exit 1;;\nesac\n",
+		},
+	)
 	if err := os.Chmod(dir+"/docker", 0o755); err != nil {
 		t.Fatal(err)
 	}
