@@ -156,7 +156,7 @@ func TestJournalWithOneWorkload(t *testing.T) {
 func TestMeasurementsSayWhatWasSent(t *testing.T) {
 	plan := small()
 	plan.Runs, plan.Levels, plan.Cooldown, plan.Warmup = 1, []int{1, 2}, 0, 0
-	n := -1 // the first is that of readiness
+	n := 0
 	runner := &Runner{
 		Server: fixed("http://server:8000"), Dir: filepath.Join(t.TempDir(), "out"),
 		Client: &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {

@@ -214,16 +214,21 @@ func (c controlled) awaitEnd(ctx context.Context) (*EndedError, error) {
 	if c.Inspect == nil || c.Identity == nil {
 		return &EndedError{}, nil
 	}
+	running := ""
 	for {
 		id, err := c.inspect(ctx)
-		if ended, ok := errors.AsType[*EndedError](err); ok && ended.State != pending {
+		ended, isEnded := errors.AsType[*EndedError](err)
+		switch {
+		case isEnded && ended.State != pending:
 			return ended, nil
-		} else if err != nil && !ok {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%w%s", context.Cause(ctx), running)
+		case err != nil && !isEnded:
 			return nil, err
+		case err == nil:
+			running = "; " + id.Proof + " still runs"
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("%w; %s still runs", err, id.Proof)
-		}
+		_ = pause(ctx, 200*time.Millisecond)
 	}
 }
 

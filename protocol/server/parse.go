@@ -68,7 +68,7 @@ func Parse(text string, o Options) (protocol.Server, error) {
 		}
 		s, err := k.make(strings.TrimSpace(value), o)
 		if err != nil {
-			return nil, fmt.Errorf("server %q: want %s: %w", text, k.form, err)
+			return nil, fmt.Errorf("server %q: %w; the form is %s", text, err, k.form)
 		}
 		return s, nil
 	}
