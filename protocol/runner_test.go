@@ -126,7 +126,7 @@ func newRunner(t *testing.T, server Server) *Runner {
 	return &Runner{
 		Server: server,
 		Client: always(nil),
-		Dir: filepath.Join(t.TempDir(), "out"),
+		Dir:    filepath.Join(t.TempDir(), "out"),
 	}
 }
 
