@@ -85,7 +85,6 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 		r.identity, r.before[step.Arm] = id, id
 		start.Instance, start.Identity = id.Proof, &id
 	}
-	start.Warnings = append(start.Warnings, i.Warnings...)
 	if i.Path != nil {
 		path := i.Path(ctx)
 		start.Path = &path
@@ -99,6 +98,7 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 		}
 		start.Server = evidence
 	}
+	start.Warnings = append(start.Warnings, i.Warnings...) // those too that came with the evidence
 	r.progress(Event{Phase: PhaseStarted, Step: step, Warnings: start.Warnings})
 	return r.note(Entry{Start: &start})
 }

@@ -46,7 +46,7 @@ type Runner struct {
 	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
 
 	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
-	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
+	// It may add to the instance's warnings. That there is no evidence is one too ([WarnNoEvidence]). nil: nobody asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
 	// Metrics are the user's own, as in [loadgen.Generator].

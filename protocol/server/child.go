@@ -140,11 +140,12 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 	return killed
 }
 
-// lastLine is the last line of a text that says something, short enough for an error.
+// lastLine is the last line of a text that says something, short enough for an error. Where to find help, which docker
+// says after what is wrong ("Run 'docker run --help' for more information"), is nothing.
 func lastLine(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := len(lines) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(lines[i]); line != "" {
+		if line := strings.TrimSpace(lines[i]); line != "" && !strings.HasPrefix(line, "Run 'docker") && !strings.HasPrefix(line, "See 'docker") {
 			return line[:min(len(line), 300)]
 		}
 	}
