@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -140,16 +141,23 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 	return killed
 }
 
-// lastLine is the last line of a text that says something, short enough for an error. Where to find help, which docker
-// says after what is wrong ("Run 'docker run --help' for more information"), is nothing.
-func lastLine(text string) string {
+// lastLine is the last line of a text that says something, short enough for an error.
+func lastLine(text string) string { return lastLines(text, 1) }
+
+// lastLines are the last n such lines. Where to find help, which docker says after what is wrong ("Run 'docker run --help'
+// for more information"), says nothing.
+func lastLines(text string, n int) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := len(lines) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(lines[i]); line != "" && !strings.HasPrefix(line, "Run 'docker") && !strings.HasPrefix(line, "See 'docker") {
-			return line[:min(len(line), 300)]
+	var last []string
+	for i := len(lines) - 1; i >= 0 && len(last) < n; i-- {
+		line := strings.TrimSpace(lines[i])
+		if line == "" || strings.HasPrefix(line, "Run 'docker") || strings.HasPrefix(line, "See 'docker") {
+			continue
 		}
+		last = append(last, line[:min(len(line), 300)])
 	}
-	return ""
+	slices.Reverse(last)
+	return strings.Join(last, "; ")
 }
 
 // tail keeps the end of what is written to it.
