@@ -41,6 +41,12 @@ func (r *running) restart(ctx context.Context, step Step) error {
 		if err := r.stop(ctx); err != nil {
 			return err
 		}
+		if err := r.released(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.idle(ctx); err != nil {
+		return err
 	}
 	if step.Cooldown > 0 {
 		r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
@@ -259,6 +265,7 @@ func (r *running) stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stop.Warnings = append(stop.Warnings, r.leftInSharedMemory()...)
 	return r.note(Entry{Stop: &stop})
 }
 

@@ -49,6 +49,10 @@ type Runner struct {
 	// It may add to the instance's warnings. That there is no evidence is one too ([WarnNoEvidence]). nil: nobody asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
+	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
+	// each stop as it was before the first start, before there is another. nil: nobody looks.
+	Snapshot func(context.Context) (*envinfo.State, error)
+
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
 
@@ -175,6 +179,7 @@ type running struct {
 	run        int                 // that it was started for
 	identity   Identity            // as it was when it was ready
 	before     map[string]Identity // of each arm's latest instance
+	free       memory              // of the host, without a server
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.

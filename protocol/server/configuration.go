@@ -42,7 +42,6 @@ var (
 	imageName  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
 	fullDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	objectName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.@:-]*$`)
-	variable   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // A ConfigurationError says what is wrong in a configuration, and where.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -23,6 +24,7 @@ func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Serve
 	runner := &protocol.Runner{
 		Server:   s,
 		Client:   client,
+		Snapshot: snapshot(s),
 		Inspect:  server.Inspect(inspecting(client.Config)),
 		Observe:  progress.observe,
 		Progress: progress.event,
@@ -77,4 +79,12 @@ func inspecting(c openai.Config) (*http.Client, http.Header) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = c.TLS.Clone()
 	return &http.Client{Transport: transport}, header
+}
+
+// snapshot reads this host, unless the server is one that we simulate, which uses no GPU.
+func snapshot(s protocol.Server) func(context.Context) (*envinfo.State, error) {
+	if _, simulated := s.(*Simulation); simulated {
+		return nil
+	}
+	return func(ctx context.Context) (*envinfo.State, error) { return envinfo.Snapshot(ctx, envinfo.Options{}) }
 }
