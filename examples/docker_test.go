@@ -23,7 +23,8 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// With the build tag docker a daemon must answer. The image is built from scratch, of a program that stands in for vLLM.
+// With the build tag docker a daemon must answer. The image is built from scratch, of a program that stands in for
+// vLLM.
 const image = "servegauge-simulated:1"
 
 // tool runs a command and returns what it prints.
@@ -107,7 +108,8 @@ func hasCode(warnings []loadgen.Warning, code string) bool {
 	return slices.ContainsFunc(warnings, func(w loadgen.Warning) bool { return w.Code == code })
 }
 
-// Five restarts of a container by its name: five proofs, each of a start that docker knows, and the container's evidence.
+// Five restarts of a container by its name: five proofs, each of a start that docker knows, and the container's
+// evidence.
 func TestDockerRestarts(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
@@ -334,8 +336,8 @@ func TestDockerProxied(t *testing.T) {
 	}
 }
 
-// An image's digest from a registry is recorded, and one that differs from the pinned one is flagged; and the command line of
-// each preset runs as it stands, with the simulated image in the place of the page's.
+// An image's digest from a registry is recorded, and one that differs from the pinned one is flagged; and the command
+// line of each preset runs as it stands, with the simulated image in the place of the page's.
 func TestDockerDigestsAndPresets(t *testing.T) {
 	buildImage(t)
 	registry := "127.0.0.1:" + startRegistry(t)

@@ -23,7 +23,8 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
-	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
+	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics}
+	generator.Observers = []loadgen.Observer{{Record: hopeless.record}}
 	if r.Observe != nil {
 		generator.Observers = append(generator.Observers, r.Observe(step))
 	}
@@ -46,14 +47,12 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	switch {
 	case died != nil:
 		err = died
-		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied, "the server ended while the level was measured: %s", reason(died)))
+		m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(died))
 	case err == nil:
 		if err = r.unchanged(ctx); r.died() != nil {
-			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied,
-				"the server ended while the level was measured: %s", reason(err)))
+			m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(err))
 		} else if err != nil {
-			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerRestarted,
-				"the server that was measured is not surely one and the same: %s", reason(err)))
+			m.spoil(WarnServerRestarted, "the server that was measured is not surely one and the same: %s", reason(err))
 		}
 	}
 	if noteErr := r.note(Entry{Measurement: &m}); noteErr != nil {
@@ -70,7 +69,9 @@ func (r *running) measure(ctx context.Context, step Step) error {
 }
 
 // measureHere measures a step on a target of the Client, and notes which models it asked for what.
-func (r *running) measureHere(ctx context.Context, s Step, g *loadgen.Generator, m *Measurement) (*loadgen.Result, error) {
+func (r *running) measureHere(
+	ctx context.Context, s Step, g *loadgen.Generator, m *Measurement,
+) (*loadgen.Result, error) {
 	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
 	if err != nil {
 		return nil, err
@@ -99,8 +100,8 @@ func (r *running) unchanged(ctx context.Context) error {
 		return err
 	}
 	if !r.identity.Same(now) {
-		return &ServerError{Phase: "identity", Err: fmt.Errorf("another instance answers than the one that was started: %s, and not %s",
-			describe(now), describe(r.identity))}
+		return &ServerError{Phase: "identity", Err: fmt.Errorf(
+			"another instance answers than the one that was started: %s, and not %s", describe(now), describe(r.identity))}
 	}
 	return nil
 }
@@ -113,12 +114,15 @@ func describe(i Identity) string {
 	return fmt.Sprintf("%s %v", i.Kind, i.PIDs)
 }
 
-func spoilsAll(code, format string, args ...any) loadgen.Warning {
-	return loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All}}
+// spoil says why none of the figures may be used.
+func (m *Measurement) spoil(code, format string, args ...any) {
+	m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{
+		Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All},
+	})
 }
 
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have failed, and
-// none has completed. The rest would only take long to fail as well.
+// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have
+// failed, and none has completed. The rest would only take long to fail as well.
 type hopelessness struct {
 	limit     int
 	failed    int

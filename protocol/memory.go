@@ -42,8 +42,8 @@ func (r *running) idle(ctx context.Context) error {
 	return nil
 }
 
-// released waits, after a stop, until the GPUs' memory is as free as it was before: a server that is started while it is
-// not sees less of it, or does not start. The error names who holds it.
+// released waits, after a stop, until the GPUs' memory is as free as it was before: a server that is started while it
+// is not sees less of it, or does not start. The error names who holds it.
 func (r *running) released(ctx context.Context) error {
 	if r.Snapshot == nil {
 		return nil
@@ -60,7 +60,8 @@ func (r *running) released(ctx context.Context) error {
 			case !known || over < 0: // what ran at first was no server of ours, and has gone with the first start
 				r.free.used[g.location] = g.used
 			case over > memorySlack:
-				held = append(held, fmt.Sprintf("%s has %.1f GiB more in use than before the start", g.location, float64(over)/(1<<30)))
+				more := float64(over) / (1 << 30)
+				held = append(held, fmt.Sprintf("%s has %.1f GiB more in use than before the start", g.location, more))
 			}
 		}
 		if len(held) == 0 {
@@ -139,6 +140,6 @@ func (r *running) leftInSharedMemory() []loadgen.Warning {
 	}
 	r.free.shared = append(r.free.shared, left...) // each is told once
 	return []loadgen.Warning{{Code: WarnSharedMemory, Message: fmt.Sprintf(
-		"/dev/shm has %d files that were not there before the server was started, %s among them; they hold memory until they are deleted",
-		len(left), left[0])}}
+		"/dev/shm has %d files that were not there before the server was started, %s among them; "+
+			"they hold memory until they are deleted", len(left), left[0])}}
 }

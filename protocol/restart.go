@@ -25,7 +25,9 @@ func (r *Runner) server(arm string) (Server, error) {
 		server = r.Server
 	}
 	if server == nil {
-		return nil, &loadgen.InvalidError{Field: "arm", Value: fmt.Sprintf("%q", arm), Want: "one that the Runner has a server for"}
+		return nil, &loadgen.InvalidError{
+			Field: "arm", Value: fmt.Sprintf("%q", arm), Want: "one that the Runner has a server for",
+		}
 	}
 	return server, nil
 }
@@ -188,8 +190,8 @@ func (r *running) ready(ctx context.Context, step Step) error {
 	return &ServerError{Phase: "readiness", Output: lastLine(r.log()), Err: err}
 }
 
-// generates returns nil once the server has answered a request such as the step's, for one token. A server may say that it
-// is well before its model is; it is asked until it answers or ctx ends.
+// generates returns nil once the server has answered a request such as the step's, for one token. A server may say
+// that it is well before its model is; it is asked until it answers or ctx ends.
 func (r *running) generates(ctx context.Context, step Step) error {
 	spec := step.Spec
 	spec.Output = 1

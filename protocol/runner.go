@@ -20,9 +20,9 @@ type Client interface {
 	// server has ended by itself.
 	Ready(ctx context.Context, url string) error
 
-	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its step;
-	// of one that has methods Models() []string and Sent() workload.Description the measurement says which models were asked,
-	// and for what.
+	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its
+	// step; of one that has methods Models() []string and Sent() workload.Description the measurement says which
+	// models were asked, and for what.
 	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
 }
 
@@ -41,12 +41,13 @@ type Runner struct {
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
 
-	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a target of
-	// the Client.
+	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a
+	// target of the Client.
 	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
 
-	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
-	// It may add to the instance's warnings. That there is no evidence is one too ([WarnNoEvidence]). nil: nobody asks.
+	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself
+	// say. It may add to the instance's warnings. That there is no evidence is one too ([WarnNoEvidence]). nil: nobody
+	// asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
 	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
@@ -118,7 +119,9 @@ func (e *LevelError) Error() string {
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if r.Client == nil && r.Measure == nil {
-		return nil, &loadgen.InvalidError{Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client"}
+		return nil, &loadgen.InvalidError{
+			Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client",
+		}
 	}
 	design, err := json.Marshal(d)
 	if err != nil {

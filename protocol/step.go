@@ -26,10 +26,10 @@ type Step struct {
 type Measurement struct {
 	Step     Step      `json:"step"`
 	Time     time.Time `json:"time"`     // when it began
-	Instance string    `json:"instance"` // [Identity.Proof] of the server that was measured; "": not known to be another one
+	Instance string    `json:"instance"` // [Identity.Proof] of the server; "": not known to be another one
 
-	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it (see
-	// [Client]). Journals of before have neither, or what was sent for the whole experiment.
+	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it
+	// (see [Client]). Journals of before have neither, or what was sent for the whole experiment.
 	Models []string              `json:"models,omitempty"`
 	Sent   *workload.Description `json:"sent,omitempty"`
 

@@ -30,8 +30,8 @@ type child struct {
 // outputGrace is how long the end of a command waits for the end of its output.
 const outputGrace = 200 * time.Millisecond
 
-// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL. n, if it is
-// not nil, is kept for as long as it lives.
+// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL. n, if
+// it is not nil, is kept for as long as it lives.
 //
 // Its output comes through a pipe that is drained for as long as anything holds the other end. (With exec's own
 // copying a server that the command has left in the background would keep Wait from returning, or lose its output
@@ -144,8 +144,8 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 // lastLine is the last line of a text that says something, short enough for an error.
 func lastLine(text string) string { return lastLines(text, 1) }
 
-// lastLines are the last n such lines. Where to find help, which docker says after what is wrong ("Run 'docker run --help'
-// for more information"), says nothing.
+// lastLines are the last n such lines. Where to find help, which docker says after what is wrong ("Run 'docker run
+// --help' for more information"), says nothing.
 func lastLines(text string, n int) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	var last []string

@@ -29,8 +29,8 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-// serverError makes an error of a server's life of any error: what a command printed has its place there, since there may
-// be secrets in it.
+// serverError makes an error of a server's life of any error: what a command printed has its place there, since there
+// may be secrets in it.
 func serverError(phase, what string, err error) error {
 	if e, ok := errors.AsType[*protocol.ServerError](err); ok {
 		return e

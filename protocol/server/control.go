@@ -28,8 +28,8 @@ type Control struct {
 	Logs    []string // prints the end of what it printed
 	Remove  []string // takes away what is left of it once it has ended; zero: it stays
 
-	// Identity reads what Inspect prints. The error is an [*EndedError] where the server does not run. nil: what listens at
-	// the URL is the server, where the system tells.
+	// Identity reads what Inspect prints. The error is an [*EndedError] where the server does not run. nil: what
+	// listens at the URL is the server, where the system tells.
 	Identity func(inspect []byte) (protocol.Identity, error)
 
 	// Grace is how long the server may take to stop. Zero: 120 s.
@@ -175,7 +175,8 @@ func (c controlled) halt(ctx context.Context) (protocol.Stop, error) {
 	ended, err := c.awaitEnd(limited)
 	if err != nil && c.Kill != nil {
 		stop.Killed = true
-		killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killPatience, errors.New("it cannot be killed"))
+		immortal := errors.New("it cannot be killed")
+		killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killPatience, immortal)
 		defer cancel()
 		if _, killFailed := output(killing, c.Kill); killFailed != nil {
 			return fail(errors.Join(err, killFailed))

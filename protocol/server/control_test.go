@@ -21,27 +21,31 @@ import (
 const fakeDocker = `#!/bin/sh
 cd "$FAKE_DOCKER" || exit 1
 echo "$@" >> log
-[ ! -e broken ] || { echo "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?" >&2; exit 1; }
+[ ! -e broken ] || { echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1; }
 for last; do :; done
 started() { date +%s%N > $1/started; echo running > $1/status; rm -f $1/code; }
 case $1 in
 container)
 	[ -d "$3" ] || { echo "Error: No such container: $3" >&2; exit 1; }
 	cd "$3"; running=false; [ $(cat status) != running ] || running=true
-	printf '[{"Id":"%s","State":{"Status":"%s","Running":%s,"Pid":%s,"ExitCode":%s,"OOMKilled":%s,"StartedAt":"%s"},"Config":{"Labels":{%s}}}]' \
-		$(cat id) $(cat status) $running 999999 $(cat code 2>/dev/null || echo 0) $(cat oom 2>/dev/null || echo false) $(cat started) "$(cat label 2>/dev/null)";;
+	printf '[{"Id":"%s","State":{"Status":"%s","Running":%s,"Pid":999999,"ExitCode":%s,' \
+		$(cat id) $(cat status) $running $(cat code 2>/dev/null || echo 0)
+	printf '"OOMKilled":%s,"StartedAt":"%s"},"Config":{"Labels":{%s}}}]' \
+		$(cat oom 2>/dev/null || echo false) $(cat started) "$(cat label 2>/dev/null)";;
 run)
 	label=; name=; shift
 	while [ $# -gt 0 ]; do case $1 in
 		--label) label=$2; shift;;
 		--name) name=$2; shift;;
-		absent) echo "Unable to find image 'absent:latest' locally" >&2; echo "docker: Error response from daemon: pull access denied for absent" >&2; exit 125;;
-		halfway) mkdir $name; echo created > $name/status; echo 1 > $name/started; date +%N > $name/id; printf '"servegauge.owner":"%s"' "${label#*=}" > $name/label
+		absent) echo "docker: Error response from daemon: pull access denied for absent" >&2; exit 125;;
+		halfway) mkdir $name; echo created > $name/status; echo 1 > $name/started; date +%N > $name/id
+			printf '"servegauge.owner":"%s"' "${label#*=}" > $name/label
 			echo "docker: Error response from daemon: error gathering device information" >&2; exit 126;;
 	esac; shift; done
 	mkdir "$name" || exit 125
 	date +%N > $name/id; printf '"servegauge.owner":"%s"' "${label#*=}" > $name/label; started $name;;
-start) [ -d "$last" ] || { echo "Error response from daemon: No such container: $last" >&2; exit 1; }; [ -e lazy ] || started $last;;
+start) [ -d "$last" ] || { echo "Error response from daemon: No such container: $last" >&2; exit 1; }
+	[ -e lazy ] || started $last;;
 stop) [ -e lazy ] || { [ -e $last/stubborn ] && sleep $3 && echo 137 > $last/code; echo exited > $last/status; };;
 kill) echo 137 > $last/code; echo exited > $last/status;;
 wait) while [ -d "$last" ] && [ "$(cat $last/status)" = running ]; do sleep 0.05; done;;

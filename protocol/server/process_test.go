@@ -334,8 +334,8 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// A start command that stays in the foreground is ours to end, with a stop command that does nothing or without any; one
-// that ignores the request is killed, and that is said.
+// A start command that stays in the foreground is ours to end, with a stop command that does nothing or without any;
+// one that ignores the request is killed, and that is said.
 func TestForegroundIsOurs(t *testing.T) {
 	for _, c := range []struct{ name, stop, kind string }{
 		{"no stop command", "", "detached"},

@@ -16,7 +16,9 @@ import (
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
-func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
+func Run(
+	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string,
+) (*protocol.Experiment, error) {
 	_, fixed := s.(server.None)
 	progress := newProgress(!fixed)
 	client := &load.client

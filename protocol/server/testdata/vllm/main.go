@@ -62,7 +62,9 @@ func serve(args []string) error {
 		return err
 	}
 	fmt.Println("serving", args[0], "at", listener.Addr())
-	model := &loadgentest.Simulated{Model: args[0], MaxSequences: 16, DecodeRate: 500, PrefillRate: 8000, Seed: uint64(os.Getpid())}
+	model := &loadgentest.Simulated{
+		Model: args[0], MaxSequences: 16, DecodeRate: 500, PrefillRate: 8000, Seed: uint64(os.Getpid()),
+	}
 	var refused atomic.Int64
 	lies := os.Getenv("SIM_LIES") != ""
 	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
