@@ -197,7 +197,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	replicas, starts, runs := c.replicas, c.starts, c.server != nil
 	c.mu.Unlock()
 	meta := object{"name": "vllm", "namespace": "models", "uid": "d", "resourceVersion": "1"}
-	answer := object{}
+	var answer object
 	switch path := r.URL.Path; {
 	case path == "/api":
 		answer = object{"kind": "APIVersions", "versions": []string{"v1"}}
