@@ -140,8 +140,7 @@ func (c controlled) Start(ctx context.Context) (*protocol.Instance, error) {
 		return nil, serverError("start", c.what(), err)
 	}
 	if _, err := output(ctx, c.Control.Start); err != nil {
-		// A container that was made and could not be started would be in the way of the next attempt.
-		return nil, errors.Join(serverError("start", c.what(), err), c.remove(context.WithoutCancel(ctx)))
+		return nil, errors.Join(serverError("start", c.what(), err), c.abandon(ctx))
 	}
 	if now, err := c.inspect(ctx); err == nil && now.Proof != "" && now.Proof == before.Proof {
 		return nil, serverError("start", c.what(), fmt.Errorf(
@@ -155,6 +154,21 @@ func (c controlled) Start(ctx context.Context) (*protocol.Instance, error) {
 		Identity: i.identity, Exited: i.exited, Err: i.err, Log: i.log, Stop: i.stop,
 		Path: func(ctx context.Context) protocol.Path { return path(ctx, c.URL) },
 	}, nil
+}
+
+// abandon takes back a start that failed, or that nobody waits for any more. What was made and could not be started would be
+// in the way of the next attempt, and a daemon goes on with what it was asked for when the command that asked is killed.
+func (c controlled) abandon(ctx context.Context) error {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), inspectTimeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		_ = pause(patient, time.Second) // for what the daemon is about to do
+	}
+	if _, err := c.inspect(patient); err != nil {
+		return c.remove(patient)
+	}
+	_, err := c.halt(patient)
+	return err
 }
 
 // startPatience is how long a port may stay taken after the server that had it has ended: by then it is another's.

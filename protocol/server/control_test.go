@@ -37,6 +37,10 @@ run)
 	while [ $# -gt 0 ]; do case $1 in
 		--label) label=$2; shift;;
 		--name) name=$2; shift;;
+		slow) export name label # as the daemon does, it goes on when the command that asked is killed
+			setsid sh -c 'sleep 0.5; mkdir "$name"; cd "$name"; date +%N > id; date +%s%N > started; echo running > status
+				printf "%s" "\"servegauge.owner\":\"${label#*=}\"" > label' > /dev/null 2>&1 &
+			sleep 60;;
 		absent) echo "docker: Error response from daemon: pull access denied for absent" >&2; exit 125;;
 		halfway) mkdir $name; echo created > $name/status; echo 1 > $name/started; date +%N > $name/id
 			printf '"servegauge.owner":"%s"' "${label#*=}" > $name/label
@@ -234,6 +238,20 @@ func TestContainersThatDoNotStart(t *testing.T) {
 				t.Error("a container is left")
 			}
 		})
+	}
+}
+
+// A start that is cut off leaves nothing, although the daemon goes on when the command that asked it was killed.
+func TestContainerWhoseStartIsCutOff(t *testing.T) {
+	dir := docker(t)
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := parsed(t, "docker:run --name made slow").Start(short); err == nil {
+		t.Error("it has started")
+	}
+	time.Sleep(time.Second)
+	if log, _ := os.ReadFile(filepath.Join(dir, "log")); exists(filepath.Join(dir, "made")) || !strings.Contains(string(log), "rm made") {
+		t.Errorf("a container is left, or there was none:\n%s", log)
 	}
 }
 
