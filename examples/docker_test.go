@@ -1,4 +1,4 @@
-//go:build docker
+//go:build docker && linux
 
 package examples_test
 
@@ -38,17 +38,6 @@ func tool(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %q: %v: %s", name, args, err, &complaint)
 	}
 	return strings.TrimSpace(string(out))
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
 
 // imageContext makes the folder from which the image is built.
