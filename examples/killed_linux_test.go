@@ -52,17 +52,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	port := freePort(t)
 	for _, server := range []string{
 		"process:" + program + " serve some/model --port " + port,
-		"cmd:;" + program + " serve some/model --port " + port,
 		"cmd:;" + program + " serve some/model --port " + port + " & wait",
 	} {
 		left := 0
-		for range 6 {
+		for range 5 {
 			_, args := modestly(t, server, port)
 			cmd := command(context.Background(), "multirun", args...)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Duration(rand.Int64N(int64(1200 * time.Millisecond))))
+			time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			left += len(running(program))
@@ -113,8 +112,11 @@ func TestHangup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cmd.ProcessState.ExitCode() != 1 || len(e.Stops) != 1 || len(e.Measurements) != 2 || !e.Measurements[1].Result.CutShort {
-		t.Errorf("%v, %d stops, %d measurements", cmd.ProcessState, len(e.Stops), len(e.Measurements))
+	// The signal may come before the level after the warmup has begun.
+	n := len(e.Measurements)
+	cut := n == 1 || n == 2 && e.Measurements[1].Result.CutShort
+	if cmd.ProcessState.ExitCode() != 1 || len(e.Stops) != 1 || !cut || !strings.Contains(e.Error, protocol.ErrStopped.Error()) {
+		t.Errorf("%v, %d stops, %d measurements: %s", cmd.ProcessState, len(e.Stops), n, e.Error)
 	}
 	if pids := running(program); len(pids) != 0 {
 		t.Errorf("processes %v are left", pids)

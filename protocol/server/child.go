@@ -94,7 +94,7 @@ func startChild(argv, env []string, n *note, url chan<- string) (*child, error) 
 
 // ended says how a server ended that should not have, once it has.
 func (c *child) ended(command string) error {
-	return &protocol.ServerError{Phase: "start", Command: command, Output: lastLine(c.output.String()),
+	return &protocol.ServerError{Phase: "run", Command: command, Output: lastLine(c.output.String()),
 		Err: fmt.Errorf("it ended by itself (%s)", c.cmd.ProcessState)}
 }
 
@@ -131,7 +131,8 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 	case <-ctx.Done():
 		killed = true
 	}
-	for deadline := time.Now().Add(min(grace, orphanGrace)); groupLives(c.cmd) && time.Now().Before(deadline); {
+	deadline := time.Now().Add(min(grace, orphanGrace))
+	for groupLives(c.cmd) && anyLives(c.cmd.Process.Pid) && time.Now().Before(deadline) {
 		if pause(ctx, 10*time.Millisecond) != nil {
 			break
 		}
