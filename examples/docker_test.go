@@ -5,7 +5,6 @@ package examples_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -51,8 +50,9 @@ func imageContext(t *testing.T) string {
 	}
 	// The groups are for --group-add, as the presets have it.
 	for name, text := range map[string]string{
-		"group":      "root:x:0:\nvideo:x:44:\nrender:x:109:\n",
-		"Dockerfile": "FROM scratch\nCOPY vllm /usr/bin/vllm\nCOPY group /etc/group\nENV PATH=/usr/bin\nENTRYPOINT [\"vllm\", \"serve\"]\n",
+		"group": "root:x:0:\nvideo:x:44:\nrender:x:109:\n",
+		"Dockerfile": "FROM scratch\nCOPY vllm /usr/bin/vllm\nCOPY group /etc/group\nENV PATH=/usr/bin\n" +
+			"ENTRYPOINT [\"vllm\", \"serve\"]\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -80,8 +80,8 @@ func made(t *testing.T, port string, flags ...string) (name string) {
 // quickly makes a plan that takes seconds.
 func quickly(t *testing.T, port string, args ...string) (out string, all []string) {
 	out = filepath.Join(t.TempDir(), "out")
-	return out, append([]string{"-url", "http://127.0.0.1:" + port, "-out", out, "-levels", "2,4", "-prompts", "5x", "-plan", "quick",
-		"-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2", "-server-grace", "5s"}, args...)
+	return out, append([]string{"-url", "http://127.0.0.1:" + port, "-out", out, "-plan", "quick",
+		"-levels", "2,4", "-prompts", "5x", "-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2", "-server-grace", "5s"}, args...)
 }
 
 func read(t *testing.T, out string) *protocol.Experiment {
@@ -138,7 +138,8 @@ func TestDockerKilledInALevel(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
 	name := made(t, port)
-	out, args := quickly(t, port, "-server", "docker:"+name, "-runs", "3", "-warmup", "0", "-prompts", "200000", "-output", "64")
+	out, args := quickly(t, port, "-server", "docker:"+name, "-runs", "3", "-warmup", "0",
+		"-prompts", "200000", "-output", "64")
 	cmd := command(t.Context(), "multirun", args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -239,8 +240,10 @@ func TestDockerThatDoesNotStart(t *testing.T) {
 		{"no image", port, "docker:run 127.0.0.1:1/no/such:image m", "", []string{"127.0.0.1:1/no/such"}},
 		{"no container", port, "docker:no-such-container", "", []string{"no-such-container"}},
 		{"not ours", port, "docker:run --name " + theirs + " " + image + " m", "", []string{theirs, "not make"}},
-		{"it dies at once", port, "docker:run --network=host -e SIM_FAILS=1 " + image + " m", "", []string{"exit code 1", "HIP out of memory"}},
-		{"a port that is taken", busy, "docker:run --network=host " + image + " m --port " + busy, "", []string{fmt.Sprint("process ", os.Getpid())}},
+		{"it dies at once", port, "docker:run --network=host -e SIM_FAILS=1 " + image + " m", "",
+			[]string{"exit code 1", "HIP out of memory"}},
+		{"a port that is taken", busy, "docker:run --network=host " + image + " m --port " + busy, "",
+			[]string{fmt.Sprint("process ", os.Getpid())}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.host != "" {
@@ -292,7 +295,8 @@ func TestDockerLeftOver(t *testing.T) {
 func TestDockerHangup(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
-	out, args := quickly(t, port, "-runs", "1", "-prompts", "200000", "-server", "docker:run --network=host "+image+" some/model --port "+port)
+	out, args := quickly(t, port, "-runs", "1", "-prompts", "200000",
+		"-server", "docker:run --network=host "+image+" some/model --port "+port)
 	cmd := command(t.Context(), "multirun", args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -304,7 +308,8 @@ func TestDockerHangup(t *testing.T) {
 	// The signal may come before the level after the warmup has begun.
 	n := len(e.Measurements)
 	cut := n == 1 || n == 2 && e.Measurements[1].Result.CutShort
-	if cmd.ProcessState.ExitCode() != 1 || len(e.Stops) != 1 || !cut || !strings.Contains(e.Error, protocol.ErrStopped.Error()) {
+	code, why := cmd.ProcessState.ExitCode(), protocol.ErrStopped.Error()
+	if code != 1 || len(e.Stops) != 1 || !cut || !strings.Contains(e.Error, why) {
 		t.Errorf("%v, %d stops, %d measurements: %s", cmd.ProcessState, len(e.Stops), n, e.Error)
 	}
 	if found := tool(t, "docker", "ps", "--all", "--quiet", "--filter", "label=servegauge.owner"); found != "" {
@@ -326,109 +331,5 @@ func TestDockerProxied(t *testing.T) {
 	}
 	if s := read(t, out).Starts[0]; s.Path.Via != "docker-proxy" || !hasCode(s.Warnings, protocol.WarnProxied) {
 		t.Errorf("path %+v, warnings %v", s.Path, s.Warnings)
-	}
-}
-
-// An image's digest from a registry is recorded, and one that differs from the pinned one is flagged; and the command
-// line of each preset runs as it stands, with the simulated image in the place of the page's.
-func TestDockerDigestsAndPresets(t *testing.T) {
-	buildImage(t)
-	registry := "127.0.0.1:" + startRegistry(t)
-	pushed := registry + "/simulated:1"
-	tool(t, "docker", "tag", image, pushed)
-	tool(t, "docker", "push", "--quiet", pushed)
-	var digests []string
-	if err := json.Unmarshal([]byte(tool(t, "docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image)), &digests); err != nil || len(digests) != 1 {
-		t.Fatalf("%v %v", digests, err)
-	}
-	_, digest, _ := strings.Cut(digests[0], "@")
-	port := freePort(t)
-	file := filepath.Join(t.TempDir(), "mine.json")
-	configuration := fmt.Sprintf(`{"image": %q, "digest": %q, "model": "some/model", "revision": "abc", "flags": ["--network=host"], "port": %s}`, pushed, digest, port)
-	if err := os.WriteFile(file, []byte(configuration), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, args := quickly(t, port, "-runs", "1", "-server", file)
-	if p := run(t, "multirun", args...); p.code != 0 {
-		t.Fatalf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
-	}
-	s := read(t, out).Starts[0]
-	c := s.Server.Containers[0]
-	if got, _ := c.RepoDigests[0].Get(); !strings.HasSuffix(got, digest) || hasCode(s.Warnings, server.WarnImageDiffers) || !strings.Contains(string(s.Asked), digest) {
-		t.Errorf("digests %v, warnings %v, asked %s", c.RepoDigests, s.Warnings, s.Asked)
-	}
-	devices(t)
-	for preset, reference := range map[string]string{"llama-3.1-405b": "vllm/vllm-openai-rocm:latest", "kimi-k2.5": "rocm/vllm-dev:nightly"} {
-		if preset == "kimi-k2.5" { // this image has no entry point
-			entry := imageContext(t)
-			if err := os.WriteFile(filepath.Join(entry, "Dockerfile"), []byte("FROM "+image+"\nENTRYPOINT []\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			tool(t, "docker", "build", "--quiet", "--tag", reference, entry)
-		} else {
-			tool(t, "docker", "tag", image, reference)
-		}
-		t.Cleanup(func() { _ = exec.Command("docker", "rmi", reference).Run() })
-		out, args := quickly(t, port, "-runs", "2", "-server", "preset:"+preset+" VLLM_ROCM_USE_AITER=1 hf-cache="+t.TempDir()+" --max-num-seqs 256")
-		if p := run(t, "multirun", args...); p.code != 0 {
-			t.Fatalf("%s: exit code %d\n%s\n%s", preset, p.code, p.stdout, p.stderr)
-		}
-		e := read(t, out)
-		s := e.Starts[1]
-		if !hasCode(s.Warnings, server.WarnImageDiffers) || len(e.Starts) != 2 || e.Starts[0].Instance == s.Instance {
-			t.Errorf("%s: warnings %v, %d starts", preset, s.Warnings, len(e.Starts))
-		}
-		for _, setting := range s.Server.Containers[0].Environment {
-			if v, _ := setting.Value.Get(); setting.Name == "VLLM_ROCM_USE_AITER" && v != "1" {
-				t.Errorf("%s: %s is %s", preset, setting.Name, v)
-			}
-		}
-		if s.Server.Containers[0].Engine == nil || !strings.Contains(string(s.Asked), "--max-num-seqs") {
-			t.Errorf("%s: engine %v, asked %s", preset, s.Server.Containers[0].Engine, s.Asked)
-		}
-	}
-}
-
-// startRegistry starts Debian's docker-registry, and returns its port.
-func startRegistry(t *testing.T) string {
-	t.Helper()
-	port, dir := freePort(t), t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%s\n", dir, port)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("docker-registry", "serve", config)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 500 {
-		if response, err := http.Get("http://127.0.0.1:" + port + "/v2/"); err == nil {
-			response.Body.Close()
-			return port
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the registry does not answer")
-	return ""
-}
-
-// devices makes what the presets' --device needs, where it is not there: nodes that are /dev/null.
-func devices(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"/dev/kfd", "/dev/dri/renderD128"} {
-		if _, err := os.Stat(name); err == nil {
-			continue
-		}
-		if dir := filepath.Dir(name); dir != "/dev" {
-			if err := os.Mkdir(dir, 0o755); err == nil {
-				t.Cleanup(func() { _ = os.Remove(dir) })
-			}
-		}
-		if err := syscall.Mknod(name, syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		t.Cleanup(func() { _ = os.Remove(name) })
 	}
 }

@@ -32,7 +32,8 @@ func running(program string) (pids []int) {
 func serverProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "vllm")
-	if out, err := exec.Command("go", "build", "-o", program, "../protocol/server/testdata/vllm").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", program, "../protocol/server/testdata/vllm")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return program
@@ -40,12 +41,12 @@ func serverProgram(t *testing.T) string {
 
 func modestly(t *testing.T, server, port string) (out string, args []string) {
 	out = filepath.Join(t.TempDir(), "out")
-	return out, []string{"-url", "http://127.0.0.1:" + port, "-server", server, "-server-grace", "5s", "-out", out, "-plan", "quick",
-		"-runs", "2", "-levels", "2,4", "-prompts", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
+	return out, []string{"-url", "http://127.0.0.1:" + port, "-server", server, "-server-grace", "5s", "-out", out,
+		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-prompts", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
 }
 
-// The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is left
-// after one that was not killed.
+// The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
+// left after one that was not killed.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	program := serverProgram(t)
@@ -100,7 +101,8 @@ func TestHangup(t *testing.T) {
 	}
 	_ = write.Close()
 	for range 3000 {
-		if text, _ := os.ReadFile(filepath.Join(out, protocol.JournalFile)); strings.Contains(string(text), `"measurement":`) {
+		text, _ := os.ReadFile(filepath.Join(out, protocol.JournalFile))
+		if strings.Contains(string(text), `"measurement":`) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -115,7 +117,8 @@ func TestHangup(t *testing.T) {
 	// The signal may come before the level after the warmup has begun.
 	n := len(e.Measurements)
 	cut := n == 1 || n == 2 && e.Measurements[1].Result.CutShort
-	if cmd.ProcessState.ExitCode() != 1 || len(e.Stops) != 1 || !cut || !strings.Contains(e.Error, protocol.ErrStopped.Error()) {
+	code, why := cmd.ProcessState.ExitCode(), protocol.ErrStopped.Error()
+	if code != 1 || len(e.Stops) != 1 || !cut || !strings.Contains(e.Error, why) {
 		t.Errorf("%v, %d stops, %d measurements: %s", cmd.ProcessState, len(e.Stops), n, e.Error)
 	}
 	if pids := running(program); len(pids) != 0 {

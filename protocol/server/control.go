@@ -156,8 +156,9 @@ func (c controlled) Start(ctx context.Context) (*protocol.Instance, error) {
 	}, nil
 }
 
-// abandon takes back a start that failed, or that nobody waits for any more. What was made and could not be started would be
-// in the way of the next attempt, and a daemon goes on with what it was asked for when the command that asked is killed.
+// abandon takes back a start that failed, or that nobody waits for any more. What was made and could not be started
+// would be in the way of the next attempt, and a daemon goes on with what it was asked for when the command that
+// asked is killed.
 func (c controlled) abandon(ctx context.Context) error {
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), inspectTimeout)
 	defer cancel()

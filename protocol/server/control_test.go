@@ -21,7 +21,8 @@ import (
 const fakeDocker = `#!/bin/sh
 cd "$FAKE_DOCKER" || exit 1
 echo "$@" >> log
-[ ! -e broken ] || { echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1; }
+[ ! -e broken ] || { echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2
+	exit 1; }
 for last; do :; done
 started() { date +%s%N > $1/started; echo running > $1/status; rm -f $1/code; }
 case $1 in
@@ -157,7 +158,8 @@ func TestContainerThatIsMade(t *testing.T) {
 		}
 	}
 	log, _ := os.ReadFile(filepath.Join(dir, "log"))
-	if text := string(log); strings.Contains(text, "--rm") || !strings.Contains(text, "run --detach --label servegauge.owner=") ||
+	text := string(log)
+	if strings.Contains(text, "--rm") || !strings.Contains(text, "run --detach --label servegauge.owner=") ||
 		!strings.Contains(text, "--name made image --model a b\n") {
 		t.Errorf("%s", log)
 	}
@@ -219,7 +221,7 @@ func TestContainersThatDoNotStart(t *testing.T) {
 		name, server, file, say string
 	}{
 		{"the daemon is down", "docker:vllm", "broken", "Is the docker daemon running?"},
-		{"the daemon is down, and one would be made", "docker:run --name made image", "broken", "Is the docker daemon running?"},
+		{"the daemon is down for one that is made", "docker:run --name made image", "broken", "Is the docker daemon"},
 		{"no such container", "docker:another", "", "No such container: another"},
 		{"no such image", "docker:run --name made absent", "", "pull access denied for absent"},
 		{"made, but not started", "docker:run --name made halfway", "", "device information"},
@@ -250,7 +252,8 @@ func TestContainerWhoseStartIsCutOff(t *testing.T) {
 		t.Error("it has started")
 	}
 	time.Sleep(time.Second)
-	if log, _ := os.ReadFile(filepath.Join(dir, "log")); exists(filepath.Join(dir, "made")) || !strings.Contains(string(log), "rm made") {
+	log, _ := os.ReadFile(filepath.Join(dir, "log"))
+	if exists(filepath.Join(dir, "made")) || !strings.Contains(string(log), "rm made") {
 		t.Errorf("a container is left, or there was none:\n%s", log)
 	}
 }
@@ -324,7 +327,8 @@ func TestContainerThatEnds(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatal("that it ended was not noticed")
 			}
-			if err := i.Err(); err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "HIP out of memory") {
+			err = i.Err()
+			if err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "HIP out of memory") {
 				t.Errorf("%v, want an error that says %q and the last that it said", err, c.say)
 			}
 			stop, err := i.Stop(t.Context())

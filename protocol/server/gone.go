@@ -72,8 +72,8 @@ func look(ctx context.Context, rawURL string) presence {
 	return present
 }
 
-// statusOf asks for a URL on a connection, and returns the status of the answer. Nothing is sent that another should not
-// read, so that nobody need be trusted. (A transport of package http would hide how the connection ended.)
+// statusOf asks for a URL on a connection, and returns the status of the answer. Nothing is sent that another should
+// not read, so that nobody need be trusted. (A transport of package http would hide how the connection ended.)
 func statusOf(conn net.Conn, rawURL string) (int, error) {
 	request, err := http.NewRequest(http.MethodGet, rawURL, nil)
 	if err != nil {

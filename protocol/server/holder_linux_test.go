@@ -23,9 +23,11 @@ func TestPortOfAnother(t *testing.T) {
 	defer other.Close()
 	me := fmt.Sprintf("process %d", os.Getpid())
 	for name, s := range map[string]protocol.Server{
-		"process":        Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: other.URL},
-		"cmd":            Commands{StartCommand: "sleep 60", URL: other.URL},
-		"cmd, with stop": Commands{StopCommand: "true", StartCommand: "sleep 60", URL: other.URL, Grace: 100 * time.Millisecond},
+		"process": Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: other.URL},
+		"cmd":     Commands{StartCommand: "sleep 60", URL: other.URL},
+		"cmd, with stop": Commands{
+			StopCommand: "true", StartCommand: "sleep 60", URL: other.URL, Grace: 100 * time.Millisecond,
+		},
 	} {
 		if _, err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), me) {
 			t.Errorf("%s: %v, want an error that names %s", name, err, me)
@@ -41,7 +43,8 @@ func TestPortOfAnother(t *testing.T) {
 	}
 	// It came after ours had been started, which does not listen.
 	address := freeAddress(t)
-	i, err := Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: "http://" + address, Grace: time.Second}.Start(t.Context())
+	late := Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: "http://" + address, Grace: time.Second}
+	i, err := late.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +97,9 @@ func TestLeftOvers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			dir := t.TempDir()
-			s := Commands{StartCommand: "cd " + dir + "; " + c.start, URL: "http://" + freeAddress(t), Grace: 300 * time.Millisecond}
+			s := Commands{
+				StartCommand: "cd " + dir + "; " + c.start, URL: "http://" + freeAddress(t), Grace: 300 * time.Millisecond,
+			}
 			first, err := s.Start(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +127,8 @@ func TestLeftOvers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer other.Stop(context.Background())
-			if codes(other.Warnings) != WarnLeftOver || !strings.Contains(other.Warnings[0].Message, "still runs") || !alive(pid) {
+			named := codes(other.Warnings) == WarnLeftOver && strings.Contains(other.Warnings[0].Message, "still runs")
+			if !named || !alive(pid) {
 				t.Errorf("%v; process %d alive: %v", other.Warnings, pid, alive(pid))
 			}
 			second, err := s.Start(t.Context())

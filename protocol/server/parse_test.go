@@ -127,7 +127,8 @@ func TestConfiguration(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0f", 32)
 	write(strings.Replace(whole, `"flags"`, `"digest": "`+digest+`", "flags"`, 1))
 	s, err = Parse(file, Options{})
-	if r, ok := s.(Run); err != nil || !ok || r.Pinned != digest || !strings.Contains(strings.Join(r.Argv, " "), "v0.11.0@"+digest) {
+	r, ok := s.(Run)
+	if err != nil || !ok || r.Pinned != digest || !strings.Contains(strings.Join(r.Argv, " "), "v0.11.0@"+digest) {
 		t.Errorf("%+v %v", s, err)
 	}
 	for _, c := range []struct{ text, say string }{
@@ -200,11 +201,14 @@ func TestUnitIdentity(t *testing.T) {
 }
 
 const pods = `{"items": [
- {"metadata": {"name": "vllm-6c9f-b", "uid": "u2", "labels": {"pod-template-hash": "6c9f"}, "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-6c9f"}]},
-  "spec": {"nodeName": "gpu-1"}, "status": {"containerStatuses": [{"containerID": "containerd://b", "state": {"running": {}}}]}},
- {"metadata": {"name": "vllm-6c9f-a", "uid": "u1", "labels": {"pod-template-hash": "6c9f"}, "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-6c9f"}]},
-  "spec": {"nodeName": "gpu-2"}, "status": {"containerStatuses": [{"containerID": "containerd://a", "state": {"running": {}}}]}},
- {"metadata": {"name": "vllm-web-1-x", "uid": "u3", "labels": {"pod-template-hash": "1"}, "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-web-1"}]},
+ {"metadata": {"name": "vllm-6c9f-b", "uid": "u2", "labels": {"pod-template-hash": "6c9f"},
+   "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-6c9f"}]}, "spec": {"nodeName": "gpu-1"},
+  "status": {"containerStatuses": [{"containerID": "containerd://b", "state": {"running": {}}}]}},
+ {"metadata": {"name": "vllm-6c9f-a", "uid": "u1", "labels": {"pod-template-hash": "6c9f"},
+   "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-6c9f"}]}, "spec": {"nodeName": "gpu-2"},
+  "status": {"containerStatuses": [{"containerID": "containerd://a", "state": {"running": {}}}]}},
+ {"metadata": {"name": "vllm-web-1-x", "uid": "u3", "labels": {"pod-template-hash": "1"},
+   "ownerReferences": [{"kind": "ReplicaSet", "name": "vllm-web-1"}]},
   "status": {"containerStatuses": []}}]}`
 
 func TestPodIdentity(t *testing.T) {

@@ -76,7 +76,8 @@ func TestDockerCompose(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
 	file := filepath.Join(t.TempDir(), "compose.yaml")
-	text := fmt.Sprintf("version: '2.4'\nservices:\n  web:\n    image: %s\n    network_mode: host\n    command: [some/model, --port, '%s']\n", image, port)
+	text := fmt.Sprintf("version: '2.4'\nservices:\n  web:\n    image: %s\n    network_mode: host\n"+
+		"    command: [some/model, --port, '%s']\n", image, port)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +106,12 @@ func TestDockerSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	tool(t, "cp", filepath.Join(dir, "vllm"), filepath.Join(dir, "multirun"), filepath.Join(root, "usr/bin"))
-	tool(t, "sh", "-c", "tar -C "+root+" -c . | docker import --change 'CMD [\"/lib/systemd/systemd\"]' - servegauge-systemd:1")
+	tool(t, "sh", "-c", "tar -C "+root+" -c . | "+
+		"docker import --change 'CMD [\"/lib/systemd/systemd\"]' - servegauge-systemd:1")
 	name := "servegauge-test-" + port
-	tool(t, "docker", "run", "--detach", "--name", name, "--network=host", "--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined",
-		"--env=container=docker", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/sys/fs/cgroup:/sys/fs/cgroup", "servegauge-systemd:1")
+	tool(t, "docker", "run", "--detach", "--name", name, "--network=host",
+		"--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--env=container=docker",
+		"--tmpfs=/run", "--tmpfs=/tmp", "--volume=/sys/fs/cgroup:/sys/fs/cgroup", "servegauge-systemd:1")
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", name).Run() })
 	for range 300 {
 		out, _ := exec.Command("docker", "exec", name, "systemctl", "is-system-running").Output()
@@ -191,19 +194,25 @@ type object = map[string]any
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const deployment = "/apis/apps/v1/namespaces/models/deployments/vllm"
 	resource := func(name, kind string) object {
-		return object{"name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": []string{"get", "list", "patch", "update"}}
+		return object{"name": name, "singularName": "", "namespaced": true, "kind": kind,
+			"verbs": []string{"get", "list", "patch", "update"}}
 	}
 	c.mu.Lock()
 	replicas, starts, runs := c.replicas, c.starts, c.server != nil
 	c.mu.Unlock()
 	meta := object{"name": "vllm", "namespace": "models", "uid": "d", "resourceVersion": "1"}
+	scaled := func(n int) object {
+		count := object{"replicas": n}
+		return object{"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": count, "status": count}
+	}
 	var answer object
 	switch path := r.URL.Path; {
 	case path == "/api":
 		answer = object{"kind": "APIVersions", "versions": []string{"v1"}}
 	case path == "/apis":
 		version := object{"groupVersion": "apps/v1", "version": "v1"}
-		answer = object{"kind": "APIGroupList", "apiVersion": "v1", "groups": []object{{"name": "apps", "versions": []object{version}, "preferredVersion": version}}}
+		apps := object{"name": "apps", "versions": []object{version}, "preferredVersion": version}
+		answer = object{"kind": "APIGroupList", "apiVersion": "v1", "groups": []object{apps}}
 	case path == "/api/v1":
 		pods := resource("pods", "Pod")
 		pods["shortNames"] = []string{"po"}
@@ -220,9 +229,9 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		time.AfterFunc(300*time.Millisecond, func() { c.scale(asked.Spec.Replicas) })
-		answer = object{"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": object{"replicas": asked.Spec.Replicas}, "status": object{"replicas": asked.Spec.Replicas}}
+		answer = scaled(asked.Spec.Replicas)
 	case path == deployment+"/scale":
-		answer = object{"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": object{"replicas": replicas}, "status": object{"replicas": replicas}}
+		answer = scaled(replicas)
 	case path == deployment:
 		answer = object{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": meta, "spec": object{"replicas": replicas}}
 	case path == "/api/v1/namespaces/models/pods":
@@ -233,16 +242,17 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				"metadata": object{"name": fmt.Sprintf("vllm-6c9f-%d", starts), "uid": fmt.Sprint("uid", starts),
 					"labels":          object{"pod-template-hash": "6c9f"},
 					"ownerReferences": []object{{"kind": "ReplicaSet", "name": "vllm-6c9f", "apiVersion": "apps/v1", "uid": "r"}}},
-				"spec":   object{"nodeName": "gpu-1"},
-				"status": object{"containerStatuses": []object{{"name": "vllm", "containerID": fmt.Sprint("containerd://", starts), "state": object{"running": object{}}}}},
+				"spec": object{"nodeName": "gpu-1"},
+				"status": object{"containerStatuses": []object{{"name": "vllm",
+					"containerID": fmt.Sprint("containerd://", starts), "state": object{"running": object{}}}}},
 			})
 		}
 		answer = object{"kind": "PodList", "apiVersion": "v1", "metadata": object{}, "items": items}
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		_ = json.NewEncoder(w).Encode(object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
-			"message": "deployments.apps \"" + filepath.Base(path) + "\" not found"})
+		_ = json.NewEncoder(w).Encode(object{"kind": "Status", "apiVersion": "v1", "status": "Failure",
+			"reason": "NotFound", "code": 404, "message": "deployments.apps \"" + filepath.Base(path) + "\" not found"})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
