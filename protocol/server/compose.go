@@ -27,6 +27,7 @@ func Compose(service string, o Options) Control {
 		Inspect: append([]string{"sh", "-c",
 			`set -e; ids=$("$@"); [ -z "$ids" ] || exec docker container inspect $ids`, "sh"},
 			with("ps", "-a", "-q", service)...),
+		Wait: append([]string{"sh", "-c", `exec docker wait $("$@")`, "sh"}, with("ps", "-q", service)...),
 		Logs: with("logs", "--no-color", "--tail", "50", service),
 		Identity: func(text []byte) (protocol.Identity, error) {
 			if len(bytes.TrimSpace(text)) == 0 {

@@ -24,7 +24,7 @@ type Control struct {
 	Stop    []string // returns once the server has ended, or was told to
 	Kill    []string // ends it at once, where Stop did not
 	Inspect []string // prints what Identity reads
-	Wait    []string // returns when the server has ended; zero: Inspect is asked every two seconds
+	Wait    []string // returns when the server has ended; zero: Inspect is asked now and then
 	Logs    []string // prints the end of what it printed
 	Remove  []string // takes away what is left of it once it has ended; zero: it stays
 

@@ -83,9 +83,10 @@ func inspecting(c openai.Config) (*http.Client, http.Header) {
 	return &http.Client{Transport: transport}, header
 }
 
-// snapshot reads this host, unless the server is one that we simulate, which uses no GPU.
+// snapshot reads this host, unless the server is not restarted, or is one that we simulate, which uses no GPU.
 func snapshot(s protocol.Server) func(context.Context) (*envinfo.State, error) {
-	if _, simulated := s.(*Simulation); simulated {
+	switch s.(type) {
+	case *Simulation, server.None:
 		return nil
 	}
 	return func(ctx context.Context) (*envinfo.State, error) { return envinfo.Snapshot(ctx, envinfo.Options{}) }
