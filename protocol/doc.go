@@ -11,5 +11,9 @@
 // figures are taken per run, and the intervals are over runs; where the server was not demonstrably another one for
 // each run, they are labelled within-server.
 //
-// The package knows no HTTP. What is particular to a kind of server is in packages below, such as vllm.
+// A server is stopped and gone, and the memory of its GPUs free, before there is another; that it is another is
+// proven by evidence ([Identity]), which is asked for again before and after each level. It is ready when it has
+// answered a request.
+//
+// The package knows no HTTP. A [Client] speaks to the servers, and package server below has the kinds of them.
 package protocol

@@ -56,7 +56,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	size, requestsErr := r.requests.end()
 	m.Requests = size
 	if prepared != nil {
-		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnNotPrepared, "%v", prepared))
+		m.spoil(WarnNotPrepared, "%v", prepared)
 	}
 	if m.GaveUp {
 		m.Result.Warnings = append(slices.Clip(m.Result.Warnings), givenUp(result))
@@ -64,17 +64,15 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	died := r.died()
 	switch {
 	case died != nil:
-		m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied, "the server ended while the level was measured: %s", reason(died)))
+		m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(died))
 		err = ctx.Err() // the level's own, if at all: what its death did to the requests is said
 	case err == nil:
 		changed := r.unchanged(ctx)
 		if died = r.died(); died != nil {
-			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerDied,
-				"the server ended while the level was measured: %s", reason(changed)))
+			m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(changed))
 		} else if changed != nil {
 			err = changed // somebody else is there: nothing more can be measured
-			m.Result.Warnings = append(m.Result.Warnings, spoilsAll(WarnServerRestarted,
-				"the server that was measured is not surely one and the same: %s", reason(changed)))
+			m.spoil(WarnServerRestarted, "the server that was measured is not surely one and the same: %s", reason(changed))
 		}
 	}
 	if energy, ok := m.energy(); ok {
@@ -153,7 +151,9 @@ func (r *running) watch(ctx context.Context, step Step) func() []Reading {
 }
 
 // measureHere measures a step on a target of the Client, and notes which models it asked for what.
-func (r *running) measureHere(ctx context.Context, s Step, g *loadgen.Generator, m *Measurement) (*loadgen.Result, error) {
+func (r *running) measureHere(
+	ctx context.Context, s Step, g *loadgen.Generator, m *Measurement,
+) (*loadgen.Result, error) {
 	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
 	if err != nil {
 		return nil, err
@@ -182,8 +182,8 @@ func (r *running) unchanged(ctx context.Context) error {
 		return err
 	}
 	if !r.identity.Same(now) {
-		return &ServerError{Phase: "identity", Err: fmt.Errorf("another instance answers than the one that was started: %s, and not %s",
-			describe(now), describe(r.identity))}
+		return &ServerError{Phase: "identity", Err: fmt.Errorf(
+			"another instance answers than the one that was started: %s, and not %s", describe(now), describe(r.identity))}
 	}
 	return nil
 }
@@ -196,8 +196,11 @@ func describe(i Identity) string {
 	return fmt.Sprintf("%s %v", i.Kind, i.PIDs)
 }
 
-func spoilsAll(code, format string, args ...any) loadgen.Warning {
-	return loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All}}
+// spoil says why none of the figures may be used.
+func (m *Measurement) spoil(code, format string, args ...any) {
+	m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{
+		Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All},
+	})
 }
 
 // eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.

@@ -26,7 +26,9 @@ func (r *Runner) server(arm string) (Server, error) {
 		server = r.Server
 	}
 	if server == nil {
-		return nil, &loadgen.InvalidError{Field: "arm", Value: fmt.Sprintf("%q", arm), Want: "one that the Runner has a server for"}
+		return nil, &loadgen.InvalidError{
+			Field: "arm", Value: fmt.Sprintf("%q", arm), Want: "one that the Runner has a server for",
+		}
 	}
 	return server, nil
 }
@@ -42,6 +44,12 @@ func (r *running) restart(ctx context.Context, step Step) error {
 		if err := r.stop(ctx); err != nil {
 			return err
 		}
+		if err := r.released(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.idle(ctx); err != nil {
+		return err
 	}
 	if step.Cooldown > 0 {
 		r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
@@ -86,7 +94,6 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 		r.identity, r.before[step.Arm] = id, id
 		start.Instance, start.Identity = id.Proof, &id
 	}
-	start.Warnings = append(start.Warnings, i.Warnings...)
 	if i.Path != nil {
 		path := i.Path(ctx)
 		start.Path = &path
@@ -100,6 +107,7 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 		}
 		start.Server = evidence
 	}
+	start.Warnings = append(start.Warnings, i.Warnings...) // those too that came with the evidence
 	if err := r.compareStart(&start); err != nil {
 		return err
 	}
@@ -186,8 +194,8 @@ func (r *running) ready(ctx context.Context, step Step) error {
 	return &ServerError{Phase: "readiness", Output: lastLine(r.log()), Err: err}
 }
 
-// generates returns nil once the server has answered a request such as the step's, for one token. A server may say that it
-// is well before its model is; it is asked until it answers or ctx ends.
+// generates returns nil once the server has answered a request such as the step's, for one token. A server may say
+// that it is well before its model is; it is asked until it answers or ctx ends.
 func (r *running) generates(ctx context.Context, step Step) error {
 	spec := step.Spec
 	spec.Output = 1
@@ -263,6 +271,7 @@ func (r *running) stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stop.Warnings = append(stop.Warnings, r.leftInSharedMemory()...)
 	return r.note(Entry{Stop: &stop})
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -22,9 +23,9 @@ type Client interface {
 	// server has ended by itself.
 	Ready(ctx context.Context, url string) error
 
-	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its step;
-	// of one that has methods Models() []string and Sent() workload.Description the measurement says which models were asked,
-	// and for what.
+	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its
+	// step; of one that has methods Models() []string and Sent() workload.Description the measurement says which
+	// models were asked, and for what.
 	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
 }
 
@@ -43,12 +44,13 @@ type Runner struct {
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
 
-	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a target of
-	// the Client.
+	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a
+	// target of the Client.
 	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
 
-	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself say.
-	// That there is none is a warning ([WarnNoEvidence]). nil: nobody asks.
+	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself
+	// say. It may add to the instance's warnings. That there is no evidence is one too ([WarnNoEvidence]). nil: nobody
+	// asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
 	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
@@ -60,6 +62,9 @@ type Runner struct {
 
 	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
 	Probes []Probe
+	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
+	// each stop as it was before the first start, before there is another. nil: nobody looks.
+	Snapshot func(context.Context) (*state.State, error)
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -122,7 +127,9 @@ var ErrStopped = errors.New("stopped before its end")
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
 func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if r.Client == nil && r.Measure == nil {
-		return nil, &loadgen.InvalidError{Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client"}
+		return nil, &loadgen.InvalidError{
+			Field: "runner's Client", Value: nil, Want: "one that makes targets, such as an openai.Client",
+		}
 	}
 	design, err := json.Marshal(d)
 	if err != nil {
@@ -217,6 +224,7 @@ type running struct {
 	before     map[string]Identity // of each arm's latest instance
 	answered   bool                // the instance has, at least once
 	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
+	free       memory              // of the host, without a server
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.

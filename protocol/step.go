@@ -32,8 +32,8 @@ type Measurement struct {
 	// Instance is [Identity.Proof] of the server that was measured; "": not known to be another one
 	Instance string `json:"instance"`
 
-	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it (see
-	// [Client]). Journals of before have neither, or what was sent for the whole experiment.
+	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it
+	// (see [Client]). Journals of before have neither, or what was sent for the whole experiment.
 	Models []string              `json:"models,omitempty"`
 	Sent   *workload.Description `json:"sent,omitempty"`
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,8 +30,8 @@ type child struct {
 // outputGrace is how long the end of a command waits for the end of its output.
 const outputGrace = 200 * time.Millisecond
 
-// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL. n, if it is
-// not nil, is kept for as long as it lives.
+// startChild starts a command. url, if it is not nil, has room for one line and gets the first that is a URL. n, if
+// it is not nil, is kept for as long as it lives.
 //
 // Its output comes through a pipe that is drained for as long as anything holds the other end. (With exec's own
 // copying a server that the command has left in the background would keep Wait from returning, or lose its output
@@ -93,7 +94,7 @@ func startChild(argv, env []string, n *note, url chan<- string) (*child, error) 
 
 // ended says how a server ended that should not have, once it has.
 func (c *child) ended(command string) error {
-	return &protocol.ServerError{Phase: "start", Command: command, Output: lastLine(c.output.String()),
+	return &protocol.ServerError{Phase: "run", Command: command, Output: lastLine(c.output.String()),
 		Err: fmt.Errorf("it ended by itself (%s)", c.cmd.ProcessState)}
 }
 
@@ -130,7 +131,8 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 	case <-ctx.Done():
 		killed = true
 	}
-	for deadline := time.Now().Add(min(grace, orphanGrace)); groupLives(c.cmd) && time.Now().Before(deadline); {
+	deadline := time.Now().Add(min(grace, orphanGrace))
+	for groupLives(c.cmd) && anyLives(c.cmd.Process.Pid) && time.Now().Before(deadline) {
 		if pause(ctx, 10*time.Millisecond) != nil {
 			break
 		}
@@ -141,14 +143,22 @@ func (c *child) end(ctx context.Context, grace time.Duration) (killed bool) {
 }
 
 // lastLine is the last line of a text that says something, short enough for an error.
-func lastLine(text string) string {
+func lastLine(text string) string { return lastLines(text, 1) }
+
+// lastLines are the last n such lines. Where to find help, which docker says after what is wrong ("Run 'docker run
+// --help' for more information"), says nothing.
+func lastLines(text string, n int) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := len(lines) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(lines[i]); line != "" {
-			return line[:min(len(line), 300)]
+	var last []string
+	for i := len(lines) - 1; i >= 0 && len(last) < n; i-- {
+		line := strings.TrimSpace(lines[i])
+		if line == "" || strings.HasPrefix(line, "Run 'docker") || strings.HasPrefix(line, "See 'docker") {
+			continue
 		}
+		last = append(last, line[:min(len(line), 300)])
 	}
-	return ""
+	slices.Reverse(last)
+	return strings.Join(last, "; ")
 }
 
 // tail keeps the end of what is written to it.

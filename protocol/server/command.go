@@ -21,7 +21,7 @@ type commandError struct {
 
 func (e *commandError) Error() string {
 	s := e.argv[0] + ": " + e.err.Error()
-	if line := lastLine(e.said); line != "" {
+	if line := lastLines(e.said, 2); line != "" {
 		s += ": " + line
 	}
 	return s
@@ -29,15 +29,15 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.err }
 
-// serverError makes an error of a server's life of any error: what a command printed has its place there, since there may
-// be secrets in it.
+// serverError makes an error of a server's life of any error: what a command printed has its place there, since there
+// may be secrets in it.
 func serverError(phase, what string, err error) error {
 	if e, ok := errors.AsType[*protocol.ServerError](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*commandError](err); ok {
 		return &protocol.ServerError{
-			Phase: phase, Command: what, Output: lastLine(e.said), Err: fmt.Errorf("%s: %w", e.argv[0], e.err),
+			Phase: phase, Command: what, Output: lastLines(e.said, 2), Err: fmt.Errorf("%s: %w", e.argv[0], e.err),
 		}
 	}
 	return &protocol.ServerError{Phase: phase, Command: what, Err: err}

@@ -15,8 +15,9 @@ import (
 // Commands is a server that two shell commands stop and start.
 //
 // The start command may stay in the foreground, and is then the server, which is ours to end; or it may return with
-// status 0, having left the server to somebody else (a container runtime, a service manager). A restart is proven by the
-// endpoint, which refused connections before the start, and where the system tells by the process that listens there.
+// status 0, having left the server to somebody else (a container runtime, a service manager). A restart is proven by
+// the endpoint, which refused connections before the start, and where the system tells by the process that listens
+// there.
 type Commands struct {
 	// StopCommand is run by sh -c before each start and at the end; it must return once the server was told to stop.
 	// Zero: the end of the start command, which must then stay in the foreground, is the server's.
@@ -107,9 +108,9 @@ func (c Commands) identity(child *child, gateway bool) (protocol.Identity, error
 	return id, nil
 }
 
-// stop runs the stop command and waits until nothing is at the endpoint; gateway: as a gateway says. started is the start
-// command, if there is one: what of it is still there after the stop command is ended too. Where nothing answered in the
-// first place, the stop command may have found nothing to stop, and its status is no error.
+// stop runs the stop command and waits until nothing is at the endpoint; gateway: as a gateway says. started is the
+// start command, if there is one: what of it is still there after the stop command is ended too. Where nothing
+// answered in the first place, the stop command may have found nothing to stop, and its status is no error.
 func (c Commands) stop(ctx context.Context, started func()) (gateway bool, err error) {
 	running := look(ctx, c.Probe) == present
 	child, err := startChild(shell(c.StopCommand), nil, nil, nil)

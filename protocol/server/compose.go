@@ -24,8 +24,10 @@ func Compose(service string, o Options) Control {
 		Stop:  with("stop", "-t", seconds(o.Grace), service),
 		Kill:  with("kill", service),
 		// Compose says which containers there are, and docker what they are. Where there are none nothing is printed.
-		Inspect: append([]string{"sh", "-c", `set -e; ids=$("$@"); [ -z "$ids" ] || exec docker container inspect $ids`, "sh"},
+		Inspect: append([]string{"sh", "-c",
+			`set -e; ids=$("$@"); [ -z "$ids" ] || exec docker container inspect $ids`, "sh"},
 			with("ps", "-a", "-q", service)...),
+		Wait: append([]string{"sh", "-c", `exec docker wait $("$@")`, "sh"}, with("ps", "-q", service)...),
 		Logs: with("logs", "--no-color", "--tail", "50", service),
 		Identity: func(text []byte) (protocol.Identity, error) {
 			if len(bytes.TrimSpace(text)) == 0 {

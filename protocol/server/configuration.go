@@ -24,13 +24,13 @@ type Configuration struct {
 	Runtime string `json:"runtime,omitempty"` // "docker" or "podman". Zero: docker
 
 	Image  string `json:"image"`            // what the runtime pulls: "vllm/vllm-openai:v0.11.0"
-	Digest string `json:"digest,omitempty"` // that the image must have: "sha256:" and 64 digits. It is pulled by it, if it is given
+	Digest string `json:"digest,omitempty"` // "sha256:" and 64 digits, by which the image is then pulled
 
 	Flags   []string          `json:"flags,omitempty"`    // of docker run: devices, volumes, --network=host
 	Env     map[string]string `json:"env,omitempty"`      // variables inside the container. No secrets: see PassEnv
 	PassEnv []string          `json:"pass_env,omitempty"` // names of variables that it gets from our environment
 
-	Command  []string `json:"command,omitempty"`  // before the model, where the image does not run it by itself: "vllm", "serve"
+	Command  []string `json:"command,omitempty"`  // before the model: "vllm", "serve". Zero: the image has it
 	Model    string   `json:"model"`              // what the server is asked for, its first argument
 	Revision string   `json:"revision,omitempty"` // of the model: --revision
 	Args     []string `json:"args,omitempty"`     // of the server
@@ -42,7 +42,6 @@ var (
 	imageName  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
 	fullDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	objectName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.@:-]*$`)
-	variable   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // A ConfigurationError says what is wrong in a configuration, and where.
@@ -62,8 +61,8 @@ func (e *ConfigurationError) Error() string {
 
 func (e *ConfigurationError) Unwrap() error { return e.Err }
 
-// ReadConfiguration reads a configuration from a file of JSON. The error is a [*ConfigurationError], with line and column
-// for what is no JSON, for a field that there is not and for a value of another type.
+// ReadConfiguration reads a configuration from a file of JSON. The error is a [*ConfigurationError], with line and
+// column for what is no JSON, for a field that there is not and for a value of another type.
 func ReadConfiguration(name string) (*Configuration, error) {
 	file, err := os.Open(name)
 	if err != nil {

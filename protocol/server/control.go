@@ -24,12 +24,12 @@ type Control struct {
 	Stop    []string // returns once the server has ended, or was told to
 	Kill    []string // ends it at once, where Stop did not
 	Inspect []string // prints what Identity reads
-	Wait    []string // returns when the server has ended; zero: Inspect is asked every two seconds
+	Wait    []string // returns when the server has ended; zero: Inspect is asked now and then
 	Logs    []string // prints the end of what it printed
 	Remove  []string // takes away what is left of it once it has ended; zero: it stays
 
-	// Identity reads what Inspect prints. The error is an [*EndedError] where the server does not run. nil: what listens at
-	// the URL is the server, where the system tells.
+	// Identity reads what Inspect prints. The error is an [*EndedError] where the server does not run. nil: what
+	// listens at the URL is the server, where the system tells.
 	Identity func(inspect []byte) (protocol.Identity, error)
 
 	// Grace is how long the server may take to stop. Zero: 120 s.
@@ -140,8 +140,7 @@ func (c controlled) Start(ctx context.Context) (*protocol.Instance, error) {
 		return nil, serverError("start", c.what(), err)
 	}
 	if _, err := output(ctx, c.Control.Start); err != nil {
-		// A container that was made and could not be started would be in the way of the next attempt.
-		return nil, errors.Join(serverError("start", c.what(), err), c.remove(context.WithoutCancel(ctx)))
+		return nil, errors.Join(serverError("start", c.what(), err), c.abandon(ctx))
 	}
 	if now, err := c.inspect(ctx); err == nil && now.Proof != "" && now.Proof == before.Proof {
 		return nil, serverError("start", c.what(), fmt.Errorf(
@@ -155,6 +154,22 @@ func (c controlled) Start(ctx context.Context) (*protocol.Instance, error) {
 		Identity: i.identity, Exited: i.exited, Err: i.err, Log: i.log, Stop: i.stop,
 		Path: func(ctx context.Context) protocol.Path { return path(ctx, c.URL) },
 	}, nil
+}
+
+// abandon takes back a start that failed, or that nobody waits for any more. What was made and could not be started
+// would be in the way of the next attempt, and a daemon goes on with what it was asked for when the command that
+// asked is killed.
+func (c controlled) abandon(ctx context.Context) error {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), inspectTimeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		_ = pause(patient, time.Second) // for what the daemon is about to do
+	}
+	if _, err := c.inspect(patient); err != nil {
+		return c.remove(patient)
+	}
+	_, err := c.halt(patient)
+	return err
 }
 
 // startPatience is how long a port may stay taken after the server that had it has ended: by then it is another's.
@@ -175,7 +190,8 @@ func (c controlled) halt(ctx context.Context) (protocol.Stop, error) {
 	ended, err := c.awaitEnd(limited)
 	if err != nil && c.Kill != nil {
 		stop.Killed = true
-		killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killPatience, errors.New("it cannot be killed"))
+		immortal := errors.New("it cannot be killed")
+		killing, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), killPatience, immortal)
 		defer cancel()
 		if _, killFailed := output(killing, c.Kill); killFailed != nil {
 			return fail(errors.Join(err, killFailed))
@@ -214,16 +230,21 @@ func (c controlled) awaitEnd(ctx context.Context) (*EndedError, error) {
 	if c.Inspect == nil || c.Identity == nil {
 		return &EndedError{}, nil
 	}
+	running := ""
 	for {
 		id, err := c.inspect(ctx)
-		if ended, ok := errors.AsType[*EndedError](err); ok && ended.State != pending {
+		ended, isEnded := errors.AsType[*EndedError](err)
+		switch {
+		case isEnded && ended.State != pending:
 			return ended, nil
-		} else if err != nil && !ok {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%w%s", context.Cause(ctx), running)
+		case err != nil && !isEnded:
 			return nil, err
+		case err == nil:
+			running = "; " + id.Proof + " still runs"
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("%w; %s still runs", err, id.Proof)
-		}
+		_ = pause(ctx, 200*time.Millisecond)
 	}
 }
 

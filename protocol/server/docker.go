@@ -89,8 +89,8 @@ func parseInspected(text []byte) ([]inspected, error) {
 	return all, nil
 }
 
-// containerIdentity is that of one container, or of the several of a service. A restart keeps the id, so the proof is the
-// start with its process.
+// containerIdentity is that of one container, or of the several of a service. A restart keeps the id, so the proof is
+// the start with its process.
 func containerIdentity(kind string, text []byte) (protocol.Identity, error) {
 	all, err := parseInspected(text)
 	if err != nil {
@@ -104,7 +104,9 @@ func containerIdentity(kind string, text []byte) (protocol.Identity, error) {
 	for _, c := range all {
 		s := c.State
 		if !s.Running || s.Pid == 0 {
-			return protocol.Identity{}, &EndedError{State: s.Status, ExitCode: &s.ExitCode, OOMKilled: s.OOMKilled, Reason: s.Error}
+			return protocol.Identity{}, &EndedError{
+				State: s.Status, ExitCode: &s.ExitCode, OOMKilled: s.OOMKilled, Reason: s.Error,
+			}
 		}
 		ids = append(ids, c.ID)
 		id.PIDs = append(id.PIDs, s.Pid)

@@ -17,10 +17,12 @@ import (
 // WarnImageDiffers says that another image runs than the one that is pinned, or that nobody can tell.
 const WarnImageDiffers = "image-differs"
 
-// Inspect returns what a [protocol.Runner] asks at each start for the server's evidence: its container, where it has one,
-// and what the server says of itself (version, models, cache). client and header are those of its requests; both may
-// be nil.
-func Inspect(client *http.Client, header http.Header) func(context.Context, *protocol.Instance) (*envinfo.Environment, error) {
+// Inspect returns what a [protocol.Runner] asks at each start for the server's evidence: its container, where it has
+// one, and what the server says of itself (version, models, cache). client and header are those of its requests; both
+// may be nil.
+func Inspect(
+	client *http.Client, header http.Header,
+) func(context.Context, *protocol.Instance) (*envinfo.Environment, error) {
 	return func(ctx context.Context, i *protocol.Instance) (*envinfo.Environment, error) {
 		e := &envinfo.Environment{Schema: envinfo.Schema}
 		server, err := serving.Capture(ctx, client, i.URL, serving.Options{Header: header})
@@ -74,5 +76,6 @@ func imageWarnings(pinned string, c *captured.Container) []loadgen.Warning {
 	if runs == "" {
 		runs = "an image without a digest of a registry"
 	}
-	return []loadgen.Warning{{Code: WarnImageDiffers, Message: fmt.Sprintf("%s is pinned, and what runs is %s", pinned, runs)}}
+	message := fmt.Sprintf("%s is pinned, and what runs is %s", pinned, runs)
+	return []loadgen.Warning{{Code: WarnImageDiffers, Message: message}}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,28 +52,46 @@ func look(ctx context.Context, rawURL string) presence {
 		}
 		return present
 	}
-	_ = conn.Close()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
-	if err != nil {
-		return present
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
 	}
-	// Nothing but the status is of interest, and nothing is sent that another should not read.
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
+	status, err := statusOf(conn, rawURL)
 	switch {
 	// A forwarder (kubectl port-forward, docker-proxy) accepts, and hangs up when it finds nobody behind.
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return forwarded
 	case err != nil:
 		return present
 	}
-	_ = response.Body.Close()
-	switch response.StatusCode {
+	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return forwarded
 	}
 	return present
+}
+
+// statusOf asks for a URL on a connection, and returns the status of the answer. Nothing is sent that another should
+// not read, so that nobody need be trusted. (A transport of package http would hide how the connection ended.)
+func statusOf(conn net.Conn, rawURL string) (int, error) {
+	request, err := http.NewRequest(http.MethodGet, rawURL, nil)
+	if err != nil {
+		return 0, err
+	}
+	request.URL.User, request.Close = nil, true
+	if request.URL.Scheme == "https" {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: request.URL.Hostname()})
+	}
+	if err := request.Write(conn); err != nil {
+		return 0, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return 0, err
+	}
+	_ = response.Body.Close()
+	return response.StatusCode, nil
 }
 
 // hostPort is where a URL's server listens, "" for what is no URL.

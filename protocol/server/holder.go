@@ -26,12 +26,12 @@ func (h holder) proof() string {
 
 // forwarders are the programs that take connections for a server, by their names as the kernel has them (15 bytes).
 var forwarders = []string{
-	"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2", "conmon", "kubectl", "ssh", "sshd",
-	"socat", "nginx", "haproxy", "envoy", "traefik", "caddy", "litellm",
+	"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2", "conmon", "kubectl",
+	"ssh", "sshd", "socat", "nginx", "haproxy", "envoy", "traefik", "caddy", "litellm",
 }
 
-// holdersOf finds who takes the connections at a URL of this host, the oldest first. known is false where that is another
-// host, another system than Linux, or a process whose files may not be read.
+// holdersOf finds who takes the connections at a URL of this host, the oldest first. known is false where that is
+// another host, another system than Linux, or a process whose files may not be read.
 func holdersOf(rawURL string) (holders []holder, known bool) {
 	host, port, err := net.SplitHostPort(hostPort(rawURL))
 	if err != nil || !local(host) {
@@ -75,7 +75,8 @@ func foreign(rawURL string, pids []int) error {
 		return nil
 	}
 	for _, h := range holders {
-		if slices.Contains(forwarders, h.name) || slices.ContainsFunc(pids, func(pid int) bool { return descends(h.pid, pid) }) {
+		ours := slices.ContainsFunc(pids, func(pid int) bool { return descends(h.pid, pid) })
+		if ours || slices.Contains(forwarders, h.name) {
 			continue
 		}
 		return fmt.Errorf("at %s answers %s, which is not the server that was started (process %d)",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -135,6 +136,11 @@ func processStart(pid int) string {
 func inGroup(pid, group int) bool {
 	s, ok := readStat(pid)
 	return ok && s.group == group && s.state != 'Z'
+}
+
+// anyLives reports whether a process of a group is more than a dead one that nobody has reaped.
+func anyLives(group int) bool {
+	return slices.ContainsFunc(processes(), func(pid int) bool { return inGroup(pid, group) })
 }
 
 // hasVariable reports whether a process was started with NAME=VALUE in its environment.

@@ -9,4 +9,5 @@ func descends(int, int) bool         { return true }
 func processStart(int) string        { return "" }
 func processes() []int               { return nil }
 func inGroup(int, int) bool          { return false }
+func anyLives(int) bool              { return true }
 func hasVariable(int, string) bool   { return false }

@@ -50,6 +50,10 @@ func (e *anotherError) Error() string {
 	return fmt.Sprintf("it is another instance than the one that was started: %s, and not %s", e.now.Proof, e.first.Proof)
 }
 
+// watchEvery is how often a runtime is asked that cannot be waited for. Each question takes a tenth of a second of a
+// CPU that the client may need.
+const watchEvery = 5 * time.Second
+
 // watch notices when the server ends by itself. A runtime that does not answer says nothing of the server.
 func (i *instance) watch(ctx context.Context) {
 	defer close(i.watched)
@@ -59,7 +63,7 @@ func (i *instance) watch(ctx context.Context) {
 			if err != nil && pause(ctx, time.Second) != nil {
 				return
 			}
-		} else if pause(ctx, 2*time.Second) != nil {
+		} else if pause(ctx, watchEvery) != nil {
 			return
 		}
 		_, err := i.identity(ctx)

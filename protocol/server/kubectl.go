@@ -135,7 +135,8 @@ func (w *workload) Start(ctx context.Context) (*protocol.Instance, error) {
 		}
 		if w.replicas == 0 {
 			return nil, serverError("start", w.kind+"/"+w.name, errors.New(
-				"it is scaled to 0, so that nobody knows how many replicas it should have; say it: kubectl:NS/deploy/NAME=REPLICAS"))
+				"it is scaled to 0, so that nobody knows how many replicas it should have; "+
+					"say it: kubectl:NS/deploy/NAME=REPLICAS"))
 		}
 	}
 	return Kubectl(w.namespace, w.kind, w.name, w.replicas, w.options).Server().Start(ctx)

@@ -41,8 +41,8 @@ type note struct {
 // tokenVariable marks what a child starts in its turn.
 const tokenVariable = "SERVEGAUGE_CHILD"
 
-// notesDir is where notes lie: among the user's own caches, where nobody else can plant one. "": there is no such place,
-// and what is left over is then not found.
+// notesDir is where notes lie: among the user's own caches, where nobody else can plant one. "": there is no such
+// place, and what is left over is then not found.
 func notesDir() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -68,7 +68,7 @@ func Parse(text string, o Options) (protocol.Server, error) {
 		}
 		s, err := k.make(strings.TrimSpace(value), o)
 		if err != nil {
-			return nil, fmt.Errorf("server %q: want %s: %w", text, k.form, err)
+			return nil, fmt.Errorf("server %q: %w; the form is %s", text, err, k.form)
 		}
 		return s, nil
 	}
@@ -154,8 +154,8 @@ func parseCommands(value string, o Options) (protocol.Server, error) {
 	return Commands{StopCommand: stop, StartCommand: start, URL: o.URL, Probe: o.Probe, Grace: o.Grace}, nil
 }
 
-// split splits a line into words as a POSIX shell does, with quotes and backslashes and nothing else: variables, globs and
-// operators are text like any other.
+// split splits a line into words as a POSIX shell does, with quotes and backslashes and nothing else: variables,
+// globs and operators are text like any other.
 func split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

@@ -32,8 +32,8 @@ func Preset(p vllm.Preset, run vllm.RunOptions, o Options) (Run, error) {
 //
 //	llama-3.1-405b VLLM_ROCM_USE_AITER=1 image=vllm/vllm-openai-rocm:v0.14.1 --max-num-seqs 256
 //
-// NAME=VALUE is a variable inside the container; image=, model=, name= and hf-cache= are what they say, docker= is a flag
-// of docker run; what begins with a dash, and all behind it, are arguments of the server.
+// NAME=VALUE is a variable inside the container; image=, model=, name= and hf-cache= are what they say, docker= is a
+// flag of docker run; what begins with a dash, and all behind it, are arguments of the server.
 func parsePreset(value string) (vllm.Preset, vllm.RunOptions, error) {
 	words, err := split(value)
 	if err != nil || len(words) == 0 {
@@ -75,8 +75,8 @@ func parsePreset(value string) (vllm.Preset, vllm.RunOptions, error) {
 		case ok && strings.ToUpper(name) == name:
 			run.Env[name] = value
 		default:
-			return p, run, fmt.Errorf("%q: want NAME=VALUE for a variable, image=, model=, name=, hf-cache=, docker=, or an argument "+
-				"of the server, which begins with a dash", word)
+			return p, run, fmt.Errorf("%q: want NAME=VALUE for a variable, image=, model=, name=, hf-cache=, docker=, "+
+				"or an argument of the server, which begins with a dash", word)
 		}
 	}
 	return p, run, run.Validate()

@@ -333,3 +333,42 @@ func TestTail(t *testing.T) {
 		t.Errorf("last line %q of nothing", got)
 	}
 }
+
+// A start command that stays in the foreground is ours to end, with a stop command that does nothing or without any;
+// one that ignores the request is killed, and that is said.
+func TestForegroundIsOurs(t *testing.T) {
+	for _, c := range []struct{ name, stop, kind string }{
+		{"no stop command", "", "detached"},
+		{"one that does nothing", "true", "detached"},
+		{"it ignores SIGTERM", "", "stubborn"},
+		{"it ignores SIGTERM, and the stop command does nothing", "true", "stubborn"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			address := freeAddress(t)
+			s := Commands{
+				StopCommand: c.stop, URL: "http://" + address, Grace: 300 * time.Millisecond,
+				StartCommand: fmt.Sprintf("PROTOCOL_TEST_SERVER=%s@%s exec %s", c.kind, address, os.Args[0]),
+			}
+			proofs := map[string]bool{}
+			for range 2 {
+				i, err := s.Start(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				awaitAnswer(t, i.URL)
+				pid := pidAt(t, i.URL)
+				proofs[proof(t, i)] = true
+				stop, err := i.Stop(t.Context())
+				if err != nil || survives(pid) {
+					t.Errorf("%v; process %d lives: %v", err, pid, alive(pid))
+				}
+				if killed := c.kind == "stubborn"; stop.Killed != killed || (len(stop.Warnings) == 1) != killed {
+					t.Errorf("%+v", stop)
+				}
+			}
+			if len(proofs) != 2 {
+				t.Errorf("%v", proofs)
+			}
+		})
+	}
+}

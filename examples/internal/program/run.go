@@ -9,13 +9,17 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
-func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string) (*protocol.Experiment, error) {
+func Run(
+	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string,
+) (*protocol.Experiment, error) {
 	_, fixed := s.(server.None)
 	progress := newProgress(!fixed)
 	client := &load.client
@@ -23,6 +27,7 @@ func Run(ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Serve
 	runner := &protocol.Runner{
 		Server:   s,
 		Client:   client,
+		Snapshot: snapshot(s),
 		Inspect:  server.Inspect(inspecting(client.Config)),
 		Observe:  progress.observe,
 		Progress: progress.event,
@@ -77,4 +82,13 @@ func inspecting(c openai.Config) (*http.Client, http.Header) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = c.TLS.Clone()
 	return &http.Client{Transport: transport}, header
+}
+
+// snapshot reads this host, unless the server is not restarted, or is one that we simulate, which uses no GPU.
+func snapshot(s protocol.Server) func(context.Context) (*state.State, error) {
+	switch s.(type) {
+	case *Simulation, server.None:
+		return nil
+	}
+	return func(ctx context.Context) (*state.State, error) { return envinfo.Snapshot(ctx, envinfo.Options{}) }
 }

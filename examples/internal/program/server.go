@@ -22,7 +22,8 @@ func (s *serverFlags) Register(flags *flag.FlagSet) {
 		"; not given: the one at -url, which is left as it is, or a simulated one")
 	flags.StringVar(&s.options.Probe, "server-probe", "",
 		"`URL` to ask whether the server has gone, where a gateway stays that answers for it at -url")
-	flags.DurationVar(&s.options.Grace, "server-grace", 0, "how `long` the server may take to stop before it is killed; 0s: 2m")
+	flags.DurationVar(&s.options.Grace, "server-grace", 0,
+		"how `long` the server may take to stop before it is killed; 0s: 2m")
 }
 
 // server is what the runner restarts.
