@@ -63,12 +63,13 @@ type WarmupWindow struct {
 
 // Warmth is the answer of [Warmup.Add].
 type Warmth struct {
-	Steady bool
+	Steady bool `json:"steady"`
 	// Reason says in words what is still moving, or how little.
-	Reason string
+	Reason string `json:"reason"`
 	// Throughput and TTFT are the change over what was looked at, second half over first, at 90 %; undefined while
 	// there are too few windows.
-	Throughput, TTFT Interval
+	Throughput Interval `json:"throughput"`
+	TTFT       Interval `json:"ttft"`
 }
 
 // Add takes the next window and says whether the warmup is steady now. NaN, infinities and values below 0 are errors,

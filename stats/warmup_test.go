@@ -43,6 +43,9 @@ func TestWarmup(t *testing.T) {
 			if err != nil || state.Steady != (w.SteadyAfter > 0) || before > 0 && !state.Steady || state.Reason == "" {
 				t.Fatalf("%s: %+v, %v", c.name, state, err)
 			}
+			if n := len(w.Windows); n == 1 || n == 200 {
+				roundTrip(t, state)
+			}
 		}
 		if w.SteadyAfter < c.from || w.SteadyAfter > c.til || len(w.Windows) != 200 {
 			t.Errorf("%s: steady after %d of %d", c.name, w.SteadyAfter, len(w.Windows))
