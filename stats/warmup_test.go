@@ -202,7 +202,8 @@ func TestWarmupSimulation(t *testing.T) {
 					all++
 				}
 				if k >= barred {
-					t.Logf("simulation: warmup, CoV %g %%, correlation %g, not seen: %s: too early %.3f", 100*cov, correlation,
+					t.Logf("simulation: warmup, CoV %g %%, correlation %g, not seen: %s: too early %.3f", 100*cov,
+						correlation,
 						c.name, float64(early)/float64(size))
 					continue
 				}
