@@ -28,8 +28,8 @@ package envinfo
 //
 // A new source is a file in the room that it belongs to: a parser, which is a function of bytes, with a test and a fuzz
 // target, and a reading through source.Reader or a tool, of which each error becomes a value that is unknown for that
-// reason. A new vendor is a new room and a line in Capture, a runtime a file in container, a field a line where the type
-// is: it is hashed, compared, sampled and written to JSON without another.
+// reason. A new vendor is a new room and a line in Capture, a runtime a file in container, a field a line where the
+// type is: it is hashed, compared, sampled and written to JSON without another.
 //
 // Figures and readings. Bandwidth and compute are what the maker publishes for the model, found by PCI id; their source
 // is "table: …". They are withheld where readings show that this is not the whole card that the table describes. What
@@ -51,5 +51,5 @@ package envinfo
 // the value. What is left of each is a parser of a page.
 //
 // Secrets. Environment variables are recorded by an allow-list, without those whose names say that they are secrets.
-// Whatever is recorded, from wherever, is searched for the shapes of tokens, keys and passwords first. One rule for both
-// serves the whole module (internal/secret).
+// Whatever is recorded, from wherever, is searched for the shapes of tokens, keys and passwords first. One rule for
+// both serves the whole module (internal/secret).

@@ -65,7 +65,9 @@ func TestEngines(t *testing.T) {
 			t.Errorf("facts %v", f)
 		}
 	}
-	tgi := answering(t, map[string]string{"/info": `{"version": "3.0.1", "model_id": "org/m", "max_total_tokens": 8192, "sha": "x"}`})
+	tgi := answering(t, map[string]string{
+		"/info": `{"version": "3.0.1", "model_id": "org/m", "max_total_tokens": 8192, "sha": "x"}`,
+	})
 	facttest.Known(t, "engine", tgi.Engine, "Text Generation Inference")
 	if f := factsOf(tgi); f["max_total_tokens"] != "8192" || len(f) != 2 {
 		t.Errorf("facts %v", f)
