@@ -19,7 +19,9 @@ func TestNoAnswer(t *testing.T) {
 	for text, want := range map[string]bool{
 		"6.16.6": true, "26.2.0+021c61fc": true, "1:6.12.12.60402-2187269~24.04": true, "v1.30.1+k3s1": true,
 		"6.8.0-60-generic": true,
-		"6": true, "2.26.6-HEAD:f224e2c": true, "": false, "latest": false, "6.4 and newer": false, "-1": false, "6..": false,
+		"6":                true, "2.26.6-HEAD:f224e2c": true, "": false, "latest": false, "6.4 and newer": false,
+		"-1":     false,
+		"6..":    false,
 		"<html>": false,
 	} {
 		if _, got := Version(text, "host", "x").Get(); got != want {
