@@ -44,12 +44,20 @@ func Example() {
 
 	analysis := protocol.Analyze(experiment)
 	fmt.Println("replicate:", analysis.Unit)
-	latency, err := analysis.Figure(1, loadgen.QuantileName(loadgen.E2E, 50))
+	one, err := analysis.Point(protocol.Load{Concurrency: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	latency, err := one.Figure(loadgen.QuantileName(loadgen.E2E, 50))
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("interval over", latency.Interval.N, "runs by", latency.Interval.Method)
-	_, err = analysis.Figure(100, loadgen.QuantileName(loadgen.E2E, 50))
+	capped, err := analysis.Point(protocol.Load{Concurrency: 100})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = capped.Figure(loadgen.QuantileName(loadgen.E2E, 50))
 	fmt.Println("at 100:", err)
 	// Output:
 	// before: prompt-capped

@@ -16,6 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/internal/facttest"
+	"github.com/servegauge/servegauge/envinfo/software"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,8 +33,8 @@ func capture(t testing.TB, fsys fs.FS) *envinfo.Environment {
 	return env
 }
 
-// checkLeaves holds every leaf to the promise of the package: a value with unit, scope and source, or unknown with a reason; and the
-// whole reads back as it was. It returns the leaves by their JSON path.
+// checkLeaves holds every leaf to the promise of the package: a value with unit, scope and source, or unknown with a
+// reason; and the whole reads back as it was. It returns the leaves by their JSON path.
 func checkLeaves(t testing.TB, env *envinfo.Environment) map[string]map[string]any {
 	t.Helper()
 	b, err := json.Marshal(env)
@@ -92,7 +95,7 @@ func checkLeaves(t testing.TB, env *envinfo.Environment) map[string]map[string]a
 }
 
 // value returns what v holds, and fails the test when it is unknown.
-func value[T envinfo.Scalar](t testing.TB, v envinfo.Value[T]) T {
+func value[T fact.Scalar](t testing.TB, v fact.Value[T]) T {
 	t.Helper()
 	x, ok := v.Get()
 	if !ok {
@@ -102,22 +105,18 @@ func value[T envinfo.Scalar](t testing.TB, v envinfo.Value[T]) T {
 }
 
 // known fails the test unless v is want.
-func known[T envinfo.Scalar](t testing.TB, name string, v envinfo.Value[T], want T) {
+func known[T fact.Scalar](t testing.TB, name string, v fact.Value[T], want T) {
 	t.Helper()
-	if got, ok := v.Get(); !ok || got != want {
-		t.Errorf("%s is %v, want %v", name, v, want)
-	}
+	facttest.Known(t, name, v, want)
 }
 
 // unknown fails the test unless v is unknown for a reason that contains why.
-func unknown[T envinfo.Scalar](t testing.TB, name string, v envinfo.Value[T], why string) {
+func unknown[T fact.Scalar](t testing.TB, name string, v fact.Value[T], why string) {
 	t.Helper()
-	if _, ok := v.Get(); ok || !strings.Contains(v.Reason(), why) {
-		t.Errorf("%s is %v, want unknown with %q in the reason", name, v, why)
-	}
+	facttest.Unknown(t, name, v, why)
 }
 
-func version(t testing.TB, env *envinfo.Environment, name string) envinfo.Value[string] {
+func version(t testing.TB, env *envinfo.Environment, name string) fact.Value[string] {
 	t.Helper()
 	for _, c := range env.Software {
 		if c.Name == name {
@@ -125,7 +124,7 @@ func version(t testing.TB, env *envinfo.Environment, name string) envinfo.Value[
 		}
 	}
 	t.Fatalf("no component %q", name)
-	return envinfo.Value[string]{}
+	return fact.Value[string]{}
 }
 
 func text(t testing.TB, env *envinfo.Environment) string {
@@ -155,6 +154,12 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+func TestTextOfNothing(t *testing.T) {
+	if out := text(t, &envinfo.Environment{}); !strings.Contains(out, "not captured") {
+		t.Errorf("the text of the zero Environment is\n%s", out)
+	}
+}
+
 func TestText(t *testing.T) {
 	for name, tree := range map[string]tree{
 		"cpu": cpuHost(), "mi325x": mi325x(), "mi300x-cpx": mi300xCPX(28), "mi250x": mi250x(), "empty": {},
@@ -162,7 +167,7 @@ func TestText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := capture(t, tree.fs())
 			// The program's own versions are those of the toolchain that runs the test.
-			env.Program = envinfo.Program{}
+			env.Program = software.Program{}
 			golden(t, name+".txt", text(t, env))
 		})
 	}
@@ -170,7 +175,7 @@ func TestText(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	env := capture(t, cpuHost().fs())
-	env.Program = envinfo.Program{}
+	env.Program = software.Program{}
 	b, err := json.MarshalIndent(env, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +224,7 @@ func TestPublishedHardwareTable(t *testing.T) {
 func TestNothingOfThisMachine(t *testing.T) {
 	env := capture(t, fstest.MapFS{})
 	for path, leaf := range checkLeaves(t, env) {
-		if _, ok := leaf["value"]; ok && leaf["scope"] != string(envinfo.ScopeProgram) {
+		if _, ok := leaf["value"]; ok && leaf["scope"] != string(fact.ScopeProgram) {
 			t.Errorf("%s is %v, from an empty tree", path, leaf)
 		}
 	}
@@ -286,7 +291,10 @@ func TestDenied(t *testing.T) {
 
 func TestWriteTextError(t *testing.T) {
 	want := errors.New("disk full")
-	if err := capture(t, mi325x().fs()).WriteText(writerFunc(func([]byte) (int, error) { return 0, want })); !errors.Is(err, want) {
+	if err := capture(t, mi325x().fs()).WriteText(writerFunc(func([]byte) (int, error) { return 0, want })); !errors.Is(
+		err,
+		want,
+	) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }

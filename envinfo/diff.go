@@ -6,7 +6,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/internal/leaves"
+	"github.com/servegauge/servegauge/envinfo/internal/table"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // Kind is what kind of [Difference] there is.
@@ -17,23 +21,24 @@ const (
 	Changed Kind = "changed"
 	// NotComparable: only one of the values is known, so that nothing can be said of whether it changed.
 	NotComparable Kind = "not comparable"
-	// OnlyFirst and OnlySecond: a thing (a card, a variable) is in the list of one of the environments, and the list of the other was
-	// read and is without it. Where that list could not be read, it is NotComparable. Software that is not listed was not looked for,
-	// or is of another scope.
+	// OnlyFirst and OnlySecond: a thing (a card, a variable) is in the list of one of the environments, and the list of
+	// the other was read and is without it. Where that list could not be read, it is NotComparable. Software that is
+	// not listed was not looked for, or is of another scope.
 	OnlyFirst  Kind = "only in the first"
 	OnlySecond Kind = "only in the second"
 )
 
 // Difference is one difference between two environments.
 type Difference struct {
-	// Path is where it is, in names of the JSON form: "software[ROCm@host].version". Elements of lists are named by what they are and
-	// not by their place.
+	// Path is where it is, in names of the JSON form: "software[ROCm@host].version". Elements of lists are named by
+	// what they are and not by their place.
 	Path string `json:"path"`
 	Kind Kind   `json:"kind"`
-	// Matters tells whether it can change performance: drivers, software, memory, clocks, modes, limits do; names and serial numbers
-	// do not, nor does the program that captured. What is not known not to matter, matters.
+	// Matters tells whether it can change performance: drivers, software, memory, clocks, modes, limits do; names and
+	// serial numbers do not, nor does the program that captured. What is not known not to matter, matters.
 	Matters bool `json:"matters"`
-	// A and B are the values with their units, or "unknown (reason)". Empty: there is no such thing in that environment.
+	// A and B are the values with their units, or "unknown (reason)". Empty: there is no such thing in that
+	// environment.
 	A string `json:"a,omitempty"`
 	B string `json:"b,omitempty"`
 }
@@ -54,10 +59,11 @@ func present(s string) string {
 	return s
 }
 
-// Diff returns how b differs from a, in the order of the JSON form; nil: in nothing that is known. A value that is known of one only is
-// [NotComparable] and never [Changed], and one that is unknown in both, for whatever reasons, is no difference. Sources and reasons are
-// not compared, and neither are warnings. Elements of lists are matched by name, software by name and scope, cards by PCI
-// address, or by their order where the two hosts have no address in common. A nil Environment is one of which nothing is known.
+// Diff returns how b differs from a, in the order of the JSON form; nil: in nothing that is known. A value that is
+// known of one only is [NotComparable] and never [Changed], and one that is unknown in both, for whatever reasons, is
+// no difference. Sources and reasons are not compared, and neither are warnings. Elements of lists are matched by name,
+// software by name and scope, cards by PCI address, or by their order where the two hosts have no address in common. A
+// nil Environment is one of which nothing is known.
 func Diff(a, b *Environment) []Difference {
 	if a == nil {
 		a = &Environment{}
@@ -76,13 +82,14 @@ func (d *differ) add(path string, kind Kind, a, b string) {
 	*d = append(*d, Difference{path, kind, material(path), a, b})
 }
 
-// values compares two values of the same type. goneA and goneB say why the lists directly below may be incomplete, or nothing.
+// values compares two values of the same type. goneA and goneB say why the lists directly below may be incomplete, or
+// nothing.
 func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 	if path == "warnings" || strings.HasSuffix(path, ".warnings") {
 		return
 	}
-	if ra, ok := asLeaf(a); ok {
-		rb, _ := asLeaf(b)
+	if ra, ok := leaves.AsLeaf(a); ok {
+		rb, _ := leaves.AsLeaf(b)
 		d.leaves(path, ra, rb)
 		return
 	}
@@ -103,10 +110,10 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 		d.values(path, va, vb, "", "")
 	case reflect.Struct:
 		goneA, goneB = incomplete(a), incomplete(b)
-		fb := structFields(b)
-		for i, fa := range structFields(a) {
-			if !plainKind(fa.Value) { // names: those of elements have been matched
-				d.values(join(path, fa.name), fa.Value, fb[i].Value, goneA, goneB)
+		fb := leaves.StructFields(b)
+		for i, fa := range leaves.StructFields(a) {
+			if !leaves.PlainKind(fa.Value) { // names: those of elements have been matched
+				d.values(leaves.Join(path, fa.Name), fa.Value, fb[i].Value, goneA, goneB)
 			}
 		}
 	case reflect.Slice, reflect.Array:
@@ -130,28 +137,28 @@ func (d *differ) values(path string, a, b reflect.Value, goneA, goneB string) {
 // incomplete is why the lists of v may lack something: a struct with lists has a Count, whose reason it is.
 func incomplete(v reflect.Value) string {
 	if f := v.FieldByName("Count"); f.IsValid() {
-		if r, ok := asLeaf(f); ok && r.value == nil {
-			return r.reason
+		if r, ok := leaves.AsLeaf(f); ok && r.Value == nil {
+			return r.Reason
 		}
 	}
 	return ""
 }
 
-func (d *differ) leaves(path string, a, b reading) {
+func (d *differ) leaves(path string, a, b fact.Reading) {
 	switch {
-	case a.value == nil && b.value == nil:
-	case a.value == nil || b.value == nil:
+	case a.Value == nil && b.Value == nil:
+	case a.Value == nil || b.Value == nil:
 		d.add(path, NotComparable, a.String(), b.String())
-	case a.value != b.value || a.unit != b.unit:
+	case a.Value != b.Value || a.Unit != b.Unit:
 		d.add(path, Changed, a.String(), b.String())
-	case a.scope.kind() != b.scope.kind():
-		d.add(path, Changed, fmt.Sprintf("%v (%s)", a, a.scope), fmt.Sprintf("%v (%s)", b, b.scope))
+	case a.Scope.Kind() != b.Scope.Kind():
+		d.add(path, Changed, fmt.Sprintf("%v (%s)", a, a.Scope), fmt.Sprintf("%v (%s)", b, b.Scope))
 	}
 }
 
 func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
-	keysA, addresses := keys(a)
-	keysB, _ := keys(b)
+	keysA, addresses := leaves.Keys(a)
+	keysB, _ := leaves.Keys(b)
 	if addresses && !slices.ContainsFunc(keysA, func(k string) bool { return slices.Contains(keysB, k) }) {
 		for i := range min(len(keysA), len(keysB)) { // other slots: card by card
 			keysA[i], keysB[i] = fmt.Sprint(i), fmt.Sprint(i)
@@ -167,9 +174,10 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 	for j, k := range keysB {
 		places[k] = j
 	}
-	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of it.
+	// The one value of a list of values, such as the digest of an image, has no other name: another one is a change of
+	// it.
 	if a.Len() == 1 && b.Len() == 1 && goneA == "" && goneB == "" {
-		if _, ok := asLeaf(a.Index(0)); ok {
+		if _, ok := leaves.AsLeaf(a.Index(0)); ok {
 			d.values(path+"[0]", a.Index(0), b.Index(0), "", "")
 			return
 		}
@@ -192,28 +200,28 @@ func (d *differ) lists(path string, a, b reflect.Value, goneA, goneB string) {
 	}
 }
 
-// unread is why a list could not be read, if all that is in it is something unknown that says so: a value without a name, a model
-// without an id, or what stands for the list itself.
+// unread is why a list could not be read, if all that is in it is something unknown that says so: a value without a
+// name, a model without an id, or what stands for the list itself.
 func unread(list reflect.Value) string {
 	if list.Len() != 1 {
 		return ""
 	}
 	v := list.Index(0)
-	r, ok := asLeaf(v)
+	r, ok := leaves.AsLeaf(v)
 	if !ok {
 		switch e := v.Interface().(type) {
-		case ServedModel:
-			r, ok = e.ID.reading(), true
-		case Component:
-			r, ok = e.Version.reading(), e.Name == "software"
-		case Setting:
-			r, ok = e.Value.reading(), e.Name == cacheConfigInfoName
+		case serving.ServedModel:
+			r, ok = e.ID.Reading(), true
+		case fact.Component:
+			r, ok = e.Version.Reading(), e.Name == "software"
+		case fact.Setting:
+			r, ok = e.Value.Reading(), e.Name == serving.CacheConfigInfoName
 		}
 	}
-	if !ok || r.value != nil {
+	if !ok || r.Value != nil {
 		return ""
 	}
-	return r.reason
+	return r.Reason
 }
 
 // one records an element that one side has. gone is why the other may have it all the same.
@@ -242,20 +250,20 @@ func summary(v reflect.Value) string {
 		}
 		v = v.Elem()
 	}
-	if r, ok := asLeaf(v); ok {
-		if r.value == nil {
+	if r, ok := leaves.AsLeaf(v); ok {
+		if r.Value == nil {
 			return ""
 		}
 		return r.String()
 	}
-	if plainKind(v) {
+	if leaves.PlainKind(v) {
 		return fmt.Sprint(v.Interface())
 	}
 	if v.Kind() != reflect.Struct {
 		return ""
 	}
-	for _, f := range structFields(v) {
-		if plainKind(f.Value) {
+	for _, f := range leaves.StructFields(v) {
+		if leaves.PlainKind(f.Value) {
 			continue
 		}
 		if s := summary(f.Value); s != "" {
@@ -281,11 +289,12 @@ func mapKeys(a, b reflect.Value) []reflect.Value {
 	return out
 }
 
-// WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that of w.
+// WriteDiff writes differences for people: those that matter for performance first, then the others. The error is that
+// of w.
 func WriteDiff(w io.Writer, differences []Difference) error {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := table.New(w)
 	if len(differences) == 0 {
-		t.line("No differences in what is known of both.")
+		t.Line("No differences in what is known of both.")
 	}
 	written := false
 	for _, part := range []struct {
@@ -299,17 +308,14 @@ func WriteDiff(w io.Writer, differences []Difference) error {
 			}
 			if !headed {
 				if written {
-					t.line("")
+					t.Line("")
 				}
-				t.line(part.title)
-				t.cells("Difference", "Where", "First", "Second")
+				t.Line(part.title)
+				t.Cells("Difference", "Where", "First", "Second")
 				headed, written = true, true
 			}
-			t.cells(string(d.Kind), d.Path, present(d.A), present(d.B))
+			t.Cells(string(d.Kind), d.Path, present(d.A), present(d.B))
 		}
 	}
-	if t.err != nil {
-		return t.err
-	}
-	return t.w.Flush()
+	return t.Flush()
 }

@@ -11,14 +11,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
 )
 
-// With the build tag docker a daemon must be there. An image is made of a program that sleeps and of what servers' images
-// hold, so that nothing is pulled; a container of it is read as it is, and inside.
+// With the build tag docker a daemon must be there. An image is made of a program that sleeps and of what servers'
+// images hold, so that nothing is pulled; a container of it is read as it is, and inside.
 func TestDockerDaemon(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nimport \"time\"\n\nfunc main() { time.Sleep(10 * time.Minute) }\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nimport \"time\"\n\nfunc main() { "+
+		"time.Sleep(10 * time.Minute) }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", "sleep", "main.go")
@@ -37,7 +38,8 @@ func TestDockerDaemon(t *testing.T) {
 	}{
 		{"bin/sleep", 0o755, string(program)},
 		{"opt/rocm/.info/version", 0o644, "7.0.0-1\n"},
-		{"usr/local/lib/python3.12/dist-packages/vllm-0.14.1.dist-info/METADATA", 0o644, "Name: vllm\nVersion: 0.14.1\n"},
+		{"usr/local/lib/python3.12/dist-packages/vllm-0.14.1.dist-info/METADATA", 0o644, "Name: vllm\nVersion: " +
+			"0.14.1\n"},
 	} {
 		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data))}); err != nil {
 			t.Fatal(err)
@@ -54,10 +56,14 @@ func TestDockerDaemon(t *testing.T) {
 	load.Stdin = &image
 	imageID := run(t, load)
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", name).Run() })
-	id := run(t, exec.CommandContext(t.Context(), "docker", "run", "-d", "--shm-size", "128m", "--cpus", "0.5", "-e", "VLLM_X=1", "-e", "HF_TOKEN=planted", name, "sleep", "600"))
+	id := run(
+		t,
+		exec.CommandContext(t.Context(), "docker", "run", "-d", "--shm-size", "128m", "--cpus", "0.5", "-e", "VLLM_X=1",
+			"-e", "HF_TOKEN=planted", name, "sleep", "600"),
+	)
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", id).Run() })
 
-	c := captureContainer(t, "docker", id, envinfo.ContainerOptions{})
+	c := captureContainer(t, "docker", id, container.Options{})
 	known(t, "id", c.ID, id)
 	known(t, "image", c.Image, name)
 	known(t, "image id", c.ImageID, imageID)

@@ -10,7 +10,8 @@ import (
 	"github.com/servegauge/servegauge/envinfo"
 )
 
-// The environment of the running host, as tables. A tree copied from another host is read with FS: os.DirFS("that/tree").
+// The environment of the running host, as tables. A tree copied from another host is read with FS:
+// os.DirFS("that/tree").
 func ExampleCapture() {
 	env, err := envinfo.Capture(context.Background(), envinfo.Options{})
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/amd"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 func TestMI325X(t *testing.T) {
@@ -106,18 +107,19 @@ func TestPartOfACard(t *testing.T) {
 	}
 	g := capture(t, tr.fs()).AMD
 	known(t, "count", g.Count, 4)
-	for _, v := range []envinfo.Value[float64]{g.Cards[0].Nominal.FP16, g.Cards[0].Nominal.Bandwidth, g.NominalBandwidth} {
+	for _, v := range []fact.Value[float64]{g.Cards[0].Nominal.FP16, g.Cards[0].Nominal.Bandwidth, g.NominalBandwidth} {
 		unknown(t, "figure", v, "whole card of 220 compute units, and 110 are seen")
 	}
 	known(t, "FP16 of a whole card", g.Cards[1].Nominal.FP16, 383)
 
 	tr = mi325x()
 	tr[nodesDir+"2/mem_banks/0/properties"] = "heap_type 1\nsize_in_bytes 34359738368\n"
-	unknown(t, "bandwidth", capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth, "whole card of 256 GB, and 34359738368 B are seen")
+	unknown(t, "bandwidth", capture(t, tr.fs()).AMD.Cards[0].Nominal.Bandwidth,
+		"whole card of 256 GB, and 34359738368 B are seen")
 }
 
-// The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table has
-// none.
+// The table of models once more. A virtual function has the figures of its card; a bandwidth of 0 says that the table
+// has none.
 func TestModels(t *testing.T) {
 	for _, m := range []struct {
 		device    int
@@ -130,31 +132,50 @@ func TestModels(t *testing.T) {
 	}{
 		{0x7408, "AMD Instinct MI250X", false, 220, 128, 3.277, 383},
 		{0x740c, "AMD Instinct MI250X/MI250", false, 220, 128, 3.277, 383},
-		{0x740f, "AMD Instinct MI210", false, 104, 64, 0, 0},
-		{0x74a0, "AMD Instinct MI300A", false, 228, 128, 0, 0},
+		{0x740f, "AMD Instinct MI210", false, 104, 64, 1.638, 181},
+		{0x74a0, "AMD Instinct MI300A", false, 228, 128, 5.3, 980.6},
 		{0x74a1, "AMD Instinct MI300X", false, 304, 192, 5.3, 1307.4},
 		{0x74b5, "AMD Instinct MI300X", true, 304, 192, 5.3, 1307.4},
-		{0x74a2, "AMD Instinct MI308X", false, 80, 192, 0, 0},
-		{0x74b6, "AMD Instinct MI308X", true, 80, 192, 0, 0},
+		{0x74a2, "AMD Instinct MI308X", false, 80, 192, 5.3, 0},
+		{0x74b6, "AMD Instinct MI308X", true, 80, 192, 5.3, 0},
+		{0x74a8, "AMD Instinct MI308X HF", false, 80, 192, 5.3, 0},
+		{0x74bc, "AMD Instinct MI308X HF", true, 80, 192, 5.3, 0},
+		{0x74a9, "AMD Instinct MI300X HF", false, 304, 192, 5.3, 1307.4},
+		{0x74bd, "AMD Instinct MI300X HF", true, 304, 192, 5.3, 1307.4},
+		{0x738c, "AMD Instinct MI100", false, 120, 32, 0, 0},
+		{0x75a8, "AMD Instinct MI350P", false, 128, 144, 0, 0},
 		{0x74a5, "AMD Instinct MI325X", false, 304, 256, 6.0, 1307.4},
 		{0x74b9, "AMD Instinct MI325X", true, 304, 256, 6.0, 1307.4},
-		{0x75a0, "AMD Instinct MI350X", false, 256, 288, 0, 0},
-		{0x75b0, "AMD Instinct MI350X", true, 256, 288, 0, 0},
+		{0x75a0, "AMD Instinct MI350X", false, 256, 288, 8, 2306.9},
+		{0x75b0, "AMD Instinct MI350X", true, 256, 288, 8, 2306.9},
 		{0x75a3, "AMD Instinct MI355X", false, 256, 288, 8.0, 2516.6},
 		{0x75b3, "AMD Instinct MI355X", true, 256, 288, 8.0, 2516.6},
 	} {
 		t.Run(fmt.Sprintf("%04x", m.device), func(t *testing.T) {
-			node := gpuNode{node: 1, simds: 4 * m.cus, target: 90402, device: m.device, minor: 128, id: 1, vram: m.vram << 30}
+			node := gpuNode{
+				node:   1,
+				simds:  4 * m.cus,
+				target: 90402,
+				device: m.device,
+				minor:  128,
+				id:     1,
+				vram:   m.vram << 30,
+			}
 			c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
 			known(t, "model", c.Model, m.name)
-			known(t, "virtual function", c.VirtualFunction, m.virtual)
-			if m.bandwidth == 0 {
-				unknown(t, "VRAM", c.Nominal.VRAM, "not in the table of published figures")
-				unknown(t, "bandwidth", c.Nominal.Bandwidth, "not in the table of published figures")
+			if m.bandwidth == 0 { // its name is in the public list of PCI ids
+				unknown(t, "virtual function", c.VirtualFunction, "not in the table of models")
+				unknown(t, "VRAM", c.Nominal.VRAM, "not in the table of")
+				unknown(t, "bandwidth", c.Nominal.Bandwidth, "not in the table of")
 				return
 			}
+			known(t, "virtual function", c.VirtualFunction, m.virtual)
 			known(t, "VRAM", c.Nominal.VRAM, m.vram)
 			known(t, "bandwidth", c.Nominal.Bandwidth, m.bandwidth)
+			if m.fp16 == 0 {
+				unknown(t, "FP16", c.Nominal.FP16, "none published")
+				return
+			}
 			known(t, "FP16", c.Nominal.FP16, m.fp16)
 		})
 	}
@@ -168,7 +189,15 @@ func TestVRAMTolerance(t *testing.T) {
 	}{
 		{0.979, false}, {0.981, true}, {0.9988, true}, {1, true}, {1.019, true}, {1.021, false},
 	} {
-		node := gpuNode{node: 1, simds: 1216, target: 90402, device: 0x74a5, minor: 128, id: 1, vram: int64(test.share * (256 << 30))}
+		node := gpuNode{
+			node:   1,
+			simds:  1216,
+			target: 90402,
+			device: 0x74a5,
+			minor:  128,
+			id:     1,
+			vram:   int64(test.share * (256 << 30)),
+		}
 		c := capture(t, cpuHost().with(cpuNode(0), node.tree()).fs()).AMD.Cards[0]
 		if test.whole {
 			known(t, "bandwidth", c.Nominal.Bandwidth, 6)
@@ -189,21 +218,27 @@ func TestVRAMFallbacks(t *testing.T) {
 		reason string
 	}{
 		{name: "two banks", change: tree{
-			node + "properties":             strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1",
+				"mem_banks_count 2", 1),
 			node + "mem_banks/1/properties": "heap_type 2\nsize_in_bytes 5\n",
 		}, want: 274542362629, source: "and 1 other banks"},
 		{name: "a heap that is not video memory", change: tree{
-			node + "properties":             strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1",
+				"mem_banks_count 2", 1),
 			node + "mem_banks/1/properties": "heap_type 4\nsize_in_bytes 65536\n",
 		}, want: 274542362624, source: "mem_banks/0/properties"},
-		{name: "no banks", drop: node + "mem_banks", want: 274542362624, source: "renderD128/device/mem_info_vram_total"},
-		{name: "garbled bank", change: tree{node + "mem_banks/0/properties": "heap_type 1\nsize_in_bytes lots\n"}, want: 274542362624,
+		{name: "no banks", drop: node + "mem_banks", want: 274542362624,
+			source: "renderD128/device/mem_info_vram_total"},
+		{name: "garbled bank", change: tree{node + "mem_banks/0/properties": "heap_type 1\nsize_in_bytes lots\n"},
+			want:   274542362624,
 			source: "renderD128/device/mem_info_vram_total"},
 		{name: "older kernel", drop: node + "mem_banks",
-			change: tree{node + "properties": strings.Replace(mi325x()[node+"properties"], "local_mem_size 0", "local_mem_size 7", 1)},
-			want:   7, source: "local_mem_size"},
+			change: tree{node + "properties": strings.Replace(mi325x()[node+"properties"], "local_mem_size 0",
+				"local_mem_size 7", 1)},
+			want: 7, source: "local_mem_size"},
 		{name: "a bank is missing", change: tree{
-			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2", 1),
+			node + "properties": strings.Replace(mi325x()[node+"properties"], "mem_banks_count 1", "mem_banks_count 2",
+				1),
 			"sys/class/drm/renderD128/device/mem_info_vram_total": "0\n",
 		}, reason: "1 memory banks, and mem_banks_count is 2"},
 		{name: "bank out of range", change: tree{
@@ -237,16 +272,17 @@ func TestVRAMFallbacks(t *testing.T) {
 func TestHiddenCards(t *testing.T) {
 	env := capture(t, failing{mi325x().fs(), nodesDir + "9/properties", fs.ErrPermission})
 	known(t, "count", env.AMD.Count, 7)
-	if s := env.AMD.Count.Scope(); s != envinfo.ScopeProcess {
+	if s := env.AMD.Count.Scope(); s != fact.ScopeProcess {
 		t.Errorf("scope of the count is %q", s)
 	}
-	if s := env.AMD.VRAM.Scope(); s != envinfo.ScopeProcess {
+	if s := env.AMD.VRAM.Scope(); s != fact.ScopeProcess {
 		t.Errorf("scope of the sum is %q", s)
 	}
 	if len(env.Warnings) != 1 || env.Warnings[0].About != "amd.count" {
 		t.Errorf("warnings are %v", env.Warnings)
 	}
-	if out := text(t, env); !strings.Contains(out, "7x AMD Instinct MI325X") || !strings.Contains(out, "amd.count: 1 of the nodes") {
+	if out := text(t, env); !strings.Contains(out, "7x AMD Instinct MI325X") ||
+		!strings.Contains(out, "amd.count: 1 of the nodes") {
 		t.Errorf("text is\n%s", out)
 	}
 }
@@ -255,17 +291,17 @@ func TestGarbledTopology(t *testing.T) {
 	node := nodesDir + "2/properties"
 	for _, test := range []struct {
 		name, data string
-		check      func(*testing.T, envinfo.GPUs)
+		check      func(*testing.T, amd.GPUs)
 	}{
-		{"garbage", "\x00\xff\x1b[31m\n\n%%%", func(t *testing.T, g envinfo.GPUs) {
+		{"garbage", "\x00\xff\x1b[31m\n\n%%%", func(t *testing.T, g amd.GPUs) {
 			unknown(t, "count", g.Count, "1 of the nodes could not be told apart, 7 cards could")
 			unknown(t, "total", g.VRAM, "number of cards is unknown")
 		}},
-		{"empty", "", func(t *testing.T, g envinfo.GPUs) { unknown(t, "count", g.Count, "no simd_count") }},
-		{"bad target", "gfx_target_version 9.4.2\n", func(t *testing.T, g envinfo.GPUs) {
+		{"empty", "", func(t *testing.T, g amd.GPUs) { unknown(t, "count", g.Count, "no simd_count") }},
+		{"bad target", "gfx_target_version 9.4.2\n", func(t *testing.T, g amd.GPUs) {
 			unknown(t, "count", g.Count, `gfx_target_version is "9.4.2", not a number`)
 		}},
-		{"only a target", "gfx_target_version 90402\n", func(t *testing.T, g envinfo.GPUs) {
+		{"only a target", "gfx_target_version 90402\n", func(t *testing.T, g amd.GPUs) {
 			known(t, "count", g.Count, 8)
 			known(t, "target", g.Cards[0].Target, "gfx942")
 			unknown(t, "model", g.Cards[0].Model, "no vendor_id")
@@ -275,25 +311,30 @@ func TestGarbledTopology(t *testing.T) {
 			unknown(t, "VBIOS", g.Cards[0].VBIOS, "no drm_render_minor")
 			unknown(t, "bandwidth", g.NominalBandwidth, "no device_id")
 		}},
-		{"CRLF and spaces", strings.ReplaceAll(mi325x()[node], "\n", "  \r\n"), func(t *testing.T, g envinfo.GPUs) {
+		{"CRLF and spaces", strings.ReplaceAll(mi325x()[node], "\n", "  \r\n"), func(t *testing.T, g amd.GPUs) {
 			known(t, "compute units", g.Cards[0].ComputeUnits, 304)
 		}},
-		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1), func(t *testing.T, g envinfo.GPUs) {
-			unknown(t, "model", g.Cards[0].Model, "1002:0001 is not in the table")
-			unknown(t, "bandwidth", g.NominalBandwidth, "1002:0001")
-			known(t, "VRAM", g.VRAM, 8*274542362624)
-		}},
-		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1), func(t *testing.T, g envinfo.GPUs) {
-			unknown(t, "model", g.Cards[0].Model, "10de:74b9 is not in the table")
-		}},
-		{"no unique id", strings.Replace(mi325x()[node], "unique_id", "serial", 1), func(t *testing.T, g envinfo.GPUs) {
+		{"unknown model", strings.Replace(mi325x()[node], fmt.Sprint("device_id ", 0x74b9), "device_id 1", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "model", g.Cards[0].Model, "1002:0001 is not in the table")
+				unknown(t, "bandwidth", g.NominalBandwidth, "1002:0001")
+				known(t, "VRAM", g.VRAM, 8*274542362624)
+			}},
+		{"another vendor", strings.Replace(mi325x()[node], "vendor_id 4098", "vendor_id 4318", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "model", g.Cards[0].Model, "10de:74b9 is not in the table")
+			}},
+		{"no unique id", strings.Replace(mi325x()[node], "unique_id", "serial", 1), func(t *testing.T, g amd.GPUs) {
 			known(t, "count", g.Count, 8)
 			unknown(t, "unique id", g.Cards[0].UniqueID, "no unique_id")
 		}},
-		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1), func(t *testing.T, g envinfo.GPUs) {
-			unknown(t, "compute units", g.Cards[0].ComputeUnits, "not a multiple")
+		{"compute units not whole", strings.Replace(mi325x()[node], "simd_count 1216", "simd_count 1217", 1),
+			func(t *testing.T, g amd.GPUs) {
+				unknown(t, "compute units", g.Cards[0].ComputeUnits, "not a multiple")
+			}},
+		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g amd.GPUs) {
+			known(t, "count", g.Count, 7)
 		}},
-		{"processor", mi325x()[nodesDir+"0/properties"], func(t *testing.T, g envinfo.GPUs) { known(t, "count", g.Count, 7) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := capture(t, mi325x().with(tree{node: test.data}).fs())

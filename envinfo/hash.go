@@ -7,20 +7,23 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+
+	"github.com/servegauge/servegauge/envinfo/internal/leaves"
 )
 
-// Hash returns "sha256:" and the SHA-256, in hexadecimal, of what identifies the configuration: two hosts with the same hash are, as
-// far as they could be read, the same for performance, and any value that matters changes it. It is stable across captures, restarts,
-// and hosts that differ in their names and serial numbers only.
+// Hash returns "sha256:" and the SHA-256, in hexadecimal, of what identifies the configuration: two hosts with the same
+// hash are, as far as they could be read, the same for performance, and any value that matters changes it. It is stable
+// across captures, restarts, and hosts that differ in their names and serial numbers only.
 //
-// What is hashed is a JSON object without white space, as encoding/json writes it, with the names of the JSON form of e, sorted: of
-// each value that is known and matters its value, unit and scope, where the scope of a container is without its id; of elements of a
-// list also their names; lists in the order of their elements' JSON. Not hashed are sources, since the same thing read
-// elsewhere is the same; what is unknown, since a reason is no configuration, and a field that a later version adds must not change
-// the hash of an earlier record; warnings; and what [Diff] marks as not mattering, which is the names and serial numbers of things and
-// the program that captured.
+// What is hashed is a JSON object without white space, as encoding/json writes it, with the names of the JSON form of
+// e, sorted: of each value that is known and matters its value, unit and scope, where the scope of a container is
+// without its id; of elements of a list also their names; lists in the order of their elements' JSON. Not hashed are
+// sources, since the same thing read elsewhere is the same; what is unknown, since a reason is no configuration, and a
+// field that a later version adds must not change the hash of an earlier record; warnings; and what [Diff] marks as not
+// mattering, which is the names and serial numbers of things and the program that captured.
 //
-// It follows that environments of which little is known may share a hash: compare with [Diff] to see what could not be compared.
+// It follows that environments of which little is known may share a hash: compare with [Diff] to see what could not be
+// compared.
 func (e *Environment) Hash() string {
 	// Marshal fails on what JSON cannot hold, and Known lets none of that through.
 	b, err := json.Marshal(canonical("", reflect.ValueOf(e)))
@@ -42,27 +45,27 @@ func canonical(path string, v reflect.Value) any {
 	if !material(path) {
 		return nil
 	}
-	if r, ok := asLeaf(v); ok {
-		if r.value == nil {
+	if r, ok := leaves.AsLeaf(v); ok {
+		if r.Value == nil {
 			return nil
 		}
-		return map[string]any{"value": r.value, "unit": r.unit, "scope": r.scope.kind()}
+		return map[string]any{"value": r.Value, "unit": r.Unit, "scope": r.Scope.Kind()}
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		out, names := map[string]any{}, map[string]any{}
 		readings := false
-		for _, f := range structFields(v) {
-			name := join(path, f.name)
-			if plainKind(f.Value) {
+		for _, f := range leaves.StructFields(v) {
+			name := leaves.Join(path, f.Name)
+			if leaves.PlainKind(f.Value) {
 				if material(name) {
-					names[f.name] = f.Interface()
+					names[f.Name] = f.Interface()
 				}
 				continue
 			}
 			readings = true
 			if c := canonical(name, f.Value); c != nil {
-				out[f.name] = c
+				out[f.Name] = c
 			}
 		}
 		if len(out) == 0 && readings { // names of what is unknown
@@ -77,7 +80,7 @@ func canonical(path string, v reflect.Value) any {
 		return out
 	case reflect.Slice, reflect.Array:
 		var out []json.RawMessage
-		keys, _ := keys(v)
+		keys, _ := leaves.Keys(v)
 		for i := range v.Len() {
 			c := canonical(path+"["+keys[i]+"]", v.Index(i))
 			if c == nil {
@@ -106,7 +109,7 @@ func canonical(path string, v reflect.Value) any {
 		}
 		return out
 	}
-	if plainKind(v) {
+	if leaves.PlainKind(v) {
 		return v.Interface()
 	}
 	return nil

@@ -7,10 +7,19 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
+	"github.com/servegauge/servegauge/envinfo/serving"
 )
 
 // variant returns the environment with the leaf at a path of its JSON form changed by change.
-func variant(t *testing.T, env *envinfo.Environment, path string, change func(leaf map[string]any)) *envinfo.Environment {
+func variant(
+	t *testing.T,
+	env *envinfo.Environment,
+	path string,
+	change func(leaf map[string]any),
+) *envinfo.Environment {
 	t.Helper()
 	b, err := json.Marshal(env)
 	if err != nil {
@@ -42,8 +51,8 @@ func variant(t *testing.T, env *envinfo.Environment, path string, change func(le
 	return out
 }
 
-// Every leaf of a host is changed, and made unknown, one at a time: the hash changes with all that matters and nothing else, and Diff
-// finds that one difference, says which kind it is, and agrees about what matters.
+// Every leaf of a host is changed, and made unknown, one at a time: the hash changes with all that matters and nothing
+// else, and Diff finds that one difference, says which kind it is, and agrees about what matters.
 func TestEveryLeaf(t *testing.T) {
 	env := capture(t, mi325x().with(tree{"proc/self/environ": "NCCL_DEBUG=INFO\x00HF_HOME=/data\x00"}).fs())
 	immaterial := []string{"live", "program.", "host.hostname", "unique_id", "hive_id", "location", "variables.count"}
@@ -73,7 +82,8 @@ func TestEveryLeaf(t *testing.T) {
 		})
 		differences := envinfo.Diff(env, changed)
 		if strings.HasSuffix(path, "cards[3].location") { // it is what cards are matched by
-			if len(differences) != 2 || differences[0].Kind != envinfo.OnlyFirst || differences[1].Kind != envinfo.OnlySecond {
+			if len(differences) != 2 || differences[0].Kind != envinfo.OnlyFirst ||
+				differences[1].Kind != envinfo.OnlySecond {
 				t.Errorf("%s: %v", path, differences)
 			}
 		} else if len(differences) != 1 || differences[0].Kind != envinfo.Changed || differences[0].Matters != matters {
@@ -130,15 +140,15 @@ func TestHashIsStable(t *testing.T) {
 	// Another host that is alike, its cards in another order.
 	cards := back.AMD.Cards
 	cards[0], cards[7] = cards[7], cards[0]
-	back.Host.Hostname = envinfo.Known("gpu-02", "", envinfo.ScopeHost, "/proc/sys/kernel/hostname")
-	back.Warnings = append(back.Warnings, envinfo.Warning{About: "host", Text: "x"})
+	back.Host.Hostname = fact.Known("gpu-02", "", fact.ScopeHost, "/proc/sys/kernel/hostname")
+	back.Warnings = append(back.Warnings, fact.Warning{About: "host", Text: "x"})
 	if got := back.Hash(); got != want {
 		t.Errorf("of a host that is alike: %s, want %s", got, want)
 	}
 	// The scope is a part of a value, the id of a container is not.
-	back.Software[1].Version = envinfo.Known("6.4.2-120", "", "container:1234", "/opt/rocm/.info/version")
+	back.Software[1].Version = fact.Known("6.4.2-120", "", "container:1234", "/opt/rocm/.info/version")
 	one := back.Hash()
-	back.Software[1].Version = envinfo.Known("6.4.2-120", "", "container:5678", "/opt/rocm/.info/version")
+	back.Software[1].Version = fact.Known("6.4.2-120", "", "container:5678", "/opt/rocm/.info/version")
 	if two := back.Hash(); one == want || one != two {
 		t.Errorf("of the host %s, of a container %s, of the same restarted %s", want, one, two)
 	}
@@ -151,8 +161,10 @@ func TestHashIsStable(t *testing.T) {
 
 // What changes by itself on a host that nobody touches is not of its configuration.
 func TestHashOfABusyHost(t *testing.T) {
-	idle := capture(t, epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
-	busy := capture(t, epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
+	idle := capture(t,
+		epyc().with(tree{"proc/loadavg": "0.20 0.18 0.12 1/80 11206\n", "proc/uptime": "350735.47 234388.90\n"}).fs())
+	busy := capture(t,
+		epyc().with(tree{"proc/loadavg": "9.20 8.18 7.12 1/80 11206\n", "proc/uptime": "350745.47 234388.90\n"}).fs())
 	if idle.Hash() != busy.Hash() {
 		t.Errorf("the hashes differ, by %v", envinfo.Diff(idle, busy))
 	}
@@ -161,16 +173,17 @@ func TestHashOfABusyHost(t *testing.T) {
 	}
 }
 
-// Another model, a flaw that is open and a link that is down matter; another name of the same container and another port do not.
+// Another model, a flaw that is open and a link that is down matter; another name of the same container and another
+// port do not.
 func TestWhatMatters(t *testing.T) {
-	v := func(s string) envinfo.Value[string] { return envinfo.Known(s, "", envinfo.ScopeServer, "x") }
-	env := func(model, url, container, flaw, link, slot string) *envinfo.Environment {
+	v := func(s string) fact.Value[string] { return fact.Known(s, "", serving.ScopeServer, "x") }
+	env := func(model, url, id, flaw, link, slot string) *envinfo.Environment {
 		e := &envinfo.Environment{
-			Server:     &envinfo.Server{URL: v(url), Models: []envinfo.ServedModel{{ID: v(model)}}},
-			Containers: []envinfo.Container{{ID: v(container), Name: v("vllm"), State: v(container)}},
+			Server:     &serving.Server{URL: v(url), Models: []serving.ServedModel{{ID: v(model)}}},
+			Containers: []container.Container{{ID: v(id), Name: v("vllm"), State: v(id)}},
 		}
-		e.Host.Tuning.Vulnerabilities = []envinfo.Vulnerability{{Name: "spectre_v2", State: v(flaw)}}
-		e.Host.Network.Cards = []envinfo.NetworkCard{{Name: "eth0", State: v(link), PCIAddress: v(slot)}}
+		e.Host.Tuning.Vulnerabilities = []host.Vulnerability{{Name: "spectre_v2", State: v(flaw)}}
+		e.Host.Network.Cards = []host.NetworkCard{{Name: "eth0", State: v(link), PCIAddress: v(slot)}}
 		return e
 	}
 	a := env("m", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0")
@@ -180,11 +193,13 @@ func TestWhatMatters(t *testing.T) {
 		matters bool
 	}{
 		{env("n", "http://a", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.models[0].id", true},
-		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"), "host.tuning.vulnerabilities[spectre_v2].state", true},
+		{env("m", "http://a", "1", "Vulnerable", "up", "0000:01:00.0"),
+			"host.tuning.vulnerabilities[spectre_v2].state", true},
 		{env("m", "http://a", "1", "Mitigation: x", "down", "0000:01:00.0"), "host.network.cards[eth0].state", true},
 		{env("m", "http://b", "1", "Mitigation: x", "up", "0000:01:00.0"), "server.url", false},
 		{env("m", "http://a", "2", "Mitigation: x", "up", "0000:01:00.0"), "containers[vllm].id", false},
-		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address", false},
+		{env("m", "http://a", "1", "Mitigation: x", "up", "0000:02:00.0"), "host.network.cards[eth0].pci_address",
+			false},
 	} {
 		d := envinfo.Diff(a, test.b)
 		if len(d) == 0 || d[0].Path != test.path || d[0].Matters != test.matters {

@@ -4,7 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
 )
 
 func TestHost(t *testing.T) {
@@ -24,40 +25,64 @@ func TestHost(t *testing.T) {
 func TestHostGarbled(t *testing.T) {
 	for _, test := range []struct {
 		file, data string
-		check      func(*testing.T, envinfo.Host)
+		check      func(*testing.T, host.Host)
 	}{
-		{"proc/cpuinfo", "processor\t: 0\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\n\nprocessor\t: 1\n", func(t *testing.T, h envinfo.Host) { // arm64
-			known(t, "threads", h.CPUThreads, 2)
-			unknown(t, "model", h.CPUModel, "/proc/cpuinfo: no model name")
-			unknown(t, "sockets", h.CPUSockets, "no physical id for every processor")
-			unknown(t, "cores", h.CPUCores, "no core id for every processor")
-		}},
-		{"proc/cpuinfo", "processor\t: 0\r\nmodel name\t: X  \r\nphysical id\t: 0\r\ncore id\t: 0\r\n", func(t *testing.T, h envinfo.Host) {
-			known(t, "model", h.CPUModel, "X")
-			known(t, "cores", h.CPUCores, 1)
-		}},
-		{"proc/cpuinfo", "processor: 0\nmodel name: A\n\nprocessor: 1\nmodel name: B\n", func(t *testing.T, h envinfo.Host) {
-			unknown(t, "model", h.CPUModel, "different model names")
-		}},
-		{"proc/cpuinfo", "processor: 0\nphysical id: 0\ncore id: 0\n\nprocessor: 1\n", func(t *testing.T, h envinfo.Host) {
+		// arm64
+		{"proc/cpuinfo", "processor\t: 0\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\n\nprocessor\t: 1\n",
+			func(t *testing.T, h host.Host) {
+				known(t, "threads", h.CPUThreads, 2)
+				unknown(t, "model", h.CPUModel, "/proc/cpuinfo: no model name")
+				unknown(t, "sockets", h.CPUSockets, "no physical id for every processor")
+				unknown(t, "cores", h.CPUCores, "no core id for every processor")
+			}},
+		{"proc/cpuinfo", "processor\t: 0\r\nmodel name\t: X  \r\nphysical id\t: 0\r\ncore id\t: 0\r\n",
+			func(t *testing.T, h host.Host) {
+				known(t, "model", h.CPUModel, "X")
+				known(t, "cores", h.CPUCores, 1)
+			}},
+		{"proc/cpuinfo", "processor: 0\nmodel name: A\n\nprocessor: 1\nmodel name: B\n",
+			func(t *testing.T, h host.Host) {
+				unknown(t, "model", h.CPUModel, "different model names")
+			}},
+		{"proc/cpuinfo", "processor: 0\nphysical id: 0\ncore id: 0\n\nprocessor: 1\n", func(t *testing.T, h host.Host) {
 			unknown(t, "sockets", h.CPUSockets, "for every processor")
 		}},
-		{"proc/cpuinfo", "\x00\xff:::", func(t *testing.T, h envinfo.Host) {
+		{"proc/cpuinfo", "\x00\xff:::", func(t *testing.T, h host.Host) {
 			unknown(t, "threads", h.CPUThreads, "no processor")
 			unknown(t, "model", h.CPUModel, "no model name")
 		}},
-		{"proc/meminfo", "MemTotal: 12 MB\n", func(t *testing.T, h envinfo.Host) { unknown(t, "memory", h.Memory, `MemTotal is "12 MB"`) }},
-		{"proc/meminfo", "MemTotal: 9223372036854775807 kB\n", func(t *testing.T, h envinfo.Host) { unknown(t, "memory", h.Memory, "MemTotal is") }},
-		{"proc/meminfo", "MemTotal: 0 kB\n", func(t *testing.T, h envinfo.Host) { unknown(t, "memory", h.Memory, "MemTotal is") }},
-		{"proc/meminfo", "", func(t *testing.T, h envinfo.Host) { unknown(t, "memory", h.Memory, "/proc/meminfo: no MemTotal") }},
-		{"proc/sys/kernel/osrelease", " \r\n", func(t *testing.T, h envinfo.Host) { unknown(t, "kernel", h.Kernel, "osrelease: empty") }},
-		{"proc/cmdline", "-- secret\n", func(t *testing.T, h envinfo.Host) { unknown(t, "options", h.CommandLine, "/proc/cmdline: empty") }},
-		{"proc/cmdline", "a --\n", func(t *testing.T, h envinfo.Host) { known(t, "options", h.CommandLine, "a") }},
-		{"etc/os-release", "# PRETTY_NAME=no\nNAME='Arch \"x\"'\r\n", func(t *testing.T, h envinfo.Host) { known(t, "distribution", h.Distribution, `Arch "x"`) }},
-		{"etc/os-release", "PRETTY_NAME=\"a \\\"b\\\" \\$c\"\n", func(t *testing.T, h envinfo.Host) { known(t, "distribution", h.Distribution, `a "b" $c`) }},
-		{"etc/os-release", "PRETTY_NAME=\"\n", func(t *testing.T, h envinfo.Host) { known(t, "distribution", h.Distribution, `"`) }},
-		{"etc/os-release", "ID=x\n", func(t *testing.T, h envinfo.Host) {
-			unknown(t, "distribution", h.Distribution, "/etc/os-release: neither PRETTY_NAME nor NAME; /usr/lib/os-release: no such file")
+		{"proc/meminfo", "MemTotal: 12 MB\n", func(t *testing.T, h host.Host) {
+			unknown(t, "memory", h.Memory, `MemTotal is "12 MB"`)
+		}},
+		{"proc/meminfo", "MemTotal: 9223372036854775807 kB\n", func(t *testing.T, h host.Host) {
+			unknown(t, "memory", h.Memory, "MemTotal is")
+		}},
+		{"proc/meminfo", "MemTotal: 0 kB\n", func(t *testing.T, h host.Host) {
+			unknown(t, "memory", h.Memory, "MemTotal is")
+		}},
+		{"proc/meminfo", "", func(t *testing.T, h host.Host) {
+			unknown(t, "memory", h.Memory, "/proc/meminfo: no "+
+				"MemTotal")
+		}},
+		{"proc/sys/kernel/osrelease", " \r\n", func(t *testing.T, h host.Host) {
+			unknown(t, "kernel", h.Kernel, "osrelease: empty")
+		}},
+		{"proc/cmdline", "-- secret\n", func(t *testing.T, h host.Host) {
+			unknown(t, "options", h.CommandLine, "/proc/cmdline: empty")
+		}},
+		{"proc/cmdline", "a --\n", func(t *testing.T, h host.Host) { known(t, "options", h.CommandLine, "a") }},
+		{"etc/os-release", "# PRETTY_NAME=no\nNAME='Arch \"x\"'\r\n", func(t *testing.T, h host.Host) {
+			known(t, "distribution", h.Distribution, `Arch "x"`)
+		}},
+		{"etc/os-release", "PRETTY_NAME=\"a \\\"b\\\" \\$c\"\n", func(t *testing.T, h host.Host) {
+			known(t, "distribution", h.Distribution, `a "b" $c`)
+		}},
+		{"etc/os-release", "PRETTY_NAME=\"\n", func(t *testing.T, h host.Host) {
+			known(t, "distribution", h.Distribution, `"`)
+		}},
+		{"etc/os-release", "ID=x\n", func(t *testing.T, h host.Host) {
+			unknown(t, "distribution", h.Distribution, "/etc/os-release: neither PRETTY_NAME nor NAME; "+
+				"/usr/lib/os-release: no such file")
 		}},
 	} {
 		t.Run(strings.ReplaceAll(test.file, "/", "_"), func(t *testing.T) {
@@ -83,44 +108,57 @@ func TestProcessGarbled(t *testing.T) {
 		name  string
 		files tree
 		drop  string
-		check func(*testing.T, envinfo.Process)
+		check func(*testing.T, host.Process)
 	}{
-		{"quota", tree{group + "cpu.max": "150000 100000\n"}, "", func(t *testing.T, p envinfo.Process) { known(t, "CPU limit", p.CPULimit, 1.5) }},
-		{"garbage", tree{group + "cpu.max": "lots\n", group + "memory.max": "-1\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "/"+group+`cpu.max: "lots" is not a quota and a period`)
-			unknown(t, "memory limit", p.MemoryLimit, `"-1" is not a number`)
+		{"quota", tree{group + "cpu.max": "150000 100000\n"}, "", func(t *testing.T, p host.Process) {
+			known(t, "CPU limit", p.CPULimit, 1.5)
 		}},
-		{"no period", tree{group + "cpu.max": "max 0\n"}, "", func(t *testing.T, p envinfo.Process) { unknown(t, "CPU limit", p.CPULimit, "is not a quota") }},
-		{"root group", tree{"proc/self/cgroup": "0::/\n"}, "", func(t *testing.T, p envinfo.Process) {
-			known(t, "CPU limit", p.CPULimit, envinfo.NoLimit())
+		{"garbage", tree{group + "cpu.max": "lots\n", group + "memory.max": "-1\n"}, "",
+			func(t *testing.T, p host.Process) {
+				unknown(t, "CPU limit", p.CPULimit, "/"+group+`cpu.max: "lots" is not a quota and a period`)
+				unknown(t, "memory limit", p.MemoryLimit, `"-1" is not a number`)
+			}},
+		{"no period", tree{group + "cpu.max": "max 0\n"}, "", func(t *testing.T, p host.Process) {
+			unknown(t, "CPU limit", p.CPULimit, "is not a quota")
+		}},
+		{"root group", tree{"proc/self/cgroup": "0::/\n"}, "", func(t *testing.T, p host.Process) {
+			known(t, "CPU limit", p.CPULimit, fact.NoLimit())
 			if got := p.CPULimit.Source(); got != "no cpu.max sets one from /sys/fs/cgroup up to /sys/fs/cgroup" {
 				t.Errorf("source is %q", got)
 			}
 		}},
-		{"container", tree{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824\n"}, "", func(t *testing.T, p envinfo.Process) {
-			known(t, "memory limit", p.MemoryLimit, 1<<30)
-		}},
-		{"nothing mounted", tree{"proc/self/cgroup": "4:memory:/x\n0::/\n"}, "sys/fs/cgroup", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "no mounted control groups of version 2 show the group")
-		}},
-		{"group out of sight", tree{"proc/self/cgroup": "0::/elsewhere\n"}, "", func(t *testing.T, p envinfo.Process) {
+		{"container", tree{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824\n"}, "",
+			func(t *testing.T, p host.Process) {
+				known(t, "memory limit", p.MemoryLimit, 1<<30)
+			}},
+		{"nothing mounted", tree{"proc/self/cgroup": "4:memory:/x\n0::/\n"}, "sys/fs/cgroup",
+			func(t *testing.T, p host.Process) {
+				unknown(t, "CPU limit", p.CPULimit, "no mounted control groups of version 2 show the group")
+			}},
+		{"group out of sight", tree{"proc/self/cgroup": "0::/elsewhere\n"}, "", func(t *testing.T, p host.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/elsewhere: no such file")
 		}},
-		{"group above the namespace", tree{"proc/self/cgroup": "0::/../../x\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "outside of what this process can see")
+		{"group above the namespace", tree{"proc/self/cgroup": "0::/../../x\n"}, "",
+			func(t *testing.T, p host.Process) {
+				unknown(t, "CPU limit", p.CPULimit, "outside of what this process can see")
+			}},
+		{"version 1 not mounted", tree{"proc/self/cgroup": "1:cpu:/\n"}, "", func(t *testing.T, p host.Process) {
+			unknown(t, "CPU limit", p.CPULimit,
+				`no mounted control groups of version 1 show the group "/", which `+
+					`/proc/self/cgroup names for cpu`)
 		}},
-		{"version 1 not mounted", tree{"proc/self/cgroup": "1:cpu:/\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, `no mounted control groups of version 1 show the group "/", which /proc/self/cgroup names for cpu`)
-		}},
-		{"unlimited files", tree{"proc/self/limits": "Max open files  unlimited unlimited files\n"}, "", func(t *testing.T, p envinfo.Process) {
-			known(t, "open files", p.OpenFiles, envinfo.NoLimit())
-		}},
-		{"no limit of files", tree{"proc/self/limits": "Max stack size 1 1 bytes\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "open files", p.OpenFiles, `no "Max open files"`)
-		}},
-		{"garbled limit", tree{"proc/self/limits": "Max open files 12 many files\n"}, "", func(t *testing.T, p envinfo.Process) {
-			unknown(t, "open files", p.OpenFilesHard, "has no two limits")
-		}},
+		{"unlimited files", tree{"proc/self/limits": "Max open files  unlimited unlimited files\n"}, "",
+			func(t *testing.T, p host.Process) {
+				known(t, "open files", p.OpenFiles, fact.NoLimit())
+			}},
+		{"no limit of files", tree{"proc/self/limits": "Max stack size 1 1 bytes\n"}, "",
+			func(t *testing.T, p host.Process) {
+				unknown(t, "open files", p.OpenFiles, `no "Max open files"`)
+			}},
+		{"garbled limit", tree{"proc/self/limits": "Max open files 12 many files\n"}, "",
+			func(t *testing.T, p host.Process) {
+				unknown(t, "open files", p.OpenFilesHard, "has no two limits")
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tr := cpuHost()

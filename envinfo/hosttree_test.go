@@ -12,19 +12,30 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/host"
 )
 
-// Trees of hosts, as these documents of the kernel lay them out: admin-guide/{cputopology,pm/cpufreq,mm/transhuge,cgroup-v2}.rst,
-// admin-guide/cgroup-v1, ABI/{stable/sysfs-devices-node,testing/{sysfs-class-net,sysfs-class-iommu,sysfs-kernel-iommu_groups},
-// stable/sysfs-class-infiniband}, and the SMBIOS specification (DMTF DSP0134). Names of machines and cards are published ones.
+// Trees of hosts, as these documents of the kernel lay them out:
+// admin-guide/{cputopology,pm/cpufreq,mm/transhuge,cgroup-v2}.rst, admin-guide/cgroup-v1,
+// ABI/{stable/sysfs-devices-node,testing/{sysfs-class-net,sysfs-class-iommu,sysfs-kernel-iommu_groups},
+// stable/sysfs-class-infiniband}, and the SMBIOS specification (DMTF DSP0134). Names of machines and cards are
+// published ones.
 
-// epyc is a machine of two sockets with four cores of two threads each, numbered as the kernel does: the second threads come last.
+// epyc is a machine of two sockets with four cores of two threads each, numbered as the kernel does: the second threads
+// come last.
 func epyc() tree {
 	t := cpuHost()
 	info := ""
 	for i := range 16 {
-		info += fmt.Sprintf("processor\t: %d\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 9575F 64-Core Processor\nmicrocode\t: 0xb00215a\n"+
-			"physical id\t: %d\ncore id\t\t: %d\nflags\t\t: fpu vme svm\n\n", i, i/4%2, i%4)
+		info += fmt.Sprintf(
+			"processor\t: %d\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 9575F 64-Core Processor\n"+
+				"microcode\t: 0xb00215a\n"+
+				"physical id\t: %d\ncore id\t\t: %d\nflags\t\t: fpu vme svm\n\n",
+			i,
+			i/4%2,
+			i%4,
+		)
 		policy := fmt.Sprintf("sys/devices/system/cpu/cpufreq/policy%d/", i)
 		t = t.with(tree{
 			policy + "scaling_governor": "performance\n", policy + "scaling_driver": "amd-pstate-epp\n",
@@ -38,17 +49,21 @@ func epyc() tree {
 			node + "meminfo": fmt.Sprintf("Node %d MemTotal:       792345678 kB\nNode %d MemFree:        1 kB\n", i, i),
 		})
 	}
-	t["proc/self/limits"] += "Max locked memory         8388608              unlimited            bytes     \nMax stack size            8388608              unlimited            bytes     \n" +
+	t["proc/self/limits"] += "Max locked memory         8388608              unlimited            bytes     \nMax " +
+		"stack size            8388608              unlimited            bytes     \n" +
 		"Max processes             96365                96366                processes \n"
 	for name, bdf := range map[string]string{"ens1f0np0": "0000:9f:00.0", "enx0123456789ab": "0000:a1:00.0"} {
 		t = t.with(nic(name, tree{
 			"operstate": "up\n", "speed": "400000\n", "mtu": "9000\n", "address": "01:23:45:67:89:ab\n",
-			"device/uevent":    "DRIVER=mlx5_core\nPCI_CLASS=20000\nPCI_ID=15B3:1021\nPCI_SUBSYS_ID=15B3:0040\nPCI_SLOT_NAME=" + bdf + "\n",
-			"device/numa_node": "1\n", "device/current_link_speed": "32.0 GT/s PCIe\n", "device/current_link_width": "16\n",
+			"device/uevent": "DRIVER=mlx5_core\nPCI_CLASS=20000\nPCI_ID=15B3:1021\nPCI_SUBSYS_ID=15B3:0040\n" +
+				"PCI_SLOT_NAME=" + bdf + "\n",
+			"device/numa_node": "1\n", "device/current_link_speed": "32.0 GT/s PCIe\n",
+			"device/current_link_width": "16\n",
 		}))
 	}
 	const ib = "sys/class/infiniband/mlx5_0/"
-	t["sys/class/infiniband/ibx0123456789ab/fw_ver"], t["sys/class/infiniband/ibx0123456789ab/ports/1/rate"] = "28.39.2048\n", "?"
+	t["sys/class/infiniband/ibx0123456789ab/fw_ver"],
+		t["sys/class/infiniband/ibx0123456789ab/ports/1/rate"] = "28.39.2048\n", "?"
 	return t.with(tree{
 		"proc/cpuinfo":                                info,
 		"proc/sys/kernel/version":                     "#63-Ubuntu SMP PREEMPT_DYNAMIC Tue Apr 15 19:04:15 UTC 2025\n",
@@ -113,7 +128,8 @@ func nic(name string, files tree) tree {
 	return out
 }
 
-// smbios is a table with a firmware structure, so many modules of 64 GiB DDR5, an empty slot, other modules and the end.
+// smbios is a table with a firmware structure, so many modules of 64 GiB DDR5, an empty slot, other modules and the
+// end.
 func smbios(modules int, others ...string) string {
 	structure := func(kind byte, fields []byte, names string) string {
 		return string(append([]byte{kind, byte(4 + len(fields)), 0, 0}, fields...)) + names + "\x00\x00"
@@ -201,7 +217,7 @@ func TestHostEPYC(t *testing.T) {
 	known(t, "cpuset", p.CPUSet, "0-15") // of the group above, as its own has no such file
 	known(t, "nodes", p.MemoryNodes, "0-1")
 
-	if !slices.ContainsFunc(env.Warnings, func(w envinfo.Warning) bool { return w.About == "host.numa.balancing" }) {
+	if !slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return w.About == "host.numa.balancing" }) {
 		t.Errorf("no warning of NUMA balancing in %v", env.Warnings)
 	}
 	golden(t, "epyc-host.txt", hostText(t, env))
@@ -230,20 +246,26 @@ func hostText(t *testing.T, env *envinfo.Environment) string {
 
 func TestHostTrees(t *testing.T) {
 	const cpu, dmi = "sys/devices/system/cpu/", "sys/class/dmi/id/"
-	guest := tree{"proc/cpuinfo": "processor\t: 0\nmodel name\t: AMD EPYC\nphysical id\t: 0\ncore id\t\t: 0\nflags\t\t: fpu hypervisor\n"}
+	guest := tree{
+		"proc/cpuinfo": "processor\t: 0\nmodel name\t: AMD EPYC\nphysical id\t: 0\ncore id\t\t: 0\nflags\t\t: fpu " +
+			"hypervisor\n",
+	}
 	arm := tree{"proc/sys/kernel/arch": "aarch64\n", cpu + "online": "0-3\n", "proc/cpuinfo": ""}
 	for i := range 4 {
-		arm["proc/cpuinfo"] += fmt.Sprintf("processor\t: %d\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n"+
-			"CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd4f\nCPU revision\t: 1\n\n", i)
+		arm["proc/cpuinfo"] += fmt.Sprintf(
+			"processor\t: %d\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n"+
+				"CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd4f\nCPU revision\t: 1\n\n",
+			i,
+		)
 		arm[fmt.Sprintf("%scpu%d/topology/core_cpus_list", cpu, i)] = fmt.Sprintf("%d\n", i)
 		arm[fmt.Sprintf("%scpu%d/topology/core_siblings_list", cpu, i)] = []string{"0-1\n", "2-3\n"}[i/2]
 	}
 	for _, test := range []struct {
 		name  string
 		files tree
-		check func(*testing.T, envinfo.Host)
+		check func(*testing.T, host.Host)
 	}{
-		{"arm", arm, func(t *testing.T, h envinfo.Host) {
+		{"arm", arm, func(t *testing.T, h host.Host) {
 			known(t, "model", h.CPUModel, "Arm Neoverse-V2")
 			if got := h.CPUModel.Source(); got != "table: /proc/cpuinfo: CPU implementer and part 0x41 0xd4f" {
 				t.Errorf("source is %q", got)
@@ -254,68 +276,95 @@ func TestHostTrees(t *testing.T) {
 			unknown(t, "virtualization", h.Virtualization, "flags are not there to tell")
 			unknown(t, "microcode", h.Microcode, "no microcode")
 		}},
-		{"arm of an unknown part", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xFFF\n"}), func(t *testing.T, h envinfo.Host) {
+		{"arm of an unknown part", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: " +
+			"0xFFF\n"}), func(t *testing.T, h host.Host) {
 			known(t, "model", h.CPUModel, "implementer 0x41 part 0xfff")
 		}},
-		{"arm of two parts", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xd05\n\nprocessor: 1\nCPU implementer: 0x41\nCPU part: 0xd0b\n"}),
-			func(t *testing.T, h envinfo.Host) { unknown(t, "model", h.CPUModel, "different model names or parts") }},
-		{"arm without topology", arm.with(tree{cpu + "cpu3/topology/core_cpus_list": "\n"}), func(t *testing.T, h envinfo.Host) {
-			unknown(t, "cores", h.CPUCores, "cpu3/topology/core_cpus_list: not a list of processors")
-		}},
-		{"arm in EC2", arm.with(tree{dmi + "sys_vendor": "Amazon EC2\n"}), func(t *testing.T, h envinfo.Host) {
+		{"arm of two parts", arm.with(tree{"proc/cpuinfo": "processor: 0\nCPU implementer: 0x41\nCPU part: 0xd05\n" +
+			"\nprocessor: 1\nCPU implementer: 0x41\nCPU part: 0xd0b\n"}),
+			func(t *testing.T, h host.Host) {
+				known(t, "model", h.CPUModel, "1x Arm Cortex-A55, 1x Arm Cortex-A76")
+			}},
+		{"arm without topology", arm.with(tree{cpu + "cpu3/topology/core_cpus_list": "\n"}),
+			func(t *testing.T, h host.Host) {
+				unknown(t, "cores", h.CPUCores, "cpu3/topology/core_cpus_list: not a list of processors")
+			}},
+		{"arm in EC2", arm.with(tree{dmi + "sys_vendor": "Amazon EC2\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "amazon")
 		}},
-		{"guest of KVM", guest.with(tree{dmi + "sys_vendor": "QEMU\n", clockDir + "available_clocksource": "kvm-clock tsc acpi_pm\n",
-			"sys/devices/system/node/node0/cpulist": "0\n", "sys/devices/system/node/node0/meminfo": "Node 0 MemTotal: 2048 kB\n"}), func(t *testing.T, h envinfo.Host) {
+		{"guest of KVM", guest.with(tree{dmi + "sys_vendor": "QEMU\n",
+			clockDir + "available_clocksource":      "kvm-clock tsc acpi_pm\n",
+			"sys/devices/system/node/node0/cpulist": "0\n",
+			"sys/devices/system/node/node0/meminfo": "Node 0 MemTotal: 2048 kB\n"}), func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "kvm")
 			known(t, "nodes", h.NUMA.Count, 1)
 			known(t, "memory", h.NUMA.Nodes[0].Memory, 2<<20)
 		}},
-		{"guest of QEMU", guest.with(tree{dmi + "sys_vendor": "QEMU\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "qemu") }},
-		{"guest of VMware", guest.with(tree{dmi + "sys_vendor": "VMware, Inc.\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "vmware") }},
-		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n", dmi + "product_name": "Virtual Machine\n"}), func(t *testing.T, h envinfo.Host) {
-			known(t, "virtualization", h.Virtualization, "microsoft")
+		{"guest of QEMU", guest.with(tree{dmi + "sys_vendor": "QEMU\n"}), func(t *testing.T, h host.Host) {
+			known(t, "virtualization", h.Virtualization, "qemu")
 		}},
-		{"guest of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n"}), func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "xen") }},
-		{"domain 0 of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n", "proc/xen/capabilities": "control_d\n"}), func(t *testing.T, h envinfo.Host) {
+		{"guest of VMware", guest.with(tree{dmi + "sys_vendor": "VMware, Inc.\n"}), func(t *testing.T, h host.Host) {
+			known(t, "virtualization", h.Virtualization, "vmware")
+		}},
+		{"guest of Hyper-V", guest.with(tree{dmi + "sys_vendor": "Microsoft Corporation\n",
+			dmi + "product_name": "Virtual Machine\n"}),
+			func(t *testing.T, h host.Host) {
+				known(t, "virtualization", h.Virtualization, "microsoft")
+			}},
+		{"guest of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n"}), func(t *testing.T, h host.Host) {
+			known(t, "virtualization", h.Virtualization, "xen")
+		}},
+		{"domain 0 of Xen", guest.with(tree{"sys/hypervisor/type": "xen\n", "proc/xen/capabilities": "control_d\n"}),
+			func(t *testing.T, h host.Host) {
+				known(t, "virtualization", h.Virtualization, "none")
+			}},
+		{"guest of a nameless one", guest, func(t *testing.T, h host.Host) {
+			known(t, "virtualization", h.Virtualization, "vm-other")
+		}},
+		{"bare metal of EC2", tree{dmi + "sys_vendor": "Amazon EC2\n"}, func(t *testing.T, h host.Host) {
 			known(t, "virtualization", h.Virtualization, "none")
 		}},
-		{"guest of a nameless one", guest, func(t *testing.T, h envinfo.Host) { known(t, "virtualization", h.Virtualization, "vm-other") }},
-		{"bare metal of EC2", tree{dmi + "sys_vendor": "Amazon EC2\n"}, func(t *testing.T, h envinfo.Host) {
-			known(t, "virtualization", h.Virtualization, "none")
-		}},
-		{"placeholders", tree{dmi + "sys_vendor": "To Be Filled By O.E.M.\n", dmi + "board_name": "Default string\n"}, func(t *testing.T, h envinfo.Host) {
-			unknown(t, "vendor", h.Machine.Vendor, "until a maker fills it in")
-			unknown(t, "board", h.Machine.Board, `/sys/class/dmi/id/board_name: "Default string"`)
-		}},
-		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n", cpu + "cpufreq/policy4/scaling_governor": "",
-			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h envinfo.Host) {
+		{"placeholders", tree{dmi + "sys_vendor": "To Be Filled By O.E.M.\n", dmi + "board_name": "Default string\n"},
+			func(t *testing.T, h host.Host) {
+				unknown(t, "vendor", h.Machine.Vendor, "until a maker fills it in")
+				unknown(t, "board", h.Machine.Board, `/sys/class/dmi/id/board_name: "Default string"`)
+			}},
+		{"governors that differ", epyc().with(tree{cpu + "cpufreq/policy3/scaling_governor": "powersave\n",
+			cpu + "cpufreq/policy4/scaling_governor": "",
+			cpu + "cpufreq/policy5/cpuinfo_max_freq": "5121000\n"}), func(t *testing.T, h host.Host) {
 			known(t, "governor", h.Frequency.Governor, "14x performance, 1x powersave, 1x unknown")
 			known(t, "fastest", h.Frequency.Max, 5121000)
-			if got := h.Frequency.Max.Source(); got != "/sys/devices/system/cpu/cpufreq/policy5/cpuinfo_max_freq, the greatest of 16" {
+			if got := h.Frequency.Max.Source(); got != "/sys/devices/system/cpu/cpufreq/policy5/cpuinfo_max_freq, "+
+				"the greatest of 16" {
 				t.Errorf("source is %q", got)
 			}
 		}},
-		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}), func(t *testing.T, h envinfo.Host) {
-			unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
-		}},
+		{"a clock that cannot be read", epyc().with(tree{cpu + "cpufreq/policy5/cpuinfo_max_freq": "fast\n"}),
+			func(t *testing.T, h host.Host) {
+				unknown(t, "fastest", h.Frequency.Max, `policy5/cpuinfo_max_freq: "fast" is not a number`)
+			}},
 		// The fields of version 2.1 end before the speed at which a module is run; a size with bit 15 is in KiB.
-		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3, "\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
-			strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h envinfo.Host) {
+		{"modules that differ", tree{"sys/firmware/dmi/tables/DMI": smbios(3,
+			"\x11\x15\x00\x00"+strings.Repeat("\x00", 8)+"\x00\xa0"+
+				strings.Repeat("\x00", 4)+"\x1a\x00\x00"+"\x00\x00")}, func(t *testing.T, h host.Host) {
 			known(t, "modules", h.MemoryModules, "3x 64 GiB DDR5 at 4800 MT/s, 1x 8 MiB DDR4 at unknown speed")
 			unknown(t, "speed", h.MemorySpeed, "not one speed for all memory devices")
 		}},
-		{"no modules", tree{"sys/firmware/dmi/tables/DMI": smbios(0)}, func(t *testing.T, h envinfo.Host) {
+		{"no modules", tree{"sys/firmware/dmi/tables/DMI": smbios(0)}, func(t *testing.T, h host.Host) {
 			unknown(t, "modules", h.MemoryModules, "no memory device that is fitted")
 		}},
-		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h envinfo.Host) { known(t, "boost", h.Frequency.Boost, false) }},
+		{"turbo of Intel", tree{cpu + "intel_pstate/no_turbo": "1\n"}, func(t *testing.T, h host.Host) {
+			known(t, "boost", h.Frequency.Boost, false)
+		}},
 		{"garbled files", epyc().with(tree{
-			"sys/kernel/mm/transparent_hugepage/enabled": "always madvise never\n", "proc/sys/kernel/numa_balancing": "yes\n",
-			cpu + "cpufreq/boost": "2\n", cpu + "online": "3-1\n",
-			"sys/devices/system/node/node0/cpulist": "\n", "sys/devices/system/node/node0/meminfo": "Node 1 MemTotal: 5 kB\n",
-			"sys/firmware/dmi/tables/DMI": "\x11\x03\x00\x00", "sys/class/net/ens1f0np0/speed": "-1\n",
+			"sys/kernel/mm/transparent_hugepage/enabled": "always madvise never\n",
+			"proc/sys/kernel/numa_balancing":             "yes\n",
+			cpu + "cpufreq/boost":                        "2\n", cpu + "online": "3-1\n",
+			"sys/devices/system/node/node0/cpulist": "\n",
+			"sys/devices/system/node/node0/meminfo": "Node 1 MemTotal: 5 kB\n",
+			"sys/firmware/dmi/tables/DMI":           "\x11\x03\x00\x00", "sys/class/net/ens1f0np0/speed": "-1\n",
 			"sys/class/infiniband/mlx5_0/ports/1/rate": "fast\n", "sys/class/infiniband/mlx5_0/ports/1/state": "ACTIVE",
-		}), func(t *testing.T, h envinfo.Host) {
+		}), func(t *testing.T, h host.Host) {
 			unknown(t, "huge pages", h.Tuning.HugePages, "does not have one choice in brackets")
 			unknown(t, "balancing", h.NUMA.Balancing, `"yes" is not a number`)
 			unknown(t, "boost", h.Frequency.Boost, `"2" is neither 0 nor 1`)
@@ -328,21 +377,24 @@ func TestHostTrees(t *testing.T) {
 			unknown(t, "rate", h.Network.RDMA[1].Ports[0].Rate, `"fast" is not a rate`)
 			known(t, "state", h.Network.RDMA[1].Ports[0].State, "ACTIVE")
 		}},
-		{"nothing but virtual interfaces", tree{"sys/class/net/lo/mtu": "65536\n"}, func(t *testing.T, h envinfo.Host) {
+		{"nothing but virtual interfaces", tree{"sys/class/net/lo/mtu": "65536\n"}, func(t *testing.T, h host.Host) {
 			known(t, "cards", h.Network.Count, 0)
 			unknown(t, "RDMA", h.Network.RDMACount, "/sys/class/infiniband: no such file")
 		}},
-		{"virtio", nic("eth0", tree{"device/uevent": "DRIVER=virtio_net\n", "device/physfn/vendor": "0x15b3"}), func(t *testing.T, h envinfo.Host) {
-			known(t, "driver", h.Network.Cards[0].Driver, "virtio_net")
-			known(t, "virtual function", h.Network.Cards[0].VirtualFunction, true)
-			unknown(t, "address", h.Network.Cards[0].PCIAddress, "/sys/class/net/eth0/device/uevent: no PCI_SLOT_NAME")
-		}},
+		{"virtio", nic("eth0", tree{"device/uevent": "DRIVER=virtio_net\n", "device/physfn/vendor": "0x15b3"}),
+			func(t *testing.T, h host.Host) {
+				known(t, "driver", h.Network.Cards[0].Driver, "virtio_net")
+				known(t, "virtual function", h.Network.Cards[0].VirtualFunction, true)
+				unknown(t, "address", h.Network.Cards[0].PCIAddress, "/sys/class/net/eth0/device/uevent: no "+
+					"PCI_SLOT_NAME")
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t, capture(t, cpuHost().with(test.files).fs()).Host) })
 	}
 }
 
-// Limits by both versions of control groups. Lines of mountinfo and cgroup have the form of published ones of docker and kubernetes.
+// Limits by both versions of control groups. Lines of mountinfo and cgroup have the form of published ones of docker
+// and kubernetes.
 func TestControlGroups(t *testing.T) {
 	const docker = "/docker/0ac949292b659a21e0037c91c7149f6fea12235ae4c5840d8448714081973154"
 	mount := func(root, point, options string) string {
@@ -350,13 +402,20 @@ func TestControlGroups(t *testing.T) {
 		if options == "" {
 			kind = "cgroup2"
 		}
-		return "35 32 0:32 " + root + " " + point + " ro,nosuid,nodev,noexec,relatime master:15 - " + kind + " cgroup rw," + options + "\n"
+		return "35 32 0:32 " + root + " " + point + " ro,nosuid,nodev,noexec,relatime master:15 - " + kind +
+			" cgroup rw," + options + "\n"
 	}
 	status := tree{"proc/self/status": "Cpus_allowed_list:\t0-7\n", "proc/meminfo": "MemTotal: 16777216 kB\n"}
 	v1 := status.with(tree{
-		"proc/self/cgroup": "12:cpuset:/a/b\n4:cpu,cpuacct:/a/b\n3:memory:/a/b\n2:pids:/a/b\n1:name=systemd:/a/b\n0::/a/b\n",
-		"proc/self/mountinfo": "22 27 0:21 / /proc rw - proc proc rw\n" + mount("/", "/sys/fs/cgroup/cpu,cpuacct", "cpu,cpuacct") +
-			mount("/", "/sys/fs/cgroup/memory", "memory") + mount("/", "/sys/fs/cgroup/pids", "pids") + mount("/", "/sys/fs/cgroup/cpuset", "cpuset") +
+		"proc/self/cgroup": "12:cpuset:/a/b\n4:cpu,cpuacct:/a/b\n3:memory:/a/b\n2:pids:/a/b\n1:name=systemd:/a/b\n" +
+			"0::/a/b\n",
+		"proc/self/mountinfo": "22 27 0:21 / /proc rw - proc proc rw\n" + mount("/", "/sys/fs/cgroup/cpu,cpuacct",
+			"cpu,cpuacct") +
+			mount("/", "/sys/fs/cgroup/memory", "memory") + mount(
+			"/",
+			"/sys/fs/cgroup/pids",
+			"pids",
+		) + mount("/", "/sys/fs/cgroup/cpuset", "cpuset") +
 			mount("/", "/sys/fs/cgroup/unified", ""),
 		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":      "-1\n",
 		"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":     "100000\n",
@@ -375,52 +434,60 @@ func TestControlGroups(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		files tree
-		check func(*testing.T, envinfo.Process)
+		check func(*testing.T, host.Process)
 	}{
-		{"version 1", v1, func(t *testing.T, p envinfo.Process) {
+		{"version 1", v1, func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 2.5)
 			if got := p.CPULimit.Source(); got != "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us" {
 				t.Errorf("source is %q", got)
 			}
 			known(t, "memory limit", p.MemoryLimit, 8<<30)
-			known(t, "tasks", p.TaskLimit, envinfo.NoLimit())
+			known(t, "tasks", p.TaskLimit, fact.NoLimit())
 			known(t, "cpuset", p.CPUSet, "0-2")
 			known(t, "nodes", p.MemoryNodes, "0")
 			known(t, "usable CPUs", p.UsableCPUs, 2.5)
 			known(t, "usable memory", p.UsableMemory, 8<<30)
 		}},
-		{"version 1, by convention", without(v1, "proc/self/mountinfo"), func(t *testing.T, p envinfo.Process) {
+		{"version 1, by convention", without(v1, "proc/self/mountinfo"), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 2.5)
 			known(t, "memory limit", p.MemoryLimit, 8<<30)
 		}},
-		{"version 1, the kernel's own sum", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 2147483648\n"}),
-			func(t *testing.T, p envinfo.Process) { known(t, "memory limit", p.MemoryLimit, 2<<30) }},
-		{"version 1, no limit of memory", v1.with(tree{"sys/fs/cgroup/memory/a/b/memory.stat": "hierarchical_memory_limit 9223372036854710272\n"}),
-			func(t *testing.T, p envinfo.Process) {
-				known(t, "memory limit", p.MemoryLimit, envinfo.NoLimit())
+		{"version 1, the kernel's own sum", v1.with(tree{
+			"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 2147483648\n"}),
+			func(t *testing.T, p host.Process) { known(t, "memory limit", p.MemoryLimit, 2<<30) }},
+		{"version 1, no limit of memory", v1.with(tree{
+			"sys/fs/cgroup/memory/a/b/memory.stat": "hierarchical_memory_limit 9223372036854710272\n"}),
+			func(t *testing.T, p host.Process) {
+				known(t, "memory limit", p.MemoryLimit, fact.NoLimit())
 				known(t, "usable memory", p.UsableMemory, 16<<30)
 			}},
-		{"version 1, garbled", v1.with(tree{"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "0\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "much\n"}),
-			func(t *testing.T, p envinfo.Process) {
+		{"version 1, garbled", v1.with(tree{"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "0\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes": "much\n"}),
+			func(t *testing.T, p host.Process) {
 				unknown(t, "CPU limit", p.CPULimit, `"0" in a period of "100000" is not a quota`)
 				unknown(t, "memory limit", p.MemoryLimit, `"much" is not a number`)
 				unknown(t, "usable CPUs", p.UsableCPUs, "not both are known")
 			}},
-		{"version 1, no period", without(v1, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us"), func(t *testing.T, p envinfo.Process) {
-			unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us: no such file")
-		}},
+		{"version 1, no period", without(v1, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us"),
+			func(t *testing.T, p host.Process) {
+				unknown(t, "CPU limit", p.CPULimit, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us: no such file")
+			}},
 		{"docker, version 1", status.with(tree{
-			"proc/self/cgroup":                           "4:cpu,cpuacct:" + docker + "\n3:memory:" + docker + "/sub\n",
-			"proc/self/mountinfo":                        mount(docker, "/sys/fs/cgroup/cpu,cpuacct", "cpu,cpuacct") + mount(docker, "/sys/fs/cgroup/memory", "memory"),
-			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
-			"sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824\n", "sys/fs/cgroup/memory/sub/memory.limit_in_bytes": "2147483648\n",
-		}), func(t *testing.T, p envinfo.Process) {
+			"proc/self/cgroup": "4:cpu,cpuacct:" + docker + "\n3:memory:" + docker + "/sub\n",
+			"proc/self/mountinfo": mount(docker, "/sys/fs/cgroup/cpu,cpuacct",
+				"cpu,cpuacct") + mount(docker, "/sys/fs/cgroup/memory", "memory"),
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":     "150000\n",
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":    "100000\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":     "1073741824\n",
+			"sys/fs/cgroup/memory/sub/memory.limit_in_bytes": "2147483648\n",
+		}), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 1.5)
 			known(t, "memory limit", p.MemoryLimit, 1<<30)
 			unknown(t, "cpuset", p.CPUSet, "no version 2 group (0::/…), and no version 1 group for cpuset")
 		}},
 		{"version 2, nested", status.with(tree{
-			"proc/self/cgroup":                                              "0::/kubepods.slice/pod1.slice/with space\n",
+			"proc/self/cgroup": "0::/kubepods.slice/pod1.slice/with " +
+				"space\n",
 			"proc/self/mountinfo":                                           mount("/", "/sys/fs/cgroup", ""),
 			"sys/fs/cgroup/kubepods.slice/cpu.max":                          "9000000 1000000\n",
 			"sys/fs/cgroup/kubepods.slice/memory.max":                       "max\n",
@@ -430,7 +497,7 @@ func TestControlGroups(t *testing.T) {
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/pids.max":              "1000\n",
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/cpuset.cpus.effective": "0-5\n",
 			"sys/fs/cgroup/kubepods.slice/pod1.slice/with space/cpu.max":    "max 100000\n",
-		}), func(t *testing.T, p envinfo.Process) {
+		}), func(t *testing.T, p host.Process) {
 			known(t, "CPU limit", p.CPULimit, 4)
 			known(t, "memory limit", p.MemoryLimit, 4<<30)
 			known(t, "tasks", p.TaskLimit, 1000)
@@ -438,23 +505,27 @@ func TestControlGroups(t *testing.T) {
 			known(t, "usable CPUs", p.UsableCPUs, 4)
 		}},
 		{"version 2, mounted elsewhere", status.with(tree{
-			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/", `/mnt/c\040g`, ""), "mnt/c g/x/cpu.max": "300000 100000\n",
-		}), func(t *testing.T, p envinfo.Process) { known(t, "CPU limit", p.CPULimit, 3) }},
+			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/", `/mnt/c\040g`, ""),
+			"mnt/c g/x/cpu.max": "300000 100000\n",
+		}), func(t *testing.T, p host.Process) { known(t, "CPU limit", p.CPULimit, 3) }},
 		{"version 2, a mount of another group", status.with(tree{
-			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/xy", "/sys/fs/cgroup", ""), "sys/fs/cgroup/cpu.max": "300000 100000\n",
-		}), func(t *testing.T, p envinfo.Process) {
+			"proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": mount("/xy", "/sys/fs/cgroup", ""),
+			"sys/fs/cgroup/cpu.max": "300000 100000\n",
+		}), func(t *testing.T, p host.Process) {
 			unknown(t, "CPU limit", p.CPULimit, "no mounted control groups of version 2 show the group")
 		}},
-		{"limits", tree{"proc/self/limits": "Max locked memory         8388608              unlimited            bytes     \n" +
-			"Max processes             96365                96366                processes \nMax stack size 1 many bytes\n"}, func(t *testing.T, p envinfo.Process) {
+		{"limits", tree{"proc/self/limits": "Max locked memory         8388608              unlimited            " +
+			"bytes     \n" +
+			"Max processes             96365                96366                processes \nMax stack size 1 many " +
+			"bytes\n"}, func(t *testing.T, p host.Process) {
 			known(t, "locked", p.LockedMemory, 8<<20)
-			known(t, "locked, hard", p.LockedMemoryHard, envinfo.NoLimit())
+			known(t, "locked, hard", p.LockedMemoryHard, fact.NoLimit())
 			known(t, "processes", p.Processes, 96365)
 			known(t, "processes, hard", p.ProcessesHard, 96366)
 			unknown(t, "stack", p.Stack, "has no two limits")
 			unknown(t, "allowed", p.Allowed, "/proc/self/status: no such file")
 		}},
-		{"garbled status", tree{"proc/self/status": "Cpus_allowed_list:\n"}, func(t *testing.T, p envinfo.Process) {
+		{"garbled status", tree{"proc/self/status": "Cpus_allowed_list:\n"}, func(t *testing.T, p host.Process) {
 			unknown(t, "allowed", p.AllowedCount, "Cpus_allowed_list is empty")
 		}},
 	} {

@@ -58,7 +58,7 @@ version: 1:6.12.12.60402-2187269.24.04
 `
 
 func TestPackages(t *testing.T) {
-	env := capture(t, software().with(tree{"var/lib/dpkg/status": dpkg}).fs())
+	env := capture(t, rocmFiles().with(tree{"var/lib/dpkg/status": dpkg}).fs())
 	wantVersions(t, env, "rocm-core", "host 6.4.2.60402-120~24.04")
 	wantVersions(t, env, "rccl", "host 2.22.3.60402-120~24.04")
 	wantVersions(t, env, "rccl6.3.0", "host 2.21.5.60300-39~24.04")
@@ -85,13 +85,16 @@ func TestPackagesUnknown(t *testing.T) {
 		reason string
 	}{
 		{"none", tree{}, "/var/lib/dpkg/status: no such file"},
-		{"rpm", tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"}, "/var/lib/rpm: the database of rpm is not text, and is not read"},
+		{"rpm", tree{"var/lib/rpm/rpmdb.sqlite": "SQLite format 3\x00"}, "/var/lib/rpm: the database of rpm is not " +
+			"text, and is not read"},
 		{"rpm of today", tree{"usr/lib/sysimage/rpm/rpmdb.sqlite": "x"}, "/usr/lib/sysimage/rpm: the database of rpm"},
-		{"others", tree{"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2\n"}, "no package of ROCm"},
+		{"others", tree{"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2\n"},
+			"no package of ROCm"},
 		{"huge", tree{"var/lib/dpkg/status": strings.Repeat("Package: rccl\n", 1<<21)}, "larger than 16777216 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: time.Hour}) // size and not time
+			// size and not time
+			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: time.Hour})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +116,8 @@ func TestSideBySide(t *testing.T) {
 	wantVersions(t, env, "ROCm", "host 6.4.2-120", "host 7.0.0-38")
 	wantVersions(t, env, "RCCL", "host 2.22.3", "host 2.26.6")
 	unknown(t, "RCCL", version(t, env, "RCCL"), "ambiguous: /opt/rocm-6.4.2/")
-	if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0].Text, "1 other versions of ROCm are installed beside 6.4.2-120") {
+	if len(env.Warnings) != 1 ||
+		!strings.Contains(env.Warnings[0].Text, "1 other versions of ROCm are installed beside 6.4.2-120") {
 		t.Errorf("warnings are %v", env.Warnings)
 	}
 }
@@ -131,7 +135,8 @@ func TestSourcesDisagree(t *testing.T) {
 	for _, w := range env.Warnings {
 		said = append(said, w.Text)
 	}
-	for i, want := range []string{"ROCm is 7.0.0-38 by /opt/rocm/.info/version and 6.4.2.60402", "RCCL is 2.26.6 by /opt/rocm/include/rccl/rccl.h"} {
+	for i, want := range []string{"ROCm is 7.0.0-38 by /opt/rocm/.info/version and 6.4.2.60402", "RCCL is 2.26.6 " +
+		"by /opt/rocm/include/rccl/rccl.h"} {
 		if i >= len(said) || !strings.HasPrefix(said[i], want) {
 			t.Errorf("warnings are %q, want %q", said, want)
 		}
@@ -144,7 +149,8 @@ func TestSourcesDisagree(t *testing.T) {
 // The library's name has ROCm's version, and its strings have RCCL's.
 func TestRCCLLibrary(t *testing.T) {
 	const name = "opt/rocm/lib/librccl.so.1.0.60402"
-	elf := "\x7fELF" + strings.Repeat("\x00", 300_000) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
+	elf := "\x7fELF" + strings.Repeat("\x00",
+		300_000) + "RCCL version : 2.22.3-HEAD:7d8d67c\x00HIP version  : 6.4.43484\x00"
 	fsys := tree{name: elf}.fs()
 	env := capture(t, link(fsys, "opt/rocm/lib/librccl.so.1", "librccl.so.1.0.60402"))
 	wantVersions(t, env, "ROCm", "host 6.4.2")
@@ -168,17 +174,18 @@ func TestRCCLLibrary(t *testing.T) {
 // Each Python has versions of its own, and the wheel of PyTorch brings an RCCL.
 func TestPythons(t *testing.T) {
 	const site = "opt/venv/lib/python3.12/site-packages/"
-	env := capture(t, software().with(tree{
-		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                                               "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
-		site + "torch/lib/librccl.so":                                                                    "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
-		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                                               "Version: 0.10.0rc2.dev1+g1234567.rocm641\n",
-		site + "left_pad-1.26.4.dist-info/METADATA":                                                      "Version: 1.26.4\n",
-		"usr/local/lib/python3.12/dist-packages/vllm-0.9.1.dist-info/METADATA":                           "Version: 0.9.1\n",
-		"usr/lib/python3/dist-packages/Flash_Attn-2.7.4.dist-info/METADATA":                              "Version: 2.7.4\n",
-		"opt/conda/envs/x/lib/python3.11/site-packages/nvidia_nccl_cu12-2.26.2.post1.dist-info/METADATA": "Version: 2.26.2.post1\n",
+	const conda, local = "opt/conda/envs/x/lib/python3.11/site-packages/", "usr/local/lib/python3.12/dist-packages/"
+	env := capture(t, rocmFiles().with(tree{
+		site + "torch-2.7.0+gitf717b2a.dist-info/METADATA":                  "Name: torch\nVersion: 2.7.0+gitf717b2a\n",
+		site + "torch/lib/librccl.so":                                       "…RCCL version : 2.26.6-HEAD:f224e2c\x00",
+		site + "vllm-0.10.0rc2.dev1+g1.dist-info/METADATA":                  "Version: 0.10.0rc2.dev1+g12345.rocm641\n",
+		site + "left_pad-1.26.4.dist-info/METADATA":                         "Version: 1.26.4\n",
+		local + "vllm-0.9.1.dist-info/METADATA":                             "Version: 0.9.1\n",
+		"usr/lib/python3/dist-packages/Flash_Attn-2.7.4.dist-info/METADATA": "Version: 2.7.4\n",
+		conda + "nvidia_nccl_cu12-2.26.2.post1.dist-info/METADATA":          "Version: 2.26.2.post1\n",
 	}).fs())
 	wantVersions(t, env, "torch", "python:/opt/venv 2.7.0+gitf717b2a")
-	wantVersions(t, env, "vllm", "python:/usr/local 0.9.1", "python:/opt/venv 0.10.0rc2.dev1+g1234567.rocm641")
+	wantVersions(t, env, "vllm", "python:/usr/local 0.9.1", "python:/opt/venv 0.10.0rc2.dev1+g12345.rocm641")
 	wantVersions(t, env, "RCCL", "host 2.22.3", "python:/opt/venv 2.26.6")
 	wantVersions(t, env, "flash-attn", "python:/usr 2.7.4")
 	wantVersions(t, env, "nvidia-nccl-cu12", "python:/opt/conda/envs/x 2.26.2.post1")

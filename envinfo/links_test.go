@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The matrix has every ordered pair of devices, partitions of one device stand together, and the text counts what there is.
+// The matrix has every ordered pair of devices, partitions of one device stand together, and the text counts what there
+// is.
 func TestLinkMatrix(t *testing.T) {
 	env := capture(t, mi210().fs())
 	gpus, processors := 0, 0
@@ -61,7 +62,11 @@ func TestGarbledLinks(t *testing.T) {
 			known(t, "type of another", l.Type, "XGMI")
 		})
 	}
-	extra := capture(t, mi210().with(tree{file: "type 11\nnode_from 2\nnode_to 3\nweight 0x0f\nmin_bandwidth 4294967296\nlanes 8\n"}).fs()).AMD
+	extra := capture(
+		t,
+		mi210().with(tree{file: "type 11\nnode_from 2\nnode_to 3\nweight 0x0f\nmin_bandwidth 4294967296\nlanes 8\n"}).
+			fs(),
+	).AMD
 	l, _ := extra.Link(2, 3)
 	known(t, "type", l.Type, "XGMI")
 	unknown(t, "weight", l.Weight, `weight is "0x0f"`)
@@ -71,7 +76,8 @@ func TestGarbledLinks(t *testing.T) {
 
 // Of two links to the same node the nearer counts, and one of the hardware before a way through others.
 func TestDoubleLinks(t *testing.T) {
-	g := capture(t, mi210().with(ioLink(2, 50, "io_links", 2, 3, 20, 1), ioLink(2, 50, "p2p_links", 2, 4, 1, 1)).fs()).AMD
+	g := capture(t,
+		mi210().with(ioLink(2, 50, "io_links", 2, 3, 20, 1), ioLink(2, 50, "p2p_links", 2, 4, 1, 1)).fs()).AMD
 	for _, to := range []int{3, 4} {
 		l, _ := g.Link(2, to)
 		known(t, "type", l.Type, "XGMI")
@@ -93,7 +99,8 @@ func TestPCIe(t *testing.T) {
 	known(t, "maximum speed", p.MaxSpeed, 16)
 	known(t, "maximum width", p.MaxWidth, 16)
 	unknown(t, "NUMA node", p.NUMANode, "numa_node: -1: the firmware assigned none")
-	p = capture(t, radeon(1).with(drm(140, tree{"current_link_speed": "Unknown\n", "current_link_width": "63\n", "max_link_speed": "8 GT/s\n",
+	p = capture(t, radeon(1).with(drm(140, tree{"current_link_speed": "Unknown\n", "current_link_width": "63\n",
+		"max_link_speed": "8 GT/s\n",
 		"max_link_width": "0\n", "numa_node": "1\n"})).fs()).AMD.Cards[0].PCIe
 	unknown(t, "speed", p.Speed, `"Unknown" is not a speed`)
 	unknown(t, "width", p.Width, `"63" is not a number of lanes`)
@@ -107,7 +114,8 @@ func TestPCIe(t *testing.T) {
 
 func TestFirmware(t *testing.T) {
 	dir := tree{
-		"fw_version/mec_fw_version": "0x000000b1\n", "fw_version/sdma_fw_version": "0x00000018\n", "fw_version/smc_fw_version": "0x00557100\n",
+		"fw_version/mec_fw_version": "0x000000b1\n", "fw_version/sdma_fw_version": "0x00000018\n",
+		"fw_version/smc_fw_version": "0x00557100\n",
 		"fw_version/vce_fw_version": "0x00000000\n", "fw_version/uvd_fw_version": "lots\n", "fw_version/README": "1\n",
 	}
 	env := capture(t, mi300x().with(drm(128, dir)).fs())
@@ -161,7 +169,8 @@ func TestPartitionMode(t *testing.T) {
 		{mi300xCPX(28), 128, "CPX", ""},
 		{mi300x(), 128, "ZPX", ""}, // of a kernel to come
 	} {
-		w := capture(t, test.tree.with(drm(test.minor, tree{"current_compute_partition": test.mode + "\n"})).fs()).Warnings
+		w := capture(t,
+			test.tree.with(drm(test.minor, tree{"current_compute_partition": test.mode + "\n"})).fs()).Warnings
 		if test.want == "" && len(w) == 0 {
 			continue
 		}

@@ -2,19 +2,23 @@ package envinfo
 
 import "strings"
 
-// immaterial are the parts of an Environment that do not matter for performance: who and where a thing is, and who looked. All others
-// do: driver, ROCm, RCCL, memory, clocks, governor, kernel and its options, partition modes, limits, variables, the digest of an image.
-// The list is of the exceptions, so that a field that nobody thought of is compared and hashed, and not lost.
+// immaterial are the parts of an Environment that do not matter for performance: who and where a thing is, and who
+// looked. All others do: driver, ROCm, RCCL, memory, clocks, governor, kernel and its options, partition modes, limits,
+// variables, the digest of an image. The list is of the exceptions, so that a field that nobody thought of is compared
+// and hashed, and not lost.
 //
-// A pattern with a leading dot is the end of a path, one with a trailing dot its beginning, any other the whole. Paths have no keys:
-// "amd.cards[].unique_id".
+// A pattern with a leading dot is the end of a path, one with a trailing dot its beginning, any other the whole. Paths
+// have no keys: "amd.cards[].unique_id".
 var immaterial = []string{
-	"schema", "warnings", "live", "program.", // how it was captured, and by what; results carry the program beside their figures
+	// how it was captured, and by what; results carry the program beside their figures
+	"schema", "warnings", "live", "program.",
 	"variables.count",
 
 	"host.hostname", "server.url",
 	".unique_id", ".hive_id", ".uuid", // which one of several alike
-	"containers[].id", "containers[].name", "containers[].created", "containers[].started", "containers[].state", // one run of it
+	// one run of it
+	"containers[].id", "containers[].name", "containers[].created", "containers[].started", "containers[].state",
+	"nvidia.cards[].pcie.speed",          // now, which these cards lower when they are idle
 	".location", ".pci_address", ".node", // where it is plugged in, and the number that it has got for it
 	".warnings",
 }

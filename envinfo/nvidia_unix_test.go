@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
-// fakeTools makes a folder of tools, each of which prints its text if its arguments contain a word. Keys are "tool word".
+// fakeTools makes a folder of tools, each of which prints its text if its arguments contain a word. Keys are "tool
+// word".
 func fakeTools(t *testing.T, outputs map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,7 +26,8 @@ func fakeTools(t *testing.T, outputs map[string]string) string {
 		scripts[name] += fmt.Sprintf("case \"$*\" in *%s*) cat '%s'; exit 0;; esac\n", word, file)
 	}
 	for name, script := range scripts {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"echo 'no such thing' >&2\nexit 1\n"), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"echo 'no such thing' >&2\n"+
+			"exit 1\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,7 +36,8 @@ func fakeTools(t *testing.T, outputs map[string]string) string {
 
 func captureWith(t *testing.T, tr tree, outputs map[string]string) *envinfo.Environment {
 	t.Helper()
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs)}})
+	env, err := envinfo.Capture(t.Context(),
+		envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +70,24 @@ func warned(t *testing.T, env *envinfo.Environment, wants ...[]string) {
 func amdSMI() map[string]string {
 	var cards []string
 	for i := range 8 {
-		cards = append(cards, fmt.Sprintf(`{"gpu": %d, "asic": {"market_name": "AMD Instinct MI325X VF", "device_id": "0x74b9", "asic_serial": "0x%X"},
-			"bus": {"bdf": "0000:%02x:00.0"}, "vbios": {"part_number": "113-M3250101-100"}, "driver": {"name": "amdgpu", "version": "6.16.6"},
-			"vram": {"size": {"value": 261824, "unit": "MB"}}}`, i, 4376936076086227261+i, 5+i))
+		cards = append(
+			cards,
+			fmt.Sprintf(
+				`{"gpu": %d, "asic": {"market_name": "AMD Instinct MI325X VF", "device_id": "0x74b9",
+				"asic_serial": "0x%X"},
+			"bus": {"bdf": "0000:%02x:00.0"}, "vbios": {"part_number": "113-M3250101-100"},
+			"driver": {"name": "amdgpu", "version": "6.16.6"},
+			"vram": {"size": {"value": 261824, "unit": "MB"}}}`,
+				i,
+				4376936076086227261+i,
+				5+i,
+			),
+		)
 	}
 	return map[string]string{
-		"amd-smi version": `[{"tool": "AMDSMI Tool", "version": "26.2.0+021c61fc", "rocm_version": "6.4.2", "amdgpu_version": "6.16.6"}]`,
-		"amd-smi static":  `{"gpu_data": [` + strings.Join(cards, ",\n") + "]}\n",
+		"amd-smi version": `[{"tool": "AMDSMI Tool", "version": "26.2.0+021c61fc", "rocm_version": "6.4.2",
+		"amdgpu_version": "6.16.6"}]`,
+		"amd-smi static": `{"gpu_data": [` + strings.Join(cards, ",\n") + "]}\n",
 	}
 }
 
@@ -88,18 +103,21 @@ func TestAMDSMIAgrees(t *testing.T) {
 func TestAMDSMIFillsGaps(t *testing.T) {
 	tr := mi325x()
 	for name := range tr {
-		if strings.HasSuffix(name, "vbios_version") || strings.HasSuffix(name, "mem_info_vram_total") || strings.Contains(name, "mem_banks") ||
-			strings.HasPrefix(name, "opt/rocm/.info") || strings.HasPrefix(name, "sys/module/amdgpu") {
+		if strings.HasSuffix(name, "vbios_version") || strings.HasSuffix(name, "mem_info_vram_total") ||
+			strings.Contains(name, "mem_banks") ||
+			strings.HasPrefix(name, "opt/rocm/.info") ||
+			strings.HasPrefix(name, "sys/module/amdgpu") {
 			delete(tr, name)
 		}
 	}
 	env := captureWith(t, tr, amdSMI())
 	warned(t, env)
 	for name, v := range map[string]struct {
-		got  envinfo.Value[string]
+		got  fact.Value[string]
 		want string
 	}{
-		"VBIOS": {env.AMD.Cards[7].VBIOS, "113-M3250101-100"}, "ROCm": {version(t, env, "ROCm"), "6.4.2"}, "driver": {version(t, env, "amdgpu"), "6.16.6"},
+		"VBIOS": {env.AMD.Cards[7].VBIOS, "113-M3250101-100"}, "ROCm": {version(t, env, "ROCm"), "6.4.2"},
+		"driver": {version(t, env, "amdgpu"), "6.16.6"},
 	} {
 		known(t, name, v.got, v.want)
 		if !strings.HasPrefix(v.got.Source(), "amd-smi ") {
@@ -113,16 +131,35 @@ func TestAMDSMIFillsGaps(t *testing.T) {
 func TestAMDSMIDisagrees(t *testing.T) {
 	out := amdSMI()
 	out["amd-smi version"] = strings.Replace(out["amd-smi version"], "6.4.2", "7.0.2", 1)
-	out["amd-smi static"] = strings.Replace(strings.Replace(strings.Replace(strings.Replace(out["amd-smi static"], "MI325X VF", "MI300X VF", 1),
-		"0x74b9", "0x74b5", 1), "M3250101-100", "M3000100-102", 1), "261824", "196592", 1)
+	out["amd-smi static"] = strings.Replace(
+		strings.Replace(strings.Replace(strings.Replace(out["amd-smi static"], "MI325X VF", "MI300X VF", 1),
+			"0x74b9", "0x74b5", 1), "M3250101-100", "M3000100-102", 1),
+		"261824",
+		"196592",
+		1,
+	)
 	env := captureWith(t, mi325x().with(tree{"sys/module/amdgpu/version": "6.12.12\n"}), out)
-	warned(t, env,
-		[]string{"software: ROCm", "/opt/rocm/.info/version says 6.4.2-120", "amd-smi version --json: rocm_version says 7.0.2"},
-		[]string{"software: amdgpu", "/sys/module/amdgpu/version says 6.12.12", "amd-smi version --json: amdgpu_version says 6.16.6"},
+	warned(
+		t,
+		env,
+		[]string{
+			"software: ROCm",
+			"/opt/rocm/.info/version says 6.4.2-120",
+			"amd-smi version --json: rocm_version says 7.0.2",
+		},
+		[]string{
+			"software: amdgpu",
+			"/sys/module/amdgpu/version says 6.12.12",
+			"amd-smi version --json: amdgpu_version says 6.16.6",
+		},
 		[]string{"software: amdgpu", "amd-smi static --json: driver version says 6.16.6"},
 		[]string{"amd.cards[0].model", "table: PCI id", "MI325X", "MI300X VF"},
 		[]string{"amd.cards[0].pci_id", "1002:74b9", "74b5"},
-		[]string{"amd.cards[0].vbios", "/sys/class/drm/renderD128/device/vbios_version says 113-M3250101-100", "says 113-M3000100-102"},
+		[]string{
+			"amd.cards[0].vbios",
+			"/sys/class/drm/renderD128/device/vbios_version says 113-M3250101-100",
+			"says 113-M3000100-102",
+		},
 		[]string{"amd.cards[0].vram", "274542362624", "206141652992"},
 	)
 	known(t, "VBIOS", env.AMD.Cards[0].VBIOS, "113-M3250101-100")
@@ -131,8 +168,16 @@ func TestAMDSMIDisagrees(t *testing.T) {
 // Of partitions and of dies a tool gives a row each, and a part of the memory: nothing in them contradicts the card.
 func TestAMDSMIParts(t *testing.T) {
 	row := func(gpu, bus, function, mb int, vbios string) string {
-		return fmt.Sprintf(`{"gpu": %d, "asic": {"asic_serial": "0x%x"}, "bus": {"bdf": "0000:%02x:00.%d"}, "vbios": {"part_number": "%s"}, "vram": {"size": %d}}`,
-			gpu, 0xabc+gpu, bus, function, vbios, mb)
+		return fmt.Sprintf(
+			`{"gpu": %d, "asic": {"asic_serial": "0x%x"}, "bus": {"bdf": "0000:%02x:00.%d"},
+			"vbios": {"part_number": "%s"}, "vram": {"size": %d}}`,
+			gpu,
+			0xabc+gpu,
+			bus,
+			function,
+			vbios,
+			mb,
+		)
 	}
 	var partitions, dies []string
 	for i := range 64 {
@@ -142,10 +187,18 @@ func TestAMDSMIParts(t *testing.T) {
 		dies = append(dies, row(i, 0x29+i, 0, 65520, "113-D65201-042"))
 	}
 	versions := `[{"version": "25.5.1+c11e6492", "rocm_version": "6.4.2"}]`
-	env := captureWith(t, mi300xCPX(28), map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(partitions, ",") + "]\n\nLegend:\n"})
+	env := captureWith(
+		t,
+		mi300xCPX(28),
+		map[string]string{
+			"amd-smi version": versions,
+			"amd-smi static":  "[" + strings.Join(partitions, ",") + "]\n\nLegend:\n",
+		},
+	)
 	warned(t, env)
 	known(t, "count", env.AMD.Count, 8)
-	env = captureWith(t, mi250x(), map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(dies, ",") + "]"})
+	env = captureWith(t, mi250x(),
+		map[string]string{"amd-smi version": versions, "amd-smi static": "[" + strings.Join(dies, ",") + "]"})
 	warned(t, env)
 	known(t, "VBIOS", env.AMD.Cards[3].VBIOS, "113-D65201-042")
 	known(t, "VRAM", env.AMD.Cards[3].VRAM, 2*68702699520)
@@ -159,30 +212,48 @@ func TestSMIBroken(t *testing.T) {
 		[]string{"amd: ", "amd-smi static --json: exit status 1: no such thing"},
 		[]string{"amd: ", "rocm-smi", "No JSON data to report"},
 	)
-	env = captureWith(t, mi325x(), map[string]string{"amd-smi static": `[{"gpu": 0, "bus": {"bdf": "0000:ff:00.0"}}]`, "amd-smi version": "[{}]"})
+	env = captureWith(t, mi325x(),
+		map[string]string{"amd-smi static": `[{"gpu": 0, "bus": {"bdf": "0000:ff:00.0"}}]`, "amd-smi version": "[{}]"})
 	warned(t, env, []string{"amd.count", "amd-smi static --json lists 1 devices, 0 of which"})
 }
 
-// nvidiaHost has two cards; the second is divided. Values of the files are in the form of the driver's own, of the tool in that of the
-// published queries on an H100; ids are made up.
+// nvidiaHost has two cards; the second is divided. Values of the files are in the form of the driver's own, of the tool
+// in that of the published queries on an H100; ids are made up.
 func nvidiaHost() (tree, map[string]string) {
 	tr := cpuHost().with(tree{
-		"proc/driver/nvidia/version":  "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.82.07  Release Build  (x@y)  Wed Aug 27\n",
+		"proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.82.07  " +
+			"Release Build  (x@y)  Wed Aug 27\n",
 		"usr/local/cuda/version.json": `{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}}`,
 		"usr/include/nccl.h":          "#define NCCL_VERSION_CODE 22602\n",
 	})
-	query := "index, name, uuid, driver_version, memory.total [MiB], compute_cap, pci.bus_id, pci.device_id, vbios_version, power.limit [W], " +
+	query := "index, name, uuid, driver_version, memory.total [MiB], compute_cap, pci.bus_id, pci.device_id, " +
+		"vbios_version, power.limit [W], " +
 		"clocks.max.sm [MHz], clocks.max.memory [MHz], mig.mode.current, ecc.mode.current, persistence_mode\n"
 	list := ""
 	for i, mig := range []string{"Disabled", "Enabled"} {
 		tr[fmt.Sprintf("proc/driver/nvidia/gpus/0000:%d9:00.0/information", i+1)] = fmt.Sprintf(
-			"Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 300\nGPU UUID: \t GPU-%d\nVideo BIOS: \t ??.??.??.??.??\nBus Location: \t 0000:%d9:00.0\n", i, i+1)
-		query += fmt.Sprintf("%d, NVIDIA H100 80GB HBM3, GPU-%d, 580.82.07, 81559 MiB, 9.0, 00000000:%d9:00.0, 0x233010DE, 96.00.74.00.01, "+
-			"700.00 W, 1980 MHz, 2619 MHz, %s, Enabled, Enabled\n", i, i, i+1, mig)
+			"Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 300\nGPU UUID: \t GPU-%d\nVideo BIOS: \t "+
+				"??.??.??.??.??\nBus Location: \t 0000:%d9:00.0\n",
+			i,
+			i+1,
+		)
+		query += fmt.Sprintf(
+			"%d, NVIDIA H100 80GB HBM3, GPU-%d, 580.82.07, 81559 MiB, 9.0, 00000000:%d9:00.0, 0x233010DE, "+
+				"96.00.74.00.01, "+
+				"700.00 W, 1980 MHz, 2619 MHz, %s, Enabled, Enabled\n",
+			i,
+			i,
+			i+1,
+			mig,
+		)
 		list += fmt.Sprintf("GPU %d: NVIDIA H100 80GB HBM3 (UUID: GPU-%d)\n", i, i)
 	}
 	list += "  MIG 3g.40gb     Device  0: (UUID: MIG-1)\n  MIG 4g.40gb     Device  1: (UUID: MIG-2)\n"
-	return tr, map[string]string{"nvidia-smi --query-gpu": query, "nvidia-smi -L": list, "nvidia-smi --version": "CUDA Version        : 13.0\n"}
+	return tr, map[string]string{
+		"nvidia-smi --query-gpu": query,
+		"nvidia-smi -L":          list,
+		"nvidia-smi --version":   "CUDA Version        : 13.0\n",
+	}
 }
 
 func TestNVIDIA(t *testing.T) {
@@ -213,7 +284,9 @@ func TestNVIDIA(t *testing.T) {
 	known(t, "CUDA", version(t, env, "CUDA"), "12.4.1")
 	known(t, "CUDA of the driver", version(t, env, "CUDA (driver)"), "13.0")
 	known(t, "NCCL", version(t, env, "NCCL"), "2.26.2")
-	for _, row := range []string{"NVIDIA GPU ", "2x NVIDIA H100 80GB HBM3", "80 GB HBM3", "989 TFLOPS", "1x unknown, 1x 2"} {
+	for _, row := range []string{"NVIDIA GPU ",
+		"1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)", "80 GB HBM3", "989 TFLOPS",
+		"1x unknown, 1x 2"} {
 		if !strings.Contains(text(t, env), row) {
 			t.Errorf("the text has no %q:\n%s", row, text(t, env))
 		}
@@ -221,27 +294,28 @@ func TestNVIDIA(t *testing.T) {
 }
 
 // A tree without its tools, and tools without the files, as in some containers.
-// The short tables and MLPerf's names of a host that has no AMD GPU.
+// The short tables of a host that has no AMD GPU.
 func TestNVIDIATables(t *testing.T) {
 	tr, outputs := nvidiaHost()
 	env := captureWith(t, tr, outputs)
 	got := tables(t, env)
-	for _, row := range []string{"GPU 2x NVIDIA H100 80GB HBM3", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
+	for _, row := range []string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x " +
+		"4g.40gb)", "VRAM per GPU 80 GB HBM3", "Memory Bandwidth (per " +
+		"GPU) 3.35 TB/s", "FP16 Compute (per GPU) 989 TFLOPS"} {
 		if !strings.Contains(got, "\n"+row+"\n") {
 			t.Errorf("no row %q in\n%s", row, got)
-		}
-	}
-	m := env.MLPerf()
-	for name, want := range map[string]string{"accelerators_per_node": "2", "accelerator_model_name": "NVIDIA H100 80GB HBM3", "accelerator_memory_capacity": "80 GB"} {
-		if m[name] != want {
-			t.Errorf("%s is %q, want %q", name, m[name], want)
 		}
 	}
 }
 
 func TestNVIDIAHalves(t *testing.T) {
 	tr, out := nvidiaHost()
-	env := capture(t, tr.with(tree{"sys/bus/pci/devices/0000:19:00.0/vendor": "0x10de\n", "sys/bus/pci/devices/0000:19:00.0/device": "0x2330\n"}).fs())
+	env := capture(
+		t,
+		tr.with(tree{"sys/bus/pci/devices/0000:19:00.0/vendor": "0x10de\n",
+			"sys/bus/pci/devices/0000:19:00.0/device": "0x2330\n"}).
+			fs(),
+	)
 	warned(t, env)
 	known(t, "count", env.NVIDIA.Count, 2)
 	known(t, "PCI id", env.NVIDIA.Cards[0].PCIID, "10de:2330")
@@ -258,7 +332,8 @@ func TestNVIDIAHalves(t *testing.T) {
 
 func TestNVIDIADisagrees(t *testing.T) {
 	tr, out := nvidiaHost()
-	tr["proc/driver/nvidia/version"] = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.12  Wed\n" // a module that was updated and not loaded
+	// a module that was updated and not loaded
+	tr["proc/driver/nvidia/version"] = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.12  Wed\n"
 	out["nvidia-smi --query-gpu"] = strings.Replace(out["nvidia-smi --query-gpu"], "81559 MiB", "20480 MiB", 1)
 	tr = tr.with(tree{"proc/driver/nvidia/gpus/0000:39:00.0/information": "Model: \t\t NVIDIA H100 80GB HBM3\n"})
 	fsys := link(tr.fs(), "usr/lib/x86_64-linux-gnu/libnccl.so.2", "libnccl.so.2.21.5")
@@ -267,10 +342,20 @@ func TestNVIDIADisagrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkLeaves(t, env)
-	warned(t, env,
-		[]string{"software", "/proc/driver/nvidia/version says 535.104.12", "nvidia-smi --query-gpu: driver_version says 580.82.07"},
+	warned(
+		t,
+		env,
+		[]string{
+			"software",
+			"/proc/driver/nvidia/version says 535.104.12",
+			"nvidia-smi --query-gpu: driver_version says 580.82.07",
+		},
 		[]string{"nvidia.count", "nvidia-smi --query-gpu lists 2, and /proc/driver/nvidia/gpus 3"},
-		[]string{"software", "/usr/lib/x86_64-linux-gnu/libnccl.so.2: link says 2.21.5", "/usr/include/nccl.h: NCCL_VERSION_CODE says 2.26.2"},
+		[]string{
+			"software",
+			"/usr/lib/x86_64-linux-gnu/libnccl.so.2: link says 2.21.5",
+			"/usr/include/nccl.h: NCCL_VERSION_CODE says 2.26.2",
+		},
 	)
 	known(t, "NCCL", version(t, env, "NCCL"), "2.21.5")
 	unknown(t, "bandwidth", env.NVIDIA.Cards[0].Nominal.Bandwidth, "of a whole card of 80 GB") // a virtual GPU
@@ -288,7 +373,8 @@ func TestNVIDIAExitStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(script), "exit 0", fmt.Sprint("exit ", status))), 0o755); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(script), "exit 0", fmt.Sprint("exit ", status))),
+			0o755); err != nil {
 			t.Fatal(err)
 		}
 		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: dir}})
@@ -304,7 +390,8 @@ func TestNVIDIAExitStatus(t *testing.T) {
 	}
 }
 
-// A host without NVIDIA's driver is a normal case and no warning; a tool that is there without its driver says so itself.
+// A host without NVIDIA's driver is a normal case and no warning; a tool that is there without its driver says so
+// itself.
 func TestNoNVIDIA(t *testing.T) {
 	env := capture(t, cpuHost().fs())
 	warned(t, env)

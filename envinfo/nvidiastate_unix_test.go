@@ -13,17 +13,21 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
-// nvidiaLive is two cards in the form in which nvidia-smi prints them, under the long names of the clocks and the later name of the mask.
-// Values are made up: the second is too hot, and MIG and its memory leave things out.
-const nvidiaLive = "index, pci.bus_id, temperature.gpu, temperature.memory, power.draw [W], power.limit [W], clocks.current.sm [MHz], " +
+// nvidiaLive is two cards in the form in which nvidia-smi prints them, under the long names of the clocks and the later
+// name of the mask. Values are made up: the second is too hot, and MIG and its memory leave things out.
+const nvidiaLive = "index, pci.bus_id, temperature.gpu, temperature.memory, power.draw [W], power.limit [W], " +
+	"clocks.current.sm [MHz], " +
 	"clocks.current.memory [MHz], memory.used [MiB], utilization.gpu [%], ecc.errors.corrected.volatile.total, " +
 	"ecc.errors.uncorrected.volatile.total, clocks_event_reasons.active\n" +
 	"0, 00000000:19:00.0, 61, 72, 698.43 W, 700.00 W, 1755 MHz, 2619 MHz, 0 MiB, 97 %, 3, 0, 0x0000000000000004\n" +
-	"1, 00000000:29:00.0, 89, N/A, [N/A], [Not Supported], 345 MHz, 2619 MHz, 71680 MiB, [N/A], [N/A], 1, 0x0000000000000268\n"
+	"1, 00000000:29:00.0, 89, N/A, [N/A], [Not Supported], 345 MHz, 2619 MHz, 71680 MiB, [N/A], [N/A], 1, " +
+	"0x0000000000000268\n"
 
-func nvidiaSnapshot(t *testing.T, tools envinfo.Tools) *envinfo.State {
+func nvidiaSnapshot(t *testing.T, tools envinfo.Tools) *state.State {
 	t.Helper()
 	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: cpuHost().fs(), Tools: tools})
 	if err != nil {
@@ -53,7 +57,8 @@ func TestNVIDIASnapshot(t *testing.T) {
 	known(t, "clocks", g.Clocks, "SW power cap")
 	known(t, "capped", g.PowerCapped, true)
 	known(t, "slowed", g.Slowed, false)
-	if g.Power.Unit() != "W" || g.Power.Scope() != envinfo.ScopeHost || g.Power.Source() != "nvidia-smi --query-gpu: power.draw" {
+	if g.Power.Unit() != "W" || g.Power.Scope() != fact.ScopeHost ||
+		g.Power.Source() != "nvidia-smi --query-gpu: power.draw" {
 		t.Errorf("power is in %q of %q from %q", g.Power.Unit(), g.Power.Scope(), g.Power.Source())
 	}
 	g = s.NVIDIA.Devices[1]
@@ -67,7 +72,8 @@ func TestNVIDIASnapshot(t *testing.T) {
 	known(t, "clocks", g.Clocks, "HW slowdown, SW thermal slowdown, HW thermal slowdown, 0x200")
 	known(t, "capped", g.PowerCapped, false)
 	known(t, "slowed", g.Slowed, true)
-	if len(s.Warnings) != 1 || s.Warnings[0].About != "nvidia.devices[1].slowed" || !strings.Contains(s.Warnings[0].Text, "0000:29:00.0") {
+	if len(s.Warnings) != 1 || s.Warnings[0].About != "nvidia.devices[1].slowed" ||
+		!strings.Contains(s.Warnings[0].Text, "0000:29:00.0") {
 		t.Errorf("warnings: %v", s.Warnings)
 	}
 
@@ -81,10 +87,13 @@ func TestNVIDIASnapshot(t *testing.T) {
 	}
 }
 
-// What is wrong costs its own values, a table that cannot be read all of them, and no tool is run that would speak of another machine.
+// What is wrong costs its own values, a table that cannot be read all of them, and no tool is run that would speak of
+// another machine.
 func TestNVIDIASnapshotOfDamage(t *testing.T) {
-	bad := strings.NewReplacer("61, 72", "-1, 72 C", "698.43 W", "698.43 mW", "97 %", "101 %", ", 3, 0, 0x0000000000000004", ", 0.5, 1e300, SW power cap",
-		"memory.used [MiB]", "memory.free [MiB]").Replace(nvidiaLive)
+	bad := strings.NewReplacer("61, 72", "-1, 72 C", "698.43 W", "698.43 mW", "97 %", "101 %",
+		", 3, 0, 0x0000000000000004", ", 0.5, 1e300, SW power cap",
+		"memory.used [MiB]", "memory.free [MiB]").
+		Replace(nvidiaLive)
 	s := nvidiaSnapshot(t, envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": bad})})
 	g := s.NVIDIA.Devices[0]
 	unknown(t, "temperature", g.Temperature, `"-1" is not a number`)
@@ -99,7 +108,8 @@ func TestNVIDIASnapshotOfDamage(t *testing.T) {
 	known(t, "the limit beside them", g.PowerLimit, 700)
 
 	hangs := t.TempDir()
-	if err := os.WriteFile(filepath.Join(hangs, "nvidia-smi"), []byte("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(hangs, "nvidia-smi"), []byte("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep "+
+		"1; done\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for why, tools := range map[string]envinfo.Tools{
@@ -118,21 +128,26 @@ func TestNVIDIASnapshotOfDamage(t *testing.T) {
 			t.Errorf("%s: %v\n%s", why, err, &out)
 		}
 	}
-	none := nvidiaSnapshot(t, envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": "No devices were found\n"})})
+	none := nvidiaSnapshot(t,
+		envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": "No devices were found\n"})})
 	known(t, "count", none.NVIDIA.Count, 0)
 }
 
 // A process has a row for each card. Those that Options.PIDs names, and what they have started, are expected.
 func TestNVIDIAProcesses(t *testing.T) {
 	tools := func(apps string) envinfo.Tools {
-		return envinfo.Tools{Path: fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps})}
+		return envinfo.Tools{
+			Path: fakeTools(t,
+				map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps}),
+		}
 	}
-	take := func(apps string, tr tree) *envinfo.State {
+	take := func(apps string, tr tree) *state.State {
 		s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: tr.fs(), Tools: tools(apps), PIDs: []int{4000}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Warnings = slices.DeleteFunc(s.Warnings, func(w envinfo.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
+		s.Warnings = slices.DeleteFunc(s.Warnings,
+			func(w fact.Warning) bool { return strings.HasPrefix(w.About, "nvidia.devices") })
 		return s
 	}
 	tr := cpuHost().with(tree{
@@ -149,7 +164,9 @@ func TestNVIDIAProcesses(t *testing.T) {
 	known(t, "worker", worker.Name, "VLLM::Worker")
 	known(t, "worker's VRAM", worker.VRAM, 3<<30)
 	unknown(t, "the other's VRAM", other.VRAM, "[N/A]")
-	if len(s.Warnings) != 1 || s.Warnings[0].String() != "nvidia.processes: on the GPUs are processes that are not expected there: 77 (python3, unknown)" {
+	if len(s.Warnings) != 1 ||
+		s.Warnings[0].String() != "nvidia.processes: on the GPUs are processes that are not expected there: 77 "+
+			"(python3, unknown)" {
 		t.Errorf("warnings: %v", s.Warnings)
 	}
 	var out strings.Builder
@@ -164,7 +181,8 @@ func TestNVIDIAProcesses(t *testing.T) {
 	s = take(header, tr)
 	known(t, "none", s.NVIDIA.Processes.Count, 0)
 	s = take(header, tr.with(tree{".dockerenv": ""}))
-	unknown(t, "none in a container", s.NVIDIA.Processes.Count, "in a container (/.dockerenv) it may not see those outside")
+	unknown(t, "none in a container", s.NVIDIA.Processes.Count,
+		"in a container (/.dockerenv) it may not see those outside")
 	s = take(header+"77, 1 MiB\n", tr.with(tree{".dockerenv": ""}))
 	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Text, "cannot be told") {
 		t.Errorf("in a container: %v", s.Warnings)
@@ -194,15 +212,16 @@ func (b *began) Open(name string) (fs.File, error) {
 // At one second the sampler runs the tool in each sample; at less it runs none.
 func TestNVIDIASampler(t *testing.T) {
 	dir := fakeTools(t, map[string]string{"nvidia-smi --query-gpu": nvidiaLive})
-	sample := func(every time.Duration) map[string]envinfo.Quantity {
+	sample := func(every time.Duration) map[string]state.Quantity {
 		b := &began{cpuHost().fs(), make(chan struct{}, 2)}
-		s, err := envinfo.StartSampler(t.Context(), envinfo.Options{FS: b, Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}}, every)
+		s, err := envinfo.StartSampler(t.Context(),
+			envinfo.Options{FS: b, Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}}, every)
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-b.c
 		<-b.c // the second has begun, and the first is whole
-		out := map[string]envinfo.Quantity{}
+		out := map[string]state.Quantity{}
 		for _, q := range s.Stop().Quantities {
 			out[q.Name] = q
 		}
@@ -216,7 +235,7 @@ func TestNVIDIASampler(t *testing.T) {
 	known(t, "power", q["nvidia.devices[0000:19:00.0].power"].Max, 698.43)
 	unknown(t, "power", q["nvidia.devices[0000:29:00.0].power"].Max, "[N/A]")
 
-	q = sample(envinfo.MinInterval)
+	q = sample(state.MinInterval)
 	unknown(t, "count", q["nvidia.count"].Mean, "interval of the sampler is under 1s")
 	if _, ok := q["nvidia.devices[0000:19:00.0].power"]; ok {
 		t.Error("the tool was run at a short interval")

@@ -14,15 +14,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
-// liveHost is eight GPUs at work, with the files that Documentation/gpu/amdgpu/thermal.rst and ras.rst of the kernel describe: no sensor at
-// the edge, as on CDNA 3, and the power of the first as an average. Values are made up.
+// liveHost is eight GPUs at work, with the files that Documentation/gpu/amdgpu/thermal.rst and ras.rst of the kernel
+// describe: no sensor at the edge, as on CDNA 3, and the power of the first as an average. Values are made up.
 func liveHost() tree {
 	t := cpuHost().with(tree{
-		"proc/loadavg":                           "12.50 8.25 4.00 3/2048 12345\n",
-		"proc/meminfo":                           "MemTotal: 1585227012 kB\nMemFree: 19854432 kB\nMemAvailable: 1048576 kB\n",
-		"proc/cpuinfo":                           "processor : 0\ncpu MHz : 1500.000\n\nprocessor : 1\ncpu MHz : 3100.500\n",
+		"proc/loadavg": "12.50 8.25 4.00 3/2048 12345\n",
+		"proc/meminfo": "MemTotal: 1585227012 kB\nMemFree: 19854432 kB\nMemAvailable: " +
+			"1048576 kB\n",
+		"proc/cpuinfo": "processor : 0\ncpu MHz : 1500.000\n\nprocessor : 1\ncpu MHz : " +
+			"3100.500\n",
 		"sys/class/drm/version":                  "drm 1.1.0 20060810\n",
 		"sys/class/drm/renderD90/device/xcp":     "a partition, which has no vendor\n",
 		"sys/class/drm/renderD91/device/vendor":  "0x10de\n",
@@ -46,14 +49,16 @@ func liveHost() tree {
 			"hwmon/hwmon3/freq2_label": "mclk\n", "hwmon/hwmon3/freq2_input": "1300000000\n",
 			"hwmon/hwmon3/power1_input": "742000000\n", "hwmon/hwmon3/power1_cap": "1000000000\n",
 			"mem_info_vram_used": "68719476736\n", "gpu_busy_percent": "97\n", "mem_busy_percent": "41\n",
-			"gpu_metrics":       "\x20\x01\x01\x04" + strings.Repeat("\x00", 36) + "\x10\x00\x00\x00" + strings.Repeat("\x00", 244),
-			"ras/umc_err_count": "ue: 1\nce: 2\nde: 0\n", "ras/gfx_err_count": "ue: 0\nce: 3\n", "ras/features": "feature mask: 0x7fff\n",
+			"gpu_metrics": "\x20\x01\x01\x04" + strings.Repeat("\x00", 36) + "\x10\x00\x00\x00" + strings.Repeat("\x00",
+				244),
+			"ras/umc_err_count": "ue: 1\nce: 2\nde: 0\n", "ras/gfx_err_count": "ue: 0\nce: 3\n",
+			"ras/features": "feature mask: 0x7fff\n",
 		}))
 	}
 	return t
 }
 
-func snapshot(t *testing.T, fsys fs.FS, pids ...int) *envinfo.State {
+func snapshot(t *testing.T, fsys fs.FS, pids ...int) *state.State {
 	t.Helper()
 	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: fsys, PIDs: pids})
 	if err != nil {
@@ -63,7 +68,7 @@ func snapshot(t *testing.T, fsys fs.FS, pids ...int) *envinfo.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back envinfo.State
+	var back state.State
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +116,8 @@ func TestSnapshot(t *testing.T) {
 	known(t, "processes", s.Processes.Count, 2)
 	known(t, "worker's VRAM", s.Processes.List[1].VRAM, 2*68719476736)
 	known(t, "worker", s.Processes.List[1].Name, "VLLM::Worker")
-	if len(s.Warnings) != 1 || s.Warnings[0].Text != "on the GPUs are processes that are not expected there: 77 (python3, 1 GiB)" {
+	if len(s.Warnings) != 1 ||
+		s.Warnings[0].Text != "on the GPUs are processes that are not expected there: 77 (python3, 1 GiB)" {
 		t.Errorf("warnings: %v", s.Warnings)
 	}
 	if w := snapshot(t, liveHost().fs(), 4000, 77).Warnings; w != nil {
@@ -145,8 +151,9 @@ func TestSnapshot(t *testing.T) {
 func TestSnapshotOfDamage(t *testing.T) {
 	const device = "sys/class/drm/renderD128/device/"
 	tr := liveHost().with(tree{
-		device + "hwmon/hwmon3/temp2_input": "hot\n", device + "gpu_busy_percent": "101\n", device + "mem_info_vram_used": "-1\n",
-		device + "ras/gfx_err_count": "Query currently inaccessible\n", device + "uevent": "DRIVER=amdgpu\n",
+		device + "hwmon/hwmon3/temp2_input": "hot\n", device + "gpu_busy_percent": "101\n",
+		device + "mem_info_vram_used": "-1\n",
+		device + "ras/gfx_err_count":  "Query currently inaccessible\n", device + "uevent": "DRIVER=amdgpu\n",
 		"proc/loadavg": "x\n", "proc/meminfo": "MemFree: 1 MB\n", "proc/cpuinfo": "processor : 0\ncpu MHz : fast\n",
 		"sys/class/kfd/kfd/proc/77/vram_46363": "much\n",
 	})
@@ -175,7 +182,8 @@ func TestSnapshotOfDamage(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if s, err := envinfo.Snapshot(ctx, envinfo.Options{FS: liveHost().fs()}); !errors.Is(err, context.Canceled) || s == nil {
+	if s, err := envinfo.Snapshot(ctx, envinfo.Options{FS: liveHost().fs()}); !errors.Is(err, context.Canceled) ||
+		s == nil {
 		t.Errorf("cancelled: %v, %v", s, err)
 	}
 	if s, err := envinfo.Snapshot(t.Context(), envinfo.Options{PIDs: []int{0}}); err == nil || s != nil {
@@ -217,7 +225,7 @@ func TestSampler(t *testing.T) {
 		if out.Taken != 10 || out.Every != time.Second || out.End.Sub(out.Start) != 9500*time.Millisecond {
 			t.Errorf("%d samples in %v", out.Taken, out.End.Sub(out.Start))
 		}
-		quantities := map[string]envinfo.Quantity{}
+		quantities := map[string]state.Quantity{}
 		for _, q := range out.Quantities {
 			quantities[q.Name] = q
 		}
@@ -230,12 +238,16 @@ func TestSampler(t *testing.T) {
 		known(t, "most", load.Max, 10)
 		known(t, "first", load.First, 1)
 		known(t, "last", load.Last, 10)
-		if len(load.Series) != 9 || load.Series[2] != (envinfo.Point{At: 3, Value: 4}) {
+		if len(load.Series) != 9 || load.Series[2] != (state.Point{At: 3, Value: 4}) {
 			t.Errorf("series is %v", load.Series)
 		}
 		power := quantities["amd.devices[0000:05:00.0].power"]
 		known(t, "power", power.Mean, 742)
-		if power.Mean.Unit() != "W" || !strings.Contains(power.Mean.Source(), "mean of 10 samples of /sys/class/drm/renderD128/device/hwmon/hwmon3/power1_input") {
+		if power.Mean.Unit() != "W" ||
+			!strings.Contains(
+				power.Mean.Source(),
+				"mean of 10 samples of /sys/class/drm/renderD128/device/hwmon/hwmon3/power1_input",
+			) {
 			t.Errorf("power is %v from %s", power.Mean, power.Mean.Source())
 		}
 		edge := quantities["amd.devices[0000:05:00.0].edge"]
@@ -263,7 +275,8 @@ func TestSamplerEnds(t *testing.T) {
 			t.Errorf("%d samples", out.Taken)
 		}
 	})
-	if _, err := envinfo.StartSampler(t.Context(), envinfo.Options{}, 99*time.Millisecond); err == nil || !strings.Contains(err.Error(), "99ms") {
+	if _, err := envinfo.StartSampler(t.Context(), envinfo.Options{}, 99*time.Millisecond); err == nil ||
+		!strings.Contains(err.Error(), "99ms") {
 		t.Errorf("too often: %v", err)
 	}
 	if _, err := envinfo.StartSampler(t.Context(), envinfo.Options{ReadTimeout: -1}, time.Second); err == nil {

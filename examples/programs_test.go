@@ -410,6 +410,50 @@ func TestLoadtestWorkloads(t *testing.T) {
 	}
 }
 
+// A server without a list of models, at the path of its endpoint, by a name that it does not know and asked with a query: it is
+// measured, and what was sent is what the journal says.
+func TestServersOfFewWords(t *testing.T) {
+	echo := &loadgentest.Echo{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "completions") || r.URL.Query().Get("code") != "planted-code" {
+			http.NotFound(w, r)
+			return
+		}
+		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/gateway")
+		echo.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		path string
+		args []string
+		want workload.Description
+	}{
+		{"/gateway/v1/chat/completions", nil, workload.Description{Endpoint: "chat", Prompts: workload.Words, InputIn: "tokens"}},
+		{"/gateway/v1", []string{"-text"}, workload.Description{Endpoint: "completions", Prompts: workload.Words, InputIn: "tokens"}},
+		{"/gateway", []string{"-vocabulary", "4000"}, workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3749}}},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		p := run(t, "multirun", append([]string{"-url", server.URL + c.path + "?code=planted-code", "-model", "alias", "-levels", "1,2", "-prompts", "3", "-runs", "1",
+			"-input", "8", "-output", "2", "-out", out}, c.args...)...)
+		e, err := protocol.ReadExperiment(out)
+		if p.code != 0 || err != nil || !strings.Contains(p.stderr, `warning: model "alias"`) {
+			t.Fatalf("%s: exit code %d, %v\n%s\n%s", c.path, p.code, err, p.stdout, p.stderr)
+		}
+		if diff := cmp.Diff(&c.want, e.Workload); diff != "" {
+			t.Errorf("%s: workload (-want +got):\n%s", c.path, diff)
+		}
+		for _, m := range e.Measurements {
+			if diff := cmp.Diff(&c.want, m.Sent); diff != "" || m.Result.Tokens.Mismatch != 0 || m.Result.Accounting.Failed != 0 {
+				t.Errorf("%s: %+v, %+v, sent (-want +got):\n%s", c.path, m.Result.Tokens, m.Result.Accounting, diff)
+			}
+		}
+		text, err := os.ReadFile(filepath.Join(out, protocol.JournalFile))
+		if err != nil || bytes.Contains(text, []byte("planted")) || strings.Contains(p.stdout+p.stderr, "planted") {
+			t.Errorf("%s: the query is told: %v\n%s\n%s", c.path, err, p.stdout, p.stderr)
+		}
+	}
+}
+
 // The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
 func TestGoodput(t *testing.T) {
 	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-format", "json")

@@ -1,9 +1,13 @@
 package loadgen
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -43,6 +47,29 @@ type Arrivals struct {
 	// Trace holds when each request is due, in ascending order, for [TraceArrivals]; nil for any other process. The
 	// level ends with it, or sooner where it is bounded otherwise.
 	Trace []time.Duration `json:"trace_ns,omitempty"`
+
+	// TraceSHA256 is the [HashTrace] of a Trace that is kept elsewhere: a journal stores a trace once, and its levels
+	// refer to it. What reads a journal puts the Trace back; without it there is nothing to measure. "": Trace is all
+	// there is.
+	TraceSHA256 string `json:"trace_sha256,omitempty"`
+}
+
+// HashTrace identifies a trace: the SHA-256, in hexadecimal, of its offsets in nanoseconds, each as eight bytes, the
+// highest first. "" for none.
+func HashTrace(trace []time.Duration) string {
+	if len(trace) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	var block [8 << 10]byte
+	for part := range slices.Chunk(trace, len(block)/8) {
+		bytes := block[:0]
+		for _, due := range part {
+			bytes = binary.BigEndian.AppendUint64(bytes, uint64(due))
+		}
+		h.Write(bytes)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // String describes the arrivals: "poisson arrivals at 12.5 requests/s".
@@ -68,6 +95,9 @@ func (a Arrivals) validate() error {
 	case GammaArrivals:
 		rated, shaped = true, true
 	case TraceArrivals:
+		if len(a.Trace) == 0 && a.TraceSHA256 != "" {
+			return &InvalidError{"trace", "only its SHA-256, " + a.TraceSHA256, "its offsets, which are kept elsewhere"}
+		}
 		if len(a.Trace) == 0 || len(a.Trace) > MaxRequests {
 			return &InvalidError{"trace", len(a.Trace), "from 1 to 100,000,000 offsets"}
 		}
@@ -90,7 +120,7 @@ func (a Arrivals) validate() error {
 		return &InvalidError{"burstiness", a.Burstiness, "a number from 0.01 (bursts) to 1,000,000 (all but constant); 1 is Poisson"}
 	case !shaped && a.Burstiness != 0:
 		return &InvalidError{"burstiness", a.Burstiness, "0, or gamma arrivals"}
-	case a.Process != TraceArrivals && a.Trace != nil:
+	case a.Process != TraceArrivals && (a.Trace != nil || a.TraceSHA256 != ""):
 		return &InvalidError{"trace", len(a.Trace), "no offsets, or trace arrivals"}
 	}
 	return nil

@@ -16,12 +16,12 @@
 // own, taken after its read, elsewhere; [Result.Stamps] says which. All offsets are from [Result.Start] on the monotonic
 // clock, and they are stamped before anything is parsed.
 //
-//	TTFT           first chunk with content − Sent
+//	TTFT           first chunk with content that can be seen − Sent; beside it the first chunk with a choice − Sent
 //	first answer   first content that is not reasoning − Sent, where the target tells
-//	TPOT           (E2E − TTFT) / (output tokens − 1), a request at a time, from two output tokens on
+//	TPOT           (E2E − TTFT) / (output tokens after the first chunk that can be seen), a request at a time
 //	interactivity  1000 / TPOT in ms: tokens per second as one user sees them
 //	ITL            gaps between a request's content chunks, pooled over the level
-//	E2E            Done − Sent
+//	E2E            Done − Sent; Done is the last chunk that had a choice or whose usage grew, or the end of a whole answer
 //	response       Done − Scheduled, in an open loop: what a user would wait, who comes when it is time to
 //	send lag       Sent − Scheduled: what the client itself took before the request was on its way; in an open loop also
 //	               the wait of an arrival that found as many in flight as the level allows
@@ -32,6 +32,26 @@
 //	goodput        requests that met all of the level's objectives ÷ makespan
 //	attainment     the same ÷ issued: requests that failed or were cancelled met none
 //	in flight      Σ (Done − Sent) ÷ time: requests that the server had, on average
+//	occupied       Σ (Left − Sent) ÷ time: slots that were taken, until the end of the answer's body or the request's
+//	               error; what a closed loop keeps at its concurrency, and what the gates on the load go by
+//	…_issued       percentiles over all requests issued: one that failed is later than any that completed, and past the
+//	               last of these there is no figure
+//
+// A token's time and its count cover the same tokens. Those after the first chunk are known where the server tells
+// usage in each chunk, or where there are as many chunks of content as output tokens; elsewhere they are output
+// tokens − 1, and [Result.TPOT] and [WarnTPOTEstimated] say so; where the chunks plainly do not match the count, as
+// when a parser keeps the head of an answer to itself, TPOT is spoiled ([WarnTokensUnmatched]).
+//
+// Percentiles are of the completed requests, but for those that end in _issued. Where the two part, [WarnCensored] says
+// by how much; limits on latency hold for the latter, as goodput and attainment do, which count failures as not met.
+//
+// Chunks that come in one read have the stamp of the last of them, so that each of the others came in an interval
+// ([Chunk.Since]). Figures of TTFT and ITL that change by over a tenth, and 1 ms, with the chunks at the far ends of
+// their intervals are spoiled ([WarnArrivalsUnsure]). Chunks that came together, as from a proxy that buffers, spoil
+// all figures of tokens over time ([Bunching], [WarnBunched]).
+//
+// Why answers ended is counted ([Result.FinishReasons]), and what they lacked ([Answers]): a reason, any content, or a
+// usage that can be true.
 //
 // The steady window opens when the wave that started together has gone (as many requests as the concurrency are over, and
 // all of the warmup), and closes when the last request is issued, before the drain. Tokens count in it when they
@@ -41,7 +61,8 @@
 // not come all at once has a [Level.RampUp], which the warmup should cover.
 //
 // In an open loop E2E and response stand side by side. Where they differ, requests were sent later than they were due, and
-// E2E alone would hide it: this is known as coordinated omission. There is no steady window; that the load was steady is
+// E2E alone would hide it: this is known as coordinated omission. Where the gaps between arrivals were not those of the
+// schedule, they came in bursts, which [WarnBursty] tells. There is no steady window; that the load was steady is
 // judged by the requests outstanding, which must not keep growing ([WarnOverloaded]).
 //
 // A request fails once and for all, unless [Level.Retries] says otherwise. Then Sent is the first attempt's, whatever became
@@ -62,5 +83,5 @@
 //
 // One level may be driven by several generators, each a shard of it ([Level.Shards]) with its share of the concurrency,
 // of the requests and of the one schedule of arrivals: [MergeResults] makes the level's result of theirs, with every
-// percentile.
+// percentile, and with a steady window that all share.
 package loadgen

@@ -36,6 +36,9 @@ func (r *Result) figures(own []Metric) []Figure {
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
+		if r.InFlight.Occupied > 0 {
+			add(MeanOccupied, "requests", Neither, r.InFlight.Occupied, r.Accounting.Issued)
+		}
 		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
 			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
 			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
@@ -72,6 +75,17 @@ func (r *Result) figures(own []Metric) []Figure {
 		for _, p := range quantiles {
 			if q, ok := d.Quantile(p); ok {
 				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
+				if !d.Exact() {
+					out[len(out)-1].Method = MethodHDR
+				}
+			}
+		}
+		if !slices.Contains(issuedMetrics, m.Name) {
+			continue
+		}
+		for _, p := range quantiles {
+			if q, ok := d.issuedQuantile(p, r.lost(m.Name)); ok {
+				add(IssuedName(m.Name, p), m.Unit, m.Better, q, d.Len()+r.lost(m.Name))
 				if !d.Exact() {
 					out[len(out)-1].Method = MethodHDR
 				}

@@ -357,17 +357,14 @@ func TestAccountingThatDoesNotClose(t *testing.T) {
 	level := Level{Concurrency: 1, Requests: 3}
 	s := newSlots(level)
 	c := newCollector(&Generator{}, level, s.epoch, &hooks{})
-	i, ok := s.first()
-	for ok {
-		r := new(Record)
-		r.reset(i, false, s.epoch)
-		r.Done = r.Now()
-		lost := i == 1
-		var v view
-		i, ok, v = s.turn(i)
-		if !lost {
-			c.hooks.begin(outcome{record: r, view: v})
-			c.count()
+	w := &worker{loop: &loop{level: level, slots: s, source: closedLoop{s}}}
+	for a, ok := w.source.next(w); ok; a, ok = w.source.next(w) {
+		w.present, w.record = a, new(Record)
+		w.reset()
+		w.record.Done = w.record.Now()
+		w.record.Left = w.record.Done
+		if v := w.source.end(w); a.i != 1 { // which is lost
+			c.count(outcome{record: w.record, view: v})
 		}
 	}
 	_, err := c.result(s, nil)

@@ -97,8 +97,7 @@ func (g *goals) meets(r *Record, m Metric, limit float64) bool {
 	x, ok := m.Of(r)
 	switch {
 	case !ok && (m.Name == TPOT || m.Name == Interactivity): // nothing to wait for: one token, or all of them at once
-		first, streamed := r.TTFT()
-		return streamed && r.Counted && (r.Output < 2 || r.E2E() == first)
+		return r.noneAfterFirst()
 	case !ok:
 		return false
 	case m.Better == HigherIsBetter:

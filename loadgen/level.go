@@ -18,7 +18,8 @@ const (
 // is plain data; the zero Level is not valid.
 type Level struct {
 	// Concurrency is the number of requests kept in flight while requests last, at least 1. In an open loop it is the
-	// most that may be in flight, and an arrival beyond it waits ([OpenLoop.Delayed]); 0: no bound but [MaxConcurrency].
+	// most that may be in flight, and an arrival beyond it waits ([OpenLoop.Delayed]); 0: no bound but
+	// [MaxConcurrency].
 	Concurrency int `json:"concurrency"`
 
 	// Arrivals say when requests are due. Zero: a closed loop, in which one is due as soon as another is over.
@@ -58,12 +59,13 @@ type Level struct {
 	// by one. Shard says which of them this is, from 0 to Shards − 1; everything else in the Level is the whole
 	// level's, and the same for all. [MergeResults] makes the level's result of theirs.
 	//
-	// Shard k of n issues the requests whose number is k modulo n, those of the warmup included, so that no prompt is
-	// sent twice; it keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more), with the slots of
-	// that number; and in an open loop it takes every n-th arrival of the one schedule, so that the shards together
-	// have just the arrivals of the whole. Each counts time from its own start: they should be started at the same
-	// moment. Duration is from the shard's own first measured request in a closed loop, and from the level's in an open
-	// one.
+	// Shard k of n keeps Concurrency ÷ n in flight (the first Concurrency mod n shards one more): of the level's
+	// slots, those whose number is k modulo n. The level's requests, those of the warmup included, go to its slots in
+	// turn, so that no prompt is sent twice, and shards of several sizes keep the load up to one moment; in an open
+	// loop without a bound they go to the shards in turn. An open loop has one schedule, of which each shard takes
+	// the arrivals of its requests, so that the shards together have just the arrivals of the whole. Each counts time
+	// from its own start: they should be started at the same moment. Duration is from the shard's own first measured
+	// request in a closed loop, and from the level's in an open one.
 	Shard  int `json:"shard,omitempty"`
 	Shards int `json:"shards,omitempty"`
 
@@ -71,11 +73,11 @@ type Level struct {
 	// and counted as failed. A wait for its turn is no part of it. 0: no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
 
-	// Retries is how many more times a request is tried that failed in a way that may pass: no connection ([ClassDial],
-	// [ClassStale]), or an answer with status 429, 502, 503 or 504. Before each the request waits for as long as the
-	// server asked for ([Error.RetryAfter]), or else 100 ms, and twice as long each time, up to 10 s. It is not tried
-	// again where that wait would go beyond the Timeout (without one, the server alone says how long it may be), nor once
-	// the level is stopped ([Generator.Stop]).
+	// Retries is how many more times a request is tried that failed in a way that may pass: no connection
+	// ([ClassDial], [ClassStale]), or an answer with status 429, 502, 503 or 504. Before each the request waits for
+	// as long as the server asked for ([Error.RetryAfter]), or else 100 ms, and twice as long each time, up to 10 s.
+	// It is not tried again where that wait would go beyond the Timeout (without one, the server alone says how long
+	// it may be), nor once the level is stopped ([Generator.Stop]).
 	//
 	// All latencies count from the first Sent, as a user waits, and the request holds its place among those in flight
 	// while it waits. [Result.Retries] counts what was retried. 0: nothing is, and a failure is a failure.

@@ -13,21 +13,22 @@ import (
 // against one server, with none of their percentiles lost. The parts may come in any order, and none is changed.
 //
 // There must be one of each shard, and the levels must differ in nothing else; the merged level is the whole. What is
-// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of all
-// to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed; the
-// distributions, as [Distribution.Merge] has it; and the sums of the timeline. Offsets are from the earliest Start;
-// where the results were measured on several machines, their clocks' difference goes into these, into the makespan and
-// into the achieved rate.
+// exact, given clocks that agree: the accounting, tokens, errors and goodput; the makespan, from the first Sent of
+// all to the last Done of all, and with it the throughputs; the offered and the achieved rate, and what was delayed;
+// the distributions, as [Distribution.Merge] has it; and the timeline, bin by bin. Offsets are from the earliest
+// Start. Where the results were measured on several machines, their clocks' difference is taken out as far as they
+// carry it ([Result.Clock], [WarnClockOffset]); what is not known of it goes into the offsets, the makespan and the
+// achieved rate.
 //
 // What cannot be had from the parts, and what there is instead:
 //   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.
 //   - InFlight.Mean is over the time from the first measured issue of all to the last Done of all. Requests of a warmup
 //     that one generator was still at when another had begun to measure are missing from it where they ended before.
-//   - Steady is nil: what of each steady window happened in the part that all share is not known. [WarnMergedWindow]
-//     says so.
+//   - Steady is the whole bins of the merged timeline that lie in the steady windows of all parts: it begins later than
+//     it might, and ends sooner, by up to a bin, and tokens of requests that were not counted are in it as far as chunks
+//     told. It is nil, and [WarnMergedWindow] says so, where there is no such bin.
 //   - Open.Early and Open.Late are the sums of what each generator's arrivals found of its own. Those of the others that
 //     came between are missing, in both: up to one for each other generator.
-//   - What is in the timeline for a bin of one part that falls into two of the merged one is divided in proportion.
 //   - Warnings follow from what was merged; those that do not are kept from all.
 //
 // An [*InvalidError] names what does not fit: a shard that is missing or there twice, a level that is another one,
@@ -43,18 +44,20 @@ func MergeResults(parts ...*Result) (*Result, error) {
 			return nil, err
 		}
 	}
-	parts = slices.SortedStableFunc(slices.Values(parts), func(a, b *Result) int { return a.Start.Compare(b.Start) })
-	r := &Result{Level: level, Start: parts[0].Start, Generators: len(parts), FirstSent: math.MaxInt64, Distributions: map[string]*Distribution{}}
+	parts = slices.SortedStableFunc(slices.Values(parts), func(a, b *Result) int { return a.start().Compare(b.start()) })
+	r := &Result{Level: level, Start: parts[0].start(), Generators: len(parts), FirstSent: math.MaxInt64, Distributions: map[string]*Distribution{}}
 	if len(level.Objectives) > 0 {
 		r.Goodput = &Goodput{Objectives: make([]int, len(level.Objectives))}
 	}
 	var lastDone time.Duration
 	var figures []Figure
+	var begun []time.Duration // of each part, by how much it was later
 	for _, part := range parts {
-		later := part.Start.Sub(r.Start)
+		later := part.start().Sub(r.Start)
 		if later > timelineEnd {
 			return nil, &InvalidError{"start", part.Start, "results that were measured at the same time"}
 		}
+		begun = append(begun, later)
 		if r.InFlight, err = mergeInFlight(r.InFlight, part.InFlight, later); err != nil {
 			return nil, err
 		}
@@ -67,6 +70,18 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Warmup.Add(part.Warmup)
 		r.Tokens.Add(part.Tokens)
 		r.Stamps.Add(part.Stamps)
+		r.Answers.Add(part.Answers)
+		r.TPOT.Add(part.TPOT)
+		r.Bunching.Add(part.Bunching)
+		for name, u := range part.Unsure {
+			if r.Unsure == nil {
+				r.Unsure = map[string]*Unsure{}
+			}
+			if r.Unsure[name] == nil {
+				r.Unsure[name] = new(Unsure)
+			}
+			r.Unsure[name].Merge(u)
+		}
 		r.Errors = mergeErrors(r.Errors, part.Errors)
 		r.Retries = mergeRetries(r.Retries, part.Retries)
 		if r.Goodput != nil {
@@ -83,12 +98,14 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		}
 		figures = append(figures, part.Figures...)
 	}
+	r.FinishReasons = mergeReasons(parts)
 	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
 	r.Makespan = lastDone - r.FirstSent
-	r.Open = mergeOpen(parts, r.Accounting.Issued)
-	r.Timeline = mergeTimelines(parts)
+	r.Open = mergeOpen(parts, begun, r.Accounting.Issued)
+	r.Timeline = mergeTimelines(parts, begun)
+	r.Steady = mergeWindows(parts, begun, r.Timeline)
 	r.Figures = r.figures(ownMetrics(r.Distributions, figures))
-	r.Warnings = r.warnings()
+	r.Warnings = append(r.warnings(), r.clockWarnings(parts)...)
 	for _, part := range parts {
 		for _, w := range part.Warnings {
 			if !w.recomputed() {
@@ -145,20 +162,21 @@ func mergeLevels(parts []*Result) (Level, error) {
 	return level, nil
 }
 
-// mergeOpen says how the arrivals of all parts went, of which n were measured; nil for a closed loop. When they were
+// mergeOpen says how the arrivals of all parts went, which began later than the first by so much and of which n were
+// measured; nil for a closed loop. When they were
 // due is by the one schedule that they share, and when they were sent by the common clock: a generator that started
 // late sent late.
-func mergeOpen(parts []*Result, n int) *OpenLoop {
+func mergeOpen(parts []*Result, begun []time.Duration, n int) *OpenLoop {
 	if !parts[0].Level.open() {
 		return nil
 	}
 	o := &OpenLoop{}
 	first := true
-	for _, part := range parts {
+	for k, part := range parts {
 		if part.Accounting.Issued == 0 {
 			continue
 		}
-		p, later := part.Open, part.Start.Sub(parts[0].Start)
+		p, later := part.Open, begun[k]
 		if first {
 			o.FirstDue, o.FirstSent = p.FirstDue, later+p.FirstSent
 			first = false
@@ -169,6 +187,12 @@ func mergeOpen(parts []*Result, n int) *OpenLoop {
 		o.InRamp += p.InRamp
 		o.Early += p.Early
 		o.Late += p.Late
+		o.Uneven += p.Uneven * float64(p.Gaps)
+		o.Spread += p.Spread * float64(p.Gaps)
+		o.Gaps += p.Gaps
+	}
+	if n := float64(o.Gaps); n > 0 {
+		o.Uneven, o.Spread = o.Uneven/n, o.Spread/n
 	}
 	o.setRates(n)
 	return o
@@ -191,6 +215,14 @@ func (r *Result) mergeable() error {
 	for name, d := range r.Distributions {
 		if d == nil {
 			return &InvalidError{"distributions", name, "its samples"}
+		}
+	}
+	if err := r.Clock.validate(); err != nil {
+		return err
+	}
+	for name, u := range r.Unsure {
+		if d := r.Distributions[name]; u == nil || d == nil || u.Told.Len() > d.Len() || u.Least.Len() != u.Told.Len() || u.Most.Len() != u.Told.Len() {
+			return &InvalidError{"unsure", name, "as many samples of each kind, and no more than the metric has"}
 		}
 	}
 	if (r.Open != nil) != r.Level.open() {
@@ -222,8 +254,12 @@ func mergeInFlight(a, b InFlight, later time.Duration) (InFlight, error) {
 	}
 	m := InFlight{Peak: peak, InRamp: inRamp, From: min(a.From, b.From), To: max(a.To, b.To)}
 	span := float64(m.To - m.From)
-	m.Mean = (a.Mean*float64(spanA) + b.Mean*float64(spanB)) / span
-	m.Measured = (a.Measured*float64(spanA) + b.Measured*float64(spanB)) / span
+	for _, mean := range []struct{ of, a, b *float64 }{
+		{&m.Mean, &a.Mean, &b.Mean}, {&m.Measured, &a.Measured, &b.Measured}, {&m.Occupied, &a.Occupied, &b.Occupied},
+		{&m.OccupiedMeasured, &a.OccupiedMeasured, &b.OccupiedMeasured}, {&m.LateEnd, &a.LateEnd, &b.LateEnd},
+	} {
+		*mean.of = (*mean.a*float64(spanA) + *mean.b*float64(spanB)) / span
+	}
 	return m, nil
 }
 

@@ -72,7 +72,8 @@ const (
 	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
 	MeanInFlight            = "in_flight_mean"             // over the makespan
 	PeakInFlight            = "in_flight_peak"
-	SuccessRate             = "success_rate" // completed ÷ issued, in percent
+	MeanOccupied            = "occupied_mean" // slots that were taken, Sent to Left, over the same time: [InFlight.Occupied]
+	SuccessRate             = "success_rate"  // completed ÷ issued, in percent
 
 	CachedShare     = "cached_share"     // input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told
 	DraftAcceptance = "draft_acceptance" // draft tokens accepted ÷ proposed, in percent, likewise: speculative decoding
@@ -93,10 +94,10 @@ func AttainmentName(metric string) string { return Attainment + "_" + metric }
 
 // The built-in metrics, by the names that start their figures.
 const (
-	TTFT          = "ttft"           // first content − Sent
+	TTFT          = "ttft"           // first content that can be seen − Sent
 	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
 	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
-	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens − 1)
+	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
 	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
 	ITL           = "itl"            // gaps between content chunks, each of which may hold several tokens: [TokensPerChunk]
 	E2E           = "e2e"            // Done − Sent
@@ -120,14 +121,6 @@ func QuantileName(metric string, p float64) string {
 func MeanName(metric string) string { return metric + "_mean" }
 
 const millisecond = 1e6 // nanoseconds
-
-func tpot(r *Record) (float64, bool) {
-	first, ok := r.TTFT()
-	if !ok || !r.Counted || r.Output < 2 {
-		return 0, false
-	}
-	return float64(r.E2E()-first) / millisecond / float64(r.Output-1), true
-}
 
 // perRequest are the built-in metrics with one value a request.
 var perRequest = []Metric{
@@ -154,10 +147,10 @@ var perRequest = []Metric{
 	}},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
-		if !ok || r.Received == 0 || r.chunks.first.Sent == 0 || r.Attempts > 1 { // the server knows of the last attempt alone
+		if !ok || r.Received == 0 || r.chunks.visible.Sent == 0 || r.Attempts > 1 { // the server knows of the last attempt alone
 			return 0, false
 		}
-		return (float64(first) - float64(r.chunks.first.Sent-r.Received)) / millisecond, true
+		return (float64(first) - float64(r.chunks.visible.Sent-r.Received)) / millisecond, true
 	}},
 }
 

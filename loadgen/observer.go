@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +12,10 @@ import (
 // An Observer sees what happens in a level. A nil func is not called.
 //
 // An observer that panics, or ends its goroutine, is called no more; the level goes on, and its result says so
-// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency wait to be told of,
-// the requests. One that goes on for more than 5 s after the context's end is left behind, with its goroutine, as a
-// Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A [Metric] is treated alike.
+// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency, and 256 at
+// least, wait to be told of, the requests. One that goes on for more than 5 s after the context's end is left behind,
+// with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A
+// [Metric] is treated alike.
 type Observer struct {
 	// Start is called before the level's clock starts.
 	Start func(l Level)
@@ -59,9 +59,6 @@ type hook struct {
 	mu     sync.Mutex
 	code   string // of the warning about it
 	why    string
-
-	value float64 // the metric of the present request
-	has   bool
 }
 
 // breaks keeps the hook from being called again.
@@ -73,20 +70,22 @@ func (h *hook) breaks(code, why string) {
 	}
 }
 
-// panics breaks the hook by what it panicked with; nil where it ended its goroutine.
-func (h *hook) panics(in string, p any) {
+// broke breaks the hook by what a call of it came to: a *panicked, errGoexit or errAbandoned.
+func (h *hook) broke(in string, how error) {
 	const most = 500 // bytes; what somebody panics with has no bound
+	if how == errAbandoned {
+		h.breaks(WarnObserverStuck, in+" did not return within 5 s of the level's being cancelled, and was left behind")
+		return
+	}
 	why := "ended its goroutine (runtime.Goexit)"
-	if p != nil {
-		why = fmt.Sprintf("panicked: %v", p)
+	if p, ok := how.(*panicked); ok {
+		why = fmt.Sprintf("panicked: %v", p.value)
 	}
 	if len(why) > most {
 		why = strings.ToValidUTF8(why[:most], "") + " …"
 	}
 	h.breaks(WarnObserverPanic, in+" "+why)
 }
-
-const stuck = "did not return within 5 s of the level's being cancelled, and was left behind"
 
 // warning says how the hook broke; false where it did not.
 func (h *hook) warning(l Level) (Warning, bool) {
@@ -104,32 +103,30 @@ func (h *hook) warning(l Level) (Warning, bool) {
 	return w, true
 }
 
-// hooks are all the user's code that a level calls.
-type hooks struct {
-	all []*hook // the observers, then the metrics
+// in names the func of a hook that is called with each request.
+func (h *hook) in() string {
+	if h.metric.Of != nil {
+		return "Of"
+	}
+	return "Record"
 }
 
-func newHooks(g *Generator) *hooks {
-	h := &hooks{}
+// hooks are all the user's code that a level calls, but for the Target.
+type hooks struct {
+	host *host
+	all  []*hook // the observers, then the metrics
+	own  int     // how many metrics
+}
+
+func newHooks(g *Generator, h *host) *hooks {
+	k := &hooks{host: h, own: len(g.Metrics)}
 	for i, o := range g.Observers {
-		h.all = append(h.all, &hook{name: fmt.Sprintf("observer %d", i), observer: o})
+		k.all = append(k.all, &hook{name: fmt.Sprintf("observer %d", i), observer: o})
 	}
 	for _, m := range g.Metrics {
-		h.all = append(h.all, &hook{name: "metric " + m.Name, metric: m})
+		k.all = append(k.all, &hook{name: "metric " + m.Name, metric: m})
 	}
-	return h
-}
-
-// metrics are the user's own, with the values that were had of the present request: each Of is called once a request, and
-// where it may break.
-func (h *hooks) metrics() (own []Metric) {
-	for _, k := range h.all {
-		if m := k.metric; m.Of != nil {
-			m.Of = func(*Record) (float64, bool) { return k.value, k.has }
-			own = append(own, m)
-		}
-	}
-	return own
+	return k
 }
 
 func (h *hooks) warnings(l Level) (out []Warning) {
@@ -142,19 +139,23 @@ func (h *hooks) warnings(l Level) (out []Warning) {
 }
 
 // each calls, one after the other, the func that pick finds in each observer that is not broken.
-func (h *hooks) each(ctx context.Context, in string, pick func(Observer) func()) {
+func (h *hooks) each(in string, pick func(Observer) func()) {
 	for _, k := range h.all {
-		if f := pick(k.observer); f != nil && !k.broken.Load() {
-			k.call(ctx, in, f)
+		f := pick(k.observer)
+		if f == nil || k.broken.Load() {
+			continue
+		}
+		if how := h.host.call(f); how != nil {
+			k.broke(in, how)
 		}
 	}
 }
 
-// finish calls the observers' Done with r, and returns what Measure is to return: r, with how they broke. It is not r itself
-// then, which may be with one that was left behind.
-func (h *hooks) finish(ctx context.Context, r *Result) *Result {
+// finish calls the observers' Done with r, and returns what Measure is to return: r, with how they broke. It is not r
+// itself then, which may be with one that was left behind.
+func (h *hooks) finish(r *Result) *Result {
 	before := len(h.warnings(r.Level))
-	h.each(ctx, "Done", func(o Observer) func() {
+	h.each("Done", func(o Observer) func() {
 		if o.Done == nil {
 			return nil
 		}
@@ -169,37 +170,9 @@ func (h *hooks) finish(ctx context.Context, r *Result) *Result {
 	return r
 }
 
-// call calls f on a goroutine that may be left behind.
-func (h *hook) call(ctx context.Context, in string, f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		returned := false
-		defer func() {
-			if p := recover(); p != nil || !returned {
-				h.panics(in, p)
-			}
-		}()
-		f()
-		returned = true
-	}()
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	grace := time.NewTimer(abandonAfter)
-	defer grace.Stop()
-	select {
-	case <-done:
-	case <-grace.C:
-		h.breaks(WarnObserverStuck, in+" "+stuck)
-	}
-}
-
 // tick calls the observers' Tick once a second until the level is over. wait returns when the last one has returned, or
 // has been left behind.
-func (h *hooks) tick(ctx context.Context, progress func() Progress) (wait func()) {
+func (h *hooks) tick(progress func() Progress) (wait func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -212,7 +185,7 @@ func (h *hooks) tick(ctx context.Context, progress func() Progress) (wait func()
 			case <-ticker.C:
 			}
 			p := progress()
-			h.each(ctx, "Tick", func(o Observer) func() {
+			h.each("Tick", func(o Observer) func() {
 				if o.Tick == nil {
 					return nil
 				}
@@ -226,103 +199,85 @@ func (h *hooks) tick(ctx context.Context, progress func() Progress) (wait func()
 	}
 }
 
-// A caller calls the hooks with each request that is over, inline on the collector's goroutine, because a goroutine of
-// their own would cost two switches a request. Where a hook ends that goroutine, or never returns, another goroutine goes on
-// where it was.
-type caller struct {
+// A teller calls the hooks with each request that is over, and hands it on to the collector. It is a guest.
+type teller struct {
+	guest
 	*hooks
-	o       outcome
-	failure *Error
-	next    int // hook to be called with o
+	in, out *inbox
 
-	calls   uint64        // so far
-	calling atomic.Uint64 // the number of the call that is under way, 0: none
-	kept    bool          // the present record belongs to a hook that was left behind
+	batch []outcome // those that were taken together, of which the first is the present one
+	next  int       // hook to be called with it
 }
 
-// begin sets the request that rest is to call with.
-func (c *caller) begin(o outcome) {
-	c.o, c.failure, c.next, c.kept = o, nil, 0, false
-	if o.err != nil {
-		c.failure = o.err.(*Error)
+// tell begins to tell the hooks of what is in the inbox, until that is closed, and returns where what they were told
+// of comes out. Without hooks it is the same inbox.
+func (h *hooks) tell(in *inbox) (out *inbox) {
+	if len(h.all) == 0 {
+		return in
 	}
+	t := &teller{hooks: h, in: in, out: newInbox(in.most)}
+	t.goOn = t.instead
+	h.host.admit(&t.guest)
+	go t.tell()
+	return t.out
 }
 
-// rest calls the hooks that have not been called with the present request. It sets lost, and returns at once, where the
-// goroutine was left behind in one of them: the caller belongs to another then.
-func (c *caller) rest(lost *bool) {
-	for c.next < len(c.all) {
-		h := c.all[c.next]
-		c.next++
-		h.has = false
-		if h.broken.Load() {
-			continue
-		}
-		if h.observer.Record == nil && (h.metric.Of == nil || c.failure != nil || c.o.record.Warmup) {
-			continue
-		}
-		if c.call(h, lost); *lost {
-			return
-		}
-	}
-}
-
-// call calls one hook.
-func (c *caller) call(h *hook, lost *bool) {
-	c.calls++
-	call, r, failure := c.calls, c.o.record, c.failure
-	c.calling.Store(call) // from here on nothing of c is this goroutine's, until it is shown to be
-	returned, value, has := false, 0.0, false
-	defer func() {
-		p := recover()
-		if *lost = !c.calling.CompareAndSwap(call, 0); *lost {
-			return
-		}
-		h.value, h.has = value, has
-		if returned {
-			return
-		}
-		if h.metric.Of != nil {
-			h.panics("Of", p)
-		} else {
-			h.panics("Record", p)
-		}
-	}()
-	if h.metric.Of != nil {
-		value, has = h.metric.Of(r)
-	} else {
-		h.observer.Record(r, failure)
-	}
-	returned = true
-}
-
-// rescue waits for a hook that does not return once ctx is done, and has goOn called in its place. It returns when done is
-// closed.
-func (c *caller) rescue(ctx context.Context, done <-chan struct{}, goOn func()) {
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	grace := time.NewTicker(abandonAfter)
-	defer grace.Stop()
+func (t *teller) tell() {
 	for {
-		call := c.calling.Load()
-		select {
-		case <-done:
-			return
-		case <-grace.C:
+		for len(t.batch) > 0 {
+			if !t.rest() {
+				return
+			}
+			t.out.put(t.batch[0])
+			t.batch, t.next = t.batch[1:], 0
 		}
-		if call == 0 || !c.calling.CompareAndSwap(call, 0) {
+		if t.batch = t.in.take(); t.batch == nil {
+			t.out.close()
+			return
+		}
+	}
+}
+
+// rest calls the hooks that have not been called with the present request; false where the goroutine was left behind.
+func (t *teller) rest() (mine bool) {
+	o := &t.batch[0]
+	if t.next == 0 && t.own > 0 {
+		o.own = make([]sample, 0, t.own)
+	}
+	for t.next < len(t.all) {
+		h := t.all[t.next]
+		t.next++
+		if h.metric.Of != nil {
+			o.own = append(o.own, sample{}) // the hook's, none until it says otherwise
+		}
+		r, failure := o.record, o.failure
+		if h.broken.Load() || h.observer.Record == nil && (h.metric.Of == nil || failure != nil || r.Warmup) {
 			continue
 		}
-		c.kept = true
-		h := c.all[c.next-1]
-		in := "Record"
-		if h.metric.Of != nil {
-			in = "Of"
+		var s sample
+		p, mine := t.visit(func() {
+			if h.metric.Of != nil {
+				s.value, s.has = h.metric.Of(r)
+			} else {
+				h.observer.Record(r, failure)
+			}
+		})
+		switch {
+		case !mine:
+			return false
+		case p != nil:
+			h.broke(h.in(), p)
+		case h.metric.Of != nil:
+			o.own[len(o.own)-1] = s
 		}
-		h.breaks(WarnObserverStuck, in+" "+stuck)
-		go goOn()
 	}
+	return true
+}
+
+// instead goes on where a hook has taken the goroutine, or was left behind with it and the record.
+func (t *teller) instead(how error) {
+	h := t.all[t.next-1]
+	h.broke(h.in(), how)
+	t.batch[0].kept = how == errAbandoned
+	t.tell()
 }

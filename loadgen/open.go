@@ -1,10 +1,9 @@
 package loadgen
 
 import (
-	"context"
 	"fmt"
 	"math"
-	"sync"
+	"slices"
 	"time"
 )
 
@@ -36,6 +35,14 @@ type OpenLoop struct {
 	// the second and the last quarter of the arrivals. Where Late is the larger, the server did not keep up.
 	Early float64 `json:"outstanding_early"`
 	Late  float64 `json:"outstanding_late"`
+
+	// Uneven is the mean of |gap as sent − gap as due| between an arrival and the next one, in mean gaps: 0 is just
+	// as scheduled, bursts of two come to 1 and those of many to 2. Spread is the standard deviation of Sent −
+	// Scheduled, in ms. Gaps is how many are behind Uneven. All are 0 where no gaps are known. Of merged results they
+	// are of each generator's own gaps, means by their number. See [WarnBursty].
+	Uneven float64 `json:"uneven,omitempty"`
+	Spread float64 `json:"spread_ms,omitempty"`
+	Gaps   int     `json:"gaps,omitempty"`
 }
 
 // open reports whether l is an open loop.
@@ -49,82 +56,29 @@ func (l Level) inFlightLimit() int {
 	return l.own().Concurrency
 }
 
-// buffer is how many outcomes may wait for the collector. An open loop may have no bound, and must not pay memory for it.
-func (l Level) buffer() int {
-	if l.open() {
-		return min(l.inFlightLimit(), 1000)
-	}
-	return l.own().Concurrency
+// schedules is the source of an open loop. Workers take turns in waiting for the next arrival: the one whose turn it
+// is sleeps until it is due, passes the turn on, to another that waits or to one that it starts, and performs the
+// request itself, with no switch to another goroutine between the moment and the request. None waits behind a request
+// that is in flight.
+type schedules struct {
+	*slots
+	loop *loop
+	turn chan struct{} // holds a token while no worker has its turn
+
+	// Of the worker that has its turn.
+	schedule *schedule
+	due      time.Duration
+	more     bool // due is one
+	pacer    *pacer
+
+	// Of the slots' lock.
+	workers, idle int       // idle: those that wait for their turn, or have it
+	full          bool      // the turn was passed on when all that may be were in flight
+	arrivals      *arrivals // how they went
 }
 
-// An arrival is a request that is issued and has yet to be performed.
-type arrival struct {
-	i   int
-	due time.Duration
-}
-
-// arrive issues the requests of an open loop when they are due, and returns when the last one is over. Workers are
-// started as they are needed: none waits behind a request that is in flight.
-func (g *Generator) arrive(ctx context.Context, l Level, s *slots, outcomes chan<- outcome) {
-	var workers sync.WaitGroup
-	issued := make(chan arrival)
-	started := 0
-	s.issueAll(newSchedule(l), func(a arrival) {
-		select {
-		case issued <- a:
-			return
-		default:
-		}
-		if started < l.inFlightLimit() {
-			started++
-			workers.Go(func() { g.serve(ctx, l, s, a, issued, outcomes) })
-			return
-		}
-		issued <- a // fewer than the limit are in flight, so that a worker is about to be free
-	})
-	close(issued)
-	workers.Wait()
-}
-
-// serve is one worker of an open loop: it performs first, and then what is issued.
-func (g *Generator) serve(ctx context.Context, l Level, s *slots, first arrival, issued <-chan arrival, outcomes chan<- outcome) {
-	do := g.newDoer()
-	defer func() { do.close() }()
-	for a, ok := first, true; ok; a, ok = <-issued {
-		var o outcome
-		o, do = g.perform(ctx, l, s, do, a)
-		o.view = s.end(a.i)
-		outcomes <- o
-	}
-}
-
-// perform performs one request, and returns a new doer where the old one is spent.
-func (g *Generator) perform(ctx context.Context, l Level, s *slots, do *doer, a arrival) (outcome, *doer) {
-	r := records.Get().(*Record)
-	r.reset(a.i, a.i < l.Warmup, s.epoch)
-	begun := r.Sent
-	if l.open() {
-		r.Scheduled = a.due
-	}
-	scheduled, later := r.Scheduled, do.used
-	do.used = true
-	retried, err := do.request(ctx, l, a.i, r)
-	if spent(err) {
-		// The old record and the old goroutine belong to the target for good.
-		r, do = new(Record), g.newDoer()
-		r.reset(a.i, a.i < l.Warmup, s.epoch)
-		r.Scheduled, r.Sent, r.Done, r.Attempts = scheduled, begun, r.Now(), 1+len(retried)
-	}
-	if ctx.Err() != nil || g.stopped() { // at once, and not when those who watch for it come round to it
-		s.close()
-	}
-	return outcome{record: r, err: err, retried: retried, later: later}, do
-}
-
-// arrivals is what the slots keep of an open loop.
+// arrivals is what is kept of an open loop.
 type arrivals struct {
-	room chan struct{} // holds a token when a request has ended since it was last looked at
-
 	delayed           int           // measured requests that were held back
 	inRamp            int           // measured requests that were due before the rate was reached
 	heldUntil         time.Duration // when the last hold ended
@@ -133,94 +87,82 @@ type arrivals struct {
 	wait              trend         // issue − due of the same, in seconds
 }
 
-func newArrivals() *arrivals {
-	return &arrivals{room: make(chan struct{}, 1), heldUntil: never}
+func newSchedules(l *loop) *schedules {
+	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), workers: 1, arrivals: l.slots.arrivals}
+	s.schedule = newSchedule(l.level)
+	s.due, s.more = s.schedule.draw()
+	s.pacer = newPacer(l.slots, true)
+	s.turn <- struct{}{}
+	return s
 }
 
-// issueAll hands the requests of the schedule to issue, each when it is due and there is room for it, until the schedule
-// or the level ends.
-func (s *slots) issueAll(schedule *schedule, issue func(arrival)) {
-	timer := time.NewTimer(math.MaxInt64)
-	defer timer.Stop()
-	due, ok := schedule.draw()
-	for ok {
-		if !s.sleepUntil(due, timer) {
-			return
-		}
-		next, more := schedule.draw() // drawn before this one is issued, so that the last one is known as such
-		i, issued := s.admit(due, !more)
-		if !issued {
-			return
-		}
-		issue(arrival{i, due})
-		due, ok = next, more
+func (s *schedules) next(*worker) (a arrival, ok bool) {
+	s.mu.Lock()
+	s.idle++
+	s.mu.Unlock()
+	<-s.turn
+	defer func() { s.turn <- struct{}{} }()
+	due := s.due
+	held := s.behind(due)
+	if !s.more || !s.pacer.sleepUntil(due) {
+		return arrival{}, false
 	}
+	s.due, s.more = s.schedule.draw() // drawn before this one is issued, so that the last one is known as such
+	return s.take(due, !s.more, held)
 }
 
-// sleepUntil returns at due, or false when the level has ended before.
-func (s *slots) sleepUntil(due time.Duration, timer *time.Timer) bool {
-	for {
-		left := due - time.Since(s.epoch)
-		if left <= 0 {
-			return true
-		}
-		timer.Reset(left)
-		select {
-		case <-timer.C:
-		case <-s.ended:
-			return false
-		}
-	}
+// behind reports whether an arrival had to wait for its turn because all that may be were in flight.
+func (s *schedules) behind(due time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full && time.Since(s.epoch) > due
 }
 
-// admit issues the next request as soon as there is room, or returns false when the level has ended before.
-func (s *slots) admit(due time.Duration, last bool) (i int, ok bool) {
-	held := false
-	for {
-		i, ok, full := s.tryAdmit(due, last, held)
-		if !full {
-			return i, ok
-		}
-		held = true
-		select {
-		case <-s.arrivals.room:
-		case <-s.ended:
-		}
-	}
-}
-
-func (s *slots) tryAdmit(due time.Duration, last, held bool) (i int, ok, full bool) {
+// take takes the next request, which is due, and sees to it that there is somebody to wait for the one after; false
+// when the level has ended before.
+func (s *schedules) take(due time.Duration, last, held bool) (a arrival, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return 0, false, false
+		return arrival{}, false
 	}
-	if s.inFlight >= s.level.inFlightLimit() {
-		return 0, false, true
-	}
-	a, now := s.arrivals, time.Since(s.epoch)
-	if s.next >= s.own.Warmup {
-		if s.next == s.own.Warmup {
-			a.firstDue = due
+	went, now := s.arrivals, time.Since(s.epoch)
+	if s.slots.next >= s.own.Warmup {
+		if s.slots.next == s.own.Warmup {
+			went.firstDue = due
 		}
 		if due < s.level.RampUp {
-			a.inRamp++
+			went.inRamp++
 		}
-		a.lastDue = due
-		if held || due < a.heldUntil {
-			a.delayed++
+		went.lastDue = due
+		if held || due < went.heldUntil {
+			went.delayed++
 		}
-		a.found.add(float64(s.inFlight))
-		a.wait.add((now - due).Seconds())
+		went.found.add(float64(s.inFlight))
+		went.wait.add((now - due).Seconds())
 	}
 	if held {
-		a.heldUntil = now
+		went.heldUntil = now
 	}
-	i = s.take(now)
-	if last {
+	a = s.slots.take(now)
+	a.due = due
+	s.idle--
+	switch {
+	case last:
 		s.shut()
+	case s.idle == 0 && s.workers < s.level.inFlightLimit():
+		s.loop.start(s.workers)
+		s.workers++
 	}
-	return i, true, false
+	s.full = s.inFlight == s.level.inFlightLimit()
+	return a, true
+}
+
+func (s *schedules) end(w *worker) view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over(w.present.i)
+	return view{measuredAt: s.measuredAt, from: never, to: never}
 }
 
 // setRates sets the rates of n requests.
@@ -232,18 +174,6 @@ func (o *OpenLoop) setRates(n int) {
 		return float64(n-1) / span.Seconds()
 	}
 	o.Offered, o.Achieved = rate(o.LastDue-o.FirstDue), rate(o.LastSent-o.FirstSent)
-}
-
-// end ends a request of an open loop.
-func (s *slots) end(done int) view {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over(done)
-	select {
-	case s.arrivals.room <- struct{}{}:
-	default:
-	}
-	return view{measuredAt: s.measuredAt, from: never, to: never}
 }
 
 // openLoop says how the arrivals went, of which n were issued, and sent from a moment to another; nil for a closed
@@ -299,6 +229,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 				lag.Value, limit)
 		}
 	}
+	r.burstyWarning(warn)
 	if o.Delayed > 0 {
 		var spoils []string
 		if float64(o.Delayed) > delayLimit*float64(issued) {
@@ -321,8 +252,8 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	}
 }
 
-// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a limit by
-// a latency that must not be used is not known either.
+// spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a
+// limit by a latency that must not be used is not known either.
 func (l Level) spoiledWith(metrics ...string) []string {
 	return append(figuresOf(metrics...), l.goodputOf(metrics...)...)
 }
@@ -334,6 +265,11 @@ func figuresOf(metrics ...string) []string {
 		out = append(out, MeanName(m))
 		for _, p := range quantiles {
 			out = append(out, QuantileName(m, p))
+		}
+		if slices.Contains(issuedMetrics, m) {
+			for _, p := range quantiles {
+				out = append(out, IssuedName(m, p))
+			}
 		}
 	}
 	return out

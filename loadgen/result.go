@@ -30,6 +30,17 @@ type Result struct {
 	// Stamps says what stamped the arrival of content, in the completed measured requests.
 	Stamps Stamps `json:"stamps,omitzero"`
 
+	// FinishReasons counts the completed measured requests by why their answer ended, in the server's words; those that
+	// did not say are in none. At most 16 texts of at most 64 bytes are told apart, the rest are [OtherReasons].
+	FinishReasons map[string]int `json:"finish_reasons,omitempty"`
+
+	Answers  Answers   `json:"answers,omitzero"`  // what they lacked
+	TPOT     TPOTBasis `json:"tpot,omitzero"`     // what TPOT was divided by
+	Bunching Bunching  `json:"bunching,omitzero"` // whether chunks can have come as they were generated
+
+	// Unsure are the samples of TTFT and ITL of which only an interval is known, by the name of the metric.
+	Unsure map[string]*Unsure `json:"unsure,omitempty"`
+
 	// Goodput counts the requests that met the level's objectives, nil where it has none.
 	Goodput *Goodput `json:"goodput,omitempty"`
 
@@ -42,6 +53,10 @@ type Result struct {
 
 	// Open is how the arrivals went; nil for a closed loop.
 	Open *OpenLoop `json:"open,omitempty"`
+
+	// Clock is how the generator's clock stood to the one that all generators of the level go by; nil: nobody compared
+	// them ([Generator.Clock]).
+	Clock *ClockOffset `json:"clock_offset,omitempty"`
 
 	// Timeline is the load over time, warmup included; nil where it is not known, as in a result of another tool.
 	Timeline *Timeline `json:"timeline,omitempty"`
@@ -105,6 +120,14 @@ type InFlight struct {
 	// less at the start, where a warmup hands over, and in the drain.
 	Measured float64 `json:"measured"`
 
+	// Occupied is Σ (Left − Sent) ÷ the same time: the slots that were taken, whatever the server did with the requests in
+	// them. It is what a closed loop keeps at its concurrency. OccupiedMeasured is the part of measured requests. LateEnd is
+	// what of Occupied − Mean is of requests that completed, whose answers ended later than their last chunk; the rest is of
+	// those that failed after it.
+	Occupied         float64 `json:"occupied,omitempty"`
+	OccupiedMeasured float64 `json:"occupied_measured,omitempty"`
+	LateEnd          float64 `json:"late_end,omitempty"`
+
 	// InRamp is how many measured requests a closed loop with a RampUp issued before all of its slots had started, at less
 	// than the level's concurrency. An open loop has its own: [OpenLoop.InRamp].
 	InRamp int `json:"in_ramp,omitempty"`
@@ -112,6 +135,10 @@ type InFlight struct {
 	From time.Duration `json:"from_ns,omitempty"` // the time that the means are over: first measured issue
 	To   time.Duration `json:"to_ns,omitempty"`   // last Done
 }
+
+// heldMeasured is how much of the load that the client was to keep was there for measured requests. (Measured alone is
+// what results of older versions have; it is never more than what was occupied.)
+func (f InFlight) heldMeasured() float64 { return max(f.OccupiedMeasured, f.Measured) }
 
 // Tokens counts tokens of the completed measured requests.
 type Tokens struct {
@@ -128,20 +155,6 @@ type Tokens struct {
 	Draft    DraftTokens  `json:"draft,omitzero"`    // zero: no server told
 	Chunking Chunking     `json:"chunking,omitzero"` // zero: no answer was streamed and counted
 }
-
-// A Window is the part of a level in which the load was steady: from when the first wave had gone (as many requests as
-// the concurrency, and all of the warmup) to the issue of the last request.
-type Window struct {
-	From        time.Duration `json:"from_ns"`
-	To          time.Duration `json:"to_ns"`
-	Completions int           `json:"completions"`   // requests that completed in it, warmup included
-	InFlight    float64       `json:"in_flight"`     // mean over the window
-	Input       float64       `json:"input_tokens"`  // that arrived in it: with their request's first content
-	Output      float64       `json:"output_tokens"` // that arrived in it, chunk by chunk
-}
-
-// Length is the window's duration.
-func (w *Window) Length() time.Duration { return w.To - w.From }
 
 // An ErrorCount counts the requests that failed in one way, cancelled ones and those of the warmup included.
 type ErrorCount struct {

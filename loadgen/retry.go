@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -12,15 +11,15 @@ type Retries struct {
 	Requests int `json:"requests"` // that were tried more than once
 	Attempts int `json:"attempts"` // after each one's first, together
 
-	// Errors are how the attempts failed that another followed, as many as Attempts. How a request failed in the end is in
-	// [Result.Errors].
+	// Errors are how the attempts failed that another followed, as many as Attempts. How a request failed in the end
+	// is in [Result.Errors].
 	Errors []ErrorCount `json:"errors"`
 }
 
-// passing are the statuses that may be another the next time: too many requests, and a gateway without a server behind it
-// that is ready. 500 is not among them: inference servers answer it when the request itself, or the engine, is broken, and
-// the next answer would be the same. Nor is anything that failed after the server had begun to answer, or had the time to:
-// it would do the work twice, at a load that no figure is named after.
+// passing are the statuses that may be another the next time: too many requests, and a gateway without a server
+// behind it that is ready. 500 is not among them: inference servers answer it when the request itself, or the engine,
+// is broken, and the next answer would be the same. Nor is anything that failed after the server had begun to answer,
+// or had the time to: it would do the work twice, at a load that no figure is named after.
 var passing = []int{429, 502, 503, 504}
 
 const (
@@ -28,47 +27,43 @@ const (
 	longestBackoff = 10 * time.Second
 )
 
-// request performs request i, as often as the level says. The error is nil or an *Error, which wraps errAbandoned or errGoexit
-// where the doer is spent; before are those of the attempts that another followed.
-func (d *doer) request(level context.Context, l Level, i int, r *Record) (before []*Error, err error) {
-	ctx := level
+// request performs the present request, as often as the level says; mine is false where the goroutine was left behind.
+func (w *worker) request() (failure *Error, mine bool) {
+	ctx, l := w.limits.own, w.level
 	if l.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(level, l.Timeout)
-		defer cancel()
+		c := w.limits.begin(w.slots.epoch.Add(w.begun+l.Timeout), l.Timeout)
+		defer w.limits.end(c)
+		ctx = c
 	}
-	begun, sent := r.Sent, time.Duration(0)
+	r, sent := w.record, time.Duration(0)
 	for {
-		err := d.attempt(ctx, level, l.Timeout, begun, i, r)
-		if spent(err) { // r is the target's
-			return before, err
+		failure, mine := w.attempt(ctx)
+		if !mine {
+			return nil, false
 		}
 		if r.Attempts == 1 {
 			sent = r.Sent
 		}
 		r.Sent = sent
-		failure, failed := err.(*Error)
-		if !failed || !l.again(failure, r) {
-			return before, err
+		if failure == nil || !l.again(failure, r) {
+			return failure, true
 		}
 		wait := failure.pause(r.Attempts)
-		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-begun) { // in this order, for a wait may be as long as a Duration can be
-			return before, err
+		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-w.begun) { // in this order, for a wait may be as long as a Duration can be
+			return failure, true
 		}
-		if !sleep(ctx, d.stop, wait) {
+		if !sleep(ctx, w.stop, wait) {
 			r.Done = r.Now() // it was in flight until now
+			r.Left = r.Done
 			if ctx.Err() != nil {
-				err = classify(err, level.Err() != nil, true, false)
+				failure = classify(failure, w.ctx.Err() != nil, true, false)
 			}
-			return before, err
+			return failure, true
 		}
-		before = append(before, failure)
+		w.retried = append(w.retried, failure)
 		r.again()
 	}
 }
-
-// spent reports whether the doer, and the record that it had, belong to the target for good.
-func spent(err error) bool { return errors.Is(err, errAbandoned) || errors.Is(err, errGoexit) }
 
 // again reports whether a request that failed is to be tried once more.
 func (l Level) again(e *Error, r *Record) bool {
@@ -84,8 +79,8 @@ func (l Level) again(e *Error, r *Record) bool {
 	return false
 }
 
-// pause is how long to wait after so many attempts. There is no chance in it: what a level does is to depend on the level
-// and the server alone. The price is that requests which failed together come back together.
+// pause is how long to wait after so many attempts. There is no chance in it: what a level does is to depend on the
+// level and the server alone. The price is that requests which failed together come back together.
 func (e *Error) pause(attempts int) time.Duration {
 	if e.RetryAfter > 0 {
 		return e.RetryAfter
@@ -148,8 +143,8 @@ func mergeRetries(a, b *Retries) *Retries {
 	return &Retries{Requests: a.Requests + b.Requests, Attempts: a.Attempts + b.Attempts, Errors: mergeErrors(a.Errors, b.Errors)}
 }
 
-// retryWarning says that the load was not all of requests that the server took at once. It spoils nothing: the latencies
-// are what users waited.
+// retryWarning says that the load was not all of requests that the server took at once. It spoils nothing: the
+// latencies are what users waited.
 func (r *Result) retryWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	c := r.Retries
 	if c == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,7 @@ func sharded(t *testing.T, l Level, n int, target Target) (parts []*Result, seen
 // The shards of a closed loop issue every request of the level once, and together keep its concurrency in flight.
 func TestShardsOfAClosedLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const full = 33 * time.Second // shards of 3 slots have 102 requests in 34 rounds, and the one of 2 takes longer
+		const full = 38 * time.Second // 305 requests are 38 rounds of 8, and one
 		begun := time.Now()
 		var inFlight, other atomic.Int64
 		parts, seen := sharded(t, Level{Concurrency: 8, Requests: 300, Warmup: 5}, 3, TargetFunc(func(ctx context.Context, i int, r *Record) error {
@@ -64,7 +65,7 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 				t.Errorf("request %d, warmup %v; want %d, %v", q.Index, q.Warmup, i, i < 5)
 			}
 		}
-		for k, want := range []struct{ peak, warmup, issued int }{{3, 2, 100}, {3, 2, 100}, {2, 1, 100}} {
+		for k, want := range []struct{ peak, warmup, issued int }{{3, 2, 113}, {3, 2, 112}, {2, 1, 75}} {
 			r := parts[k]
 			if r.InFlight.Peak != want.peak || r.Warmup.Issued != want.warmup || r.Accounting.Issued != want.issued || r.Steady == nil {
 				t.Errorf("shard %d: peak %d, warmup %+v, measured %+v, steady %v; want %+v", k, r.InFlight.Peak, r.Warmup, r.Accounting, r.Steady, want)
@@ -77,6 +78,52 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 			t.Errorf("merged: peak %d, %+v", r.InFlight.Peak, r.Accounting)
 		}
 	})
+}
+
+// Shards that are not all of a size keep the load up to one moment, as the whole does: every figure of the merged level is
+// that of the one generator, but for what is said in MergeResults.
+func TestUnevenShardsAreAsTheWhole(t *testing.T) {
+	target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		time.Sleep(400 * time.Millisecond)
+		r.Chunk(Chunk{Tokens: 1})
+		time.Sleep(600 * time.Millisecond)
+		r.Chunk(Chunk{Tokens: 3})
+		r.Counted, r.Input, r.Output = true, 10, 4
+		return nil
+	})
+	for _, c := range []struct{ concurrency, requests, warmup, shards int }{{7, 700, 0, 3}, {7, 701, 7, 3}, {5, 400, 3, 4}, {100, 3000, 0, 7}, {8, 400, 0, 4}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := Level{Concurrency: c.concurrency, Requests: c.requests, Warmup: c.warmup}
+			whole := mustMeasure(t, l, target)
+			parts, seen := sharded(t, l, c.shards, target)
+			for i, q := range seen {
+				if q.Index != i {
+					t.Fatalf("%+v: request %d is missing, or there twice", c, i)
+				}
+			}
+			r := mustMerge(t, parts...)
+			if diff := gocmp.Diff(codes(whole), codes(r)); diff != "" {
+				t.Errorf("%+v: %s", c, diff)
+			}
+			if r.Steady == nil {
+				t.Fatalf("%+v: no steady window", c)
+			}
+			near(t, "slots taken in the window", r.Steady.Occupied, float64(c.concurrency))
+			for _, f := range whole.Figures {
+				got, _ := r.Figure(f.Name)
+				off := 1e-9
+				switch f.Name {
+				case SteadyRequestThroughput, SteadyOutputThroughput, SteadyTotalThroughput:
+					off = float64(r.Timeline.Width) / float64(r.Steady.Length()) * 10 // waves of a second, cut by bins
+				case MeanInFlight, MeanOccupied: // without the warmup's requests that others still had, see MergeResults
+					off = float64(c.warmup) / float64(c.requests)
+				}
+				if math.Abs(got.Value-f.Value) > off*f.Value+1e-9 {
+					t.Errorf("%+v: %s is %v, and %v of the whole", c, f.Name, got.Value, f.Value)
+				}
+			}
+		})
+	}
 }
 
 // The slots of a ramp-up are those of the whole level as well.
@@ -125,7 +172,7 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 					t.Errorf("%+v %+v in %v, want %+v %+v in %v", r.Accounting, r.Warmup, r.Makespan, whole.Accounting, whole.Warmup, whole.Makespan)
 				}
 				for _, f := range whole.Figures {
-					if f.Name == MeanInFlight || f.Name == PeakInFlight { // see MergeResults
+					if f.Name == MeanInFlight || f.Name == MeanOccupied || f.Name == PeakInFlight { // see MergeResults
 						continue
 					}
 					if got, _ := r.Figure(f.Name); got != f {
@@ -137,7 +184,7 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 				if own.Early > whole.Open.Early || own.Early < whole.Open.Early-4 || own.Late > whole.Open.Late || own.Late < whole.Open.Late-4 {
 					t.Errorf("outstanding %v and %v, want up to 3 less than %v and %v", own.Early, own.Late, whole.Open.Early, whole.Open.Late)
 				}
-				own.Early, own.Late = whole.Open.Early, whole.Open.Late
+				own.Early, own.Late, own.Gaps = whole.Open.Early, whole.Open.Late, whole.Open.Gaps // of each generator its own
 				if diff := gocmp.Diff(*whole.Open, own); diff != "" {
 					t.Error(diff)
 				}
@@ -226,6 +273,8 @@ func TestShardValidate(t *testing.T) {
 		{Level{Arrivals: poisson, Duration: 1, Shards: 100_001}, "shards"},
 		{Level{Concurrency: 4, Requests: 9, Shards: 5}, "shards"},
 		{Level{Concurrency: 4, Requests: 3, Shards: 4}, "shards"},
+		{Level{Concurrency: 7, Requests: 3, Warmup: 6, Shards: 3}, "shards"}, // 6, 7 and 8, of the slots 6, 0 and 1: two of shard 0, and none of shard 2
+		{Level{Concurrency: 7, Requests: 4, Warmup: 6, Shards: 3}, ""},
 		{Level{Arrivals: poisson, Concurrency: 3, Requests: 9, Shards: 4}, "shards"},
 		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 3}, ""},
 		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 4}, "shards"},
@@ -234,6 +283,33 @@ func TestShardValidate(t *testing.T) {
 		var invalid *InvalidError
 		if c.field == "" && err != nil || c.field != "" && (!errors.As(err, &invalid) || invalid.Field != c.field) {
 			t.Errorf("%+v: %v, want an error about %q", c.level, err, c.field)
+		}
+	}
+}
+
+// Each request of a level is one shard's, and each shard's numbers are its own in order.
+func TestNumbersOfShards(t *testing.T) {
+	for _, l := range []Level{{Concurrency: 7, Shards: 3}, {Concurrency: 3, Shards: 3}, {Concurrency: 100, Shards: 7}, {Shards: 5}, {Concurrency: 4}} {
+		all := map[int]int{}
+		for k := range max(l.Shards, 1) {
+			l.Shard = k
+			before := -1
+			for j := range 50 {
+				i := l.number(j)
+				if !l.owns(i) || i <= before {
+					t.Errorf("%+v: request %d is number %d, after %d", l, j, i, before)
+				}
+				if l.Shards > 1 && (l.share(i) != j || l.share(i+1) != j+1) {
+					t.Errorf("%+v: %d of the first %d are its own, want %d", l, l.share(i), i, j)
+				}
+				before = i
+				all[i]++
+			}
+		}
+		for i, n := range all {
+			if n != 1 {
+				t.Errorf("%+v: request %d is of %d shards", l, i, n)
+			}
 		}
 	}
 }

@@ -26,7 +26,14 @@ type slots struct {
 	steadyAt   time.Duration // when the first wave had gone, or never
 	lastIssue  time.Duration
 
+	lasts    []last    // of each worker that has ended
 	arrivals *arrivals // nil: a closed loop
+}
+
+// last is a worker's last request, which may have held its slot for longer than the time that in flight is a mean over.
+type last struct {
+	left                         time.Duration
+	counted, measured, completed bool // counted: in that time
 }
 
 // never stands for a moment that has not come. (0 will not do: it is a moment, and with virtual time a likely one.)
@@ -35,43 +42,9 @@ const never time.Duration = -1
 func newSlots(l Level) *slots {
 	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never, steadyAt: never}
 	if l.open() {
-		s.arrivals = newArrivals()
+		s.arrivals = &arrivals{heldUntil: never}
 	}
 	return s
-}
-
-// view is what must be known of the level at the moment in which a request ended, so that its part in the steady
-// window and in the makespan can be counted at once and exactly, and its record need not be kept until the end.
-type view struct {
-	measuredAt time.Duration // when the measured part began, or never: not before the request ended
-	from       time.Duration // when the steady window opened, or never: not before the request ended
-	to         time.Duration // when the window closed, or never: not before the request ended
-}
-
-// first takes the slot's first request.
-func (s *slots) first() (i int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.issue()
-}
-
-// turn ends a request and takes the slot's next one. If there is one, the window closes later than the request
-// ended; if there is none, none will be issued any more, and the window's end is known.
-func (s *slots) turn(done int) (i int, ok bool, v view) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over(done)
-	// The first wave has gone: as many requests as the concurrency, which was reached, and all of the warmup, of which
-	// one may hold its slot for long.
-	if s.steadyAt == never && s.finished >= s.own.Concurrency && s.peak >= s.own.Concurrency && s.warmedUp == s.own.Warmup {
-		s.steadyAt = time.Since(s.epoch)
-	}
-	i, ok = s.issue()
-	v = view{measuredAt: s.measuredAt, from: s.steadyAt, to: never}
-	if !ok {
-		v.to = s.lastIssue
-	}
-	return i, ok, v
 }
 
 // over counts a request that is over. It is called with the lock held.
@@ -83,22 +56,12 @@ func (s *slots) over(done int) {
 	}
 }
 
-// issue is called with the lock held. Once it has said no, it says no for good.
-func (s *slots) issue() (i int, ok bool) {
-	now := time.Since(s.epoch)
-	if s.closed || s.exhausted(now) {
-		s.shut()
-		return 0, false
-	}
-	return s.take(now), true
-}
-
-// take takes the next request. It is called with the lock held.
-func (s *slots) take(now time.Duration) (i int) {
+// take takes the next request, which is due now. It is called with the lock held.
+func (s *slots) take(now time.Duration) arrival {
 	if s.next == s.own.Warmup {
 		s.measuredAt = now
 	}
-	i = s.level.number(s.next)
+	i := s.level.number(s.next)
 	s.next++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
@@ -106,7 +69,7 @@ func (s *slots) take(now time.Duration) (i int) {
 		s.inRamp++
 	}
 	s.lastIssue = now
-	return i
+	return arrival{i: i, nth: s.next, due: now}
 }
 
 // shut ends the issuing. It is called with the lock held.
@@ -115,17 +78,6 @@ func (s *slots) shut() {
 		close(s.ended)
 	}
 	s.closed = true
-}
-
-// exhausted reports whether the level's own bounds have been reached. Those of an open loop are its schedule's, which
-// shuts the slots with its last request.
-func (s *slots) exhausted(now time.Duration) bool {
-	l := s.own
-	if l.open() {
-		return false
-	}
-	return l.Requests > 0 && s.next >= l.Warmup+l.Requests ||
-		l.Duration > 0 && s.next > l.Warmup && now-s.measuredAt >= l.Duration
 }
 
 // close ends the issuing before its time.
@@ -140,4 +92,13 @@ func (s *slots) close() {
 func (s *slots) issued() (warmup, measured int) {
 	warmup = min(s.next, s.own.Warmup)
 	return warmup, s.next - warmup
+}
+
+// leave ends a worker.
+func (s *slots) leave(w *worker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.used {
+		s.lasts = append(s.lasts, w.last)
+	}
 }

@@ -7,8 +7,9 @@ type Stamps struct {
 	Kernel int `json:"kernel"` // by the kernel, on receipt: free of what the client's own scheduling adds
 	Client int `json:"client"` // by the client, after its read had returned
 
-	// Shared is how many of them came in one read with data after them, and have the stamp of that: they may have come
-	// earlier, by as much as their read lag ([Chunk.Shared]).
+	// Shared is how many of them came in one read with later content, and have the stamp of that: each may have come as
+	// early as when the read before had got all that was there ([Chunk.Since]). Where that
+	// changes a figure, the result says so ([WarnArrivalsUnsure]).
 	Shared int `json:"shared,omitempty"`
 }
 

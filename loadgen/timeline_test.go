@@ -91,13 +91,13 @@ func TestTimelineByHand(t *testing.T) {
 		for _, r := range c.records {
 			line.add(r, c.failure)
 		}
-		c.want.Width = s
+		c.want.Width, c.want.Occupied = s, make([]float64, c.want.Len()) // these records do not say when they left
 		if diff := gocmp.Diff(&c.want, line.columns()); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 	// Nor do they overflow.
-	line := newTimeline()
+	line := newTimeline(0)
 	line.add(recordOf(0, 1<<63-1, nil), nil)
 	if got := line.columns(); got.Len() > timelineBins || got.check() != nil {
 		t.Errorf("%d bins of %v: %v", got.Len(), got.Width, got.check())
@@ -148,7 +148,7 @@ func TestTimelineOfALevel(t *testing.T) {
 				t.Errorf("%d bins", n)
 			}
 
-			want := &Timeline{Width: got.Width, InFlight: make([]float64, got.Len())}
+			want := &Timeline{Width: got.Width, InFlight: make([]float64, got.Len()), Occupied: make([]float64, got.Len())}
 			for _, column := range []*[]int{&want.Output, &want.Input, &want.Chunks, &want.Uncounted, &want.Completed, &want.Failed} {
 				*column = make([]int, got.Len())
 			}
@@ -203,22 +203,37 @@ func TestTimelineOfALevel(t *testing.T) {
 	}
 }
 
-// By hand: bins of 1 s that start 1.5 s later than those of 2 s. Of the first, from 1.5 to 2.5 s, one half is in the
-// bin before 2 s and one in that after; the second lies in the one from 2 to 4 s.
+// begun is by how much each part is later than the first.
+func begun(parts ...*Result) (later []time.Duration) {
+	for _, r := range parts {
+		later = append(later, r.Start.Sub(parts[0].Start))
+	}
+	return later
+}
+
+// By hand: bins of 2 s, and of 1 s from 1 s on, of a shard that started half a second after that. They make up those of 2 s.
+// Without the multiples, from 1.5 s on, each goes to where its middle is.
 func TestTimelinesMergeByHand(t *testing.T) {
 	zero := func() []int { return []int{0, 0} }
 	start := time.Unix(1e9, 0)
-	a := &Result{Start: start, Timeline: &Timeline{Width: 2 * time.Second, InFlight: []float64{1, 2}, Output: []int{10, 20}, Input: zero(),
-		Chunks: zero(), Uncounted: zero(), Completed: []int{0, 1}, Failed: zero()}}
-	b := &Result{Start: start.Add(1500 * time.Millisecond), Timeline: &Timeline{Width: time.Second, InFlight: []float64{4, 1}, Output: []int{5, 7}, Input: zero(),
-		Chunks: zero(), Uncounted: zero(), Completed: []int{2, 3}, Failed: zero()}}
-	want := &Timeline{Width: 2 * time.Second, InFlight: []float64{1 + 1, 2 + 1 + 0.5}, Output: []int{13, 29}, Input: zero(),
-		Chunks: zero(), Uncounted: zero(), Completed: []int{1, 5}, Failed: zero()}
-	if diff := gocmp.Diff(want, mergeTimelines([]*Result{a, b})); diff != "" {
+	a := &Result{Start: start, Timeline: &Timeline{Width: 2 * time.Second, InFlight: []float64{1, 2}, Occupied: []float64{2, 2}, Output: []int{10, 20},
+		Input: zero(), Chunks: zero(), Uncounted: zero(), Completed: []int{0, 1}, Failed: zero()}}
+	b := &Result{Start: start.Add(1500 * time.Millisecond), Timeline: &Timeline{Width: time.Second, From: -500 * time.Millisecond,
+		InFlight: []float64{4, 1}, Occupied: []float64{4, 3}, Output: []int{5, 7},
+		Input: zero(), Chunks: zero(), Uncounted: zero(), Completed: []int{2, 3}, Failed: zero()}}
+	want := &Timeline{Width: 2 * time.Second, InFlight: []float64{1 + 2, 2 + 0.5}, Occupied: []float64{4, 3.5}, Output: []int{15, 27}, Input: zero(),
+		Chunks: zero(), Uncounted: zero(), Completed: []int{2, 4}, Failed: zero()}
+	if diff := gocmp.Diff(want, mergeTimelines([]*Result{a, b}, begun(a, b))); diff != "" {
 		t.Error(diff)
 	}
-	b.Timeline = nil // as in a result of before there were any: a part that is not known is not 0
-	if got := mergeTimelines([]*Result{a, b}); got != nil {
+	b.Timeline.From, b.Timeline.Occupied = 0, nil // as in a result of before there were any
+	want = &Timeline{Width: 2 * time.Second, InFlight: []float64{1, 2 + 2.5}, Output: []int{10, 32}, Input: zero(),
+		Chunks: zero(), Uncounted: zero(), Completed: []int{0, 6}, Failed: zero()}
+	if diff := gocmp.Diff(want, mergeTimelines([]*Result{a, b}, begun(a, b))); diff != "" {
+		t.Error(diff)
+	}
+	b.Timeline = nil // a part that is not known is not 0
+	if got := mergeTimelines([]*Result{a, b}, begun(a, b)); got != nil {
 		t.Errorf("%+v", got)
 	}
 }
@@ -231,10 +246,11 @@ func TestMergedTimelinesClose(t *testing.T) {
 		var parts []*Result
 		want, busy := map[string]int{}, 0.0
 		for range 1 + random.IntN(4) {
-			line, start := newTimeline(), time.Unix(1e9, random.Int64N(int64(time.Minute)))
+			start := time.Unix(1e9, random.Int64N(int64(time.Minute)))
 			if len(parts) == 0 {
 				start = time.Unix(1e9, 0)
 			}
+			line := newTimeline(start.UnixNano() * random.Int64N(2)) // some lie on multiples, and some do not
 			length := int64(time.Millisecond) << random.IntN(24)
 			for range random.IntN(50) {
 				sent := time.Duration(random.Int64N(length))
@@ -249,7 +265,7 @@ func TestMergedTimelinesClose(t *testing.T) {
 				want[name] += n
 			}
 		}
-		got := mergeTimelines(parts)
+		got := mergeTimelines(parts, begun(parts...))
 		if diff := gocmp.Diff(want, sums(got)); diff != "" {
 			t.Fatal(diff)
 		}
@@ -266,7 +282,7 @@ func TestMergedTimelinesClose(t *testing.T) {
 
 // What is added takes no memory, however long the level.
 func TestTimelineAllocatesNothing(t *testing.T) {
-	line := newTimeline()
+	line := newTimeline(0)
 	r := recordOf(0, 0, func(r *Record) { r.Counted, r.Output = true, 100 })
 	for range 100 {
 		r.Chunk(Chunk{Seen: 1})

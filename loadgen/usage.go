@@ -23,6 +23,10 @@ type Chunking struct {
 	Requests int `json:"requests"`
 	Chunks   int `json:"chunks"`
 	Tokens   int `json:"tokens"`
+
+	// Empty is how many more chunks had a choice without content, but for two a request, which are a chat's first, with
+	// the role, and the one that ends an answer. Their tokens decode to nothing.
+	Empty int `json:"empty,omitempty"`
 }
 
 // Deviation is how far the server's counts are from what was asked for, over the requests in which they are.
@@ -80,6 +84,7 @@ func (t *Tokens) add(r *Record) {
 		t.Chunking.Requests++
 		t.Chunking.Chunks += n
 		t.Chunking.Tokens += r.Output
+		t.Chunking.Empty += max(r.Choices-n-2, 0)
 	}
 }
 
@@ -100,10 +105,11 @@ func (t *Tokens) Add(u Tokens) {
 	t.Chunking.Requests += u.Chunking.Requests
 	t.Chunking.Chunks += u.Chunking.Chunks
 	t.Chunking.Tokens += u.Chunking.Tokens
+	t.Chunking.Empty += u.Chunking.Empty
 }
 
 // manyTokens reports whether chunks held more than one token often enough that gaps between chunks are not gaps between
 // tokens. One token a request is left out, because the one that ends an answer has no text to arrive with.
 func (c Chunking) manyTokens() bool {
-	return float64(c.Tokens-c.Requests) > tokensPerChunkLimit*float64(c.Chunks)
+	return float64(c.Tokens-c.Requests) > tokensPerChunkLimit*float64(c.Chunks+c.Empty)
 }

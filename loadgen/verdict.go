@@ -124,6 +124,9 @@ func (r *Result) clientWarnings() (out []Warning) {
 		out = append(out, Warning{Code: WarnClientBound, Spoils: spoils, Message: strings.Join(r.Client.Verdict.Reasons, "; ") +
 			": the client, or what shares its process or machine, may be the limit here, and not the server; see what it sustains with clientcheck, or use a machine of its own or more generators"})
 	}
+	if step := r.Client.ClockStep; step != 0 {
+		out = append(out, r.clockStepWarning(step))
+	}
 	if d := r.Client.Descriptors; d.few() {
 		out = append(out, Warning{Code: WarnFewDescriptors, Message: d.String()})
 	}

@@ -48,12 +48,21 @@ const (
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
 	WarnMultiTokenChunks      = "multi-token-chunks"      // chunks hold several tokens: ITL is between chunks, not tokens
-	WarnMergedWindow          = "merged-window"           // results were merged, and what happened in the steady window all share is not known
+	WarnMergedWindow          = "merged-window"           // results were merged, and there is no steady window that all share, or none that is known
 	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
 
 	WarnRateNotReached = "rate-not-reached" // open loop: sent below 95 % of the offered rate, or too late
 	WarnDelayed        = "delayed"          // open loop: arrivals were held back, because the most allowed were in flight
 	WarnOverloaded     = "overloaded"       // open loop: the requests outstanding kept growing
+
+	WarnNoFinishReason    = "no-finish-reason"   // completed requests that did not say why they ended
+	WarnNoContent         = "no-content"         // completed requests in which nothing was known as content
+	WarnUsageContradicted = "usage-contradicted" // token counts that cannot be true of what came
+	WarnTPOTEstimated     = "tpot-estimated"     // TPOT divides by output tokens − 1, for want of better knowledge
+	WarnTokensUnmatched   = "tokens-unmatched"   // tokens that may have been generated before the first chunk, unseen
+	WarnBunched           = "bunched-arrivals"   // chunks were held back on the way and came together
+	WarnArrivalsUnsure    = "arrivals-unsure"    // chunks came in one read with later data, and perhaps earlier
+	WarnCensored          = "censored-tail"      // percentiles of the completed requests are not those of all issued
 )
 
 const (
@@ -69,7 +78,9 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 func (w Warning) recomputed() bool {
 	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
 		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow, WarnCutShort,
-		WarnRateNotReached, WarnDelayed, WarnOverloaded}, w.Code)
+		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
+		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
+		WarnArrivalsUnsure, WarnCensored}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -98,6 +109,7 @@ func (r *Result) warnings() []Warning {
 			failed, issued, 100*share, example)
 	}
 	r.retryWarning(warn)
+	r.lateEndWarning(warn)
 	if r.Tokens.Uncounted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...) // which those requests cannot be shown to meet, or not to
@@ -122,6 +134,11 @@ func (r *Result) warnings() []Warning {
 			"the server sent %.2f tokens a chunk (%d in %d): ITL is the gap between chunks, not between tokens; TPOT is the time a token",
 			float64(c.Tokens)/float64(c.Chunks), c.Tokens, c.Chunks)
 	}
+	r.answerWarnings(warn)
+	r.tpotWarnings(warn)
+	r.bunchingWarning(warn)
+	r.unsureWarning(warn)
+	r.censoredWarning(warn)
 	if r.CutShort {
 		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
 	}
@@ -133,7 +150,7 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 	level := r.Level.own()
 	c := level.Concurrency
 	want := inFlightFloor * float64(c)
-	a := r.Accounting
+	a, measured := r.Accounting, r.InFlight.heldMeasured()
 
 	capped := level.Requests > 0 && level.Requests < c
 	unreached := !capped && r.InFlight.Peak < c
@@ -153,14 +170,14 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 	}
 	if !capped && !unreached {
 		var spoils, why []string
-		if r.InFlight.Measured < want {
+		if measured < want {
 			spoils = append(spoils, makespanThroughputs...)
 			because := "its throughput is that of the start and the drain as well; use the steady figures, or more requests"
-			if w := r.Steady; w != nil && w.InFlight < want {
+			if w := r.Steady; w != nil && w.held() < want {
 				because = "its throughput is that of fewer in flight, in the steady window too"
 			}
-			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in flight on average over the makespan, below 95 %%: %s",
-				r.InFlight.Measured, c, because))
+			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in their slots on average over the makespan, below 95 %%: %s",
+				measured, c, because))
 		}
 		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
 			spoils = append(spoils, r.perRequestFigures()...)
@@ -176,7 +193,7 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 		// said already
 	case w == nil && r.Generators > 1:
 		warn(WarnMergedWindow, []string{Steady},
-			"the results of %d generators were merged; each had a steady window of its own, and what happened in the time that all of them share is not known: use the figures over the makespan",
+			"the results of %d generators were merged, and no whole bin of their timeline is in the steady window of each: use the figures over the makespan, or more requests",
 			r.Generators)
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
@@ -186,10 +203,10 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 		warn(WarnShortWindow, []string{Steady},
 			"%d requests completed in the steady window, and %d (3 × the concurrency) are needed; use at least %d requests",
 			w.Completions, windowCompletions*c, 10*c)
-	case w.InFlight < want:
+	case w.held() < want:
 		warn(WarnConcurrencyNotReached, []string{Steady},
-			"%.1f of %d were in flight inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
-			w.InFlight, c)
+			"%.1f of %d slots were taken inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
+			w.held(), c)
 	}
 }
 

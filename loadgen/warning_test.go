@@ -112,7 +112,7 @@ func TestGates(t *testing.T) {
 				}
 				return counted(time.Second, 4)(ctx, i, r)
 			},
-			want:    []string{WarnFailedRequests},
+			want:    []string{WarnFailedRequests, WarnCensored},
 			spoiled: []string{RequestThroughput, "e2e_p99"},
 		},
 		{
@@ -124,7 +124,7 @@ func TestGates(t *testing.T) {
 				}
 				return counted(time.Second, 4)(ctx, i, r)
 			},
-			want:   []string{WarnFailedRequests},
+			want:   []string{WarnFailedRequests, WarnCensored},
 			intact: []string{RequestThroughput, "e2e_p99"},
 		},
 	} {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/internal/procstat"
 )
 
-// A ClientWatch is what the client saw of itself while a level lasted. It is of the whole process, and so of whatever else
-// that does: a server in the same process is in it too. What could not be known is nil.
+// A ClientWatch is what the client saw of itself while a level lasted. It is of the whole process, and so of whatever
+// else that does: a server in the same process is in it too. What could not be known is nil.
 type ClientWatch struct {
 	// Elapsed is how long was watched: from before the first issue until the last request was over.
 	Elapsed time.Duration `json:"elapsed_ns"`
@@ -24,9 +25,13 @@ type ClientWatch struct {
 	// together; nil where it has no quota.
 	Throttled *time.Duration `json:"throttled_ns,omitempty"`
 
-	// SchedulingLag is how late a goroutine ran that had asked to be woken every 100 ms; nil where the level was over
-	// before that. An idle machine's is up to a millisecond or so, for timers are no finer.
+	// SchedulingLag is how late a goroutine ran that had asked to be woken every 50 to 150 ms; nil where the level
+	// was over before that. An idle machine's is up to a millisecond or so, for timers are no finer.
 	SchedulingLag *SchedulingLag `json:"scheduling_lag,omitempty"`
+
+	// ClockStep is the largest step of the system's clock against the monotonic one, forwards or, below 0, backwards;
+	// 0: none of more than 1 ms. See [WarnClockStep].
+	ClockStep time.Duration `json:"clock_step_ns,omitempty"`
 
 	GC          GC           `json:"gc"`
 	Descriptors *Descriptors `json:"descriptors,omitempty"`
@@ -83,8 +88,8 @@ func (d *Descriptors) String() string {
 		d.Needed, d.Open, d.Limit)
 }
 
-// lookAtDescriptors counts them for a level, before its target opens any. A level that does not fit is warned of and not
-// refused: whether a Target needs a connection for each request only the Target knows.
+// lookAtDescriptors counts them for a level, before its target opens any. A level that does not fit is warned of and
+// not refused: whether a Target needs a connection for each request only the Target knows.
 func lookAtDescriptors(l Level) *Descriptors {
 	open, limit, ok := procstat.Descriptors()
 	if !ok {
@@ -94,9 +99,15 @@ func lookAtDescriptors(l Level) *Descriptors {
 }
 
 const (
-	// wakeEvery is how often the watch asks to be woken. Waking a process that sleeps was seen to cost 90 µs in a virtual
-	// machine, so that ten times a second is a thousandth of a core; a hundred times was nearly a hundredth.
+	// wakeEvery is how often the watch asks to be woken, on average. Waking a process that sleeps was seen to cost 90
+	// µs in a virtual machine, so that ten times a second is a thousandth of a core; a hundred times was nearly a
+	// hundredth.
+	//
+	// It is from a half to one and a half of that, by chance: 100 ms is also the period of CFS quotas, and a watch
+	// that was always woken in the same part of it saw each of its stalls or none.
 	wakeEvery = 100 * time.Millisecond
+
+	stepFrom = time.Millisecond // of the clock; below it there is slewing, and a delay between two readings
 
 	heapEvery = time.Second // between looks at the heap
 )
@@ -104,6 +115,8 @@ const (
 // A watch looks at the process while a level lasts, on a goroutine of its own.
 type watch struct {
 	begun time.Time
+	wait  *rand.Rand
+	ahead func() time.Duration // of the monotonic clock, the system's, since the watch began
 	quota procstat.Quota
 	has   bool // a quota
 	usage usage
@@ -114,6 +127,8 @@ type watch struct {
 	lag      Distribution // ms
 	longest  float64      // ms
 	heapPeak uint64
+	off      time.Duration // of the system's clock, when it was looked at last
+	step     time.Duration // the largest
 }
 
 // usage is what the process had used at a moment.
@@ -125,23 +140,28 @@ type usage struct {
 	heap               uint64
 }
 
-func startWatch() *watch {
+func startWatch(seed uint64) *watch {
 	w := &watch{stop: make(chan struct{}), done: make(chan struct{})}
+	w.wait = rand.New(rand.NewPCG(seed, 0x5e7b_e9a6_e000_0002))
 	w.quota, w.has = procstat.CPUQuota(procstat.Root())
 	w.usage = w.look()
 	w.heapPeak = w.usage.heap
 	w.begun = time.Now()
+	w.ahead = func() time.Duration {
+		now := time.Now()
+		return now.Round(0).Sub(w.begun.Round(0)) - now.Sub(w.begun) // Round strips the reading of the monotonic clock
+	}
 	go w.watch()
 	return w
 }
 
-// watch wakes until it is stopped. Each wake is asked for when the one before has come, so that one delay is counted once,
-// and not again in wakes that were due meanwhile.
+// watch wakes until it is stopped. Each wake is asked for when the one before has come, so that one delay is counted
+// once, and not again in wakes that were due meanwhile.
 func (w *watch) watch() {
 	defer close(w.done)
 	asked := time.Now()
-	looked := asked
-	timer := time.NewTimer(wakeEvery)
+	looked, wait := asked, w.pause()
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
@@ -150,14 +170,38 @@ func (w *watch) watch() {
 		case <-timer.C:
 		}
 		now := time.Now()
-		w.woke(now.Sub(asked) - wakeEvery)
+		w.woke(now.Sub(asked) - wait)
+		w.lookAtClock()
 		if now.Sub(looked) >= heapEvery {
 			looked = now
 			w.heapPeak = max(w.heapPeak, heap())
 		}
-		asked = time.Now()
-		timer.Reset(wakeEvery)
+		asked, wait = time.Now(), w.pause()
+		timer.Reset(wait)
 	}
+}
+
+// pause is how long to sleep until the next wake.
+func (w *watch) pause() time.Duration {
+	return wakeEvery/2 + time.Duration(w.wait.Int64N(int64(wakeEvery)))
+}
+
+// lookAtClock notes a step of the system's clock since the last look. What the two clocks' readings are apart for
+// want of a CPU in between passes with the next one; the step stays.
+func (w *watch) lookAtClock() {
+	off := w.ahead()
+	for range 3 {
+		if (off - w.off).Abs() <= stepFrom {
+			break
+		}
+		if again := w.ahead(); (again - w.off).Abs() < (off - w.off).Abs() {
+			off = again
+		}
+	}
+	if step := off - w.off; step.Abs() > max(stepFrom, w.step.Abs()) {
+		w.step = step
+	}
+	w.off = off
 }
 
 // woke notes a wake that was late by d.
@@ -171,6 +215,7 @@ func (w *watch) woke(d time.Duration) {
 func (w *watch) end() *ClientWatch {
 	close(w.stop)
 	<-w.done
+	w.lookAtClock()
 	elapsed := time.Since(w.begun)
 	return w.saw(elapsed, w.look())
 }
@@ -178,7 +223,7 @@ func (w *watch) end() *ClientWatch {
 // saw is what was seen from the watch's beginning to now.
 func (w *watch) saw(elapsed time.Duration, now usage) *ClientWatch {
 	before := w.usage
-	c := &ClientWatch{Elapsed: elapsed, CPUsAllowed: w.allowed()}
+	c := &ClientWatch{Elapsed: elapsed, CPUsAllowed: w.allowed(), ClockStep: w.step}
 	if before.hasCPU && now.hasCPU {
 		used := now.cpu - before.cpu
 		c.CPUTime = &used
@@ -197,9 +242,9 @@ func (w *watch) saw(elapsed time.Duration, now usage) *ClientWatch {
 	return c
 }
 
-// allowed is how many CPUs the process may use at once: the least of GOMAXPROCS, of the CPUs that its affinity leaves it
-// (runtime.NumCPU) and of its cgroup's quota. The runtime does take the quota into GOMAXPROCS, but rounded up and not below 2,
-// only once in a while, and not where somebody has set it.
+// allowed is how many CPUs the process may use at once: the least of GOMAXPROCS, of the CPUs that its affinity leaves
+// it (runtime.NumCPU) and of its cgroup's quota. The runtime does take the quota into GOMAXPROCS, but rounded up and
+// not below 2, only once in a while, and not where somebody has set it.
 func (w *watch) allowed() float64 {
 	cpus := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
 	if w.has {
@@ -240,8 +285,8 @@ func count(s metrics.Sample) uint64 {
 	return s.Value.Uint64()
 }
 
-// pauses are the sum and the longest of the pauses that are in the second histogram and not yet in the first, each as the
-// upper bound of its bucket.
+// pauses are the sum and the longest of the pauses that are in the second histogram and not yet in the first, each as
+// the upper bound of its bucket.
 func pauses(before, after *metrics.Float64Histogram) (total, longest time.Duration) {
 	if before == nil || after == nil || len(before.Counts) != len(after.Counts) {
 		return 0, 0

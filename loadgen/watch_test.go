@@ -93,8 +93,8 @@ func TestWatchOfALevel(t *testing.T) {
 		if c == nil || c.Elapsed != 10*time.Second || c.CPUsAllowed <= 0 {
 			t.Fatalf("%+v", c)
 		}
-		if lag := c.SchedulingLag; lag == nil || lag.Max != 0 || lag.N < 99 || lag.N > 100 {
-			t.Errorf("lag %+v, want a hundred wakes on time", lag)
+		if lag := c.SchedulingLag; lag == nil || lag.Max != 0 || lag.N < 90 || lag.N > 110 {
+			t.Errorf("lag %+v, want some hundred wakes on time", lag)
 		}
 		if c.Verdict.Judged {
 			t.Error("20 requests were enough to judge")
@@ -309,4 +309,89 @@ func TestMergeKeepsTheClientsWarnings(t *testing.T) {
 			t.Errorf("%+v: %s", merged.Client, diff)
 		}
 	})
+}
+
+// A process that stands still for the last 40 of every 100 ms, as a quota makes it, is seen to in the share of wakes that
+// fall into that, wherever in the period the watch began, and whatever the seed. With wakes every 100 ms it would be all or none.
+func TestWakesDoNotFollowAPeriod(t *testing.T) {
+	for _, period := range []time.Duration{100 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond} {
+		for seed := range uint64(20) {
+			w := startWatch(seed)
+			w.end()
+			at, late, n := time.Duration(seed)*7*time.Millisecond, 0, 2000
+			for range n {
+				at += w.pause()
+				if stall := at%period - period*6/10; stall >= 0 {
+					late++
+					at += period*4/10 - stall
+				}
+			}
+			if share := float64(late) / float64(n); share < 0.3 || share > 0.5 {
+				t.Errorf("period %v, seed %d: %.3f of the wakes were late, want 0.4", period, seed, share)
+			}
+		}
+	}
+	a, b := startWatch(7), startWatch(7)
+	a.end()
+	b.end()
+	if a.pause() != b.pause() {
+		t.Error("the same seed had other wakes")
+	}
+}
+
+// A step of the system's clock is seen, whichever way and however it is hidden among readings that are off for a moment; slewing is none.
+func TestClockSteps(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		readings []time.Duration // of the system's clock against the monotonic one, one after the other; the last one stays
+		looks    int
+		want     time.Duration
+	}{
+		"none":                       {[]time.Duration{0}, 5, 0},
+		"forwards":                   {[]time.Duration{0, 80 * ms}, 5, 80 * ms},
+		"backwards":                  {[]time.Duration{0, 0, -2 * time.Second}, 5, -2 * time.Second},
+		"there and back":             {[]time.Duration{0, 5 * ms, 5 * ms, 5 * ms, 5 * ms, -3 * ms}, 5, -8 * ms},
+		"the largest of two":         {[]time.Duration{10 * ms, 10 * ms, 10 * ms, 10 * ms, 13 * ms}, 5, 10 * ms},
+		"slewed, 500 ppm":            {[]time.Duration{0, 75_000, 150_000, 225_000, 300_000}, 5, 0},
+		"a delay between two clocks": {[]time.Duration{0, 4 * ms, 0}, 5, 0},
+		"two such delays":            {[]time.Duration{0, 4 * ms, 7 * ms, 0, -5 * ms, 0}, 5, 0},
+		"just not":                   {[]time.Duration{0, ms}, 5, 0},
+	} {
+		next := 0
+		w := &watch{ahead: func() time.Duration {
+			off := c.readings[min(next, len(c.readings)-1)]
+			next++
+			return off
+		}}
+		for range c.looks {
+			w.lookAtClock()
+		}
+		if got := w.saw(time.Second, usage{}).ClockStep; got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) { // in which the clocks are one
+		if r := mustMeasure(t, Level{Concurrency: 2, Requests: 20}, always(time.Second)); r.Client.ClockStep != 0 || hasWarning(r, WarnClockStep) {
+			t.Errorf("%v", r.Warnings)
+		}
+	})
+}
+
+// What a step spoils is what goes by the kernel's stamps, if there are any.
+func TestClockStepSpoils(t *testing.T) {
+	for kernel, spoiled := range map[int]map[string]bool{
+		0: {"chunk_lateness_p99": true, "ttft_p50": false, "itl_mean": false, RequestThroughput: false},
+		9: {"chunk_lateness_p99": true, "ttft_p50": true, "itl_mean": true, "e2e_p99": true, Attainment: true, "send_lag_p99": false, RequestThroughput: false},
+	} {
+		r := &Result{Level: Level{Concurrency: 1, Requests: 9, Objectives: []Objective{{TTFT, 100}}}, Client: &ClientWatch{ClockStep: -time.Second}, Stamps: Stamps{Client: 3, Kernel: kernel}}
+		warnings := r.clientWarnings()
+		if len(warnings) != 1 || warnings[0].Code != WarnClockStep || !strings.Contains(warnings[0].Message, "-1s") {
+			t.Fatalf("%v", warnings)
+		}
+		for name, want := range spoiled {
+			if warnings[0].SpoilsFigure(name) != want {
+				t.Errorf("%d stamps of the kernel: %s is spoiled: %v", kernel, name, !want)
+			}
+		}
+	}
 }

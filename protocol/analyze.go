@@ -1,11 +1,11 @@
 package protocol
 
 import (
-	"cmp"
+	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
@@ -21,8 +21,18 @@ const (
 	UnitWithinServer = "run on one server (within-server)"
 )
 
+// ResultsSchema is the version of the shape of an Analysis in JSON, as [ResultsFile] holds it. It changes when a reader of the
+// old shape would read the new one wrongly; members may be added without.
+const ResultsSchema = 1
+
 // An Analysis is what an experiment shows. It is derived from the experiment alone.
 type Analysis struct {
+	Schema int             `json:"schema"`                // [ResultsSchema]
+	Tool   string          `json:"tool,omitempty"`        // the program that measured, as in [Experiment]
+	Time   time.Time       `json:"time"`                  // when the experiment began
+	Design json.RawMessage `json:"design,omitempty"`      // what was carried out
+	Host   string          `json:"environment,omitempty"` // [envinfo.Environment.Hash] of where it was; "": not known
+
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
@@ -39,94 +49,24 @@ type Analysis struct {
 	// Stamps says what stamped the arrivals, over all measurements.
 	Stamps loadgen.Stamps `json:"stamps,omitzero"`
 
-	Points   []Point           `json:"points"`
+	// Client is what the client was seen to sustain, the latest time; nil where it was not measured.
+	Client *ClientCheck `json:"client,omitempty"`
+
+	Points []Point `json:"points"`
+
+	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
+	Drift *stats.DriftResult `json:"drift,omitempty"`
+
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
-}
-
-// A Point is one load condition and what all runs showed of it.
-type Point struct {
-	Arm         string `json:"arm,omitempty"`
-	Input       int    `json:"input_tokens"`
-	Output      int    `json:"output_tokens"`
-	Concurrency int    `json:"concurrency"`
-	Requests    int    `json:"requests"` // 0: bounded by time
-
-	// Condition is how many requests can be in flight: the concurrency, or the number of requests where that is
-	// less. Points of one condition are repeats of it.
-	Condition int `json:"condition"`
-
-	Runs []int `json:"runs"` // those that measured it, in their order
-
-	// ClientJudged is in how many of the runs the level was long enough to know whether the client was the limit. Those in
-	// which it was have the warning [loadgen.WarnClientBound].
-	ClientJudged int `json:"client_judged,omitempty"`
-
-	Estimates []Estimate     `json:"estimates"`
-	Warnings  []PointWarning `json:"warnings,omitempty"`
-}
-
-// A PointWarning is a warning and the runs that gave rise to it. Its message is that of the first.
-type PointWarning struct {
-	loadgen.Warning
-	Runs []int `json:"runs"`
-}
-
-// An Estimate is a figure over runs. The interval's estimate is the mean of the runs' values.
-type Estimate struct {
-	Name      string            `json:"name"` // as in [loadgen.Figure]
-	Unit      string            `json:"unit"`
-	Better    loadgen.Direction `json:"better"`
-	Runs      []int             `json:"runs"`   // those that have the figure
-	Values    []float64         `json:"values"` // of those runs
-	Summary   stats.Summary     `json:"summary"`
-	Interval  stats.Interval    `json:"interval"`
-	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
-
-	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one. "":
-	// all are exact.
-	Method string `json:"method,omitempty"`
-}
-
-// A SpoiledError says that a figure was measured under conditions that forbid its use.
-type SpoiledError struct {
-	Concurrency int
-	Figure      string
-	Codes       []string // of the warnings that spoil it
-}
-
-func (e *SpoiledError) Error() string {
-	return fmt.Sprintf("%s at concurrency %d must not be used: %s", e.Figure, e.Concurrency, strings.Join(e.Codes, ", "))
-}
-
-// Figure finds the estimate called name of the first point at a concurrency. It returns the estimate and a
-// [*SpoiledError] where a warning forbids its use, and another error where there is none.
-func (a *Analysis) Figure(concurrency int, name string) (Estimate, error) {
-	for i := range a.Points {
-		if a.Points[i].Concurrency == concurrency {
-			return a.Points[i].Figure(name)
-		}
-	}
-	return Estimate{}, fmt.Errorf("no measurement at concurrency %d", concurrency)
-}
-
-// Figure finds the estimate called name, with the errors of [Analysis.Figure].
-func (p *Point) Figure(name string) (Estimate, error) {
-	for _, e := range p.Estimates {
-		if e.Name != name {
-			continue
-		}
-		if len(e.SpoiledBy) > 0 {
-			return e, &SpoiledError{p.Concurrency, name, e.SpoiledBy}
-		}
-		return e, nil
-	}
-	return Estimate{}, fmt.Errorf("no run at concurrency %d has the figure %q", p.Concurrency, name)
 }
 
 // Codes of the warnings about an experiment, beside those of plans and levels.
 const (
 	WarnIncomplete      = "incomplete"         // the experiment was cut short
+	WarnSeveralStarts   = "several-starts"     // a run was measured on more than one start of its server
+	WarnShortened       = "shortened"          // the design left a part of itself out
+	WarnConditions      = "several-conditions" // points of one load differ in their warmup, timeout or trace
 	WarnCutShortLeftOut = "cut-short-left-out" // a level that was cut short in one run is not in the point, which others have
 )
 
@@ -150,14 +90,17 @@ func (a *Analysis) Valid() bool {
 
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
-	a := &Analysis{Workload: e.Workload}
+	a := &Analysis{Schema: ResultsSchema, Tool: e.Tool, Time: e.Time, Design: e.Design, Workload: e.Workload}
+	if e.Environment != nil {
+		a.Host = e.Environment.Hash()
+	}
 	for _, s := range e.Starts {
 		if s.URL != "" && !slices.Contains(a.URLs, s.URL) {
 			a.URLs = append(a.URLs, s.URL)
 		}
 	}
 	var measured []Measurement
-	for _, m := range e.Measurements {
+	for _, m := range settled(e.Measurements) {
 		if !m.Step.Discard {
 			measured = append(measured, m)
 			a.Accounting.Add(m.Result.Accounting)
@@ -174,10 +117,12 @@ func Analyze(e *Experiment) *Analysis {
 	for _, group := range byCondition(measured) {
 		whole := slices.DeleteFunc(slices.Clone(group), func(m Measurement) bool { return m.Result.CutShort })
 		if cut := len(group) - len(whole); cut > 0 && len(whole) > 0 {
-			a.warn(WarnCutShortLeftOut, "concurrency %d: %d of %d measurements were cut short, and are left out", group[0].Step.Level.Concurrency, cut, len(group))
+			a.warn(WarnCutShortLeftOut, "%v: %d of %d measurements were cut short, and are left out", loadOf(group[0].Step), cut, len(group))
 			group = whole
 		}
-		a.Points = append(a.Points, newPoint(group, a.Unit))
+		p := newPoint(group, a.Unit)
+		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
 		a.warn(WarnWithinServer, "nothing shows that the %d runs had a server of their own each, so the intervals leave out what differs between starts, and are too narrow for the next one", a.Runs)
@@ -188,8 +133,20 @@ func Analyze(e *Experiment) *Analysis {
 	if !e.Complete {
 		a.warn(WarnIncomplete, "the experiment did not finish%s", because(e.Error))
 	}
+	a.warnConditions()
 	a.warnRepeats()
 	a.warnOfServers(e)
+	a.warnSeveralStarts(measured)
+	a.warnRetried(e.Measurements)
+	if e.Shortened != "" {
+		a.warn(WarnShortened, "%s", e.Shortened)
+	}
+	if n := len(e.Clients); n > 0 {
+		a.Client = &e.Clients[n-1]
+	}
+	a.headrooms()
+	a.Drift = runDrift(a)
+	a.warnDrift()
 	a.Knee = knee(a)
 	return a
 }
@@ -214,6 +171,9 @@ func (a *Analysis) warnRepeats() {
 	var order []condition
 	same := map[condition][]int{}
 	for _, p := range a.Points {
+		if p.Open() {
+			continue
+		}
 		c := condition{p.Arm, p.Input, p.Output, p.Condition}
 		if same[c] == nil {
 			order = append(order, c)
@@ -254,212 +214,48 @@ func (a *Analysis) warnOfServers(e *Experiment) {
 	}
 }
 
-// replicates tells what differs between runs: a run counts as a restart when the whole of it was measured on one
-// instance, known by evidence, that no other run has. Each arm of a comparison has an instance of its own.
+// replicates tells what differs between runs: a run counts as a restart when all of it was measured on instances, known by
+// evidence, that no other run has. Mostly that is one; a run that was taken up again, or whose server died, has several.
+// Each arm of a comparison has instances of its own.
 func replicates(measured []Measurement) (unit string, runs int) {
 	type armRun struct {
 		arm string
 		run int
 	}
-	instance := map[armRun]string{}
+	owner := map[string]armRun{}
 	numbers := map[int]bool{}
 	unit = UnitRestart
 	for _, m := range measured {
-		key := armRun{m.Step.Arm, m.Step.Run}
-		before, seen := instance[key]
-		if m.Instance == "" || seen && before != m.Instance {
+		of := armRun{m.Step.Arm, m.Step.Run}
+		before, known := owner[m.Instance]
+		if m.Instance == "" || known && before != of {
 			unit = UnitWithinServer
 		}
-		instance[key] = m.Instance
+		owner[m.Instance] = of
 		numbers[m.Step.Run] = true
-	}
-	distinct := map[string]bool{}
-	for _, id := range instance {
-		distinct[id] = true
-	}
-	if len(distinct) < len(instance) {
-		unit = UnitWithinServer
 	}
 	return unit, len(numbers)
 }
 
-// byCondition groups measurements of the same load, in the order in which the loads were first measured. A load that
-// a run measures twice makes two groups: the run is the replicate, and has one value.
-func byCondition(measured []Measurement) [][]Measurement {
-	type key struct {
-		arm, load               string
-		input, output, time     int
-		concurrency, count, nth int
-	}
-	type inRun struct {
-		key
-		run int
-	}
-	var order []key
-	groups := map[key][]Measurement{}
-	seen := map[inRun]int{}
+// warnSeveralStarts names the runs in which the server was started anew, as where the experiment was taken up again.
+func (a *Analysis) warnSeveralStarts(measured []Measurement) {
+	instances := map[int][]string{}
+	var several []int
 	for _, m := range measured {
-		s := m.Step
-		k := key{arm: s.Arm, load: s.Level.Load(), input: s.Input, output: s.Output, time: int(s.Level.Duration), concurrency: s.Level.Concurrency, count: s.Level.Requests}
-		in := inRun{k, s.Run}
-		k.nth = seen[in]
-		seen[in]++
-		if groups[k] == nil {
-			order = append(order, k)
+		run := m.Step.Run
+		id := m.Step.Arm + " " + m.Instance
+		if m.Instance == "" || slices.Contains(instances[run], id) {
+			continue
 		}
-		groups[k] = append(groups[k], m)
-	}
-	var out [][]Measurement
-	for _, k := range order {
-		out = append(out, groups[k])
-	}
-	return out
-}
-
-// newPoint turns one value a run into estimates over runs.
-func newPoint(group []Measurement, unit string) Point {
-	s := group[0].Step
-	p := Point{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Requests: s.Level.Requests, Condition: s.Level.Concurrency}
-	if p.Requests > 0 {
-		p.Condition = min(p.Condition, p.Requests)
-	}
-	for _, m := range group {
-		p.Runs = append(p.Runs, m.Step.Run)
-		if m.Result.Client != nil && m.Result.Client.Verdict.Judged {
-			p.ClientJudged++
-		}
-		for _, w := range m.Result.Warnings {
-			p.addWarning(w, m.Step.Run)
+		instances[run] = append(instances[run], id)
+		same := slices.DeleteFunc(slices.Clone(instances[run]), func(other string) bool { return !strings.HasPrefix(other, m.Step.Arm+" ") })
+		if len(same) == 2 {
+			several = append(several, run)
 		}
 	}
-	index := map[string]int{}
-	for _, m := range group {
-		for _, f := range m.Result.Figures {
-			i, known := index[f.Name]
-			if !known {
-				i = len(p.Estimates)
-				index[f.Name] = i
-				p.Estimates = append(p.Estimates, Estimate{Name: f.Name, Unit: f.Unit, Better: f.Better})
-			}
-			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
-			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
-			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
-		}
+	if len(several) > 0 {
+		a.warn(WarnSeveralStarts, "in run %s the server was started anew between levels: they are of one run and of several starts", numberList(several))
 	}
-	for i := range p.Estimates {
-		e := &p.Estimates[i]
-		// Figures that are not numbers cannot come out of loadgen; from a journal written by somebody else they can.
-		// Then there is neither summary nor interval, which is what the zero values say.
-		e.Summary, _ = stats.Summarize(e.Values)
-		e.Interval, _ = stats.MeanInterval(e.Values, Confidence, unit)
-		for _, w := range p.Warnings {
-			if w.SpoilsFigure(e.Name) {
-				e.SpoiledBy = append(e.SpoiledBy, w.Code)
-			}
-		}
-	}
-	return p
-}
-
-func (p *Point) addWarning(w loadgen.Warning, run int) {
-	i := slices.IndexFunc(p.Warnings, func(known PointWarning) bool { return known.Code == w.Code })
-	if i < 0 {
-		i = len(p.Warnings)
-		p.Warnings = append(p.Warnings, PointWarning{Warning: w})
-	}
-	known := &p.Warnings[i]
-	known.Runs = append(known.Runs, run)
-	for _, s := range w.Spoils { // a warning may spoil more in one run than in another
-		if !slices.Contains(known.Spoils, s) {
-			known.Spoils = append(slices.Clip(known.Spoils), s)
-		}
-	}
-}
-
-// knee applies the rule of package stats to the steady total throughput of the complete runs. It answers only when
-// no level is spoiled: the knee is a statement about all the levels that were tested.
-func knee(a *Analysis) stats.KneeResult {
-	unresolved := func(format string, args ...any) stats.KneeResult {
-		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: fmt.Sprintf(format, args...), N: a.Runs, Unit: a.Unit}
-	}
-	if len(a.Points) == 0 {
-		return unresolved("nothing was measured")
-	}
-	spoiled := map[string][]int{}
-	var codes []string
-	for i := range a.Points {
-		p := &a.Points[i]
-		if p.Arm != a.Points[0].Arm || p.Input != a.Points[0].Input || p.Output != a.Points[0].Output {
-			return unresolved("the levels differ in more than their concurrency")
-		}
-		code := p.spoiler(loadgen.SteadyTotalThroughput)
-		if _, err := p.Figure(loadgen.SteadyTotalThroughput); code == "" && err != nil {
-			code = "no steady throughput"
-		}
-		if code != "" {
-			if spoiled[code] == nil {
-				codes = append(codes, code)
-			}
-			spoiled[code] = append(spoiled[code], p.Concurrency)
-		}
-	}
-	if len(codes) > 0 {
-		var reasons []string
-		for _, code := range codes {
-			where := "at " + levelList(spoiled[code])
-			if code == loadgen.WarnPromptCapped {
-				where = fmt.Sprintf("at %d (%s)", cappedAt(a), levelList(spoiled[code]))
-			}
-			reasons = append(reasons, code+" "+where)
-		}
-		return unresolved("%s", strings.Join(reasons, "; "))
-	}
-
-	points := slices.SortedStableFunc(slices.Values(a.Points), func(x, y Point) int { return x.Concurrency - y.Concurrency })
-	levels := make([]float64, len(points))
-	for j, p := range points {
-		levels[j] = float64(p.Concurrency)
-	}
-	var runs [][]float64
-	for _, run := range points[0].Runs {
-		values := make([]float64, 0, len(points))
-		for _, p := range points {
-			e, _ := p.Figure(loadgen.SteadyTotalThroughput)
-			if i := slices.Index(e.Runs, run); i >= 0 {
-				values = append(values, e.Values[i])
-			}
-		}
-		if len(values) == len(points) {
-			runs = append(runs, values)
-		}
-	}
-	result, err := stats.Knee(levels, runs)
-	if err != nil {
-		return unresolved("%v", err)
-	}
-	result.Unit = a.Unit
-	return result
-}
-
-// spoiler is the code of the first warning that forbids the use of a figure, whether or not there is one; "" for none.
-func (p *Point) spoiler(name string) string {
-	for _, w := range p.Warnings {
-		if w.SpoilsFigure(name) {
-			return w.Code
-		}
-	}
-	return ""
-}
-
-// cappedAt is the number of requests in flight that no capped level got beyond.
-func cappedAt(a *Analysis) int {
-	most := 0
-	for _, p := range a.Points {
-		if p.Condition < p.Concurrency {
-			most = max(most, p.Condition)
-		}
-	}
-	return most
 }
 
 // Save writes the analysis to [ResultsFile] in dir.

@@ -61,7 +61,7 @@ func TestAnalyze(t *testing.T) {
 		t.Errorf("the knee's unit is %q", a.Knee.Unit)
 	}
 	// 200, 188, 205, 195, 191: mean 195.8, s² 46.7, t(.975; 4) = 2.7764451051977987.
-	e, err := a.Figure(10, loadgen.TotalThroughput)
+	e, err := figureAt(a, 10, loadgen.TotalThroughput)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +80,10 @@ func TestAnalyze(t *testing.T) {
 	if e.Interval.Unit != UnitRestart || !slices.Equal(e.Values, []float64{200, 188, 205, 195, 191}) {
 		t.Errorf("%+v", e)
 	}
-	if _, err := a.Figure(11, loadgen.TotalThroughput); err == nil {
+	if _, err := figureAt(a, 11, loadgen.TotalThroughput); err == nil {
 		t.Error("there is a figure at a concurrency that was not measured")
 	}
-	if _, err := a.Figure(10, "no such figure"); err == nil {
+	if _, err := figureAt(a, 10, "no such figure"); err == nil {
 		t.Error("there is a figure that was not measured")
 	}
 }
@@ -101,10 +101,10 @@ func TestAnalyzeKeepsHowItWasMeasured(t *testing.T) {
 		t.Errorf("stamps %+v, want %+v", a.Stamps, want)
 	}
 	for concurrency, want := range map[int]string{1: "", 2: loadgen.MethodHDR} {
-		if x, err := a.Figure(concurrency, loadgen.TotalThroughput); err != nil || x.Method != want {
+		if x, err := figureAt(a, concurrency, loadgen.TotalThroughput); err != nil || x.Method != want {
 			t.Errorf("method %q at %d, want %q: %v", x.Method, concurrency, want, err)
 		}
-		if x, err := a.Figure(concurrency, loadgen.SteadyTotalThroughput); err != nil || x.Method != "" {
+		if x, err := figureAt(a, concurrency, loadgen.SteadyTotalThroughput); err != nil || x.Method != "" {
 			t.Errorf("method %q at %d of a figure that is exact: %v", x.Method, concurrency, err)
 		}
 	}
@@ -134,13 +134,23 @@ func TestFlaggedLevels(t *testing.T) {
 		warnings[c] = capped
 	}
 	a := Analyze(measured(exampleLevels, Prompts{Count: 100}, exampleRuns, warnings))
-	if a.Knee.Kind != stats.KneeNotResolved || a.Knee.Peak != nil {
+	// What is below 95 % of the peak of the whole levels is below that of a higher one; nothing else is claimed.
+	if a.Knee.Kind != stats.KneeAbove || a.Knee.Low != 50 || !math.IsNaN(a.Knee.High) || a.Knee.Peak != nil {
 		t.Errorf("knee %s, peak %v", a.Knee, a.Knee.Peak)
 	}
-	if want := "prompt-capped at 100 (levels 200, 400 and 800)"; a.Knee.Reason != want {
-		t.Errorf("reason %q, want %q", a.Knee.Reason, want)
+	for _, want := range []string{"left out: prompt-capped at 100 (levels 200, 400 and 800)", "nothing is known of the levels above 100"} {
+		if !strings.Contains(a.Knee.Reason, want) {
+			t.Errorf("reason %q, want %q", a.Knee.Reason, want)
+		}
 	}
-	e, err := a.Figure(400, loadgen.TotalThroughput)
+	for _, c := range []int{50, 100} {
+		warnings[c] = loadgen.Warning{Code: loadgen.WarnShortWindow, Spoils: []string{loadgen.Steady}}
+	}
+	a = Analyze(measured(exampleLevels, Prompts{Count: 100}, exampleRuns, warnings))
+	if a.Knee.Kind != stats.KneeNotResolved || !strings.Contains(a.Knee.Reason, "prompt-capped at 100") {
+		t.Errorf("with one whole level the knee is %s: %s", a.Knee, a.Knee.Reason)
+	}
+	e, err := figureAt(a, 400, loadgen.TotalThroughput)
 	var spoiled *SpoiledError
 	if !errors.As(err, &spoiled) || !slices.Equal(spoiled.Codes, []string{loadgen.WarnPromptCapped}) || e.Summary.N != 5 {
 		t.Errorf("%+v %v", e, err)
@@ -155,10 +165,10 @@ func TestFlaggedLevels(t *testing.T) {
 	if a.Knee.String() != "(100, 400]" {
 		t.Errorf("knee %s: %s", a.Knee, a.Knee.Reason)
 	}
-	if _, err := a.Figure(800, loadgen.TotalThroughput); !errors.As(err, &spoiled) {
+	if _, err := figureAt(a, 800, loadgen.TotalThroughput); !errors.As(err, &spoiled) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := a.Figure(800, loadgen.SteadyTotalThroughput); err != nil {
+	if _, err := figureAt(a, 800, loadgen.SteadyTotalThroughput); err != nil {
 		t.Error(err)
 	}
 }
@@ -168,8 +178,13 @@ func TestFlagInOneRun(t *testing.T) {
 	e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
 	e.Measurements[2*6+3].Result.Warnings = []loadgen.Warning{{Code: loadgen.WarnConcurrencyNotReached, Spoils: []string{loadgen.Steady}}}
 	a := Analyze(e)
-	if want := "concurrency-not-reached at level 200"; a.Knee.Reason != want || a.Knee.Kind != stats.KneeNotResolved {
+	if want := "left out: concurrency-not-reached at level 200"; !strings.HasSuffix(a.Knee.Reason, want) || a.Knee.String() != "(100, 400]" {
 		t.Errorf("knee %s: %q, want %q", a.Knee, a.Knee.Reason, want)
+	}
+	for _, test := range a.Knee.Tests {
+		if test.Level == 200 {
+			t.Error("a level that is left out was tested")
+		}
 	}
 	if w := a.Points[3].Warnings; len(w) != 1 || !slices.Equal(w[0].Runs, []int{3}) {
 		t.Errorf("warnings %+v", w)
@@ -187,7 +202,7 @@ func TestReplicateUnit(t *testing.T) {
 		{"one server", func(int, int) string { return "the same" }, UnitWithinServer, true},
 		{"no evidence", func(int, int) string { return "" }, UnitWithinServer, true},
 		{"two runs on one", func(run, _ int) string { return fmt.Sprint(max(run, 2)) }, UnitWithinServer, true},
-		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitWithinServer, true},
+		{"a restart inside a run", func(run, seq int) string { return fmt.Sprint(run, seq) }, UnitRestart, false},
 	} {
 		e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
 		for i := range e.Measurements {
@@ -198,7 +213,10 @@ func TestReplicateUnit(t *testing.T) {
 		if a.Unit != c.want || slices.Contains(warningCodes(a.Warnings), WarnWithinServer) != c.warns {
 			t.Errorf("%s: unit %q, warnings %v", c.name, a.Unit, a.Warnings)
 		}
-		if estimate, _ := a.Figure(10, loadgen.TotalThroughput); estimate.Interval.Unit != c.want {
+		if several := c.name == "a restart inside a run"; slices.Contains(warningCodes(a.Warnings), WarnSeveralStarts) != several {
+			t.Errorf("%s: warnings %v", c.name, a.Warnings)
+		}
+		if estimate, _ := figureAt(a, 10, loadgen.TotalThroughput); estimate.Interval.Unit != c.want {
 			t.Errorf("%s: the interval is over %q", c.name, estimate.Interval.Unit)
 		}
 	}
@@ -207,7 +225,7 @@ func TestReplicateUnit(t *testing.T) {
 // Too little data is said, and never an interval of no width.
 func TestFewRuns(t *testing.T) {
 	one := Analyze(measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns[:1], nil))
-	e, err := one.Figure(10, loadgen.TotalThroughput)
+	e, err := figureAt(one, 10, loadgen.TotalThroughput)
 	if err != nil || e.Interval.Defined() || !math.IsNaN(e.Summary.SD) || e.Summary.Mean != 200 {
 		t.Errorf("%+v %v", e, err)
 	}
@@ -269,7 +287,7 @@ func TestPromptCappedEndToEnd(t *testing.T) {
 	a := Analyze(e)
 	for _, c := range []int{30, 40} {
 		var spoiled *SpoiledError
-		if _, err := a.Figure(c, loadgen.TotalThroughput); !errors.As(err, &spoiled) || !slices.Contains(spoiled.Codes, loadgen.WarnPromptCapped) {
+		if _, err := figureAt(a, c, loadgen.TotalThroughput); !errors.As(err, &spoiled) || !slices.Contains(spoiled.Codes, loadgen.WarnPromptCapped) {
 			t.Errorf("concurrency %d: %v", c, err)
 		}
 	}
@@ -287,7 +305,7 @@ func TestCutShortLevelIsLeftOut(t *testing.T) {
 	last.CutShort = true
 	last.Warnings = []loadgen.Warning{{Code: loadgen.WarnCutShort, Spoils: []string{loadgen.All}}}
 	a := Analyze(e)
-	estimate, err := a.Figure(50, loadgen.TotalThroughput)
+	estimate, err := figureAt(a, 50, loadgen.TotalThroughput)
 	if err != nil || !slices.Equal(estimate.Runs, []int{1, 2, 3, 4}) {
 		t.Errorf("%+v %v", estimate, err)
 	}
@@ -326,4 +344,13 @@ func TestPointsThatDiffer(t *testing.T) {
 			t.Errorf("%s: %d points, unit %q, warnings %v", name, len(a.Points), a.Unit, a.Warnings)
 		}
 	}
+}
+
+// figureAt is a figure of the only point at a concurrency.
+func figureAt(a *Analysis, concurrency int, name string) (Estimate, error) {
+	p, err := a.Point(Load{Concurrency: concurrency})
+	if err != nil {
+		return Estimate{}, err
+	}
+	return p.Figure(name)
 }

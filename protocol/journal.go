@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
@@ -34,15 +35,20 @@ type Entry struct {
 	Schema      int          `json:"schema"`
 	Time        time.Time    `json:"time"`
 	Begin       *Begin       `json:"begin,omitempty"`
+	Client      *ClientCheck `json:"client,omitempty"`
 	Start       *Start       `json:"start,omitempty"`
+	Trace       *TracePart   `json:"trace,omitempty"`
 	Measurement *Measurement `json:"measurement,omitempty"`
+	Rewarm      *Measurement `json:"rewarm,omitempty"`
 	Stop        *Stop        `json:"stop,omitempty"`
+	Resume      *Resume      `json:"resume,omitempty"`
 	End         *End         `json:"end,omitempty"`
 }
 
 // Begin opens a journal.
 type Begin struct {
-	Design      json.RawMessage      `json:"design"` // as JSON, whatever design it was
+	Tool        string               `json:"tool,omitempty"` // [Tool] of the program that measured; "": of before it was noted
+	Design      json.RawMessage      `json:"design"`         // as JSON, whatever design it was
 	Environment *envinfo.Environment `json:"environment"`
 
 	// Workload is what all steps sent. Only journals of before [Measurement.Sent] have it.
@@ -70,45 +76,114 @@ type Start struct {
 // End closes a journal. One without it was cut off.
 type End struct {
 	Error string `json:"error,omitempty"` // why the experiment did not finish, "" when it did
+
+	// Shortened says what a design that finished left out of itself, such as runs for which its budget had no time.
+	Shortened string `json:"shortened,omitempty"`
 }
 
 // journal appends entries to a file. Each is one write, synced before it is reported as written, so that what a
 // crash leaves is whole up to its last line.
 type journal struct {
 	file   *os.File
-	size   int64 // of the entries that were written whole
-	failed error // once writing has failed; nothing is written after that
+	lock   *flock.Flock
+	size   int64           // of the entries that were written whole
+	failed error           // once writing has failed; nothing is written after that
+	traces map[string]bool // that it has
 }
 
-// createJournal makes dir and a new journal in it. It never takes the place of one in which something was measured; one
-// of an attempt that came to nothing, such as a server that did not start, makes way.
-func createJournal(dir string) (*journal, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
-	}
-	path := filepath.Join(dir, JournalFile)
-	if before, err := ReadExperiment(dir); err == nil && len(before.Measurements) == 0 && !before.Complete {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("output directory: %w", err)
+// lockFile is held by the process that writes the journal. A lock goes with its process, however that ends.
+const lockFile = "journal.lock"
+
+// A BusyError says that another process writes to an experiment's directory.
+type BusyError struct{ Dir string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("output directory %s: another process is writing an experiment there; wait for it, or give another", e.Dir)
+}
+
+// openJournal makes dir and opens the journal in it for writing, with the experiment that it holds, nil where it holds
+// none. An attempt that came to nothing, such as one whose server did not start, is none, and makes way; so does half a line
+// that a crash has left. Without resume an experiment that was measured is an error: nothing takes its place.
+func openJournal(dir string, resume bool) (j *journal, before *Experiment, err error) {
+	if resume {
+		if _, err := os.Stat(filepath.Join(dir, JournalFile)); err != nil {
+			return nil, nil, fmt.Errorf("nothing to resume: %w", err)
 		}
+	} else if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("output directory %s holds an experiment already; give another, or remove it", dir)
+	lock := flock.New(filepath.Join(dir, lockFile))
+	held, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
+	case !held:
+		return nil, nil, &BusyError{dir}
 	}
+	defer func() {
+		if err != nil {
+			_ = lock.Close()
+		}
+	}()
+	file, err := os.OpenFile(filepath.Join(dir, JournalFile), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
+		return nil, nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+		}
+	}()
+	before, told, size, err := readJournal(file)
+	switch {
+	case errors.Is(err, errEmptyJournal):
+		before, size = nil, 0
+	case err != nil && resume:
+		return nil, nil, fmt.Errorf("%s: %w", dir, err)
+	case !resume && (err != nil || before.Complete || len(before.Measurements) > 0):
+		return nil, nil, fmt.Errorf("output directory %s holds an experiment already; resume it, give another, or remove it", dir)
+	case !resume:
+		before, size = nil, 0
+	}
+	if resume && before == nil {
+		return nil, nil, fmt.Errorf("nothing to resume: the journal in %s is empty", dir)
+	}
+	if err := file.Truncate(size); err != nil {
+		return nil, nil, fmt.Errorf("journal: %w", err)
+	}
+	if _, err := file.Seek(size, io.SeekStart); err != nil {
+		return nil, nil, fmt.Errorf("journal: %w", err)
 	}
 	if d, err := os.Open(dir); err == nil { // so that the file's name survives a crash as well
 		_ = d.Sync()
 		_ = d.Close()
 	}
-	return &journal{file: file}, nil
+	j = &journal{file: file, lock: lock, size: size, traces: map[string]bool{}}
+	if before != nil {
+		for sha256 := range told.whole {
+			j.traces[sha256] = true
+		}
+	}
+	return j, before, nil
 }
 
 func (j *journal) append(e Entry) error {
 	if j == nil {
 		return nil
+	}
+	for _, measured := range []**Measurement{&e.Measurement, &e.Rewarm} {
+		if *measured == nil {
+			continue
+		}
+		m := **measured
+		for _, level := range []*loadgen.Level{&m.Step.Level, &m.Result.Level} {
+			if sha256, trace := refer(level); sha256 != "" {
+				if err := j.trace(sha256, trace); err != nil {
+					return err
+				}
+			}
+		}
+		*measured = &m
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -123,10 +198,24 @@ func (j *journal) append(e Entry) error {
 	}
 	if err != nil {
 		// A part of a line, as a full disk leaves it, would make the next one unreadable.
-		j.failed = errors.Join(fmt.Errorf("journal: %w", err), j.file.Truncate(j.size))
+		j.failed = errors.Join(fmt.Errorf("journal: %w; what was measured before is kept", err), j.file.Truncate(j.size))
 		return j.failed
 	}
 	j.size += int64(n)
+	return nil
+}
+
+// trace writes a trace, unless the journal has it.
+func (j *journal) trace(sha256 string, trace []time.Duration) error {
+	if j == nil || j.traces[sha256] {
+		return nil
+	}
+	for _, part := range partsOf(sha256, trace) {
+		if err := j.append(Entry{Schema: SchemaVersion, Time: time.Now().UTC(), Trace: &part}); err != nil {
+			return err
+		}
+	}
+	j.traces[sha256] = true
 	return nil
 }
 
@@ -134,55 +223,75 @@ func (j *journal) close() error {
 	if j == nil {
 		return nil
 	}
-	return j.file.Close()
+	return errors.Join(j.file.Close(), j.lock.Close())
 }
 
 // maxEntry bounds a line of a journal that is read: many times what a level writes.
 const maxEntry = 64 << 20
 
+var errEmptyJournal = errors.New("journal: it is empty")
+
 // ReadJournal reads an experiment from a journal. A last line that a crash cut off is left out, and the experiment
 // is then incomplete, as it is when the journal has no end. Any other line that is not an entry is an error that
 // names it.
 func ReadJournal(r io.Reader) (*Experiment, error) {
+	e, _, _, err := readJournal(r)
+	return e, err
+}
+
+// readJournal also returns the traces that it has told, and how many bytes the whole lines are.
+func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	e := &Experiment{}
+	e = &Experiment{}
 	for n := 1; ; n++ {
-		line, err := readLine(in)
+		line, length, err := readLine(in)
 		if errors.Is(err, io.EOF) { // whatever stands after the last newline was not written whole
 			if n == 1 {
-				return nil, errors.New("journal: it is empty")
+				return nil, told, 0, errEmptyJournal
 			}
-			return e, nil
+			return e, told, size, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("journal line %d: %w", n, err)
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		var entry Entry
 		if err := json.Unmarshal(line, &entry); err != nil {
-			return nil, fmt.Errorf("journal line %d: %w", n, err)
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		if entry.Schema != SchemaVersion {
-			return nil, fmt.Errorf("journal line %d: schema %d, and this version reads %d", n, entry.Schema, SchemaVersion)
+			return nil, told, 0, fmt.Errorf("journal line %d: schema %d, and this version reads %d", n, entry.Schema, SchemaVersion)
 		}
 		if (n == 1) != (entry.Begin != nil) {
-			return nil, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
+			return nil, told, 0, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
+		}
+		if entry.Trace != nil {
+			err = told.add(*entry.Trace)
+		}
+		for _, m := range []*Measurement{entry.Measurement, entry.Rewarm} {
+			if m != nil {
+				err = errors.Join(err, told.restore(&m.Step.Level), told.restore(&m.Result.Level))
+			}
+		}
+		if err != nil {
+			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		e.add(entry)
+		size += int64(length)
 	}
 }
 
-func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
+// readLine returns a line without its end, and how many bytes it has with it.
+func readLine(in *bufio.Reader) (line []byte, length int, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
 		case len(line) > maxEntry:
-			return nil, fmt.Errorf("it is longer than %d MiB", maxEntry>>20)
+			return nil, 0, fmt.Errorf("it is longer than %d MiB", maxEntry>>20)
 		case err == nil:
-			return bytes.TrimSpace(line), nil
+			return bytes.TrimSpace(line), len(line), nil
 		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
+			return nil, 0, err
 		}
 	}
 }

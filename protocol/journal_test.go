@@ -85,6 +85,8 @@ func FuzzReadJournal(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" + `{"schema":1,"measurement":{"step":{"run":1},"result":{"figures":[{"name":"x","value":1e308}]}}}` + "\n"))
 	f.Add([]byte(`{"schema":1,"begin":null}` + "\n"))
+	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" + `{"schema":1,"trace":{"sha256":"x","left":1,"offsets":"wIQ9gIl6"}}` + "\n" +
+		`{"schema":1,"measurement":{"step":{"level":{"arrivals":{"process":"trace","trace_sha256":"x"}}}}}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		e, err := ReadJournal(bytes.NewReader(text))
 		if err != nil {
@@ -104,7 +106,7 @@ func FuzzReadJournal(f *testing.F) {
 // A part of a line, as a full disk leaves it, is taken back, and nothing is written after it.
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
-	j, err := createJournal(dir)
+	j, _, err := openJournal(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}

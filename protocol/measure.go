@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// measure measures a step and journals it, whatever came of it.
-func (r *running) measure(ctx context.Context, step Step) error {
+// measure measures a step and journals it, whatever came of it; as a rewarm, which is no measurement of the design, where
+// again says so. An error ends the experiment.
+func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	r.progress(Event{Phase: PhaseMeasure, Step: step})
 	m := Measurement{Step: step, Instance: r.identity.Proof}
 	if err := r.unchanged(ctx); err != nil {
@@ -20,11 +22,19 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	}
 	living, release := r.untilExited(ctx)
 	defer release()
-	hopeless := &hopelessness{limit: max(step.Level.Concurrency, 10), stop: make(chan struct{})}
+	var prepared error
+	if r.Before != nil {
+		prepared = r.Before(living, r.instance, step)
+	}
+	readings := r.watch(living, step)
+	hopeless := newHopelessness(step.Level)
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
 	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics}
 	generator.Observers = []loadgen.Observer{{Record: hopeless.record}}
+	if r.requests != nil {
+		generator.Observers = append(generator.Observers, r.requests.observer(step))
+	}
 	if r.Observe != nil {
 		generator.Observers = append(generator.Observers, r.Observe(step))
 	}
@@ -36,36 +46,109 @@ func (r *running) measure(ctx context.Context, step Step) error {
 	} else {
 		result, err = r.measureHere(living, step, generator, &m)
 	}
+	m.Readings = readings()
 	if result == nil {
 		if died := r.died(); died != nil {
 			return died
 		}
 		return err
 	}
-	m.Result = *result
+	m.Result, m.GaveUp = *result, hopeless.gaveUp
+	size, requestsErr := r.requests.end()
+	m.Requests = size
+	if prepared != nil {
+		m.spoil(WarnNotPrepared, "%v", prepared)
+	}
+	if m.GaveUp {
+		m.Result.Warnings = append(slices.Clip(m.Result.Warnings), givenUp(result))
+	}
 	died := r.died()
 	switch {
 	case died != nil:
-		err = died
 		m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(died))
+		err = ctx.Err() // the level's own, if at all: what its death did to the requests is said
 	case err == nil:
-		if err = r.unchanged(ctx); r.died() != nil {
-			m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(err))
-		} else if err != nil {
-			m.spoil(WarnServerRestarted, "the server that was measured is not surely one and the same: %s", reason(err))
+		changed := r.unchanged(ctx)
+		if died = r.died(); died != nil {
+			m.spoil(WarnServerDied, "the server ended while the level was measured: %s", reason(changed))
+		} else if changed != nil {
+			err = changed // somebody else is there: nothing more can be measured
+			m.spoil(WarnServerRestarted, "the server that was measured is not surely one and the same: %s", reason(changed))
 		}
 	}
-	if noteErr := r.note(Entry{Measurement: &m}); noteErr != nil {
+	if energy, ok := m.energy(); ok {
+		m.Readings = append(m.Readings, energy)
+	}
+	if w, ok := m.budgetWarning(); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
+	if w, ok := driftWarning(&m.Result); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
+	m.Took = time.Since(r.began)
+	entry := Entry{Measurement: &m}
+	if again {
+		entry = Entry{Rewarm: &m}
+	}
+	if noteErr := errors.Join(requestsErr, r.note(entry)); noteErr != nil {
 		return errors.Join(err, noteErr)
 	}
 	if err != nil {
 		return err
 	}
-	a, w := result.Accounting, result.Warmup
-	if hopeless.gaveUp || a.Completed+w.Completed == 0 && a.Failed+w.Failed > 0 {
-		return &LevelError{Step: step, Errors: result.Errors}
+	if err := r.hope(&m); err != nil {
+		return errors.Join(died, err)
+	}
+	if died != nil { // what is left of it is stopped, so that the next step starts it anew
+		if r.instance.Stop == nil { // not ours: nobody starts it anew
+			return died
+		}
+		if err := r.stop(ctx); err != nil {
+			return errors.Join(died, err)
+		}
 	}
 	return r.stopped(ctx)
+}
+
+// hope is an error where the step has shown that there is no sense in going on: it was there to show that the server answers,
+// and no request since the server's start has completed.
+func (r *running) hope(m *Measurement) error {
+	a, w := m.Result.Accounting, m.Result.Warmup
+	r.answered = r.answered || a.Completed+w.Completed > 0
+	if a.Completed+w.Completed > 0 || a.Failed+w.Failed == 0 {
+		return nil
+	}
+	if r.dead == nil {
+		r.dead = &LevelError{Step: m.Step, Errors: m.Result.Errors}
+	}
+	if m.Step.Discard {
+		return r.neverAnswered()
+	}
+	return nil
+}
+
+// watch has the probes watch, and returns what collects their readings.
+func (r *running) watch(ctx context.Context, step Step) func() []Reading {
+	var readings []Reading
+	var stops []func() (Reading, error)
+	for _, p := range r.Probes {
+		stop, err := p.Watch(ctx, r.instance, step)
+		if err != nil {
+			readings = append(readings, Reading{Error: err.Error()})
+			continue
+		}
+		stops = append(stops, stop)
+	}
+	return func() []Reading {
+		for _, stop := range stops {
+			reading, err := stop()
+			if err != nil {
+				reading.Error = err.Error()
+			}
+			readings = append(readings, reading)
+		}
+		return readings
+	}
 }
 
 // measureHere measures a step on a target of the Client, and notes which models it asked for what.
@@ -119,27 +202,6 @@ func (m *Measurement) spoil(code, format string, args ...any) {
 	m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{
 		Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All},
 	})
-}
-
-// hopelessness ends a level in which nothing works: as many requests as its concurrency, and at least ten, have
-// failed, and none has completed. The rest would only take long to fail as well.
-type hopelessness struct {
-	limit     int
-	failed    int
-	gaveUp    bool
-	stop      chan struct{}
-	completed bool // one at least has
-}
-
-func (h *hopelessness) record(_ *loadgen.Record, err *loadgen.Error) {
-	if err == nil {
-		h.completed = true
-		return
-	}
-	if h.failed++; h.failed == h.limit && !h.completed {
-		h.gaveUp = true
-		close(h.stop)
-	}
 }
 
 // eitherClosed returns a channel that is closed when a or b is. release ends its goroutine.

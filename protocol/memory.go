@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -32,11 +33,11 @@ func (r *running) idle(ctx context.Context) error {
 		return nil
 	}
 	r.free = memory{used: map[string]int64{}, shared: sharedMemory()}
-	state, err := r.Snapshot(ctx)
+	now, err := r.Snapshot(ctx)
 	if err != nil {
 		return fmt.Errorf("the GPUs' state: %w", err)
 	}
-	for _, g := range gpus(state) {
+	for _, g := range gpus(now) {
 		r.free.used[g.location] = g.used
 	}
 	return nil
@@ -49,12 +50,12 @@ func (r *running) released(ctx context.Context) error {
 		return nil
 	}
 	for deadline := time.Now().Add(memoryGrace); ; {
-		state, err := r.Snapshot(ctx)
+		now, err := r.Snapshot(ctx)
 		if err != nil {
 			return fmt.Errorf("the GPUs' state: %w", err)
 		}
 		var held []string
-		for _, g := range gpus(state) {
+		for _, g := range gpus(now) {
 			before, known := r.free.used[g.location]
 			switch over := g.used - before; {
 			case !known || over < 0: // what ran at first was no server of ours, and has gone with the first start
@@ -69,7 +70,7 @@ func (r *running) released(ctx context.Context) error {
 		}
 		if time.Now().After(deadline) {
 			return &ServerError{Phase: "stop", Err: fmt.Errorf("the memory of GPUs is not free %v after it has gone: %s%s",
-				memoryGrace, strings.Join(held, ", "), holders(state))}
+				memoryGrace, strings.Join(held, ", "), holders(now))}
 		}
 		if err := rest(ctx, r.Stop, time.Second); err != nil {
 			return err
@@ -83,8 +84,8 @@ type gpuMemory struct {
 	used     int64
 }
 
-func gpus(s *envinfo.State) (out []gpuMemory) {
-	add := func(location envinfo.Value[string], used envinfo.Value[int64]) {
+func gpus(s *state.State) (out []gpuMemory) {
+	add := func(location fact.Value[string], used fact.Value[int64]) {
 		at, ok := location.Get()
 		n, known := used.Get()
 		if ok && known {
@@ -101,9 +102,9 @@ func gpus(s *envinfo.State) (out []gpuMemory) {
 }
 
 // holders names the processes on the GPUs, where the system tells.
-func holders(s *envinfo.State) string {
+func holders(s *state.State) string {
 	var names []string
-	for _, list := range []envinfo.GPUProcesses{s.Processes, s.NVIDIA.Processes} {
+	for _, list := range []state.GPUProcesses{s.Processes, s.NVIDIA.Processes} {
 		for _, p := range list.List {
 			name, _ := p.Name.Get()
 			names = append(names, fmt.Sprintf("process %d (%s)", p.PID, name))

@@ -8,16 +8,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/fact"
+	"github.com/servegauge/servegauge/envinfo/state"
 )
 
 // snapshot is a host with one GPU of which so much is used, by one process.
-func snapshot(used int64) *envinfo.State {
-	s := &envinfo.State{AMD: envinfo.GPUStates{Devices: []envinfo.GPUState{{
-		Location: envinfo.Known("0000:05:00.0", "", "host", "test"),
-		VRAMUsed: envinfo.Known(used, "B", "host", "test"),
+func snapshot(used int64) *state.State {
+	s := &state.State{AMD: state.GPUStates{Devices: []state.GPUState{{
+		Location: fact.Known("0000:05:00.0", "", "host", "test"),
+		VRAMUsed: fact.Known(used, "B", "host", "test"),
 	}}}}
-	s.Processes.List = []envinfo.GPUProcess{{PID: 4711, Name: envinfo.Known("VLLM::Worker", "", "host", "test")}}
+	s.Processes.List = []state.GPUProcess{{PID: 4711, Name: fact.Known("VLLM::Worker", "", "host", "test")}}
 	return s
 }
 
@@ -42,7 +43,7 @@ func TestMemoryOfGPUs(t *testing.T) {
 				runner := newRunner(t, server)
 				runner.Dir = ""
 				free := time.Time{} // when the memory is
-				runner.Snapshot = func(context.Context) (*envinfo.State, error) {
+				runner.Snapshot = func(context.Context) (*state.State, error) {
 					switch {
 					case server.starts == 0:
 						return snapshot(c.first), nil

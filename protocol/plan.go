@@ -29,6 +29,7 @@ type Plan struct {
 	Output  int     `json:"output_tokens"` // tokens asked of each request
 	Levels  []int   `json:"levels"`        // concurrencies, in the order in which they are run; none twice
 	Prompts Prompts `json:"prompts"`       // measured requests at each level
+	Order   Order   `json:"order,omitempty"`
 
 	// Handover leads each level in with as many discarded requests as its concurrency, which hand their slots over
 	// one by one. A level then begins on a busy server. Without it each level begins on an idle one.
@@ -36,6 +37,14 @@ type Plan struct {
 
 	Timeout time.Duration `json:"timeout_ns,omitempty"` // per request; 0: none
 	Seed    uint64        `json:"seed"`                 // all prompts of the plan follow from it
+
+	// Budget bounds all runs in time: a run that would go beyond it, if it took as long as the longest so far, is left
+	// out ([Plan.Shortened]), and each level gets its part of it. LevelBudget bounds one level, which then ends after its
+	// prompts or this time. 0: no bound.
+	Budget      time.Duration `json:"budget_ns,omitempty"`
+	LevelBudget time.Duration `json:"level_budget_ns,omitempty"`
+
+	Retry Retry `json:"retry,omitzero"` // which levels are measured again
 
 	Objectives []loadgen.Objective `json:"objectives,omitempty"` // of every level, for its goodput; none: no goodput
 }
@@ -130,33 +139,50 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 			return Step{}, err
 		}
 	}
+	if n := len(done); n > 0 && p.Retry.cause(done[n-1]) != "" {
+		s := done[n-1].Step
+		s.Try = max(s.Try, 1) + 1
+		s.Restart, s.Cooldown = false, 0
+		s.Seed = rand.NewPCG(s.Seed, uint64(s.Try)).Uint64() >> 11
+		return s, nil
+	}
+	s, err := p.at(len(settled(done)))
+	if err == nil && s.Seq == 0 && p.overBudget(done) {
+		return Step{}, io.EOF
+	}
+	return s, err
+}
+
+// at is the n-th step.
+func (p Plan) at(n int) (Step, error) {
 	perRun := len(p.Levels)
 	if p.Warmup > 0 {
 		perRun++
 	}
-	run, seq := len(done)/max(perRun, 1), len(done)%max(perRun, 1)
+	run, seq := n/max(perRun, 1), n%max(perRun, 1)
 	if perRun == 0 || run >= p.Runs {
 		return Step{}, io.EOF
 	}
 	// The seeds of two steps differ, whichever plan seeds they come from: PCG's two words are the plan's seed and
-	// the step's number.
+	// the step's number. 53 bits of it are all that readers keep for whom each number is a float64, such as jq.
 	s := Step{
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
-		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(len(done))).Uint64()},
+		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(n)).Uint64() >> 11},
 	}
 	if s.Restart && run > 0 {
 		s.Cooldown = p.Cooldown
 	}
+	levels := p.ordered(run)
 	if p.Warmup > 0 {
 		if seq == 0 {
 			s.Discard = true
-			s.Level = loadgen.Level{Concurrency: min(p.Warmup, p.Levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
+			s.Level = loadgen.Level{Concurrency: min(p.Warmup, levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
 			return s, nil
 		}
 		seq--
 	}
-	c := p.Levels[seq]
-	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Timeout: p.Timeout, Objectives: p.Objectives}
+	c := levels[seq]
+	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Duration: p.levelBudget(), Timeout: p.Timeout, Objectives: p.Objectives}
 	if p.Handover {
 		s.Level.Warmup = c
 	}
@@ -222,15 +248,23 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 
 // levelList is "level 16" or "levels 200, 500 and 750".
 func levelList(levels []int) string {
-	var names []string
-	for _, c := range levels {
-		names = append(names, strconv.Itoa(c))
+	if len(levels) == 1 {
+		return "level " + strconv.Itoa(levels[0])
 	}
-	if len(names) == 1 {
-		return "level " + names[0]
+	return "levels " + numberList(levels)
+}
+
+// numberList is "16" or "200, 500 and 750".
+func numberList(numbers []int) string {
+	var names []string
+	for _, n := range numbers {
+		names = append(names, strconv.Itoa(n))
 	}
 	last := len(names) - 1
-	return "levels " + strings.Join(names[:last], ", ") + " and " + names[last]
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (p Plan) validate() error {
@@ -254,6 +288,15 @@ func (p Plan) validate() error {
 		return invalid("cooldown", p.Cooldown, "from 0s to 24h")
 	case p.Timeout < 0:
 		return invalid("timeout", p.Timeout, "0s (none) or more")
+	case p.Budget < 0 || p.LevelBudget < 0:
+		return invalid("budget", min(p.Budget, p.LevelBudget), "0s (none) or more")
+	case p.Budget > 0 && p.LevelBudget > p.Budget:
+		return invalid("level budget", p.LevelBudget, "no more than the budget for all")
+	case !slices.Contains(orders, p.Order):
+		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
+	}
+	if err := p.Retry.validate(); err != nil {
+		return err
 	}
 	for i, c := range p.Levels {
 		if slices.Contains(p.Levels[:i], c) {

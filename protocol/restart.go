@@ -15,6 +15,7 @@ import (
 const (
 	WarnNoEvidence      = "no-evidence"      // what the server is could not be asked
 	WarnServerDied      = "server-died"      // the server ended while the level was measured
+	WarnNotPrepared     = "not-prepared"     // what was to be done before the level failed
 	WarnServerRestarted = "server-restarted" // another instance answered at the level's end than at its beginning
 )
 
@@ -68,7 +69,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	r.instance, r.arm, r.run = instance, step.Arm, step.Run
+	r.instance, r.arm, r.run, r.answered, r.dead = instance, step.Arm, step.Run, false, nil
 	r.progress(Event{Phase: PhaseReady, Step: step})
 	if err := r.ready(ctx, step); err != nil {
 		return err
@@ -107,6 +108,9 @@ func (r *running) started(ctx context.Context, step Step, took time.Duration) er
 		start.Server = evidence
 	}
 	start.Warnings = append(start.Warnings, i.Warnings...) // those too that came with the evidence
+	if err := r.compareStart(&start); err != nil {
+		return err
+	}
 	r.progress(Event{Phase: PhaseStarted, Step: step, Warnings: start.Warnings})
 	return r.note(Entry{Start: &start})
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -52,7 +55,17 @@ type Runner struct {
 
 	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
 	// each stop as it was before the first start, before there is another. nil: nobody looks.
-	Snapshot func(context.Context) (*envinfo.State, error)
+	Snapshot func(context.Context) (*state.State, error)
+
+	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
+	// step ([WarnNotPrepared]). nil: nothing is.
+	Before func(context.Context, *Instance, Step) error
+
+	// Calibration measures the client before the first start, and when an experiment is taken up again. Zero: nothing is.
+	Calibration Calibration
+
+	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
+	Probes []Probe
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -66,9 +79,21 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written. It must not hold a journal with measurements. "": nothing
-	// is written.
+	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with measurements.
+	// One process at a time writes there ([BusyError]). "": nothing is written.
 	Dir string
+
+	// Resume goes on with the experiment that Dir holds, in the same order and with the same seeds. The design must be
+	// the one that it has, or that plan with more runs; the environment must be what it was, and so must the server:
+	// differences that matter are a [ResumeError]. A run in the middle of which it ended goes on with a new server,
+	// which is warmed as the run's first was.
+	Resume bool
+
+	// AcceptChanges takes up an experiment although its environment or its server is another; the journal says what is.
+	AcceptChanges bool
+
+	// SaveRequests keeps each single request, in [RequestsFile] in Dir.
+	SaveRequests bool
 }
 
 // An Event is something that the runner is about to do.
@@ -85,35 +110,19 @@ type Phase string
 
 // The phases of a run, in their order.
 const (
-	PhaseStop     Phase = "stop the server"
-	PhaseCooldown Phase = "cool down"
-	PhaseStart    Phase = "start the server"
-	PhaseReady    Phase = "wait until it is ready"
-	PhaseStarted  Phase = "it is ready"
-	PhaseMeasure  Phase = "measure"
+	PhaseCalibrate Phase = "measure the client itself"
+	PhaseStop      Phase = "stop the server"
+	PhaseCooldown  Phase = "cool down"
+	PhaseStart     Phase = "start the server"
+	PhaseReady     Phase = "wait until it is ready"
+	PhaseStarted   Phase = "it is ready"
+	PhaseMeasure   Phase = "measure"
 )
 
 const defaultReadyTimeout = 30 * time.Minute
 
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
-
-// A LevelError says that a level could not be measured, because no request completed.
-type LevelError struct {
-	Step   Step
-	Errors []loadgen.ErrorCount
-}
-
-func (e *LevelError) Error() string {
-	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
-	if e.Step.Discard {
-		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
-	}
-	if len(e.Errors) == 0 {
-		return what + ": no request completed"
-	}
-	return fmt.Sprintf("%s: no request completed: %s", what, e.Errors[0])
-}
 
 // Run carries out d. Cut short, by an error, by Stop ([ErrStopped]) or by ctx, it returns what it has and the error;
 // what was measured until then is in the journal. The servers that it started are stopped before it returns.
@@ -127,9 +136,14 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
 	}
+	design, traces, err := withoutTraces(design)
+	if err != nil {
+		return nil, err
+	}
 	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
+	var before *Experiment
 	if r.Dir != "" {
-		if run.journal, err = createJournal(r.Dir); err != nil {
+		if run.journal, before, err = openJournal(r.Dir, r.Resume); err != nil {
 			return nil, err
 		}
 		defer run.journal.close()
@@ -138,15 +152,39 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	err = run.note(Entry{Begin: &Begin{Design: design, Environment: environment}})
-	if err == nil && r.Dir != "" {
-		err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+	if before != nil {
+		if err := run.takeUp(before, design, d, environment); err != nil {
+			return before, err
+		}
+		if run.resuming = true; r.Dir != "" {
+			err = writeJSON(r.Dir, PlanFile, json.RawMessage(design))
+		}
+	} else {
+		err = run.note(Entry{Begin: &Begin{Tool: Tool(), Design: design, Environment: environment}})
+		for _, sha256 := range slices.Sorted(maps.Keys(traces)) {
+			err = errors.Join(err, run.journal.trace(sha256, traces[sha256]))
+		}
+		if err == nil && r.Dir != "" {
+			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+		}
+	}
+	if err == nil && r.SaveRequests && r.Dir != "" {
+		if run.requests, err = openRequests(r.Dir, run.experiment.requestsSize()); err == nil {
+			defer run.requests.close()
+		}
+	}
+	if err == nil {
+		err = run.calibrate(ctx, d)
 	}
 	if err == nil {
 		err = run.steps(ctx, d)
 	}
 	err = errors.Join(err, run.stop(ctx))
-	if noteErr := run.note(Entry{End: &End{Error: reason(err)}}); err == nil {
+	end := &End{Error: reason(err)}
+	if s, ok := d.(interface{ Shortened([]Measurement) string }); ok && err == nil {
+		end.Shortened = s.Shortened(run.experiment.Measurements)
+	}
+	if noteErr := run.note(Entry{End: end}); err == nil {
 		err = noteErr
 	}
 	return run.experiment, err
@@ -175,14 +213,19 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal // nil: none
+	journal    *journal    // nil: none
+	requests   *requestLog // nil: none
+	resuming   bool        // the experiment is taken up again, and its server has yet to be compared
 	experiment *Experiment
+	began      time.Time           // the present step
 	instance   *Instance           // nil: none runs
 	arm        string              // the instance's
 	run        int                 // that it was started for
 	identity   Identity            // as it was when it was ready
 	before     map[string]Identity // of each arm's latest instance
 	free       memory              // of the host, without a server
+	answered   bool                // the instance has, at least once
+	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.
@@ -202,7 +245,7 @@ func (r *running) steps(ctx context.Context, d Design) error {
 	for {
 		step, err := d.Next(r.experiment.Measurements)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return r.neverAnswered()
 		}
 		if err != nil {
 			return err
@@ -210,15 +253,31 @@ func (r *running) steps(ctx context.Context, d Design) error {
 		if err := r.stopped(ctx); err != nil {
 			return err
 		}
+		r.began = time.Now()
 		if step.Restart || r.instance == nil || step.Arm != r.arm {
+			if err := r.neverAnswered(); err != nil { // another start would cost its time and show no more
+				return err
+			}
 			if err := r.restart(ctx, step); err != nil {
 				return err
 			}
+			if err := r.rewarm(ctx, step); err != nil {
+				return err
+			}
 		}
-		if err := r.measure(ctx, step); err != nil {
+		if err := r.measure(ctx, step, false); err != nil {
 			return err
 		}
 	}
+}
+
+// neverAnswered is the error of the first level in which no request completed, where none has in any since the last
+// start.
+func (r *running) neverAnswered() error {
+	if r.dead == nil || r.answered {
+		return nil
+	}
+	return r.dead
 }
 
 // stopped reports whether the experiment was asked to end.

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -17,6 +18,7 @@ type Step struct {
 	Restart  bool          `json:"restart,omitempty"`     // the server is started anew before this step
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
+	Try      int           `json:"try,omitempty"`         // which attempt at it, from 2 where one before did not count; 0: the first
 
 	workload.Spec               // of the prompts
 	Level         loadgen.Level `json:"level"`
@@ -24,9 +26,11 @@ type Step struct {
 
 // A Measurement is a step and what it showed.
 type Measurement struct {
-	Step     Step      `json:"step"`
-	Time     time.Time `json:"time"`     // when it began
-	Instance string    `json:"instance"` // [Identity.Proof] of the server; "": not known to be another one
+	Step Step      `json:"step"`
+	Time time.Time `json:"time"` // when it began
+
+	// Instance is [Identity.Proof] of the server that was measured; "": not known to be another one
+	Instance string `json:"instance"`
 
 	// Models are those that the requests asked, in rotation, and Sent is what they asked for, where the target says it
 	// (see [Client]). Journals of before have neither, or what was sent for the whole experiment.
@@ -36,6 +40,36 @@ type Measurement struct {
 	// Result is what the instrument saw. Its Figures and Warnings are what analysis uses; an experiment that was
 	// imported from another tool has those and little else.
 	Result loadgen.Result `json:"result"`
+
+	// GaveUp says that the level was ended because nothing in it worked.
+	GaveUp bool `json:"gave_up,omitempty"`
+
+	// Took is how long the step took in all, the restart of the server, its readiness and the rest before it included.
+	Took time.Duration `json:"took_ns,omitempty"`
+
+	// Requests is how long [RequestsFile] is with the step's requests, in bytes; 0: they are not kept.
+	Requests int64 `json:"requests_size,omitempty"`
+
+	// Readings are what the runner's probes saw meanwhile.
+	Readings []Reading `json:"readings,omitempty"`
+}
+
+// figures are those of the instrument and of the probes.
+func (m Measurement) figures() []loadgen.Figure {
+	out := slices.Clip(m.Result.Figures)
+	for _, r := range m.Readings {
+		out = append(out, r.Figures...)
+	}
+	return out
+}
+
+// warnings are those of the instrument and of the probes.
+func (m Measurement) warnings() []loadgen.Warning {
+	out := slices.Clip(m.Result.Warnings)
+	for _, r := range m.Readings {
+		out = append(out, r.Warnings...)
+	}
+	return out
 }
 
 // A Design says what to do next, given what was measured: it is pure, so that carrying on after an interruption is

@@ -98,7 +98,8 @@ func TestJournalWithoutWorkload(t *testing.T) {
 	text := string(journalOf(t))
 	old := strings.ReplaceAll(text, `,"url":"http://server"`, "")
 	old = strings.ReplaceAll(old, `"makespan_ns":`, `"clock":"mixed","makespan_ns":`)
-	if old == text || strings.Contains(old, `"url"`) || !strings.Contains(old, `"clock"`) || strings.Contains(old, `"workload"`) {
+	if old == text || strings.Contains(old, `"url"`) || !strings.Contains(old, `"clock"`) ||
+		strings.Contains(old, `"workload"`) {
 		t.Fatalf("not an old journal:\n%s", old)
 	}
 	e, err := ReadJournal(strings.NewReader(old))
@@ -106,7 +107,8 @@ func TestJournalWithoutWorkload(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := Analyze(e)
-	if !a.Valid() || len(a.Points) != 2 || a.Workload != nil || a.URLs != nil || a.Models != nil || a.Stamps != (loadgen.Stamps{}) {
+	if !a.Valid() || len(a.Points) != 2 || a.Workload != nil || a.URLs != nil || a.Models != nil ||
+		a.Stamps != (loadgen.Stamps{}) {
 		t.Errorf("%+v", a)
 	}
 }
@@ -131,23 +133,27 @@ func TestPublicURL(t *testing.T) {
 // it was.
 func TestJournalWithOneWorkload(t *testing.T) {
 	old := string(journalOf(t))
-	old = strings.Replace(old, `"environment":`, `"workload":{"endpoint":"chat","whole":true,"prompts":"dataset","prefix_tokens":3,`+
-		`"dataset":{"name":"a.jsonl","sha256":"0f","prompts":12},"headers":["Authorization"],"body":{"top_p":0.9}},"environment":`, 1)
+	old = strings.Replace(old, `"environment":`,
+		`"workload":{"endpoint":"chat","whole":true,"prompts":"dataset","prefix_tokens":3,`+
+			`"dataset":{"name":"a.jsonl","sha256":"0f","prompts":12},"headers":["Authorization"],"body":{"top_p":0.9}},"environment":`, 1)
 	e, err := ReadJournal(strings.NewReader(old))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &workload.Description{Endpoint: "chat", Whole: true, Prompts: workload.FromFile, Prefix: 3,
-		File: &workload.File{Name: "a.jsonl", SHA256: "0f", Prompts: 12}, Headers: []string{"Authorization"}, Body: json.RawMessage(`{"top_p":0.9}`)}
+		File: &workload.File{Name: "a.jsonl", SHA256: "0f",
+			Prompts: 12}, Headers: []string{"Authorization"}, Body: json.RawMessage(`{"top_p":0.9}`)}
 	if diff := cmp.Diff(want, Analyze(e).Workload); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	text, err := json.Marshal(Step{Run: 1, Spec: workload.Spec{Input: 7, Output: 5, Seed: 1 << 63}})
-	if flat := `"input_tokens":7,"output_tokens":5,"seed":9223372036854775808,`; err != nil || !strings.Contains(string(text), flat) {
+	if flat := `"input_tokens":7,"output_tokens":5,"seed":9223372036854775808,`; err != nil ||
+		!strings.Contains(string(text), flat) {
 		t.Errorf("%v: %s does not hold %s", err, text, flat)
 	}
 	var s Step
-	if err := json.Unmarshal([]byte(`{"run":1,"seq":2,"input_tokens":7,"output_tokens":5,"seed":9,"level":{}}`), &s); err != nil || s.Spec != (workload.Spec{Input: 7, Output: 5, Seed: 9}) {
+	if err := json.Unmarshal([]byte(`{"run":1,"seq":2,"input_tokens":7,"output_tokens":5,"seed":9,"level":{}}`),
+		&s); err != nil || s.Spec != (workload.Spec{Input: 7, Output: 5, Seed: 9}) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -171,7 +177,8 @@ func TestMeasurementsSayWhatWasSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Measurements) != 2 || e.Measurements[0].Sent.Prefix != 1 || e.Measurements[1].Sent.Prefix != 2 || e.Workload.Prefix != 1 {
+	if len(e.Measurements) != 2 || e.Measurements[0].Sent.Prefix != 1 || e.Measurements[1].Sent.Prefix != 2 ||
+		e.Workload.Prefix != 1 {
 		t.Errorf("%+v of %+v", e.Workload, e.Measurements)
 	}
 }

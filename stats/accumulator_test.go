@@ -35,7 +35,8 @@ func TestAccumulatorReachesNISTCertifiedValues(t *testing.T) {
 					t.Errorf("%s: mean %.17g agrees to %.1f digits with %.15g", name, s.Mean, got, c.mean)
 				}
 				if got := digits(s.SD, c.sd); got < c.digits {
-					t.Errorf("%s: SD %.17g agrees to %.1f digits with %.15g, want %.1f", name, s.SD, got, c.sd, c.digits)
+					t.Errorf("%s: SD %.17g agrees to %.1f digits with %.15g, want %.1f", name, s.SD, got, c.sd,
+						c.digits)
 				}
 			}
 		})
@@ -81,7 +82,8 @@ func TestAccumulatorEdges(t *testing.T) {
 		}
 	}
 	a.Merge(Accumulator{})
-	for _, x := range [][]float64{{7}, {0.1, 0.1, 0.1}, {0, 0}, {-1, 1}, {-1, 1, 0.003}, {-1, 9, 10}, {-1, -3}, {0, 0, 0, 1},
+	for _, x := range [][]float64{{7}, {0.1, 0.1, 0.1}, {0, 0}, {-1, 1}, {-1, 1, 0.003}, {-1, 9, 10}, {-1, -3}, {0, 0,
+		0, 1},
 		{1e135, -1e135, 1e135}, {1e-135, 0}, {-5, 1e100, 1, -1e100}, sampleA} {
 		want, err := Summarize(x)
 		if err != nil {
@@ -97,7 +99,8 @@ func TestAccumulatorEdges(t *testing.T) {
 		same := func(got, want float64) bool {
 			return got == want || math.IsNaN(got) && math.IsNaN(want) || near(got, want, 4e-16)
 		}
-		if err != nil || s.N != want.N || !same(s.Mean, want.Mean) || !same(s.SD, want.SD) || !same(s.CoV, want.CoV) || s.Min != want.Min ||
+		if err != nil || s.N != want.N || !same(s.Mean, want.Mean) || !same(s.SD, want.SD) || !same(s.CoV,
+			want.CoV) || s.Min != want.Min ||
 			s.Max != want.Max || !slices.Equal(warned(s.Warnings), warned(want.Warnings)) {
 			t.Errorf("%v: %+v, %v; want %+v", x, s, err, want)
 		}
@@ -171,5 +174,38 @@ func TestAccumulatorOfManyLargeSamples(t *testing.T) {
 	s, err := a.Summary()
 	if err != nil || s.N != 1<<60 || s.Mean != 0 || !near(s.SD, accumulatorRange, 1e-15) {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// An offset that all samples share costs no digits, however large, nor does merging what begins at other places.
+func TestAccumulatorFarFromZero(t *testing.T) {
+	for _, c := range []struct {
+		first, second []float64
+		mean, sd      float64
+	}{
+		{[]float64{1.7e18, 1.7e18 + 256}, nil, 1.7e18 + 128, 256 / math.Sqrt2},
+		{[]float64{1.7e18}, []float64{1.7e18 + 256}, 1.7e18 + 128, 256 / math.Sqrt2},
+		{[]float64{1e15, 1e15 + 1}, []float64{1e15 + 4, 1e15 + 3, 1e15 + 2}, 1e15 + 2, math.Sqrt(2.5)},
+		{[]float64{-1.7e18, -1.7e18 - 512}, []float64{-1.7e18 - 1024}, -1.7e18 - 512, 512},
+		{[]float64{0, 1e15 + 2}, []float64{1e15 + 1}, 2e15/3 + 1, 0}, // a first sample that is none of theirs
+	} {
+		var a, b Accumulator
+		for _, v := range c.first {
+			if err := a.Add(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, v := range c.second {
+			if err := b.Add(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Merge(b)
+		got, err := a.Summary()
+		want, err2 := Summarize(append(slices.Clone(c.first), c.second...))
+		if err != nil || err2 != nil || !near(got.Mean, c.mean, 1e-15) || !near(got.SD, want.SD,
+			1e-14) || c.sd > 0 && !near(got.SD, c.sd, 1e-14) {
+			t.Errorf("%v and %v: %+v, %v; want %+v", c.first, c.second, got, err, want)
+		}
 	}
 }

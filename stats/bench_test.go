@@ -104,11 +104,11 @@ func BenchmarkSortedQuantiles(b *testing.B) {
 
 func BenchmarkQuantilesUnderneath(b *testing.B) {
 	for name, call := range map[string]func() (float64, error){
-		"t, df 4":           func() (float64, error) { return StudentQuantile(0.025, 4) },
-		"t tail, df 7.9":    func() (float64, error) { return StudentTail(1.98, 7.87) },
-		"χ², df 4":          func() (float64, error) { return ChiSquareQuantile(0.025, 4) },
-		"χ², df 1e6":        func() (float64, error) { return ChiSquareQuantile(1e-10, 1e6) },
-		"F, df 4 and 20":    func() (float64, error) { return FQuantile(0.05, 4, 20) },
+		"t, df 4":           func() (float64, error) { return studentQuantile(0.025, 4) },
+		"t tail, df 7.9":    func() (float64, error) { return studentTail(1.98, 7.87) },
+		"χ², df 4":          func() (float64, error) { return chiSquareUpperQuantile(0.025, 4) },
+		"χ², df 1e6":        func() (float64, error) { return chiSquareUpperQuantile(1e-10, 1e6) },
+		"F, df 4 and 20":    func() (float64, error) { return fQuantile(0.05, 4, 20) },
 		"noncentral t tail": func() (float64, error) { return noncentralTail(2.3, 8, 3.16) },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -17,16 +17,15 @@ func ExampleCompare() {
 		log.Fatal(err)
 	}
 	fmt.Println(independent)
-	fmt.Println(independent.Reason)
-	paired, err := stats.Compare(a, b, stats.Comparison{Margin: 0.03, Paired: true, Unit: "day"})
+	paired, err := stats.Compare(a, b, stats.Comparison{Margin: 0.03, Paired: true, Unit: "day",
+		BFirst: []bool{false, true, false, true, false}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(paired)
 	// Output:
-	// undecided: B/A 1.048 [0.992, 1.108], 11 runs a side would decide
-	// the 95 % interval of the ratio, 0.9918 to 1.108, includes 1, and the 90 % interval of the ratio, 1.003 to 1.096, is not inside the margin, 0.9524 to 1.05
-	// faster: B/A 1.048 [1.038, 1.059]
+	// undecided: B/A 1.048 [0.992, 1.108] at 95 %; if the spread is as seen, 11 a side decide 4 times in 5
+	// faster: B/A 1.048 [1.038, 1.059] at 95 %
 }
 
 // For a latency less is better. Here it is less by so little that it does not matter, though it was detected.
@@ -39,7 +38,7 @@ func ExampleCompare_lowerIsBetter() {
 		log.Fatal(err)
 	}
 	fmt.Println(v)
-	// Output: equivalent within 3 %, difference detected: B/A 0.990 [0.986, 0.994]
+	// Output: equivalent within 3 %, difference detected: B/A 0.9900 [0.9864, 0.9935] at 90 %
 }
 
 func ExampleCompareFamily() {
@@ -50,12 +49,12 @@ func ExampleCompareFamily() {
 		log.Fatal(err)
 	}
 	for i, v := range f.Verdicts {
-		fmt.Println([]int{10, 50, 100}[i], v)
+		fmt.Println([]int{10, 50, 100}[i], v.Kind, v.Ratio)
 	}
 	// Output:
-	// 10 equivalent within 5 %: B/A 1.002 [0.976, 1.028]
-	// 50 faster: B/A 1.130 [1.109, 1.151]
-	// 100 undecided: B/A 1.043 [0.982, 1.108], 9 runs a side would decide
+	// 10 equivalent 1.002 [0.976, 1.028] at 95 %
+	// 50 faster 1.130 [1.109, 1.151] at 95 %
+	// 100 undecided 1.043 [0.982, 1.108] at 95 %
 }
 
 // Before anything is measured: how many runs of each does it take, if runs vary by 4 %?

@@ -41,7 +41,8 @@ func TestVerdictSimulation(t *testing.T) {
 				c := Comparison{Margin: margin, Paired: paired, Unit: "run"}
 				count := func(shift, sd float64) (kinds [4]int) {
 					for range n {
-						v, test, err := c.compare(lognormalRuns(rng, runs, 0, sd*ratio), lognormalRuns(rng, runs, shift, sd))
+						v, test, err := c.compare(lognormalRuns(rng, runs, 0, sd*ratio), lognormalRuns(rng, runs,
+							shift, sd))
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -51,8 +52,8 @@ func TestVerdictSimulation(t *testing.T) {
 					return kinds
 				}
 				name := fmt.Sprintf("n %d, SD ratio %v, paired %v", runs, ratio, paired)
-				// A CoV of 12 %, or up to it where one side is four times the other: equivalence is then out of reach, and
-				// every detection is false.
+				// A CoV of 12 %, or up to it where one side is four times the other: equivalence is then out of reach,
+				// and every detection is false.
 				none := count(0, 0.12/ratio)
 				falseAtMost(t, "false faster, "+name, none[Faster], n, 0.03)
 				falseAtMost(t, "false slower, "+name, none[Slower], n, 0.03)
@@ -111,7 +112,8 @@ func TestFamilySimulation(t *testing.T) {
 	}
 }
 
-// Coverage of the intervals for a ratio and for an effect, 95 % nominal, within half a percent of what their docs state.
+// Coverage of the intervals for a ratio and for an effect, 95 % nominal, within half a percent of what their docs
+// state.
 func TestRatioCoverageSimulation(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 3))
 	n := draws(2000, 40_000)
@@ -198,7 +200,8 @@ func TestRunsToDecideSimulation(t *testing.T) {
 			}
 			rate := float64(hits) / float64(n)
 			t.Logf("simulation: SD %v, %d runs, shift %.3f: decided %.1f %%", sd, runs, shift, 100*rate)
-			if slack := 4 * math.Sqrt(0.8*0.2/float64(n)); rate < 0.78-slack { // Welch's degrees of freedom cost up to 2 %
+			// Welch's degrees of freedom cost up to 2 %
+			if slack := 4 * math.Sqrt(0.8*0.2/float64(n)); rate < 0.78-slack {
 				t.Errorf("SD %v, %d runs, shift %.3f: decided %.1f %%", sd, runs, shift, 100*rate)
 			}
 		}

@@ -30,23 +30,32 @@ func TestCompare(t *testing.T) {
 	}{
 		// R's interval, [.9918, 1.1076]: 1 is inside, 1.05 too. SD of the logarithms .0376; scipy plans 11.
 		{"the page's A and B", sampleA, sampleB, Comparison{Margin: 0.05}, Undecided, false, 11, "includes 1"},
-		{"within 10 %", sampleA, sampleB, Comparison{Margin: 0.1}, Equivalent, false, 0, "is inside the margin, 0.9091 to 1.1"},
+		{"within 10 %", sampleA, sampleB, Comparison{Margin: 0.1}, Equivalent, false, 0,
+			"is inside the margin, 0.90909 to 1.1"},
 		{"paired", sampleA, sampleB, Comparison{Margin: 0.03, Paired: true}, Faster, true, 0, "excludes 1"},
-		{"paired the other way round", sampleB, sampleA, Comparison{Margin: 0.03, Paired: true}, Slower, true, 0, "excludes 1"},
-		{"paired latency", sampleA, sampleB, Comparison{Margin: 0.03, Paired: true, LowerIsBetter: true}, Slower, true, 0, ""},
+		{"paired the other way round", sampleB, sampleA, Comparison{Margin: 0.03, Paired: true}, Slower, true, 0,
+			"excludes 1"},
+		{"paired latency", sampleA, sampleB, Comparison{Margin: 0.03, Paired: true, LowerIsBetter: true}, Slower, true,
+			0, ""},
 		{"latency", steady, scaled(steady, 0.9), Comparison{Margin: 0.03, LowerIsBetter: true}, Faster, true, 0, ""},
 		{"throughput", steady, scaled(steady, 0.9), Comparison{Margin: 0.03}, Slower, true, 0, ""},
-		{"too small to matter", steady, scaled(steady, 1.015), Comparison{Margin: 0.03}, Equivalent, true, 0, "too small to matter"},
+		{"too small to matter", steady, scaled(steady, 1.015), Comparison{Margin: 0.03}, Equivalent, true, 0,
+			"too small to matter"},
 		{"the same runs", steady, steady, Comparison{Margin: 0.03}, Equivalent, false, 0, ""},
-		{"confidence 0.9", sampleA, sampleB, Comparison{Margin: 0.03, Confidence: 0.9}, Faster, true, 0, "the 90 % interval"},
-		{"enough runs, still between", steady, scaled(steady, 1.006), Comparison{Margin: 0.006}, Undecided, false, 28, ""},
-		{"one run", []float64{7}, sampleB, Comparison{Margin: 0.05}, Undecided, false, 0, "one run"},
-		{"one pair", []float64{7}, []float64{8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0, "one run"},
+		{"confidence 0.9", sampleA, sampleB, Comparison{Margin: 0.03, Confidence: 0.9}, Faster, true, 0,
+			"the 90 % interval"},
+		{"enough runs, still between", steady, scaled(steady, 1.006), Comparison{Margin: 0.006}, Undecided, false, 28,
+			""},
+		{"one run", []float64{7}, sampleB, Comparison{Margin: 0.05}, Undecided, false, 0, "one of a side"},
+		{"one pair", []float64{7}, []float64{8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0,
+			"one of a side"},
 		{"no spread", []float64{7, 7}, []float64{8, 8, 8}, Comparison{Margin: 0.05}, Undecided, false, 0, "no spread"},
-		{"no spread in the ratios", []float64{1, 2, 4}, []float64{2, 4, 8}, Comparison{Margin: 0.05, Paired: true}, Undecided, false, 0, "no spread"},
+		{"no spread in the ratios", []float64{1, 2, 4}, []float64{2, 4, 8}, Comparison{Margin: 0.05, Paired: true},
+			Undecided, false, 0, "no spread"},
 		{"spread in one", []float64{7, 7, 7}, []float64{8, 8.1, 8.2}, Comparison{Margin: 0.05}, Faster, true, 0, ""},
 		{"two runs", []float64{100, 101}, []float64{99, 103}, Comparison{Margin: 0.05}, Undecided, false, 4, ""},
-		{"hopeless", []float64{1, 1e9}, []float64{1, 1e9}, Comparison{Margin: 0.01}, Undecided, false, 0, "more than 1000000 runs"},
+		{"hopeless", []float64{1, 1e9}, []float64{1, 1e9}, Comparison{Margin: 0.01}, Undecided, false, 0,
+			"more than 1000000 would"},
 	} {
 		c.c.Unit = "run"
 		v, err := Compare(c.a, c.b, c.c)
@@ -54,7 +63,8 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if v.Kind != c.kind || v.Detected != c.detected || v.RunsToDecide != c.runs || !strings.Contains(v.Reason, c.reason) {
+		if v.Kind != c.kind || v.Detected != c.detected || v.RunsToDecide != c.runs || !strings.Contains(v.Reason,
+			c.reason) {
 			t.Errorf("%s: %v, detected %v, %d runs: %s", c.name, v, v.Detected, v.RunsToDecide, v.Reason)
 		}
 		if c.detected != (v.Ratio.Below(1) || v.Ratio.Above(1)) {
@@ -66,9 +76,10 @@ func TestCompare(t *testing.T) {
 		}
 		roundTrip(t, v)
 	}
-	roundTrip(t, Verdict{P: math.NaN(), EquivalenceP: math.NaN(), AdjustedP: math.NaN(), AdjustedEquivalenceP: math.NaN(),
-		Ratio:            Interval{Low: math.NaN(), High: math.NaN()},
-		EquivalenceRatio: Interval{Low: math.NaN(), High: math.NaN()}})
+	roundTrip(t, Verdict{P: math.NaN(), EquivalenceP: math.NaN(), AdjustedP: math.NaN(),
+		AdjustedEquivalenceP: math.NaN(),
+		Ratio:                Interval{Low: math.NaN(), High: math.NaN()},
+		EquivalenceRatio:     Interval{Low: math.NaN(), High: math.NaN()}})
 }
 
 // What is planned depends on the spread alone: a shift of b changes no number of runs.
@@ -150,16 +161,17 @@ func TestComparisonErrors(t *testing.T) {
 	_, err = CompareFamily([][]float64{sampleA}, nil, good)
 	checkPlace(t, err, ErrLengthMismatch, "b", nil)
 	for _, f := range []func() (float64, error){
-		func() (float64, error) { return Power(1, 1, 0.95) },
-		func() (float64, error) { return Power(5, 1, 1) },
-		func() (float64, error) { return DetectableEffect(5, 0.05, 0.95) },
-		func() (float64, error) { return DetectableEffect(5, 1, 0.95) },
+		func() (float64, error) { return good.DetectableRatio(1, 0.04) },
+		func() (float64, error) { return good.DetectableRatio(5, -1) },
+		func() (float64, error) { return Comparison{}.DetectableRatio(5, 0.04) },
+		func() (float64, error) { return plan{n: 5, confidence: 0.95}.detectable(0.05) },
+		func() (float64, error) { return plan{n: 5, confidence: 0.95}.detectable(1) },
 	} {
 		if v, err := f(); !errors.Is(err, ErrOutOfRange) {
 			t.Errorf("%v, %v", v, err)
 		}
 	}
-	if v, err := Power(5, math.NaN(), 0.95); !errors.Is(err, ErrNotFinite) {
+	if v, err := good.DetectableRatio(5, math.NaN()); !errors.Is(err, ErrNotFinite) {
 		t.Errorf("%v, %v", v, err)
 	}
 }
@@ -200,13 +212,15 @@ func TestCompareFamily(t *testing.T) {
 		!strings.Contains(v.Reason, ": 0.05 or less would decide") {
 		t.Errorf("%+v", v)
 	}
-	f, err = CompareFamily([][]float64{sampleA, sampleA}, [][]float64{sampleB, sampleB}, Comparison{Margin: 0.1, Unit: "run"})
+	f, err = CompareFamily([][]float64{sampleA, sampleA}, [][]float64{sampleB, sampleB}, Comparison{Margin: 0.1,
+		Unit: "run"})
 	if err != nil || !f.AllEquivalent || f.Verdicts[0].Kind != Undecided {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
 
-// By hand, over three levels: .01 × 3, .012 × 3; the first level is then decided in both, and .02 × 2, .3 × 2, .5 × 2, 1.
+// By hand, over three levels: .01 × 3, .012 × 3; the first level is then decided in both, and .02 × 2, .3 × 2, .5 × 2,
+// 1.
 func TestAdjustTogether(t *testing.T) {
 	difference, equivalence := []float64{0.01, 0.02, 0.5}, []float64{0.012, 1, 0.3}
 	adjustTogether(difference, equivalence)
@@ -254,7 +268,8 @@ func TestRatioWithoutBounds(t *testing.T) {
 		{"Hedges, no spread", HedgesG, []float64{2, 2}, []float64{3, 3}, ResolutionLimited},
 	} {
 		v, err := c.interval(c.a, c.b, 0.95, "run")
-		if err != nil || v.Defined() || !slices.Contains(warned(v.Warnings), c.want) || !math.IsNaN(v.Low) || !math.IsNaN(v.High) {
+		if err != nil || v.Defined() || !slices.Contains(warned(v.Warnings),
+			c.want) || !math.IsNaN(v.Low) || !math.IsNaN(v.High) {
 			t.Errorf("%s: %+v, %v", c.name, v, err)
 		}
 		if _, err := c.interval(c.a, c.b, 95, "run"); !errors.Is(err, ErrOutOfRange) {
@@ -301,14 +316,16 @@ func FuzzCompare(f *testing.F) {
 		}
 		for _, test := range []func(a, b []float64) (TTest, error){Welch, WelchLogs, PairedT, PairedLogs} {
 			w, err := test(a, b)
-			if err == nil && math.IsNaN(w.P) && len(w.Warnings) == 0 || err == nil && !math.IsNaN(w.P) && !(w.P >= 0 && w.P <= 1) {
+			if err == nil && math.IsNaN(w.P) && len(w.Warnings) == 0 || err == nil && !math.IsNaN(w.P) && !(w.P >= 0 &&
+				w.P <= 1) {
 				t.Errorf("%v, %v: %+v", a, b, w)
 			}
 		}
 		for _, interval := range []func(a, b []float64, confidence float64, unit string) (Interval, error){
 			LogRatioInterval, PairedLogRatioInterval, FiellerInterval, HedgesG} {
 			v, err := interval(a, b, 0.95, "run")
-			if err == nil && !v.Defined() && len(v.Warnings) == 0 || err == nil && v.Defined() && !(v.Low <= v.Estimate && v.Estimate <= v.High) &&
+			if err == nil && !v.Defined() && len(v.Warnings) == 0 || err == nil && v.Defined() &&
+				!(v.Low <= v.Estimate && v.Estimate <= v.High) &&
 				v.Method != "Hedges' g, bounds by noncentral t" {
 				t.Errorf("%v, %v: %+v", a, b, v)
 			}
@@ -328,4 +345,60 @@ func FuzzCompare(f *testing.F) {
 			t.Error("an argument was changed")
 		}
 	})
+}
+
+// A verdict shows as many digits as it takes to see why it is one.
+func TestVerdictString(t *testing.T) {
+	at := func(estimate, low, high float64) Interval {
+		return Interval{Estimate: estimate, Low: low, High: high, Confidence: 0.95}
+	}
+	for _, c := range []struct {
+		v    Verdict
+		want string
+	}{
+		{Verdict{Kind: Faster, Ratio: at(1.0005, 1.0002, 1.0008)}, "faster: B/A 1.00050 [1.00020, 1.00080] at 95 %"},
+		{Verdict{Kind: Faster, Ratio: at(1.0005, 1.0000004, 1.001), Margin: 0.01},
+			"faster: B/A 1.00050000 [1.00000040, 1.00100000] at 95 %"},
+		{Verdict{Kind: Equivalent, Margin: 0.01, Ratio: at(1.005, 0.99, 1.02), EquivalenceRatio: at(1.005, 1.0002,
+			1.00999)},
+			"equivalent within 1 %: B/A 1.005000 [1.000200, 1.009990] at 95 %"},
+		{Verdict{RunsToDecide: 12, RunsA: 3, RunsB: 3, Ratio: at(1.05, 0.95, 1.2), Warnings: []Warning{{FewRuns, ""}}},
+			"undecided: B/A 1.05 [0.95, 1.20] at 95 %; if the spread is as seen, 12 a side decide 4 times in 5 " +
+				"(few-runs)"},
+		{Verdict{RunsToDecide: 12, RunsA: 3, RunsB: 3, Paired: true},
+			"undecided; if the spread is as seen, 12 pairs decide 4 times in 5"},
+	} {
+		if got := c.v.String(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	v, err := Compare(sampleA[:3], sampleB[:3], Comparison{Margin: 0.03, Unit: "run"})
+	if err != nil || !slices.Equal(warned(v.Warnings), []string{FewRuns}) || !strings.Contains(v.Warnings[0].Text,
+		"between 0.6 and 2.9 times") {
+		t.Errorf("%v: %v, %v", v, v.Warnings, err)
+	}
+}
+
+func TestDetectableRatio(t *testing.T) {
+	for _, c := range []struct {
+		n      int
+		paired bool
+		want   float64 // in SDs
+	}{{3, false, 3.07089226636369}, {5, false, 2.02443933938454}, {10, false, 1.32494739257923}, {5, true,
+		1.68199696595556}} {
+		got, err := Comparison{Margin: 0.05, Paired: c.paired}.DetectableRatio(c.n, 0.04)
+		if err != nil || !near(got, math.Exp(0.04*c.want), 1e-12) {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
+	}
+}
+
+// In a family the p values are against what they would refute.
+func TestFamilyReason(t *testing.T) {
+	f, err := CompareFamily([][]float64{sampleA, sampleA}, [][]float64{sampleB, sampleB}, Comparison{Margin: 0.05,
+		Unit: "run"})
+	if err != nil || !strings.Contains(f.Verdicts[0].Reason, "against no difference, corrected for 2 comparisons") ||
+		!strings.Contains(f.Verdicts[0].Reason, "against a difference of the margin or more") {
+		t.Errorf("%+v, %v", f, err)
+	}
 }

@@ -59,7 +59,8 @@ func checkTTest(t *testing.T, got TTest, err error, want tTestVector) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 		return
 	}
-	for _, c := range []struct{ confidence, low, high float64 }{{0.95, want.Low95, want.High95}, {0.9, want.Low90, want.High90}} {
+	for _, c := range []struct{ confidence, low, high float64 }{{0.95, want.Low95, want.High95}, {0.9, want.Low90,
+		want.High90}} {
 		v, err := got.Interval(c.confidence, "run")
 		scale := c.high - c.low
 		if err != nil || !close(v.Low, c.low, scale, 1e-10) || !close(v.High, c.high, scale, 1e-10) {
@@ -122,19 +123,16 @@ func TestExactVectors(t *testing.T) {
 func TestPowerVectors(t *testing.T) {
 	v := readComparisons(t)
 	for _, c := range v.Powers {
-		difference, equivalence, detectable := Power, EquivalencePower, DetectableEffect
-		if c.Paired {
-			difference, equivalence, detectable = PairedPower, PairedEquivalencePower, PairedDetectableEffect
-		}
-		got, err := difference(c.N, c.Effect, c.Confidence)
+		p := plan{n: c.N, confidence: c.Confidence, paired: c.Paired}
+		got, err := p.difference(c.Effect)
 		if err != nil || !near(got, c.Difference, 1e-9) {
 			t.Errorf("%+v: power %.17g, %v", c, got, err)
 		}
-		got, err = equivalence(c.N, c.Effect, c.Confidence)
+		got, err = p.equivalence(c.Effect)
 		if err != nil || !close(got, c.Equivalence, 1e-3, 1e-9) {
 			t.Errorf("%+v: power of equivalence %.17g, %v", c, got, err)
 		}
-		got, err = detectable(c.N, 0.8, c.Confidence)
+		got, err = p.detectable(0.8)
 		if err != nil || !near(got, c.Detectable, 1e-9) {
 			t.Errorf("%+v: detectable %.17g, %v", c, got, err)
 		}
@@ -161,7 +159,8 @@ func TestRunsToDecideKnownAnswers(t *testing.T) {
 		t.Errorf("without noise: %d, %v", got, err)
 	}
 	for _, sd := range []float64{-1, math.NaN(), math.Inf(1), 1e3} {
-		if got, err := (Comparison{Margin: 0.03}).RunsToDecide(sd); !errors.Is(err, ErrOutOfRange) && !errors.Is(err, ErrNotFinite) {
+		if got, err := (Comparison{Margin: 0.03}).RunsToDecide(sd); !errors.Is(err, ErrOutOfRange) && !errors.Is(err,
+			ErrNotFinite) {
 			t.Errorf("SD %v: %d, %v", sd, got, err)
 		}
 	}
@@ -235,7 +234,8 @@ func TestComparisonKnownAnswers(t *testing.T) {
 	check("g's high", g.High, 2.60165083159692, 1e-11)
 
 	// R's data set sleep, group 1 minus group 2.
-	s, err := Welch([]float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4}, []float64{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2})
+	s, err := Welch([]float64{1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4}, []float64{0.7, -1.6, -0.2, -1.2,
+		-0.1, 3.4, 3.7, 0.8, 0, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,17 +244,17 @@ func TestComparisonKnownAnswers(t *testing.T) {
 	check("sleep p", s.P, 0.0793941401873582, 1e-12)
 
 	for i, n := range []int{3, 5, 10} {
-		d, err := DetectableEffect(n, 0.8, 0.95)
+		d, err := plan{n: n, confidence: 0.95}.detectable(0.8)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check("detectable", d, []float64{3.07089226636369, 2.02443933938454, 1.32494739257923}[i], 1e-10)
-		if d, err = PairedDetectableEffect(n, 0.8, 0.95); err != nil {
+		if d, err = (plan{n: n, confidence: 0.95, paired: true}).detectable(0.8); err != nil {
 			t.Fatal(err)
 		}
 		check("detectable, paired", d, []float64{3.26404354962684, 1.68199696595556, 0.996001371455444}[i], 1e-10)
 	}
-	d, err := Power(5, 2, 0.95)
+	d, err := plan{n: 5, confidence: 0.95}.difference(2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,8 @@ func TestExactKnownAnswers(t *testing.T) {
 		{make([]float64, 25), make([]float64, 25), 126410606437752, 126410606437752}, // 50 choose 25
 	} {
 		got, err := MannWhitney(c.a, c.b)
-		if err != nil || got.Extreme != c.extreme || got.Arrangements != c.arranging || got.P != float64(c.extreme)/float64(c.arranging) {
+		if err != nil || got.Extreme != c.extreme || got.Arrangements != c.arranging ||
+			got.P != float64(c.extreme)/float64(c.arranging) {
 			t.Errorf("%v, %v: %+v, %v; want %d/%d", c.a, c.b, got, err, c.extreme, c.arranging)
 		}
 	}

@@ -22,8 +22,10 @@ type Component struct {
 	Repetitions int     `json:"repetitions"` // how often, within one unit of the level above
 	S2          float64 `json:"s2"`          // S²: the variance of this level's means, averaged over the units above
 	Unbiased    float64 `json:"unbiased"`    // S² less what of it comes from the level below; negative by chance
-	T2          float64 `json:"t2"`          // T²: the variance that this level adds of its own; Unbiased, but never below 0
-	// Dropped says that Unbiased is not above 0: what is seen at this level is no more than the levels below bring about.
+	// T²: the variance that this level adds of its own; Unbiased, but never below 0
+	T2 float64 `json:"t2"`
+	// Dropped says that Unbiased is not above 0: what is seen at this level is no more than the levels below bring
+	// about.
 	Dropped bool `json:"dropped"`
 }
 
@@ -32,18 +34,19 @@ type Component struct {
 //
 //	VarianceComponents(x, 0.95, "run with restart", "run", "request")
 //
-// With level 1 the innermost and rᵢ repetitions at level i, Sᵢ² is the variance of the means of level i's units within one
-// unit of the level above, averaged over those. T₁² = S₁² and Tᵢ² = Sᵢ² − Sᵢ₋₁²/rᵢ₋₁ is what level i adds of its own. By chance
-// that may be negative; the component then counts as 0 and is dropped, with the warning ComponentDropped.
+// With level 1 the innermost and rᵢ repetitions at level i, Sᵢ² is the variance of the means of level i's units within
+// one unit of the level above, averaged over those. T₁² = S₁² and Tᵢ² = Sᵢ² − Sᵢ₋₁²/rᵢ₋₁ is what level i adds of its
+// own. By chance that may be negative; the component then counts as 0 and is dropped, with the warning
+// ComponentDropped.
 //
 // The interval of the mean is that of [MeanInterval] over the means of the outermost units, with as many degrees of
-// freedom as there are of them less one, however many requests each has, and with its coverage. Treating all requests as
-// independent was rejected: they share the restart that they came from.
+// freedom as there are of them less one, however many requests each has, and with its coverage: requests
+// share the restart that they came from.
 //
 // The samples must be balanced: a part that differs in length from the first of its level is ErrLengthMismatch with its
-// place. No part of any level is ErrEmpty, one is ErrTooFew. NaN or an infinity is ErrNotFinite with its place, a number of
-// units other than that of levels ErrLengthMismatch, a confidence not strictly between 0 and 1 ErrOutOfRange, and a variance
-// beyond the largest float64 ErrOverflow.
+// place. No part of any level is ErrEmpty, one is ErrTooFew. NaN or an infinity is ErrNotFinite with its place, a
+// number of units other than that of levels ErrLengthMismatch, a confidence not strictly between 0 and 1 ErrOutOfRange,
+// and a variance beyond the largest float64 ErrOverflow.
 func VarianceComponents[T [][]float64 | [][][]float64](x T, confidence float64, units ...string) (Components, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Components{}, err
@@ -112,7 +115,8 @@ func nestedComponents(flat []float64, sizes []int, confidence float64, units []s
 
 func componentDropped(level Component) Warning {
 	return Warning{ComponentDropped, fmt.Sprintf(
-		"the variance component of level %q is estimated as %.4g, which is not above 0: it is dropped", level.Unit, level.Unbiased)}
+		"the variance component of level %q is estimated as %.4g, which is not above 0: it is dropped", level.Unit,
+		level.Unbiased)}
 }
 
 // nestedOverflow is overflowError with the place in the nested samples.

@@ -88,7 +88,8 @@ func TestVarianceComponentsKnownAnswers(t *testing.T) {
 		dropped      string
 	}{
 		{"a negative component", nestedNegative, 6.5, 4.6887,
-			[3]float64{3.5625, 2.5833333333333333, 16.5}, [3]float64{2.2708333333333333, -5.6666666666666667, 16.5}, "run"},
+			[3]float64{3.5625, 2.5833333333333333, 16.5}, [3]float64{2.2708333333333333, -5.6666666666666667, 16.5},
+			"run"},
 		{"none negative", nestedPositive, 22, 25.4851221890626,
 			[3]float64{105.25, 3.5, 5.83333333333333}, [3]float64{103.5, .583333333333333, 5.83333333333333}, ""},
 	} {
@@ -100,7 +101,8 @@ func TestVarianceComponentsKnownAnswers(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got.Mean)
 		}
 		for d, level := range got.Levels {
-			if !near(level.S2, c.s2[d], 1e-14) || !near(level.Unbiased, c.unbiased[d], 1e-13) || level.T2 != max(level.Unbiased, 0) {
+			if !near(level.S2, c.s2[d], 1e-14) || !near(level.Unbiased, c.unbiased[d],
+				1e-13) || level.T2 != max(level.Unbiased, 0) {
 				t.Errorf("%s: %+v", c.name, level)
 			}
 			if level.Dropped != (level.Unit == c.dropped) || level.Repetitions != []int{3, 2, 2}[d] {
@@ -165,11 +167,15 @@ func TestVarianceComponentsErrors(t *testing.T) {
 		{"one restart", nestedPositive[:1], 0.95, three, ErrTooFew, "x has length 1"},
 		{"one run", [][][]float64{{{1, 2}}, {{1, 3}}}, 0.95, three, ErrTooFew, "x[0] has length 1"},
 		{"one request", [][][]float64{{{1}, {2}}, {{1}, {3}}}, 0.95, three, ErrTooFew, "x[0][0] has length 1"},
-		{"ragged runs", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2}, {3, 4}, {5, 6}}}, 0.95, three, ErrLengthMismatch, "x[1] has length 3"},
-		{"ragged requests", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2}, {3, 4, 5}}}, 0.95, three, ErrLengthMismatch, "x[1][1] has length 3"},
-		{"all of a restart longer", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2, 3}, {3, 4, 5}}}, 0.95, three, ErrLengthMismatch, "x[1][0] has length 3"},
+		{"ragged runs", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2}, {3, 4}, {5, 6}}}, 0.95, three, ErrLengthMismatch,
+			"x[1] has length 3"},
+		{"ragged requests", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2}, {3, 4, 5}}}, 0.95, three, ErrLengthMismatch,
+			"x[1][1] has length 3"},
+		{"all of a restart longer", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2, 3}, {3, 4, 5}}}, 0.95, three,
+			ErrLengthMismatch, "x[1][0] has length 3"},
 		{"NaN", [][][]float64{{{1, 2}, {3, 4}}, {{1, 2}, {nan, 4}}}, 0.95, three, ErrNotFinite, "x[1][1][0] = NaN"},
-		{"overflow", [][][]float64{{{1, 2}, {3, 4}}, {{1, -1e200}, {3, 4}}}, 0.95, three, ErrOverflow, "x[1][0][1] = -1e+200"},
+		{"overflow", [][][]float64{{{1, 2}, {3, 4}}, {{1, -1e200}, {3, 4}}}, 0.95, three, ErrOverflow,
+			"x[1][0][1] = -1e+200"},
 		{"confidence", nestedPositive, 95, three, ErrOutOfRange, "confidence = 95"},
 		{"units", nestedPositive, 0.95, []string{"run"}, ErrLengthMismatch, "units has length 1"},
 	} {
@@ -181,7 +187,8 @@ func TestVarianceComponentsErrors(t *testing.T) {
 	if _, err := VarianceComponents([][]float64{{1, 2}, {3}}, 0.95, "a", "b"); !errors.Is(err, ErrTooFew) {
 		t.Error(err)
 	}
-	if _, err := VarianceComponents([][]float64{{1, 2}, {3, 4, 5}}, 0.95, "a", "b"); !errors.Is(err, ErrLengthMismatch) {
+	if _, err := VarianceComponents([][]float64{{1, 2}, {3, 4, 5}}, 0.95, "a", "b"); !errors.Is(err,
+		ErrLengthMismatch) {
 		t.Error(err)
 	}
 }

@@ -2,13 +2,14 @@ package stats
 
 import "math"
 
-// StudentTail returns the probability that a Student's t variable of df degrees of freedom exceeds t: the inverse of
-// [StudentQuantile]. The two-sided p of a test is twice the tail of |t|. The lower tail, to full precision, is that of −t.
+// studentTail returns the probability that a Student's t variable of df degrees of freedom exceeds t: the inverse of
+// [studentQuantile]. The two-sided p of a test is twice the tail of |t|. The lower tail, to full precision, is that of
+// −t.
 //
-// The relative error is below 1e-12 for tails down to 1e-10 and df from 1 to 1e6; the package's tests hold it to that against
-// 60-digit arithmetic. df need not be whole, and +Inf is the normal distribution. An infinite t is exceeded with
-// probability 0 or 1. A t that is NaN is ErrNotFinite; a df under ½ is ErrOutOfRange.
-func StudentTail(t, df float64) (float64, error) {
+// The relative error is below 1e-12 for tails down to 1e-10 and df from 1 to 1e6; the package's tests hold it to that
+// against 60-digit arithmetic. df need not be whole, and +Inf is the normal distribution. An infinite t is exceeded
+// with probability 0 or 1. A t that is NaN is ErrNotFinite; a df under ½ is ErrOutOfRange.
+func studentTail(t, df float64) (float64, error) {
 	if err := checkPoint("t", t); err != nil {
 		return 0, err
 	}
@@ -17,7 +18,7 @@ func StudentTail(t, df float64) (float64, error) {
 	}
 	switch {
 	case t < 0:
-		upper, err := StudentTail(-t, df)
+		upper, err := studentTail(-t, df)
 		if err != nil {
 			return 0, err
 		}
@@ -35,38 +36,12 @@ func StudentTail(t, df float64) (float64, error) {
 	return betaPoint(float64(t*t), 0.5, df/2).tail(true) / 2, nil
 }
 
-// ChiSquareTail returns the probability that a χ² variable of df degrees of freedom exceeds x. It is 1 for x ≤ 0.
-//
-// The relative error is below 1e-12 for tails down to 1e-10 and df from 1 to 1e6, held to by tests against 60-digit
-// arithmetic. df need not be whole. An x that is NaN is ErrNotFinite; a df under ½ or infinite is ErrOutOfRange.
-func ChiSquareTail(x, df float64) (float64, error) {
-	if err := checkPoint("x", x); err != nil {
-		return 0, err
-	}
-	if err := checkDF("df", df, math.MaxFloat64); err != nil {
-		return 0, err
-	}
-	f := x / df
-	switch {
-	case f <= 0:
-		return 1, nil
-	case math.IsInf(f, 1):
-		return 0, nil
-	}
-	return gammaPoint(f, df/2).tail(true), nil
-}
-
-// ChiSquareQuantile returns the x that a χ² variable of df degrees of freedom exceeds with probability tail. For the lower
-// quantile that is exceeded with probability 0.975, give that as the tail.
+// chiSquareQuantile returns the x that a χ² variable of df degrees of freedom exceeds (upper) or falls short of with
+// probability tail, so that a lower one does not have to be written as 1 less the upper.
 //
 // The relative error is below 1e-12 for tails from 1e-10 to 1 − 1e-10 and df from 1 to 1e6, held to by tests against
-// 60-digit arithmetic. df need not be whole. A tail not strictly between 0 and 1 is ErrOutOfRange, and so are a df under ½ or
-// infinite and a quantile too close to 0 for a float64.
-func ChiSquareQuantile(tail, df float64) (float64, error) {
-	return chiSquareQuantile(tail, true, df)
-}
-
-// chiSquareQuantile takes either tail, so that a lower one does not have to be written as 1 less the upper.
+// 60-digit arithmetic. A tail not strictly between 0 and 1 is ErrOutOfRange, and so are a df under ½ or infinite and a
+// quantile too close to 0 for a float64.
 func chiSquareQuantile(tail float64, upper bool, df float64) (float64, error) {
 	if err := checkTail(tail); err != nil {
 		return 0, err
@@ -81,49 +56,8 @@ func chiSquareQuantile(tail float64, upper bool, df float64) (float64, error) {
 	return f * df, nil
 }
 
-// FTail returns the probability that an F variable of df1 (numerator) and df2 (denominator) degrees of freedom exceeds f. It
-// is 1 for f ≤ 0. The lower tail, to full precision, is FTail(1/f, df2, df1).
-//
-// The relative error is below 1e-12 for tails down to 1e-10 and degrees of freedom from 1 to 1e6, held to by tests against
-// 60-digit arithmetic. They need not be whole. An f that is NaN is ErrNotFinite; a df under ½ or infinite is ErrOutOfRange.
-func FTail(f, df1, df2 float64) (float64, error) {
-	if err := checkPoint("f", f); err != nil {
-		return 0, err
-	}
-	if err := checkDFs(df1, df2); err != nil {
-		return 0, err
-	}
-	switch {
-	case f <= 0:
-		return 1, nil
-	case math.IsInf(f, 1):
-		return 0, nil
-	}
-	return betaPoint(f, df1/2, df2/2).tail(true), nil
-}
-
-// FQuantile returns the f that an F variable of df1 (numerator) and df2 (denominator) degrees of freedom exceeds with
-// probability tail. The lower quantile, to full precision, is 1/FQuantile(tail, df2, df1).
-//
-// The relative error is below 1e-12 for tails from 1e-10 to 1 − 1e-10 and degrees of freedom from 1 to 1e6, held to by tests
-// against 60-digit arithmetic. They need not be whole. A tail not strictly between 0 and 1 is ErrOutOfRange, and so are a df
-// under ½ or infinite and a quantile outside the float64s.
-func FQuantile(tail, df1, df2 float64) (float64, error) {
-	if err := checkTail(tail); err != nil {
-		return 0, err
-	}
-	if err := checkDFs(df1, df2); err != nil {
-		return 0, err
-	}
-	f, ok := solveTail(tail, true, func(f float64) tailPoint { return betaPoint(f, df1/2, df2/2) })
-	if !ok {
-		return 0, farTailError(tail)
-	}
-	return f, nil
-}
-
-// betaQuantile returns the x that a beta variable of parameters a and b, at least ¼, exceeds (upper) or falls short of with
-// probability tail.
+// betaQuantile returns the x that a beta variable of parameters a and b, at least ¼, exceeds (upper) or falls short of
+// with probability tail.
 func betaQuantile(tail float64, upper bool, a, b float64) (float64, error) {
 	if err := checkTail(tail); err != nil {
 		return 0, err
@@ -157,13 +91,6 @@ func checkDF(arg string, df, largest float64) error {
 			Remedy: "degrees of freedom must be at least 1/2; one sample leaves none"}
 	}
 	return nil
-}
-
-func checkDFs(df1, df2 float64) error {
-	if err := checkDF("df1", df1, math.MaxFloat64); err != nil {
-		return err
-	}
-	return checkDF("df2", df2, math.MaxFloat64)
 }
 
 func farTailError(tail float64) error {

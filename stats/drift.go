@@ -12,8 +12,8 @@ type DriftResult struct {
 	Total Interval
 	// ResidualSD is the standard deviation of the runs around that line, in the same unit. NaN for fewer than 3 runs.
 	ResidualSD float64
-	// Factor is the half-width of Total in residual SDs, which depends on the number of runs alone: at 95 % it is 17.97,
-	// 5.77 and 4.03 for 3, 4 and 5 runs and 2.28 for 10. NaN for fewer than 3 runs.
+	// Factor is the half-width of Total in residual SDs, which depends on the number of runs alone: at 95 % it is
+	// 17.97, 5.77 and 4.03 for 3, 4 and 5 runs and 2.28 for 10. NaN for fewer than 3 runs.
 	Factor float64
 	// Assessed says that there are runs enough, 5, to speak of drift or of none. Where it is false, do not.
 	Assessed bool
@@ -21,18 +21,18 @@ type DriftResult struct {
 	Trend *KendallTrend
 }
 
-// Drift answers whether throughput, or any other positive quantity, drifted over the runs of an experiment. y[i][j] is that of
-// run i, in the order in which the runs were made, at level j. Each run is reduced to the mean of ln y over its levels, and a
-// straight line fitted to those by least squares: Total is its slope times n − 1, with the interval by Student's t on
-// n − 2 degrees of freedom, which covers as stated if the runs scatter normally around the line.
+// Drift answers whether throughput, or any other positive quantity, drifted over the runs of an experiment. y[i][j] is
+// that of run i, in the order in which the runs were made, at level j. Each run is reduced to the mean of ln y over its
+// levels, and a straight line fitted to those by least squares: Total is its slope times n − 1, with the interval by
+// Student's t on n − 2 degrees of freedom, which covers as stated if the runs scatter normally around the line.
 //
-// With few runs that interval is so wide that not seeing a drift means nothing, which Factor shows. For up to 4 runs Assessed
-// is therefore false, with the warning DriftNotAssessed, whatever the interval is. Fewer than 3 leave it undefined, and one
-// has no estimate either. unit names what a run is, see [Interval].
+// With few runs that interval is so wide that not seeing a drift means nothing, which Factor shows. For up to 4 runs
+// Assessed is therefore false, with the warning DriftNotAssessed, whatever the interval is. Fewer than 3 leave it
+// undefined, and one has no estimate either. unit names what a run is, see [Interval].
 //
-// No runs or no levels is ErrEmpty, runs of different lengths are ErrLengthMismatch, NaN and infinities ErrNotFinite, values not above
-// 0 ErrOutOfRange, each with the place; so is a confidence not strictly between 0 and 1. Runs exactly on a line give
-// an interval of zero width with the warning ResolutionLimited.
+// No runs or no levels is ErrEmpty, runs of different lengths are ErrLengthMismatch, NaN and infinities ErrNotFinite,
+// values not above 0, or subnormal, ErrOutOfRange, each with the place; so is a confidence not strictly between 0 and
+// 1. Runs exactly on a line leave the interval undefined with the warning ResolutionLimited.
 func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return DriftResult{}, err
@@ -45,7 +45,8 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	r := DriftResult{ResidualSD: math.NaN(), Factor: math.NaN(), Assessed: n >= kendallMin}
 	r.Total = Interval{
 		Estimate: math.NaN(), Low: math.NaN(), High: math.NaN(),
-		Method: "least squares on mean logarithms, over run order", N: n, DF: math.NaN(), Confidence: confidence, Unit: unit,
+		Method: "least squares on mean logarithms, over run order", N: n, DF: math.NaN(), Confidence: confidence,
+		Unit: unit,
 		Assumptions: []string{
 			"runs scatter independently around a straight line",
 			"their mean logarithms are approximately normal around it",
@@ -59,7 +60,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	if n == 1 {
 		return r, nil
 	}
-	fit := fitLine(z)
+	fit := fitLine(z, logDigit)
 	span := float64(n - 1)
 	r.Total.Estimate = float64(fit.slope * span)
 	if n == 2 {
@@ -67,7 +68,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	}
 	r.Total.DF = float64(n - 2)
 	r.ResidualSD = fit.residualSD
-	t, err := StudentQuantile((1-confidence)/2, r.Total.DF)
+	t, err := studentQuantile((1-confidence)/2, r.Total.DF)
 	if err != nil {
 		return DriftResult{}, err
 	}
@@ -91,7 +92,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	return r, nil
 }
 
-// meanLogs returns the mean logarithm of each run over its levels.
+// meanLogs returns the mean logarithm of each run over its levels, but for a constant.
 func meanLogs(y [][]float64) ([]float64, error) {
 	if len(y) == 0 {
 		return nil, &LengthError{Arg: "y", Err: ErrEmpty, Remedy: "give the runs in the order in which they were made"}
@@ -99,25 +100,23 @@ func meanLogs(y [][]float64) ([]float64, error) {
 	z := make([]float64, len(y))
 	for i, run := range y {
 		if len(run) == 0 {
-			return nil, &LengthError{Arg: "y", Index: []int{i}, Err: ErrEmpty, Remedy: "give each run's value at every level"}
+			return nil, &LengthError{Arg: "y", Index: []int{i}, Err: ErrEmpty,
+				Remedy: "give each run's value at every level"}
 		}
 		if len(run) != len(y[0]) {
 			return nil, &LengthError{Arg: "y", Index: []int{i}, Len: len(run), Err: ErrLengthMismatch,
-				Remedy: fmt.Sprintf("give the same %d levels for every run; leave out runs that are not complete", len(y[0]))}
+				Remedy: fmt.Sprintf("give the same %d levels for every run; leave out runs that are not complete",
+					len(y[0]))}
 		}
 		logs := make([]float64, len(run))
 		for j, v := range run {
-			switch {
-			case math.IsNaN(v) || math.IsInf(v, 0):
-				return nil, &ValueError{Arg: "y", Index: []int{i, j}, Value: v, Err: ErrNotFinite,
-					Remedy: "measure it again, or leave the whole run out"}
-			case v <= 0:
-				return nil, &ValueError{Arg: "y", Index: []int{i, j}, Value: v, Err: ErrOutOfRange,
-					Remedy: "drift is measured on logarithms, of values above 0"}
+			if err := checkLoggable("y", v, i, j); err != nil {
+				return nil, err
 			}
 			logs[j] = math.Log(v)
 		}
 		_, _, z[i], _ = moments(logs)
+		z[i] -= math.Log(y[0][0]) // the same in every unit
 	}
 	return z, nil
 }

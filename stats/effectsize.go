@@ -4,14 +4,15 @@ import "math"
 
 // HedgesG returns the standardised mean difference (b̄ − ā)/s, s being the pooled standard deviation, in units of that
 // deviation. The estimate is Hedges' g, which J = Γ(ν/2)/(√(ν/2)·Γ((ν − 1)/2)), ν = n_a + n_b − 2, frees of its bias
-// (Hedges 1981). The bounds are those for the true difference δ, by inverting the noncentral t distribution (Steiger & Fouladi
-// 1997); they are not multiplied by J. unit names the replicate.
+// (Hedges 1981). The bounds are those for the true difference δ, by inverting the noncentral t distribution (Steiger &
+// Fouladi 1997); they are not multiplied by J. unit names the replicate.
 //
-// At a nominal 95 % they cover between 94.8 and 95.2 % for normal samples with equal variances, which it assumes. It says how
-// large a difference is beside the noise, and not whether it matters: for that see [Compare].
+// At a nominal 95 % they cover between 94.8 and 95.2 % for normal samples with equal variances, which it assumes. It
+// says how large a difference is beside the noise, and not whether it matters: for that see [Compare].
 //
-// One sample on a side leaves estimate and bounds undefined with the warning SingleSample, and no spread on either side does
-// with ResolutionLimited: there is then no deviation to measure in. Errors are those of [Welch] and of [MeanInterval].
+// One sample on a side leaves estimate and bounds undefined with the warning SingleSample, and no spread on either side
+// does with ResolutionLimited: there is then no deviation to measure in. Errors are those of [Welch] and of
+// [MeanInterval].
 func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -24,7 +25,8 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 	}
 	v := Interval{
 		Estimate: math.NaN(), Low: math.NaN(), High: math.NaN(),
-		Method: "Hedges' g, bounds by noncentral t", N: len(a) + len(b), DF: math.NaN(), Confidence: confidence, Unit: unit,
+		Method: "Hedges' g, bounds by noncentral t", N: len(a) + len(b), DF: math.NaN(), Confidence: confidence,
+		Unit: unit,
 		Assumptions: []string{
 			"the replicates are independent",
 			"each side is drawn from one normal population, without drift",
@@ -36,7 +38,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		v.Warnings = append(v.Warnings, singleSample())
 		return v, nil
 	}
-	t, err := welch("", a, b, 0)
+	t, err := welch("", a, b, rawScale(a, b))
 	if err != nil {
 		return Interval{}, err
 	}
@@ -58,7 +60,7 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 		return Interval{}, err
 	}
 	v.Low, v.High = low*root, -high*root
-	v.warnOfNoWidth()
+	v.needWidth()
 	return v, nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The kinds of error. Every error about samples or arguments is a [*ValueError] or a [*LengthError] (for errors.As) and wraps
-// exactly one of these (for errors.Is), so a program can tell a hole in its data from a mistake in its own call.
+// The kinds of error. Every error about samples or arguments is a [*ValueError] or a [*LengthError] (for errors.As) and
+// wraps exactly one of these (for errors.Is), so a program can tell a hole in its data from a mistake in its own call.
 var (
 	// ErrEmpty: there is nothing to compute from.
 	ErrEmpty = errors.New("no samples")
@@ -35,7 +35,8 @@ type ValueError struct {
 	Index  []int   // where in Arg: nil for a scalar, {i} for a slice, {run, level} for a table
 	Value  float64 // what was found there
 	Remedy string  // what to do about it
-	Err    error   // the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted, ErrOverflow or ErrNotMeasured, ErrEmpty for a count of 0
+	// the kind: ErrNotFinite, ErrOutOfRange, ErrNotSorted, ErrOverflow or ErrNotMeasured, ErrEmpty for a count of 0
+	Err error
 }
 
 // Error names the place, the value, what is wrong with it and what to do.

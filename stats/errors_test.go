@@ -12,7 +12,8 @@ func TestErrorText(t *testing.T) {
 		kind error
 		want string
 	}{
-		{&ValueError{Arg: "runs", Index: []int{2, 0}, Value: math.Inf(-1), Err: ErrNotFinite, Remedy: "measure it again"},
+		{&ValueError{Arg: "runs", Index: []int{2, 0}, Value: math.Inf(-1), Err: ErrNotFinite,
+			Remedy: "measure it again"},
 			ErrNotFinite, "stats: runs[2][0] = -Inf: not a finite number: measure it again"},
 		{&ValueError{Arg: "confidence", Value: 95, Err: ErrOutOfRange, Remedy: "give 0.95"},
 			ErrOutOfRange, "stats: confidence = 95: out of range: give 0.95"},

@@ -6,14 +6,14 @@ import "math"
 // differs. P cannot be below 2/Arrangements: however large a difference is, three against three give 0.10 by ranks, and
 // five against five 0.0079.
 type ExactTest struct {
-	Method       string  `json:"method"`
-	Extreme      uint64  `json:"extreme"`      // arrangements at least as far from the centre as what was seen, itself included
+	Method string `json:"method"`
+	// arrangements at least as far from the centre as what was seen, itself included
+	Extreme      uint64  `json:"extreme"`
 	Arrangements uint64  `json:"arrangements"` // all
 	P            float64 `json:"p"`            // two-sided: Extreme/Arrangements
 }
 
-// The largest samples that the exact tests take. Beyond them the t tests are near enough to exact, and an approximation
-// under the name of an exact test was rejected.
+// The largest samples that the exact tests take. Beyond them the t tests are near enough to exact.
 const (
 	// MannWhitneyMax is the largest n_a + n_b of [MannWhitney], whose counts are exact in a float64 up to there.
 	MannWhitneyMax = 50
@@ -21,12 +21,12 @@ const (
 	SignFlipMax = 20
 )
 
-// MannWhitney tests by ranks whether values of a tend to be larger or smaller than those of b, exactly and two-sided: the
-// distance of a's sum of ranks from its expectation, among all ways to choose which of the values are a's. Ties have midranks
-// (the mean of the ranks that they share), and the arrangements are those of the midranks seen.
+// MannWhitney tests by ranks whether values of a tend to be larger or smaller than those of b, exactly and two-sided:
+// the distance of a's sum of ranks from its expectation, among all ways to choose which of the values are a's. Ties
+// have midranks (the mean of the ranks that they share), and the arrangements are those of the midranks seen.
 //
-// One sample on a side works, and cannot come near a small P. All values equal have P = 1. An empty side is ErrEmpty, NaN
-// or an infinity ErrNotFinite with its index, n_a + n_b above [MannWhitneyMax] ErrOutOfRange.
+// One sample on a side works, and cannot come near a small P. All values equal have P = 1. An empty side is ErrEmpty,
+// NaN or an infinity ErrNotFinite with its index, n_a + n_b above [MannWhitneyMax] ErrOutOfRange.
 func MannWhitney(a, b []float64) (ExactTest, error) {
 	if err := checkSample("a", a); err != nil {
 		return ExactTest{}, err
@@ -82,12 +82,12 @@ func MannWhitney(a, b []float64) (ExactTest, error) {
 
 func distance(i, j int) int { return max(i-j, j-i) }
 
-// SignFlip tests whether d, such as the differences of pairs, is symmetric about 0, exactly and two-sided: |Σd| among its
-// values under all 2ⁿ choices of signs (Fisher 1935). Zeros stay in. Sums are taken for equal when they differ by less
-// than 1e-12 of Σ|d|, so that rounding does not decide between ties; then the arrangement counts as extreme.
+// SignFlip tests whether d, such as the differences of pairs, is symmetric about 0, exactly and two-sided: |Σd| among
+// its values under all 2ⁿ choices of signs (Fisher 1935). Zeros stay in. Sums are taken for equal when they differ by
+// less than 1e-12 of Σ|d|, so that rounding does not decide between ties; then the arrangement counts as extreme.
 //
-// P cannot be below 2/2ⁿ: 0.25 at n = 3, 0.0625 at n = 5. No differences are ErrEmpty, more than [SignFlipMax] ErrOutOfRange, NaN
-// or an infinity ErrNotFinite with its index.
+// P cannot be below 2/2ⁿ: 0.25 at n = 3, 0.0625 at n = 5. No differences are ErrEmpty, more than [SignFlipMax]
+// ErrOutOfRange, NaN or an infinity ErrNotFinite with its index.
 func SignFlip(d []float64) (ExactTest, error) {
 	if err := checkSample("d", d); err != nil {
 		return ExactTest{}, err

@@ -7,8 +7,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// A pilot of three restarts with two runs each, two requests in each run: where the variation arises, and what to repeat
-// when a restart costs 100 s, a run 20 s and a request 3 s.
+// A pilot of three restarts with two runs each, two requests in each run: where the variation arises, and what to
+// repeat when a restart costs 100 s, a run 20 s and a request 3 s.
 func ExampleVarianceComponents() {
 	pilot := [][][]float64{{{10, 12}, {11, 15}}, {{20, 22}, {19, 25}}, {{31, 30}, {36, 33}}}
 	c, err := stats.VarianceComponents(pilot, 0.95, "restart", "run", "request")
@@ -52,7 +52,7 @@ func ExampleSteinInterval() {
 	fmt.Printf("%.0f ± %.0f\n%s\n", v.Estimate, v.HalfWidth(), v.Warnings[0].Text)
 	// Output:
 	// 6735 ± 339
-	// 5 runs were not enough for ± 100: 53 more would; this is the interval of what was run
+	// 5 samples were not enough for ± 100: 53 more would; this is the interval of what there is
 }
 
 // A level is steady if neither the start nor the slope says otherwise.
@@ -68,7 +68,7 @@ func ExampleMSER5() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ramp, err := stats.RampInterval(latencies[start.Samples:], 0.95, "request")
+	ramp, err := stats.RampInterval(latencies[start.Samples:], 1, 0.95, "request")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,12 +79,12 @@ func ExampleMSER5() {
 	// steady: true
 }
 
-func ExampleBatchMeansInterval() {
+func ExampleMeanOfLevel() {
 	latencies := make([]float64, 400) // ms: 20 waves of 20 requests, which share how long their wave takes
 	for i := range latencies {
 		latencies[i] = 100 + 5*float64(i/20*7%10) + float64(i%4)
 	}
-	b, err := stats.BatchMeansInterval(latencies, 20, 0.95, "request")
+	b, err := stats.MeanOfLevel(latencies, 20, 0.95, "request")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +94,8 @@ func ExampleBatchMeansInterval() {
 
 // Five runs at three levels, each run a bit slower than the one before.
 func ExampleDrift() {
-	tokensPerSecond := [][]float64{{840, 1405, 1760}, {835, 1390, 1755}, {820, 1385, 1730}, {822, 1370, 1725}, {810, 1362, 1706}}
+	tokensPerSecond := [][]float64{{840, 1405, 1760}, {835, 1390, 1755}, {820, 1385, 1730}, {822, 1370, 1725}, {810,
+		1362, 1706}}
 	d, err := stats.Drift(tokensPerSecond, 0.95, "run")
 	if err != nil {
 		log.Fatal(err)

@@ -16,21 +16,23 @@ type Family struct {
 	AllEquivalent bool `json:"all_equivalent"`
 }
 
-// CompareFamily is [Compare] for several levels at once: a[j] and b[j] hold the runs at level j. Seven separate comparisons
-// make a false claim up to seven times as often as one. Here the p values for a difference and those for equivalence are
-// adjusted together before the rule of Compare is applied to them, by [Holm]'s method with Shaffer's correction (1986): of
-// "no difference" and "a difference of the margin or more" one at most is true of a level, so that a p is multiplied by how
-// many levels are not yet decided in both, and not by how many p values are left. The probability of any false claim at any level
-// (a difference where there is none, its wrong direction apart, or equivalence at the margin or beyond) is then 1 − confidence at
-// most as far as each test keeps to its own, Detected beside Equivalent included. Holm's method for each of the two alone was rejected: the two err apart, and over
-// seven levels came to 5.0 % in simulated experiments, and to 7.7 % with what was detected beside equivalence.
+// CompareFamily is [Compare] for several levels at once: a[j] and b[j] hold the runs at level j. Seven separate
+// comparisons make a false claim up to seven times as often as one. Here the p values for a difference and those for
+// equivalence are adjusted together before the rule of Compare is applied to them, by [Holm]'s method with Shaffer's
+// correction (1986): of "no difference" and "a difference of the margin or more" one at most is true of a level, so
+// that a p is multiplied by how many levels are not yet decided in both, and not by how many p values are left. The
+// probability of any false claim at any level (a difference where there is none, its wrong direction apart, or
+// equivalence at the margin or beyond) is then 1 − confidence at most as far as each test keeps to its own, Detected
+// beside Equivalent included.
 //
-// The intervals in the verdicts are those of each level by itself. RunsToDecide is for a test at an error rate divided by
-// the number of levels, which the method begins with: it does not count on the other levels being decided.
+// The intervals in the verdicts are those of each level by itself. RunsToDecide is for a test at an error rate divided
+// by the number of levels, which the method begins with: it does not count on the other levels being decided.
 //
-// A level that cannot be tested, such as one with a single run, counts as one and is undecided. Errors are those of Compare,
-// with the level as the first index; no level is ErrEmpty, and a and b of unequal length ErrLengthMismatch.
+// A level that cannot be tested, such as one with a single run, counts as one and is undecided. Errors are those of
+// Compare, with the level as the first index; no level is ErrEmpty, and a and b of unequal length ErrLengthMismatch.
 func CompareFamily(a, b [][]float64, c Comparison) (Family, error) {
+	// Holm's method for each of the two kinds of p alone was rejected: they err apart, and over seven levels came to
+	// 5.0 % in simulated experiments, and to 7.7 % with what was detected beside equivalence.
 	f, err := c.family(a, b)
 	if err != nil {
 		return Family{}, err

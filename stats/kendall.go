@@ -26,16 +26,16 @@ type KendallTrend struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
-// MannKendall tests whether x, in the order of time, has a monotonic trend (Mann 1945; Kendall 1938). It looks at the signs of
-// the differences of all pairs alone, so it has no unit and outliers do not move it.
+// MannKendall tests whether x, in the order of time, has a monotonic trend (Mann 1945; Kendall 1938). It looks at the
+// signs of the differences of all pairs alone, so it has no unit and outliers do not move it.
 //
 // Up to 20 samples P is exact, ties included: the share of all orders of these samples whose |S| is as large. Beyond,
 // it is the normal approximation with continuity correction, and the variance
 // (n(n − 1)(2n + 5) − Σ t(t − 1)(2t + 5))/18 with t the sizes of the groups of ties.
 //
-// Fewer than 5 samples is ErrTooFew, because the smallest P that n = 3 and 4 can give is .333 and .083; at n = 5 it is .0167.
-// No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index. Identical samples have S = 0 and P = 1, with the
-// warning ResolutionLimited. The time is proportional to n².
+// Fewer than 5 samples is ErrTooFew, because the smallest P that n = 3 and 4 can give is .333 and .083; at n = 5 it is
+// .0167. No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index. Identical samples have S = 0 and P =
+// 1, with the warning ResolutionLimited. The time is proportional to n².
 func MannKendall(x []float64) (KendallTrend, error) {
 	if err := checkSample("x", x); err != nil {
 		return KendallTrend{}, err
@@ -94,9 +94,9 @@ func tieSizes(x []float64) []int {
 	return sizes
 }
 
-// kendallP is the share of all distinct orders with at least this |S|. An order has S = pairs − 2·inversions, pairs being
-// those of different values, and orders by inversions are counted by the Gaussian multinomial coefficient of the tie
-// sizes: a product of binomial ones, one for each group put among those before it.
+// kendallP is the share of all distinct orders with at least this |S|. An order has S = pairs − 2·inversions, pairs
+// being those of different values, and orders by inversions are counted by the Gaussian multinomial coefficient of the
+// tie sizes: a product of binomial ones, one for each group put among those before it.
 func kendallP(s int, ties []int) float64 {
 	orders := []float64{1} // by inversions
 	placed := 0
@@ -115,8 +115,8 @@ func kendallP(s int, ties []int) float64 {
 	return extreme / all
 }
 
-// gaussianBinomial counts the ways to put b equal values among a others, by how many of the others each passes: partitions
-// into at most a parts of at most b. Either no part is b, or one is and a − 1 are left.
+// gaussianBinomial counts the ways to put b equal values among a others, by how many of the others each passes:
+// partitions into at most a parts of at most b. Either no part is b, or one is and a − 1 are left.
 func gaussianBinomial(a, b int) []float64 {
 	ways := make([][]float64, a+1) // ways[i] is for i parts
 	for i := range ways {

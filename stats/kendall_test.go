@@ -41,7 +41,8 @@ func TestMannKendallScipy(t *testing.T) {
 func TestMannKendallEdges(t *testing.T) {
 	for _, n := range []int{5, 30} {
 		k, err := MannKendall(slices.Repeat([]float64{7}, n))
-		if err != nil || k.S != 0 || k.P != 1 || k.Z != 0 || k.Variance != 0 || !slices.Equal(warned(k.Warnings), []string{ResolutionLimited}) {
+		if err != nil || k.S != 0 || k.P != 1 || k.Z != 0 || k.Variance != 0 || !slices.Equal(warned(k.Warnings),
+			[]string{ResolutionLimited}) {
 			t.Errorf("%d identical: %+v, %v", n, k, err)
 		}
 	}

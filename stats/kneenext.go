@@ -23,7 +23,7 @@ func (r *KneeResult) advise(levels []float64, p *pairs) {
 	top := len(levels) - 1
 	switch r.Kind {
 	case KneeBracketed:
-		if x := between(r.Low, r.High, whole); !math.IsNaN(x) {
+		if x := between(r.Low, min(r.High, levels[p.peak()]), whole); !math.IsNaN(x) {
 			r.Next = []float64{x}
 		}
 	case KneeAtMost:
@@ -41,9 +41,9 @@ func (r *KneeResult) advise(levels []float64, p *pairs) {
 	}
 }
 
-// moreRuns returns how many runs it takes to show, with a power of 80 %, that the second highest level reaches 95 % of the
-// highest if the two are equal, and 0 if there are as many. The sample size of a one-sided t test is Guenther's (1981):
-// (z(0.95) + z(0.80))²·(s_d/margin)² + z(0.95)²/2, within one of the exact number.
+// moreRuns returns how many runs it takes to show, with a power of 80 %, that the second highest level reaches 95 % of
+// the highest if the two are equal, and 0 if there are as many. The sample size of a one-sided t test is Guenther's
+// (1981): (z(0.95) + z(0.80))²·(s_d/margin)² + z(0.95)²/2, within one of the exact number.
 func (p *pairs) moreRuns() int {
 	const reach, power = 1.6448536269514722, 0.8416212335729143 // the normal quantiles of 0.95 and 0.80
 	top := len(p.z[0]) - 1
@@ -57,6 +57,21 @@ func (p *pairs) moreRuns() int {
 		return 0
 	}
 	return int(min(n, math.MaxInt32))
+}
+
+// peak returns the index of the level with the highest mean of log throughput, the lowest of equals.
+func (p *pairs) peak() int {
+	var best int
+	var highest float64
+	for j := range p.z[0] {
+		for i, z := range p.z {
+			p.d[i] = z[j]
+		}
+		if _, _, mean, _ := moments(p.d); j == 0 || mean > highest+kneeResolution {
+			best, highest = j, mean
+		}
+	}
+	return best
 }
 
 func wholeLevels(levels []float64) bool {

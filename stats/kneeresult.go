@@ -59,22 +59,24 @@ type KneeResult struct {
 	// Reason says in words what decided the answer or what kept it open.
 	Reason string
 	// Peak holds the levels, in order, that may have the highest mean throughput: all that were not shown to be worse
-	// than another. It contains the true one with a nominal confidence of 95 % in all, and did so in at least 95 % of the
-	// experiments in each combination that the comment on Knee tells of.
+	// than another. It contains the true one with a nominal confidence of 95 % in all, and did so in at least 95 % of
+	// the experiments in each combination that the comment on Knee tells of.
 	Peak []float64
 	// Tests holds the evidence, one entry for each level in order. It is nil where nothing could be tested.
 	Tests []KneeTest
-	// Next holds the levels, in order, whose measurement would tell more: the geometric middle of Low and High, twice the
-	// highest level where saturation was not shown, half the lowest where there is no lower end. Where all tested levels are
-	// whole numbers, so are these. It is nil where no level is left between the ends or below the lowest, and where more
-	// runs are wanted first. To go on below High, see RefineKnee.
+	// Next holds the levels, in order, whose measurement would tell more: the geometric middle of Low and High, or of
+	// Low and the level with the highest mean where that is below High, since beyond a peak no knee is; twice the
+	// highest level where saturation was not shown, half the lowest where there is no lower end. Where all tested
+	// levels are whole numbers, so are these. It is nil where no level is left between the ends or below the lowest,
+	// and where more runs are wanted first. To go on below High, see RefineKnee.
 	Next []float64
-	// NextRuns is how many complete runs, those at hand included, are wanted of the tested levels: 3 where there are fewer;
-	// else, where noise alone may have kept the answer open, as many as would show, four times in five, that the second
-	// highest level reaches 95 % of the highest if the two are equal. It follows from the spread between runs and never
-	// from the difference observed, and is as uncertain as that spread. 0: more runs are not what is missing.
+	// NextRuns is how many complete runs, those at hand included, are wanted of the tested levels: 3 where there are
+	// fewer; else, where noise alone may have kept the answer open, as many as would show, four times in five, that the
+	// second highest level reaches 95 % of the highest if the two are equal. It follows from the spread between runs
+	// and never from the difference observed, and is as uncertain as that spread. 0: more runs are not what is missing.
 	NextRuns int
 	// Method, N, DF, Unit, Assumptions and Warnings have the meanings that they have in Interval. N counts the runs.
+	// Unit is "run", for the caller to change into what its runs are.
 	Method      string
 	N           int
 	DF          float64
@@ -84,19 +86,24 @@ type KneeResult struct {
 }
 
 // KneeTest is what the runs say about one level. The statistics are Student's t, without unit; where every run gives
-// the same difference they are 0, +Inf or −Inf by its sign.
+// the same difference they are undefined, NaN, and decide nothing.
 type KneeTest struct {
 	Level float64
-	// Below tests the level against 95 % of the peak that the other runs choose: strongly negative shows that the knee is
-	// above this level.
+	// Below tests the level against 95 % of the peak that the other runs choose: strongly negative shows that the knee
+	// is above this level.
 	Below float64
 	// Reaches is the least of the tests of this level against 95 % of each higher one: large shows that the knee is not
 	// above this level. +Inf for the highest level, which has none above it.
 	Reaches float64
 }
 
-// String returns the answer alone, such as "(100, 400]", "> 100, saturation not shown", "≤ 400" or "not resolved".
-func (r KneeResult) String() string {
+func (t KneeTest) undefined() bool { return math.IsNaN(t.Below) || math.IsNaN(t.Reaches) }
+
+// String returns the answer with the codes of its warnings, such as "(100, 400]", "> 100, saturation not shown",
+// "≤ 400 (resolution-limited)" or "not resolved".
+func (r KneeResult) String() string { return withWarnings(r.bracket(), r.Warnings) }
+
+func (r KneeResult) bracket() string {
 	switch r.Kind {
 	case KneeBracketed:
 		return "(" + level(r.Low) + ", " + level(r.High) + "]"

@@ -2,12 +2,13 @@ package stats
 
 import "math"
 
-// Lag1 returns the lag-1 autocorrelation of x in the order given, as NIST defines it: Σ(xᵢ − x̄)(xᵢ₋₁ − x̄)/Σ(xᵢ − x̄)², the upper sum
-// from the second sample on and the lower one over all. It has no unit, lies between −1 and 1, and is −½ for any two
-// samples that differ. Of independent samples it scatters around −1/n by 1/√n.
+// Lag1 returns the lag-1 autocorrelation of x in the order given, as NIST defines it: Σ(xᵢ − x̄)(xᵢ₋₁ − x̄)/Σ(xᵢ −
+// x̄)², the upper sum from the second sample on and the lower one over all. It has no unit, lies between −1 and 1, and
+// is −½ for any two samples that differ. Of independent samples it scatters around −1/n by 1/√n.
 //
-// It reaches 13 of the digits that NIST certifies for its datasets, where the input can hold them. One sample, and samples that are
-// all identical, have none: NaN. No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index.
+// It reaches 13 of the digits that NIST certifies for its datasets, where the input can hold them. One sample, and
+// samples that are all identical, have none: NaN. No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its
+// index.
 func Lag1(x []float64) (float64, error) {
 	lo, hi, err := checkedExtremes("x", x)
 	if err != nil {

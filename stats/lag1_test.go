@@ -11,7 +11,8 @@ func TestLag1ReachesNISTCertifiedValues(t *testing.T) {
 	for _, c := range nistSets(t) {
 		got, err := Lag1(c.x)
 		if d := digits(got, c.lag1); err != nil || d < c.lag1Digits {
-			t.Errorf("%s: %.17g, %v, agrees to %.1f digits with %.15g, want %.1f", c.name, got, err, d, c.lag1, c.lag1Digits)
+			t.Errorf("%s: %.17g, %v, agrees to %.1f digits with %.15g, want %.1f", c.name, got, err, d, c.lag1,
+				c.lag1Digits)
 		}
 	}
 }

@@ -3,11 +3,11 @@ package stats
 import "math"
 
 // leastSquares minimises the sum of the n squares that residuals writes to r for parameters p, from a start, by
-// Levenberg's and Marquardt's method with derivatives by central differences. It uses no random numbers. converged is false
-// if 200 steps were not enough, or if the residuals at the start are not finite; p is then the best that was met.
+// Levenberg's and Marquardt's method with derivatives by central differences. It uses no random numbers. converged is
+// false if 200 steps were not enough, or if the residuals at the start are not finite; p is then the best that was met.
 //
-// gonum/optimize was rejected: its methods are for general functions, need the gradient from the caller and reach a flat
-// valley, which saturation curves have, more slowly than one made for squares.
+// gonum/optimize was rejected: its methods are for general functions, need the gradient from the caller and reach a
+// flat valley, which saturation curves have, more slowly than one made for squares.
 func leastSquares(residuals func(p, r []float64), start []float64, n int) (p []float64, rss float64, converged bool) {
 	k := len(start)
 	p = append([]float64(nil), start...)
@@ -67,8 +67,8 @@ func leastSquares(residuals func(p, r []float64), start []float64, n int) (p []f
 			return p, rss, true
 		}
 	}
-	// A curve towards which another runs without end, such as a line for a hyperbola, is never reached; within one part in
-	// ten million, it is as good as reached.
+	// A curve towards which another runs without end, such as a line for a hyperbola, is never reached; within one part
+	// in ten million, it is as good as reached.
 	return p, rss, rss <= 1e-14*float64(n)
 }
 
@@ -84,8 +84,8 @@ func squares(x []float64) float64 {
 	return sum
 }
 
-// normalEquations solves (JᵀJ + damping·D²)·step = −Jᵀr, where D holds the norms of the columns of J, by elimination with
-// pivots. The columns are divided by their norms first, so that parameters of unlike size do no harm.
+// normalEquations solves (JᵀJ + damping·D²)·step = −Jᵀr, where D holds the norms of the columns of J, by elimination
+// with pivots. The columns are divided by their norms first, so that parameters of unlike size do no harm.
 func normalEquations(columns [][]float64, norms, r []float64, damping float64) []float64 {
 	k := len(columns)
 	a := make([][]float64, k)

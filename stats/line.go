@@ -9,9 +9,14 @@ type line struct {
 	residualSD float64 // √(Σ residual²/(n − 2)); NaN for two values
 }
 
-// fitLine is ordinary least squares on at least two finite values. The results may overflow, and are then infinite.
-func fitLine(y []float64) line {
+// fitLine is ordinary least squares on at least two finite values. The results may overflow, and are then infinite. A
+// spread around the line below digit, what the values are known to, is none.
+func fitLine(y []float64, digit float64) line {
 	y, exp := nearOne(y)
+	first := y[0]
+	for i := range y {
+		y[i] -= first // exact for neighbours: an offset that all share costs no digits
+	}
 	n := float64(len(y))
 	_, _, mean, _ := moments(y)
 	centre := (n - 1) / 2
@@ -31,7 +36,7 @@ func fitLine(y []float64) line {
 		squares.add(float64(r * r))
 	}
 	sd := math.Sqrt(squares.value() / (n - 2))
-	if sd < 1e-15 { // of values near 1: what is left is the rounding of the fit
+	if math.Ldexp(sd, exp) < digit || sd < 0x1p-51*largestOf(y) { // what the fit itself has rounded
 		sd = 0
 	}
 	l.residualSD = math.Ldexp(sd, exp)

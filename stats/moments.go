@@ -17,10 +17,10 @@ type Summary struct {
 	// SD is the sample standard deviation, √(Σ(x − Mean)²/(N − 1)). Undefined for N = 1. It is 0 for identical samples,
 	// with the warning ResolutionLimited.
 	SD float64
-	// CoV is the coefficient of variation, SD/|Mean|, a fraction and not a percentage. Undefined for N = 1, for a mean of
-	// 0, and for samples of both signs whose mean is within one standard error, SD/√N, of 0: there a ratio to the mean is
-	// a ratio to noise. Samples of one sign have a CoV of √N at most, where all but one of them are 0, so for times and
-	// rates that are not all 0 it is defined from N = 2 on.
+	// CoV is the coefficient of variation, SD/|Mean|, a fraction and not a percentage. Undefined for N = 1, for a mean
+	// of 0, and for samples of both signs whose mean is within one standard error, SD/√N, of 0: there a ratio to the
+	// mean is a ratio to noise. Samples of one sign have a CoV of √N at most, where all but one of them are 0, so for
+	// times and rates that are not all 0 it is defined from N = 2 on.
 	CoV float64
 	// Min and Max are the extremes.
 	Min, Max float64
@@ -30,15 +30,16 @@ type Summary struct {
 
 // Summarize returns the moments of x, in any order and not changing it.
 //
-// Two passes of compensated sums (Neumaier 1974): the first for the mean, the second over the samples shifted by it,
-// d = x − mean, with a correction for the rounding of that mean: s² = (Σd² − (Σd)²/n)/(n − 1) (Chan, Golub & LeVeque 1983). That
-// reaches the certified digits of NIST's Statistical Reference Datasets where the input itself can hold them. Shifting by
-// the first sample was rejected, because the mean then loses digits when it is small beside that sample; Welford's
-// update, because it loses digits on the same datasets and is for streams, which this is not.
+// Two passes of compensated sums (Neumaier 1974): the first for the mean, the second over the samples shifted by it, d
+// = x − mean, with a correction for the rounding of that mean: s² = (Σd² − (Σd)²/n)/(n − 1) (Chan, Golub & LeVeque
+// 1983). That reaches the certified digits of NIST's Statistical Reference Datasets where the input itself can hold
+// them. For streams there is [Accumulator].
 //
 // No samples is ErrEmpty. One sample has a mean and nothing else. NaN or an infinity is ErrNotFinite with its index. A
 // standard deviation beyond the largest float64 is ErrOverflow.
 func Summarize(x []float64) (Summary, error) {
+	// Shifting by the first sample was rejected, because the mean then loses digits when it is small beside that
+	// sample.
 	lo, hi, err := checkedExtremes("x", x)
 	if err != nil {
 		return Summary{}, err
@@ -92,9 +93,9 @@ func momentsWithin(x []float64, lo, hi float64) (mean, sd float64) {
 		return mean, 0
 	}
 
-	// The deviations would add up to 0, had the mean not been rounded. Where that matters, when the spread is a few of its last
-	// digits, they are short numbers and their plain sum is exact.
-	// The sum is in two variables, because a struct that a method changes is kept in memory, which takes twice as long.
+	// The deviations would add up to 0, had the mean not been rounded. Where that matters, when the spread is a few of
+	// its last digits, they are short numbers and their plain sum is exact. The sum is in two variables, because a
+	// struct that a method changes is kept in memory, which takes twice as long.
 	sum, lost, rest := 0.0, 0.0, 0.0
 	for _, v := range x {
 		d := float64(v*scale) - shift
@@ -116,8 +117,8 @@ func extremes(x []float64) (lo, hi float64) {
 	return lo, hi
 }
 
-// unitScale returns the power of two, 2^−exp, that brings the largest sample near 1, so that no square overflows and none that
-// matters underflows. It costs no rounding. Clamped, because 2^1074 is not a float64 though 2^-1074 is.
+// unitScale returns the power of two, 2^−exp, that brings the largest sample near 1, so that no square overflows and
+// none that matters underflows. It costs no rounding. Clamped, because 2^1074 is not a float64 though 2^-1074 is.
 func unitScale(lo, hi float64) (scale float64, exp int) {
 	_, exp = math.Frexp(max(math.Abs(lo), math.Abs(hi)))
 	exp = min(max(exp, -1000), 1000)
@@ -168,7 +169,8 @@ func checkedExtremes(arg string, x []float64) (lo, hi float64, err error) {
 	}
 	lo, hi = x[0], x[0]
 	for _, v := range x {
-		// Branches that are hardly ever taken cost less here than the min and max of the language, which look for NaN and −0.
+		// Branches that are hardly ever taken cost less here than the min and max of the language, which look for NaN
+		// and −0.
 		if !(math.Abs(v) <= math.MaxFloat64) {
 			return 0, 0, checkSample(arg, x)
 		}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// numAcc builds NIST's NumAcc2, 3 and 4: base + 0.2, then base + 0.1 and base + 0.3 in turn, each the float64 nearest to
-// the published decimal.
+// numAcc builds NIST's NumAcc2, 3 and 4: base + 0.2, then base + 0.1 and base + 0.3 in turn, each the float64 nearest
+// to the published decimal.
 func numAcc(first, low, high float64) []float64 {
 	x := []float64{first}
 	for range 500 {
@@ -42,8 +42,8 @@ func piDigits(n int) []float64 {
 	return x
 }
 
-// nistPiDigits is NIST's PiDigits, the first 5000 digits of π but for the 957th, which is 8 in π and 3 in the dataset. Its
-// certified values, the lag-1 autocorrelation too, are those of the dataset: π itself has the mean 4.5358.
+// nistPiDigits is NIST's PiDigits, the first 5000 digits of π but for the 957th, which is 8 in π and 3 in the dataset.
+// Its certified values, the lag-1 autocorrelation too, are those of the dataset: π itself has the mean 4.5358.
 func nistPiDigits(t *testing.T) []float64 {
 	t.Helper()
 	x := piDigits(5000)
@@ -54,9 +54,9 @@ func nistPiDigits(t *testing.T) []float64 {
 	return x
 }
 
-// A nistSet is one of NIST's Statistical Reference Datasets, univariate summary statistics, with its certified values. digits is how
-// many of the standard deviation must agree, and lag1Digits of the lag-1 autocorrelation; for NumAcc3 and 4 no more
-// can, because the decimals are not float64s.
+// A nistSet is one of NIST's Statistical Reference Datasets, univariate summary statistics, with its certified values.
+// digits is how many of the standard deviation must agree, and lag1Digits of the lag-1 autocorrelation; for NumAcc3 and
+// 4 no more can, because the decimals are not float64s.
 type nistSet struct {
 	name                               string
 	x                                  []float64
@@ -66,10 +66,13 @@ type nistSet struct {
 
 func nistSets(t *testing.T) []nistSet {
 	return []nistSet{
-		{"Lottery", readColumn(t, "testdata/strd/Lottery.txt"), 218, 518.958715596330, 291.699727470969, 15, -0.120948622967393, 13},
+		{"Lottery", readColumn(t, "testdata/strd/Lottery.txt"), 218, 518.958715596330, 291.699727470969, 15,
+			-0.120948622967393, 13},
 		{"Lew", readColumn(t, "testdata/strd/Lew.txt"), 200, -177.435, 277.332168044316, 15, -0.307304800605679, 13},
-		{"Mavro", readColumn(t, "testdata/strd/Mavro.txt"), 50, 2.001856, 0.000429123454003053, 13, 0.937989183438248, 13},
-		{"Michelso", readColumn(t, "testdata/strd/Michelso.txt"), 100, 299.8524, 0.0790105478190518, 13, 0.535199668621283, 13},
+		{"Mavro", readColumn(t, "testdata/strd/Mavro.txt"), 50, 2.001856, 0.000429123454003053, 13, 0.937989183438248,
+			13},
+		{"Michelso", readColumn(t, "testdata/strd/Michelso.txt"), 100, 299.8524, 0.0790105478190518, 13,
+			0.535199668621283, 13},
 		{"PiDigits", nistPiDigits(t), 5000, 4.5348, 2.86733906028871, 14, -0.00355099287237972, 13},
 		{"NumAcc1", []float64{10000001, 10000003, 10000002}, 3, 10000002, 1, 15, -0.5, 15},
 		{"NumAcc2", numAcc(1.2, 1.1, 1.3), 1001, 1.2, 0.1, 15, -0.999, 13},
@@ -120,18 +123,25 @@ func TestSummarizeEdges(t *testing.T) {
 		warnings      []string
 	}{
 		{name: "one sample", x: []float64{7}, mean: 7, sd: nan, cov: nan, warnings: []string{SingleSample}},
-		{name: "identical", x: []float64{0.1, 0.1, 0.1}, mean: 0.1, sd: 0, cov: 0, warnings: []string{ResolutionLimited}},
+		{name: "identical", x: []float64{0.1, 0.1, 0.1}, mean: 0.1, sd: 0, cov: 0,
+			warnings: []string{ResolutionLimited}},
 		{name: "all zero", x: []float64{0, 0}, mean: 0, sd: 0, cov: nan, warnings: []string{ResolutionLimited}},
-		{name: "zeros of both signs", x: []float64{math.Copysign(0, -1), 0}, mean: 0, sd: 0, cov: nan, warnings: []string{ResolutionLimited}},
+		{name: "zeros of both signs", x: []float64{math.Copysign(0, -1), 0}, mean: 0, sd: 0, cov: nan,
+			warnings: []string{ResolutionLimited}},
 		{name: "mean zero", x: []float64{-1, 1}, mean: 0, sd: math.Sqrt2, cov: nan},
 		{name: "mean near zero", x: []float64{-1, 1, 0.003}, mean: 0.001, sd: math.Sqrt(1.000003), cov: nan},
-		{name: "both signs, mean beyond its error", x: []float64{-1, 9, 10}, mean: 6, sd: math.Sqrt(37), cov: math.Sqrt(37) / 6},
+		{name: "both signs, mean beyond its error", x: []float64{-1, 9, 10}, mean: 6, sd: math.Sqrt(37),
+			cov: math.Sqrt(37) / 6},
 		{name: "negative", x: []float64{-1, -3}, mean: -2, sd: math.Sqrt2, cov: math.Sqrt2 / 2},
 		{name: "one sign, largest possible CoV", x: []float64{0, 0, 0, 1}, mean: 0.25, sd: 0.5, cov: 2},
-		{name: "squares overflow", x: []float64{1e308, 1.2e308}, mean: 1.1e308, sd: 1.4142135623730951e307, cov: 1.4142135623730951e307 / 1.1e308},
-		{name: "squares underflow", x: []float64{1e-200, 3e-200}, mean: 2e-200, sd: math.Sqrt2 * 1e-200, cov: math.Sqrt2 / 2},
-		{name: "a term beyond the sum", x: []float64{1, 1e100, 1, -1e100}, mean: 0.5, sd: math.Sqrt(2.0/3) * 1e100, cov: nan},
-		{name: "mean between float64s", x: []float64{0x1p53, 0x1p53 + 2}, mean: 0x1p53, sd: math.Sqrt2, cov: math.Sqrt2 / 0x1p53},
+		{name: "squares overflow", x: []float64{1e308, 1.2e308}, mean: 1.1e308, sd: 1.4142135623730951e307,
+			cov: 1.4142135623730951e307 / 1.1e308},
+		{name: "squares underflow", x: []float64{1e-200, 3e-200}, mean: 2e-200, sd: math.Sqrt2 * 1e-200,
+			cov: math.Sqrt2 / 2},
+		{name: "a term beyond the sum", x: []float64{1, 1e100, 1, -1e100}, mean: 0.5, sd: math.Sqrt(2.0/3) * 1e100,
+			cov: nan},
+		{name: "mean between float64s", x: []float64{0x1p53, 0x1p53 + 2}, mean: 0x1p53, sd: math.Sqrt2,
+			cov: math.Sqrt2 / 0x1p53},
 		{name: "subnormal", x: []float64{0, 8 * math.SmallestNonzeroFloat64}, mean: 4 * math.SmallestNonzeroFloat64,
 			sd: 6 * math.SmallestNonzeroFloat64, cov: 1.5},
 	} {
@@ -216,7 +226,8 @@ func TestSummaryJSON(t *testing.T) {
 		t.Errorf("%s, %v; want %s", b, err, want)
 	}
 	var s Summary
-	if err := json.Unmarshal([]byte(`{"n":3,"mean":1}`), &s); err != nil || s.Mean != 1 || !math.IsNaN(s.SD) || !math.IsNaN(s.Min) {
+	if err := json.Unmarshal([]byte(`{"n":3,"mean":1}`), &s); err != nil || s.Mean != 1 || !math.IsNaN(s.SD) ||
+		!math.IsNaN(s.Min) {
 		t.Errorf("what is absent must be undefined: %+v, %v", s, err)
 	}
 	if err := json.Unmarshal([]byte(`{"mean":"7"}`), &s); err == nil {
@@ -249,7 +260,8 @@ func FuzzSummarize(f *testing.F) {
 		}
 		// No standard deviation exceeds range · √(n/(n−1))/2, and no CoV √n.
 		n := float64(s.N)
-		if limit := (s.Max/2 - s.Min/2) * math.Sqrt(n/(n-1)); !(s.SD >= 0 && s.SD/(1+1e-12) <= limit+4*math.SmallestNonzeroFloat64) {
+		if limit := (s.Max/2 - s.Min/2) * math.Sqrt(n/(n-1)); !(s.SD >= 0 &&
+			s.SD/(1+1e-12) <= limit+4*math.SmallestNonzeroFloat64) {
 			t.Errorf("%v: SD %v, at most %v is possible", x, s.SD, limit)
 		}
 		if s.Min == s.Max && s.SD != 0 {

@@ -6,13 +6,13 @@ import (
 	"gonum.org/v1/gonum/integrate/quad"
 )
 
-// noncentralTail returns the probability that a noncentral t variable, (Z + delta)/√(V/df) with Z normal and V χ² of df degrees
-// of freedom, exceeds t. That of falling short of t is noncentralTail(−t, df, −delta), to full precision.
+// noncentralTail returns the probability that a noncentral t variable, (Z + delta)/√(V/df) with Z normal and V χ² of df
+// degrees of freedom, exceeds t. That of falling short of t is noncentralTail(−t, df, −delta), to full precision.
 //
-// It is the normal tail at t·√(V/df) − delta averaged over ln(V/df), by the trapezoidal rule, which converges exponentially for an
-// integrand that is analytic and vanishes at both ends (Goodwin 1949). AS 243's sum over Poisson weights was rejected: it
-// loses far tails by subtraction. Where delta is large that normal tail is a cliff which needs ever finer steps, and
-// largeNoncentralTail takes over.
+// It is the normal tail at t·√(V/df) − delta averaged over ln(V/df), by the trapezoidal rule, which converges
+// exponentially for an integrand that is analytic and vanishes at both ends (Goodwin 1949). AS 243's sum over Poisson
+// weights was rejected: it loses far tails by subtraction. Where delta is large that normal tail is a cliff which needs
+// ever finer steps, and largeNoncentralTail takes over.
 func noncentralTail(t, df, delta float64) (float64, error) {
 	if err := checkPoint("t", t); err != nil {
 		return 0, err
@@ -54,8 +54,8 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 			v := term(s)
 			sum += v
 			largest = max(largest, v)
-			// Past the peak (at t of 60 on 1 df the start is far before it), and too little to matter; or so far that the weight
-			// alone is nothing.
+			// Past the peak (at t of 60 on 1 df the start is far before it), and too little to matter; or so far that
+			// the weight alone is nothing.
 			if v <= last && largest > 0 && v <= 1e-19*largest || a*expMinusLinear(s) > 740 {
 				break
 			}
@@ -65,9 +65,10 @@ func noncentralTail(t, df, delta float64) (float64, error) {
 	return min(logChiSquarePeak(a)*step*sum/2, 1), nil
 }
 
-// largeNoncentralTail is the probability that a noncentral t of 2a degrees of freedom exceeds t (upper), or falls short of it,
-// for t > 0 and a delta so large that √(V/df) varies by many times 1/delta. T > t is √(V/df) < (delta + Z)/t: for Z = −12 that is
-// a tail of χ², and over the Z from −12 to 12 the distribution of V is smooth. What is beyond has a probability of 1e-33.
+// largeNoncentralTail is the probability that a noncentral t of 2a degrees of freedom exceeds t (upper), or falls short
+// of it, for t > 0 and a delta so large that √(V/df) varies by many times 1/delta. T > t is √(V/df) < (delta + Z)/t:
+// for Z = −12 that is a tail of χ², and over the Z from −12 to 12 the distribution of V is smooth. What is beyond has a
+// probability of 1e-33.
 func largeNoncentralTail(t, a, delta float64, upper bool) float64 {
 	const reach = 12
 	edge, sign := delta-reach, 1.0

@@ -27,7 +27,7 @@ func TestNoncentralTailWithoutDeltaIsStudents(t *testing.T) {
 	for _, df := range []float64{0.5, 1, 7, 300, 1e6, 1e12, 1e300} {
 		for _, x := range []float64{-3, 0, 0.1, 2.5, 12} {
 			got, err := noncentralTail(x, df, 0)
-			want, err2 := StudentTail(x, df)
+			want, err2 := studentTail(x, df)
 			if err := errors.Join(err, err2); err != nil || !near(got, want, 1e-12) {
 				t.Errorf("t %v, df %v: %v, %v; want %v", x, df, got, err, want)
 			}
@@ -48,8 +48,8 @@ func TestLargeNoncentralTailVectors(t *testing.T) {
 	}
 }
 
-// As t grows the bounds go to t·√(χ²/df): nothing is left of Z. Before, they were undefined from 1000 on, and took half a
-// second just below.
+// As t grows the bounds go to t·√(χ²/df): nothing is left of Z. Before, they were undefined from 1000 on, and took half
+// a second just below.
 func TestHedgesGFarOut(t *testing.T) {
 	for _, by := range []float64{1e6, 1e9} {
 		a, b := []float64{0, 1}, []float64{by, by + 1}

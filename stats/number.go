@@ -7,9 +7,9 @@ import (
 )
 
 // number is how a float64 of this package travels in JSON, which has no NaN: undefined (NaN) is null and reads back as
-// undefined, unbounded is "Infinity" or "-Infinity" (the spelling of protocol buffers). Pointers in the exported structs
-// were rejected, because nil dereferences where NaN stays undefined through arithmetic; so was a zero with a flag
-// beside it, because the zero gets printed.
+// undefined, unbounded is "Infinity" or "-Infinity" (the spelling of protocol buffers). Pointers in the exported
+// structs were rejected, because nil dereferences where NaN stays undefined through arithmetic; so was a zero with a
+// flag beside it, because the zero gets printed.
 type number float64
 
 func (v number) MarshalJSON() ([]byte, error) {

@@ -38,10 +38,12 @@ func TestQuantileIntervalKnownAnswers(t *testing.T) {
 		{6, 0.5, 0.95, 1, 6, 1 - 2./64, "order statistics 1 and 6 of 6", ""},
 		{10, 0.5, 0.95, 2, 9, 1 - 22./1024, "order statistics 2 and 9 of 10", ""},
 		// .99³⁶⁷ is .0250 and some, .99³⁶⁸ is less.
-		{100, 0.99, 0.95, 97, inf, .98162596355535, "order statistics 97 and none of 100", "no upper bound for the p99 at 95 %: that takes 368"},
+		{100, 0.99, 0.95, 97, inf, .98162596355535, "order statistics 97 and none of 100",
+			"no upper bound for the p99 at 95 %: that takes 368"},
 		{367, 0.99, 0.95, 359, inf, 0, "", "takes 368"},
 		{368, 0.99, 0.95, 360, 368, 0, "", ""},
-		{100, 0.01, 0.95, -inf, 4, .98162596355535, "order statistics none and 4 of 100", "no lower bound for the p1 at 95 %: that takes 368"},
+		{100, 0.01, 0.95, -inf, 4, .98162596355535, "order statistics none and 4 of 100",
+			"no lower bound for the p1 at 95 %: that takes 368"},
 		// A single sample is a bound, if hardly any are larger.
 		{1, 0.999, 0.95, 1, inf, .999, "order statistics 1 and none of 1", "takes 3688"},
 	} {
@@ -58,14 +60,16 @@ func TestQuantileIntervalKnownAnswers(t *testing.T) {
 			if v.Warnings != nil {
 				t.Errorf("p%v of %d: %v", 100*c.p, c.n, v.Warnings)
 			}
-		case !slices.Equal(warned(v.Warnings), []string{TailUndersampled}) || !strings.Contains(v.Warnings[0].Text, c.warning):
+		case !slices.Equal(warned(v.Warnings), []string{TailUndersampled}) || !strings.Contains(v.Warnings[0].Text,
+			c.warning):
 			t.Errorf("p%v of %d: %v", 100*c.p, c.n, v.Warnings)
 		}
 		if want, _ := Quantile(x, c.p); v.Estimate != want || v.N != c.n || !math.IsNaN(v.DF) || v.Unit != "request" ||
 			v.Confidence != c.confidence || len(v.Assumptions) == 0 {
 			t.Errorf("%+v", v)
 		}
-		if v.Defined() != !math.IsNaN(c.low) || v.Below(c.high+1) != (c.high < inf) || v.Above(c.low-1) != (c.low > -inf) {
+		if v.Defined() != !math.IsNaN(c.low) || v.Below(c.high+1) != (c.high < inf) ||
+			v.Above(c.low-1) != (c.low > -inf) {
 			t.Errorf("%+v: defined %v, below %v, above %v", v, v.Defined(), v.Below(c.high+1), v.Above(c.low-1))
 		}
 		roundTrip(t, v)
@@ -75,7 +79,8 @@ func TestQuantileIntervalKnownAnswers(t *testing.T) {
 func TestMedianInterval(t *testing.T) {
 	v, err := MedianInterval(upTo(6), 0.95, "run")
 	w, errW := QuantileInterval(upTo(6), 0.5, 0.95, "run")
-	if err != nil || errW != nil || v.Low != 1 || v.High != 6 || v.Estimate != 3.5 || v.Coverage != w.Coverage || v.Method != w.Method {
+	if err != nil || errW != nil || v.Low != 1 || v.High != 6 || v.Estimate != 3.5 || v.Coverage != w.Coverage ||
+		v.Method != w.Method {
 		t.Errorf("%+v, %v", v, err)
 	}
 	v, err = MedianInterval(upTo(5), 0.95, "run")
@@ -89,35 +94,43 @@ func TestMedianInterval(t *testing.T) {
 
 func TestQuantileIntervalTies(t *testing.T) {
 	for _, c := range []struct {
-		x    []float64
-		unit string
-		want []string
+		x         []float64
+		unit      string
+		low, high float64
+		want      []string
 	}{
-		{[]float64{7, 7, 7, 7, 7, 7}, "run", []string{ResolutionLimited}},
-		{[]float64{1, 2, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", []string{ResolutionLimited}}, // ranks 3 and 10
-		{[]float64{1, 2, 6, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "", []string{UnitUnnamed}},
+		{[]float64{7, 7, 7, 7, 7, 7}, "run", math.NaN(), math.NaN(), []string{ResolutionLimited}},
+		// Ranks 3 and 10, moved out to the next different samples; or as far on one side as on the other, where there
+		// is none.
+		{[]float64{1, 2, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", 2, 8, []string{ResolutionLimited}},
+		{[]float64{7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "run", 6, 8, []string{ResolutionLimited}},
+		{[]float64{1, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7}, "run", 5, 9, []string{ResolutionLimited}},
+		{[]float64{1, 2, 6, 7, 7, 7, 7, 7, 7, 7, 8, 9}, "", 6, 7, []string{UnitUnnamed}},
 	} {
 		v, err := MedianInterval(c.x, 0.95, c.unit)
-		if err != nil || !v.Defined() || v.High != 7 || !slices.Equal(warned(v.Warnings), c.want) {
+		if err != nil || !same64(v.Low, c.low) || !same64(v.High, c.high) || !slices.Equal(warned(v.Warnings), c.want) {
 			t.Errorf("%v: %+v, %v", c.x, v, err)
 		}
 	}
 }
 
-// Whatever n and p, the pair of ranks covers as asked, the next pair inwards does not, and p and 1 − p mirror each other.
+// Whatever n and p, the pair of ranks covers as asked, the next pair inwards does not, and p and 1 − p mirror each
+// other.
 func TestRanks(t *testing.T) {
 	for n := 1; n < 20000; n = n*3/2 + 1 {
 		for _, p := range []float64{math.SmallestNonzeroFloat64, 1e-9, 0.1, 0.25, 0.5} {
 			for _, tail := range []float64{1e-16, 0.005, 0.025, 0.05, 0.3, 0.5} {
 				low, high, below, above := ranks(n, p, tail)
-				if !(0 <= low && low < high && high <= n+1 && below >= 0 && above >= 0 && max(below, above) <= tail*(1+2e-12)) {
+				if !(0 <= low && low < high && high <= n+1 && below >= 0 && above >= 0 && max(below,
+					above) <= tail*(1+2e-12)) {
 					t.Errorf("%d, %v, %v: %d, %d, %v, %v", n, p, tail, low, high, below, above)
 				}
 				if p < 0.1 { // 1 − p would be rounded
 					continue
 				}
 				mLow, mHigh, mBelow, mAbove := ranks(n, 1-p, tail)
-				if mLow != n+1-high || mHigh != n+1-low || math.Abs(mBelow-above) > 1e-12*above || math.Abs(mAbove-below) > 1e-12*below {
+				if mLow != n+1-high || mHigh != n+1-low || math.Abs(mBelow-above) > 1e-12*above ||
+					math.Abs(mAbove-below) > 1e-12*below {
 					t.Errorf("%d, %v, %v: %d, %d, %v, %v mirrored %d, %d, %v, %v", n, p, tail, low, high, below, above,
 						mLow, mHigh, mBelow, mAbove)
 				}

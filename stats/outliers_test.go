@@ -18,8 +18,10 @@ func TestFlagOutliers(t *testing.T) {
 		warned  []string
 	}{
 		{"none", []float64{1, 2, 3, 4, 5}, nil, nil, 3, 1, nil},
-		{"one of five, where |z| is 1.788", []float64{10, 11, 12, 13, 500}, []int{4}, []float64{0.6745 * 488}, 12, 1, nil},
-		{"both sides", []float64{-40, 10, 11, 12, 13, 14, 60}, []int{0, 6}, []float64{-0.6745 * 26, 0.6745 * 24}, 12, 2, nil},
+		{"one of five, where |z| is 1.788", []float64{10, 11, 12, 13, 500}, []int{4}, []float64{0.6745 * 488}, 12, 1,
+			nil},
+		{"both sides", []float64{-40, 10, 11, 12, 13, 14, 60}, []int{0, 6}, []float64{-0.6745 * 26, 0.6745 * 24}, 12,
+			2, nil},
 		// The MAD is 0; the mean absolute deviation is 8/8.
 		{"more than half equal", []float64{5, 5, 5, 5, 13, 5, 5, 5}, []int{4}, []float64{8 / 1.253314}, 5, 0, nil},
 		{"identical", []float64{5, 5, 5}, nil, nil, 5, 0, []string{ResolutionLimited}},
@@ -28,7 +30,8 @@ func TestFlagOutliers(t *testing.T) {
 	} {
 		before := slices.Clone(c.x)
 		f, err := FlagOutliers(c.x, 3.5)
-		if err != nil || f.N != len(c.x) || f.Median != c.median || f.MAD != c.mad || f.Method == "" || !slices.Equal(warned(f.Warnings), c.warned) {
+		if err != nil || f.N != len(c.x) || f.Median != c.median || f.MAD != c.mad || f.Method == "" ||
+			!slices.Equal(warned(f.Warnings), c.warned) {
 			t.Errorf("%s: %+v, %v", c.name, f, err)
 		}
 		if !slices.Equal(before, c.x) {
@@ -53,7 +56,8 @@ func TestFlagOutliersErrors(t *testing.T) {
 		cutoff float64
 		kind   error
 	}{
-		{nil, 3.5, ErrEmpty}, {[]float64{1, math.NaN()}, 3.5, ErrNotFinite}, {sampleA, 0, ErrOutOfRange}, {sampleA, math.NaN(), ErrOutOfRange},
+		{nil, 3.5, ErrEmpty}, {[]float64{1, math.NaN()}, 3.5, ErrNotFinite}, {sampleA, 0, ErrOutOfRange}, {sampleA,
+			math.NaN(), ErrOutOfRange},
 		{sampleA, math.Inf(1), ErrOutOfRange},
 	} {
 		if _, err := FlagOutliers(c.x, c.cutoff); !errors.Is(err, c.kind) {

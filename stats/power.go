@@ -6,47 +6,6 @@ import (
 	"gonum.org/v1/gonum/integrate/quad"
 )
 
-// Power returns the probability with which a two-sided t test at 1 − confidence detects a true difference of effect standard
-// deviations between two independent samples of n each, by the noncentral t distribution. effect is that of the
-// population of single values, not of their means, and its sign does not matter; on logarithms it is ln(ratio) over the
-// SD of the logarithms.
-//
-// An n under 2, an effect that is not finite, and a confidence not between 0 and 1 are ErrOutOfRange.
-func Power(n int, effect, confidence float64) (float64, error) {
-	return power("effect", plan{n: n, confidence: confidence}, effect, plan.difference)
-}
-
-// PairedPower is [Power] for n pairs; effect is in standard deviations of the differences of pairs.
-func PairedPower(n int, effect, confidence float64) (float64, error) {
-	return power("effect", plan{n: n, confidence: confidence, paired: true}, effect, plan.difference)
-}
-
-// EquivalencePower returns the probability with which two one-sided tests (see [TTest.TOST]) at 1 − confidence each show that
-// the means of two independent samples of n each differ by less than margin, when they do not differ at all. margin is in
-// standard deviations, as effect is in [Power]; at and below a margin of 0 the probability is 0. Errors are those of Power.
-func EquivalencePower(n int, margin, confidence float64) (float64, error) {
-	return power("margin", plan{n: n, confidence: confidence}, margin, plan.equivalence)
-}
-
-// PairedEquivalencePower is [EquivalencePower] for n pairs; margin is in standard deviations of the differences of pairs.
-func PairedEquivalencePower(n int, margin, confidence float64) (float64, error) {
-	return power("margin", plan{n: n, confidence: confidence, paired: true}, margin, plan.equivalence)
-}
-
-// DetectableEffect returns the minimum detectable effect: the true difference, in standard deviations, that [Power] finds to
-// be detected with the given probability. At n = 3, 5 and 10, power 0.8 and confidence 0.95 it is 3.07, 2.02 and 1.32: what is
-// smaller will more likely than that be missed, and no detection does not mean no difference.
-//
-// A power that is not between 1 − confidence and 1 is ErrOutOfRange; other errors are those of Power.
-func DetectableEffect(n int, power, confidence float64) (float64, error) {
-	return plan{n: n, confidence: confidence}.detectable(power)
-}
-
-// PairedDetectableEffect is [DetectableEffect] for n pairs, in standard deviations of the differences of pairs.
-func PairedDetectableEffect(n int, power, confidence float64) (float64, error) {
-	return plan{n: n, confidence: confidence, paired: true}.detectable(power)
-}
-
 // A plan is a comparison of n with n replicates, or of n pairs, before it is made.
 type plan struct {
 	n          int
@@ -54,19 +13,10 @@ type plan struct {
 	paired     bool
 }
 
-func power(arg string, p plan, size float64, of func(plan, float64) (float64, error)) (float64, error) {
-	if err := p.check(); err != nil {
-		return 0, err
-	}
-	if math.IsNaN(size) || math.IsInf(size, 0) {
-		return 0, &ValueError{Arg: arg, Value: size, Err: ErrNotFinite, Remedy: "give it in standard deviations"}
-	}
-	return of(p, size)
-}
-
 func (p plan) check() error {
 	if p.n < 2 {
-		return &ValueError{Arg: "n", Value: float64(p.n), Err: ErrOutOfRange, Remedy: "plan at least two replicates a side"}
+		return &ValueError{Arg: "n", Value: float64(p.n), Err: ErrOutOfRange,
+			Remedy: "plan at least two replicates a side"}
 	}
 	return checkConfidence(p.confidence)
 }
@@ -88,7 +38,7 @@ func (p plan) se() float64 {
 
 // difference is the probability of detecting a difference of effect standard deviations.
 func (p plan) difference(effect float64) (float64, error) {
-	t, err := StudentQuantile((1-p.confidence)/2, p.df())
+	t, err := studentQuantile((1-p.confidence)/2, p.df())
 	if err != nil {
 		return 0, err
 	}
@@ -107,14 +57,14 @@ func (p plan) difference(effect float64) (float64, error) {
 	return min(1, above+below), err
 }
 
-// equivalence is the probability of showing equivalence within ± margin where there is no difference: the mean, over the
-// distribution of s, of the probability that |difference| < margin − t·s·se.
+// equivalence is the probability of showing equivalence within ± margin where there is no difference: the mean, over
+// the distribution of s, of the probability that |difference| < margin − t·s·se.
 func (p plan) equivalence(margin float64) (float64, error) {
 	if margin <= 0 {
 		return 0, nil
 	}
 	df := p.df()
-	t, err := StudentQuantile(1-p.confidence, df)
+	t, err := studentQuantile(1-p.confidence, df)
 	if err != nil {
 		return 0, err
 	}

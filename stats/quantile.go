@@ -5,14 +5,10 @@ import (
 	"slices"
 )
 
-// QuantileMethod names the definition that this package's quantiles follow, to be printed beside them: the definitions in
-// use differ visibly at the sizes of a benchmark. The median of 1, 2, 3, 4 is 2.5 by type 7 and 2 by types 1 and 4. It is
-// Type7.String().
-const QuantileMethod = "type 7 (Hyndman & Fan 1996)"
-
 // Quantile returns the p-quantile of x by type 7 of Hyndman & Fan (1996), which is numpy's and R's default: with the
 // samples in order x₀ ≤ … ≤ xₙ₋₁ and h = (n − 1)p, it is x⌊h⌋ + (h − ⌊h⌋)(x⌊h⌋₊₁ − x⌊h⌋). p is a fraction, so the 99th
-// percentile is 0.99; p = 0 is the minimum and p = 1 the maximum. The result is in the unit of x and never decreases in p.
+// percentile is 0.99; p = 0 is the minimum and p = 1 the maximum. The result is in the unit of x and never decreases in
+// p.
 //
 // x may be in any order and is not changed; ties count as often as they occur. One sample is every quantile of itself.
 // No samples is ErrEmpty, NaN or an infinity ErrNotFinite with its index, p outside [0, 1] ErrOutOfRange. For several
@@ -43,9 +39,9 @@ func NewSorted(x []float64) (Sorted, error) {
 // Quantile returns the p-quantile of s by type 7, as the function [Quantile] does, in constant time and without
 // allocating.
 //
-// It therefore cannot look at every sample of a Sorted that was converted rather than made by [NewSorted]. It checks the
-// ends, where sorting leaves NaNs and infinities, and the samples it uses: the result is never NaN, and what those show
-// to be out of order is ErrNotSorted.
+// It therefore cannot look at every sample of a Sorted that was converted rather than made by [NewSorted]. It checks
+// the ends, where sorting leaves NaNs and infinities, and the samples it uses: the result is never NaN, and what those
+// show to be out of order is ErrNotSorted.
 func (s Sorted) Quantile(p float64) (float64, error) {
 	return s.QuantileByType(p, Type7)
 }

@@ -1,21 +1,19 @@
 package stats
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
-// QuantileFloor returns the smallest number of samples from which the p-quantile has a finite bound on its outer side (above
-// for p ≥ ½, below otherwise) at the given one-sided confidence, when the spare most extreme samples are not to be used. For a
-// two-sided interval of confidence c, of which each side may fail with half of the rest, give (1 + c)/2.
+// QuantileFloor returns the smallest number of samples from which the p-quantile has a finite bound on its outer side
+// (above for p ≥ ½, below otherwise) at the given one-sided confidence, when the spare most extreme samples are not to
+// be used. For a two-sided interval of confidence c, of which each side may fail with half of the rest, give (1 + c)/2.
 //
-// The bound is an order statistic. The largest of n independent samples, whatever their distribution, lies above the p-quantile
-// unless all n fall below, with probability pⁿ; the (spare + 1)-th largest unless at most spare fall above, so the floor
-// is the least n with P(Binomial(n, 1 − p) ≤ spare) ≤ 1 − confidence. For p = 0.99 and spare = 0 that is 299 at 0.95, and 368
-// for the two-sided 95 %: no number from fewer samples bounds their p99. MLPerf's early stopping has spare = 1 at 0.99: 64
-// samples for p90, 130 for p95, 662 for p99, 6636 for p99.9.
+// The bound is an order statistic. The largest of n independent samples, whatever their distribution, lies above the
+// p-quantile unless all n fall below, with probability pⁿ; the (spare + 1)-th largest unless at most spare fall above,
+// so the floor is the least n with P(Binomial(n, 1 − p) ≤ spare) ≤ 1 − confidence. For p = 0.99 and spare = 0 that is
+// 299 at 0.95, and 368 for the two-sided 95 %: no number from fewer samples bounds their p99. MLPerf's early stopping
+// has spare = 1 at 0.99: 64 samples for p90, 130 for p95, 662 for p99, 6636 for p99.9.
 //
-// p and confidence not strictly between 0 and 1, a negative spare, and a floor that an int cannot hold are ErrOutOfRange.
+// p and confidence not strictly between 0 and 1, a negative spare, and a floor that an int cannot hold are
+// ErrOutOfRange.
 func QuantileFloor(p, confidence float64, spare int) (int, error) {
 	if !(p > 0 && p < 1) {
 		return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange,
@@ -34,7 +32,8 @@ func QuantileFloor(p, confidence float64, spare int) (int, error) {
 	high := spare + 1
 	for !enough(high) {
 		if high > math.MaxInt/4 {
-			return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange, Remedy: "no number of samples reaches so far out"}
+			return 0, &ValueError{Arg: "p", Value: p, Err: ErrOutOfRange,
+				Remedy: "no number of samples reaches so far out"}
 		}
 		high *= 2
 	}
@@ -57,38 +56,4 @@ func atMost(k, n int, probability float64) float64 {
 	// That the (k+1)-th smallest of n uniform variables, a beta variable, exceeds probability.
 	a, b := float64(k+1), float64(n-k)
 	return betaPoint(probability/(1-probability)*b/a, a, b).tail(true)
-}
-
-// TailWarnings returns the warning TailUndersampled if n samples are too few for the two-sided interval of the p-quantile at
-// the given confidence to be bounded on its outer side, and nil otherwise: a percentile from so few samples is to be printed
-// with it. See [QuantileFloor], whose errors these are; n < 0 is ErrOutOfRange.
-func TailWarnings(n int, p, confidence float64) ([]Warning, error) {
-	if n < 0 {
-		return nil, &ValueError{Arg: "n", Value: float64(n), Err: ErrOutOfRange, Remedy: "give the number of samples"}
-	}
-	two, err := QuantileFloor(p, (1+confidence)/2, 0)
-	if err != nil {
-		if !(confidence > 0 && confidence < 1) { // name the caller's, not the half of it
-			_, err = QuantileFloor(p, confidence, 0)
-		}
-		return nil, err
-	}
-	if n >= two {
-		return nil, nil
-	}
-	one, err := QuantileFloor(p, confidence, 0)
-	if err != nil {
-		return nil, err
-	}
-	return []Warning{tailUndersampled(n, p, confidence, two, one)}, nil
-}
-
-func tailUndersampled(n int, p, confidence float64, two, one int) Warning {
-	side := "upper"
-	if p < 0.5 {
-		side = "lower"
-	}
-	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'g', 10, 64) }
-	return Warning{TailUndersampled, "the p" + percent(p) + " has no finite " + side + " bound at two-sided " + percent(confidence) +
-		" % from " + strconv.Itoa(n) + " samples: that needs " + strconv.Itoa(two) + ", and a one-sided bound " + strconv.Itoa(one)}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -34,17 +33,19 @@ func TestQuantileFloor(t *testing.T) {
 	}
 }
 
+// binomialAtMost sums the binomial probabilities term by term.
+func binomialAtMost(k, n int, probability float64) float64 {
+	term := math.Pow(1-probability, float64(n))
+	sum := term
+	for i := 1; i <= k; i++ {
+		term *= float64(n-i+1) / float64(i) * probability / (1 - probability)
+		sum += term
+	}
+	return sum
+}
+
 // The floor satisfies its definition and one sample fewer does not, the binomial probability being summed term by term.
 func TestQuantileFloorIsLeast(t *testing.T) {
-	binomialAtMost := func(k, n int, probability float64) float64 {
-		term := math.Pow(1-probability, float64(n))
-		sum := term
-		for i := 1; i <= k; i++ {
-			term *= float64(n-i+1) / float64(i) * probability / (1 - probability)
-			sum += term
-		}
-		return sum
-	}
 	for _, p := range []float64{0.3, 0.5, 0.77, 0.9, 0.985} {
 		for _, confidence := range []float64{0.5, 0.9, 0.95, 0.999} {
 			for spare := range 6 {
@@ -54,41 +55,17 @@ func TestQuantileFloorIsLeast(t *testing.T) {
 				}
 				beyond := min(p, 1-p)
 				if risk := binomialAtMost(spare, n, beyond); risk > (1-confidence)*(1+1e-9) {
-					t.Errorf("p %v, confidence %v, spare %d: %d samples leave a risk of %v", p, confidence, spare, n, risk)
+					t.Errorf("p %v, confidence %v, spare %d: %d samples leave a risk of %v", p, confidence, spare, n,
+						risk)
 				}
 				if n-1 > spare {
 					if risk := binomialAtMost(spare, n-1, beyond); risk <= (1-confidence)*(1-1e-9) {
-						t.Errorf("p %v, confidence %v, spare %d: %d samples would do, with a risk of %v", p, confidence, spare, n-1, risk)
+						t.Errorf("p %v, confidence %v, spare %d: %d samples would do, with a risk of %v", p,
+							confidence, spare, n-1, risk)
 					}
 				}
 			}
 		}
-	}
-}
-
-func TestTailWarnings(t *testing.T) {
-	for _, c := range []struct {
-		n    int
-		p    float64
-		want []string
-	}{
-		{100, 0.99, []string{TailUndersampled}},
-		{0, 0.99, []string{TailUndersampled}},
-		{367, 0.99, []string{TailUndersampled}},
-		{368, 0.99, nil},
-		{5, 0.5, []string{TailUndersampled}},
-		{6, 0.5, nil},
-		{100, 0.01, []string{TailUndersampled}},
-	} {
-		got, err := TailWarnings(c.n, c.p, 0.95)
-		if err != nil || !slices.Equal(warned(got), c.want) {
-			t.Errorf("p = %v of %d: %v, %v; want %v", c.p, c.n, got, err, c.want)
-		}
-	}
-	got, err := TailWarnings(100, 0.99, 0.95)
-	if want := "the p99 has no finite upper bound at two-sided 95 % from 100 samples: that needs 368, and a one-sided bound 299"; err != nil ||
-		len(got) != 1 || got[0].Text != want {
-		t.Errorf("%v, %v; want %s", got, err, want)
 	}
 }
 
@@ -103,17 +80,9 @@ func TestQuantileFloorErrors(t *testing.T) {
 		{0.99, 0.95, -1, "spare = -1"},
 		{math.SmallestNonzeroFloat64, 0.95, 1, "p = 5e-324"},
 	} {
-		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
+		if got, err := QuantileFloor(c.p, c.confidence, c.spare); got != 0 || !errors.Is(err,
+			ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%+v: %d, %v", c, got, err)
-		}
-	}
-	for _, c := range []struct {
-		n             int
-		p, confidence float64
-		text          string
-	}{{-1, 0.9, 0.95, "n = -1"}, {10, 1, 0.95, "p = 1"}, {10, 0.9, 1.5, "confidence = 1.5"}} {
-		if got, err := TailWarnings(c.n, c.p, c.confidence); got != nil || !errors.Is(err, ErrOutOfRange) || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%+v: %v, %v", c, got, err)
 		}
 	}
 }
@@ -146,7 +115,8 @@ func TestQuantileFloorSimulation(t *testing.T) {
 		t.Logf("simulation: bound on p%g from %d samples, %d spare: coverage %.2f %%, at least %g %% is claimed",
 			100*c.p, n, c.spare, 100*coverage, 100*c.confidence)
 		// The largest excess is that of the median, whose floor of 6 covers 98.4 %.
-		if slack := 4 * math.Sqrt(c.confidence*(1-c.confidence)/float64(total)); coverage < c.confidence-slack || coverage > c.confidence+0.01+slack {
+		if slack := 4 * math.Sqrt(c.confidence*(1-c.confidence)/float64(total)); coverage < c.confidence-slack ||
+			coverage > c.confidence+0.01+slack {
 			t.Errorf("p %v, spare %d: coverage %v of %v from %d samples", c.p, c.spare, coverage, c.confidence, n)
 		}
 	}

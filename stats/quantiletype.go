@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// QuantileType is a definition of the sample quantile, by its number in Hyndman & Fan (1996). They differ visibly at the sizes of
-// a benchmark, so the type belongs beside the figure: its String is "type 7 (Hyndman & Fan 1996)". The zero QuantileType is
-// none of them, and refused.
+// QuantileType is a definition of the sample quantile, by its number in Hyndman & Fan (1996). They differ visibly at
+// the sizes of a benchmark, so the type belongs beside the figure: its String is "type 7 (Hyndman & Fan 1996)". The
+// zero QuantileType is none of them, and refused.
 type QuantileType int
 
 // The types that this package computes. With the samples in order x₁ ≤ … ≤ xₙ:
 const (
-	// Type1 is the smallest sample that at least the fraction p of the samples do not exceed: x at the rank ⌈np⌉, always a
-	// value that was measured, and what is meant by "nearest rank".
+	// Type1 is the smallest sample that at least the fraction p of the samples do not exceed: x at the rank ⌈np⌉,
+	// always a value that was measured, and what is meant by "nearest rank".
 	Type1 QuantileType = 1
 	// Type7 interpolates at the rank 1 + (n − 1)p. It is the default of numpy, R and this package.
 	Type7 QuantileType = 7
@@ -28,8 +28,8 @@ func (q QuantileType) String() string {
 }
 
 // QuantileByType returns the p-quantile of s by the given type, in constant time and without allocating; Type7 is what
-// [Sorted.Quantile] returns. The result is in the unit of s, lies within its extremes, and never decreases in p. One sample
-// is every quantile of itself. Errors are those of Sorted.Quantile, and ErrOutOfRange for another type.
+// [Sorted.Quantile] returns. The result is in the unit of s, lies within its extremes, and never decreases in p. One
+// sample is every quantile of itself. Errors are those of Sorted.Quantile, and ErrOutOfRange for another type.
 func (s Sorted) QuantileByType(p float64, q QuantileType) (float64, error) {
 	if !(p >= 0 && p <= 1) {
 		return 0, fractionError("p", p)
@@ -49,8 +49,8 @@ func (s Sorted) QuantileByType(p float64, q QuantileType) (float64, error) {
 	return 0, &ValueError{Arg: "q", Value: float64(q), Err: ErrOutOfRange, Remedy: "give Type1, Type7 or Type8"}
 }
 
-// rankOf is the lowest rank k, from 1, of which k/n as a float64 is at least p, and 1 for p = 0. Comparing k/n makes p = 0.07 of n =
-// 100 the seventh, where n·p rounds to more than 7.
+// rankOf is the lowest rank k, from 1, of which k/n as a float64 is at least p, and 1 for p = 0. Comparing k/n makes p
+// = 0.07 of n = 100 the seventh, where n·p rounds to more than 7.
 func rankOf(p float64, n int) int {
 	k := int(math.Ceil(float64(p * float64(n))))
 	k = min(max(k, 1), n)

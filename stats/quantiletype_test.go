@@ -78,7 +78,7 @@ func TestRankOfIsExact(t *testing.T) {
 }
 
 func TestQuantileTypeNames(t *testing.T) {
-	if Type7.String() != QuantileMethod || Type1.String() != "type 1 (Hyndman & Fan 1996)" {
+	if Type7.String() != "type 7 (Hyndman & Fan 1996)" || Type1.String() != "type 1 (Hyndman & Fan 1996)" {
 		t.Errorf("%v, %v", Type7, Type1)
 	}
 }

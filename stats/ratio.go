@@ -1,17 +1,21 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // LogRatioInterval returns the interval for the ratio of the geometric means, that of b over that of a: Welch's on the
 // logarithms ([WelchLogs]), transformed back. The ratio has no unit; unit names the replicate.
 //
-// At a nominal 95 % it covers between 94.5 and 96.6 % for lognormal samples of 3 to 10, and down to 94.3 % at n = 3 where one
-// SD is four times the other.
+// At a nominal 95 % it covers between 94.5 and 96.6 % for lognormal samples of 3 to 10, and down to 94.3 % at n = 3
+// where one SD is four times the other. Where the sizes differ, the degrees of freedom are bounded by those of the
+// smaller side.
 //
 // One sample on a side gives the estimate and an undefined interval with the warning SingleSample, and no spread on
-// either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one below the
-// smallest is 0; a ratio that is itself beyond either, which different units give, is ErrOverflow. A value that is not above
-// 0 is ErrOutOfRange with its index, other errors are those of [Welch] and of [MeanInterval].
+// either side the same with ResolutionLimited. Ties do not matter. A bound beyond the largest float64 is +Inf, one
+// below the smallest is 0; a ratio that is itself beyond either, which different units give, is ErrOverflow. A value
+// that is not above 0 is ErrOutOfRange with its index, other errors are those of [Welch] and of [MeanInterval].
 func LogRatioInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	t, err := logTest(a, b, false)
 	if err != nil {
@@ -20,9 +24,9 @@ func LogRatioInterval(a, b []float64, confidence float64, unit string) (Interval
 	return t.ratio(confidence, unit)
 }
 
-// PairedLogRatioInterval is [LogRatioInterval] for pairs, b[i] measured side by side with a[i]: the interval for the geometric
-// mean of b[i]/a[i], by Student's t on the logarithms. It covers 95.0 % at a nominal 95 % for lognormal ratios. Unequal
-// lengths are ErrLengthMismatch.
+// PairedLogRatioInterval is [LogRatioInterval] for pairs, b[i] measured side by side with a[i]: the interval for the
+// geometric mean of b[i]/a[i], by Student's t on the logarithms. It covers 95.0 % at a nominal 95 % for lognormal
+// ratios. Unequal lengths are ErrLengthMismatch.
 func PairedLogRatioInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	t, err := logTest(a, b, true)
 	if err != nil {
@@ -38,12 +42,16 @@ func (t TTest) ratio(confidence float64, unit string) (Interval, error) {
 		return Interval{}, err
 	}
 	v.Estimate, v.Low, v.High = math.Exp(v.Estimate), math.Exp(v.Low), math.Exp(v.High)
-	v.Assumptions[2] = "the mean logarithms are approximately normal"
+	if v.Defined() {
+		v.needWidth()
+	}
+	v.Assumptions[2] = strings.Replace(v.Assumptions[2], "the estimate", "the difference of mean logarithms", 1)
+	v.Assumptions[2] = strings.Replace(v.Assumptions[2], "differences", "logarithms of ratios", 1)
 	return v, nil
 }
 
-// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the difference. And
-// the ratio must be a float64 to full precision: as 0 or +Inf it would have bounds of no width.
+// logTest is WelchLogs or PairedLogs, but where a side has a single sample it is a test that knows nothing but the
+// difference. And the ratio must be a float64 to full precision: as 0 or +Inf it would have bounds of no width.
 func logTest(a, b []float64, pairs bool) (TTest, error) {
 	t, err := anyLogTest(a, b, pairs)
 	if ratio := math.Exp(t.Difference); err == nil && !(ratio >= 0x1p-1022 && ratio <= math.MaxFloat64) {
@@ -61,7 +69,11 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	case len(a) != 1 && len(b) != 1 && pairs:
 		return PairedLogs(a, b)
 	case len(a) != 1 && len(b) != 1:
-		return WelchLogs(a, b)
+		t, err := WelchLogs(a, b)
+		if err != nil {
+			return TTest{}, err
+		}
+		return t.guarded(len(a), len(b))
 	}
 	nan := math.NaN()
 	t := TTest{Method: "Welch's t on logarithms", SE: nan, T: nan, DF: nan, P: nan, N: len(a) + len(b), SD: nan,
@@ -69,11 +81,7 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	if pairs {
 		t.Method, t.N = "paired t on logarithms", 1
 	}
-	logA, err := logarithms("a", a)
-	if err != nil {
-		return TTest{}, err
-	}
-	logB, err := logarithms("b", b)
+	logA, logB, _, err := logsOfTwo(a, b)
 	if err != nil {
 		return TTest{}, err
 	}
@@ -83,18 +91,18 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 	return t, nil
 }
 
-// FiellerInterval returns the interval for the ratio of the arithmetic means, that of b over that of a, by Fieller's theorem
-// (1954) for independent samples of unequal variance: all ρ for which b̄ − ρā is within t of its standard error
-// √(s_b²/n_b + ρ²s_a²/n_a) of 0, with Satterthwaite's degrees of freedom at the estimated ρ. The ratio has no unit; unit names
-// the replicate. Use [LogRatioInterval] for values whose variation is proportional; this is for means that a total is
-// made of, such as cost.
+// FiellerInterval returns the interval for the ratio of the arithmetic means, that of b over that of a, by Fieller's
+// theorem (1954) for independent samples of unequal variance: all ρ for which b̄ − ρā is within t of its standard error
+// √(s_b²/n_b + ρ²s_a²/n_a) of 0, with Satterthwaite's degrees of freedom at the estimated ρ. The ratio has no unit;
+// unit names the replicate. Use [LogRatioInterval] for values whose variation is proportional; this is for means that a
+// total is made of, such as cost.
 //
-// At a nominal 95 % it covers between 94.5 and 96.6 % for normal samples of 3 to 10, and down to 94.0 % at n = 3 where one SD
-// is four times the other.
+// At a nominal 95 % it covers between 94.5 and 96.6 % for normal samples of 3 to 10, and down to 94.0 % at n = 3 where
+// one SD is four times the other.
 //
 // Where ā is itself not shown to differ from 0 the set of such ρ is unbounded: the interval is then undefined, with the
-// warning DenominatorNearZero. One sample on a side, or no spread on either, is undefined as in LogRatioInterval. Errors
-// are those of [Welch] and of [MeanInterval], and ErrOverflow for a ratio beyond the largest float64.
+// warning DenominatorNearZero. One sample on a side, or no spread on either, is undefined as in LogRatioInterval.
+// Errors are those of [Welch] and of [MeanInterval], and ErrOverflow for a ratio beyond the largest float64.
 func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -131,6 +139,8 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	case math.IsInf(sdA, 0) || math.IsInf(sdB, 0):
 		return Interval{}, differenceOverflow(a, b)
 	}
+	// Each side by its own last digit, so that the unit of neither matters.
+	flatA, flatB := sdA < lastDigit(largestOf(a)), sdB < lastDigit(largestOf(b))
 	// Everything relative to ā, so that no square of a sample overflows.
 	relA, relB := sdA/math.Abs(meanA)/math.Sqrt(nA), sdB/math.Abs(meanA)/math.Sqrt(nB)
 	se := math.Hypot(relB, v.Estimate*relA)
@@ -138,18 +148,18 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	case math.IsInf(relA, 0) || math.IsInf(se, 0):
 		v.Warnings = append(v.Warnings, denominatorNearZero())
 		return v, nil
-	case se <= roundingError*max(1, math.Abs(v.Estimate)):
+	case flatA && flatB:
 		v.Warnings = append(v.Warnings, noSpreadIn("both sides"))
 		return v, nil
-	case sdA == 0:
+	case flatA:
 		v.Warnings = append(v.Warnings, noSpreadIn("a"))
-	case sdB == 0:
+	case flatB:
 		v.Warnings = append(v.Warnings, noSpreadIn("b"))
 	}
 	shareA, shareB := v.Estimate*relA/se, relB/se
 	shareA, shareB = shareA*shareA, shareB*shareB
 	df := 1 / (shareA*shareA/(nA-1) + shareB*shareB/(nB-1))
-	t, err := StudentQuantile((1-confidence)/2, df)
+	t, err := studentQuantile((1-confidence)/2, df)
 	if err != nil {
 		return Interval{}, err
 	}
@@ -164,6 +174,11 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 		return Interval{}, differenceOverflow(a, b)
 	}
 	v.DF, v.Low, v.High = df, low, high
-	v.warnOfNoWidth()
+	v.needWidth()
+	if v.Defined() {
+		// What rounding may have done to either mean, in the first order.
+		v.widen(coarseness(b)/math.Abs(meanA)+math.Abs(v.Estimate)*coarseness(a)/math.Abs(meanA),
+			"the samples of a side")
+	}
 	return v, nil
 }

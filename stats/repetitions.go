@@ -6,12 +6,12 @@ import (
 	"math"
 )
 
-// RepetitionPlan is what to measure after a pilot, by [Components.Plan]. All slices are in the order of Components.Levels,
-// the outermost level first.
+// RepetitionPlan is what to measure after a pilot, by [Components.Plan]. All slices are in the order of
+// Components.Levels, the outermost level first.
 type RepetitionPlan struct {
-	// Optimal is the formula's number of repetitions at each level, before rounding up. It is NaN at the outermost level, whose
-	// number follows from the precision and not from costs, and at a level whose component is dropped. It is +Inf at the
-	// level that takes over as the outermost, where the component of the outermost is dropped.
+	// Optimal is the formula's number of repetitions at each level, before rounding up. It is NaN at the outermost
+	// level, whose number follows from the precision and not from costs, and at a level whose component is dropped. It
+	// is +Inf at the level that takes over as the outermost, where the component of the outermost is dropped.
 	Optimal []float64
 	// Best is the design with the optimal repetitions, and as many outermost units as are predicted to be enough.
 	Best Design
@@ -27,25 +27,26 @@ type Design struct {
 	Cost        float64 `json:"cost"`        // of all of it, in the unit of the costs
 }
 
-// Plan answers how often to repeat at each level, given what a repetition there costs, for the mean to be known to
-// ± halfWidth (in the unit of the samples) at the confidence of c.Mean. costs is in any one unit, the outermost level first,
-// and without what is inside: with 100, 20 and 3 a restart costs 100 s, a run in it another 20 s, and each request 3 s.
+// Plan answers how often to repeat at each level, given what a repetition there costs, for the mean to be known to ±
+// halfWidth (in the unit of the samples) at the confidence of c.Mean. costs is in any one unit, the outermost level
+// first, and without what is inside: with 100, 20 and 3 a restart costs 100 s, a run in it another 20 s, and each
+// request 3 s.
 //
-// The optimum is that of Kalibera & Jones (2013), rᵢ = ⌈√((cᵢ₊₁/cᵢ)(Tᵢ²/Tᵢ₊₁²))⌉ with level 1 the innermost: repeat where
-// variation arises, in proportion to how cheap it is. A level whose component is dropped is measured once, and what it
-// costs is added to the level above. If that happens to the outermost the formula sets no limit to the level which
-// takes its place, and the plan keeps the pilot's number there, as few restarts that look alike do not show that all
-// are. Where the formula wants less than one repetition of a level, the ones inside it are more than the cheapest
+// The optimum is that of Kalibera & Jones (2013), rᵢ = ⌈√((cᵢ₊₁/cᵢ)(Tᵢ²/Tᵢ₊₁²))⌉ with level 1 the innermost: repeat
+// where variation arises, in proportion to how cheap it is. A level whose component is dropped is measured once, and
+// what it costs is added to the level above. If that happens to the outermost the formula sets no limit to the level
+// which takes its place, and the plan keeps the pilot's number there, as few restarts that look alike do not show that
+// all are. Where the formula wants less than one repetition of a level, the ones inside it are more than the cheapest
 // design would have, as they are optimal for a level that was repeated less than once.
 //
-// Two designs come of it. AsPilot has the pilot's repetitions and the number of outermost units that [SteinRuns] gives for
-// their means, the pilot's included: continue the pilot to that number, and [SteinInterval] over the means keeps what it
-// promises. Best is usually cheaper, but its number of outermost units is a prediction from estimated components and
-// promises nothing: begin it with a pilot of its own.
+// Two designs come of it. AsPilot has the pilot's repetitions and the number of outermost units that [SteinRuns] gives
+// for their means, the pilot's included: continue the pilot to that number, and [SteinInterval] over the means keeps
+// what it promises. Best is usually cheaper, but its number of outermost units is a prediction from estimated
+// components and promises nothing: begin it with a pilot of its own.
 //
 // Costs and halfWidth must be positive and finite, else ErrOutOfRange with the index; as many costs as levels, else
-// ErrLengthMismatch. More than 2,147,483,647 repetitions of something is ErrOutOfRange, too. Components of no levels are
-// ErrEmpty.
+// ErrLengthMismatch. More than 2,147,483,647 repetitions of something is ErrOutOfRange, too. Components of no levels
+// are ErrEmpty.
 func (c Components) Plan(costs []float64, halfWidth float64) (RepetitionPlan, error) {
 	if err := c.checkPlan(costs, halfWidth); err != nil {
 		return RepetitionPlan{}, err
@@ -124,7 +125,8 @@ func (c Components) optimum(p *RepetitionPlan, costs []float64) ([]int, error) {
 			r := math.Sqrt(whole[above]/whole[d]) * math.Sqrt(level.T2/c.Levels[above].T2)
 			if !(r <= math.MaxInt32) {
 				return nil, &ValueError{Arg: "costs", Index: []int{d}, Value: costs[d], Err: ErrOutOfRange,
-					Remedy: fmt.Sprintf("more than %d repetitions would be optimal; check the costs, or leave out the level above",
+					Remedy: fmt.Sprintf("more than %d repetitions would be optimal; check the costs, or leave out "+
+						"the level above",
 						math.MaxInt32)}
 			}
 			p.Optimal[d], repetitions[d] = r, max(1, int(math.Ceil(r)))

@@ -14,11 +14,12 @@ func TestPlanKnownAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !math.IsNaN(p.Optimal[0]) || !near(p.Optimal[1], .167870051728445, 1e-13) || !near(p.Optimal[2], 8.16496580927726, 1e-13) {
+	if !math.IsNaN(p.Optimal[0]) || !near(p.Optimal[1], .167870051728445, 1e-13) || !near(p.Optimal[2],
+		8.16496580927726, 1e-13) {
 		t.Errorf("%.16g", p.Optimal)
 	}
-	// By hand: t² = 18.51282; T² 103.5 + .58333 + 5.83333/9 = 104.73148, so n = ⌈18.51282 · 1.0473148⌉ = ⌈19.39⌉; a restart
-	// costs 100 + 20 + 9 · 3. As the pilot: S² 105.25, ⌈19.48⌉, and 100 + 2 · 20 + 4 · 3.
+	// By hand: t² = 18.51282; T² 103.5 + .58333 + 5.83333/9 = 104.73148, so n = ⌈18.51282 · 1.0473148⌉ = ⌈19.39⌉; a
+	// restart costs 100 + 20 + 9 · 3. As the pilot: S² 105.25, ⌈19.48⌉, and 100 + 2 · 20 + 4 · 3.
 	if !slices.Equal(p.Best.Repetitions, []int{20, 1, 9}) || p.Best.Cost != 20*147 {
 		t.Errorf("best %+v", p.Best)
 	}
@@ -52,7 +53,8 @@ func TestPlanDroppedComponents(t *testing.T) {
 	// The innermost does not vary: one of it is enough, and a run costs 23 with it.
 	inner := [][][]float64{{{1, 1}, {2, 2}}, {{5, 5}, {7, 7}}}
 	p, err = components(t, inner).Plan([]float64{100, 20, 3}, 2)
-	if err != nil || !math.IsNaN(p.Optimal[2]) || p.Best.Repetitions[2] != 1 || !near(p.Optimal[1], math.Sqrt(100./23*1.25/9.5), 1e-13) {
+	if err != nil || !math.IsNaN(p.Optimal[2]) || p.Best.Repetitions[2] != 1 || !near(p.Optimal[1],
+		math.Sqrt(100./23*1.25/9.5), 1e-13) {
 		t.Errorf("the innermost dropped: %+v, %v", p, err)
 	}
 	// Nothing varies at all.

@@ -16,8 +16,8 @@ const (
 	ShapeUSL             = "usl"                // see USL
 )
 
-// Shape says which of six simple curves describes throughput over load best. It is a description: that one curve has the
-// least AICc does not make it true, and nothing else in this package rests on it.
+// Shape says which of six simple curves describes throughput over load best. It is a description: that one curve has
+// the least AICc does not make it true, and nothing else in this package rests on it.
 type Shape struct {
 	// Name is one of the constants above, the first of Fits; empty if nothing could be fitted.
 	Name string `json:"name"`
@@ -32,28 +32,31 @@ type Shape struct {
 // ShapeFit is one curve fitted to all points.
 type ShapeFit struct {
 	Name string `json:"name"`
-	// Parameters holds the symbols of the constants' comments, in their units, in the order in which they stand there; for
-	// the USL it is γ, σ, κ.
+	// Parameters holds the symbols of the constants' comments, in their units, in the order in which they stand there;
+	// for the USL it is γ, σ, κ.
 	Parameters []float64 `json:"parameters"`
 	// RSS is the sum of squared residuals of log throughput, without unit.
 	RSS float64 `json:"rss"`
-	// AICc is the small-sample Akaike criterion n·ln(RSS/n) + 2k + 2k(k + 1)/(n − k − 1), of which only differences mean
-	// something: 2 is little, 10 is much. k counts the parameters, the variance, and each run's own speed after the first.
+	// AICc is the small-sample Akaike criterion n·ln(RSS/n) + 2k + 2k(k + 1)/(n − k − 1), of which only differences
+	// mean something: 2 is little, 10 is much. k counts the parameters, the variance, and each run's own speed after
+	// the first.
 	AICc float64 `json:"aicc"`
 	// Converged is false where the iteration did not settle; the fit may then do the curve injustice.
 	Converged bool `json:"converged"`
 }
 
 // FitShape fits each of the six shapes to runs[i][j], the throughput of run i at levels[j], by least squares on the
-// logarithm, and orders them by AICc (Hurvich & Tsai 1989). The logarithm, because throughput varies by a share of itself. A run's
-// own speed is taken out first: it is the same for all levels of the run, and would count against every curve alike.
+// logarithm, and orders them by AICc (Hurvich & Tsai 1989). The logarithm, because throughput varies by a share of
+// itself. A run's own speed is taken out first: it is the same for all levels of the run, and would count against every
+// curve alike.
 //
-// The starts are fixed, so the same data give the same answer; where two shapes are equal, the one with fewer parameters
-// comes first. A shape with too many parameters for the points, k > n − 2, is left out with the warning TooFewPoints.
-// Points without any spread around the curve count as if it were 1e-12.
+// The starts are fixed, so the same data give the same answer; where two shapes are equal, the one with fewer
+// parameters comes first. A shape with too many parameters for the points, k > n − 2, is left out with the warning
+// TooFewPoints. Points without any spread around the curve count as if it were 1e-12.
 //
-// In the package's simulations, with five runs of six levels, the true shape came first in 92 to 100 % of the experiments for
-// coefficients of variation of 1 and 4 %; at 12 % a hyperbola with a cap in 74 % only, the others as before.
+// In the package's simulations, with five runs of six levels, the true shape came first in 92 to 100 % of the
+// experiments for coefficients of variation of 1 and 4 %; at 12 % a hyperbola with a cap in 74 % only, the others as
+// before.
 //
 // Errors are those of [Knee]; no runs or no levels is ErrEmpty.
 func FitShape(levels []float64, runs [][]float64) (Shape, error) {
@@ -69,7 +72,8 @@ func FitShape(levels []float64, runs [][]float64) (Shape, error) {
 	c := newCurves(levels, runs)
 	s := Shape{N: len(levels) * len(runs)}
 	var leftOut, unsettled bool
-	for _, name := range []string{ShapeFlat, ShapeLinear, ShapeHockeyStick, ShapeHyperbola, ShapeHyperbolaCapped, ShapeUSL} {
+	for _, name := range []string{ShapeFlat, ShapeLinear, ShapeHockeyStick, ShapeHyperbola, ShapeHyperbolaCapped,
+		ShapeUSL} {
 		starts, curve := c.starts(name)
 		k := curveParameters[name] + 1 + len(runs) - 1
 		if s.N-k-1 < 1 {
@@ -174,7 +178,8 @@ func newCurves(levels []float64, runs [][]float64) *curves {
 	return c
 }
 
-// residuals is what leastSquares wants of a curve that gives log throughput from log load, for logarithms of parameters.
+// residuals is what leastSquares wants of a curve that gives log throughput from log load, for logarithms of
+// parameters.
 func (c *curves) residuals(curve func(p []float64, x float64) float64) func(p, r []float64) {
 	return func(p, r []float64) {
 		for j, x := range c.x {
@@ -186,8 +191,8 @@ func (c *curves) residuals(curve func(p []float64, x float64) float64) func(p, r
 	}
 }
 
-// starts returns the curve of a shape and where to begin its fit. A kink makes as many valleys as there are levels, so there
-// is a start with the kink behind each.
+// starts returns the curve of a shape and where to begin its fit. A kink makes as many valleys as there are levels, so
+// there is a start with the kink behind each.
 func (c *curves) starts(name string) (starts [][]float64, curve func(p []float64, x float64) float64) {
 	top := len(c.x) - 1
 	slope := c.mean[0] - c.x[0]

@@ -44,7 +44,10 @@ func TestFitShapeRecognises(t *testing.T) {
 		{ShapeHockeyStick, []float64{7, 100}, func(n float64) float64 { return min(7*n, 100) }},
 		{ShapeHyperbola, []float64{2000, 15}, func(n float64) float64 { return 2000 * n / (n + 15) }},
 		{ShapeHyperbolaCapped, []float64{2000, 40, 900}, func(n float64) float64 { return min(2000*n/(n+40), 900) }},
-		{ShapeUSL, []float64{50, 0.03, 0.0005}, func(n float64) float64 { return 50 * n / (1 + 0.03*(n-1) + 0.0005*n*(n-1)) }},
+		{ShapeUSL, []float64{50, 0.03, 0.0005}, func(n float64) float64 {
+			return 50 * n / (1 + 0.03*(n-1) +
+				0.0005*n*(n-1))
+		}},
 	} {
 		var runs [][]float64
 		for _, speed := range []float64{1, 1, 1} {
@@ -78,7 +81,8 @@ func TestFitShapeRecognises(t *testing.T) {
 
 func TestFitShapeFewPoints(t *testing.T) {
 	s, err := FitShape([]float64{1, 2, 4, 8}, [][]float64{{1, 2.1, 3.9, 8}})
-	if err != nil || s.Name != ShapeLinear || len(s.Fits) != 2 || !slices.Equal(warned(s.Warnings), []string{TooFewPoints}) {
+	if err != nil || s.Name != ShapeLinear || len(s.Fits) != 2 || !slices.Equal(warned(s.Warnings),
+		[]string{TooFewPoints}) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	s, err = FitShape([]float64{1}, [][]float64{{1}})
@@ -93,8 +97,8 @@ func TestFitShapeFewPoints(t *testing.T) {
 	wantError(t, "negative", err, ErrOutOfRange, "runs[0][0] = -1")
 }
 
-// How often the true shape has the least AICc: a description that would name the wrong curve as often as the right one would
-// not be worth printing. Where noise hides a kink, the smooth curve beside it is named: there no bound is set.
+// How often the true shape has the least AICc: a description that would name the wrong curve as often as the right one
+// would not be worth printing. Where noise hides a kink, the smooth curve beside it is named: there no bound is set.
 func TestFitShapeSimulation(t *testing.T) {
 	size := draws(12, 1000)
 	for s, shape := range kneeShapes {
@@ -122,7 +126,8 @@ func TestFitShapeSimulation(t *testing.T) {
 					unsettled += 1 / float64(size)
 				}
 			}
-			t.Logf("simulation: shape: %s, CoV %g %%, n = 5: named %.3f, without convergence %.3f", shape.name, cov*100, named, unsettled)
+			t.Logf("simulation: shape: %s, CoV %g %%, n = 5: named %.3f, without convergence %.3f", shape.name,
+				cov*100, named, unsettled)
 			if cov < 0.1 && named < 0.8-slack(0.8, size) {
 				t.Errorf("%s, CoV %v: named in %.3f", shape.name, cov, named)
 			}

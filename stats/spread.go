@@ -3,19 +3,20 @@ package stats
 import "math"
 
 // SDInterval returns the two-sided interval for the standard deviation of the normal population that x is a sample of:
-// from s√(ν/χ²) with the upper (1 − confidence)/2 quantile of χ² on ν = n − 1 degrees of freedom to that with the lower.
-// Estimate is s, as [Summarize] has it; all three are in the unit of x. unit names what each x is, see [Interval].
+// from s√(ν/χ²) with the upper (1 − confidence)/2 quantile of χ² on ν = n − 1 degrees of freedom to that with the
+// lower. Estimate is s, as [Summarize] has it; all three are in the unit of x. unit names what each x is, see
+// [Interval].
 //
-// It is wide: from five runs the upper bound is 4.8 times the lower. And it is not centred: s is below the middle of its
-// own distribution, so that the intervals of a few per cent of confidence lie above it. Unlike an interval for a mean it
-// rests on the shape of the population at every n, so for skewed quantities use [LogSDInterval]. At a nominal 95 % it
-// covers 95.0 % for normal x; for lognormal x whose logarithms have an SD of 0.12 it covers 94.7 / 94.5 / 94.1 % at
-// n = 3 / 5 / 10.
+// It is wide: from five runs the upper bound is 4.8 times the lower. And it is not centred: s is below the middle of
+// its own distribution, so that the intervals of a few per cent of confidence lie above it. Unlike an interval for a
+// mean it rests on the shape of the population at every n, so for skewed quantities use [LogSDInterval]. At a nominal
+// 95 % it covers 95.0 % for normal x; for lognormal x whose logarithms have an SD of 0.12 it covers 94.7 / 94.5 / 94.1
+// % at n = 3 / 5 / 10.
 //
-// One sample gives an undefined interval around an undefined estimate. Identical samples give the estimate 0, the warning
-// ResolutionLimited and an undefined interval: that the spread is below the resolution does not show it to be below
-// anything else, which an interval of zero width would. Errors are those of [Summarize], ErrOutOfRange for a confidence
-// not strictly between 0 and 1, and ErrOverflow for a bound beyond the largest float64.
+// One sample gives an undefined interval around an undefined estimate. Identical samples give the estimate 0, the
+// warning ResolutionLimited and an undefined interval: that the spread is below the resolution does not show it to be
+// below anything else, which an interval of zero width would. Errors are those of [Summarize], ErrOutOfRange for a
+// confidence not strictly between 0 and 1, and ErrOverflow for a bound beyond the largest float64.
 func SDInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	v, err := spread(x, confidence, unit)
 	if err != nil {
@@ -79,6 +80,6 @@ func spread(x []float64, confidence float64, unit string) (Interval, error) {
 	}
 	a, b := s.SD*math.Sqrt(v.DF/upper), s.SD*math.Sqrt(v.DF/lower)
 	v.Low, v.High = min(a, b), max(a, b) // a confidence next to 0 makes both tails ½, and the order is rounding's
-	v.warnOfNoWidth()
+	v.needWidth()
 	return v, nil
 }

@@ -64,7 +64,8 @@ func TestLogIntervalErrors(t *testing.T) {
 		for _, bad := range []float64{0, -1} {
 			_, err := of([]float64{1, 2, bad}, 0.95, "run")
 			var value *ValueError
-			if !errors.Is(err, ErrOutOfRange) || !errors.As(err, &value) || value.Arg != "x" || !slices.Equal(value.Index, []int{2}) {
+			if !errors.Is(err, ErrOutOfRange) || !errors.As(err, &value) || value.Arg != "x" ||
+				!slices.Equal(value.Index, []int{2}) {
 				t.Errorf("%s of %v: %v", name, bad, err)
 			}
 		}
@@ -99,7 +100,8 @@ func testSampleErrors(t *testing.T, of func([]float64, float64, string) (Interva
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		_, err := of([]float64{1, bad}, 0.95, "run")
 		var value *ValueError
-		if !errors.Is(err, ErrNotFinite) || !errors.As(err, &value) || value.Arg != "x" || !slices.Equal(value.Index, []int{1}) {
+		if !errors.Is(err, ErrNotFinite) || !errors.As(err, &value) || value.Arg != "x" || !slices.Equal(value.Index,
+			[]int{1}) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
@@ -108,8 +110,8 @@ func testSampleErrors(t *testing.T, of func([]float64, float64, string) (Interva
 	}
 }
 
-// fuzzInterval checks what holds of every interval of a sample: an estimate that is a number, bounds that are in order or
-// undefined, no width of 0 without a warning, and a round trip through JSON.
+// fuzzInterval checks what holds of every interval of a sample: an estimate that is a number, bounds that are in order
+// or undefined, no width of 0 without a warning, and a round trip through JSON.
 //
 // Without a warning a width of 0 is rounding, of a confidence or of values next to 0.
 func fuzzInterval(t *testing.T, x []float64, v Interval) {
@@ -119,7 +121,8 @@ func fuzzInterval(t *testing.T, x []float64, v Interval) {
 		t.Errorf("%v: %+v", x, v)
 	case !v.Defined() && len(v.Warnings) == 0 && v.Estimate != 0: // an SD may underflow
 		t.Errorf("undefined without a word for %v: %+v", x, v)
-	case v.Low == v.High && !slices.Contains(warned(v.Warnings), ResolutionLimited) && math.Abs(v.Low) > 1e-300 && v.Confidence > 1e-9:
+	case v.Low == v.High && !slices.Contains(warned(v.Warnings),
+		ResolutionLimited) && math.Abs(v.Low) > 1e-300 && v.Confidence > 1e-9:
 		t.Errorf("no width without a word for %v: %+v", x, v)
 	}
 	roundTrip(t, v)

@@ -19,18 +19,18 @@ type SteinPlan struct {
 }
 
 // SteinRuns answers how many runs it takes to know a mean to ± halfWidth, which is in the unit of the samples: Stein's
-// two-stage procedure (1945). From a pilot of n₀ runs with standard deviation s the total is n = ⌈t²s²/h²⌉, at least n₀, with
-// t the upper (1 − confidence)/2 quantile of Student's t on n₀ − 1 degrees of freedom. Run n − n₀ more, and have
-// [SteinInterval] compute the interval from all of them.
+// two-stage procedure (1945). From a pilot of n₀ runs with standard deviation s the total is n = ⌈t²s²/h²⌉, at least
+// n₀, with t the upper (1 − confidence)/2 quantile of Student's t on n₀ − 1 degrees of freedom. Run n − n₀ more, and
+// have [SteinInterval] compute the interval from all of them.
 //
 // That is one decision, made from the pilot's spread alone, so the confidence is exact for normal samples: from n₀ = 5,
-// 95.0 % at a coefficient of variation of 2, 4 and 8 %, with 6.5, 20 and 80 runs on average for ± 2.5 % of the mean. Looking
-// after every run and stopping once the interval is narrow enough was rejected: it stops when s happens to be small, and
-// covers 93.4, 90.0 and 92.7 %.
+// 95.0 % at a coefficient of variation of 2, 4 and 8 %, with 6.5, 20 and 80 runs on average for ± 2.5 % of the mean.
+// (Looking after every run and stopping once the interval is narrow enough stops when s happens to be small, and covers
+// 93.4, 90.0 and 92.7 %.)
 //
-// No samples is ErrEmpty and one is ErrTooFew. NaN or an infinity is ErrNotFinite with its index. A halfWidth that is not
-// positive and finite, a confidence not strictly between 0 and 1, and a halfWidth so small that it would take more than
-// 2,147,483,647 runs are ErrOutOfRange. Identical samples give N = n₀ with the warning ResolutionLimited.
+// No samples is ErrEmpty and one is ErrTooFew. NaN or an infinity is ErrNotFinite with its index. A halfWidth that is
+// not positive and finite, a confidence not strictly between 0 and 1, and a halfWidth so small that it would take more
+// than 2,147,483,647 runs are ErrOutOfRange. Identical samples give N = n₀ with the warning ResolutionLimited.
 func SteinRuns(pilot []float64, halfWidth, confidence float64) (SteinPlan, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return SteinPlan{}, err
@@ -60,7 +60,7 @@ func SteinRuns(pilot []float64, halfWidth, confidence float64) (SteinPlan, error
 
 // steinCount is t²s²/h² and the same rounded up, with t on pilotN − 1 degrees of freedom.
 func steinCount(sd, halfWidth, confidence float64, pilotN int) (exact float64, n int, err error) {
-	t, err := StudentQuantile((1-confidence)/2, float64(pilotN-1))
+	t, err := studentQuantile((1-confidence)/2, float64(pilotN-1))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -68,7 +68,8 @@ func steinCount(sd, halfWidth, confidence float64, pilotN int) (exact float64, n
 	exact = float64(root * root)
 	if !(exact <= math.MaxInt32) {
 		return 0, 0, &ValueError{Arg: "halfWidth", Value: halfWidth, Err: ErrOutOfRange,
-			Remedy: fmt.Sprintf("the pilot's standard deviation is %.4g, and more than %d runs would be needed; ask for less precision",
+			Remedy: fmt.Sprintf("the pilot's standard deviation is %.4g, and more than %d samples would be "+
+				"needed; ask for less precision",
 				sd, math.MaxInt32)}
 	}
 	return exact, int(math.Ceil(exact)), nil
@@ -82,15 +83,15 @@ func checkHalfWidth(halfWidth float64) error {
 	return nil
 }
 
-// SteinInterval returns the interval for the mean from all samples of a two-stage measurement, of which the first pilotN
-// were the pilot that [SteinRuns] decided on: x̄ ± t·s₀/√n, with x̄ of all n samples, but s₀ and its pilotN − 1 degrees of
-// freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there. Using the spread of all
-// samples instead was rejected, because their number depends on the pilot's.
+// SteinInterval returns the interval for the mean from all samples of a two-stage measurement, of which the first
+// pilotN were the pilot that [SteinRuns] decided on: x̄ ± t·s₀/√n, with x̄ of all n samples, but s₀ and its pilotN − 1
+// degrees of freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there. The spread of
+// the others is left out, because their number depends on the pilot's.
 //
 // If fewer were run than SteinRuns asks for, because a budget ended, the result is the fixed-n interval of what was
-// run, that of [MeanInterval], with the warning PrecisionNotReached that says how many are missing. It is that interval,
-// too, with the warning ResolutionLimited, if the pilot's samples are identical and the later ones are not, where s₀ = 0
-// would give an interval without width. If all are identical it has none, with the same warning.
+// run, that of [MeanInterval], with the warning PrecisionNotReached that says how many are missing. It is that
+// interval, too, with the warning ResolutionLimited, if the pilot's samples are identical and the later ones are not,
+// because s₀ = 0 decided nothing. If all are identical it is undefined, with the same warning.
 //
 // unit names what each x is, see [Interval]. Errors are those of SteinRuns, and ErrOutOfRange for a pilotN under 2 or
 // over len(x).
@@ -118,18 +119,19 @@ func SteinInterval(x []float64, pilotN int, halfWidth, confidence float64, unit 
 		return Interval{}, err
 	}
 	missing := plan.N - len(x)
-	noWidth := v.Low == v.High && lo != hi
+	noWidth := !v.Defined() && lo != hi
 	if missing > 0 || noWidth {
 		return fixedInterval(x, missing, noWidth, halfWidth, confidence, unit)
 	}
-	if !v.Defined() || math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) {
+	if math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) {
 		return Interval{}, overflowError(x)
 	}
 	return v, nil
 }
 
 // fixedInterval is the interval of what was run, as if its number had been fixed beforehand, and why it is that one.
-func fixedInterval(x []float64, missing int, noWidth bool, halfWidth, confidence float64, unit string) (Interval, error) {
+func fixedInterval(x []float64, missing int, noWidth bool, halfWidth, confidence float64, unit string) (Interval,
+	error) {
 	v, err := MeanInterval(x, confidence, unit)
 	if err != nil {
 		return Interval{}, err
@@ -148,6 +150,7 @@ func fixedInterval(x []float64, missing int, noWidth bool, halfWidth, confidence
 }
 
 func precisionNotReached(v Interval, halfWidth float64, remedy string) Warning {
-	return Warning{PrecisionNotReached, fmt.Sprintf("%d runs were not enough for ± %.4g: %s; this is the interval of what was run",
-		v.N, halfWidth, remedy)}
+	return Warning{PrecisionNotReached,
+		fmt.Sprintf("%d samples were not enough for ± %.4g: %s; this is the interval of what there is",
+			v.N, halfWidth, remedy)}
 }

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// StudentQuantile returns the t that a Student's t variable of df degrees of freedom exceeds with probability tail.
+// studentQuantile returns the t that a Student's t variable of df degrees of freedom exceeds with probability tail.
 //
 // It takes the upper tail and not the cumulative probability, because in 1 − 1e-10 as a float64 the tail is already off
 // by a factor of 1 + 8e-8. The two-sided interval of confidence c uses tail = (1 − c)/2. A tail above ½ gives a
@@ -18,9 +18,9 @@ import (
 // that against 60-digit arithmetic. Smaller tails are computed with an accuracy that is not tested; where the iteration
 // does not converge, which begins at tails under 1e-60, the answer is an error.
 //
-// A tail not strictly between 0 and 1 is ErrOutOfRange, and so is a df under ½: one sample leaves 0, two leave 1, and no
-// method gives less but by rounding.
-func StudentQuantile(tail, df float64) (float64, error) {
+// A tail not strictly between 0 and 1 is ErrOutOfRange, and so is a df under ½: one sample leaves 0, two leave 1, and
+// no method gives less but by rounding.
+func studentQuantile(tail, df float64) (float64, error) {
 	if err := checkTail(tail); err != nil {
 		return 0, err
 	}
@@ -31,7 +31,7 @@ func StudentQuantile(tail, df float64) (float64, error) {
 	case tail == 0.5:
 		return 0, nil
 	case tail > 0.5:
-		t, err := StudentQuantile(1-tail, df) // exact: no rounding in 1 − tail for tail ≥ ½
+		t, err := studentQuantile(1-tail, df) // exact: no rounding in 1 − tail for tail ≥ ½
 		return -t, err
 	}
 	z := -mathext.NormalQuantile(tail)
@@ -71,7 +71,8 @@ func studentSeries(z, df float64) (t float64, ok bool) {
 // (so that it converges from anywhere) and nearly straight for the heavy tails of small df.
 //
 // distuv.StudentsT.Quantile was rejected, because the inversion of the incomplete beta function underneath it gives way
-// long before the function does: df = 200 at a tail of 1e-10 is wrong in the ninth digit, df = 1e6 is 258 instead of 6.36.
+// long before the function does: df = 200 at a tail of 1e-10 is wrong in the ninth digit, df = 1e6 is 258 instead of
+// 6.36.
 func studentNewton(t, tail, df float64) (root float64, ok bool) {
 	d := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df} // Sigma left out would be 0, a distribution without spread
 	for range 50 {

@@ -33,7 +33,7 @@ func TestStudentQuantileVectors(t *testing.T) {
 			}
 		}
 		df, tail, want := v[0], v[1], v[2]
-		got, err := StudentQuantile(tail, df)
+		got, err := studentQuantile(tail, df)
 		if err != nil || !near(got, want, 2e-13) {
 			t.Errorf("tail %v, df %v: %.17g, %v; want %.17g", tail, df, got, err, want)
 		}
@@ -52,25 +52,26 @@ func TestStudentQuantileKnownAnswers(t *testing.T) {
 		{0.05, 1, 1 / math.Tan(0.05*math.Pi)},                // closed form for df = 1
 		{1e-60, 1, 1e60 / math.Pi},                           // and far out
 	} {
-		got, err := StudentQuantile(c.tail, c.df)
+		got, err := studentQuantile(c.tail, c.df)
 		if err != nil || !near(got, c.want, 1e-12) {
 			t.Errorf("tail %v, df %v: %.17g, %v; want %.17g", c.tail, c.df, got, err, c.want)
 		}
 	}
-	if got, err := StudentQuantile(0.5, 3); err != nil || got != 0 {
+	if got, err := studentQuantile(0.5, 3); err != nil || got != 0 {
 		t.Errorf("median: %v, %v", got, err)
 	}
 }
 
-// Over the whole plane: no panic, no NaN, right sign, and further out for a smaller tail or fewer degrees of freedom. This is
-// where inverting the incomplete beta function breaks down.
+// Over the whole plane: no panic, no NaN, right sign, and further out for a smaller tail or fewer degrees of freedom.
+// This is where inverting the incomplete beta function breaks down.
 func TestStudentQuantileIsMonotone(t *testing.T) {
-	dfs := []float64{0.5, 0.9999999, 1, 2, 4.4, 13, 77, 256, 300, 503, 999, 2000, 7777, 1e5, 1e6, 1e9, 1e15, 1e300, math.Inf(1)}
+	dfs := []float64{0.5, 0.9999999, 1, 2, 4.4, 13, 77, 256, 300, 503, 999, 2000, 7777, 1e5, 1e6, 1e9, 1e15, 1e300,
+		math.Inf(1)}
 	for i, df := range dfs {
 		last := 0.0
 		for exp := 1.1; exp < 1000; exp += 0.7 {
 			tail := math.Exp2(-exp)
-			got, err := StudentQuantile(tail, df)
+			got, err := studentQuantile(tail, df)
 			if err != nil {
 				if tail > 1e-60 {
 					t.Errorf("tail %v, df %v: %v", tail, df, err)
@@ -82,7 +83,7 @@ func TestStudentQuantileIsMonotone(t *testing.T) {
 			}
 			last = got
 			if i > 0 {
-				if heavier, err := StudentQuantile(tail, dfs[i-1]); err == nil && heavier < got*(1-1e-12) {
+				if heavier, err := studentQuantile(tail, dfs[i-1]); err == nil && heavier < got*(1-1e-12) {
 					t.Errorf("tail %v: %v for df %v, %v for df %v", tail, heavier, dfs[i-1], got, df)
 				}
 			}
@@ -90,8 +91,9 @@ func TestStudentQuantileIsMonotone(t *testing.T) {
 	}
 }
 
-// The expansion of fifth order must err by a term of sixth: doubling df divides the error by 2⁶, so no coefficient can be
-// far wrong. (Where the expansion is used its last terms are too small to be seen.) The values at df = 50 and 100 are to 20 digits.
+// The expansion of fifth order must err by a term of sixth: doubling df divides the error by 2⁶, so no coefficient can
+// be far wrong. (Where the expansion is used its last terms are too small to be seen.) The values at df = 50 and 100
+// are to 20 digits.
 func TestStudentSeriesIsOfFifthOrder(t *testing.T) {
 	for _, c := range []struct{ tail, at50, at100 float64 }{
 		{1e-2, 2.4032719166741719254, 2.3642173662384821281},
@@ -114,11 +116,13 @@ func TestStudentQuantileErrors(t *testing.T) {
 		tail, df float64
 		arg      string
 	}{
-		{0, 4, "tail"}, {1, 4, "tail"}, {-0.1, 4, "tail"}, {1.5, 4, "tail"}, {math.NaN(), 4, "tail"}, {math.Inf(1), 4, "tail"},
-		{0.025, 0, "df"}, {0.025, -3, "df"}, {0.025, math.NaN(), "df"}, {0.025, math.Inf(-1), "df"}, {0.025, 1e-300, "df"},
+		{0, 4, "tail"}, {1, 4, "tail"}, {-0.1, 4, "tail"}, {1.5, 4, "tail"}, {math.NaN(), 4, "tail"}, {math.Inf(1), 4,
+			"tail"},
+		{0.025, 0, "df"}, {0.025, -3, "df"}, {0.025, math.NaN(), "df"}, {0.025, math.Inf(-1), "df"}, {0.025, 1e-300,
+			"df"},
 		{math.SmallestNonzeroFloat64, 1, "tail"}, // 1/tail overflows
 	} {
-		got, err := StudentQuantile(c.tail, c.df)
+		got, err := studentQuantile(c.tail, c.df)
 		var value *ValueError
 		if !errors.Is(err, ErrOutOfRange) || !errors.As(err, &value) || value.Arg != c.arg {
 			t.Errorf("tail %v, df %v: %v, %v; want an error about %s", c.tail, c.df, got, err, c.arg)
@@ -132,7 +136,7 @@ func FuzzStudentQuantile(f *testing.F) {
 	f.Add(0.5, math.Inf(1))
 	f.Add(math.SmallestNonzeroFloat64, 300.0)
 	f.Fuzz(func(t *testing.T, tail, df float64) {
-		got, err := StudentQuantile(tail, df)
+		got, err := studentQuantile(tail, df)
 		if err != nil {
 			return
 		}

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What lies above the mode and what lies below it are two different integrals, and add up to 1. This is where the rule for them is at
-// its worst: a step of 1/16 instead of 1/20 fails.
+// What lies above the mode and what lies below it are two different integrals, and add up to 1. This is where the rule
+// for them is at its worst: a step of 1/16 instead of 1/20 fails.
 func TestTailsAddUpToOne(t *testing.T) {
 	below := math.Nextafter(1, 0)
 	parameters := []float64{0.25, 0.3, 0.5, 0.7, 1, 1.5, 2.3, 5, 17, 100, 3000, 5e5}

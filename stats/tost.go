@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// EquivalenceTest holds the p values of two one-sided tests (Schuirmann 1987): that a difference is not above −margin, and
-// that it is not below +margin. Both must be small for the difference to be shown to lie within the margin. They are NaN
-// where the [TTest] underneath is.
+// EquivalenceTest holds the p values of two one-sided tests (Schuirmann 1987): that a difference is not above −margin,
+// and that it is not below +margin. Both must be small for the difference to be shown to lie within the margin. They
+// are NaN where the [TTest] underneath is.
 type EquivalenceTest struct {
 	Lower float64 // P for "the difference is −margin or less"
 	Upper float64 // P for "the difference is +margin or more"
@@ -37,8 +37,8 @@ func (e *EquivalenceTest) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// TOST tests whether the difference is within ± margin, in the unit of Difference: for a test on logarithms and a margin of
-// 5 %, that is math.Log1p(0.05). A margin that is not above 0 and finite is ErrOutOfRange.
+// TOST tests whether the difference is within ± margin, in the unit of Difference: for a test on logarithms and a
+// margin of 5 %, that is math.Log1p(0.05). A margin that is not above 0 and finite is ErrOutOfRange.
 func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
 	if !(margin > 0) || math.IsInf(margin, 1) {
 		return EquivalenceTest{}, marginError("margin", margin)
@@ -46,11 +46,11 @@ func (t TTest) TOST(margin float64) (EquivalenceTest, error) {
 	if math.IsNaN(t.T) {
 		return EquivalenceTest{math.NaN(), math.NaN()}, nil
 	}
-	lower, err := StudentTail((t.Difference+margin)/t.SE, t.DF)
+	lower, err := studentTail((margin+t.Difference-t.Rounding)/t.SE, t.DF)
 	if err != nil {
 		return EquivalenceTest{}, err
 	}
-	upper, err := StudentTail((margin-t.Difference)/t.SE, t.DF)
+	upper, err := studentTail((margin-t.Difference-t.Rounding)/t.SE, t.DF)
 	return EquivalenceTest{lower, upper}, err
 }
 

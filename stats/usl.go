@@ -6,16 +6,17 @@ import (
 	"math"
 )
 
-// USL is a fit of the Universal Scalability Law (Gunther 2007), throughput at load N = γN/(1 + σ(N − 1) + κN(N − 1)). It
-// describes the curve that was measured. It is no test, bounds nothing, and is no substitute for [Knee]: that the law
-// holds is an assumption, and nothing in the fit can show it.
+// USL is a fit of the Universal Scalability Law (Gunther 2007), throughput at load N = γN/(1 + σ(N − 1) + κN(N − 1)).
+// It describes the curve that was measured. It is no test, bounds nothing, and is no substitute for [Knee]: that the
+// law holds is an assumption, and nothing in the fit can show it.
 type USL struct {
 	// Gamma (γ) is the throughput at load 1, in the unit of the throughput per unit of load.
 	Gamma float64
-	// Sigma (σ) is the share of contention and Kappa (κ) that of crosstalk; neither has a unit, and neither is negative.
+	// Sigma (σ) is the share of contention and Kappa (κ) that of crosstalk; neither has a unit, and neither is
+	// negative.
 	Sigma, Kappa float64
-	// Peak is N* = √((1 − σ)/κ), the load at which the law has its highest throughput: +Inf for κ = 0, where throughput never
-	// falls, and undefined for σ ≥ 1, where it falls from the start.
+	// Peak is N* = √((1 − σ)/κ), the load at which the law has its highest throughput: +Inf for κ = 0, where throughput
+	// never falls, and undefined for σ ≥ 1, where it falls from the start.
 	Peak float64
 	// RSS is the sum of squared residuals, in the square of the unit of the throughput, and N the number of points.
 	RSS float64
@@ -26,17 +27,17 @@ type USL struct {
 	Warnings  []Warning
 }
 
-// FitUSL fits the law to runs[i][j], the throughput of run i at levels[j], by least squares on the throughput itself, all
-// points weighing the same. That is what R's package usl does, whose results for its data set specsdm91 the package's tests
-// compare with.
+// FitUSL fits the law to runs[i][j], the throughput of run i at levels[j], by least squares on the throughput itself,
+// all points weighing the same. That is what R's package usl does, whose results for its data set specsdm91 the
+// package's tests compare with.
 //
 // The start is the regression of N/throughput on (N − 1) and N(N − 1), and a second one where that has no positive
-// intercept, so the same data give the same fit. Where the best σ or κ would be negative, it is held at 0 and the rest is
-// fitted anew, and of the fits that remain the one with the least squares is taken. A negative κ has a meaning in Gunther's
-// later work (superlinear scaling), but gives no N*.
+// intercept, so the same data give the same fit. Where the best σ or κ would be negative, it is held at 0 and the rest
+// is fitted anew, and of the fits that remain the one with the least squares is taken. A negative κ has a meaning in
+// Gunther's later work (superlinear scaling), but gives no N*.
 //
-// A fit that did not converge says so in Converged and by the warning NotConverged. A Peak above the highest level has the
-// warning Extrapolated.
+// A fit that did not converge says so in Converged and by the warning NotConverged. A Peak above the highest level, or
+// below the lowest, has the warning Extrapolated.
 //
 // Errors are those of [Knee]; no runs is ErrEmpty, and fewer than three levels, the number of parameters, is ErrTooFew.
 func FitUSL(levels []float64, runs [][]float64) (USL, error) {
@@ -77,20 +78,28 @@ func FitUSL(levels []float64, runs [][]float64) (USL, error) {
 		u.Peak = math.Sqrt((1 - u.Sigma) / u.Kappa)
 	}
 	if math.IsInf(u.Gamma, 0) || math.IsInf(u.RSS, 0) {
-		return USL{}, &ValueError{Arg: "runs", Value: largest, Err: ErrOverflow, Remedy: "give the throughput in a larger unit"}
+		return USL{}, &ValueError{Arg: "runs", Value: largest, Err: ErrOverflow,
+			Remedy: "give the throughput in a larger unit"}
 	}
 	if !converged {
 		u.Warnings = append(u.Warnings, notConverged())
 	}
-	if top := levels[len(levels)-1]; u.Peak > top {
+	bottom, top := levels[0], levels[len(levels)-1]
+	switch {
+	case u.Peak > top:
 		u.Warnings = append(u.Warnings, Warning{Extrapolated, fmt.Sprintf(
 			"the law's peak lies above the highest level, %s, where nothing was measured", level(top))})
+	case u.Peak < bottom || math.IsNaN(u.Peak):
+		u.Warnings = append(u.Warnings, Warning{Extrapolated, fmt.Sprintf(
+			"the law falls over all levels, and its peak lies below the lowest, %s, where nothing was measured",
+			level(bottom))})
 	}
 	return u, nil
 }
 
 // fitUSL returns γ, σ and κ that minimise the squares of scale(y) − scale(law).
-func fitUSL(levels []float64, runs [][]float64, scale func(float64) float64) (p []float64, rss float64, converged bool) {
+func fitUSL(levels []float64, runs [][]float64, scale func(float64) float64) (p []float64, rss float64,
+	converged bool) {
 	n := len(levels) * len(runs)
 	points := func(r []float64, of func(x, y float64) float64) {
 		for i, run := range runs {

@@ -56,14 +56,14 @@ type Verdict struct {
 	// Reason says in words what decided, or what kept it open.
 	Reason string
 	// Ratio is b over a, of geometric means, at the confidence of the comparison: above 1 b is larger, whether that is
-	// better or not. EquivalenceRatio is the same at 2·confidence − 1, which is what has to be inside the margin. Neither
-	// is adjusted for a family.
+	// better or not. EquivalenceRatio is the same at 2·confidence − 1, which is what has to be inside the margin.
+	// Neither is adjusted for a family.
 	Ratio, EquivalenceRatio Interval
-	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or more. NaN
-	// where there is no spread to judge by.
+	// P is the two-sided p value for there being no difference, EquivalenceP that for a difference of the margin or
+	// more. NaN where there is no spread to judge by.
 	P, EquivalenceP float64
-	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that the comparison
-	// was one of; outside a family they are the same. Kind and Detected follow from these.
+	// AdjustedP and AdjustedEquivalenceP are P and EquivalenceP as [CompareFamily] corrects them for the family that
+	// the comparison was one of; outside a family they are the same. Kind and Detected follow from these.
 	AdjustedP, AdjustedEquivalenceP float64
 	// RunsToDecide, for Undecided, is how many runs a side (or pairs), measured afresh, would decide with a probability
 	// of 80 %, see [Comparison.RunsToDecide]. 0: it cannot be said, Reason says why.
@@ -78,29 +78,32 @@ type Verdict struct {
 	Warnings []Warning
 }
 
-// String returns the verdict in one line, such as "undecided: B/A 1.048 [0.992, 1.108], 12 runs a side would decide".
+// String returns the verdict in one line with the codes of its warnings, such as "undecided: B/A 1.048 [0.992, 1.108]
+// at 95 %; if the spread is as seen, 12 a side decide 4 times in 5 (unlike-sides)".
 func (v Verdict) String() string {
 	s := v.Kind.String()
+	ratio := v.Ratio
 	if v.Kind == Equivalent {
 		s += fmt.Sprintf(" within %.4g %%", 100*v.Margin)
 		if v.Detected {
 			s += ", difference detected"
 		}
+		ratio = v.EquivalenceRatio // what is inside the margin
 	}
 	switch {
-	case v.Ratio.Defined():
-		s += fmt.Sprintf(": B/A %.3f [%.3f, %.3f]", v.Ratio.Estimate, v.Ratio.Low, v.Ratio.High)
-	case v.Ratio.Estimate > 0:
-		s += fmt.Sprintf(": B/A %.3f, without bounds", v.Ratio.Estimate)
+	case ratio.Defined():
+		s += fmt.Sprintf(": B/A %s at %.4g %%", v.bounds(ratio), 100*ratio.Confidence)
+	case ratio.Estimate > 0:
+		s += fmt.Sprintf(": B/A %.4g, without bounds", ratio.Estimate)
 	}
 	if v.Kind == Undecided && v.RunsToDecide > min(v.RunsA, v.RunsB) {
-		noun := "runs a side"
+		noun := "a side"
 		if v.Paired {
 			noun = "pairs"
 		}
-		s += fmt.Sprintf(", %d %s would decide", v.RunsToDecide, noun)
+		s += fmt.Sprintf("; if the spread is as seen, %d %s decide 4 times in 5", v.RunsToDecide, noun)
 	}
-	return s
+	return withWarnings(s, v.Warnings)
 }
 
 type verdictJSON struct {

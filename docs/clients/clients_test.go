@@ -132,7 +132,7 @@ func TestFailures(t *testing.T) {
 		return path
 	}
 	peer := func(name, path string) client {
-		return client{Name: name, Flag: name, Path: path, Stream: []string{"{url}"}, TTFT: number("ttft"), RequestRate: 1, ChunkRate: 1}
+		return client{Name: name, Flag: name, Path: path, Stream: []string{"{url}"}, TTFT: numberAt("ttft"), RequestRate: 1, ChunkRate: 1}
 	}
 	all := []client{
 		peer("broken", script("broken", "echo 'no | such option' >&2; exit 3")),

@@ -3,8 +3,9 @@
 package main
 
 import (
-	"strconv"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // A figure is one column of a scenario's table: what it makes of a run, or that this run has none.
@@ -59,19 +60,4 @@ var (
 	}}
 )
 
-// format writes a value with thousands separated.
-func (f figure) format(v float64) string {
-	s := strconv.FormatFloat(v, 'f', f.Digits, 64)
-	whole := len(s)
-	if f.Digits > 0 {
-		whole -= f.Digits + 1
-	}
-	first := 0
-	if s[0] == '-' {
-		first = 1
-	}
-	for i := whole - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func (f figure) format(v float64) string { return number.Fixed(v, f.Digits) }

@@ -73,29 +73,29 @@ func clients() []client {
 			RequestRate: 16_000, ChunkRate: 450_000,
 		},
 		{
-			Name: bareName, Stream: []string{}, Whole: []string{}, TTFT: number("ttft_ms"),
+			Name: bareName, Stream: []string{}, Whole: []string{}, TTFT: numberAt("ttft_ms"),
 			RequestRate: 18_000, ChunkRate: 500_000,
 		},
 		{
 			Name: "vllm bench serve", Flag: "vllm", Stream: append(strings.Fields("bench serve"), vllm...),
-			Result: "result.json", TTFT: number("mean_ttft_ms"), Version: []string{"--version"},
+			Result: "result.json", TTFT: numberAt("mean_ttft_ms"), Version: []string{"--version"},
 			RequestRate: 1_100, ChunkRate: 120_000,
 		},
 		{
 			Name: "vllm-bench (Rust)", Flag: "rust", Stream: vllm,
-			Result: "result.json", TTFT: number("mean_ttft_ms"), Version: []string{"--version"},
+			Result: "result.json", TTFT: numberAt("mean_ttft_ms"), Version: []string{"--version"},
 			RequestRate: 16_000, ChunkRate: 350_000,
 		},
 		{
 			Name: "AIPerf", Flag: "aiperf", Stream: append(slices.Clone(aiperf), "--streaming"), Whole: aiperf,
 			// Offline, it looks for the tokenizer in the hub's cache alone; a directory it opens without the hub.
 			Env:    []string{"HF_HUB_OFFLINE=", "TRANSFORMERS_OFFLINE="},
-			Result: "profile_export_aiperf.json", TTFT: number("time_to_first_token", "avg"), Version: []string{"--version"},
+			Result: "profile_export_aiperf.json", TTFT: numberAt("time_to_first_token", "avg"), Version: []string{"--version"},
 			RequestRate: 600, ChunkRate: 55_000,
 		},
 		{
 			Name: "GuideLLM", Flag: "guidellm", Stream: guidellm, Whole: guidellm,
-			Result: "result.json", TTFT: number("benchmarks", "0", "metrics", "time_to_first_token_ms", "successful", "mean"),
+			Result: "result.json", TTFT: numberAt("benchmarks", "0", "metrics", "time_to_first_token_ms", "successful", "mean"),
 			Version: []string{"--version"}, RequestRate: 200, ChunkRate: 37_000,
 		},
 		{
@@ -170,8 +170,8 @@ func (o order) fill(templates []string) ([]string, error) {
 	return filled, unknown
 }
 
-// number returns a reader of the number at a path in a JSON document. Steps into an array are its indices.
-func number(path ...string) func([]byte) (float64, error) {
+// numberAt returns a reader of the number at a path in a JSON document. Steps into an array are its indices.
+func numberAt(path ...string) func([]byte) (float64, error) {
 	return func(document []byte) (float64, error) {
 		var at any
 		if err := json.Unmarshal(document, &at); err != nil {

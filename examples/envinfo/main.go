@@ -3,7 +3,8 @@
 //	envinfo              as tables
 //	envinfo -json        as JSON, as it is stored beside results
 //	envinfo -root DIR    of the host from which DIR was copied (its etc, opt, proc, sys and var)
-//	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that matters has
+//	envinfo -diff FILE   what has changed since FILE was written, by envinfo -json; the hash says whether anything that
+//	                     matters has
 //	envinfo -state       temperatures, power, clocks, memory and processes now, and not what stays as it is
 //	envinfo -tables      as the short tables in which test environments are published
 //	envinfo -mlperf      as JSON under the names of an MLPerf system description
@@ -12,10 +13,14 @@
 //
 // What is served is asked for by name, and is a part of all of these but -state:
 //
-//	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or of docker
+//	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or
+//	                     of docker
 //	-pinned DIGEST       the digest of the image that the container is to run
-//	-server URL          an inference server
+//	-server URL          an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the
+//	                     programs have them that load one
 //	-model NAME          a model: its name in the cache of Hugging Face, or its folder
+//
+// -tools-timeout says how long the makers' tools may take, which without nvidia-persistenced can be half a minute.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was used wrongly.
 package main
@@ -27,12 +32,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/serving"
+	"github.com/servegauge/servegauge/envinfo/state"
+	"github.com/servegauge/servegauge/examples/internal/program"
 )
 
 func main() {
@@ -47,19 +57,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard) // it would print the usage below an error, which is to be one line
 	asJSON := flags.Bool("json", false, "print JSON")
 	root := flags.String("root", "", "read the tree copied from another host in `DIR`, and nothing of this host")
-	earlier := flags.String("diff", "", "print what differs from the earlier capture in `FILE`, which envinfo -json has written")
-	state := flags.Bool("state", false, "print how the host is doing now")
+	earlier := flags.String("diff", "",
+		"print what differs from the earlier capture in `FILE`, which envinfo -json has written")
+	now := flags.Bool("state", false, "print how the host is doing now")
 	tables := flags.Bool("tables", false, "print the short tables")
-	mlperf := flags.Bool("mlperf", false, "print an MLPerf system description")
-	var serves served
-	flags.StringVar(&serves.container, "container", "", "add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
+	asMLPerf := flags.Bool("mlperf", false, "print an MLPerf system description")
+	serves := served{access: &program.Access{}}
+	flags.StringVar(&serves.container, "container", "",
+		"add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
 	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
 	flags.StringVar(&serves.server, "server", "", "add the inference server at `URL`")
-	flags.StringVar(&serves.model, "model", "", "add the model `NAME` of the cache of Hugging Face, or that in a folder")
+	serves.access.Register(flags)
+	timeout := flags.Duration("tools-timeout", 0,
+		"most `time` for amd-smi, rocm-smi, nvidia-smi and rpm together; 0: 2.5s")
+	flags.StringVar(&serves.model, "model", "",
+		"add the model `NAME` of the cache of Hugging Face, or that in a folder")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(stdout, "usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] [-server URL] [-model NAME] [-diff FILE | -state | -tables | -mlperf]")
+		fmt.Fprintln(
+			stdout,
+			"usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] "+
+				"[-server URL [-api-key-env NAME] [-header \"Name: value\"] [-ca-file FILE]] [-model NAME] "+
+				"[-tools-timeout TIME] "+
+				"[-diff FILE | -state | -tables | -mlperf]",
+		)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
@@ -74,36 +96,57 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	forms := 0
-	for _, form := range []bool{given["diff"], *state, *tables, *mlperf} {
+	for _, form := range []bool{given["diff"], *now, *tables, *asMLPerf} {
 		if form {
 			forms++
 		}
 	}
 	switch {
 	case forms > 1:
-		fmt.Fprintln(stderr, "envinfo: -diff, -state, -tables and -mlperf are different things to print; give one of them")
+		fmt.Fprintln(stderr,
+			"envinfo: -diff, -state, -tables and -mlperf are different things to print; give one of them")
 		return 2
 	case *asJSON && *tables:
-		fmt.Fprintln(stderr, "envinfo: -tables is for people, and has no JSON; -json alone has all that is in the tables")
+		fmt.Fprintln(stderr,
+			"envinfo: -tables is for people, and has no JSON; -json alone has all that is in the tables")
 		return 2
 	}
 
 	switch {
-	case *state && serves != (served{}):
-		fmt.Fprintln(stderr, "envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
+	case *now && serves.any():
+		fmt.Fprintln(stderr,
+			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
 		return 2
 	case given["root"] && (serves.container != "" || serves.server != ""):
 		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -server")
+		return 2
+	case serves.server == "" && serves.access.Given():
+		fmt.Fprintln(stderr, "envinfo: -api-key-env, -header and -ca-file are for a server; give -server too")
 		return 2
 	case serves.pinned != "" && serves.container == "":
 		fmt.Fprintln(stderr, "envinfo: -pinned is of the image of a container; give -container too")
 		return 2
 	}
 
-	opts := envinfo.Options{}
+	opts := envinfo.Options{Tools: envinfo.Tools{Timeout: *timeout}}
+	if err := opts.Validate(); err != nil {
+		fmt.Fprintf(stderr, "envinfo: -tools-timeout %v: give a positive time, such as 40s\n", *timeout)
+		return 2
+	}
+	client, header, err := serves.access.Client()
+	if err != nil {
+		fmt.Fprintf(stderr, "envinfo: %v\n", err)
+		return 2
+	}
+	serves.client, serves.header = client, header
 	if given["root"] {
 		if info, err := os.Stat(*root); err != nil || !info.IsDir() {
-			fmt.Fprintf(stderr, "envinfo: -root %q is not a directory that can be read; give the folder that holds the host's etc, opt, proc, sys and var\n", *root)
+			fmt.Fprintf(
+				stderr,
+				"envinfo: -root %q is not a directory that can be read; give the folder that holds the host's etc, "+
+					"opt, proc, sys and var\n",
+				*root,
+			)
 			return 1
 		}
 		opts.FS = os.DirFS(*root)
@@ -119,8 +162,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	var result printer
-	if *state {
-		var s *envinfo.State
+	if *now {
+		var s *state.State
 		if s, err = envinfo.Snapshot(ctx, opts); s != nil {
 			result = printer{s, s.WriteText}
 		}
@@ -141,8 +184,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				result = difference(before, env)
 			case *tables:
 				result.text = env.WriteTables
-			case *mlperf:
-				result, *asJSON = printer{env.MLPerf(), nil}, true
+			case *asMLPerf:
+				result, *asJSON = printer{mlperf(env), nil}, true
 			}
 		}
 	}
@@ -165,7 +208,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // served is what is to be captured beside the host.
 type served struct {
 	container, pinned, server, model string
+	access                           *program.Access
+	client                           *http.Client
+	header                           http.Header
 }
+
+func (s served) any() bool { return s.container+s.pinned+s.server+s.model != "" }
 
 // add captures it into env. The error is of what was given, or that ctx ended.
 func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.Options) error {
@@ -174,7 +222,7 @@ func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.
 		if before, after, ok := strings.Cut(s.container, ":"); ok { // which no name of a container has
 			runtime, name = before, after
 		}
-		c, err := envinfo.CaptureContainer(ctx, runtime, name, envinfo.ContainerOptions{Pinned: s.pinned})
+		c, err := container.Capture(ctx, runtime, name, container.Options{Pinned: s.pinned})
 		if c != nil {
 			env.Containers = append(env.Containers, *c)
 		}
@@ -184,13 +232,13 @@ func (s served) add(ctx context.Context, env *envinfo.Environment, opts envinfo.
 	}
 	if s.server != "" {
 		var err error
-		if env.Server, err = envinfo.CaptureServer(ctx, nil, s.server, envinfo.ServerOptions{}); err != nil {
+		if env.Server, err = serving.Capture(ctx, s.client, s.server, serving.Options{Header: s.header}); err != nil {
 			return err
 		}
 	}
 	if s.model != "" {
 		var err error
-		if env.Model, err = envinfo.CaptureModel(ctx, s.model, envinfo.ModelOptions{FS: opts.FS}); err != nil {
+		if env.Model, err = serving.CaptureModel(ctx, s.model, serving.ModelOptions{FS: opts.FS}); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,13 +52,19 @@ func TestRun(t *testing.T) {
 		{"diff of another file", []string{"-diff", file}, 1, "", "give a file that envinfo -json has written"},
 		{"state", []string{"-state", "-root", root}, 0, "Memory available", ""},
 		{"state as JSON", []string{"-state", "-json", "-root", root}, 0, `"memory_available": {`, ""},
-		{"tables", []string{"-tables", "-root", root}, 0, "Aggregate Bandwidth", ""},
+		{"tables", []string{"-tables", "-root", root}, 0, "Memory       1 GiB", ""},
 		{"MLPerf", []string{"-mlperf", "-root", root}, 0, `"host_memory_capacity": "1 GiB"`, ""},
 		{"two forms", []string{"-mlperf", "-state"}, 2, "", "give one of them"},
 		{"tables as JSON", []string{"-tables", "-json"}, 2, "", "no JSON"},
 		{"model", []string{"-root", root, "-model", "/m"}, 0, "/m/config.json: no such file", ""},
 		{"model as JSON", []string{"-root", root, "-model", "/m", "-json"}, 0, `"name": {`, ""},
 		{"server", []string{"-server", "http://user:planted@127.0.0.1:1"}, 0, "GET /version", ""},
+		{"a key of nothing", []string{"-api-key-env", "HOME"}, 2, "", "give -server too"},
+		{"a key that is not there", []string{"-server", "http://127.0.0.1:1", "-api-key-env", "NO_SUCH_VARIABLE"}, 2,
+			"",
+			"-api-key-env NO_SUCH_VARIABLE"},
+		{"no CA", []string{"-server", "https://127.0.0.1:1", "-ca-file", file}, 2, "", "want PEM"},
+		{"a time that is none", []string{"-tools-timeout", "-1s"}, 2, "", "-tools-timeout -1s"},
 		{"no server", []string{"-server", "127.0.0.1"}, 2, "", "give http://HOST:PORT"},
 		{"no container", []string{"-container", "vm:c"}, 2, "", "give docker, podman or kubernetes"},
 		{"not a container", []string{"-container", "-c"}, 2, "", "give its name or id"},
@@ -77,7 +87,8 @@ func TestRun(t *testing.T) {
 			if !strings.Contains(stdout.String(), test.stdout) || test.stdout == "" && stdout.Len() > 0 {
 				t.Errorf("stdout is %q, want %q in it", &stdout, test.stdout)
 			}
-			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" || strings.Count(got, "\n") > 1 {
+			if got := stderr.String(); !strings.Contains(got, test.stderr) || test.stderr == "" && got != "" ||
+				strings.Count(got, "\n") > 1 {
 				t.Errorf("stderr is %q, want one line with %q", got, test.stderr)
 			}
 			if strings.Contains(stdout.String()+stderr.String(), "planted") {
@@ -97,7 +108,8 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	if code := run(ctx, nil, &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "Hardware") || strings.Count(stderr.String(), "\n") != 1 {
+	if code := run(ctx, nil, &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "Hardware") ||
+		strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("exit status %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }
@@ -109,8 +121,43 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 func TestStdoutFails(t *testing.T) {
 	for _, args := range [][]string{nil, {"-json"}, {"-state"}, {"-tables"}, {"-mlperf"}} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), args, full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+		if code := run(t.Context(), args, full{}, &stderr); code != 1 ||
+			!strings.Contains(stderr.String(), "no space left on device") {
 			t.Errorf("%q: exit status %d, stderr %q", args, code, &stderr)
 		}
+	}
+}
+
+// The server is asked with the key, the header and the trust that the load programs take, and none of them is printed.
+func TestAccess(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer planted-key" || r.Header.Get("X-Team") != "planted-header" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, map[string]string{"/version": `{"version": "0.14.1"}`}[r.URL.Path])
+	}))
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(ca, block, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PLANTED_KEY", "planted-key")
+	var stdout, stderr bytes.Buffer
+	args := []string{"-json", "-server", server.URL, "-api-key-env", "PLANTED_KEY", "-header",
+		"X-Team: planted-header", "-ca-file", ca}
+	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit status %d: %s", code, &stderr)
+	}
+	var env envinfo.Environment
+	if err := json.Unmarshal(stdout.Bytes(), &env); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := env.Server.Version.Get(); v != "0.14.1" {
+		t.Errorf("version is %v", env.Server.Version)
+	}
+	if strings.Contains(stdout.String()+stderr.String(), "planted") {
+		t.Error("a secret is printed")
 	}
 }

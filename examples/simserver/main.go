@@ -29,6 +29,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; 0: no limit")
 	flags.IntVar(&s.BlockTokens, "block-tokens", 16, "`tokens` that a block of the KV cache holds")
 	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt began with; needs -kv-blocks")
+	flags.Float64Var(&s.Cold, "cold", 0, "how many `times` as long everything takes for the first request, as on an engine just started; 0: warm from the start")
+	flags.IntVar(&s.ColdRequests, "cold-requests", 100, "`requests` that halve what -cold has beyond 1")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")

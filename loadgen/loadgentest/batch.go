@@ -31,6 +31,7 @@ type batch struct {
 	waiting, running []*job // in order
 	kv               kvCache
 	preemptions      int
+	admitted         uint64 // requests, each once
 	stepping         bool
 	start, end       time.Duration // of the current step
 }
@@ -146,6 +147,7 @@ func (b *batch) begin(now time.Duration) {
 		}
 		if m.preempted == 0 {
 			m.began = now
+			b.admitted++
 		}
 		b.waiting = b.waiting[1:]
 		b.running = append(b.running, m)

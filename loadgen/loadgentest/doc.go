@@ -10,7 +10,9 @@
 //     or that it is not known.
 //
 // [Faults] is put before either, and has some of its answers go wrong to order:
-// refused, truncated, stalled, miscounted.
+// refused, truncated, stalled, miscounted, or in another shape than a client may expect
+// (tokens without text, errors inside a stream, content in other members, chunks that a
+// proxy bunches).
 //
 // All are plain [net/http.Handler]s, to be served by [net/http/httptest] or
 // called directly, also within a testing/synctest bubble: none starts a goroutine

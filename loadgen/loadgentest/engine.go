@@ -62,6 +62,15 @@ func (s *Simulated) join(q *request) *seat {
 	if e.batch == nil {
 		e.batch = newBatch(s.batchConfig())
 		e.batch.factor = s.factors(0) // those of requests begin at 1
+		if noise, b := e.batch.factor, e.batch; s.Cold > 1 {
+			b.factor = func() float64 {
+				slow := s.Slowdown(b.admitted)
+				if noise != nil {
+					slow *= noise()
+				}
+				return slow
+			}
+		}
 		e.began = time.Now()
 		e.timer = time.AfterFunc(time.Hour, s.step)
 		e.timer.Stop()

@@ -45,8 +45,8 @@ const (
 	// which the stream goes on.
 	FaultGarbage FaultKind = "garbage"
 
-	// FaultErrorEvent puts an error of vLLM's shape in the place of a chunk, and
-	// [DONE] after it: the status is 200 all the same.
+	// FaultErrorEvent puts an error of vLLM's shape, or [Fault.Text], in the place of a
+	// chunk, and [DONE] after it: the status is 200 all the same.
 	FaultErrorEvent FaultKind = "error-event"
 
 	// FaultNoUsage takes the usage out of the answer.
@@ -80,7 +80,7 @@ type Fault struct {
 	// answer that is not streamed it strikes in the middle.
 	After int
 
-	// Status is what [FaultStatus] answers with, 400 to 599.
+	// Status is what [FaultStatus] and [FaultEarly] answer with, 400 to 599.
 	Status int
 
 	// RetryAfter is what [FaultStatus] asks for, sent in whole seconds, rounded
@@ -89,10 +89,28 @@ type Fault struct {
 
 	// Delay is how long [FaultSlow] holds back each content chunk, or an answer
 	// that is not streamed. Above 0. A chunk's [Stamp] is from before.
+	// [FaultClose] closes so long after an answer, and [FaultEarly] keeps its
+	// connection so long.
 	Delay time.Duration
 
 	// Tokens is by how much [FaultWrongUsage] is wrong; it may be negative. 0: 1.
 	Tokens int
+
+	// Chunks is how many content chunks a [FaultBlank], [FaultSwallow], [FaultMerge] or
+	// [FaultBunch] has its way with. 0: all that there are, where that has a meaning.
+	Chunks int
+
+	// Text is what the server says in place of what it should: see the kinds. Of a
+	// [FaultErrorEvent] it is the data of the event, where it begins with a brace, and
+	// else lines of the stream: "event: error\ndata: out of memory". (An answer that is
+	// not streamed has no lines: it is an error of vLLM's shape then.)
+	Text string
+
+	// Cut ends the stream, in good order, after the chunk of a [FaultFinish].
+	Cut bool
+
+	// Type and Encoding are the Content-Type and the Content-Encoding of a [FaultBody].
+	Type, Encoding string
 }
 
 // Faults is a server that fails to order: it passes requests on to Handler, an
@@ -175,7 +193,8 @@ func (f *Faults) Validate() error {
 		}
 		switch o.Kind {
 		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage, FaultWrongUsage:
-		case FaultStatus:
+		case FaultClose:
+		case FaultStatus, FaultEarly:
 			if o.Status < 400 || o.Status > 599 {
 				wrong("Status", o.Status, "400 to 599")
 			}
@@ -184,6 +203,10 @@ func (f *Faults) Validate() error {
 				wrong("Delay", o.Delay, "above 0")
 			}
 		default:
+			if o.Kind.ofContent() {
+				o.wrongContent(wrong)
+				break
+			}
 			wrong("Kind", strconv.Quote(string(o.Kind)), "one of the FaultKinds")
 		}
 		if !(o.Rate >= 0 && o.Rate <= 1) {
@@ -193,6 +216,9 @@ func (f *Faults) Validate() error {
 		}
 		if o.After < 0 {
 			wrong("After", o.After, "at least 0")
+		}
+		if o.Chunks < 0 {
+			wrong("Chunks", o.Chunks, "at least 0")
 		}
 		if o.RetryAfter < 0 {
 			wrong("RetryAfter", o.RetryAfter, "at least 0")
@@ -223,8 +249,12 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o := f.Order[i]
+	if o.Kind.ofConnection() {
+		o.onConnection(w, r, f.Handler, func() { f.struck(i) })
+		return
+	}
 	switch o.Kind {
-	case FaultRefuse, FaultStatus, FaultHang:
+	case FaultRefuse, FaultStatus, FaultHang, FaultBody:
 		// Unread, the request would turn the closing of a connection into a reset,
 		// and net/http could not notice that the client goes away.
 		if r.Body != nil {
@@ -240,6 +270,8 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", strconv.FormatInt(int64((o.RetryAfter+time.Second-1)/time.Second), 10))
 		}
 		fail(w, o.Status, "", "An error to order: "+http.StatusText(o.Status))
+	case FaultBody:
+		o.answerBody(w)
 	case FaultHang:
 		<-r.Context().Done()
 		// With a return there would be an answer, if anybody is left to read it.

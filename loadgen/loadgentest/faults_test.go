@@ -74,8 +74,10 @@ var orders = []struct {
 		outcome{loadgen.ClassServer, 200, "EngineCore", 4, ""}, outcome{loadgen.ClassServer, 200, "EngineCore", 0, ""}},
 	{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, never,
 		outcome{"", 200, "", output, loadgen.WarnTokensUnknown}, outcome{"", 200, "", 0, loadgen.WarnTokensUnknown}},
-	{"wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: -2}, never,
+	{"wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: 2}, never,
 		outcome{"", 200, "", output, loadgen.WarnTokenMismatch}, outcome{"", 200, "", 0, loadgen.WarnTokenMismatch}},
+	{"usage of fewer tokens than chunks", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: -2}, never,
+		outcome{"", 200, "", output, loadgen.WarnTokensUnknown}, outcome{"", 200, "", 0, loadgen.WarnTokenMismatch}},
 	{"slow", loadgentest.Fault{Kind: loadgentest.FaultSlow, Delay: 5 * time.Millisecond}, never,
 		outcome{"", 200, "", output, ""}, outcome{"", 200, "", 0, ""}},
 }

@@ -36,6 +36,8 @@ type sequence struct {
 func (s *Simulated) sequence(p *place, input int) *sequence {
 	q := &sequence{start: p.start}
 	q.prefill, q.step = s.times(input)
+	slow := s.Slowdown(p.number - 1)
+	q.prefill, q.step = slow*q.prefill, slow*q.step
 	q.factor = s.factors(p.number)
 	return q
 }

@@ -118,9 +118,34 @@ type Simulated struct {
 	// needs KVBlocks: what has no limit would grow for ever.
 	PrefixCache bool
 
+	// Cold is how many times as long everything takes for the first request that gets a place, as on an engine that has
+	// just been started: kernels to compile, caches to fill. It wears off with the requests ([Simulated.Slowdown]). 0, or
+	// 1: the server is warm from the start. [Simulated.Truth] is that of the warm server.
+	Cold float64
+
+	// ColdRequests is how many requests halve what Cold has beyond 1. 0: 100.
+	ColdRequests int
+
 	queue     queue
 	engine    engine
 	latencies latencies
+}
+
+// Slowdown is how many times as long prefill and steps take when n requests have had a place before:
+//
+//	1 + (Cold − 1) · 2^(−n/ColdRequests)
+//
+// of the n+1-th request; in a batch, of each step that begins when n requests have had a place, those that it admits
+// included.
+func (s *Simulated) Slowdown(n uint64) float64 {
+	if s.Cold <= 1 {
+		return 1
+	}
+	half := float64(s.ColdRequests)
+	if half == 0 {
+		half = 100
+	}
+	return 1 + (s.Cold-1)*math.Exp2(-float64(n)/half)
 }
 
 const (
@@ -152,6 +177,8 @@ func (s *Simulated) Validate() error {
 	number("PrefillRate", s.PrefillRate)
 	number("DecodeRate", s.DecodeRate)
 	number("Noise", s.Noise)
+	number("Cold", s.Cold)
+	count("ColdRequests", s.ColdRequests)
 	count("StepPerSequence", int(s.StepPerSequence))
 	count("TokenBudget", s.TokenBudget)
 	count("KVBlocks", s.KVBlocks)

@@ -31,7 +31,9 @@ type spoiler struct {
 	pending []byte // of an event that is not complete yet, or the whole answer
 	chunks  int    // content chunks passed on
 	counted bool
-	over    error // not nil: nothing more goes out
+	kept    string // of chunks to be merged
+	held    []byte // events that are held back
+	over    error  // not nil: nothing more goes out
 }
 
 func (s *spoiler) Header() http.Header { return s.w.Header() }
@@ -85,7 +87,7 @@ func (s *spoiler) FlushError() error {
 	if s.over != nil {
 		return s.over
 	}
-	if !s.pass && !s.stream { // collected: there is nothing to flush
+	if !s.pass && !s.stream || len(s.held) > 0 { // collected: there is nothing to flush
 		return nil
 	}
 	return s.flusher.Flush()
@@ -136,6 +138,9 @@ func (s *spoiler) event(e []byte) error {
 	}
 	data = bytes.TrimLeft(data, " ")
 	content, end := read(data)
+	if s.fault.Kind.ofContent() {
+		return s.edit(e, data, content, end)
+	}
 	switch s.fault.Kind {
 	case FaultNoUsage, FaultWrongUsage:
 		data, changed := s.usage(data)
@@ -178,7 +183,13 @@ func (s *spoiler) event(e []byte) error {
 	case FaultGarbage:
 		return s.send([]byte("data: " + garbage + "\n\n"))
 	case FaultErrorEvent:
-		if err := s.send([]byte("data: " + errorEvent + "\n\ndata: [DONE]\n\n")); err != nil {
+		lines := "data: " + errorEvent
+		if strings.HasPrefix(s.fault.Text, "{") {
+			lines = "data: " + s.fault.Text
+		} else if s.fault.Text != "" {
+			lines = s.fault.Text
+		}
+		if err := s.send([]byte(lines + "\n\ndata: [DONE]\n\n")); err != nil {
 			return err
 		}
 	}
@@ -220,6 +231,9 @@ func (s *spoiler) finish() {
 	case FaultErrorEvent:
 		s.strike()
 		body = []byte(errorEvent)
+		if strings.HasPrefix(s.fault.Text, "{") {
+			body = []byte(s.fault.Text)
+		}
 	case FaultStall, FaultTruncate, FaultReset:
 		declare() // of all, of which half comes: net/http closes the connection
 		s.strike()
@@ -234,6 +248,9 @@ func (s *spoiler) finish() {
 		}
 		<-s.ctx.Done()
 		return
+	}
+	if s.fault.Kind.ofContent() {
+		body = s.editWhole(body)
 	}
 	declare()
 	_ = s.send(body) // the client is gone: nobody is left to be told

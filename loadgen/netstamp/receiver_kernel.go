@@ -31,6 +31,8 @@ type receiver struct {
 	n       uintptr
 	errno   syscall.Errno
 
+	waited bool // there was nothing to read at first
+
 	peek  func(fd uintptr) bool
 	quiet bool
 }
@@ -59,6 +61,7 @@ func newConn(tcp *net.TCPConn) *Conn {
 			case syscall.EINTR:
 				continue
 			case syscall.EAGAIN:
+				k.waited = true
 				return false
 			}
 			observe(fd)
@@ -82,13 +85,48 @@ func (k *receiver) isQuiet() bool {
 	return k.raw.Read(k.peek) == nil && k.quiet
 }
 
-func (k *receiver) read(tcp *net.TCPConn, p []byte) (n int, stamp int64, err error) {
+// From linux/tcp.h and linux/sockios.h.
+const (
+	tcpInfo        = 11     // of which the first byte is the state
+	stateConnected = 1      // TCP_ESTABLISHED
+	outQueue       = 0x5411 // SIOCOUTQ: bytes that were written and not acknowledged
+)
+
+// hasEnded asks the kernel for the state of the connection, which an end changes when it comes and not when it is read.
+func (k *receiver) hasEnded() bool {
+	if k.raw == nil {
+		return false
+	}
+	state := [8]byte{stateConnected}
+	err := k.raw.Control(func(fd uintptr) {
+		size := uint32(len(state))
+		_, _, _ = syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, tcpInfo,
+			uintptr(unsafe.Pointer(&state[0])), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	return err != nil || state[0] != stateConnected
+}
+
+func (k *receiver) unacknowledged() (bytes int, ok bool) {
+	if k.raw == nil {
+		return 0, false
+	}
+	var n int32
+	var errno syscall.Errno
+	err := k.raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, outQueue, uintptr(unsafe.Pointer(&n)))
+	})
+	return int(n), err == nil && errno == 0
+}
+
+// read reads what is there. waited says that nothing was when it began.
+func (k *receiver) read(tcp *net.TCPConn, p []byte) (n int, stamp int64, waited bool, err error) {
 	if k.raw == nil || len(p) == 0 {
 		n, err = tcp.Read(p)
-		return n, 0, err
+		return n, 0, false, err
 	}
 	k.vector.Base = &p[0]
 	k.vector.SetLen(len(p))
+	k.waited = false
 	err = k.raw.Read(k.wait)
 	k.vector.Base = nil
 	switch {
@@ -96,13 +134,14 @@ func (k *receiver) read(tcp *net.TCPConn, p []byte) (n int, stamp int64, err err
 		if op, ok := err.(*net.OpError); ok {
 			op.Op = "read" // and not "raw-read", which says how and not what
 		}
-		return 0, 0, err
+		return 0, 0, false, err
 	case k.errno != 0:
-		return 0, 0, &net.OpError{Op: "read", Net: "tcp", Source: tcp.LocalAddr(), Addr: tcp.RemoteAddr(), Err: os.NewSyscallError("recvmsg", k.errno)}
+		err = os.NewSyscallError("recvmsg", k.errno)
+		return 0, 0, false, &net.OpError{Op: "read", Net: "tcp", Source: tcp.LocalAddr(), Addr: tcp.RemoteAddr(), Err: err}
 	case k.n == 0:
-		return 0, 0, io.EOF
+		return 0, 0, false, io.EOF
 	}
-	return int(k.n), k.stamp(), nil
+	return int(k.n), k.stamp(), k.waited, nil
 }
 
 // stamp finds the kernel's stamp among the control messages: the first of three timespecs, in Unix nanoseconds; 0 for

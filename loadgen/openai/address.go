@@ -26,7 +26,8 @@ type address struct {
 // version is the last part of a path below which the calls are: v1, v3, v1beta.
 var version = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)
 
-// parseAddress returns the address that raw gives, or a [*loadgen.InvalidError] that shows nothing of what may be secret.
+// parseAddress returns the address that raw gives, or a [*loadgen.InvalidError] that shows nothing of what may be
+// secret.
 func parseAddress(raw string) (address, error) {
 	const want = "the server's root, its /v1, or the whole path of an endpoint, such as http://127.0.0.1:8000"
 	invalid := func(want string) (address, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,11 +16,12 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/internal/jsontext"
 )
 
-// Servers refuse what we ask in words of their own, and their users cannot know which setting of ours is the way out. So an
-// error that looks like one of the usual ones is given advice, in front, because a long complaint loses its end. A complaint
-// about something else may look like one; so it is kept as it is.
+// Servers refuse what we ask in words of their own, and their users cannot know which setting of ours is the way out.
+// So an error that looks like one of the usual ones is given advice, in front, because a long complaint loses its end.
+// A complaint about something else may look like one; so it is kept as it is.
 
 // advise gives the error of a request the advice that is known to help.
 func (p *payload) advise(err error) error {
@@ -29,17 +31,21 @@ func (p *payload) advise(err error) error {
 	}
 	advice := ""
 	switch said := strings.ToLower(e.Err.Error()); {
-	case e.Class == loadgen.ClassDial:
+	case e.Class == loadgen.ClassDial || strings.Contains(said, alerted):
 		advice = connectionAdvice(e.Err)
 	case e.Class == loadgen.ClassProtocol || e.Status == http.StatusBadRequest && saysHTTPS(said):
 		if !p.secure && saysHTTPS(said) {
 			advice = adviceHTTPS
 		}
 	case e.Class == loadgen.ClassServer, e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity,
-		e.Status == http.StatusInternalServerError: // in a stream, after a status of 200, vLLM says that an id is unknown
+		// in a stream, after a status of 200, vLLM says that an id is unknown
+		e.Status == http.StatusInternalServerError:
 		advice = p.contentAdvice(said, e.Status == http.StatusInternalServerError)
-	case e.Status == http.StatusNotFound && !p.chat && !strings.Contains(said, "model"):
-		advice = "a server without /completions may have /chat/completions (Config.Endpoint Chat, or -endpoint chat)"
+	case e.Status/100 == 3 && !p.secure && strings.Contains(said, "redirected to https://"):
+		advice = "use https:// in the URL"
+	case e.Status == http.StatusNotFound && !strings.Contains(said, "model"):
+		other := map[bool]Endpoint{false: Chat, true: Completions}[p.chat]
+		advice = fmt.Sprintf("check the URL, or ask for %s (Config.Endpoint, or -endpoint %s)", other, other)
 	}
 	if advice != "" {
 		e.Err = fmt.Errorf("%s: %w", advice, e.Err)
@@ -47,22 +53,20 @@ func (p *payload) advise(err error) error {
 	return err
 }
 
-// contentAdvice is about what a server said, in lower case, of what was sent. Of a server's own fault (crashed) only what it
-// says of token ids is believed: what does not know one of them may well fall over it.
+// contentAdvice is about what a server said, in lower case, of what was sent. Of a server's own fault (crashed) only
+// what it says of token ids is believed: one that does not know an id may well fall over it.
 func (p *payload) contentAdvice(said string, crashed bool) string {
 	switch {
 	case p.ids && unknownID.MatchString(said):
 		return "token ids must lie inside the model's vocabulary (RandomTokens.Low and High, or -vocabulary)"
 	case crashed:
 		return ""
+	case refusal.MatchString(said):
+		if advice := p.fieldAdvice(said); advice != "" {
+			return advice
+		}
 	}
-	if field := p.refusedField(said); field != "" {
-		return fmt.Sprintf("leave out what the server does not know (Config.Body %q: nil, or -body '{%q:null}')", field, field)
-	}
-	about := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(said, word) })
-	}
-	if p.ids && about("string", "str type", "array", "sequence", "list of int") {
+	if p.ids && textAlone.MatchString(said) {
 		return "a server that takes no token ids needs text (RandomWords with a Calibration, or -text)"
 	}
 	return ""
@@ -70,7 +74,7 @@ func (p *payload) contentAdvice(said string, crashed bool) string {
 
 // unknownID is how servers say that they do not know a token id:
 //
-//	Token id 128256 is out of vocabulary                                        vLLM
+//	Token id 128256 is out of vocabulary                                         vLLM
 //	The input_ids [...] contains values greater than the vocab size (32000)      SGLang
 //	Prompt contains invalid tokens                                               llama.cpp
 //	Token ID out of range                                                        TensorRT-LLM
@@ -78,42 +82,72 @@ func (p *payload) contentAdvice(said string, crashed bool) string {
 //	token index 5 is out of bounds; invalid token id 7; unknown token ids        others
 //
 // A prompt that is too long is refused in other words: length, context, maximum.
-var unknownID = regexp.MustCompile(`vocab|(invalid|unknown|illegal) (input |prompt )?token(s|[ _-]?ids?)\b|index out of range in self|` +
-	`(token[ _-]?(ids?|index)|input[ _-]?ids?|tokens?)\b.{0,80}?(out[ -]of[ -](range|bounds)|(not|outside|beyond) .{0,12}\brange\b|is invalid|greater than|must be less than)`)
+var unknownID = regexp.MustCompile(`vocab|index out of range in self|\btokens? out of (range|bounds)|` +
+	`\b(invalid|unknown|illegal) (input |prompt )?(tokens\b|token[ _-]?(ids?|index)\b)|` +
+	`\b(token[ _-]?(ids?|index|indices)|input[ _-]?ids?)\b.{0,80}?` +
+	`(out[ -]of[ -](range|bounds)|(not|outside|beyond) .{0,12}\brange\b|(is|are) (invalid|unknown|too large)|must be less than)`)
 
-// ours are the fields of our requests that not every server knows, the likeliest to be refused first.
-var ours = []string{"ignore_eos", "stream_options", "continuous_usage_stats", "temperature"}
+// textAlone is how servers say that they take no array of token ids:
+//
+//	json: cannot unmarshal array into Go struct field .prompt of type string                    Ollama
+//	{"loc":["body","prompt"],"msg":"Input should be a valid string"}                            validators
+//	Failed to deserialize the JSON body: prompt: invalid type: sequence, expected a string      serde: TGI
+var textAlone = regexp.MustCompile(`string|str type|array|sequence|list of int`)
 
 // refusal is how servers say that they do not take a field:
 //
-//	Unrecognized request argument supplied: ignore_eos                  OpenAI
-//	property 'ignore_eos' is unsupported                                Groq
+//	Unrecognized request argument supplied: ignore_eos                                             OpenAI
+//	property 'ignore_eos' is unsupported                                                           Groq
 //	{"type":"extra_forbidden","loc":["body","ignore_eos"],"msg":"Extra inputs are not permitted"}  validators
-//	unknown field `ignore_eos`, expected one of …                       serde
-//	Invalid JSON payload received. Unknown name "ignore_eos"            Google
-//	Additional properties are not allowed ('ignore_eos' was unexpected) JSON Schema
-var refusal = regexp.MustCompile(`unrecogni[sz]ed|unknown|unsupported|unexpected|not (be )?(permitted|allowed|supported|recogni[sz]ed|expected)|` +
-	`does(n't| not) support|extra[ _](inputs?|fields?|forbidden|keys?)|forbidden|additional propert|invalid (field|param|argument|key)`)
+//	unknown field `ignore_eos`, expected one of …                                                  serde
+//	Invalid JSON payload received. Unknown name "ignore_eos"                                       Google
+//	Additional properties are not allowed ('ignore_eos' was unexpected)                            JSON Schema
+var refusal = regexp.MustCompile(`unrecogni[sz]ed|unknown|unsupported|unexpected|forbidden|additional propert|` +
+	`(not|n't) (be )?(permitted|allowed|supported?|recogni[sz]ed|expected|accept)|extra[ _](inputs?|fields?|keys?)|invalid (field|param|argument|key)`)
 
-// extra is how they say it where they do not say which.
-var extra = regexp.MustCompile(`extra[ _](inputs?|fields?|forbidden|keys?)|additional propert|(unknown|unrecogni[sz]ed|unexpected) (request )?(field|param|argument|propert|keyword|key)`)
+// someField is how they say it where they do not say which.
+var someField = regexp.MustCompile(`extra[ _](inputs?|fields?|forbidden|keys?)|additional propert|` +
+	`(unknown|unrecogni[sz]ed|unexpected|unsupported) (request )?(body )?(field|param|argument|propert|keyword|key)`)
 
-// refusedField is the field of ours that a server refuses, "" where none is to be made out.
-func (p *payload) refusedField(said string) string {
-	if !refusal.MatchString(said) {
+// fieldAdvice is about a field that a server does not take, where it is to be made out which.
+func (p *payload) fieldAdvice(said string) string {
+	const longest = 1 << 20 // bytes of a body that is looked through; it may be one of many that are refused
+	fields, err := jsontext.Fields(p.json[:min(len(p.json), longest)])
+	if err != nil {
 		return ""
 	}
-	for _, field := range ours {
-		if strings.Contains(said, field) && strings.Contains(string(p.json), `"`+field+`"`) {
-			if field == "continuous_usage_stats" {
-				return "stream_options"
-			}
-			return field
+	sent := map[string]string{}
+	var names []string
+	for _, f := range fields {
+		sent[f.Name], names = string(f.Value), append(names, f.Name)
+	}
+	leaveOut := func(name string) string {
+		return fmt.Sprintf("leave out what the server does not take (Config.Body %q: nil, or -body '{%q:null}')", name,
+			name)
+	}
+	switch {
+	case sent["max_tokens"] != "" && strings.Contains(said, "max_completion_tokens"):
+		return fmt.Sprintf(`use the server's own name for it (Config.Body, or -body '{"max_tokens":null,"max_completion_tokens":%s}')`, sent["max_tokens"])
+	case strings.Contains(said, "continuous_usage_stats"):
+		return "ask for the usage at the end alone (Config.ContinuousUsage, or no -continuous-usage)"
+	}
+	for _, name := range []string{"ignore_eos", "stream_options", "temperature"} { // ours, the likeliest first
+		if sent[name] != "" && strings.Contains(said, name) {
+			return leaveOut(name)
 		}
 	}
-	// Which one is not said. Of all that we send, only ignore_eos is unknown to OpenAI's own documents.
-	if extra.MatchString(said) && strings.Contains(string(p.json), `"ignore_eos"`) {
-		return "ignore_eos"
+	if sent["stream"] == "true" && regexp.MustCompile(`\bstream(ing)?\b`).MatchString(said) {
+		return "ask for answers in one piece (Config.Whole, or -stream=false)"
+	}
+	for _, name := range names { // the user's, which may be words that stand in any complaint
+		quoted := func(q string) bool { return strings.Contains(said, q+strings.ToLower(name)+q) }
+		if !slices.Contains([]string{"model", "prompt", "messages", "stream", "max_tokens"}, name) && (quoted("'") || quoted(`"`) || quoted("`")) {
+			return leaveOut(name)
+		}
+	}
+	// Of all that we send of ourselves, OpenAI's own documents do not know ignore_eos alone.
+	if sent["ignore_eos"] != "" && someField.MatchString(said) {
+		return leaveOut("ignore_eos")
 	}
 	return ""
 }
@@ -145,14 +179,20 @@ func connectionAdvice(err error) string {
 	if unknown || unverified {
 		return "trust the certificate, or who signed it (Config.TLS with RootCAs, or -ca-file FILE)"
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok && (strings.Contains(alert.Error(), "certificate")) {
-		return "the server wants a certificate of the client (Config.TLS with Certificates)"
-	}
-	if refused(err) {
+	switch text := err.Error(); {
+	case strings.Contains(text, alerted+"no application protocol"):
+		return "the server does not speak HTTP/2 (leave out Config.HTTP2, or -http2)"
+	case strings.Contains(text, alerted) && strings.Contains(text, "certificate"):
+		return "the server wants a certificate of the client, or another (Config.TLS with Certificates)"
+	case refused(err):
 		return "is the server running there?"
 	}
 	return ""
 }
+
+// alerted is in the text of an error that the server sent as an alert of TLS, whose type is none of crypto/tls's own
+// that others could name. With TLS 1.3 it may come when the client has done with the handshake.
+const alerted = "remote error: tls: "
 
 // plainToTLS is what comes of HTTP at a port that speaks TLS: words, or the alert that net/http takes for a bad answer.
 //
@@ -165,20 +205,42 @@ var plainToTLS = regexp.MustCompile(`http request (was sent )?to (an )?https|pla
 // saysHTTPS reports whether a text is what comes of HTTP where HTTPS is spoken.
 func saysHTTPS(text string) bool { return plainToTLS.MatchString(strings.ToLower(text)) }
 
-// speaksTLS finds out whether the server does, where it closed the connection without a word, as uvicorn does. Nothing is sent but
-// the greeting, so that whom it trusts does not matter.
-func speaksTLS(ctx context.Context, u *url.URL) bool {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+// schemeAdvice finds out whether the server speaks the other of HTTP and HTTPS, where it did not say so itself: uvicorn
+// closes a connection whose first bytes are not TLS, and llama.cpp's server waits for the end of a line that TLS does
+// not have. Nothing is sent that could be secret.
+func schemeAdvice(ctx context.Context, u *url.URL, connected bool) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
+	switch {
+	case u.Scheme == "http" && connected:
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // it is only greeted
+		if conn, err := dialer.DialContext(ctx, "tcp", hostPort(u)); err == nil {
+			_ = conn.Close()
+			return adviceHTTPS
+		}
+	case u.Scheme == "https" && !connected:
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort(u))
+		if err != nil {
+			return ""
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
+		answer := make([]byte, len("HTTP/"))
+		if _, err := io.WriteString(conn, "HEAD / HTTP/1.0\r\n\r\n"); err != nil {
+			return ""
+		}
+		if _, err := io.ReadFull(conn, answer); err == nil && string(answer) == "HTTP/" {
+			return adviceHTTP
+		}
+	}
+	return ""
+}
+
+// hostPort is where the server of u listens.
+func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = "80"
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		return false
-	}
-	_ = conn.Close()
-	return true
+	return net.JoinHostPort(u.Hostname(), port)
 }

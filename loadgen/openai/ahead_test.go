@@ -36,11 +36,13 @@ func accepting(t *testing.T) (address string, accepted chan net.Conn) {
 	return listener.Addr().String(), accepted
 }
 
+func linesTo(address string) *lines { return newLines(&url.URL{Scheme: "http", Host: address}, nil) }
+
 // A connection that has waited for 4 s is not used any more, because the server may be about to drop it: it is closed, and
 // another is made. Nor is one that the server has dropped already.
 func TestConnectionsThatWaitedTooLong(t *testing.T) {
 	address, accepted := accepting(t)
-	s := &lines{address: address}
+	s := linesTo(address)
 	ctx := context.Background()
 	servers := map[string]net.Conn{}
 	accept := func(n int) {
@@ -65,7 +67,7 @@ func TestConnectionsThatWaitedTooLong(t *testing.T) {
 	}
 	open(3)
 	accept(3)
-	fresh, old := s.idle[0], slices.Clone(s.idle[1:])
+	fresh, old := s.idle[2], slices.Clone(s.idle[:2])
 	for _, l := range s.idle {
 		l.since = l.since.Add(time.Hour) // not too long ago before the test is over
 	}
@@ -74,7 +76,7 @@ func TestConnectionsThatWaitedTooLong(t *testing.T) {
 		l.since = time.Now().Add(-idleLimit)
 		dropped = append(dropped, servers[name(l)])
 	}
-	l, err := s.take(ctx)
+	l, _, err := s.take(ctx)
 	if err != nil || l != fresh {
 		t.Fatalf("%v, want the connection that has not waited too long", err)
 	}
@@ -95,7 +97,7 @@ func TestConnectionsThatWaitedTooLong(t *testing.T) {
 		_, _ = l.conn.Read(make([]byte, 1)) // until the end has come
 	}
 	idle := slices.Clone(s.idle)
-	if l, err = s.take(ctx); err != nil || slices.Contains(idle, l) && kernelLooks {
+	if l, _, err = s.take(ctx); err != nil || slices.Contains(idle, l) && kernelLooks {
 		t.Fatalf("%v, want a new connection", err)
 	}
 	l.close()

@@ -20,11 +20,12 @@ type API struct {
 	address address
 	header  http.Header
 	client  *http.Client
+	own     bool // the client is not the user's, who may reach the server in a way of his own
 	secrets secrets
 }
 
-// NewAPI returns an API for c, or a [*loadgen.InvalidError] that names the field that cannot be used. What to send, such as
-// Model and Workload, does not count.
+// NewAPI returns an API for c, or a [*loadgen.InvalidError] that names the field that cannot be used. What to send,
+// such as Model and Workload, does not count.
 func NewAPI(c Config) (*API, error) {
 	where, err := c.reach()
 	if err != nil {
@@ -35,13 +36,13 @@ func NewAPI(c Config) (*API, error) {
 	if a.client == nil {
 		transport := newTransport(newTLS(c.TLS), http.ProxyFromEnvironment, c.HTTP2)
 		transport.DisableKeepAlives = true // a server is asked rarely, and may be another one the next time
-		a.client = &http.Client{Transport: transport, CheckRedirect: stayThere}
+		a.client, a.own = &http.Client{Transport: transport, CheckRedirect: stayThere}, true
 	}
 	return a, nil
 }
 
-// stayThere follows a redirect to another path of the same server, as to one with a slash at its end. Another server is not
-// the one to measure, and must not see the headers.
+// stayThere follows a redirect to another path of the same server, as to one with a slash at its end. Another server is
+// not the one to measure, and must not see the headers.
 func stayThere(next *http.Request, before []*http.Request) error {
 	from := before[0].URL
 	if next.URL.Scheme != from.Scheme || next.URL.Host != from.Host || len(before) > 5 {
@@ -52,18 +53,19 @@ func stayThere(next *http.Request, before []*http.Request) error {
 
 // A Model is one that a server offers.
 type Model struct {
-	ID   string `json:"id"`             // the name to ask for
-	Root string `json:"root,omitempty"` // the path or repository that it was loaded from; empty where the server does not say
+	ID string `json:"id"` // the name to ask for
+	// the path or repository that it was loaded from; empty where the server does not say
+	Root string `json:"root,omitempty"`
 	// MaxModelLen is the longest input and output together, in tokens; 0 where the server does not say.
 	MaxModelLen int `json:"max_model_len,omitempty"`
 }
 
-// ErrNotModelServer is the reason in a [ProbeError] where the server answered 200 with something that a model server would
-// not say.
+// ErrNotModelServer is the reason in a [ProbeError] where the server answered 200 with something that a model server
+// would not say.
 var ErrNotModelServer = errors.New("not the answer of an OpenAI-compatible server")
 
-// A ProbeError says what a server answered instead of what it was asked for. URLs in it have no user, password or query, and
-// the answer is not quoted, for servers are known to echo keys.
+// A ProbeError says what a server answered instead of what it was asked for. URLs in it have no user, password or
+// query, and the answer is not quoted, for servers are known to echo keys.
 type ProbeError struct {
 	URL       string // what was asked
 	Status    int    // HTTP status of the answer; 0: none came
@@ -122,8 +124,8 @@ func (a *API) Models(ctx context.Context) ([]Model, error) {
 	return list, nil
 }
 
-// Version returns what the server answers at /version: "0.14.1" for vLLM. Other servers have no such page, and their error
-// is a [*ProbeError] with Status 404.
+// Version returns what the server answers at /version: "0.14.1" for vLLM. Other servers have no such page, and their
+// error is a [*ProbeError] with Status 404.
 func (a *API) Version(ctx context.Context) (string, error) {
 	u := below(a.address.root, "/version")
 	body, err := a.get(ctx, u)
@@ -144,7 +146,8 @@ func (a *API) Version(ctx context.Context) (string, error) {
 
 // notUnderstood is the error of an answer of status 200.
 func notUnderstood(u *url.URL, err error) *ProbeError {
-	return &ProbeError{URL: shown(u), Status: http.StatusOK, Connected: true, Err: err, Advice: "check that the URL is that of the model server"}
+	return &ProbeError{URL: shown(u), Status: http.StatusOK, Connected: true, Err: err,
+		Advice: "check that the URL is that of the model server"}
 }
 
 // parseModels reads the answer of /v1/models. Beside OpenAI's shape, it takes those that other servers have:
@@ -154,7 +157,8 @@ func notUnderstood(u *url.URL, err error) *ProbeError {
 //	{"models":[{"name":"m"},{"model":"n"}]}                                      as Ollama has them elsewhere
 //	["m"]
 //
-// Only names must be there. What another server means by a word may be something else: then the field stays empty.
+// Only names must be there: an element without one is left out. What another server means by a word may be something else:
+// then the field stays empty.
 func parseModels(body []byte) ([]Model, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(body, &list) != nil {
@@ -173,7 +177,7 @@ func parseModels(body []byte) ([]Model, error) {
 		return nil, fmt.Errorf("%w: there is no list of models in it", ErrNotModelServer)
 	}
 	models := make([]Model, 0, len(list))
-	for i, element := range list {
+	for _, element := range list {
 		var m Model
 		if json.Unmarshal(element, &m.ID) != nil {
 			var d struct {
@@ -191,10 +195,12 @@ func parseModels(body []byte) ([]Model, error) {
 			_ = json.Unmarshal(d.MaxModelLen, &m.MaxModelLen)
 			m.MaxModelLen = max(m.MaxModelLen, 0)
 		}
-		if m.ID == "" {
-			return nil, fmt.Errorf("%w: model %d has no id", ErrNotModelServer, i)
+		if m.ID != "" {
+			models = append(models, m)
 		}
-		models = append(models, m)
+	}
+	if len(models) == 0 && len(list) > 0 {
+		return nil, fmt.Errorf("%w: none of %d models has a name", ErrNotModelServer, len(list))
 	}
 	return models, nil
 }
@@ -217,8 +223,8 @@ func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
 			err = outer.Err
 		}
 		failed.Err, failed.Advice = a.secrets.clean(err), connectionAdvice(err)
-		if failed.Advice == "" && failed.Connected && u.Scheme == "http" && ctx.Err() == nil && speaksTLS(ctx, u) {
-			failed.Advice = adviceHTTPS
+		if failed.Advice == "" && a.own && !errors.Is(ctx.Err(), context.Canceled) {
+			failed.Advice = schemeAdvice(ctx, u, failed.Connected)
 		}
 		return nil, failed
 	}
@@ -233,7 +239,8 @@ func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
 		if failed.wantsKey() {
 			failed.Advice = "check the API key (Config.APIKey or Header; -api-key-env NAME)"
 		}
-		if saysHTTPS(string(body[:min(len(body), maxAnswer)])) && response.StatusCode == http.StatusBadRequest && u.Scheme == "http" {
+		if saysHTTPS(string(body[:min(len(body), maxAnswer)])) && response.StatusCode == http.StatusBadRequest &&
+			u.Scheme == "http" {
 			failed.Advice = adviceHTTPS
 		}
 	case err != nil:

@@ -34,35 +34,44 @@ func (e *UncalibratedError) Unwrap() error { return e.Err }
 const (
 	calibrationTime = time.Minute // in all, of some 70 to 300 short requests
 	enoughWords     = 32          // are looked for
-	fewestWords     = 16          // will do: prompts of any length still differ from their first words on
 
-	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not once,
-	// which some servers refuse as too short a prompt.
+	// After that, or once a request has failed, no more are sent. Those under way may end, for so long: a server that does
+	// not notice who has gone away would work on them while it is measured.
+	calibrationGrace = 30 * time.Second
+	fewestWords      = 16 // will do: prompts of any length still differ from their first words on
+
+	// A word is counted so many times over, and as many times more: the difference is what it takes inside a text. Not
+	// once, which some servers refuse as too short a prompt.
 	repetitions = 8
 
-	askedAtOnce = 8 // words, beside each other: a server that takes a second for a request is asked 66 times in under 10
+	// words, beside each other: a server that takes a second for a request is asked 66 times in under 10
+	askedAtOnce = 8
 	tries       = 3 // of a request that a busy server refuses, or fails
 )
 
-// Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no tokenizer
-// in this library that could know; so the server is asked, word by word: at /tokenize, where it has that as vLLM does,
-// or else by requests for one token, whose usage tells. Whichever it was, two such requests with words at random then
-// prove the result, so that it holds for the usage that a measurement goes by.
+// Calibrate finds words that are one token each for the model of c, and what else its prompts have. There is no
+// tokenizer in this library that could know; so the server is asked, word by word: at /tokenize, where it has that as
+// vLLM does, or else by requests for one token, whose usage tells. Whichever it was, two such requests with words at
+// random then prove the result, so that it holds for the usage that a measurement goes by.
 //
 // Of c, Workload, Whole and ContinuousUsage do not count. There must be one model, whose tokenizer it is: more, or what
-// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but such words are not found within a minute,
-// be it that it refuses such requests (also after a while, where it is busy), the error is an [*UncalibratedError]. Any other
-// is that of the request that failed: there was no connection, a key is wanted (401, 403), or ctx is over.
+// else is wrong with c, is a [*loadgen.InvalidError]. If the server answers, but such words are not found within a
+// minute, be it that it refuses such requests (also after a while, where it is busy), the error is an
+// [*UncalibratedError]. Any other is that of the request that failed: there was no connection, a key is wanted (401,
+// 403), or ctx is over.
 //
-// progress, if it is not nil, is called now and then from the goroutine of the caller with how many words were found, and how
-// many are wanted.
+// progress, if it is not nil, is called now and then from the goroutine of the caller with how many words were found,
+// and how many are wanted.
 func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) (*workload.Calibration, error) {
 	if len(c.Models) > 1 {
 		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "one: each has its own tokens"}
 	}
-	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime, fmt.Errorf("it is not done after %v", calibrationTime))
+	inTime, cancel := context.WithTimeoutCause(ctx, calibrationTime,
+		fmt.Errorf("it is not done after %v", calibrationTime))
 	defer cancel()
-	q := &counting{}
+	asking, cancelAsking := context.WithTimeout(ctx, calibrationTime+calibrationGrace)
+	defer cancelAsking()
+	q := &counting{asking: asking}
 	c.Workload, c.Whole, c.ContinuousUsage = q, true, false
 	var err error
 	if q.target, err = New(c); err != nil {
@@ -77,6 +86,7 @@ func Calibrate(ctx context.Context, c Config, progress func(found, wanted int)) 
 	if progress == nil {
 		progress = func(int, int) {}
 	}
+	progress(0, enoughWords)
 	found, err := q.calibrate(inTime, progress)
 	if err != nil && ctx.Err() == nil {
 		err = uncalibrated(inTime, err)
@@ -102,7 +112,8 @@ func uncalibrated(ctx context.Context, err error) error {
 // A counting asks a server how many tokens texts have. It is the workload of its own target: prompt i is text i.
 type counting struct {
 	target *Target
-	client *http.Client // for what the target does not ask
+	client *http.Client    // for what the target does not ask
+	asking context.Context // of each request
 
 	mu    sync.Mutex
 	texts []string
@@ -126,7 +137,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 	var has [2]int
 	for i, n := range []int{fewer, more} {
 		var p workload.Prompt
-		if err := (workload.RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i, &p); err != nil {
+		if err := (workload.RandomWords{Seed: uint64(i), Input: n, Output: 1, Calibration: found}).Prompt(i,
+			&p); err != nil {
 			return nil, err
 		}
 		if has[i], err = q.patiently(ctx, q.byUsage, p.Text); err != nil {
@@ -140,8 +152,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 	return found, nil
 }
 
-// singles are the words of one token each, all of which have the same number of tokens where they begin a text. Which they are
-// does not depend on how many were asked at once.
+// singles are the words of one token each, all of which have the same number of tokens where they begin a text. Which
+// they are does not depend on how many were asked at once.
 func (q *counting) singles(ctx context.Context, progress func(found, wanted int)) ([]string, error) {
 	candidates := workload.CommonWords()
 	count := q.byTokenize
@@ -185,13 +197,17 @@ func (q *counting) singles(ctx context.Context, progress func(found, wanted int)
 	return found, nil
 }
 
-// patiently asks again where a busy server refuses, or fails, what it may answer the next time. The answer to the last try
-// stands.
-func (q *counting) patiently(ctx context.Context, count func(context.Context, string) (int, error), text string) (int, error) {
+// patiently asks, while ctx allows it, and again where a busy server refuses, or fails, what it may answer the next time.
+// The answer to the last try stands.
+func (q *counting) patiently(ctx context.Context, count func(string) (int, error), text string) (int, error) {
 	for try := 1; ; try++ {
-		n, err := count(ctx, text)
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		n, err := count(text)
 		e, ok := errors.AsType[*loadgen.Error](err)
-		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated || e.Class == loadgen.ClassServer ||
+		again := ok && (e.Class == loadgen.ClassStale || e.Class == loadgen.ClassTruncated ||
+			e.Class == loadgen.ClassServer ||
 			e.Status == http.StatusTooManyRequests || e.Status >= 500)
 		if !again || try == tries {
 			return n, err
@@ -206,13 +222,13 @@ func (q *counting) patiently(ctx context.Context, count func(context.Context, st
 }
 
 // byUsage is how many tokens a request with the text has.
-func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
+func (q *counting) byUsage(text string) (int, error) {
 	q.mu.Lock()
 	i := len(q.texts)
 	q.texts = append(q.texts, text)
 	q.mu.Unlock()
 	r := new(loadgen.Record)
-	if err := q.target.Do(ctx, i, r); err != nil {
+	if err := q.target.Do(q.asking, i, r); err != nil {
 		return 0, err
 	}
 	if !r.Counted {
@@ -223,7 +239,7 @@ func (q *counting) byUsage(ctx context.Context, text string) (int, error) {
 
 // byTokenize is how many tokens the server's /tokenize counts in the text. What a chat template makes of it there may
 // differ from what it makes of a request, always by the same.
-func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
+func (q *counting) byTokenize(text string) (int, error) {
 	t := q.target
 	ask := map[string]any{"model": t.config.Models[0]}
 	if t.config.Endpoint == Chat {
@@ -235,15 +251,22 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, below(t.address.root, "/tokenize").String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(q.asking, http.MethodPost, below(t.address.root, "/tokenize").String(),
+		bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	request.Header = t.header.Clone()
 	request.Host = request.Header.Get("Host")
+	failed := func(class loadgen.Class, err error) (int, error) {
+		return 0, &loadgen.Error{Class: class, Err: fmt.Errorf("/tokenize: %w", t.secrets.clean(err))}
+	}
 	response, err := q.client.Do(request)
-	if err != nil {
-		return 0, t.secrets.clean(err)
+	switch {
+	case refused(err):
+		return failed(loadgen.ClassDial, err)
+	case err != nil:
+		return failed(loadgen.ClassTruncated, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -253,11 +276,11 @@ func (q *counting) byTokenize(ctx context.Context, text string) (int, error) {
 	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxCounted))
 	if err != nil {
-		return 0, t.secrets.clean(err)
+		return failed(loadgen.ClassTruncated, err)
 	}
 	var said struct{ Count int }
 	if err := json.Unmarshal(answer, &said); err != nil || said.Count < 1 || said.Count > mostTokens {
-		return 0, t.secrets.clean(errors.New("/tokenize does not count: " + excerpt(answer)))
+		return failed(loadgen.ClassProtocol, errors.New("it does not count: "+excerpt(answer)))
 	}
 	return said.Count, nil
 }

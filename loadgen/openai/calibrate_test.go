@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -25,9 +26,12 @@ type vocabulary struct {
 	uncount  bool               // no usage
 
 	tokenized, asked atomic.Int32
+	counting         sync.Mutex // one text, which word may go through word by word
 }
 
 func (v *vocabulary) count(text string) int {
+	v.counting.Lock()
+	defer v.counting.Unlock()
 	n := v.overhead
 	for i, word := range strings.Fields(text) {
 		n += v.word(word, i == 0)
@@ -84,13 +88,20 @@ func TestCalibrate(t *testing.T) {
 		server          *vocabulary
 		tokenized, asks bool
 	}{
-		"/tokenize":                        {&vocabulary{overhead: 11, word: uneven, tokenize: count}, true, false},
-		"/tokenize by another template":    {&vocabulary{overhead: 11, word: uneven, tokenize: func(n int) string { return count(n - 3) }}, true, false},
-		"usage":                            {&vocabulary{overhead: 11, word: uneven}, false, true},
-		"/tokenize that does not count":    {&vocabulary{word: uneven, tokenize: func(int) string { return `{"tokens":[1,2]}` }}, true, true},
-		"/tokenize that makes no sense":    {&vocabulary{word: uneven, tokenize: func(int) string { return `<html>` }}, true, true},
-		"a token at the start, one a word": {&vocabulary{overhead: 1, word: func(string, bool) int { return 1 }}, false, true},
-		"most words are two":               {&vocabulary{word: func(word string, _ bool) int { return 1 + min(len(word)/3, 1) }}, false, true},
+		"/tokenize": {&vocabulary{overhead: 11, word: uneven, tokenize: count}, true, false},
+		"/tokenize by another template": {&vocabulary{overhead: 11, word: uneven,
+			tokenize: func(n int) string { return count(n - 3) }}, true, false},
+		"usage": {&vocabulary{overhead: 11, word: uneven}, false, true},
+		"/tokenize that does not count": {&vocabulary{word: uneven,
+			tokenize: func(int) string { return `{"tokens":[1,2]}` }}, true, true},
+		"/tokenize that makes no sense": {&vocabulary{word: uneven, tokenize: func(int) string { return `<html>` }},
+			true, true},
+		"a token at the start, one a word": {&vocabulary{overhead: 1, word: func(string, bool) int { return 1 }}, false,
+			true},
+		"most words are two": {&vocabulary{word: func(word string,
+			_ bool) int {
+			return 1 + min(len(word)/3, 1)
+		}}, false, true},
 		"the first word is two": {&vocabulary{word: func(_ string, first bool) int {
 			if first {
 				return 2
@@ -103,7 +114,8 @@ func TestCalibrate(t *testing.T) {
 				c.server.tokenized.Store(0)
 				c.server.asked.Store(0)
 				server := serve(t, c.server)
-				config := openai.Config{URL: server.URL + "/v1", Model: "m", Endpoint: endpoint, APIKey: "sesame", ContinuousUsage: true}
+				config := openai.Config{URL: server.URL + "/v1", Model: "m", Endpoint: endpoint, APIKey: "sesame",
+					ContinuousUsage: true}
 				calibration, err := openai.Calibrate(t.Context(), config, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -114,7 +126,8 @@ func TestCalibrate(t *testing.T) {
 				if got := c.server.asked.Load(); (got > 2) != c.asks || got < 2 || got > 350 {
 					t.Errorf("%d requests were sent", got)
 				}
-				config.Workload = workload.RandomWords{Seed: 5, Input: 30, InputMax: 60, Output: 2, Prefix: 10, Calibration: calibration}
+				config.Workload = workload.RandomWords{Seed: 5, Input: 30, InputMax: 60, Output: 2, Prefix: 10,
+					Calibration: calibration}
 				config.Whole, config.ContinuousUsage = true, false
 				r, all := measure(t, loadgen.Level{Concurrency: 2, Requests: 50}, newTarget(t, config))
 				if r.Accounting.Completed != 50 || r.Tokens.Mismatch != 0 || r.Tokens.Uncounted != 0 {
@@ -138,6 +151,35 @@ func TestCalibrateEcho(t *testing.T) {
 	c, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m", Endpoint: openai.Chat}, nil)
 	if err != nil || c.Overhead != 0 || len(c.Words) < 32 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// A server whose /tokenize gives up on the way is measured in words, and not refused.
+func TestCalibrateByAHalfHeartedTokenizer(t *testing.T) {
+	for name, giveUp := range map[string]func(w http.ResponseWriter){
+		"no answer": func(w http.ResponseWriter) { drops(w, nil) },
+		"nonsense":  func(w http.ResponseWriter) { fmt.Fprint(w, `{"tokens":[]}`) },
+		"a failure": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int32
+			server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if n.Add(1) > 20 {
+					giveUp(w)
+					return
+				}
+				var q struct{ Prompt string }
+				_ = json.NewDecoder(r.Body).Decode(&q)
+				fmt.Fprintf(w, `{"count":%d}`, len(strings.Fields(q.Prompt)))
+			}))
+			var told []int
+			_, err := openai.Calibrate(t.Context(), openai.Config{URL: server.URL, Model: "m"},
+				func(found, wanted int) { told = append(told, found, wanted) })
+			if e, ok := errors.AsType[*openai.UncalibratedError](err); !ok || e.Err == nil ||
+				!slices.Equal(told, []int{0, 32, 8, 32}) {
+				t.Errorf("%v after %v", err, told)
+			}
+		})
 	}
 }
 
@@ -167,16 +209,20 @@ func TestCalibrateFails(t *testing.T) {
 		says   string
 	}{
 		{"no usage", &vocabulary{word: one, uncount: true}, nil, nil, &openai.UncalibratedError{}, "does not tell"},
-		{"two tokens a word", &vocabulary{word: func(string, bool) int { return 2 }}, nil, nil, &openai.UncalibratedError{}, "only 0 of"},
-		{"a token for each change of word", &vocabulary{word: changing()}, nil, nil, &openai.UncalibratedError{}, "24 had"},
+		{"two tokens a word", &vocabulary{word: func(string, bool) int { return 2 }}, nil, nil,
+			&openai.UncalibratedError{}, "only 0 of"},
+		{"a token for each change of word", &vocabulary{word: changing()}, nil, nil, &openai.UncalibratedError{},
+			"24 had"},
 		{"no two words alike where they begin", &vocabulary{word: func(word string, first bool) int {
 			if first {
 				return 1 + int(word[0])*256 + int(word[len(word)-1])
 			}
 			return 1
 		}}, nil, nil, &openai.UncalibratedError{}, "only"},
-		{"another key", &vocabulary{word: one}, nil, func(c *openai.Config) { c.APIKey = "tahini" }, &loadgen.Error{}, "sesame is not Bearer ***"},
-		{"two models", &vocabulary{word: one}, nil, func(c *openai.Config) { c.Model, c.Models = "", []string{"a", "b"} }, &loadgen.InvalidError{}, "one"},
+		{"another key", &vocabulary{word: one}, nil, func(c *openai.Config) { c.APIKey = "tahini" }, &loadgen.Error{},
+			"sesame is not Bearer ***"},
+		{"two models", &vocabulary{word: one}, nil,
+			func(c *openai.Config) { c.Model, c.Models = "", []string{"a", "b"} }, &loadgen.InvalidError{}, "one"},
 		{"cancelled", &vocabulary{word: one}, cancelled, nil, nil, "canceled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -210,13 +256,15 @@ func TestCalibrateFails(t *testing.T) {
 	}
 }
 
-// A calibrated prompt is its words, all of the vocabulary that was found, and the same again for the same number and seed.
+// A calibrated prompt is its words, all of the vocabulary that was found, and the same again for the same number and
+// seed.
 func TestCalibratedWords(t *testing.T) {
 	c := &workload.Calibration{Words: []string{"x", "y", "z"}, Overhead: 7}
 	w := workload.RandomWords{Seed: 1, Input: 107, Output: 3, Calibration: c}
 	p := prompt(t, w, 4)
 	fields := strings.Fields(p.Text)
-	if p.Input != 107 || len(fields) != 100 || slices.ContainsFunc(fields, func(s string) bool { return !slices.Contains(c.Words, s) }) {
+	if p.Input != 107 || len(fields) != 100 ||
+		slices.ContainsFunc(fields, func(s string) bool { return !slices.Contains(c.Words, s) }) {
 		t.Errorf("%d words of %d tokens: %v", len(fields), p.Input, fields)
 	}
 	if again := prompt(t, w, 4); again.Text != p.Text {

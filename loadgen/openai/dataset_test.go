@@ -40,7 +40,8 @@ func TestDatasetForAnEndpoint(t *testing.T) {
 // Whole bodies arrive as they were written, with what the measurement needs.
 func TestDatasetBodiesArrive(t *testing.T) {
 	d := dataset(t, `{"body":{"messages":[{"role":"user","content":[{"type":"text","text":"a b"}]}],"chat_template_kwargs":{"thinking":false},"cache_salt":"s","stream":false,"max_tokens":3}}`)
-	got := arrived(t, openai.Config{URL: "http://server", Endpoint: openai.Chat, Workload: d, Body: map[string]any{"top_p": 0.5}}).body
+	got := arrived(t, openai.Config{URL: "http://server", Endpoint: openai.Chat, Workload: d,
+		Body: map[string]any{"top_p": 0.5}}).body
 	want := object{
 		"model": "m", "stream": true, "stream_options": object{"include_usage": true}, "top_p": 0.5,
 		"messages":             []any{object{"role": "user", "content": []any{object{"type": "text", "text": "a b"}}}},

@@ -169,6 +169,17 @@ func checkText(t *testing.T, text, says string) {
 	}
 }
 
+// A reason to stop that a server makes up may hold what it was told, and a record may not.
+func TestFinishHoldsNoSecret(t *testing.T) {
+	server := serve(t, answers(func(w http.ResponseWriter, r *http.Request) {
+		sends(w, strings.Replace(event, "null", `"quota of `+r.Header.Get("Authorization")+`"`, 1)+"data: [DONE]\n\n")
+	}))
+	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, APIKey: "hunter2"}))
+	if q.err != nil || q.Finish != "quota of Bearer ***" {
+		t.Errorf("finish %q, %v", q.Finish, q.err)
+	}
+}
+
 func TestNoConnection(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

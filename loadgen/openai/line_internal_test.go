@@ -3,10 +3,12 @@ package openai
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 // A connection that is found good when a level begins is not thereby a new one: the server counts from its last request.
 func TestOpenDoesNotMakeConnectionsYounger(t *testing.T) {
 	address, _ := accepting(t)
-	s := &lines{address: address}
+	s := linesTo(address)
 	defer s.close()
 	ctx := context.Background()
 	if err := s.open(ctx, 1); err != nil {
@@ -34,7 +36,7 @@ func TestOpenDoesNotMakeConnectionsYounger(t *testing.T) {
 // Connections that a level does not need go while it runs, and not only when they are needed.
 func TestConnectionsThatNobodyNeeds(t *testing.T) {
 	address, _ := accepting(t)
-	s := &lines{address: address}
+	s := linesTo(address)
 	defer s.close()
 	ctx := context.Background()
 	if err := s.open(ctx, 4); err != nil {
@@ -43,15 +45,19 @@ func TestConnectionsThatNobodyNeeds(t *testing.T) {
 	for _, l := range s.idle[:3] {
 		l.since = time.Now().Add(-idleLimit)
 	}
-	for want := 3; want > 0; want-- {
-		s.idle[len(s.idle)-1].since = time.Now().Add(time.Hour)
-		l, err := s.take(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.put(l)
-		if len(s.idle) != want {
-			t.Fatalf("%d connections, want %d", len(s.idle), want)
+	s.idle[3].since = time.Now().Add(time.Hour)
+	old := slices.Clone(s.idle[:3])
+	l, _, err := s.take(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(l)
+	if len(s.idle) != 1 {
+		t.Errorf("%d connections, want the one that was used", len(s.idle))
+	}
+	for _, l := range old {
+		if _, err := l.conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("one that was too old is open: %v", err)
 		}
 	}
 }
@@ -71,14 +77,14 @@ func TestTicketsOnConnectionsMadeAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	ahead := s.idle[0]
-	for n := 0; kernelLooks && ahead.stamps.Quiet(); n++ {
+	for n := 0; kernelLooks && ahead.stamped.Quiet(); n++ {
 		if n == 3000 {
 			t.Fatal("no tickets came")
 		}
 		time.Sleep(time.Millisecond)
 	}
 	ahead.since = time.Now().Add(time.Hour)
-	l, err := s.take(context.Background())
+	l, _, err := s.take(context.Background())
 	if err != nil || l != ahead {
 		t.Errorf("another connection, %v", err)
 	}
@@ -107,7 +113,7 @@ func TestCancelledWithoutGoodbye(t *testing.T) {
 	if said {
 		t.Error("the connection was closed with a goodbye")
 	}
-	if _, err := l.stamps.Write([]byte("x")); err == nil {
+	if _, err := l.stamped.Write([]byte("x")); err == nil {
 		t.Error("the connection is still there")
 	}
 }
@@ -141,10 +147,10 @@ func TestHost(t *testing.T) {
 
 // A kernel's clock that is set while an answer is on its way does not bring it before its request.
 func TestCame(t *testing.T) {
-	for arrived, want := range map[time.Duration]time.Duration{0: 9, 3: 5, 7: 7, 12: 9} {
-		e := &events{source: stamped{r: &loadgen.Record{Sent: 5}}, seen: 9, arrived: arrived}
+	for kernel, want := range map[time.Duration]time.Duration{0: 9, 3: 5, 7: 7, 12: 9} {
+		e := &events{source: stamped{r: &loadgen.Record{Sent: 5}}, read: arrived{at: 9, kernel: kernel}}
 		if got := e.came(); got != want {
-			t.Errorf("arrived at %d, seen at 9: came at %d, want %d", arrived, got, want)
+			t.Errorf("arrived at %d, seen at 9: came at %d, want %d", kernel, got, want)
 		}
 	}
 }

@@ -24,8 +24,8 @@ func (p *pooled) reset() {
 	p.Prompt = workload.Prompt{Tokens: p.memory}
 }
 
-// checkPrompts checks the prompts that are known beforehand, those of a [workload.Dataset]: whether they can be used, and
-// whether the endpoint takes their kind.
+// checkPrompts checks the prompts that are known beforehand, those of a [workload.Dataset]: whether they can be used,
+// and whether the endpoint takes their kind.
 func checkPrompts(w workload.Workload, endpoint Endpoint) error {
 	known, ok := w.(interface {
 		Validate() error

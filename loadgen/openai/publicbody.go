@@ -6,13 +6,17 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// secretField goes by the names of a body's fields, where tokens may as well be those of the model: min_tokens,
-// stop_token_ids. There it takes a text to be a secret.
+// secretField tells whether a body's field is secret, by its name and the texts in it. Of a field without texts no more matters than
+// that it may be a count: min_tokens, stop_token_ids, skip_special_tokens.
 func secretField(name string, texts []string) bool {
-	other := strings.ReplaceAll(strings.ToLower(name), "token", "")
-	return secretName(other) || secretName(name) && len(texts) > 0
+	if len(texts) == 0 {
+		return secret.Named(name, "0")
+	}
+	return secret.Named(name, "")
 }
 
 // hideFields returns a body's value, as encoding/json reads it, without the secrets in it, and the texts of those that the

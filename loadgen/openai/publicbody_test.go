@@ -25,6 +25,9 @@ func TestPublicBody(t *testing.T) {
 			`{"api_key":"***","auth":"***","password":"***","token":"***","tokens":"***"}`},
 		"inside": {openai.Config{Body: map[string]any{"tools": []any{map[string]any{"name": "a", "Authorization": "Bearer x"}}}},
 			`{"tools":[{"Authorization":"***","name":"a"}]}`},
+		"a number under a secret's name, and a tokenizer": {openai.Config{Body: map[string]any{"token": 1234, "tokenizer": "mistral", "max_tokens": 9}},
+			`{"max_tokens":9,"token":"***","tokenizer":"mistral"}`},
+		"secrets by shape": {openai.Config{Body: map[string]any{"note": "with hf_AbCdEfGhIjKlMn in it"}}, `{"note":"with [withheld] in it"}`},
 		"the key, a header and the password": {openai.Config{
 			URL: "http://user:pass-word@host", APIKey: "the-key", Header: http.Header{"X-Api-Key": {"in-a-header"}},
 			Body: map[string]any{"user": "the-key", "note": "not in-a-header", "pass-word": []any{"of pass-word"}},

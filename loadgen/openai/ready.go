@@ -10,17 +10,17 @@ import (
 
 // A Readiness is how a server is waited for. The zero value is good.
 type Readiness struct {
-	// RequestTimeout is the most that one question may take: a server that has accepted a connection and hangs must not hold
-	// up the waiting. Zero: 5 s.
+	// RequestTimeout is the most that one question may take: a server that has accepted a connection and hangs must not
+	// hold up the waiting. Zero: 5 s.
 	RequestTimeout time.Duration
 
-	// FirstPause is the time between the first question's end and the second's start. It doubles each time up to LastPause.
-	// Zero: 250 ms, 1 s. Loading a model takes minutes; asking more often finds it ready no sooner and costs it CPU time
-	// while it loads.
+	// FirstPause is the time between the first question's end and the second's start. It doubles each time up to
+	// LastPause. Zero: 250 ms, 1 s. Loading a model takes minutes; asking more often finds it ready no sooner and costs
+	// it CPU time while it loads.
 	FirstPause, LastPause time.Duration
 
-	// Progress, if not nil, is called after each time that the server was not ready, with the time waited so far and what was
-	// wrong: for programs that tell their user what they wait for. It must return soon.
+	// Progress, if not nil, is called after each time that the server was not ready, with the time waited so far and
+	// what was wrong: for programs that tell their user what they wait for. It must return soon.
 	Progress func(waited time.Duration, last error)
 }
 
@@ -30,7 +30,8 @@ type NotReadyError struct {
 	Waited time.Duration // from the beginning to giving up
 	Probes int           // how often it was asked
 	Last   error         // what its last answer lacked; nil where none was finished
-	Err    error         // why waiting ended: the cause of the context's end; nil where Last shows that waiting is no use
+	// why waiting ended: the cause of the context's end; nil where Last shows that waiting is no use
+	Err error
 }
 
 func (e *NotReadyError) Error() string {
@@ -45,8 +46,8 @@ func (e *NotReadyError) Error() string {
 		e.URL, e.Waited.Round(time.Millisecond), e.Probes, last, e.Err)
 }
 
-// Unwrap returns Err where there is one, so that errors.Is(err, context.Canceled) is about the waiting and never about one
-// request of it; otherwise Last.
+// Unwrap returns Err where there is one, so that errors.Is(err, context.Canceled) is about the waiting and never about
+// one request of it; otherwise Last.
 func (e *NotReadyError) Unwrap() error {
 	if e.Err != nil {
 		return e.Err
@@ -57,9 +58,10 @@ func (e *NotReadyError) Unwrap() error {
 // errNoModels is why a server that lists nothing is not ready: a router does so while its workers load.
 var errNoModels = errors.New("it lists no models yet")
 
-// Ready returns nil if the server is ready now: GET /health answers 200 and GET /v1/models names at least one model. A server
-// without /health is ready when it names a model. That covers vLLM, SGLang, TGI, llama.cpp and others of their kind. A proxy,
-// or the web server of some other program, answers 200 at /health long before the model does. The error is a [*ProbeError].
+// Ready returns nil if the server is ready now: GET /health answers 200 and GET /v1/models names at least one model. A
+// server without /health is ready when it names a model. That covers vLLM, SGLang, TGI, llama.cpp and others of their
+// kind. A proxy, or the web server of some other program, answers 200 at /health long before the model does. The error
+// is a [*ProbeError].
 func (a *API) Ready(ctx context.Context) error { return a.ready(ctx, defaultRequestTimeout) }
 
 func (a *API) ready(ctx context.Context, timeout time.Duration) error {
@@ -107,11 +109,15 @@ func limited(ctx context.Context, timeout time.Duration, ask func(context.Contex
 	return err
 }
 
-// Wait returns nil once the server is [API.Ready]. It waits as long as ctx lets it, so give ctx a deadline; where the server is
-// a process or container of your own, cancel ctx with a cause when that exits ([context.WithCancelCause]), and the error will
-// say it. Wait gives up by itself only where a key is wanted (401, 403). The error is a [*NotReadyError].
+// Wait returns nil once the server is [API.Ready]. It waits as long as ctx lets it, so give ctx a deadline; where the
+// server is a process or container of your own, cancel ctx with a cause when that exits ([context.WithCancelCause]),
+// and the error will say it. Wait gives up by itself only where a key is wanted (401, 403). The error is a
+// [*NotReadyError].
 func (a *API) Wait(ctx context.Context, r Readiness) error {
-	return r.wait(ctx, shown(a.address.root), func(ctx context.Context) error { return a.ready(ctx, r.requestTimeout()) })
+	return r.wait(ctx, shown(a.address.root), func(ctx context.Context) error {
+		return a.ready(ctx,
+			r.requestTimeout())
+	})
 }
 
 const defaultRequestTimeout = 5 * time.Second
@@ -131,7 +137,8 @@ func (r Readiness) wait(ctx context.Context, url string, probe func(context.Cont
 	lastPause := max(pause, orDefault(r.LastPause, time.Second))
 	start := time.Now()
 	giveUp := &NotReadyError{URL: url}
-	// A timer of its own, not a Ticker: a pause begins when an answer has come, so that a slow server is not asked without pause.
+	// A timer of its own, not a Ticker: a pause begins when an answer has come, so that a slow server is not asked
+	// without pause.
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

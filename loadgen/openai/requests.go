@@ -8,10 +8,10 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// ChatRequests is a workload of requests as an application builds them, in go-openai's types: put what your program sends
-// under load. Each is sent as [workload.ReadDataset] says of a whole body, in the order given: stream and stream_options are the
-// measurement's, the model is the [Config]'s where the request names none. The error is a [*workload.DatasetError] whose Line is
-// the request's number, from 1.
+// ChatRequests is a workload of requests as an application builds them, in go-openai's types: put what your program
+// sends under load. Each is sent as [workload.ReadDataset] says of a whole body, in the order given: stream and
+// stream_options are the measurement's, the model is the [Config]'s where the request names none. The error is a
+// [*workload.DatasetError] whose Line is the request's number, from 1.
 func ChatRequests(requests ...goopenai.ChatCompletionRequest) (workload.Dataset, error) {
 	bodies := make([]json.RawMessage, len(requests))
 	for i, request := range requests {

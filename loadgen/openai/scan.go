@@ -1,8 +1,8 @@
 package openai
 
 import (
+	"bytes"
 	"fmt"
-	"strconv"
 )
 
 // This scan is written by hand because every chunk of every stream goes through it, and what it costs looks as if the
@@ -20,50 +20,36 @@ const maxDepth = 10_000
 type chunk struct {
 	choices         int    // how many
 	begun, finished uint64 // choices that are in it, and that have a finish_reason in it, a bit each, by their index
-	content         bool   // a choice holds text, reasoning or a call of a tool
-	answer          bool   // a choice holds text or a call of a tool
+	content, answer bool   // a choice holds anything; and anything that is not reasoning
+	texts           int    // choices that hold a text, which is at least a token each
+	finish          []byte // the last finish_reason, as it stands between its quotes
 
 	prompt, completion, cached count // usage
 	accepted, rejected         count // its completion_tokens_details, of speculative decoding
 	draft, draftAccepted       count // metrics, of the same: all that was proposed
 
-	failed  bool   // {"object":"error"}
-	failure []byte // the value of "error", a part of what was scanned; nil: none
+	failed  bool   // it says that something went wrong
+	failure []byte // where it says what, a part of what was scanned; nil: anywhere
+
+	// What an event without choices may be a complaint by: {"code":500,"message":"…"}, {"detail":"…"}.
+	chosen bool // there is a member "choices"
+	says   bool // there is a message
+	notice bool // it is of a kind that is no error: {"type":"status","message":"queued"}, {"code":0,"msg":"success"}
 
 	stamped bool
 	stamp   stamp
 }
 
-// A count is a number of tokens. A count that is not told is unknown, which is not 0.
-type count struct {
-	n     int
-	known bool
-}
-
 // stamp is what a server with a known truth says of itself (package loadgentest), in Unix nanoseconds.
 type stamp struct{ received, sent int64 }
 
-// A choice is one of the answers that a chunk continues.
-type choice struct {
-	index                                      int64 // not 0 only where the user asked for several
-	text, content, reasoningContent, reasoning bool
-	toolCalls, finishReason                    bool
-}
-
-// hasContent tells a token from a chunk that only opens or closes the answer.
-func (c *choice) hasContent() bool {
-	return c.isAnswer() || c.reasoningContent || c.reasoning
-}
-
-// isAnswer tells the answer from the reasoning before it.
-func (c *choice) isAnswer() bool { return c.text || c.content || c.toolCalls }
-
-// A scanner reads JSON from front to back, once, and allocates nothing. It rejects what json.Unmarshal would reject
-// that decodes into a struct of the members named here: other bytes than JSON, and other types than these members
-// have. It differs in two ways. A member's name must be spelt exactly, as all servers do, where encoding/json ignores
-// case. And of two "choices" the last is taken alone, where encoding/json mixes their elements. Of any other
-// name that is there twice the last value counts and objects are merged, as in encoding/json; null leaves a text or a
-// plain number as it was, and empties the rest.
+// A scanner reads JSON from front to back, once, and allocates nothing. It takes for JSON what encoding/json takes for
+// it. Of what the members that are named here may be, it is strict only where nothing could be made of another type:
+// choices, their text, delta, message and finish_reason, tool_calls, and the servegauge stamp. A member's name must be
+// spelt exactly, as all servers do.
+//
+// Of a name that is there twice the last value counts, objects are merged, and null leaves a plain value as it was and
+// empties an object; but content, complaints and errors are there if any of the values has them.
 //
 // After a failure there is nothing left to read, so that each loop ends; what a chunk then says means nothing.
 type scanner struct {
@@ -79,16 +65,22 @@ type scanner struct {
 
 	name [32]byte // a key that had escapes
 
-	// The chunks of a stream begin alike: with its id, its model and more that does not matter here, up to the choices. So
-	// data that begin as others did need not be read again as far as that, since the same bytes leave the same state.
-	opening [256]byte
-	known   int // bytes of opening, 0: none
+	// The chunks of a stream begin alike: with its id, its model and more that does not matter here, up to the choices.
+	// So data that begin as others did need not be read again as far as that, since the same bytes leave the same
+	// state.
+	opening  [256]byte
+	known    int  // bytes of opening, 0: none
+	mattered bool // something has been read that matters
+
+	gaps  [maxGaps]gap // where the latest data held what varies from chunk to chunk
+	noted int          // how many there were, also those that found no room
 }
 
 // scan reads data into c and says whether it could.
 func (s *scanner) scan(data []byte, c *chunk) bool {
 	s.data, s.at, s.depth, s.first, s.key = data, 0, 0, false, nil
 	s.wanted, s.wrong, s.cut = "", 0, false
+	s.mattered, s.noted = false, 0
 	*c = chunk{}
 	switch n := s.known; {
 	case n > 0 && len(data) > n && string(data[:n]) == string(s.opening[:n]):
@@ -98,37 +90,35 @@ func (s *scanner) scan(data []byte, c *chunk) bool {
 		}
 	case !s.null():
 		for s.enter('{'); s.member(); {
-			s.remember(c)
+			if !s.mattered && string(s.key) == "choices" && s.at <= len(s.opening) {
+				s.known = copy(s.opening[:], s.data[:s.at])
+			}
 			s.top(c)
 		}
 	}
 	if s.next(); s.at < len(s.data) {
 		s.fail(s.at, "the end")
 	}
+	if !c.chosen && c.says && !c.notice {
+		c.failed = true
+	}
 	return s.wanted == ""
 }
 
 var choices = []byte("choices")
-
-// remember takes what has been read for the opening of the chunks to come, if the choices are next and nothing has mattered
-// so far.
-func (s *scanner) remember(c *chunk) {
-	if string(s.key) == "choices" && s.at <= len(s.opening) && c.choices == 0 && c.failure == nil && !c.failed && !c.stamped &&
-		!c.prompt.known && !c.completion.known && !c.cached.known && !c.accepted.known && !c.rejected.known &&
-		!c.draft.known && !c.draftAccepted.known {
-		s.known = copy(s.opening[:], s.data[:s.at])
-	}
-}
 
 // err says why the latest scan failed.
 func (s *scanner) err() error {
 	return fmt.Errorf("%s wanted at byte %d", s.wanted, s.wrong)
 }
 
+// top reads a member of the outermost object.
 func (s *scanner) top(c *chunk) {
 	switch string(s.key) {
 	case "choices":
-		c.choices, c.begun, c.finished, c.content, c.answer = 0, 0, 0, false, false
+		s.mattered, c.chosen = true, true
+		c.choices, c.begun, c.finished, c.content, c.answer, c.texts = 0, 0, 0, false, false, 0
+		c.finish = nil
 		if s.null() {
 			return
 		}
@@ -140,39 +130,46 @@ func (s *scanner) top(c *chunk) {
 			c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
 			return
 		}
-		for s.enter('{'); s.member(); {
-			s.usage(c)
+		s.mattered = true
+		if s.object() {
+			for s.enter('{'); s.member(); {
+				s.usage(c)
+			}
 		}
-	case "error":
-		c.failure = nil
-		if s.null() {
-			return
+	case "error", "errors", "error_code": // {"error":{"message":"…"}}, {"text":"…","error_code":50001}
+		if s.filled() {
+			s.mattered, c.failed = true, true
 		}
-		data, start := s.data, s.at // at the value: null has skipped the space before it
-		s.skip()
-		if s.wanted == "" {
-			c.failure = data[start:s.at]
+	case "object", "type", "status", "event": // {"object":"error","message":"…"}, {"type":"invalid_request_error"}
+		switch word := s.word(); {
+		case isError(word):
+			s.mattered, c.failed = true, true
+		case len(word) > 0:
+			c.notice = true
 		}
-	case "object":
-		c.failed = false
-		if s.next() != '"' {
+	case "code": // {"code":0,"msg":"success"}, {"code":200,"msg":"OK"}
+		if b := s.next(); b-'0' > 9 {
 			s.skip()
-			return
+		} else if n := tokens(s.number()); n == 0 || n/100 == 2 {
+			c.notice = true
 		}
-		c.failed = string(s.plain()) == "error"
+	case "message", "detail", "msg", "error_message", "error_msg":
+		if s.filled() {
+			s.mattered, c.says = true, true
+		}
 	case "metrics":
 		if s.null() {
 			c.draft, c.draftAccepted = count{}, count{}
 			return
 		}
-		if s.next() != '{' { // no standard says what a server has by that name
-			s.skip()
-			return
-		}
-		for s.enter('{'); s.member(); {
-			s.metrics(c)
+		s.mattered = true
+		if s.object() { // no standard says what a server has by that name
+			for s.enter('{'); s.member(); {
+				s.metrics(c)
+			}
 		}
 	case "servegauge":
+		s.mattered = true
 		if s.null() {
 			c.stamped, c.stamp = false, stamp{}
 			return
@@ -183,179 +180,83 @@ func (s *scanner) top(c *chunk) {
 			case "received":
 				s.integer(&c.stamp.received, 64)
 			case "sent":
+				from := s.at
 				s.integer(&c.stamp.sent, 64)
+				s.note(gapSent, from)
 			default:
 				s.skip()
 			}
 		}
 	default:
-		s.skip()
+		s.noteOther()
 	}
 }
 
-func (s *scanner) choice(c *chunk) {
-	var one choice
-	if !s.null() {
+// isError reports whether the type or object of an event is that of an error: error, BadRequestError,
+// InternalException.
+func isError(kind []byte) bool {
+	if len(kind) == 0 || kind[len(kind)-1]|0x20 != 'r' && kind[len(kind)-1]|0x20 != 'n' {
+		return false // as most are
+	}
+	return endsIn(kind, "error") || endsIn(kind, "exception")
+}
+
+// endsIn is bytes.HasSuffix for ASCII, whatever the case.
+func endsIn(word []byte, end string) bool {
+	return len(word) >= len(end) && bytes.EqualFold(word[len(word)-len(end):], []byte(end))
+}
+
+// object passes over a value unless it is an object, of which it says so.
+func (s *scanner) object() bool {
+	if s.next() == '{' {
+		return true
+	}
+	s.skip()
+	return false
+}
+
+// word passes over a value of any kind and returns it if it is a text that could be one of ours: short and plain.
+func (s *scanner) word() []byte {
+	if s.next() == '"' {
+		return s.plain()
+	}
+	s.skip()
+	return nil
+}
+
+// filled passes over a value of any kind and says whether there is anything in it: a text, a number other than 0, true,
+// or an array or object that holds such.
+func (s *scanner) filled() bool {
+	found := false
+	switch s.next() {
+	case '"':
+		raw, _ := s.text()
+		return len(raw) > 0
+	case '{':
 		for s.enter('{'); s.member(); {
-			switch string(s.key) {
-			case "index":
-				s.integer(&one.index, strconv.IntSize)
-			case "text":
-				s.filled(&one.text)
-			case "finish_reason":
-				s.filled(&one.finishReason)
-			case "delta":
-				if s.null() {
-					continue
-				}
-				for s.enter('{'); s.member(); {
-					s.delta(&one)
-				}
-			default:
-				s.skip()
-			}
+			found = s.filled() || found
 		}
-	}
-	bit := uint64(1) << (one.index & 63)
-	c.choices++
-	c.begun |= bit
-	c.content = c.content || one.hasContent()
-	c.answer = c.answer || one.isAnswer()
-	if one.finishReason {
-		c.finished |= bit
-	}
-}
-
-func (s *scanner) delta(one *choice) {
-	switch string(s.key) {
-	case "content":
-		s.filled(&one.content)
-	case "reasoning_content":
-		s.filled(&one.reasoningContent)
-	case "reasoning":
-		s.filled(&one.reasoning)
-	case "tool_calls":
-		one.toolCalls = false
-		if s.null() {
-			return
-		}
+		return found
+	case '[':
 		for s.enter('['); s.more(']'); {
-			one.toolCalls = true
-			s.skip()
+			found = s.filled() || found
 		}
-	default:
+		return found
+	case 't':
+		s.literal("true")
+		return true
+	case 'f', 'n':
 		s.skip()
+		return false
 	}
-}
-
-func (s *scanner) usage(c *chunk) {
-	switch string(s.key) {
-	case "prompt_tokens":
-		s.count(&c.prompt)
-	case "completion_tokens":
-		s.count(&c.completion)
-	case "prompt_tokens_details":
-		if s.null() {
-			c.cached = count{}
-			return
-		}
-		for s.enter('{'); s.member(); {
-			if string(s.key) == "cached_tokens" {
-				s.count(&c.cached)
-			} else {
-				s.skip()
-			}
-		}
-	case "completion_tokens_details":
-		if s.null() {
-			c.accepted, c.rejected = count{}, count{}
-			return
-		}
-		for s.enter('{'); s.member(); {
-			switch string(s.key) {
-			case "accepted_prediction_tokens":
-				s.count(&c.accepted)
-			case "rejected_prediction_tokens":
-				s.count(&c.rejected)
-			default:
-				s.skip()
-			}
-		}
-	default:
-		s.skip()
-	}
-}
-
-// metrics is where vLLM says how speculative decoding went.
-func (s *scanner) metrics(c *chunk) {
-	if string(s.key) != "speculative_decoding" {
-		s.skip()
-		return
-	}
-	if s.null() {
-		c.draft, c.draftAccepted = count{}, count{}
-		return
-	}
-	if s.next() != '{' {
-		s.skip()
-		return
-	}
-	for s.enter('{'); s.member(); {
-		switch string(s.key) {
-		case "num_draft_tokens":
-			s.count(&c.draft)
-		case "num_accepted_draft_tokens":
-			s.count(&c.draftAccepted)
-		default:
-			s.skip()
-		}
-	}
-}
-
-// filled notes whether a string has anything in it.
-func (s *scanner) filled(p *bool) {
-	if s.null() {
-		return
-	}
-	raw, _ := s.text()
-	*p = len(raw) > 0
-}
-
-func (s *scanner) count(p *count) {
-	*p = count{}
-	if s.null() {
-		return
-	}
-	var n int64
-	s.integer(&n, strconv.IntSize)
-	*p = count{int(n), true}
-}
-
-// integer takes what fits into so many bits. 1.0 and 1e3 are no integers to encoding/json either.
-func (s *scanner) integer(p *int64, size int) {
-	if s.null() {
-		return
-	}
-	at := s.at
 	raw := s.number()
-	if n := len(raw); n > 0 && n <= 19 && raw[0] != '-' { // fits into 64 bits without a sign; ParseInt takes five times as long
-		var u uint64
-		for _, digit := range raw {
-			if digit -= '0'; digit > 9 {
-				s.fail(at, "an integer")
-				return
-			}
-			u = 10*u + uint64(digit)
+	for _, b := range raw {
+		if '1' <= b && b <= '9' {
+			return true
 		}
-		if u > 1<<(size-1)-1 {
-			s.fail(at, "an integer")
+		if b == 'e' || b == 'E' {
+			break
 		}
-		*p = int64(u)
-		return
 	}
-	n, err := strconv.ParseInt(string(raw), 10, size)
-	if err != nil {
-		s.fail(at, "an integer")
-	}
-	*p = n
+	return false
 }

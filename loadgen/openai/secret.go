@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // secrets are the texts that no error may hold, in the ways in which a server could spell them. Errors travel into
@@ -27,7 +29,7 @@ const (
 func newSecrets(c Config, user *url.Userinfo) secrets {
 	var found secrets
 	for name, values := range c.Header {
-		if !secretName(name) {
+		if !secret.Name(name) {
 			continue
 		}
 		for _, value := range values {
@@ -64,10 +66,10 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 	}
 
 	var spelled secrets
-	for _, secret := range found {
-		quoted, _ := json.Marshal(secret)
-		spelled = append(spelled, secret, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(secret), `"`),
-			strings.ReplaceAll(secret, "/", `\/`), url.QueryEscape(secret), url.PathEscape(secret))
+	for _, text := range found {
+		quoted, _ := json.Marshal(text)
+		spelled = append(spelled, text, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(text), `"`),
+			strings.ReplaceAll(text, "/", `\/`), url.QueryEscape(text), url.PathEscape(text))
 	}
 	spelled = slices.DeleteFunc(spelled, func(s string) bool { return s == "" })
 	// The longest first: a secret may be a part of another, and the rest of that would stay.
@@ -81,7 +83,7 @@ func querySecrets(u *url.URL) (found []string) {
 	const long = 8 // bytes; versions and switches are shorter, but for dates, which are no loss
 	for name, values := range u.Query() {
 		for _, value := range values {
-			if len(value) >= long || secretName(name) && len(value) >= shortestSecret {
+			if len(value) >= long || secret.Name(name) && len(value) >= shortestSecret {
 				found = append(found, value)
 			}
 		}
@@ -103,13 +105,6 @@ var schemes = []string{"bearer", "basic", "digest", "negotiate", "token"}
 // separates tells what stands between the parts of a header's value, as in "Bearer x" and "a=x; b=y".
 func separates(c rune) bool { return strings.ContainsRune(" \t;,=", c) }
 
-// secretName goes by what headers and fields with secrets are called: Authorization, Cookie, X-API-Key, auth_token.
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
-		func(word string) bool { return strings.Contains(name, word) })
-}
-
 // clean returns err without secrets, on one line, and of a length to be read.
 func (s secrets) clean(err error) error {
 	text := oneLine(s.hide(err.Error()))
@@ -122,12 +117,12 @@ func (s secrets) clean(err error) error {
 	return &cleaned{text, err}
 }
 
-// hide returns text with the secrets hidden.
+// hide returns text without the secrets, and without what looks like one that nobody named.
 func (s secrets) hide(text string) string {
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, hidden)
+	for _, known := range s {
+		text = strings.ReplaceAll(text, known, hidden)
 	}
-	return text
+	return secret.Shapes(text)
 }
 
 // cleaned can be asked what it is, as in errors.Is(err, syscall.ECONNRESET), but the text that was cleaned cannot be

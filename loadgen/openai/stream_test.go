@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,28 +47,28 @@ const (
 	role    = `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}` + "\n\n"
 	hello   = `data: {"choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":null}]}` + "\n\n"
 	stop    = `data: {"choices":[{"index":0,"text":"","finish_reason":"stop"}]}` + "\n\n"
-	usage   = `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}` + "\n\n"
+	usage   = `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}}` + "\n\n"
 	done    = "data: [DONE]\n\n"
 	garbage = "data: {\"choices\":[{]}\n\n"
 )
 
 var errReset = errors.New("connection reset by peer")
 
-// streams are bodies by hand, with what is to be made of them. end is how they end, io.EOF where nil; says is in the
+// answers are bodies by hand, with what is to be made of them. end is how they end, io.EOF where nil; says is in the
 // error's text.
-var streams = []struct {
+var answers = []struct {
 	name string
 	body string
 	end  error
 	want got
 	says string
 }{
-	{"completions", text + text + stop + usage + done, nil, got{"", 2, true, true, 3, 2}, ""},
-	{"chat", role + hello + hello + usage + done, nil, got{"", 2, true, true, 3, 2}, ""},
-	{"no space after the colon", strings.ReplaceAll(text+usage+done, "data: ", "data:"), nil, got{"", 1, true, true, 3, 2}, ""},
-	{"CRLF", strings.ReplaceAll(text+usage+done, "\n", "\r\n"), nil, got{"", 1, true, true, 3, 2}, ""},
-	{"one line feed between events", strings.ReplaceAll(text+usage+done, "\n\n", "\n"), nil, got{"", 1, true, true, 3, 2}, ""},
-	{"comments and other fields", ": ping\n\nevent: message\nid: 7\nretry: 10\n" + text + "\n\n: data: {\ndatum: 1\n data: {\n" + usage + done, nil, got{"", 1, true, true, 3, 2}, ""},
+	{"completions", text + text + stop + usage + done, nil, got{"", 2, true, true, 3, 5}, ""},
+	{"chat", role + hello + hello + usage + done, nil, got{"", 2, true, true, 3, 5}, ""},
+	{"no space after the colon", strings.ReplaceAll(text+usage+done, "data: ", "data:"), nil, got{"", 1, true, true, 3, 5}, ""},
+	{"CRLF", strings.ReplaceAll(text+usage+done, "\n", "\r\n"), nil, got{"", 1, true, true, 3, 5}, ""},
+	{"one line feed between events", strings.ReplaceAll(text+usage+done, "\n\n", "\n"), nil, got{"", 1, true, true, 3, 5}, ""},
+	{"comments and other fields", ": ping\n\nevent: message\nid: 7\nretry: 10\n" + text + "\n\n: data: {\ndatum: 1\n data: {\n" + usage + done, nil, got{"", 1, true, true, 3, 5}, ""},
 	{"empty data", "data:\n\ndata: \n\n" + text + done, nil, got{"", 1, true, false, 0, 0}, ""},
 	{"what follows the end", text + done + garbage, nil, got{"", 1, true, false, 0, 0}, ""},
 
@@ -85,17 +86,17 @@ var streams = []struct {
 	{"several choices in turn", text + strings.ReplaceAll(text, `"index":0`, `"index":1`) + done, nil, got{"", 2, true, false, 0, 0}, ""},
 
 	{"no usage", text + stop + done, nil, got{"", 1, true, false, 0, 0}, ""},
-	{"usage so far, the last counts", `data: {"choices":[{"text":"a"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}` + "\n\n" + usage + done, nil, got{"", 1, true, true, 3, 2}, ""},
+	{"usage so far, the last counts", `data: {"choices":[{"text":"a"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}` + "\n\n" + usage + done, nil, got{"", 1, true, true, 3, 5}, ""},
 	{"usage without counts is unknown", text + `data: {"choices":[],"usage":{"prompt_tokens":3}}` + "\n\n" + `data: {"choices":[],"usage":{}}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0}, ""},
 	{"usage of nothing is known", stop + `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}` + "\n\n" + done, nil, got{"", 0, true, true, 3, 0}, ""},
-	{"negative usage", text + `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":-2}}` + "\n\n" + done, nil, got{loadgen.ClassProtocol, 1, true, false, 0, 0}, "3 and -2 tokens"},
-	{"negative input", text + `data: {"choices":[],"usage":{"prompt_tokens":-3,"completion_tokens":2}}` + "\n\n" + done, nil, got{loadgen.ClassProtocol, 1, true, false, 0, 0}, "-3 and 2 tokens"},
+	{"negative usage", text + `data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":-2}}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0}, ""},
+	{"negative input", text + `data: {"choices":[],"usage":{"prompt_tokens":-3,"completion_tokens":2}}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0}, ""},
 
 	{"no [DONE], but a reason to stop", text + stop, nil, got{"", 1, true, false, 0, 0}, ""},
-	{"no [DONE], a reason and usage", text + stop + usage, nil, got{"", 1, true, true, 3, 2}, ""},
-	{"reset after the reason to stop", text + stop + usage, errReset, got{"", 1, true, true, 3, 2}, ""},
+	{"no [DONE], a reason and usage", text + stop + usage, nil, got{"", 1, true, true, 3, 5}, ""},
+	{"reset after the reason to stop", text + stop + usage, errReset, got{"", 1, true, true, 3, 5}, ""},
 	{"neither", text + text, nil, got{loadgen.ClassTruncated, 2, true, false, 0, 0}, "neither [DONE] nor a finish_reason"},
-	{"usage is no end", text + usage, nil, got{loadgen.ClassTruncated, 1, true, true, 3, 2}, "neither"},
+	{"usage is no end", text + usage, nil, got{loadgen.ClassTruncated, 1, true, true, 3, 5}, "neither"},
 	{"one of two choices stopped", text + strings.ReplaceAll(text, `"index":0`, `"index":1`) + stop, nil, got{loadgen.ClassTruncated, 2, true, false, 0, 0}, "neither"},
 	{"both of two choices stopped", text + strings.ReplaceAll(text+stop, `"index":0`, `"index":1`) + stop, nil, got{"", 2, true, false, 0, 0}, ""},
 	{"nothing at all", "", nil, got{loadgen.ClassTruncated, 0, false, false, 0, 0}, "neither"},
@@ -108,7 +109,7 @@ var streams = []struct {
 	{"closed after [DONE]", text + "data: [DONE]", nil, got{"", 1, true, false, 0, 0}, ""},
 
 	{"[DONE] alone is no answer", done, nil, got{loadgen.ClassProtocol, 0, false, false, 0, 0}, "without any choice"},
-	{"usage alone is no answer", usage + done, nil, got{loadgen.ClassProtocol, 0, false, true, 3, 2}, "without any choice"},
+	{"usage alone is no answer", usage + done, nil, got{loadgen.ClassProtocol, 0, false, true, 3, 5}, "without any choice"},
 	{"garbage", text + garbage + done, nil, got{loadgen.ClassProtocol, 1, true, false, 0, 0}, `{"choices":[{]}`},
 	{"garbage after the reason to stop", text + stop + garbage, nil, got{loadgen.ClassProtocol, 1, true, false, 0, 0}, "not what was expected"},
 	{"a number", "data: 7\n\n" + done, nil, got{loadgen.ClassProtocol, 0, false, false, 0, 0}, "not what was expected"},
@@ -122,11 +123,11 @@ var streams = []struct {
 }
 
 func TestReadStream(t *testing.T) {
-	for _, test := range streams {
+	for _, test := range answers {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				err := readStream(read(body(test.body, test.end)), r)
+				err := readStream(read(body(test.body, test.end)), nil, r)
 				if diff := cmp.Diff(test.want, summarize(r, err)); diff != "" {
 					t.Errorf("%s: −want +got:\n%s%v", how, diff, err)
 				}
@@ -171,10 +172,10 @@ func (r *ragged) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p),
 // Every place at which a stream can be cut into two reads, multi-byte characters included.
 func TestReadStreamCutInTwo(t *testing.T) {
 	whole := role + ": ping\r\n\r\n" + `data: {"choices":[{"text":"żółć 🙂"}]}` + "\r\n\r\n" + stop + usage + done
-	want := got{"", 1, true, true, 3, 2}
+	want := got{"", 1, true, true, 3, 5}
 	for at := range len(whole) {
 		r := new(loadgen.Record)
-		err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), r)
+		err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), nil, r)
 		if g := summarize(r, err); g != want {
 			t.Errorf("cut at %d, before %.20q: got %+v, %v", at, whole[at:], g, err)
 		}
@@ -188,8 +189,8 @@ func TestReadStreamLongEvents(t *testing.T) {
 		event := `data: {"choices":[{"text":"` + pad + `"}]}` + "\n"
 		for how, read := range ways {
 			r := new(loadgen.Record)
-			err := readStream(read(strings.NewReader(text+event+event+text+usage+done)), r)
-			if g, want := summarize(r, err), (got{"", 4, true, true, 3, 2}); g != want {
+			err := readStream(read(strings.NewReader(text+event+event+text+usage+done)), nil, r)
+			if g, want := summarize(r, err), (got{"", 4, true, true, 3, 5}); g != want {
 				t.Errorf("%d bytes, %s: got %+v, %v", size, how, g, err)
 			}
 		}
@@ -210,7 +211,7 @@ func (e endless) Read(p []byte) (int, error) {
 func TestAnswersAreBounded(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		read func(io.Reader, *loadgen.Record) error
+		read func(io.Reader, http.Header, *loadgen.Record) error
 		body io.Reader
 	}{
 		{"event", readStream, io.MultiReader(strings.NewReader(text+"data: "), endless(strings.Repeat("x", 32<<10)))},
@@ -219,7 +220,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := new(loadgen.Record)
-			err := test.read(test.body, r)
+			err := test.read(test.body, nil, r)
 			if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {
 				t.Errorf("got %+v, %v", g, err)
 			}
@@ -239,7 +240,7 @@ func TestReadWhole(t *testing.T) {
 		{"chat", `{"choices":[{"message":{"role":"assistant","content":"a b"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}` + "\n", nil, got{Counted: true, Input: 3, Output: 2}, ""},
 		{"no usage", `{"choices":[{"text":"a b"}]}`, nil, got{}, ""},
 		{"usage without counts", `{"choices":[{"text":"a b"}],"usage":{"total_tokens":5}}`, nil, got{}, ""},
-		{"negative usage", `{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":-3,"completion_tokens":2}}`, nil, got{Class: loadgen.ClassProtocol}, "-3 and 2"},
+		{"negative usage", `{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":-3,"completion_tokens":2}}`, nil, got{}, ""},
 		{"error", `{"error":{"message":"no"}}`, nil, got{Class: loadgen.ClassServer}, "no"},
 		{"no choices", `{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}`, nil, got{Class: loadgen.ClassProtocol}, "no choices"},
 		{"a stream", text + done, nil, got{Class: loadgen.ClassProtocol}, "not what was expected"},
@@ -250,7 +251,7 @@ func TestReadWhole(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				err := readWhole(read(body(test.body, test.end)), r)
+				err := readWhole(read(body(test.body, test.end)), nil, r)
 				if diff := cmp.Diff(test.want, summarize(r, err)); diff != "" {
 					t.Errorf("%s: −want +got:\n%s%v", how, diff, err)
 				}
@@ -262,6 +263,16 @@ func TestReadWhole(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is no event stream is not read for ever.
+func TestWhatIsNoStreamIsBounded(t *testing.T) {
+	for _, line := range []string{"<p>\n", "\r\n<p>" + strings.Repeat("x", 20<<10) + "\r"} {
+		err := readStream(endless(line), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record))
+		if err == nil || !strings.Contains(err.Error(), "no event stream: Content-Type text/html, it begins with <p>") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 
@@ -303,7 +314,7 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 		{"the line feed comes later", pieces{{10 * ms, text[:len(text)-2]}, {7 * ms, "\n"}, {0, "\n" + done}}, []time.Duration{17 * ms}, 17 * ms, 17 * ms},
 		{"the empty line comes later", pieces{{10 * ms, text[:len(text)-1]}, {7 * ms, "\n" + done}}, []time.Duration{10 * ms}, 10 * ms, 10 * ms},
 		{"one and a half", pieces{{10 * ms, text + text[:20]}, {20 * ms, text[20:] + text + done}}, []time.Duration{10 * ms, 30 * ms, 30 * ms}, 10 * ms, 30 * ms},
-		{"the role opens, and what ends is no content", pieces{{10 * ms, role}, {10 * ms, hello}, {10 * ms, stop}, {10 * ms, usage}, {10 * ms, done}}, []time.Duration{20 * ms}, 10 * ms, 20 * ms},
+		{"the role opens, and the finish ends", pieces{{10 * ms, role}, {10 * ms, hello}, {10 * ms, stop}, {10 * ms, usage}, {10 * ms, done}}, []time.Duration{20 * ms}, 10 * ms, 30 * ms},
 		{"comments open nothing", pieces{{10 * ms, ": ping\n\n"}, {10 * ms, usage}, {10 * ms, text}, {10 * ms, done}}, []time.Duration{30 * ms}, 30 * ms, 30 * ms},
 		{"no content: the last choice ends it", pieces{{10 * ms, role}, {10 * ms, stop}, {10 * ms, usage}, {10 * ms, done}}, nil, 10 * ms, 20 * ms},
 		{"longer than the buffer", pieces{{10 * ms, long[:35<<10]}, {10 * ms, long[35<<10:]}, {10 * ms, done}}, []time.Duration{20 * ms}, 20 * ms, 20 * ms},
@@ -315,7 +326,7 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 				var opened, ended time.Duration
 				g := loadgen.Generator{
 					Target: loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-						return readStream(&test.pieces, r)
+						return readStream(&test.pieces, nil, r)
 					}),
 					Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
 						if err != nil {
@@ -344,7 +355,7 @@ func TestStamps(t *testing.T) {
 	stamped := func(sent int) string {
 		return fmt.Sprintf(`data: {"choices":[{"text":"a"}],"servegauge":{"received":70,"sent":%d}}`+"\n\n", sent)
 	}
-	if err := readStream(strings.NewReader(stamped(80)+stamped(90)+text+done), r); err != nil {
+	if err := readStream(strings.NewReader(stamped(80)+stamped(90)+text+done), nil, r); err != nil {
 		t.Fatal(err)
 	}
 	var sent []int64
@@ -361,6 +372,9 @@ func TestComplaint(t *testing.T) {
 		{`{"error":{"message":"The model ` + "`x`" + ` does not exist.","type":"NotFoundError","param":"model","code":404}}`, "The model `x` does not exist."},
 		{`{"object":"error","message":"too long","type":"BadRequestError","code":400}`, "too long"},
 		{`{"detail":"Not Found"}`, "Not Found"},
+		{`{"code":500,"msg":"no GPU"}`, "no GPU"},
+		{`{"text":"no GPU","error_code":50001}`, "no GPU"},
+		{`{"error":{"code":500,"msg":"no GPU"}}`, "no GPU"},
 		{`{"detail":[{"loc":["body"],"msg":"Field required"}]}`, `[{"loc":["body"],"msg":"Field required"}]`},
 		{`{"error":"overloaded","error_type":"overloaded"}`, "overloaded"},
 		{`{"error":null,"detail":"busy"}`, "busy"},
@@ -391,12 +405,12 @@ func TestExcerptIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-10:])
 	}
 	number := strings.Repeat("1", 1<<20)
-	for name, read := range map[string]func(io.Reader, *loadgen.Record) error{"stream": readStream, "whole": readWhole} {
+	for name, read := range map[string]func(io.Reader, http.Header, *loadgen.Record) error{"stream": readStream, "whole": readWhole} {
 		body := `{"usage":{"prompt_tokens":` + number + `}}`
 		if name == "stream" {
 			body = "data: " + body + "\n\n"
 		}
-		err := read(strings.NewReader(body), new(loadgen.Record))
+		err := read(strings.NewReader(body), nil, new(loadgen.Record))
 		if err == nil || len(err.Error()) > 3*mostQuoted {
 			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
 		}
@@ -407,23 +421,38 @@ func TestExcerptIsBounded(t *testing.T) {
 }
 
 func FuzzReadStream(f *testing.F) {
-	for _, test := range streams {
+	for _, test := range answers {
 		f.Add([]byte(test.body), byte(3))
 	}
+	f.Add([]byte(strings.Repeat(soFar(0, "a", 1), 3)+soFar(0, "", 2)+usageOf(4)+soFar(1, "b", 9)+"event: error\ndata: {}\n\n"), byte(100))
+	f.Add([]byte("\ufeff"+strings.ReplaceAll(strings.Repeat(hello[:len(hello)-1], 9), "\n", "\r")+"error: no"), byte(250))
 	f.Fuzz(func(t *testing.T, text []byte, size byte) {
 		read := func(body io.Reader) string {
 			r := new(loadgen.Record)
-			err := readStream(body, r)
+			err := readStream(body, nil, r)
 			if lines := strings.Count(string(text), "data:"); r.ChunkCount() > lines {
 				t.Errorf("%d chunks from %d data lines", r.ChunkCount(), lines)
 			}
 			if err == nil && r.Opened == 0 {
 				t.Error("completed without any choice")
 			}
-			if r.Input < 0 || r.Output < 0 || !r.Counted && r.Input+r.Output != 0 {
+			if r.Input < 0 || r.Output < 0 || !r.Counted && r.Input+r.Output+r.Cached != 0 || r.Counted && r.Contradicted {
 				t.Errorf("counted %t: %d, %d", r.Counted, r.Input, r.Output)
 			}
-			return fmt.Sprintf("%+v %v", summarize(r, err), err)
+			hidden, tokens := 0, 0
+			for c := range r.Chunks() {
+				if c.Tokens < 0 || c.Hidden && c.Tokens == 0 {
+					t.Errorf("a chunk of %d tokens, hidden: %t", c.Tokens, c.Hidden)
+				}
+				tokens += c.Tokens
+				if c.Hidden {
+					hidden++
+				}
+			}
+			if r.Opened > r.Done || r.FirstAnswer > r.Done || r.Choices > 0 != (r.Opened != 0) || err == nil && r.NoContent != (r.ChunkCount() == hidden) {
+				t.Errorf("%d choices, opened %v, first answer %v, done %v", r.Choices, r.Opened, r.FirstAnswer, r.Done)
+			}
+			return fmt.Sprintf("%+v %v %d %d %d %q %t %t %t", summarize(r, err), err, hidden, tokens, r.Choices, r.Finish, r.NoContent, r.Contradicted, r.FirstAnswer != 0)
 		}
 		want := read(strings.NewReader(string(text)))
 		cut := iotest.OneByteReader(strings.NewReader(string(text)))
@@ -481,17 +510,59 @@ func stream(n int) string {
 // Records come from a level, as in use, so that their memory is reused.
 func BenchmarkReadStream(b *testing.B) {
 	const chunks = 500
-	body := stream(chunks)
-	target := loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-		return readStream(strings.NewReader(body), r)
-	})
-	b.ReportAllocs()
-	b.SetBytes(int64(len(body)))
-	result, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 1, Requests: b.N}, target)
-	if err != nil || result.Accounting.Completed != b.N {
-		b.Fatal(err, result.Errors)
+	for _, test := range []struct {
+		name  string
+		chunk func(i int) string
+		end   string
+		write int // bytes a read brings
+	}{
+		{"alike", func(int) string { return fmt.Sprintf(benchChunk, "cmpl-8f1c9e3d5b7a4c2e9d6f0a1b2c3d4e5f", "null") }, "\n\n", 1 << 20},
+		{"alike, one a read", func(int) string { return fmt.Sprintf(benchChunk, "cmpl-8f1c9e3d5b7a4c2e9d6f0a1b2c3d4e5f", "null") }, "\n\n", 1},
+		{"with usage", func(i int) string {
+			return fmt.Sprintf(benchChunk, "cmpl-8f1c9e3d5b7a4c2e9d6f0a1b2c3d4e5f", fmt.Sprintf(`{"prompt_tokens":7,"total_tokens":%d,"completion_tokens":%d}`, 8+i, 1+i))
+		}, "\n\n", 1 << 20},
+		{"CRLF", func(int) string { return fmt.Sprintf(benchChunk, "cmpl-8f1c9e3d5b7a4c2e9d6f0a1b2c3d4e5f", "null") }, "\r\n\r\n", 1 << 20},
+		{"each differs", func(i int) string { return fmt.Sprintf(benchChunk, fmt.Sprintf("cmpl-%032d", i), "null") }, "\n\n", 1 << 20},
+		{"without empty lines", func(int) string { return fmt.Sprintf(benchChunk, "cmpl-8f1c9e3d5b7a4c2e9d6f0a1b2c3d4e5f", "null") }, "\n", 1 << 20},
+	} {
+		b.Run(strings.ReplaceAll(test.name, " ", "-"), func(b *testing.B) {
+			var text strings.Builder
+			for i := range chunks {
+				text.WriteString("data: " + test.chunk(i) + test.end)
+			}
+			text.WriteString(stop + strings.Replace(usage, `"completion_tokens":5`, `"completion_tokens":500`, 1) + done)
+			body := text.String()
+			target := loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
+				from := io.Reader(strings.NewReader(body))
+				if test.write == 1 {
+					from = &lineReader{body}
+				}
+				return readStream(from, nil, r)
+			})
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			result, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 1, Requests: b.N}, target)
+			if err != nil || result.Accounting.Completed != b.N {
+				b.Fatal(err, result.Errors)
+			}
+			b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
+		})
 	}
-	b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
+}
+
+const benchChunk = `{"id":"%s","object":"text_completion","created":1767225600,"model":"meta-llama/Llama-3.1-8B-Instruct",` +
+	`"choices":[{"index":0,"text":" token","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":%s}`
+
+// lineReader reads an event at a time.
+type lineReader struct{ rest string }
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	if l.rest == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, l.rest[:strings.Index(l.rest, "\n\n")+2])
+	l.rest = l.rest[n:]
+	return n, nil
 }
 
 // The first answer is the first content that is no reasoning, by whatever name that comes.
@@ -513,7 +584,7 @@ func TestFirstAnswer(t *testing.T) {
 			var r *loadgen.Record
 			target := loadgen.TargetFunc(func(_ context.Context, _ int, record *loadgen.Record) error {
 				// A byte a read, so that each chunk comes at a time of its own.
-				err := readStream(iotest.OneByteReader(strings.NewReader(test.body+end)), record)
+				err := readStream(iotest.OneByteReader(strings.NewReader(test.body+end)), nil, record)
 				kept := *record
 				r = &kept
 				var came []time.Duration

@@ -1,17 +1,11 @@
 package openai
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
@@ -210,19 +204,6 @@ func newTransport(config *tls.Config, proxy func(*http.Request) (*url.URL, error
 	return transport
 }
 
-// Open makes connections to the server before they are needed, TLS handshakes included, until n are there: a second level
-// finds those of the first, unless they have been idle for too long. It does nothing where the requests go through a proxy,
-// over HTTP/2, or by a user's own client.
-func (t *Target) Open(ctx context.Context, n int) error {
-	if t.lines == nil {
-		return nil
-	}
-	if err := t.lines.open(ctx, n); err != nil {
-		return &loadgen.Error{Class: loadgen.ClassDial, Err: t.secrets.clean(err)}
-	}
-	return nil
-}
-
 // Models are those that are asked in rotation. A prompt that names a model of its own asks that one instead.
 func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
 
@@ -238,191 +219,4 @@ func (t *Target) Close() error {
 		t.owned.CloseIdleConnections()
 	}
 	return nil
-}
-
-// Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
-func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
-	err := t.do(ctx, i, r)
-	if err == nil {
-		return nil
-	}
-	if e, ok := err.(*loadgen.Error); ok {
-		e.Err = t.secrets.clean(e.Err)
-		return e
-	}
-	return t.secrets.clean(err)
-}
-
-func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
-	body, err := t.prepare(i, r)
-	if err != nil {
-		return fmt.Errorf("prompt %d: %w", i, err)
-	}
-	defer body.release()
-	if t.lines == nil {
-		return body.advise(t.byClient(ctx, body, r))
-	}
-	return body.advise(t.byLine(ctx, body, r))
-}
-
-// byLine sends a request over a connection of our own.
-func (t *Target) byLine(ctx context.Context, body *payload, r *loadgen.Record) (err error) {
-	defer func() {
-		if e, ok := err.(*loadgen.Error); ok && ctx.Err() != nil { // what line.abort did, for the reason that it did it
-			e.Err = fmt.Errorf("%w: %w", context.Cause(ctx), e.Err)
-		}
-	}()
-	request := body.behind(t.head)
-	line, err := t.lines.take(ctx)
-	if err != nil { // whatever was in the way: a name, a port, a certificate
-		return &loadgen.Error{Class: loadgen.ClassDial, Err: err}
-	}
-	r.NewConn, line.used = !line.used, true
-	again := false // whether the connection can be used again
-	done := context.AfterFunc(ctx, line.abort)
-	defer func() {
-		switch {
-		case !done():
-			line.drop()
-		case again && !t.once:
-			t.lines.put(line)
-		default:
-			line.close()
-		}
-	}()
-	line.stamps.Begin(&line.exchange)
-	r.Sent = r.Now()
-	response, err := line.ask(request)
-	switch {
-	case err == nil:
-	case errors.Is(err, errUnanswered) && !r.NewConn && ctx.Err() == nil:
-		// A reset, an end or a broken pipe, where the server had dropped the connection before it saw the request. (It looks
-		// the same where the server saw the request and died of it; nobody but the server can tell.)
-		return &loadgen.Error{Class: loadgen.ClassStale, Err: err}
-	case line.ended != nil:
-		return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
-	default:
-		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: err}
-	}
-	err = t.answer(response, &stampedBody{response.Body, &line.exchange}, r)
-	if err == nil || response.StatusCode/100 != 2 {
-		again = line.finish(response)
-	}
-	return err
-}
-
-// byClient sends a request by net/http's client: the user's own, or one of ours for what our connections do not do.
-func (t *Target) byClient(ctx context.Context, body *payload, r *loadgen.Record) error {
-	var w wire
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	req, err := http.NewRequestWithContext(w.trace(ctx, r, t.config.HTTP2), http.MethodPost, t.url, nil)
-	if err != nil {
-		return err
-	}
-	body.attach(req)
-	req.Header = t.header.Clone()
-	req.Host = req.Header.Get("Host") // net/http takes it from here alone; empty: the URL's
-	response, err := t.client.Do(req)
-	// net/http writes from another goroutine, which may have come to it later than we handed it over.
-	if at, ok := w.exchange.Sent(); ok {
-		r.Sent = r.At(at)
-	}
-	if err != nil && response == nil {
-		return w.failure(ctx, err, r)
-	}
-	if t.config.HTTP2 && err == nil && response.ProtoMajor != 2 {
-		_ = response.Body.Close()
-		return &loadgen.Error{Class: loadgen.ClassProtocol, Err: fmt.Errorf("the server answered over %s, and HTTP/2 was asked for", oneLine(response.Proto))}
-	}
-	if err != nil { // the user's client would not follow a redirect any further
-		r.Status = response.StatusCode
-		return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, Err: err}
-	}
-	defer response.Body.Close()
-	if err := t.answer(response, &stampedBody{response.Body, &w.exchange}, r); err != nil {
-		return err
-	}
-	drain(response.Body, cancel)
-	return nil
-}
-
-// answer reads the answer to a request.
-func (t *Target) answer(response *http.Response, body *stampedBody, r *loadgen.Record) error {
-	r.Status = response.StatusCode
-	switch {
-	case response.StatusCode/100 != 2:
-		return statusError(response)
-	case t.config.Whole:
-		return readWhole(body, r)
-	}
-	return readStream(body, r)
-}
-
-// prepare makes the body of request i, and notes what it asks for.
-func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
-	p := prompts.Get().(*pooled)
-	defer prompts.Put(p)
-	p.reset()
-	if err := t.config.Workload.Prompt(i, &p.Prompt); err != nil {
-		return nil, err
-	}
-	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(&p.Prompt)
-	model := p.Model
-	if model == "" {
-		model = t.config.Models[i%len(t.config.Models)]
-	}
-	room := headRoom(t.head)
-	body := newPayload(room)
-	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
-	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
-	var err error
-	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
-		body.release()
-		return nil, err
-	}
-	body.json = body.memory[room:]
-	return body, nil
-}
-
-// drain reads what follows the last event, so that the connection can be used again. There should be nothing but the
-// end; a server that keeps that to itself loses the connection, and must not hold up the next request.
-func drain(body io.Reader, cancel context.CancelFunc) {
-	giveUp := time.AfterFunc(250*time.Millisecond, cancel)
-	defer giveUp.Stop()
-	_, _ = io.CopyN(io.Discard, body, 4096)
-}
-
-// statusError reads enough of an answer with a bad status to say what the server complained of.
-func statusError(response *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, mostQuoted))
-	said := complaint(text)
-	if said == "" {
-		said = "no reason given"
-	}
-	if to := response.Header.Get("Location"); to != "" {
-		said += ", redirected to " + to
-	}
-	return &loadgen.Error{Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said)}
-}
-
-// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not say,
-// or what it says is over, or more than a day, which nobody means.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	var wait time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds <= 86400 {
-		wait = time.Duration(seconds) * time.Second
-	} else if until, err := http.ParseTime(value); err == nil {
-		// By the server's own clock, where it tells it: ours may be another.
-		now, err := http.ParseTime(h.Get("Date"))
-		if err != nil {
-			now = time.Now()
-		}
-		wait = until.Sub(now)
-	}
-	if wait < 0 || wait > 24*time.Hour {
-		return 0
-	}
-	return wait
 }

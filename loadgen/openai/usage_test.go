@@ -25,14 +25,23 @@ func TestTokensOfChunks(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		body    string
-		chunks  []int // tokens
+		chunks  []int // tokens, less than 0 where there is nothing to see
 		counted bool
 		output  int
 	}{
 		{"a token each", soFar(0, "", 0) + soFar(0, "a", 1) + soFar(0, "b", 2) + usageOf(2) + done, []int{1, 1}, true, 2},
 		{"several tokens", soFar(0, "", 0) + soFar(0, "a", 3) + soFar(0, "b", 4) + soFar(0, "c", 9) + usageOf(9) + done, []int{3, 1, 5}, true, 9},
-		{"a token without text comes with the next text", soFar(0, "a", 1) + soFar(0, "", 2) + soFar(0, "b", 3) + usageOf(3) + done, []int{1, 2}, true, 3},
-		{"the last token has no text", soFar(0, "a", 1) + soFar(0, "", 2) + usageOf(2) + done, []int{1}, true, 2},
+		{"a token without text is an arrival", soFar(0, "a", 1) + soFar(0, "", 2) + soFar(0, "b", 3) + usageOf(3) + done, []int{1, -1, 1}, true, 3},
+		{"several without text", soFar(0, "", 0) + soFar(0, "", 3) + soFar(0, "a", 5) + soFar(0, "", 5) + soFar(0, "", 9) + usageOf(9) + done, []int{-3, 2, -4}, true, 9},
+		{"eight in the first", soFar(0, "a", 8) + soFar(0, "b", 9) + soFar(0, "c", 10) + usageOf(10) + done, []int{8, 1, 1}, true, 10},
+		{"the finish has one", soFar(0, "a", 1) + strings.Replace(soFar(0, "", 2), "null", `"stop"`, 1) + usageOf(2) + done, []int{1, -1}, true, 2},
+		{"only the finish has it", role + strings.Replace(soFar(0, "", 7), "null", `"stop"`, 1) + done, nil, true, 7},
+		{"none until the end", soFar(0, "", 0) + soFar(0, "a", 0) + soFar(0, "b", 0) + strings.Replace(soFar(0, "", 7), "null", `"stop"`, 1) + done, []int{0, 0}, true, 7},
+		{"one in each", soFar(0, "a", 1) + soFar(0, "b", 1) + soFar(0, "c", 1) + usageOf(3) + done, []int{1, 0, 0}, true, 3},
+		{"usage alone, underway", soFar(0, "a", 1) + usageOf(3) + usageOf(4) + soFar(0, "b", 5) + usageOf(5) + done, []int{1, -2, -1, 1}, true, 5},
+		{"usage alone, that does not grow", soFar(0, "a", 1) + usageOf(1) + soFar(0, "b", 2) + usageOf(2) + done, []int{1, 1}, true, 2},
+		{"usage alone, at the end", soFar(0, "a", 1) + usageOf(4) + done, []int{1}, true, 4},
+		{"the last token has no text", soFar(0, "a", 1) + soFar(0, "", 2) + usageOf(2) + done, []int{1, -1}, true, 2},
 		{"cut", soFar(0, "a", 3) + soFar(0, "b", 4), []int{3, 1}, true, 4},
 		{"cut before content", soFar(0, "", 0), nil, true, 0},
 		{"no usage but at the end", text + text + usageOf(2) + done, []int{0, 0}, true, 2},
@@ -46,10 +55,14 @@ func TestTokensOfChunks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				_ = readStream(read(body(test.body, nil)), r) // the cut ones are truncated
+				_ = readStream(read(body(test.body, nil)), nil, r) // the cut ones are truncated
 				var tokens []int
 				for chunk := range r.Chunks() {
-					tokens = append(tokens, chunk.Tokens)
+					n := chunk.Tokens
+					if chunk.Hidden {
+						n = -n
+					}
+					tokens = append(tokens, n)
 				}
 				if !slices.Equal(tokens, test.chunks) || r.Counted != test.counted || r.Output != test.output || r.Counted && r.Input != 12 {
 					t.Errorf("%s: chunks of %v tokens, %t, %d in, %d out; want %v, %t, %d", how, tokens, r.Counted, r.Input, r.Output, test.chunks, test.counted, test.output)
@@ -89,10 +102,10 @@ func TestDetailsOfUsage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			tail := `"usage":{"prompt_tokens":100,"completion_tokens":2` + test.usage + `}` + test.beside + `}`
 			var whole, streamed loadgen.Record
-			if err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],`+tail), &whole); err != nil {
+			if err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],`+tail), nil, &whole); err != nil {
 				t.Fatal(err)
 			}
-			if err := readStream(strings.NewReader(text+text+`data: {"choices":[],`+tail+"\n\n"+done), &streamed); err != nil {
+			if err := readStream(strings.NewReader(text+text+`data: {"choices":[],`+tail+"\n\n"+done), nil, &streamed); err != nil {
 				t.Fatal(err)
 			}
 			for how, r := range map[string]*loadgen.Record{"whole": &whole, "streamed": &streamed} {

@@ -26,8 +26,8 @@ type Dataset struct {
 	// Zero: every line has to say.
 	Output int
 
-	// Name is what a [Description] calls the file: its name without directories. It has no bearing on the prompts. Zero:
-	// it has none.
+	// Name is what a [Description] calls the file: its name without directories. It has no bearing on the prompts.
+	// Zero: it has none.
 	Name string
 
 	lines []entry
@@ -70,7 +70,8 @@ func (e *DatasetError) Error() string {
 
 func (e *DatasetError) Unwrap() error { return e.Err }
 
-// ReadDataset reads prompts from JSON lines: one object a line in UTF-8, empty lines apart. Each has one of these fields:
+// ReadDataset reads prompts from JSON lines: one object a line in UTF-8, empty lines apart. Each has one of these
+// fields:
 //
 //	{"prompt": "a text"}
 //	{"prompt_token_ids": [1001, 1002]}                                 for Completions; the input length is exact
@@ -202,8 +203,8 @@ func (d Dataset) check(e *entry) error {
 	return nil
 }
 
-// All are the prompts in the order of the file, with the number of the line of each. They must not be changed, and have no
-// Output where their line does not say.
+// All are the prompts in the order of the file, with the number of the line of each. They must not be changed, and have
+// no Output where their line does not say.
 func (d Dataset) All() iter.Seq2[int, *Prompt] {
 	return func(yield func(int, *Prompt) bool) {
 		for i := range d.lines {

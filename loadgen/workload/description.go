@@ -7,8 +7,8 @@ import (
 )
 
 // A Description says what was sent to a server beyond the numbers that each [Spec] has, so that it can be sent again.
-// Only the target makes one, since nobody else knows what it sends. It stands in an experiment's journal, where everybody
-// reads it, and holds no secret. The zero value of a field says nothing of it.
+// Only the target makes one, since nobody else knows what it sends. It stands in an experiment's journal, where
+// everybody reads it, and holds no secret. The zero value of a field says nothing of it.
 type Description struct {
 	Endpoint string `json:"endpoint,omitempty"`         // "completions", "chat"
 	Whole    bool   `json:"whole,omitempty"`            // answers came in one piece; false: they were streamed
@@ -16,20 +16,24 @@ type Description struct {
 
 	// Prompts is their kind: [TokenIDs], [Words], [FromFile], or the type of a program's own workload.
 	Prompts string `json:"prompts,omitempty"`
-	// InputIn is what the Input of the steps counts: "tokens", or "words" where random text was not calibrated. "": it does
-	// not say, as for prompts from a file, whose lengths are their own.
+	// InputIn is what the Input of the steps counts: "tokens", or "words" where random text was not calibrated. "": it
+	// does not say, as for prompts from a file, whose lengths are their own.
 	InputIn string `json:"input_in,omitempty"`
 
-	InputMax  int `json:"max_input,omitempty"`         // of prompts of different lengths, the most; 0: all have the step's Input
+	// of prompts of different lengths, the most; 0: all have the step's Input
+	InputMax  int `json:"max_input,omitempty"`
 	OutputMax int `json:"max_output_tokens,omitempty"` // likewise
 
-	Prefix   int   `json:"prefix_tokens,omitempty"` // of each prompt, the first, in the unit of InputIn: shared with others of the level
-	Prefixes int   `json:"prefixes,omitempty"`      // how many different ones there are, taken in turn; 0: one
-	IDs      []int `json:"token_ids,omitempty"`     // the lowest and the highest that a prompt may have
-	File     *File `json:"dataset,omitempty"`       // nil: the prompts are made up, from the step's seed
+	// of each prompt, the first, in the unit of InputIn: shared with others of the level
+	Prefix   int   `json:"prefix_tokens,omitempty"`
+	Prefixes int   `json:"prefixes,omitempty"`  // how many different ones there are, taken in turn; 0: one
+	IDs      []int `json:"token_ids,omitempty"` // the lowest and the highest that a prompt may have
+	File     *File `json:"dataset,omitempty"`   // nil: the prompts are made up, from the step's seed
 
-	Headers []string        `json:"headers,omitempty"` // names of those beside the usual; no values, which may be secret
-	Body    json.RawMessage `json:"body,omitempty"`    // fields added to each request's body: a JSON object, its secrets hidden
+	// names of those beside the usual; no values, which may be secret
+	Headers []string `json:"headers,omitempty"`
+	// fields added to each request's body: a JSON object, its secrets hidden
+	Body json.RawMessage `json:"body,omitempty"`
 }
 
 // Kinds of prompts, as [Description.Prompts] has them.
@@ -63,8 +67,8 @@ func Describe(w Workload) Description {
 	return d
 }
 
-// String is the description as people read it: "chat, streamed; random words, whose number is the input's". What it quotes
-// of file names is as it was given.
+// String is the description as people read it: "chat, streamed; random words, whose number is the input's". What it
+// quotes of file names is as it was given.
 func (d Description) String() string {
 	answers := "streamed"
 	if d.Whole {
@@ -83,6 +87,8 @@ func (d Description) String() string {
 		parts = append(parts, file)
 	case d.Prompts == Words && d.InputIn == InWords:
 		parts = append(parts, d.Prompts+", as many as there should be tokens")
+	case d.Prompts == Words && d.InputIn == InTokens:
+		parts = append(parts, d.Prompts+" of one token each")
 	case d.Prompts != "":
 		parts = append(parts, d.Prompts)
 	}

@@ -86,8 +86,8 @@ type RandomWords struct {
 	Seed          uint64
 	Input, Output int // words of each prompt (with a Calibration: tokens) and tokens of each answer, at least 1 each
 
-	// As in [RandomTokens], with words for the tokens of a prompt. What a chat template puts in front of the words comes
-	// on top of a Prefix.
+	// As in [RandomTokens], with words for the tokens of a prompt. What a chat template puts in front of the words
+	// comes on top of a Prefix.
 	InputMax, OutputMax int
 	Prefix, Prefixes    int
 

@@ -8,8 +8,8 @@ type Calibration struct {
 	// Words are of one token each, in whichever order and wherever in a text they stand, the space in front included.
 	Words []string
 
-	// Overhead is how many tokens a prompt has beside those of its words: what the chat template adds, or a token at the
-	// start.
+	// Overhead is how many tokens a prompt has beside those of its words: what the chat template adds, or a token at
+	// the start.
 	Overhead int
 }
 

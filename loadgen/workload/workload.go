@@ -1,6 +1,6 @@
-// Package workload makes the prompts that a level sends: at random, to measure ([RandomTokens], [RandomWords]), or from a
-// file ([ReadDataset]). Any other [Workload] is one method. It knows no server and no HTTP: how a [Prompt] becomes a request
-// is the affair of the target, and so is what was sent in the end, which the target says as a [Description].
+// Package workload makes the prompts that a level sends: at random, to measure ([RandomTokens], [RandomWords]), or from
+// a file ([ReadDataset]). Any other [Workload] is one method. It knows no server and no HTTP: how a [Prompt] becomes a
+// request is the affair of the target, and so is what was sent in the end, which the target says as a [Description].
 package workload
 
 import "encoding/json"
@@ -23,8 +23,8 @@ type Prompt struct {
 
 	// Body is a whole request, a JSON object without "stream" and "stream_options", sent as it is: no max_tokens,
 	// temperature or ignore_eos is added, whatever Output says. Only what the measurement needs is put in front of its
-	// fields: the model, where it names none, stream and stream_options; and the target's own additions are applied as to
-	// any other.
+	// fields: the model, where it names none, stream and stream_options; and the target's own additions are applied as
+	// to any other.
 	Body json.RawMessage
 
 	Model  string // which model is asked; "": the one that the target has for this request

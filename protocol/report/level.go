@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -19,6 +22,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
 	if r.Stamps.Chunks() > 0 {
 		out.f("Arrivals stamped by: %s\n", stampedBy(r.Stamps))
+	}
+	if len(r.FinishReasons) > 0 {
+		out.f("Answers ended by: %s\n", endedBy(r))
 	}
 	if o := r.Open; o != nil {
 		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
@@ -52,6 +58,20 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("\nErrors and warnings:\n%s\n", strings.Join(lines, "\n"))
 	}
 	return out.err
+}
+
+// endedBy names the reasons that answers gave for their end, the most frequent one first.
+func endedBy(r *loadgen.Result) string {
+	reasons := slices.SortedFunc(maps.Keys(r.FinishReasons), func(a, b string) int {
+		return cmp.Or(r.FinishReasons[b]-r.FinishReasons[a], strings.Compare(a, b))
+	})
+	for i, reason := range reasons {
+		reasons[i] = fmt.Sprintf("%s %s", reason, decimal(float64(r.FinishReasons[reason]), 0))
+	}
+	if n := r.Answers.NoFinish; n > 0 {
+		reasons = append(reasons, fmt.Sprintf("no reason given %s", decimal(float64(n), 0)))
+	}
+	return plain(strings.Join(reasons, ", "))
 }
 
 // clientLine is what the client saw of itself, what it could not know left out.
@@ -89,6 +109,9 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	single := newTable(out)
 	single.f("figure\tvalue\tunit\tsamples\t\n")
 	for _, f := range r.Figures {
+		if strings.HasSuffix(f.Name, "_issued") {
+			continue // beside those of the completed requests, where they are others
+		}
 		base := baseOf(f.Name)
 		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight {
 			if mean.Name == f.Name {
@@ -116,9 +139,28 @@ func writeFigures(out *printer, r *loadgen.Result) {
 			}
 		}
 		table.f("%s\t%d\t\n", mean.Unit, mean.N)
+		issuedRow(table, r, metric, mean.Unit, cell)
 	}
 	table.flush()
 	levelHistograms(out, r, metrics)
+}
+
+// issuedRow is a metric's percentiles over all issued requests, where not all of these have it.
+func issuedRow(table *table, r *loadgen.Result, metric, unit string, cell func(loadgen.Figure) string) {
+	median, ok := r.Figure(loadgen.IssuedName(metric, 50))
+	completed, _ := r.Figure(loadgen.QuantileName(metric, 50))
+	if !ok || median.N == completed.N {
+		return
+	}
+	table.f("%s, of all issued\t–\t", metric)
+	for _, p := range []float64{50, 90, 95, 99} {
+		if f, ok := r.Figure(loadgen.IssuedName(metric, p)); ok {
+			table.f("%s\t", cell(f))
+		} else {
+			table.f("–\t")
+		}
+	}
+	table.f("%s\t%d\t\n", unit, median.N)
 }
 
 // baseOf is the metric of a mean or a quantile: what stands before the last underscore.

@@ -158,7 +158,7 @@ func TestClientText(t *testing.T) {
 // A level that did not hold its concurrency has a rate all the same; one without a steady window has none.
 func TestClientVerdict(t *testing.T) {
 	point := func(c int, rate float64, spoiledBy ...string) protocol.Point {
-		p := protocol.Point{Concurrency: c}
+		p := protocol.Point{Load: protocol.Load{Concurrency: c}}
 		for name, x := range map[string]float64{loadgen.SteadyRequestThroughput: rate, loadgen.SteadyOutputThroughput: 10 * rate, loadgen.MeanInFlight: float64(c) / 2} {
 			e := protocol.Estimate{Name: name, SpoiledBy: spoiledBy}
 			e.Summary.N, e.Summary.Mean = 1, x
@@ -277,21 +277,6 @@ func TestStampedBy(t *testing.T) {
 	} {
 		if got := stampedBy(loadgen.Stamps{Kernel: c.kernel, Client: c.client, Shared: c.shared}); got != c.want {
 			t.Errorf("%d and %d: %q, want %q", c.kernel, c.client, got, c.want)
-		}
-	}
-}
-
-func TestDecimal(t *testing.T) {
-	for _, c := range []struct {
-		x      float64
-		digits int
-		want   string
-	}{
-		{0, 0, "0"}, {999, 0, "999"}, {1000, 0, "1,000"}, {1234567.891, 2, "1,234,567.89"}, {-1234.5, 1, "-1,234.5"},
-		{-0.001, 1, "0.0"}, {math.NaN(), 1, "–"}, {math.Inf(1), 1, "–"},
-	} {
-		if got := decimal(c.x, c.digits); got != c.want {
-			t.Errorf("%v with %d digits: %q, want %q", c.x, c.digits, got, c.want)
 		}
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -71,7 +71,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	if a.Knee.Reason != "" {
 		out.f("  %s\n", a.Knee.Reason)
 	}
-	if len(a.Knee.Tests) > 0 { // without tests nothing was ruled out
+	if len(a.Knee.Peak) > 0 && len(a.Knee.Tests) > 0 { // without tests nothing was ruled out
 		out.f("Levels that may be the peak: %s\n", numbers(a.Knee.Peak))
 	}
 	if len(a.Knee.Next) > 0 {
@@ -243,24 +243,7 @@ func (t *table) flush() {
 	}
 }
 
-// decimal writes a number with thousands separated, and an undefined one as a dash.
-func decimal(x float64, digits int) string {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return "–"
-	}
-	s := strconv.FormatFloat(math.Abs(x), 'f', digits, 64)
-	whole, rest, _ := strings.Cut(s, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if rest != "" {
-		whole += "." + rest
-	}
-	if x < 0 && strings.Trim(whole, "0.,") != "" {
-		whole = "-" + whole
-	}
-	return whole
-}
+func decimal(x float64, digits int) string { return number.Fixed(x, digits) }
 
 func percent(x float64) string {
 	if s := decimal(100*x, 1); s != "–" {

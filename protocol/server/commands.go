@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -40,7 +40,7 @@ func (c Commands) Start(ctx context.Context) (*protocol.Instance, error) {
 	if c.Probe == "" {
 		c.Probe = c.URL
 	}
-	shown := envinfo.Scrub(c.StartCommand)
+	shown := secret.Scrub(c.StartCommand)
 	fail := func(err error) (*protocol.Instance, error) {
 		return nil, &protocol.ServerError{Phase: "start", Command: c.StartCommand, Err: err}
 	}
@@ -66,7 +66,7 @@ func (c Commands) Start(ctx context.Context) (*protocol.Instance, error) {
 	if err != nil {
 		return fail(err)
 	}
-	asked, _ := json.Marshal(map[string]string{"start": shown, "stop": envinfo.Scrub(c.StopCommand)})
+	asked, _ := json.Marshal(map[string]string{"start": shown, "stop": secret.Scrub(c.StopCommand)})
 	return &protocol.Instance{
 		URL: c.URL, Asked: asked, Warnings: warnings,
 		Identity: func(context.Context) (protocol.Identity, error) { return c.identity(child, gateway) },

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
@@ -212,8 +212,8 @@ func (c *Configuration) Server(o Options) Run {
 		o.URL = fmt.Sprintf("http://127.0.0.1:%d", c.Port)
 	}
 	shown := *c
-	shown.Args = envinfo.ScrubArgs(slices.Clone(c.Args))
-	shown.Flags = envinfo.ScrubArgs(slices.Clone(c.Flags))
+	shown.Args = secret.Args(slices.Clone(c.Args))
+	shown.Flags = secret.Args(slices.Clone(c.Flags))
 	pinned := c.Digest
 	if _, digest, ok := strings.Cut(c.Image, "@"); ok {
 		pinned = digest

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/vllm"
@@ -96,7 +96,7 @@ func (r Run) control() (Control, error) {
 	c.Remove = []string{r.Argv[0], "rm", name}
 	c.Asked, c.Pinned = r.Asked, r.Pinned
 	if c.Asked == nil {
-		c.Asked = asked(envinfo.ScrubArgs(slices.Clone(r.Argv)))
+		c.Asked = asked(secret.Args(slices.Clone(r.Argv)))
 	}
 	identity := c.Identity
 	c.Identity = func(text []byte) (protocol.Identity, error) {

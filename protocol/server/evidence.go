@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/envinfo"
+	captured "github.com/servegauge/servegauge/envinfo/container"
+	"github.com/servegauge/servegauge/envinfo/serving"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -23,7 +25,7 @@ func Inspect(
 ) func(context.Context, *protocol.Instance) (*envinfo.Environment, error) {
 	return func(ctx context.Context, i *protocol.Instance) (*envinfo.Environment, error) {
 		e := &envinfo.Environment{Schema: envinfo.Schema}
-		server, err := envinfo.CaptureServer(ctx, client, i.URL, envinfo.ServerOptions{Header: header})
+		server, err := serving.Capture(ctx, client, i.URL, serving.Options{Header: header})
 		if err != nil {
 			return nil, fmt.Errorf("what the server says of itself: %w", err)
 		}
@@ -44,7 +46,7 @@ func Inspect(
 			return e, nil
 		}
 		for _, name := range strings.Fields(id.Container) {
-			c, err := envinfo.CaptureContainer(ctx, runtime, name, envinfo.ContainerOptions{})
+			c, err := captured.Capture(ctx, runtime, name, captured.Options{})
 			if err != nil {
 				return nil, fmt.Errorf("the container %.12s: %w", name, err)
 			}
@@ -56,7 +58,7 @@ func Inspect(
 }
 
 // imageWarnings compares the digests of the image that runs with the one that is pinned, or its beginning.
-func imageWarnings(pinned string, c *envinfo.Container) []loadgen.Warning {
+func imageWarnings(pinned string, c *captured.Container) []loadgen.Warning {
 	if pinned == "" {
 		return nil
 	}

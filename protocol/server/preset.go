@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
@@ -24,7 +24,7 @@ func Preset(p vllm.Preset, run vllm.RunOptions, o Options) (Run, error) {
 	}
 	return Run{
 		Argv: argv, Options: o, Pinned: p.Image.DigestPrefix, Preset: &p,
-		Asked: asked(map[string]any{"preset": p, "argv": envinfo.ScrubArgs(slices.Clone(argv))}),
+		Asked: asked(map[string]any{"preset": p, "argv": secret.Args(slices.Clone(argv))}),
 	}, nil
 }
 

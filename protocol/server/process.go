@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -39,7 +39,7 @@ func (p Process) Start(ctx context.Context) (*protocol.Instance, error) {
 	if p.Grace == 0 {
 		p.Grace = defaultGrace
 	}
-	shown := envinfo.ScrubArgs(slices.Clone(p.Argv))
+	shown := secret.Args(slices.Clone(p.Argv))
 	key := "process " + strings.Join(shown, " ") + " " + protocol.PublicURL(p.URL)
 	fail := func(err error, output string) (*protocol.Instance, error) {
 		return nil, &protocol.ServerError{Phase: "start", Command: p.Argv[0], Output: output, Err: err}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/servegauge/servegauge/internal/secret"
 )
 
 // Source says where a setting of a preset was taken from.
@@ -166,8 +168,8 @@ type RunOptions struct {
 	// Detach returns as soon as the container has started; otherwise docker stays attached to it.
 	Detach bool
 	// Env is added to the preset's environment, and wins where both set a variable: the arms of an ablation differ in nothing else.
-	// The values are part of the command line, so a name that looks like a secret's (auth, cred, secret, passw, token or
-	// key in it) is refused: name it in PassEnv. That is a guess by the name; a secret under another name is not noticed.
+	// The values are part of the command line, so a name that looks like a secret's (auth, key, token, …) is
+	// refused: name it in PassEnv. That is a guess by the name; a secret under another name is not noticed.
 	Env map[string]string
 	// PassEnv names further variables that the container gets from the environment of the docker command, as HF_TOKEN always is. Their
 	// values are no part of the command line, which other users of the host can read and which results record.
@@ -194,18 +196,11 @@ func (e *OptionError) Error() string {
 var (
 	containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 	variableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	secretName    = regexp.MustCompile(`(?i)auth|cred|secret|passw|(token|key)s?($|_)`)
-	// harmlessName is what secretName takes too much of: places where a secret is kept, and numbers of tokens such as
-	// VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE.
-	harmlessName = regexp.MustCompile(`(?i)_(path|file|dir)$|(max|min|num)(_[a-z]+)*_tokens($|_)`)
+	// secretPlace is a name for where a secret is kept, which is none: HF_TOKEN_PATH.
+	secretPlace = regexp.MustCompile(`(?i)_(path|file|dir)$`)
 	// envFlag is docker's -e with or without its value, alone or behind flags of one letter that take none, as in -it.
 	envFlag = regexp.MustCompile(`^-[diPqt]*e`)
 )
-
-// looksSecret goes by what such variables are called, and cannot know them all.
-func looksSecret(name string) bool {
-	return secretName.MatchString(name) && !harmlessName.MatchString(name)
-}
 
 // Validate checks everything but the zero HFCache, which is looked up only when it is needed. The error is an *OptionError.
 func (o RunOptions) Validate() error {
@@ -222,7 +217,7 @@ func (o RunOptions) Validate() error {
 		switch {
 		case !variableName.MatchString(name):
 			return &OptionError{"Env", name, "not a name of an environment variable: letters, digits and '_', no digit first"}
-		case looksSecret(name):
+		case secret.Named(name, o.Env[name]) && !secretPlace.MatchString(name):
 			return &OptionError{"Env", name, "looks like a secret, and its value would show in the command line; export it and name it in PassEnv"}
 		case hasControl(o.Env[name]):
 			return &OptionError{"Env", name, "its value has a control character; docker's command line cannot carry it safely"}

@@ -411,6 +411,7 @@ func TestRunOptionsValidate(t *testing.T) {
 		{"Env", "MY_CREDS", RunOptions{Env: map[string]string{"MY_CREDS": secret}}},
 		{"Env", "API_KEYS", RunOptions{Env: map[string]string{"API_KEYS": secret}}},
 		{"Env", "OPENAI_APIKEY", RunOptions{Env: map[string]string{"OPENAI_APIKEY": secret}}},
+		{"Env", "SESSION_COOKIE", RunOptions{Env: map[string]string{"SESSION_COOKIE": secret}}},
 		{"Env", "TOKENS", RunOptions{Env: map[string]string{"TOKENS": secret}}},
 		{"Env", "AWS_ACCESS_KEY_ID", RunOptions{Env: map[string]string{"AWS_ACCESS_KEY_ID": secret}}},
 		{"Env", "S3_SECRET_ACCESS_KEY", RunOptions{Env: map[string]string{"S3_SECRET_ACCESS_KEY": secret}}},

@@ -34,6 +34,9 @@ type Simulation struct {
 	BlockTokens     int
 	PrefixCache     bool
 
+	Cold         float64
+	ColdRequests int
+
 	Noise float64
 	Seed  uint64
 
@@ -68,7 +71,8 @@ func (s *Simulation) Handler() (http.Handler, error) {
 	server := &loadgentest.Simulated{
 		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
 		StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
-		KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache, Noise: s.Noise, Seed: s.Seed,
+		KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache,
+		Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed,
 	}
 	if err := server.Validate(); err != nil {
 		return nil, &UsageError{err}

@@ -2,14 +2,11 @@ package program
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,24 +19,22 @@ import (
 
 // Load is what is asked of the server, and where it is: the flags that all programs share which load one.
 type Load struct {
-	URL       string
-	model     string
-	apiKeyEnv string
-	caFile    string
-	http2     bool
-	headers   headers
-	body      string
-	endpoint  string
-	stream    bool
-	usage     bool
-	dataset   string
-	prefix    int
-	asText    bool
-	vocab     int
-	Input     int
-	Output    int
-	Seed      uint64
-	Timeout   time.Duration
+	URL      string
+	model    string
+	access   Access
+	http2    bool
+	body     string
+	endpoint string
+	stream   bool
+	usage    bool
+	dataset  string
+	prefix   int
+	asText   bool
+	vocab    int
+	Input    int
+	Output   int
+	Seed     uint64
+	Timeout  time.Duration
 
 	client openai.Client // once they are checked
 }
@@ -48,14 +43,14 @@ type Load struct {
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
 	flags.StringVar(&l.URL, "url", "", "the server's `URL`: its root, its /v1, or the whole path of an endpoint; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
 	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn; the server need not list them; none: the first that its /v1/models names")
-	flags.StringVar(&l.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
-	flags.StringVar(&l.caFile, "ca-file", "", "`file` of PEM certificates to trust for an https:// server, beside those that the system trusts")
+	l.access.Register(flags)
 	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
-	flags.Var(&l.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
-	flags.StringVar(&l.endpoint, "endpoint", "", "completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
+	flags.StringVar(&l.endpoint, "endpoint", "",
+		"completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
-	flags.BoolVar(&l.usage, "continuous-usage", false, "ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
+	flags.BoolVar(&l.usage, "continuous-usage", false,
+		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
 	plans := ""
 	if input == 0 {
 		plans = "; 0: the plan's"
@@ -63,7 +58,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
 	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a level, for a prefix cache to find; 0: none")
-	flags.StringVar(&l.dataset, "dataset", "", "`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
+	flags.StringVar(&l.dataset, "dataset", "",
+		"`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
 	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
 	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
@@ -73,12 +69,11 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 // Check reads the environment and the files, and validates what does not need a server.
 func (l *Load) Check() error {
 	config := openai.Config{
-		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage, Header: l.headers.header(), HTTP2: l.http2,
+		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage, Header: l.access.headers.header(), HTTP2: l.http2,
 	}
-	if l.apiKeyEnv != "" {
-		if config.APIKey = os.Getenv(l.apiKeyEnv); config.APIKey == "" {
-			return Usagef("-api-key-env %s: that environment variable is not set", l.apiKeyEnv)
-		}
+	var err error
+	if config.APIKey, err = l.access.key(); err != nil {
+		return err
 	}
 	if l.body != "" {
 		in := json.NewDecoder(strings.NewReader(l.body))
@@ -98,8 +93,7 @@ func (l *Load) Check() error {
 			config.Models = append(config.Models, name)
 		}
 	}
-	var err error
-	if config.TLS, err = trust(l.caFile); err != nil {
+	if config.TLS, err = trust(l.access.caFile); err != nil {
 		return err
 	}
 	prompts, err := read(l.dataset)
@@ -114,7 +108,8 @@ func (l *Load) Check() error {
 	case l.vocab != 0 && (l.asText || config.Endpoint == openai.Chat || l.dataset != ""):
 		return Usagef("-vocabulary %d: only random prompts of token ids need it", l.vocab)
 	case l.vocab != 0 && l.vocab < openai.SmallestVocabulary:
-		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab, openai.SmallestVocabulary)
+		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab,
+			openai.SmallestVocabulary)
 	case l.usage && !l.stream:
 		return Usagef("-continuous-usage: an answer in one piece (-stream=false) has no chunks")
 	case l.prefix != 0 && l.dataset != "":
@@ -125,11 +120,13 @@ func (l *Load) Check() error {
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
 	}
 	if l.Seed == 0 {
-		l.Seed = rand.Uint64()
+		l.Seed = rand.Uint64N(1 << 53) // what jq and JavaScript keep of a number
 	}
-	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix, Warn: warn}
+	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix,
+		Warn: warn}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
-	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"), workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
+	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"),
+		workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
 	if line, ok := errors.AsType[*workload.DatasetError](err); ok {
 		return Usagef("-dataset %s: %v", l.dataset, line)
 	}
@@ -154,46 +151,4 @@ func read(name string) (*workload.Dataset, error) {
 	}
 	prompts.Name = filepath.Base(name)
 	return &prompts, nil
-}
-
-// trust is how TLS servers are trusted, given a file of certificates. "": as Go does, nil.
-func trust(name string) (*tls.Config, error) {
-	if name == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(name)
-	if err != nil {
-		return nil, Usagef("-ca-file: %v", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil { // there are none, or they cannot be read: what was given may be enough
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, Usagef("-ca-file %s: want PEM, with a CERTIFICATE in it", name)
-	}
-	return &tls.Config{RootCAs: pool}, nil
-}
-
-// headers is a flag that may be given several times.
-type headers []string
-
-func (h *headers) String() string { return strings.Join(*h, ", ") }
-
-func (h *headers) Set(s string) error {
-	name, _, ok := strings.Cut(s, ":")
-	if !ok || strings.TrimSpace(name) == "" {
-		return errors.New(`want "Name: value"`)
-	}
-	*h = append(*h, s)
-	return nil
-}
-
-func (h headers) header() http.Header {
-	header := http.Header{}
-	for _, pair := range h {
-		name, value, _ := strings.Cut(pair, ":")
-		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	return header
 }

@@ -42,6 +42,7 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
+	collectLess()
 	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)

@@ -18,6 +18,7 @@ type progress struct {
 	restarts bool // the server is ours to start
 	bar      *progressbar.ProgressBar
 	waited   time.Duration // for the server, in lineEvery, that was told
+	told     time.Time     // when a line last said how a calibration goes on
 }
 
 func newProgress(restarts bool) *progress {
@@ -50,11 +51,16 @@ func (p *progress) event(e protocol.Event) {
 
 // calibrating is an [openai.Client]'s Calibrating.
 func (p *progress) calibrating(found, wanted int) {
-	end := "\n"
-	if p.terminal && found < wanted {
-		end = "\r"
+	switch {
+	case p.terminal:
+		fmt.Fprintf(os.Stderr, "\rasking the server for words of one token each: %d of %d", found, wanted)
+		if found >= wanted {
+			fmt.Fprintln(os.Stderr)
+		}
+	case found == 0 || time.Since(p.told) > lineEvery:
+		p.told = time.Now()
+		fmt.Fprintf(os.Stderr, "asking the server for words of one token each: %d of %d\n", found, wanted)
 	}
-	fmt.Fprintf(os.Stderr, "asking the server for words of one token each: %d of %d%s", found, wanted, end)
 }
 
 // waiting is a [openai.Readiness]'s Progress: it says now and then what a server that is started still lacks.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -84,10 +85,10 @@ func inspecting(c openai.Config) (*http.Client, http.Header) {
 }
 
 // snapshot reads this host, unless the server is not restarted, or is one that we simulate, which uses no GPU.
-func snapshot(s protocol.Server) func(context.Context) (*envinfo.State, error) {
+func snapshot(s protocol.Server) func(context.Context) (*state.State, error) {
 	switch s.(type) {
 	case *Simulation, server.None:
 		return nil
 	}
-	return func(ctx context.Context) (*envinfo.State, error) { return envinfo.Snapshot(ctx, envinfo.Options{}) }
+	return func(ctx context.Context) (*state.State, error) { return envinfo.Snapshot(ctx, envinfo.Options{}) }
 }

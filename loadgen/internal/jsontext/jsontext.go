@@ -1,5 +1,5 @@
-// Package jsontext reads and writes JSON where the text itself counts: fields in their order, values as they were written,
-// and strings without memory of their own.
+// Package jsontext reads and writes JSON where the text itself counts: fields in their order, values as they were
+// written, and strings without memory of their own.
 package jsontext
 
 import (
@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendString appends s as a JSON string, without memory of its own. What is not UTF-8 becomes U+FFFD, as encoding/json has it.
+// AppendString appends s as a JSON string, without memory of its own. What is not UTF-8 becomes U+FFFD, as
+// encoding/json has it.
 func AppendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

@@ -1,0 +1,330 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// object is a JSON object with the order of its members, as encoding/json tokenizes it.
+type object []member
+
+type member struct {
+	name  string
+	value any // object, []any, string, json.Number, bool or nil
+}
+
+// parse reads text by encoding/json.
+func parse(text []byte) (any, error) {
+	if !json.Valid(text) {
+		return nil, errors.New("no JSON")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var value func() any
+	value = func() any {
+		token, _ := d.Token()
+		switch token {
+		case json.Delim('{'):
+			o := object{}
+			for d.More() {
+				name, _ := d.Token()
+				o = append(o, member{name.(string), value()})
+			}
+			_, _ = d.Token()
+			return o
+		case json.Delim('['):
+			a := []any{}
+			for d.More() {
+				a = append(a, value())
+			}
+			_, _ = d.Token()
+			return a
+		}
+		return token
+	}
+	return value(), nil
+}
+
+var errType = errors.New("of another type")
+
+// oracle is what the scanner is to say of text: the same rules, written to be read, over what encoding/json makes of
+// it.
+func oracle(text []byte) (c chunk, err error) {
+	tree, err := parse(text)
+	if err != nil {
+		return c, err
+	}
+	defer func() {
+		if recover() != nil {
+			err = errType
+		}
+	}()
+	if tree == nil {
+		return c, nil
+	}
+	var chosen, says, notice bool
+	for _, m := range tree.(object) {
+		switch m.name {
+		case "choices":
+			chosen = true
+			failed, failure := c.failed, c.failure
+			c.choices, c.begun, c.finished, c.content, c.answer, c.texts, c.finish = 0, 0, 0, false, false, 0, nil
+			c.failed, c.failure = failed, failure
+			for _, one := range list(m.value) {
+				oracleChoice(&c, one)
+			}
+		case "usage":
+			if m.value == nil {
+				c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+			}
+			for _, u := range ifObject(m.value) {
+				switch u.name {
+				case "prompt_tokens":
+					c.prompt = number2count(u.value)
+				case "completion_tokens":
+					c.completion = number2count(u.value)
+				case "prompt_tokens_details":
+					if u.value == nil {
+						c.cached = count{}
+					}
+					oracleCounts(u.value, map[string]*count{"cached_tokens": &c.cached})
+				case "completion_tokens_details":
+					if u.value == nil {
+						c.accepted, c.rejected = count{}, count{}
+					}
+					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted, "rejected_prediction_tokens": &c.rejected})
+				}
+			}
+		case "metrics":
+			if m.value == nil {
+				c.draft, c.draftAccepted = count{}, count{}
+			}
+			for _, u := range ifObject(m.value) {
+				if u.name != "speculative_decoding" {
+					continue
+				}
+				if u.value == nil {
+					c.draft, c.draftAccepted = count{}, count{}
+				}
+				oracleCounts(u.value, map[string]*count{"num_draft_tokens": &c.draft, "num_accepted_draft_tokens": &c.draftAccepted})
+			}
+		case "error", "errors", "error_code":
+			c.failed = c.failed || something(m.value)
+		case "object", "type", "status", "event":
+			if word, ok := m.value.(string); ok {
+				if lower := strings.ToLower(word); strings.HasSuffix(lower, "error") || strings.HasSuffix(lower, "exception") {
+					c.failed = true
+				} else if word != "" {
+					notice = true
+				}
+			}
+		case "code":
+			if n, ok := m.value.(json.Number); ok && n[0] != '-' {
+				n := number2count(n).n
+				notice = notice || n == 0 || n/100 == 2
+			}
+		case "message", "detail", "msg", "error_message", "error_msg":
+			says = says || something(m.value)
+		case "servegauge":
+			if m.value == nil {
+				c.stamped, c.stamp = false, stamp{}
+				continue
+			}
+			c.stamped = true
+			for _, u := range m.value.(object) {
+				switch u.name {
+				case "received":
+					integer(&c.stamp.received, u.value)
+				case "sent":
+					integer(&c.stamp.sent, u.value)
+				}
+			}
+		}
+	}
+	c.failed = c.failed || says && !chosen && !notice
+	return c, nil
+}
+
+func oracleChoice(c *chunk, value any) {
+	index, finish := int64(0), ""
+	var answer, reasoning, text bool
+	said := func(value any, thinking bool) bool {
+		a, r := heard(value, thinking)
+		answer, reasoning = answer || a, reasoning || r
+		return a || r
+	}
+	told := func(value any, thinking bool) {
+		switch value.(type) {
+		case json.Number, bool:
+			panic(errType)
+		}
+		text = said(value, thinking) || text
+	}
+	failure := func(value any) {
+		if something(value) {
+			c.failed = true
+		}
+	}
+	for _, m := range fields(value) {
+		switch m.name {
+		case "index":
+			integer(&index, m.value)
+		case "text":
+			told(m.value, false)
+		case "finish_reason":
+			if m.value != nil {
+				if finish = m.value.(string); slices.Contains([]string{"null", "none", "None"}, finish) {
+					finish = ""
+				}
+			}
+		case "error":
+			failure(m.value)
+		case "delta", "message":
+			for _, d := range fields(m.value) {
+				switch d.name {
+				case "role":
+				case "content":
+					told(d.value, false)
+				case "reasoning", "reasoning_content":
+					told(d.value, true)
+				case "tool_calls":
+					answer = len(list(d.value)) > 0 || answer
+				case "error":
+					failure(d.value)
+				default:
+					said(d.value, isThought(d.name))
+				}
+			}
+		}
+	}
+	bit := uint64(1) << (index & 63)
+	c.choices++
+	c.begun |= bit
+	c.content = c.content || answer || reasoning
+	c.answer = c.answer || answer
+	if text {
+		c.texts++
+	}
+	if finish != "" {
+		c.finished |= bit
+		if !irregular(c.finish) {
+			quoted, _ := json.Marshal(finish)
+			c.finish = quoted[1 : len(quoted)-1]
+		}
+	}
+}
+
+// heard reports whether there is an answer and whether there is reasoning in a value.
+func heard(value any, thinking bool) (answer, reasoning bool) {
+	switch v := value.(type) {
+	case []any:
+		for _, one := range v {
+			a, r := heard(one, thinking)
+			answer, reasoning = answer || a, reasoning || r
+		}
+	case object:
+		for _, m := range v {
+			switch m.name {
+			case "type":
+				word, _ := m.value.(string)
+				thinking = thinking || isThought(word)
+			case "index", "id", "role":
+			default:
+				a, r := heard(m.value, isThought(m.name))
+				answer, reasoning = answer || a, reasoning || r
+			}
+		}
+		if thinking {
+			answer, reasoning = false, answer || reasoning
+		}
+	default:
+		found := something(value)
+		return found && !thinking, found && thinking
+	}
+	return answer, reasoning
+}
+
+func isThought(name string) bool {
+	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"}, func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
+// something reports whether there is anything in a value.
+func something(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v != ""
+	case bool:
+		return v
+	case json.Number:
+		mantissa, _, _ := strings.Cut(strings.ToLower(string(v)), "e")
+		return strings.Trim(mantissa, "-.0") != ""
+	case []any:
+		return slices.ContainsFunc(v, something)
+	case object:
+		return slices.ContainsFunc(v, func(m member) bool { return something(m.value) })
+	}
+	return false
+}
+
+// fields are those of an object or of null, and nothing else will do.
+func fields(value any) object {
+	if value == nil {
+		return nil
+	}
+	return value.(object)
+}
+
+func list(value any) []any {
+	if value == nil {
+		return nil
+	}
+	return value.([]any)
+}
+
+func ifObject(value any) object {
+	o, _ := value.(object)
+	return o
+}
+
+func oracleCounts(value any, into map[string]*count) {
+	for _, m := range ifObject(value) {
+		if p := into[m.name]; p != nil {
+			*p = number2count(m.value)
+		}
+	}
+}
+
+// number2count is a count by exact arithmetic.
+func number2count(value any) count {
+	if value == nil {
+		return count{}
+	}
+	n, ok := value.(json.Number)
+	if !ok || len(n) > 32 {
+		return count{-1, true}
+	}
+	if f, err := n.Float64(); err != nil || f > mostTokens || f < 0 { // so that no exponent is too large for what follows
+		return count{-1, true}
+	}
+	r, ok := new(big.Rat).SetString(string(n))
+	if !ok || !r.IsInt() || r.Sign() < 0 || r.Cmp(big.NewRat(mostTokens, 1)) > 0 {
+		return count{-1, true}
+	}
+	return count{int(r.Num().Int64()), true}
+}
+
+func integer(p *int64, value any) {
+	if value == nil {
+		return
+	}
+	n, err := strconv.ParseInt(string(value.(json.Number)), 10, 64)
+	if err != nil {
+		panic(errType)
+	}
+	*p = n
+}

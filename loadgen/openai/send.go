@@ -1,0 +1,176 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/netstamp"
+)
+
+// A way is how requests get to the server: over connections of our own ([byLine]), or by net/http's client
+// ([byClient]). What is sent, what is made of the answer and what a failure is called are the same on both.
+type way interface {
+	// ask sends a request, notes in r when, and returns the head of its answer. Without an answer the error is a
+	// *failure. The exchange is nil where nothing is left to be ended.
+	ask(ctx context.Context, body *payload, r *loadgen.Record) (exchange, *http.Response, error)
+}
+
+// An exchange is a request whose answer has begun.
+type exchange interface {
+	io.Reader // the answer's body
+
+	stamps() *netstamp.Exchange // nil: nothing is known of when its bytes came
+	over() bool                 // the body has been read to its end, as far as can be told without waiting
+	abort()                     // makes whatever is read or written end at once
+
+	// end lets go of the request and of its connection, which carries another where the answer has been read whole.
+	end(whole bool)
+}
+
+func (t *Target) way() way {
+	if t.lines != nil {
+		return byLine{t}
+	}
+	return byClient{t}
+}
+
+// Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
+func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
+	err := t.do(ctx, i, r)
+	r.Finish = t.secrets.finish(r.Finish)
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*loadgen.Error); ok {
+		e.Err = t.secrets.clean(e.Err)
+		return e
+	}
+	return t.secrets.clean(err)
+}
+
+func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
+	body, err := t.prepare(i, r)
+	if err != nil {
+		return fmt.Errorf("prompt %d: %w", i, err)
+	}
+	defer body.release()
+	return body.advise(t.post(ctx, body, r))
+}
+
+// prepare makes the body of request i, and notes what it asks for.
+func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
+	p := prompts.Get().(*pooled)
+	defer prompts.Put(p)
+	p.reset()
+	if err := t.config.Workload.Prompt(i, &p.Prompt); err != nil {
+		return nil, err
+	}
+	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(&p.Prompt)
+	model := p.Model
+	if model == "" {
+		model = t.config.Models[i%len(t.config.Models)]
+	}
+	room := headRoom(t.head)
+	body := newPayload(room)
+	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
+	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
+	var err error
+	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
+		body.release()
+		return nil, err
+	}
+	body.json = body.memory[room:]
+	return body, nil
+}
+
+// post sends a request, reads its answer and sees that nothing of it is left on the connection.
+func (t *Target) post(ctx context.Context, body *payload, r *loadgen.Record) error {
+	x, response, err := t.way().ask(ctx, body, r)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	err = t.answer(response, x, r)
+	read := err == nil || response.StatusCode/100 != 2 // as far as anybody wants to
+	x.end(read && drain(x))
+	return classify(ctx, err)
+}
+
+// answer reads the answer to a request.
+func (t *Target) answer(response *http.Response, x exchange, r *loadgen.Record) error {
+	r.Status = response.StatusCode
+	switch {
+	case response.StatusCode/100 != 2:
+		response.Body = io.NopCloser(x)
+		return statusError(response)
+	case t.config.Whole:
+		return readWhole(x, response.Header, r)
+	}
+	return readStream(x, response.Header, r)
+}
+
+const (
+	mostRest  = 4 << 10                // bytes after the end of a stream
+	restLimit = 250 * time.Millisecond // for them to come
+)
+
+// drain reads what follows the last event, and reports whether it was the end, so that the connection can be used
+// again. There should be nothing but the end; a server that keeps that to itself loses the connection, and must not
+// hold up the next request.
+func drain(x exchange) bool {
+	if x.over() { // as nearly always, since the end comes along with the last event
+		return true
+	}
+	giveUp := time.AfterFunc(restLimit, x.abort)
+	var rest [64]byte
+	for n := 0; n < mostRest; {
+		m, err := x.Read(rest[:])
+		if err != nil {
+			return giveUp.Stop() && err == io.EOF
+		}
+		n += m
+	}
+	giveUp.Stop()
+	return false
+}
+
+// statusError reads enough of an answer with a bad status to say what the server complained of.
+func statusError(response *http.Response) error {
+	text, _ := io.ReadAll(io.LimitReader(response.Body, mostQuoted))
+	said := complaint(text)
+	if said == "" {
+		said = "no reason given"
+	}
+	if to := response.Header.Get("Location"); to != "" {
+		said += ", redirected to " + to
+	}
+	return &loadgen.Error{
+		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said),
+	}
+}
+
+// retryAfter is for how long the server wants to be left alone: it says so in seconds, or until when. 0: it does not
+// say, or what it says is over, or more than a day, which nobody means.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds <= 86400 {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(value); err == nil {
+		// By the server's own clock, where it tells it: ours may be another.
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		wait = until.Sub(now)
+	}
+	if wait < 0 || wait > 24*time.Hour {
+		return 0
+	}
+	return wait
+}

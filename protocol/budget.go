@@ -1,0 +1,128 @@
+package protocol
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+)
+
+// WarnLevelBudget is the code of the warning that the time for a level did not suffice for what its figures need.
+const WarnLevelBudget = "level-budget"
+
+// levelShare is how much of a level's part of the Budget goes into the load. The rest is for what cannot be known beforehand:
+// starts of the server, warmups, and the drain of what is in flight when the time is over.
+const levelShare = 0.7
+
+// levelBudget bounds one level in time; 0: it is not bounded.
+func (p Plan) levelBudget() time.Duration {
+	if p.LevelBudget > 0 || p.Budget == 0 {
+		return p.LevelBudget
+	}
+	left := p.Budget - time.Duration(p.Runs-1)*p.Cooldown
+	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.Levels))), time.Second)
+}
+
+// spent is how long measurements have taken, and the longest of the runs.
+func spent(done []Measurement) (all, longest time.Duration) {
+	runs := map[int]time.Duration{}
+	for _, m := range done {
+		all += m.Took
+		runs[m.Step.Run] += m.Took
+		longest = max(longest, runs[m.Step.Run])
+	}
+	return all, longest
+}
+
+// overBudget reports whether another run would go beyond the Budget, if it takes as long as the longest so far.
+func (p Plan) overBudget(done []Measurement) bool {
+	all, longest := spent(done)
+	return p.Budget > 0 && len(done) > 0 && all+longest > p.Budget
+}
+
+// Shortened says what the plan, finished, left out of itself; "" where that is nothing.
+func (p Plan) Shortened(done []Measurement) string {
+	runs := 0
+	for _, m := range done {
+		runs = max(runs, m.Step.Run)
+	}
+	if runs >= p.Runs || !p.overBudget(done) {
+		return ""
+	}
+	all, longest := spent(done)
+	return fmt.Sprintf("%d of %d runs were measured, in %v: another one, of up to %v, would have gone beyond the budget of %v",
+		runs, p.Runs, all.Round(time.Second), longest.Round(time.Second), p.Budget)
+}
+
+// budgetWarning says where the time for a level ended it before its figures had what they need: three completions for each
+// request in flight, and a steady window.
+func (m *Measurement) budgetWarning() (loadgen.Warning, bool) {
+	l, r := m.Step.Level, &m.Result
+	if l.Duration == 0 || l.Requests == 0 || l.Arrivals.Process != "" || r.Accounting.Issued >= l.Requests || r.CutShort {
+		return loadgen.Warning{}, false
+	}
+	if r.Steady != nil && r.Accounting.Completed >= 3*l.Concurrency {
+		return loadgen.Warning{}, false
+	}
+	return loadgen.Warning{Code: WarnLevelBudget, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+		"the level's %v ended it after %d of %d requests, of which %d completed: that is less than three for each of the %d in flight and a steady window; give it more time",
+		l.Duration, r.Accounting.Issued, l.Requests, r.Accounting.Completed, l.Concurrency)}, true
+}
+
+// Remaining estimates how long the rest of the plan will take: each step as long as it took in the runs before, or, in the
+// first run, as long as its tokens take at the throughput of the steps before it. false: nothing is known yet.
+func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
+	took := map[int][]time.Duration{} // by the step's position in its run
+	tokens, busy := 0.0, 0.0
+	for _, m := range settled(done) {
+		took[m.Step.Seq] = append(took[m.Step.Seq], m.Took)
+		tokens += float64(m.Result.Tokens.Input + m.Result.Tokens.Output)
+		busy += m.Result.Makespan.Seconds()
+	}
+	if len(done) == 0 {
+		return 0, false
+	}
+	var left time.Duration
+	sofar := settled(done)
+	for {
+		s, err := p.at(len(sofar))
+		if err != nil {
+			return left, true
+		}
+		sofar = append(sofar, Measurement{Step: s})
+		left += s.Cooldown
+		if known := took[s.Seq]; len(known) > 0 {
+			sum := time.Duration(0)
+			for _, d := range known {
+				sum += d
+			}
+			left += sum / time.Duration(len(known))
+			continue
+		}
+		if tokens == 0 || busy == 0 {
+			return 0, false
+		}
+		each := time.Duration(float64(s.Level.Requests*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
+		if s.Level.Duration > 0 {
+			each = min(each, s.Level.Duration)
+		}
+		left += each
+	}
+}
+
+// Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the server, of
+// which nothing is known beforehand.
+func (p Plan) Estimate(tokensPerSecond float64) time.Duration {
+	var all time.Duration
+	for n := 0; ; n++ {
+		s, err := p.at(n)
+		if err != nil {
+			return all
+		}
+		each := time.Duration(float64((s.Level.Requests+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
+		if s.Level.Duration > 0 {
+			each = min(each, s.Level.Duration)
+		}
+		all += s.Cooldown + each
+	}
+}

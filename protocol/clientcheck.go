@@ -1,0 +1,222 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
+)
+
+// A Calibration is what a runner measures its client by, on this host and right before the experiment: servers that are no
+// limit. The zero Calibration measures nothing.
+type Calibration struct {
+	Instant Server        // answers at once: what the client can do at most. nil: not measured
+	Paced   Server        // answers at a pace and stamps its chunks: by how much arrivals are off. nil: not measured
+	For     time.Duration // how long each is loaded; zero: 2 s
+}
+
+// A ClientCheck is what a client was seen to do against servers that are no limit, at the shape and the greatest concurrency of
+// the experiment. It shares the host with them, so that what it sustained is less than it could: a lower bound.
+type ClientCheck struct {
+	Time        time.Time `json:"time"`
+	Concurrency int       `json:"concurrency"`
+	Input       int       `json:"input_tokens"`
+	Output      int       `json:"output_tokens"`
+
+	Requests float64 `json:"requests_per_s"`         // it sustained at least so many
+	Chunks   float64 `json:"chunks_per_s,omitempty"` // and at least so many chunks; 0: it did not stream
+
+	// Errors are by how much what it said of a server that stamps its chunks was off, in ms: ttft_error and itl_error,
+	// means and percentiles. None: not measured.
+	Errors []loadgen.Figure `json:"errors,omitempty"`
+
+	Error string `json:"error,omitempty"` // why there is nothing, or not all of it
+}
+
+// A Headroom is how many times as much as a point needed the client was seen to sustain, at least.
+type Headroom struct {
+	Requests float64 `json:"requests"`         // × its requests/s
+	Chunks   float64 `json:"chunks,omitempty"` // × its chunks/s; 0: not known
+}
+
+// Least is the smaller of the two that are known.
+func (h Headroom) Least() float64 {
+	if h.Chunks > 0 {
+		return min(h.Requests, h.Chunks)
+	}
+	return h.Requests
+}
+
+// Codes of the warnings about the client, beside [loadgen.WarnClientBound], which a level finds out by itself.
+const (
+	WarnClientUnchecked = "client-unchecked" // what the client can do was to be measured, and could not be
+	WarnLittleHeadroom  = "little-headroom"  // a point needed more than half of what the client was seen to sustain
+)
+
+const (
+	calibrationTime   = 2 * time.Second
+	calibrationOutput = 128 // tokens at most: what a chunk costs does not depend on how many come before it
+	enoughHeadroom    = 2   // × what a point needs
+)
+
+// heaviest is the step whose load is the most to a client, as far as the design tells beforehand.
+func heaviest(d Design) (Step, error) {
+	if h, ok := d.(interface{ Heaviest() (Step, error) }); ok {
+		return h.Heaviest()
+	}
+	return d.Next(nil)
+}
+
+// Heaviest is the first step of the greatest concurrency.
+func (p Plan) Heaviest() (most Step, err error) {
+	for n := range len(p.Levels) + 1 {
+		s, err := p.at(n)
+		if err != nil {
+			return most, err
+		}
+		if s.Level.Concurrency > most.Level.Concurrency {
+			most = s
+		}
+	}
+	return most, nil
+}
+
+// calibrate measures the client, and journals what it found. Only being stopped is an error.
+func (r *running) calibrate(ctx context.Context, d Design) error {
+	c := r.Calibration
+	if r.Client == nil || c.Instant == nil && c.Paced == nil {
+		return nil
+	}
+	step, err := heaviest(d)
+	if err != nil {
+		return nil // the design says so itself, in a moment
+	}
+	r.progress(Event{Phase: PhaseCalibrate, Step: step})
+	level := loadgen.Level{Concurrency: max(step.Level.Concurrency, 1), Duration: c.For, Timeout: time.Minute}
+	if level.Duration == 0 {
+		level.Duration = calibrationTime
+	}
+	level.Warmup = level.Concurrency
+	spec := workload.Spec{Input: step.Input, Output: min(step.Output, calibrationOutput), Seed: step.Seed}
+	check := ClientCheck{Time: time.Now().UTC(), Concurrency: level.Concurrency, Input: spec.Input, Output: spec.Output}
+	instant, err := r.against(ctx, c.Instant, spec, level)
+	if err == nil && instant != nil {
+		check.Requests, check.Chunks = sustained(instant)
+	}
+	paced, pacedErr := (*loadgen.Result)(nil), error(nil)
+	if err == nil {
+		paced, pacedErr = r.against(ctx, c.Paced, spec, level)
+	}
+	if paced != nil && pacedErr == nil {
+		for _, f := range paced.Figures {
+			for _, metric := range []string{loadgen.TTFTError, loadgen.ITLError} {
+				if f.Name == loadgen.MeanName(metric) || f.Name == loadgen.QuantileName(metric, 99) {
+					check.Errors = append(check.Errors, f)
+				}
+			}
+		}
+	}
+	if stopped := r.stopped(ctx); stopped != nil {
+		return stopped
+	}
+	if err := errors.Join(err, pacedErr); err != nil {
+		check.Error = reason(err)
+	}
+	return r.note(Entry{Client: &check})
+}
+
+// against loads a server that is no limit, and ends it again. nil: there is none.
+func (r *running) against(ctx context.Context, s Server, spec workload.Spec, level loadgen.Level) (result *loadgen.Result, err error) {
+	if s == nil {
+		return nil, nil
+	}
+	ctx, release := r.untilStopped(ctx)
+	defer release()
+	i, err := s.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if i.Stop != nil {
+		defer func() {
+			_, stopErr := i.Stop(context.WithoutCancel(ctx))
+			err = errors.Join(err, stopErr)
+		}()
+	}
+	if err := r.Client.Ready(ctx, i.URL); err != nil {
+		return nil, err
+	}
+	target, err := r.Client.Target(ctx, i.URL, spec)
+	if err != nil {
+		return nil, err
+	}
+	if closer, ok := target.(io.Closer); ok {
+		defer closer.Close()
+	}
+	result, err = (&loadgen.Generator{Target: target, Stop: r.Stop}).Measure(ctx, level)
+	if err == nil && result.Accounting.Completed == 0 {
+		err = fmt.Errorf("against a server that is no limit no request completed: %v", result.Errors)
+	}
+	return result, err
+}
+
+// sustained are the requests/s and the chunks/s of a level, in its steady window where it has one.
+func sustained(r *loadgen.Result) (requests, chunks float64) {
+	for _, name := range []string{loadgen.SteadyRequestThroughput, loadgen.RequestThroughput} {
+		if f, ok := r.Figure(name); ok {
+			requests = f.Value
+			break
+		}
+	}
+	if n := r.Accounting.Completed; n > 0 {
+		chunks = requests * float64(r.Stamps.Chunks()) / float64(n)
+	}
+	return requests, chunks
+}
+
+// headrooms compares each point with what the client was seen to sustain.
+func (a *Analysis) headrooms() {
+	if a.Client == nil {
+		return
+	}
+	if a.Client.Error != "" {
+		a.warn(WarnClientUnchecked, "what the client can do on this host was to be measured, and could not be: %s", a.Client.Error)
+	}
+	if a.Client.Requests <= 0 {
+		return
+	}
+	for i := range a.Points {
+		p := &a.Points[i]
+		rate, err := p.anyFigure(loadgen.SteadyRequestThroughput, loadgen.RequestThroughput)
+		if err != nil || !(rate > 0) {
+			continue
+		}
+		h := Headroom{Requests: a.Client.Requests / rate}
+		tokens, err := p.anyFigure(loadgen.SteadyOutputThroughput, loadgen.OutputThroughput)
+		if each, eachErr := p.anyFigure(loadgen.TokensPerChunk); err == nil && eachErr == nil && tokens > 0 && each > 0 {
+			h.Chunks = a.Client.Chunks / (tokens / each)
+		}
+		p.Headroom = &h
+		if least := h.Least(); least < enoughHeadroom {
+			p.Warnings = append(p.Warnings, PointWarning{Runs: p.Runs, Warning: loadgen.Warning{Code: WarnLittleHeadroom, Message: fmt.Sprintf(
+				"the client was seen to sustain %.2g × what this point had, and less than %d × is little: it may have been a part of the limit; use a machine of its own, or more generators",
+				least, enoughHeadroom)}})
+		}
+	}
+}
+
+// anyFigure is the mean over runs of the first of the figures that there is, whatever spoils it.
+func (p *Point) anyFigure(names ...string) (float64, error) {
+	var err error
+	for _, name := range names {
+		e, why := p.Figure(name)
+		if e.Name != "" {
+			return e.Summary.Mean, nil
+		}
+		err = why
+	}
+	return 0, err
+}

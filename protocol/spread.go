@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/stats"
+)
+
+// A Spread says where the variation of a point's steady throughput arises, between the runs and within them, and what to
+// repeat how often if its mean is to be known better.
+type Spread struct {
+	Figure  string `json:"figure"`  // whose variation it is
+	Batches int    `json:"batches"` // equal parts of each run's steady window
+	// Batch is how long one of them is, on average over the runs.
+	Batch time.Duration `json:"batch_ns"`
+	// Components are those of runs and of batches in them. Batches of a window that are short for how the load swings are
+	// correlated, and then some of what is within a run is counted as between.
+	Components stats.Components `json:"components"`
+	// Plan is what it takes to know the mean to ± Precision; nil where that cannot be told.
+	Plan      *stats.RepetitionPlan `json:"plan,omitempty"`
+	Precision float64               `json:"precision"` // relative
+	// Restart is what a run costs beside its batches, on average: the rest before it, the start, and what leads it in.
+	Restart time.Duration `json:"restart_ns,omitempty"`
+}
+
+const (
+	spreadBatches   = 8    // of each run: enough to know their variance, and long enough to be nearly independent
+	spreadBins      = 4    // of the timeline in each batch, at least
+	spreadPrecision = 0.01 // of the mean
+)
+
+// newSpread is nil where fewer than two runs have a steady window of enough bins.
+func newSpread(group []Measurement, restart time.Duration, unit string) *Spread {
+	var runs [][]float64
+	var length time.Duration
+	for _, m := range group {
+		batches, each := steadyBatches(&m.Result)
+		if batches == nil {
+			return nil
+		}
+		runs = append(runs, batches)
+		length += each
+	}
+	if len(runs) < 2 {
+		return nil
+	}
+	components, err := stats.VarianceComponents(runs, Confidence, unit, "batch of the steady window")
+	if err != nil {
+		return nil // such as a level without any token
+	}
+	s := &Spread{
+		Figure: loadgen.SteadyTotalThroughput, Batches: spreadBatches, Batch: length / time.Duration(len(runs)),
+		Components: components, Precision: spreadPrecision, Restart: restart,
+	}
+	costs := []float64{max(restart, time.Millisecond).Seconds(), max(s.Batch, time.Millisecond).Seconds()}
+	if plan, err := components.Plan(costs, spreadPrecision*components.Mean.Estimate); err == nil {
+		s.Plan = &plan
+	}
+	return s
+}
+
+// steadyBatches are the throughputs of equal parts of a level's steady window, in tokens/s, and how long a part is; nil where
+// the window has too few of the timeline's bins. A bin that reaches out of the window is no part of it.
+func steadyBatches(r *loadgen.Result) (batches []float64, each time.Duration) {
+	w, t := r.Steady, r.Timeline
+	if w == nil || t == nil || t.Width <= 0 || r.Tokens.Uncounted > 0 {
+		return nil, 0
+	}
+	from := int((w.From + t.Width - 1) / t.Width)
+	to := min(int(w.To/t.Width), t.Len())
+	bins := (to - from) / spreadBatches
+	if bins < spreadBins {
+		return nil, 0
+	}
+	each = time.Duration(bins) * t.Width
+	for k := range spreadBatches {
+		tokens := 0
+		for i := from + k*bins; i < from+(k+1)*bins; i++ {
+			tokens += t.Input[i] + t.Output[i]
+		}
+		batches = append(batches, float64(tokens)/each.Seconds())
+	}
+	return batches, each
+}
+
+// restartCost is what a run took beside its levels, on average over the starts that there were: the rest and the readiness.
+func restartCost(e *Experiment) time.Duration {
+	var sum time.Duration
+	for _, s := range e.Starts {
+		sum += s.Ready
+	}
+	for _, m := range e.Measurements {
+		sum += m.Step.Cooldown
+	}
+	return sum / time.Duration(max(len(e.Starts), 1))
+}
+
+// WarnRunDrift is the code of the warning that the figures changed over the order of the runs.
+const WarnRunDrift = "run-drift"
+
+// runDrift says whether the steady throughput drifted from run to run, over the points of a closed loop that all runs have
+// whole; nil where that cannot be told.
+func runDrift(a *Analysis) *stats.DriftResult {
+	var runs []int
+	var rows [][]float64
+	for i := range a.Points {
+		p := &a.Points[i]
+		e, err := p.Figure(loadgen.SteadyTotalThroughput)
+		if err != nil || p.Open() {
+			continue
+		}
+		if runs == nil {
+			runs = e.Runs
+			rows = make([][]float64, len(runs))
+		}
+		if !slices.Equal(runs, e.Runs) {
+			continue
+		}
+		for j, v := range e.Values {
+			rows[j] = append(rows[j], v)
+		}
+	}
+	if len(runs) < 2 {
+		return nil
+	}
+	d, err := stats.Drift(rows, Confidence, a.Unit)
+	if err != nil {
+		return nil
+	}
+	return &d
+}
+
+// warnDrift says that the runs drifted where that is shown.
+func (a *Analysis) warnDrift() {
+	d := a.Drift
+	if d == nil || !d.Assessed || !(d.Total.Low > 0 || d.Total.High < 0) {
+		return
+	}
+	a.warn(WarnRunDrift, "from the first run to the last the steady throughput changed by %s (95 %%: %s to %s): what changed with the time, or the server's uptime, is in all intervals; look for it, or have the order of the levels change from run to run",
+		percent(d.Total.Estimate), percent(d.Total.Low), percent(d.Total.High))
+}
+
+// percent is a small change of a logarithm: "+2.1 %".
+func percent(x float64) string { return fmt.Sprintf("%+.2g %%", 100*x) }
