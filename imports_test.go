@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 
 	"protocol": {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret",
 		"internal/strictjson"},
-	"protocol/probe":  {"protocol", "loadgen", "envinfo", "envinfo/fact"},
+	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving",
 		"internal/secret", "internal/strictjson"},
 	"protocol/vllm":   {"internal/secret"},
