@@ -30,8 +30,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	hopeless := newHopelessness(step.Level)
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
-	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics}
-	generator.Observers = []loadgen.Observer{{Record: hopeless.record}}
+	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
 	if r.requests != nil {
 		generator.Observers = append(generator.Observers, r.requests.observer(step))
 	}

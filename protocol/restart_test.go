@@ -43,10 +43,10 @@ func TestServerThatDies(t *testing.T) {
 	if err != nil || len(e.Measurements) != plan.Runs || server.starts != plan.Runs || !e.Complete {
 		t.Fatalf("%v; %d measurements, %d starts", err, len(e.Measurements), server.starts)
 	}
-	result := e.Measurements[0].Result
 	if Analyze(e).Valid() {
 		t.Error("an experiment whose server died is valid")
 	}
+	result := e.Measurements[0].Result
 	if !spoils(result.Warnings, WarnServerDied) || !result.CutShort {
 		t.Errorf("the level's warnings: %v, cut short %v", result.Warnings, result.CutShort)
 	}

@@ -53,10 +53,6 @@ type Runner struct {
 	// asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
-	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
-	// each stop as it was before the first start, before there is another. nil: nobody looks.
-	Snapshot func(context.Context) (*state.State, error)
-
 	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
 	// step ([WarnNotPrepared]). nil: nothing is.
 	Before func(context.Context, *Instance, Step) error
@@ -66,6 +62,9 @@ type Runner struct {
 
 	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
 	Probes []Probe
+	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
+	// each stop as it was before the first start, before there is another. nil: nobody looks.
+	Snapshot func(context.Context) (*state.State, error)
 
 	// Metrics are the user's own, as in [loadgen.Generator].
 	Metrics []loadgen.Metric
@@ -223,9 +222,9 @@ type running struct {
 	run        int                 // that it was started for
 	identity   Identity            // as it was when it was ready
 	before     map[string]Identity // of each arm's latest instance
-	free       memory              // of the host, without a server
 	answered   bool                // the instance has, at least once
 	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
+	free       memory              // of the host, without a server
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.

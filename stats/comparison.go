@@ -48,11 +48,11 @@ type Comparison struct {
 // 5, 10 or 20, because the degrees of freedom are then bounded by those of the smaller. They hold for one look: to add
 // runs until it is decided is many looks, and runs to decide are to be measured afresh.
 //
-// They are not the same where one side alone is skewed on a logarithmic scale. If its logarithms are exponential, up to 4.1 %
-// are false in one direction and 7 % of the equivalences, and if it also varies four times as much up to 12 and 17 %. Such
-// samples do not always look it; sides whose spreads, skews or numbers differ by more than chance has it give claims with
-// the warning UnlikeSides, so that at most SILENT % are falsely called different without one. [CompareMedians] is for figures
-// that are skewed, [CompareFamily] for several levels at once. Overlap of two intervals is no test: at n = 5 it misses three
+// They are not the same where one side alone is skewed on a logarithmic scale. If its logarithms are exponential, up to
+// 4.1 % are false in one direction and 7 % of the equivalences, and if it also varies four times as much up to 12 and
+// 17 %. Such samples do not always look it. What is claimed of sides that look unlike, in spread, skew or number, has
+// the warning UnlikeSides; at most 4.8 % were falsely called different without it. [CompareMedians] is for figures that
+// are skewed, [CompareFamily] for several levels at once. Overlap of two intervals is no test: at n = 5 it misses three
 // in four of the differences that Welch's test detects.
 //
 // Pairs all in one order are undecided, with the warning OrderConfounded. Where one order has two pairs or more above

@@ -72,9 +72,9 @@ func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
 	return t.finish(scale{logDigit, t.Rounding})
 }
 
-// Where the sides look more unlike than this, a difference carries the warning UnlikeSides. Found by simulation, so that
-// differences that are false and have no warning stay at 5 % also where one side alone is skewed: such a sample of five
-// often looks neither skewed nor wide, and tests of either at 5 % would let 9 % pass.
+// Where the sides look more unlike than this, a difference carries the warning UnlikeSides. Found by simulation, so
+// that differences that are false and have no warning stay at 5 % also where one side alone is skewed: such a sample of
+// five often looks neither skewed nor wide, and tests of either at 5 % would let 9 % pass.
 const (
 	unlikeSpread = 1.8 // the ratio of the SDs
 	unlikeSkew   = 1.3 // the sample skewness of a side

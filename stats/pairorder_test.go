@@ -222,7 +222,8 @@ func TestUnlikeSides(t *testing.T) {
 	} {
 		v, err := Compare(c.a, c.b, Comparison{Margin: 0.01, Unit: "run"})
 		if err != nil || (c.want == "") != (len(v.Warnings) == 0) ||
-			c.want != "" && (!strings.HasPrefix(v.Warnings[0].Text, c.want) || !strings.Contains(v.String(), "(unlike-sides)")) {
+			c.want != "" && (!strings.HasPrefix(v.Warnings[0].Text, c.want) || !strings.Contains(v.String(),
+				"(unlike-sides)")) {
 			t.Errorf("%s: %v, %v, %v", c.name, v, v.Warnings, err)
 		}
 	}

@@ -38,8 +38,8 @@ const (
 // costs time: after both were within the tolerance it took another 18 to 28 windows in the median with a noise of 1 and
 // 3 % and 56 to 61 with 5 %, more than 52 to 107 in one warmup of ten, and in 0.9 % at most more than 300 in all, so
 // that a runner needs a bound of its own. What it cannot see is what is slow beside the windows so far: of a change of
-// 10 % with a time constant of 32 windows it was too early in 2 to 38 %, and a server that stays as cold as it is for
-// the first 16 windows looks warm.
+// 10 % with a time constant of 32 windows it was too early in up to 52 %, and of a server that stayed as cold as it was
+// for 20 windows in up to 68 %.
 //
 // A window is as long as the runner makes it; it should hold as many requests as are in flight, or more, because the
 // noise of its throughput is what it costs to be sure.
@@ -63,12 +63,13 @@ type WarmupWindow struct {
 
 // Warmth is the answer of [Warmup.Add].
 type Warmth struct {
-	Steady bool
+	Steady bool `json:"steady"`
 	// Reason says in words what is still moving, or how little.
-	Reason string
+	Reason string `json:"reason"`
 	// Throughput and TTFT are the change over what was looked at, second half over first, at 90 %; undefined while
 	// there are too few windows.
-	Throughput, TTFT Interval
+	Throughput Interval `json:"throughput"`
+	TTFT       Interval `json:"ttft"`
 }
 
 // Add takes the next window and says whether the warmup is steady now. NaN, infinities and values below 0 are errors,

@@ -43,6 +43,9 @@ func TestWarmup(t *testing.T) {
 			if err != nil || state.Steady != (w.SteadyAfter > 0) || before > 0 && !state.Steady || state.Reason == "" {
 				t.Fatalf("%s: %+v, %v", c.name, state, err)
 			}
+			if n := len(w.Windows); n == 1 || n == 200 {
+				roundTrip(t, state)
+			}
 		}
 		if w.SteadyAfter < c.from || w.SteadyAfter > c.til || len(w.Windows) != 200 {
 			t.Errorf("%s: steady after %d of %d", c.name, w.SteadyAfter, len(w.Windows))
@@ -199,7 +202,8 @@ func TestWarmupSimulation(t *testing.T) {
 					all++
 				}
 				if k >= barred {
-					t.Logf("simulation: warmup, CoV %g %%, correlation %g, not seen: %s: too early %.3f", 100*cov, correlation,
+					t.Logf("simulation: warmup, CoV %g %%, correlation %g, not seen: %s: too early %.3f", 100*cov,
+						correlation,
 						c.name, float64(early)/float64(size))
 					continue
 				}
