@@ -59,7 +59,7 @@ func gone(pid int) bool {
 func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	begin := time.Now()
-	if p := run(t, "multirun", append(slices.Clone(shortPlan), "-client-check=false", "-out", whole)...); p.code != 0 {
+	if p := run(t, "multirun", append(slices.Clone(shortPlan), "-out", whole)...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	lasts := time.Since(begin)
@@ -71,9 +71,9 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 			dir = filepath.Join(t.TempDir(), fmt.Sprint("killed-", experiments))
 			experiments++
 		}
-		args := append(slices.Clone(shortPlan), "-client-check=false", "-out", dir)
+		args := append(slices.Clone(shortPlan), "-out", dir)
 		if _, err := protocol.ReadExperiment(dir); err == nil {
-			args = []string{"-resume", dir, "-client-check=false"}
+			args = []string{"-resume", dir}
 		}
 		cmd := command(context.Background(), "multirun", args...)
 		var stderr bytes.Buffer
@@ -99,9 +99,9 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	args := []string{"-resume", dir, "-client-check=false"}
+	args := []string{"-resume", dir}
 	if _, err := protocol.ReadExperiment(dir); err != nil { // it was killed before there was anything
-		args = append(slices.Clone(shortPlan), "-client-check=false", "-out", dir)
+		args = append(slices.Clone(shortPlan), "-out", dir)
 	}
 	if p := run(t, "multirun", args...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
@@ -139,7 +139,7 @@ func check(t *testing.T, dir string, want []string) {
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
 func TestResume(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-prompts", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-save-requests", "-out", out)
+	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-prompts", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
@@ -159,11 +159,11 @@ func TestResume(t *testing.T) {
 	failsWith(t, 2, []string{"-levels with -resume"}, "multirun", "-resume", out, "-levels", "2")
 	failsWith(t, 2, []string{"-runs +2", "-resume DIR"}, "multirun", "-runs", "+2")
 	failsWith(t, 2, []string{"-accept-changes", "-resume DIR"}, "multirun", "-accept-changes")
-	failsWith(t, 1, []string{"the requests differs from before", "top_p"}, "multirun", "-resume", out, "-client-check=false", "-body", `{"top_p":0.5}`)
-	if p := run(t, "multirun", "-resume", out, "-client-check=false", "-save-requests"); p.code != 0 {
+	failsWith(t, 1, []string{"the requests differs from before", "top_p"}, "multirun", "-resume", out, "-body", `{"top_p":0.5}`)
+	if p := run(t, "multirun", "-resume", out, "-save-requests"); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
-	if p := run(t, "multirun", "-resume", out, "-client-check=false", "-save-requests", "-runs", "+1"); p.code != 0 || !strings.Contains(p.stdout, "3 runs") {
+	if p := run(t, "multirun", "-resume", out, "-save-requests", "-runs", "+1"); p.code != 0 || !strings.Contains(p.stdout, "3 runs") {
 		t.Fatalf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
 	e, steps := measured(t, out)
@@ -188,5 +188,5 @@ func TestResume(t *testing.T) {
 	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !strings.Contains(p.stdout, "400") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
-	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-prompts", "20", "-runs", "1", "-client-check=false", "-strict", "single-run,cold")
+	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-prompts", "20", "-runs", "1", "-strict", "single-run,cold")
 }

@@ -205,7 +205,9 @@ func parseModels(body []byte) ([]Model, error) {
 	return models, nil
 }
 
-func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) { return a.ask(ctx, http.MethodGet, u) }
+func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
+	return a.ask(ctx, http.MethodGet, u)
+}
 
 // ask returns the body of a 200. Every error is a [*ProbeError].
 func (a *API) ask(ctx context.Context, method string, u *url.URL) ([]byte, error) {
