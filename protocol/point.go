@@ -103,6 +103,9 @@ func newPoint(group []Measurement, unit string) Point {
 		for _, w := range m.warnings() {
 			p.addWarning(w, m.Step.Run)
 		}
+		for _, w := range gaps(m) {
+			p.addWarning(w, m.Step.Run)
+		}
 		if w, ok := fewSamples(m.figures()); ok {
 			p.addWarning(w, m.Step.Run)
 		}

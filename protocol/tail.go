@@ -25,13 +25,13 @@ func tooFew(f loadgen.Figure) int {
 }
 
 // fewSamples names the percentiles of a run that are of too few samples, by what they would take.
-func fewSamples(figures []loadgen.Figure) (loadgen.Warning, bool) {
+func fewSamples(all []loadgen.Figure) (loadgen.Warning, bool) {
 	type percentile struct {
 		takes int
 		p     float64
 	}
 	found := map[percentile][]loadgen.Figure{}
-	for _, f := range figures {
+	for _, f := range all {
 		if takes := tooFew(f); takes > 0 {
 			_, p, _ := loadgen.QuantileOf(f.Name)
 			found[percentile{takes, p}] = append(found[percentile{takes, p}], f)
@@ -50,7 +50,14 @@ func fewSamples(figures []loadgen.Figure) (loadgen.Warning, bool) {
 		if most > least {
 			have = fmt.Sprintf("%d to %d", least, most)
 		}
-		parts = append(parts, fmt.Sprintf("a p%g takes %d to be bounded, and %d of them have %s", k.p, k.takes, len(found[k]), have))
+		parts = append(parts, fmt.Sprintf("it takes %d to bound a p%g, and %s", k.takes, k.p, figures(len(found[k]), have)))
 	}
 	return loadgen.Warning{Code: WarnFewSamples, Message: "percentiles are of too few samples: " + strings.Join(parts, "; ")}, true
+}
+
+func figures(n int, have string) string {
+	if n == 1 {
+		return "one figure has " + have
+	}
+	return fmt.Sprintf("%d figures have %s", n, have)
 }

@@ -77,6 +77,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
 		return err
 	}
+	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
+		return err
+	}
 	plan, err := x.chosen()
 	if err != nil {
 		return err
