@@ -109,6 +109,9 @@ func besideTable(out *printer, a *protocol.Analysis, title, own string, columns 
 	table.flush()
 }
 
+// mostRuns is how many runs are worth telling: beyond it the spread has to be found, and not averaged away.
+const mostRuns = 100
+
 // spreads says where the variation of the steady throughput arises, and what it would take to know it to a given precision.
 func spreads(out *printer, a *protocol.Analysis) {
 	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Spread != nil }) {
@@ -136,6 +139,9 @@ func spreads(out *printer, a *protocol.Analysis) {
 				n = append(n, strconv.Itoa(r))
 			}
 			want = strings.Join(n, " × ")
+			if s.Plan.Best.Repetitions[0] > mostRuns {
+				want = fmt.Sprintf("over %d runs", mostRuns)
+			}
 		}
 		table.f("%s\t%s\t%s\t%v\t±%s\t%s\t\n", levelOf(p), between, percent(math.Sqrt(levels[len(levels)-1].T2)/mean),
 			s.Batch.Round(time.Millisecond), percent(s.Precision), want)
