@@ -23,6 +23,15 @@ func (p Plan) levelBudget() time.Duration {
 	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.Levels))), time.Second)
 }
 
+// warmBound bounds warming until steady; within a Budget also to a third of what levels leave of each run's part.
+func (p Plan) warmBound() time.Duration {
+	if p.Budget == 0 {
+		return p.WarmUntilSteady
+	}
+	part := (p.Budget - time.Duration(p.Runs-1)*p.Cooldown) / time.Duration(p.Runs)
+	return min(p.WarmUntilSteady, max(time.Duration((1-levelShare)/3*float64(part)), time.Second))
+}
+
 // spent is how long measurements have taken, and the longest of the runs.
 func spent(done []Measurement) (all, longest time.Duration) {
 	runs := map[int]time.Duration{}

@@ -224,6 +224,8 @@ type running struct {
 	before     map[string]Identity // of each arm's latest instance
 	answered   bool                // the instance has, at least once
 	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
+	loaded     time.Time           // when the instance's latest load ended; zero: there was none
+	cold       string              // why the instance is not known to be warm; "": nothing speaks against it
 	free       memory              // of the host, without a server
 }
 
@@ -261,6 +263,13 @@ func (r *running) steps(ctx context.Context, d Design) error {
 				return err
 			}
 			if err := r.rewarm(ctx, step); err != nil {
+				return err
+			}
+		} else {
+			if err := r.cooldown(ctx, step); err != nil {
+				return err
+			}
+			if err := r.rewarmIdle(ctx, step); err != nil {
 				return err
 			}
 		}
