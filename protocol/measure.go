@@ -98,7 +98,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	}
 	if warms != nil {
 		r.warmed(&m, warms)
-	} else if w, ok := r.coldWarning(&m, course); ok {
+	} else if w, ok := r.judgeWarmth(&m, course); ok {
 		m.Result.Warnings = append(m.Result.Warnings, w)
 	}
 	m.Took, r.loaded = time.Since(r.began), time.Now()

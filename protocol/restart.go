@@ -67,7 +67,7 @@ func (r *running) restart(ctx context.Context, step Step) error {
 		return err
 	}
 	r.instance, r.arm, r.run, r.answered, r.dead = instance, step.Arm, step.Run, false, nil
-	r.loaded, r.cold = time.Time{}, ""
+	r.loaded, r.cold, r.unproven = time.Time{}, "", false
 	r.progress(Event{Phase: PhaseReady, Step: step})
 	if err := r.ready(ctx, step); err != nil {
 		return err

@@ -226,6 +226,7 @@ type running struct {
 	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
 	loaded     time.Time           // when the instance's latest load ended; zero: there was none
 	cold       string              // why the instance is not known to be warm; "": nothing speaks against it
+	unproven   bool                // and the next level may show that it is after all
 	free       memory              // of the host, without a server
 }
 

@@ -21,7 +21,7 @@ type Step struct {
 	// UntilSteady ends a discarded step once throughput and TTFT have stopped moving; its Level's Duration bounds it.
 	UntilSteady bool `json:"until_steady,omitempty"`
 
-	Try      int           `json:"try,omitempty"`         // which attempt at it, from 2 where one before did not count; 0: the first
+	Try int `json:"try,omitempty"` // which attempt at it, from 2 where one before did not count; 0: the first
 
 	workload.Spec               // of the prompts
 	Level         loadgen.Level `json:"level"`

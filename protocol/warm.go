@@ -55,7 +55,8 @@ func (w *warmer) record(r *loadgen.Record, err *loadgen.Error) {
 	if w.Took = max(w.Took, r.Done); !w.trajectory.record(r, err) {
 		return
 	}
-	state, addErr := w.Add(w.trajectory.windows[len(w.trajectory.windows)-1])
+	last := w.trajectory.windows[len(w.trajectory.windows)-1]
+	state, addErr := w.Add(stats.WarmupWindow{Throughput: last.throughput, TTFT: last.ttft})
 	if w.Reason = state.Reason; addErr != nil {
 		w.Reason = addErr.Error()
 	}
@@ -73,9 +74,10 @@ func (r *running) warmed(m *Measurement, w *warmer) {
 		m.Result.Warnings = slices.DeleteFunc(slices.Clone(m.Result.Warnings), func(w loadgen.Warning) bool {
 			return w.Code == loadgen.WarnCutShort
 		})
-		r.cold = ""
+		r.cold, r.unproven = "", false
 		return
 	}
+	r.unproven = false
 	r.cold = fmt.Sprintf("the %v for warming were over after %d windows, and %s", w.Took.Round(time.Millisecond), len(w.Windows), w.Reason)
 }
 
