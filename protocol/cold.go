@@ -29,23 +29,18 @@ import (
 const WarnCold = "cold"
 
 const (
-	coldWindows = 64   // of a level's course, at most
-	coldLeast   = 5    // of its steady part
-	coldP       = 0.01 // of each test, one-sided
-	coldSize    = 0.05 // of the latency
+	coldLeast = 5    // windows
+	coldP     = 0.01 // of each test, one-sided
+	coldSize  = 0.1  // of the latency
 )
 
-func newLevelTrajectory(l loadgen.Level) *trajectory {
-	return &trajectory{completions: max(l.Concurrency, 1), most: coldWindows}
-}
-
 // judgeWarmth says whether a level was measured on a server that was warming, and keeps in mind what that means for the next.
-func (r *running) judgeWarmth(m *Measurement, t *trajectory) (loadgen.Warning, bool) {
+func (r *running) judgeWarmth(m *Measurement, c *course) (loadgen.Warning, bool) {
 	l := m.Step.Level
 	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.RampUp > 0 {
 		return r.stillCold()
 	}
-	warms, judged := warming(t.inside(m.Result.Steady))
+	warms, judged := c.warming()
 	switch {
 	case warms != "":
 		r.cold, r.unproven = fmt.Sprintf("%s was measured while the server warmed", l.Load()), true
@@ -71,21 +66,17 @@ func coldWarning(format string, args ...any) loadgen.Warning {
 }
 
 // warming says in words how a course is that of a server that warms, "" where it is not; judged, whether that can be told.
-func warming(course []window) (how string, judged bool) {
-	if len(course) < coldLeast {
+func (c *course) warming() (how string, judged bool) {
+	ttft, e2e := c.steady()
+	if len(e2e) < coldLeast {
 		return "", false
 	}
-	e2e, ttft := make([]float64, len(course)), make([]float64, len(course))
-	for i, w := range course {
-		e2e[i], ttft[i] = math.Log(w.e2e), math.Log(w.ttft)
-	}
-	fall := mean(early(e2e)) - mean(e2e[len(e2e)/2:])
-	if !(fall >= math.Log1p(coldSize)) || !falls(e2e) && !falls(ttft) {
+	fall := func(x []float64) float64 { return mean(early(x)) - mean(x[len(x)/2:]) }
+	if !(fall(e2e) >= math.Log1p(coldSize)) || !falls(e2e) && !falls(ttft) {
 		return "", true
 	}
-	first := course[0]
-	return fmt.Sprintf("in its steady part latency fell by a factor of %.2f, from %v, and TTFT by %.2f, from %v", math.Exp(fall),
-		seconds(first.e2e), math.Exp(mean(early(ttft))-mean(ttft[len(ttft)/2:])), seconds(first.ttft)), true
+	return fmt.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f", len(e2e), c.size,
+		seconds(math.Exp(mean(early(e2e)))), math.Exp(fall(e2e)), seconds(math.Exp(mean(early(ttft)))), math.Exp(fall(ttft))), true
 }
 
 // early is the first quarter.

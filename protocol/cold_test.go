@@ -42,7 +42,8 @@ func (c condition) server(seed uint64, cold float64, half int) *loadgentest.Simu
 }
 
 // course is that of a level on a server, in virtual time.
-func (c condition) course(t *testing.T, s *loadgentest.Simulated) (windows []window) {
+func (c condition) course(t *testing.T, s *loadgentest.Simulated) *course {
+	var how *course
 	synctest.Test(t, func(t *testing.T) {
 		var targets [17]loadgen.Target
 		for i := range targets {
@@ -52,7 +53,7 @@ func (c condition) course(t *testing.T, s *loadgentest.Simulated) (windows []win
 		if c.handover {
 			l.Warmup = c.concurrency
 		}
-		course := newLevelTrajectory(l)
+		how = newCourse(l)
 		g := loadgen.Generator{
 			Target: loadgen.TargetFunc(func(ctx context.Context, i int, r *loadgen.Record) error {
 				if c.lengths {
@@ -60,15 +61,13 @@ func (c condition) course(t *testing.T, s *loadgentest.Simulated) (windows []win
 				}
 				return targets[8].Do(ctx, i, r)
 			}),
-			Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) { course.record(r, err) }}},
+			Observers: []loadgen.Observer{{Record: how.record}},
 		}
-		r, err := g.Measure(context.Background(), l)
-		if err != nil {
+		if _, err := g.Measure(context.Background(), l); err != nil {
 			t.Fatal(err)
 		}
-		windows = course.inside(r.Steady)
 	})
-	return windows
+	return how
 }
 
 // How often a level is called cold on servers of which it is known whether they are.
@@ -82,7 +81,8 @@ func TestColdSimulation(t *testing.T) {
 	for _, kind := range []string{"own", "queue", "batch"} {
 		for _, c := range concurrencies {
 			for _, noise := range []float64{.02, .1} {
-				conditions = append(conditions, condition{kind, c, noise, false, false}, condition{kind, c, noise, true, false}, condition{kind, c, noise, false, true})
+				conditions = append(conditions, condition{kind, c, noise, false, false},
+					condition{kind, c, noise, true, false}, condition{kind, c, noise, false, true})
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func TestColdSimulation(t *testing.T) {
 			var r rate
 			for i := range size {
 				seed := uint64(k*1000 + i + 1)
-				how, judged := warming(c.course(t, c.server(seed, cold.by, cold.half*c.concurrency)))
+				how, judged := c.course(t, c.server(seed, cold.by, cold.half*c.concurrency)).warming()
 				if !judged {
 					t.Fatalf("%v: not judged", c)
 				}
@@ -131,6 +131,55 @@ func TestColdSimulation(t *testing.T) {
 			t.Errorf("%d of %d levels of a warm server are cold", all.flagged, all.of)
 		case cold.by >= 2 && share(all) < .85:
 			t.Errorf("cold by %g over %d: %d of %d levels are found", cold.by, cold.half, all.flagged, all.of)
+		}
+	}
+}
+
+// How long warming until steady takes, and how slow the server still is then.
+func TestWarmingSimulation(t *testing.T) {
+	n, concurrencies := 2, []int{4}
+	if *long {
+		n, concurrencies = 60, []int{4, 16}
+	}
+	for _, cold := range []struct {
+		by   float64
+		half int // in requests, for each request in flight
+	}{{0, 0}, {1.5, 2}, {2, 2}, {3, 5}} {
+		var took []int
+		early, never, all := 0, 0, 0
+		for _, kind := range []string{"own", "queue", "batch"} {
+			for _, c := range concurrencies {
+				for _, noise := range []float64{.02, .1} {
+					for seed := range n {
+						s := condition{kind: kind, concurrency: c, noise: noise}.server(uint64(seed+1), cold.by, cold.half*c)
+						synctest.Test(t, func(t *testing.T) {
+							target, _ := served(s).Target(context.Background(), "", workload.Spec{Input: 32, Output: 16})
+							l := loadgen.Level{Concurrency: c, Duration: 10 * time.Minute}
+							w := newWarmer(l)
+							g := loadgen.Generator{Target: target, Stop: w.steady, Observers: []loadgen.Observer{{Record: w.record}}}
+							r, err := g.Measure(context.Background(), l)
+							if err != nil {
+								t.Fatal(err)
+							}
+							if all++; !w.Steady() {
+								never++
+								return
+							}
+							took = append(took, len(w.Windows))
+							if s.Slowdown(uint64(r.Accounting.Issued)) > 1.05 {
+								early++
+							}
+						})
+					}
+				}
+			}
+		}
+		slices.Sort(took)
+		t.Logf("simulation: warming, cold by %g, half of it gone after %d C requests: %d windows in the median, 90 %% within %d; not steady "+
+			"within 10 minutes %.4f, still slower by 5 %% after it %.4f", cold.by, cold.half, took[len(took)/2], took[len(took)*9/10],
+			float64(never)/float64(all), float64(early)/float64(all))
+		if early*20 > all && early > 1 || never*20 > all && never > 1 {
+			t.Errorf("cold by %g: of %d too early %d, never steady %d", cold.by, all, early, never)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	hopeless := newHopelessness(step.Level)
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
-	course, warms := newLevelTrajectory(step.Level), (*warmer)(nil)
+	levelCourse, warms := newCourse(step.Level), (*warmer)(nil)
 	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
 	if step.UntilSteady {
 		warms = newWarmer(step.Level)
@@ -39,9 +39,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 		generator.Stop = either
 		generator.Observers = append(generator.Observers, loadgen.Observer{Record: warms.record})
 	} else {
-		generator.Observers = append(generator.Observers, loadgen.Observer{
-			Record: func(r *loadgen.Record, err *loadgen.Error) { course.record(r, err) },
-		})
+		generator.Observers = append(generator.Observers, loadgen.Observer{Record: levelCourse.record})
 	}
 	if r.requests != nil {
 		generator.Observers = append(generator.Observers, r.requests.observer(step))
@@ -98,7 +96,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	}
 	if warms != nil {
 		r.warmed(&m, warms)
-	} else if w, ok := r.judgeWarmth(&m, course); ok {
+	} else if w, ok := r.judgeWarmth(&m, levelCourse); ok {
 		m.Result.Warnings = append(m.Result.Warnings, w)
 	}
 	m.Took, r.loaded = time.Since(r.began), time.Now()

@@ -32,34 +32,44 @@ const SteadyBound = 10 * time.Minute
 // that a server that answers faster than these windows are long pays some hundredths of its bound for being warm.
 const warmWindows = 1000
 
-// A warmer warms: an observer of the requests of a step that ends it.
+// A warmer warms: an observer of the requests of a step that ends it. Its windows are of as many completions as there are
+// requests in flight, at least, so that a wave of requests that end together is in one.
 type warmer struct {
 	Warming
-	trajectory trajectory
-	steady     chan struct{} // closed once it is
+	steady chan struct{} // closed once it is
+
+	n    int           // completions of the present window
+	from time.Duration // when it began
+	ttft time.Duration // their sum
 }
 
 func newWarmer(l loadgen.Level) *warmer {
-	length := l.Duration / warmWindows
 	return &warmer{
-		Warming:    Warming{Completions: max(l.Concurrency, 1), Length: length, Reason: "no window was over"},
-		trajectory: trajectory{completions: max(l.Concurrency, 1), length: length},
-		steady:     make(chan struct{}),
+		Warming: Warming{Completions: max(l.Concurrency, 1), Length: l.Duration / warmWindows, Reason: "no window was over"},
+		steady:  make(chan struct{}),
 	}
 }
 
 func (w *warmer) record(r *loadgen.Record, err *loadgen.Error) {
-	if w.Steady() { // the drain
+	if w.Steady() || err != nil { // of the drain nothing is needed
 		return
 	}
-	if w.Took = max(w.Took, r.Done); !w.trajectory.record(r, err) {
+	ttft, ok := r.TTFT()
+	if !ok {
+		ttft = r.E2E() // an answer in one piece: all of it is the first
+	}
+	w.Took = max(w.Took, r.Done)
+	w.n++
+	w.ttft += ttft
+	long := w.Took - w.from
+	if w.n < w.Completions || long < max(w.Length, 1) {
 		return
 	}
-	last := w.trajectory.windows[len(w.trajectory.windows)-1]
-	state, addErr := w.Add(stats.WarmupWindow{Throughput: last.throughput, TTFT: last.ttft})
+	state, addErr := w.Add(stats.WarmupWindow{Throughput: float64(w.n) / long.Seconds(), TTFT: w.ttft.Seconds() / float64(w.n)})
 	if w.Reason = state.Reason; addErr != nil {
 		w.Reason = addErr.Error()
 	}
+	w.n, w.from, w.ttft = 0, w.Took, 0
 	if w.Steady() {
 		close(w.steady)
 	}
