@@ -111,12 +111,23 @@ func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 		if tokens == 0 || busy == 0 {
 			return 0, false
 		}
-		each := time.Duration(float64(s.Level.Requests*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
+		each := time.Duration(float64(s.expected()*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
 		if s.Level.Duration > 0 {
 			each = min(each, s.Level.Duration)
 		}
 		left += each
 	}
+}
+
+// warmExpected is how many windows warming until steady takes, about.
+const warmExpected = 30
+
+// expected is how many requests a step will measure.
+func (s Step) expected() int {
+	if s.UntilSteady {
+		return warmExpected * s.Level.Concurrency
+	}
+	return s.Level.Requests
 }
 
 // Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the server, of
@@ -128,7 +139,7 @@ func (p Plan) Estimate(tokensPerSecond float64) time.Duration {
 		if err != nil {
 			return all
 		}
-		each := time.Duration(float64((s.Level.Requests+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
+		each := time.Duration(float64((s.expected()+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
 		if s.Level.Duration > 0 {
 			each = min(each, s.Level.Duration)
 		}

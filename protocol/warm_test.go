@@ -289,6 +289,11 @@ func TestWarmPlan(t *testing.T) {
 	if p.Budget = 10 * time.Minute; p.warmBound() >= time.Minute {
 		t.Errorf("of 10 minutes for two runs each is warmed for %v", p.warmBound())
 	}
+	without := p
+	without.WarmUntilSteady = 0
+	if more := p.Estimate(1000) - without.Estimate(1000); more <= 0 || more > 2*p.warmBound() {
+		t.Errorf("warming is expected to take %v", more)
+	}
 	text, err := json.Marshal(p)
 	if err != nil || !strings.Contains(string(text), `"warm_until_steady_ns":180000000000`) {
 		t.Errorf("%s, %v", text, err)
