@@ -13,19 +13,19 @@ import (
 // level is cold
 //
 //   - where the warming before it came to its bound in time and not to a steady state ([Warming.Steady]),
-//   - where its own course is that of a server that warms: see below, and
-//   - after such a level on the same start, until one shows by its own course that it is not.
+//   - where its own course is that of a server that warms, see below, and
+//   - after such a level on the same start, until one shows by its own course that the server is not warming any more.
 //
-// The course of a level are windows of as many completions as its concurrency, without the first wave and the drain; it
-// takes at least five of them, that is seven prompts for each request in flight, and a closed loop without a ramp. It is
-// that of a server that warms where latency falls by 5 % or more, from the first quarter of them to the second half, and
-// that is no chance: latency or TTFT fall all along (Mann–Kendall, at 1 %), or they begin above what the other windows
-// predict (at 1 %). Latency stands for throughput, which is concurrency ÷ latency and noisier in waves. TTFT alone shows
-// nothing: the requests with which a closed loop begins come as one burst, and spread over its first waves on a warm
-// server too.
+// The course of a level are windows of as many requests as its concurrency, in the order of issue, without the first
+// wave and the last. It takes at least five of them, that is seven prompts for each request in flight, and a closed
+// loop without a ramp; of other levels, such as the page's from 50 on, only what the levels before them showed is
+// known. A server warms where latency fell by 10 % or more, from the first quarter of the windows to the second half,
+// and that is no chance: latency or TTFT fell all along (Mann–Kendall, at 1 %), or began above what the other windows
+// predict (at 1 %). Latency stands for throughput, which is concurrency ÷ latency and noisier in waves. TTFT alone
+// shows nothing: a closed loop begins with a burst, which spreads over its first waves on a warm server too. So a
+// start whose TTFT alone is bad is not found.
 //
-// On simulated servers at concurrency 4 to 32, ten prompts for each request in flight (TestColdSimulation), FALSE of the
-// levels of a warm server were flagged, WORST in the worst condition. DETECTED
+// RATES
 const WarnCold = "cold"
 
 const (
@@ -34,7 +34,8 @@ const (
 	coldSize  = 0.1  // of the latency
 )
 
-// judgeWarmth says whether a level was measured on a server that was warming, and keeps in mind what that means for the next.
+// judgeWarmth says whether a level was measured on a server that was warming, and keeps in mind what that means for
+// the next.
 func (r *running) judgeWarmth(m *Measurement, c *course) (loadgen.Warning, bool) {
 	l := m.Step.Level
 	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.RampUp > 0 {
@@ -65,7 +66,8 @@ func coldWarning(format string, args ...any) loadgen.Warning {
 	return loadgen.Warning{Code: WarnCold, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(format, args...)}
 }
 
-// warming says in words how a course is that of a server that warms, "" where it is not; judged, whether that can be told.
+// warming says in words how a course is that of a server that warms, "" where it is not; judged, whether that can be
+// told.
 func (c *course) warming() (how string, judged bool) {
 	ttft, e2e := c.steady()
 	if len(e2e) < coldLeast {
@@ -75,8 +77,9 @@ func (c *course) warming() (how string, judged bool) {
 	if !(fall(e2e) >= math.Log1p(coldSize)) || !falls(e2e) && !falls(ttft) {
 		return "", true
 	}
-	return fmt.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f", len(e2e), c.size,
-		seconds(math.Exp(mean(early(e2e)))), math.Exp(fall(e2e)), seconds(math.Exp(mean(early(ttft)))), math.Exp(fall(ttft))), true
+	return fmt.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f",
+		len(e2e), c.size, seconds(math.Exp(mean(early(e2e)))), math.Exp(fall(e2e)),
+		seconds(math.Exp(mean(early(ttft)))), math.Exp(fall(ttft))), true
 }
 
 // early is the first quarter.

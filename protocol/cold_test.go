@@ -26,7 +26,8 @@ type condition struct {
 }
 
 func (c condition) String() string {
-	return fmt.Sprintf("%s, %d in flight, noise %g, handover %v, lengths vary %v", c.kind, c.concurrency, c.noise, c.handover, c.lengths)
+	return fmt.Sprintf("%s, %d in flight, noise %g, handover %v, lengths vary %v", c.kind, c.concurrency, c.noise, c.handover,
+		c.lengths)
 }
 
 // server is a simulated one, cold by so much.
@@ -117,8 +118,8 @@ func TestColdSimulation(t *testing.T) {
 			}
 		}
 		by := func(a, b rate) int { return a.flagged*b.of - b.flagged*a.of }
-		t.Logf("simulation: cold by %g, half of it gone after %d C requests: flagged %.4f; of a condition from %.3f to %.3f", cold.by, cold.half,
-			share(all), share(slices.MinFunc(each, by)), share(slices.MaxFunc(each, by)))
+		t.Logf("simulation: cold by %g, half of it gone after %d C requests: flagged %.4f; of a condition from %.3f to %.3f",
+			cold.by, cold.half, share(all), share(slices.MinFunc(each, by)), share(slices.MaxFunc(each, by)))
 		if *long {
 			for k, c := range conditions {
 				if s := share(each[k]); cold.by == 0 && s > .02 || cold.by > 0 && s < .5 {
@@ -175,8 +176,8 @@ func TestWarmingSimulation(t *testing.T) {
 			}
 		}
 		slices.Sort(took)
-		t.Logf("simulation: warming, cold by %g, half of it gone after %d C requests: %d windows in the median, 90 %% within %d; not steady "+
-			"within 10 minutes %.4f, still slower by 5 %% after it %.4f", cold.by, cold.half, took[len(took)/2], took[len(took)*9/10],
+		t.Logf("simulation: warming, cold by %g, half of it gone after %d C requests: %d windows in the median, 90 %% within "+
+			"%d; not steady within 10 minutes %.4f, still slower by 5 %% after it %.4f", cold.by, cold.half, took[len(took)/2], took[len(took)*9/10],
 			float64(never)/float64(all), float64(early)/float64(all))
 		if early*20 > all && early > 1 || never*20 > all && never > 1 {
 			t.Errorf("cold by %g: of %d too early %d, never steady %d", cold.by, all, early, never)

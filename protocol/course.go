@@ -6,8 +6,9 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// A course is how latency and TTFT went over a level: windows of as many requests as were in flight, in the order in which
-// they were issued. (In the order in which they ended short answers would come first, and a level would seem to slow down.)
+// A course is how latency and TTFT went over a level: windows of as many requests as were in flight, in the order in
+// which they were issued. (In the order in which they ended short answers would come first, and a level would seem to
+// slow down.)
 type course struct {
 	inFlight int // the level's concurrency
 	size     int // requests of a window, a multiple of inFlight
@@ -65,8 +66,8 @@ func (c *course) join() {
 	c.windows = c.windows[:(len(c.windows)+1)/2]
 }
 
-// steady are the logarithms of the windows' means, without those of the first wave, which finds an idle server, and of the
-// last, whose answers come while the load goes down.
+// steady are the logarithms of the windows' means, without those of the first wave, which finds an idle server, and
+// of the last, whose answers come while the load goes down.
 func (c *course) steady() (ttft, e2e []float64) {
 	for i, w := range c.windows {
 		if i == 0 || (i+1)*c.size > c.issued-c.inFlight || w.n == 0 || w.ttft <= 0 || w.e2e <= 0 {

@@ -10,15 +10,15 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// A Warming is how a server warmed: the course of a step that lasted until its throughput and TTFT had stopped moving, by
-// the rule of [stats.Warmup], or until its time was over. The rule reads no clock: feeding it the windows again gives the
-// same answers.
+// A Warming is how a server warmed: the course of a step that lasted until its throughput and TTFT had stopped
+// moving, by the rule of [stats.Warmup], or until its time was over. The rule reads no clock: feeding it the windows
+// again gives the same answers.
 type Warming struct {
 	stats.Warmup // throughput in requests/s, TTFT in seconds: means of a window
 
 	Completions int           `json:"completions"` // of a window, at least: as many requests as were in flight
 	Length      time.Duration `json:"length_ns"`   // of a window, at least
-	Took        time.Duration `json:"took_ns"`     // until it was steady, or its time was over; what was in flight then not included
+	Took        time.Duration `json:"took_ns"`     // until it was steady or its time was over, without the drain
 	Reason      string        `json:"reason"`      // in words, after the last window
 }
 
@@ -28,12 +28,13 @@ func (w *Warming) Steady() bool { return w.SteadyAfter > 0 }
 // SteadyBound is how long warming until steady may take where nobody says otherwise.
 const SteadyBound = 10 * time.Minute
 
-// warmWindows is how many windows fit into the time for warming, at most. The rule asks for 16 and takes 20 to 60 more, so
-// that a server that answers faster than these windows are long pays some hundredths of its bound for being warm.
+// warmWindows is how many windows fit into the time for warming, at most. The rule asks for 16 and takes 20 to 60
+// more, so that a server that answers faster than these windows are long pays some hundredths of its bound for being
+// warm.
 const warmWindows = 1000
 
-// A warmer warms: an observer of the requests of a step that ends it. Its windows are of as many completions as there are
-// requests in flight, at least, so that a wave of requests that end together is in one.
+// A warmer warms: an observer of the requests of a step that ends it. Its windows are of as many completions as there
+// are requests in flight, at least, so that a wave of requests that end together is in one.
 type warmer struct {
 	Warming
 	steady chan struct{} // closed once it is
@@ -45,8 +46,10 @@ type warmer struct {
 
 func newWarmer(l loadgen.Level) *warmer {
 	return &warmer{
-		Warming: Warming{Completions: max(l.Concurrency, 1), Length: l.Duration / warmWindows, Reason: "no window was over"},
-		steady:  make(chan struct{}),
+		Warming: Warming{
+			Completions: max(l.Concurrency, 1), Length: l.Duration / warmWindows, Reason: "no window was over",
+		},
+		steady: make(chan struct{}),
 	}
 }
 
@@ -65,7 +68,8 @@ func (w *warmer) record(r *loadgen.Record, err *loadgen.Error) {
 	if w.n < w.Completions || long < max(w.Length, 1) {
 		return
 	}
-	state, addErr := w.Add(stats.WarmupWindow{Throughput: float64(w.n) / long.Seconds(), TTFT: w.ttft.Seconds() / float64(w.n)})
+	n := float64(w.n)
+	state, addErr := w.Add(stats.WarmupWindow{Throughput: n / long.Seconds(), TTFT: w.ttft.Seconds() / n})
 	if w.Reason = state.Reason; addErr != nil {
 		w.Reason = addErr.Error()
 	}
@@ -88,7 +92,8 @@ func (r *running) warmed(m *Measurement, w *warmer) {
 		return
 	}
 	r.unproven = false
-	r.cold = fmt.Sprintf("the %v for warming were over after %d windows, and %s", w.Took.Round(time.Millisecond), len(w.Windows), w.Reason)
+	r.cold = fmt.Sprintf("the %v for warming were over after %d windows, and %s", w.Took.Round(time.Millisecond),
+		len(w.Windows), w.Reason)
 }
 
 // warmIdle is how long a server may be without load and still count as warm: clocks fall and caches are dropped within

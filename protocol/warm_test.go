@@ -24,7 +24,8 @@ import (
 // served is a Client of a simulated server without a network between, so that virtual time is all there is.
 func served(s *loadgentest.Simulated) *funcs {
 	return &funcs{target: func(_ context.Context, _ string, spec workload.Spec) (loadgen.Target, error) {
-		body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) + `],"stream":true,"ignore_eos":true,"max_tokens":` + strconv.Itoa(spec.Output) + `}`
+		body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) + `],"stream":true,"ignore_eos":true,"max_tokens":` +
+			strconv.Itoa(spec.Output) + `}`
 		return loadgen.TargetFunc(func(ctx context.Context, _ int, r *loadgen.Record) error {
 			q := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions", strings.NewReader(body))
 			w := &wire{record: r, header: http.Header{}}
@@ -90,7 +91,8 @@ func coldLevels(e *Experiment) (out []string) {
 	return out
 }
 
-// A server that has just been started is warmed away, or its levels are flagged; a warm one costs what it takes to see it.
+// A server that has just been started is warmed away, or its levels are flagged; a warm one costs what it takes to
+// see it.
 func TestWarmUntilSteady(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -126,7 +128,8 @@ func TestWarmUntilSteady(t *testing.T) {
 					before += m.Result.Accounting.Issued + m.Result.Warmup.Issued
 					flagged := has(m.Result.Warnings, WarnCold)
 					if !m.Step.Discard && m.Step.Level.Concurrency == 8 && flagged != c.cold || flagged && slow < 1.05 {
-						t.Errorf("run %d, %s, began with everything slower by %.3f: %v", m.Step.Run, m.Step.Level.Load(), slow, m.Result.Warnings)
+						t.Errorf("run %d, %s, began with everything slower by %.3f: %v", m.Step.Run, m.Step.Level.Load(), slow,
+							m.Result.Warnings)
 					}
 				}
 				for _, p := range Analyze(e).Points {
@@ -142,7 +145,8 @@ func TestWarmUntilSteady(t *testing.T) {
 					if w == nil {
 						continue
 					}
-					if w.Steady() != c.steady || w.Reason == "" || w.Took <= 0 || w.Completions != 8 || m.Step.Level.Concurrency != 8 {
+					if w.Steady() != c.steady || w.Reason == "" || w.Took <= 0 || w.Completions != 8 ||
+						m.Step.Level.Concurrency != 8 {
 						t.Errorf("%+v", *w)
 					}
 					if m.Result.CutShort || has(m.Result.Warnings, loadgen.WarnCutShort) {
@@ -193,7 +197,10 @@ func TestWarmAgain(t *testing.T) {
 		idle  time.Duration
 		dies  bool
 		again int
-	}{{"idle", 5 * time.Minute, false, 1}, {"idle for a moment", 5 * time.Second, false, 0}, {"dies", 0, true, 1}, {"neither", 0, false, 0}} {
+	}{
+		{"idle", 5 * time.Minute, false, 1}, {"idle for a moment", 5 * time.Second, false, 0}, {"dies", 0, true, 1},
+		{"neither", 0, false, 0},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &fakeServer{t: t}
@@ -259,9 +266,10 @@ func TestWarmResumed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(e.Measurements) != 6 || len(e.Rewarms) != c.rewarms || len(e.Superseded) != c.superseded || len(coldLevels(e)) > 0 {
-				t.Errorf("stopped in step %d: %d measurements, %d warmed again, %d superseded, cold %v", c.after, len(e.Measurements), len(e.Rewarms),
-					len(e.Superseded), coldLevels(e))
+			if len(e.Measurements) != 6 || len(e.Rewarms) != c.rewarms || len(e.Superseded) != c.superseded ||
+				len(coldLevels(e)) > 0 {
+				t.Errorf("stopped in step %d: %d measurements, %d warmed again, %d superseded, cold %v", c.after,
+					len(e.Measurements), len(e.Rewarms), len(e.Superseded), coldLevels(e))
 			}
 			for _, m := range e.Rewarms {
 				if !m.Warming.Steady() || m.Step.Level.Concurrency != 8 {
@@ -283,7 +291,8 @@ func TestWarmPlan(t *testing.T) {
 	p := warmPlan()
 	p.WarmUntilSteady, p.Order = 3*time.Minute, Ascending
 	s, err := p.Next(nil)
-	if err != nil || !s.Discard || !s.UntilSteady || s.Level.Concurrency != 4 || s.Level.Duration != 3*time.Minute || s.Level.Requests != 0 {
+	if err != nil || !s.Discard || !s.UntilSteady || s.Level.Concurrency != 4 || s.Level.Duration != 3*time.Minute ||
+		s.Level.Requests != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if p.Budget = 10 * time.Minute; p.warmBound() >= time.Minute {
@@ -302,7 +311,9 @@ func TestWarmPlan(t *testing.T) {
 		t.Errorf("%+v, %v", read, err)
 	}
 	for _, bad := range []func(*Plan){
-		func(p *Plan) { p.Warmup = 10 }, func(p *Plan) { p.WarmUntilSteady = -1 }, func(p *Plan) { p.WarmUntilSteady = 25 * time.Hour },
+		func(p *Plan) { p.Warmup = 10 },
+		func(p *Plan) { p.WarmUntilSteady = -1 },
+		func(p *Plan) { p.WarmUntilSteady = 25 * time.Hour },
 	} {
 		q := p
 		bad(&q)
