@@ -25,7 +25,12 @@ import (
 // shows nothing: a closed loop begins with a burst, which spreads over its first waves on a warm server too. So a
 // start whose TTFT alone is bad is not found.
 //
-// RATES
+// Of 21,600 levels of warm simulated servers none was flagged, and so in each of 72 conditions (4 to 32 in flight,
+// ten prompts for each, requests on their own, queued or in a batch, noise of 2 or 10 % a step, answers of one length
+// or of 8 to 24 tokens; 300 levels each). Where everything took three times as long at first, with half of that gone
+// after two waves of requests, all levels were flagged; twice as long, half gone after one to five waves, 96 to 97 %
+// of them; 1.5 times, 68 to 87 %; 1.2 times, 5 %. What is missed is in the conditions with few requests of several
+// lengths in flight.
 const WarnCold = "cold"
 
 const (

@@ -25,9 +25,10 @@ type Plan struct {
 
 	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
 
-	// WarmUntilSteady bounds, in time, a warmup of each run in the place of Warmup: at the first level's concurrency, with
-	// no pause before it but the drain, until throughput and TTFT have stopped moving ([Warming]). It is repeated, at the
-	// concurrency of the level to come, where the server is started anew within a run, or was idle for 30 s. 0: none.
+	// WarmUntilSteady, in the place of Warmup, warms each run at its first level's concurrency until throughput and TTFT
+	// have stopped moving ([Warming]), for so long at most; the level begins after the drain, without a pause. It is
+	// repeated, at the concurrency of the level to come, where the server is started anew within a run, or was idle for
+	// 30 s. 0: none.
 	WarmUntilSteady time.Duration `json:"warm_until_steady_ns,omitempty"`
 
 	Input   int     `json:"input_tokens"`  // tokens of each prompt

@@ -309,9 +309,10 @@ func (r *running) stopped(ctx context.Context) error {
 // untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
 func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
 	stoppable, cancel := context.WithCancelCause(ctx)
+	stop := r.Stop // the goroutine may begin when Run has returned, and its caller may have another Stop by then
 	go func() {
 		select {
-		case <-r.Stop:
+		case <-stop:
 			cancel(ErrStopped)
 		case <-stoppable.Done():
 		}
