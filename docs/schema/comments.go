@@ -121,7 +121,7 @@ func fieldComments(files *token.FileSet, of *ast.StructType) map[string]string {
 	return out
 }
 
-var docLink = regexp.MustCompile(`\[\*?([A-Z][A-Za-z.]*|[a-z]+\.[A-Z][A-Za-z.]*)\]`)
+var docLink = regexp.MustCompile(`\[\*?([A-Z][A-Za-z0-9.]*|[a-z]+\.[A-Z][A-Za-z0-9.]*)\]`)
 
 // plain is a comment in one line, without the marks of links.
 func plain(comment string) string {
