@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
-	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"}, // a program, which measures ours from outside as it does others
+	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
 
 	"": {}, // the overview
 }
