@@ -48,9 +48,10 @@ var mayImport = map[string][]string{
 	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
 
-	"protocol":        {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
-	"protocol/probe":  {"protocol", "loadgen", "envinfo", "envinfo/fact"},
-	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret"},
+	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
+	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
+	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
+		"internal/strictjson"},
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 

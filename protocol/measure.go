@@ -92,6 +92,9 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if noteErr := errors.Join(requestsErr, r.note(entry)); noteErr != nil {
 		return errors.Join(err, noteErr)
 	}
+	if r.Measured != nil {
+		r.Measured(r.experiment)
+	}
 	if err != nil {
 		return err
 	}
@@ -166,6 +169,9 @@ func (r *running) measureHere(
 	}
 	if says, ok := target.(interface{ Sent() workload.Description }); ok {
 		sent := says.Sent()
+		if err := r.sameRequests(sent); err != nil {
+			return nil, err
+		}
 		m.Sent = &sent
 	}
 	g.Target = target
