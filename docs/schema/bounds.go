@@ -78,13 +78,12 @@ var bounds = map[string]bound{
 			"times":  within(0, 100),
 			"causes": (&object{}).add("items", typed("string").add("pattern", "^[a-z-]+$")),
 		},
-		more: (&object{}).
-			add("if", (&object{}).
-				add("properties", (&object{}).add("times", within(1, nil))).
-				add("required", []string{"times"})).
-			add("then", (&object{}).
-				add("properties", (&object{}).add("causes", (&object{}).add("minItems", 1))).
-				add("required", []string{"causes"})),
+		// Neither of the two without the other.
+		more: (&object{}).add("if", (&object{}).add("anyOf", []any{
+			needs("times", within(1, nil)), needs("causes", (&object{}).add("minItems", 1)),
+		})).add("then", (&object{}).add("allOf", []any{
+			needs("times", within(1, nil)), needs("causes", (&object{}).add("minItems", 1)),
+		})),
 	},
 	"loadgen.Objective": {members: map[string]*object{
 		"metric": (&object{}).add("minLength", 1),
@@ -101,13 +100,18 @@ var bounds = map[string]bound{
 	"protocol.Entry": {
 		members: map[string]*object{"schema": (&object{}).add("const", protocol.SchemaVersion)},
 		more: (&object{}).add("oneOf", []any{
-			has("begin"), has("client"), has("start"), has("trace"), has("measurement"), has("rewarm"), has("stop"), has("resume"),
-			has("end"),
+			has("begin"), has("client"), has("start"), has("trace"), has("measurement"), has("rewarm"), has("stop"),
+			has("resume"), has("end"),
 		}),
 	},
 	"protocol.Analysis": {members: map[string]*object{"schema": (&object{}).add("const", protocol.ResultsSchema)}},
 	"protocol.Step":     {members: map[string]*object{"seed": within(nil, safeInteger)}},
 	"loadgen.Level":     {members: map[string]*object{"seed": within(nil, safeInteger)}},
+}
+
+// needs is the schema of an object that has a member, which is as of says.
+func needs(member string, of *object) *object {
+	return (&object{}).add("properties", (&object{}).add(member, of)).add("required", []string{member})
 }
 
 func has(member string) *object { return (&object{}).add("required", []string{member}) }

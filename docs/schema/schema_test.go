@@ -239,8 +239,9 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	const good = `{"name":"x","runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"10x","seed":1}`
+	const retried = `{"runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"1","retry":{"times":1,"causes":["server-died"]}}`
 	const least = `{"runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"10x"}`
-	for _, text := range []string{good, least} {
+	for _, text := range []string{good, least, retried} {
 		_, err := protocol.ReadPlan(strings.NewReader(text))
 		if invalid := validate(s, []byte(text)); err != nil || invalid != nil {
 			t.Errorf("%s: %v, %v", text, err, invalid)
@@ -252,6 +253,7 @@ func TestPlans(t *testing.T) {
 		{`[1]`, `[1.5]`}, {`[1]`, `[100001]`}, {`"seed":1`, `"seed":-1`}, {`"seed":1`, `"order":"up"`}, {`"seed":1`, `"cooldown_ns":-1`},
 		{`"seed":1`, `"cooldown_ns":86400000000001`}, {`"seed":1`, `"objectives":[{"metric":"ttft","limit":0}]`},
 		{`"seed":1`, `"objectives":[{"metric":"","limit":1}]`}, {`"seed":1`, `"retry":{"times":1,"causes":[]}`},
+		{`"seed":1`, `"retry":{"causes":["server-died"]}`}, {`"seed":1`, `"retry":{"times":0,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1}`}, {`"seed":1`, `"retry":{"times":101,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`}, {`"seed":1`, `"timeout_ns":-1`},
 		{`"seed":1`, `"budget_ns":-1`}, {`"input_tokens":1`, `"input_tokens":10000001`}, {`"output_tokens":1`, `"output_tokens":0`},
