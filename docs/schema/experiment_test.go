@@ -97,7 +97,7 @@ func lines(t *testing.T, dir string) map[string][][]byte {
 func TestExperiment(t *testing.T) {
 	dir := t.TempDir()
 	plan := protocol.Plan{
-		Name: "schema", Runs: 3, Restart: true, Warmup: 4, Input: 32, Output: 8, Levels: []int{1, 2, 8},
+		Name: "schema", Runs: 3, Restart: true, Warmup: 4, Input: 32, Output: 8, Levels: []int{1, 2, 16},
 		Prompts: protocol.Prompts{PerConcurrency: 20}, Seed: 1, Order: protocol.Latin, Budget: time.Hour,
 		Retry:      protocol.Retry{Times: 1, Causes: []string{"planted"}},
 		Objectives: []loadgen.Objective{{Metric: loadgen.TTFT, Limit: 500}},
@@ -173,6 +173,7 @@ func TestExperiment(t *testing.T) {
 		}
 	}
 	requests(t, dir, len(e.Measurements))
+	recipes(t, dir)
 	results(t, a)
 	wrongLines(t, kinds)
 }
