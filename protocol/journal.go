@@ -288,10 +288,12 @@ func (e *SchemaError) Error() string {
 	if e.Tool != "" {
 		by = ", written by " + e.Tool
 	}
-	return fmt.Sprintf("schema %d%s, and this version reads %d; read it with the version that wrote it", e.Schema, by, SchemaVersion)
+	return fmt.Sprintf("schema %d%s, and this version reads %d; read it with the version that wrote it",
+		e.Schema, by, SchemaVersion)
 }
 
-// readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it does here.
+// readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it does
+// here.
 func readEntry(line []byte) (e Entry, err error) {
 	var version struct {
 		Schema int
@@ -305,8 +307,8 @@ func readEntry(line []byte) (e Entry, err error) {
 	}
 	of := 0
 	for _, set := range []bool{
-		e.Begin != nil, e.Client != nil, e.Start != nil, e.Trace != nil, e.Measurement != nil, e.Rewarm != nil, e.Stop != nil,
-		e.Resume != nil, e.End != nil,
+		e.Begin != nil, e.Client != nil, e.Start != nil, e.Trace != nil, e.Measurement != nil, e.Rewarm != nil,
+		e.Stop != nil, e.Resume != nil, e.End != nil,
 	} {
 		if set {
 			of++

@@ -12,11 +12,11 @@ import (
 )
 
 // number is how a float64 of this package travels in JSON, which has neither NaN nor infinities: a member that is a
-// number is a number or null, and never a string, so that whatever reads it can calculate with it. Null is undefined
-// (NaN) and reads back so, unless the object that it is in says that the member is unbounded: see marshal. Pointers in
-// the exported structs were rejected, because nil dereferences where NaN stays undefined through arithmetic; so was a
-// zero with a flag beside it, because the zero gets printed, and "Infinity" as a string, which jq takes for greater than
-// all numbers, "-Infinity" too.
+// number is a number or null, and never a string, so that whatever reads it can calculate with it. Null is
+// undefined (NaN) and reads back so, unless the object that it is in says that the member is unbounded: see
+// marshal. Pointers in the exported structs were rejected, because nil dereferences where NaN stays undefined
+// through arithmetic; so was a zero with a flag beside it, because the zero gets printed, and "Infinity" as a
+// string, which jq takes for greater than all numbers, "-Infinity" too.
 type number float64
 
 func (v number) MarshalJSON() ([]byte, error) {
@@ -55,8 +55,8 @@ const (
 	unboundedBelow = "below" // −∞
 )
 
-// marshal writes a struct of numbers and others. One that has infinite numbers gets a member more, which names each of
-// them and its side; numbers of a list are named by their index behind a dot:
+// marshal writes a struct of numbers and others. One that has infinite numbers gets a member more, which names each
+// of them and its side; numbers of a list are named by their index behind a dot:
 //
 //	{"estimate":7,"low":6,"high":null,"unbounded":{"high":"above"}}
 func marshal(v any) ([]byte, error) {

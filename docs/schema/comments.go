@@ -96,8 +96,8 @@ func (s *source) read(files *token.FileSet, d ast.Decl) {
 	}
 }
 
-// fieldComments are what stands above a field, and what behind it. A comment above several fields is of each of them that
-// has none behind it:
+// fieldComments are what stands above a field, and what behind it. A comment above several fields is of each of
+// them that has none behind it:
 //
 //	// Early and Late are how many requests were outstanding.
 //	Early float64

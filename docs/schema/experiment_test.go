@@ -38,9 +38,10 @@ func newRunner(t *testing.T, dir string) *protocol.Runner {
 	if err := json.Unmarshal(text, &served); err != nil {
 		t.Fatal(err)
 	}
-	clock := probe.Sampled("clock", 10*time.Millisecond, func(context.Context, *protocol.Instance) ([]probe.Sample, error) {
+	tell := func(context.Context, *protocol.Instance) ([]probe.Sample, error) {
 		return []probe.Sample{{Name: "clock", Unit: "s", Value: float64(time.Now().UnixNano()) / 1e9}}, nil
-	})
+	}
+	const every = 10 * time.Millisecond
 	return &protocol.Runner{
 		Server: server.Handler(func(start int) http.Handler {
 			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 4000, Noise: 0.05, Seed: uint64(start)}
@@ -52,7 +53,7 @@ func newRunner(t *testing.T, dir string) *protocol.Runner {
 		},
 		Client:       &openai.Client{},
 		Inspect:      func(context.Context, *protocol.Instance) (*envinfo.Environment, error) { return &served, nil },
-		Probes:       []protocol.Probe{probe.ServerView{Every: 10 * time.Millisecond}, clock, planting{}},
+		Probes:       []protocol.Probe{probe.ServerView{Every: every}, probe.Sampled("clock", every, tell), planting{}},
 		SaveRequests: true, Dir: dir,
 	}
 }
@@ -60,7 +61,9 @@ func newRunner(t *testing.T, dir string) *protocol.Runner {
 // planting is a probe that warns of each level once, so that it is tried again, and has an error.
 type planting struct{}
 
-func (planting) Watch(_ context.Context, _ *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (planting) Watch(
+	_ context.Context, _ *protocol.Instance, s protocol.Step,
+) (func() (protocol.Reading, error), error) {
 	return func() (protocol.Reading, error) {
 		r := protocol.Reading{Name: "planting", Error: "it sees nothing"}
 		if s.Try == 0 && !s.Discard {
@@ -92,8 +95,8 @@ func lines(t *testing.T, dir string) map[string][][]byte {
 	return out
 }
 
-// Whatever an experiment writes, with all that it can have, is what the schemas say: one that was stopped in its second
-// run and taken up again, with a level that is tried twice.
+// Whatever an experiment writes, with all that it can have, is what the schemas say: one that was stopped in its
+// second run and taken up again, with a level that is tried twice.
 func TestExperiment(t *testing.T) {
 	dir := t.TempDir()
 	plan := protocol.Plan{
@@ -128,7 +131,8 @@ func TestExperiment(t *testing.T) {
 	trace := []time.Duration{0, time.Millisecond, 3 * time.Millisecond}
 	r = newRunner(t, traced)
 	arrivals := loadgen.Arrivals{Process: loadgen.TraceArrivals, Trace: trace}
-	steps := protocol.Steps{{Run: 1, Spec: workload.Spec{Input: 8, Output: 4, Seed: 1}, Level: loadgen.Level{Arrivals: arrivals}}}
+	spec := workload.Spec{Input: 8, Output: 4, Seed: 1}
+	steps := protocol.Steps{{Run: 1, Spec: spec, Level: loadgen.Level{Arrivals: arrivals}}}
 	if _, err := r.Run(t.Context(), steps); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +149,8 @@ func TestExperiment(t *testing.T) {
 	for _, m := range e.Measurements {
 		withReadings += len(m.Readings)
 	}
-	if withReadings < len(e.Measurements) || !slices.ContainsFunc(e.Measurements, func(m protocol.Measurement) bool { return m.Step.Try > 1 }) {
+	again := func(m protocol.Measurement) bool { return m.Step.Try > 1 }
+	if withReadings < len(e.Measurements) || !slices.ContainsFunc(e.Measurements, again) {
 		t.Errorf("%d readings of %d measurements; none was tried twice", withReadings, len(e.Measurements))
 	}
 	for _, name := range want {
@@ -156,7 +161,9 @@ func TestExperiment(t *testing.T) {
 		}
 	}
 	for file, schema := range map[string]string{
-		protocol.PlanFile: "plan.schema.json", protocol.EnvironmentFile: "environment.schema.json", protocol.ResultsFile: "results.schema.json",
+		protocol.PlanFile:        "plan.schema.json",
+		protocol.EnvironmentFile: "environment.schema.json",
+		protocol.ResultsFile:     "results.schema.json",
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
@@ -199,8 +206,10 @@ func requests(t *testing.T, dir string, atLeast int) {
 		t.Errorf("%d requests: %v", n, err)
 	}
 	open := compiled(t, "requests.schema.json", false)
-	for _, bad := range []string{`{}`, `{"run":1}`, `{"run":"1","seq":0,"index":0,"scheduled_ns":0,"sent_ns":0,"done_ns":0}`,
-		`{"run":1,"seq":0,"index":0,"scheduled_ns":0,"sent_ns":0.5,"done_ns":0}`} {
+	for _, bad := range []string{
+		`{}`, `{"run":1}`, `{"run":"1","seq":0,"index":0,"scheduled_ns":0,"sent_ns":0,"done_ns":0}`,
+		`{"run":1,"seq":0,"index":0,"scheduled_ns":0,"sent_ns":0.5,"done_ns":0}`,
+	} {
 		if err := validate(open, []byte(bad)); err == nil {
 			t.Errorf("%s is a request", bad)
 		}

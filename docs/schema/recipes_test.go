@@ -20,7 +20,8 @@ import (
 //	jq -r '.knee | [.kind, .low, .high] | @tsv' results.json
 var recipe = regexp.MustCompile("(?m)(?:gunzip -c (\\S+) \\| )?jq (?:-[a-z]+ )?'([^']+)'(?: ([a-z]+\\.jsonl?))?")
 
-// recipes runs each program of files.md on an experiment's files. Each says something, but for that of requests that were slow.
+// recipes runs each program of files.md on an experiment's files. Each says something, but for that of requests
+// that were slow.
 func recipes(t *testing.T, dir string) {
 	t.Helper()
 	text, err := os.ReadFile("../files.md")

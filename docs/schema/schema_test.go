@@ -110,7 +110,8 @@ func TestMembersAreDescribed(t *testing.T) {
 				return false
 			}
 			of := root.Defs[strings.TrimPrefix(n.Ref, "#/$defs/")]
-			return n.Description != "" || of.Description != "" || described(n.Items) || len(n.AnyOf) > 0 && described(&n.AnyOf[0])
+			return n.Description != "" || of.Description != "" || described(n.Items) ||
+				len(n.AnyOf) > 0 && described(&n.AnyOf[0])
 		}
 		all := map[string]node{"": root}
 		for name, of := range root.Defs {
@@ -179,9 +180,11 @@ func fill(v reflect.Value, depth int) {
 		v.SetString(string(protocol.Latin))
 		return
 	case reflect.TypeFor[server.Configuration]():
-		v.Set(reflect.ValueOf(server.Configuration{Name: "a", Runtime: "podman", Image: "a:b", Digest: "sha256:" + strings.Repeat("0", 64),
-			Flags: []string{"--rm"}, Env: map[string]string{"A": "b"}, PassEnv: []string{"HF_TOKEN"}, Command: []string{"serve"},
-			Model: "m", Revision: "r", Args: []string{"-x"}, Port: 8000}))
+		v.Set(reflect.ValueOf(server.Configuration{
+			Name: "a", Runtime: "podman", Image: "a:b", Digest: "sha256:" + strings.Repeat("0", 64),
+			Flags: []string{"--rm"}, Env: map[string]string{"A": "b"}, PassEnv: []string{"HF_TOKEN"},
+			Command: []string{"serve"}, Model: "m", Revision: "r", Args: []string{"-x"}, Port: 8000,
+		}))
 		return
 	}
 	switch v.Kind() {
@@ -223,7 +226,9 @@ func TestPlans(t *testing.T) {
 	whole.Budget, whole.LevelBudget = time.Hour, time.Minute
 	whole.Retry = protocol.Retry{Times: 1, Causes: []string{protocol.WarnServerDied}}
 	whole.Levels, whole.Seed = []int{1}, 1<<64-1
-	plans := []protocol.Plan{protocol.MultiRun(), protocol.FineSweep(), protocol.ClientValidation(), protocol.MultiRun().Corrected(), whole}
+	plans := []protocol.Plan{
+		protocol.MultiRun(), protocol.FineSweep(), protocol.ClientValidation(), protocol.MultiRun().Corrected(), whole,
+	}
 	for _, order := range protocol.Orders() {
 		p := protocol.MultiRun()
 		p.Order = order
@@ -239,8 +244,8 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	const good = `{"name":"x","runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"10x","seed":1}`
-	const retried = `{"runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"1","retry":{"times":1,"causes":["server-died"]}}`
 	const least = `{"runs":2,"input_tokens":1,"output_tokens":1,"levels":[1],"prompts":"10x"}`
+	retried := `{"retry":{"times":1,"causes":["server-died"]},` + least[1:]
 	for _, text := range []string{good, least, retried} {
 		_, err := protocol.ReadPlan(strings.NewReader(text))
 		if invalid := validate(s, []byte(text)); err != nil || invalid != nil {
@@ -248,15 +253,20 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ old, new string }{
-		{`"runs"`, `"rums"`}, {`"runs":2`, `"runs":0`}, {`"runs":2`, `"runs":1001`}, {`"runs":2`, `"runs":"2"`}, {`"runs":2,`, ``},
-		{`"10x"`, `"x"`}, {`"10x"`, `"0"`}, {`"10x"`, `"-1"`}, {`"10x"`, `10`}, {`[1]`, `[]`}, {`[1]`, `[1,1]`}, {`[1]`, `[0]`},
-		{`[1]`, `[1.5]`}, {`[1]`, `[100001]`}, {`"seed":1`, `"seed":-1`}, {`"seed":1`, `"order":"up"`}, {`"seed":1`, `"cooldown_ns":-1`},
+		{`"runs"`, `"rums"`}, {`"runs":2`, `"runs":0`}, {`"runs":2`, `"runs":1001`},
+		{`"runs":2`, `"runs":"2"`}, {`"runs":2,`, ``},
+		{`"10x"`, `"x"`}, {`"10x"`, `"0"`}, {`"10x"`, `"-1"`}, {`"10x"`, `10`},
+		{`[1]`, `[]`}, {`[1]`, `[1,1]`}, {`[1]`, `[0]`},
+		{`[1]`, `[1.5]`}, {`[1]`, `[100001]`}, {`"seed":1`, `"seed":-1`},
+		{`"seed":1`, `"order":"up"`}, {`"seed":1`, `"cooldown_ns":-1`},
 		{`"seed":1`, `"cooldown_ns":86400000000001`}, {`"seed":1`, `"objectives":[{"metric":"ttft","limit":0}]`},
 		{`"seed":1`, `"objectives":[{"metric":"","limit":1}]`}, {`"seed":1`, `"retry":{"times":1,"causes":[]}`},
-		{`"seed":1`, `"retry":{"causes":["server-died"]}`}, {`"seed":1`, `"retry":{"times":0,"causes":["server-died"]}`},
+		{`"seed":1`, `"retry":{"causes":["server-died"]}`},
+		{`"seed":1`, `"retry":{"times":0,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1}`}, {`"seed":1`, `"retry":{"times":101,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`}, {`"seed":1`, `"timeout_ns":-1`},
-		{`"seed":1`, `"budget_ns":-1`}, {`"input_tokens":1`, `"input_tokens":10000001`}, {`"output_tokens":1`, `"output_tokens":0`},
+		{`"seed":1`, `"budget_ns":-1`},
+		{`"input_tokens":1`, `"input_tokens":10000001`}, {`"output_tokens":1`, `"output_tokens":0`},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
 		if err := validate(s, []byte(text)); err == nil {
@@ -282,7 +292,8 @@ func TestConfigurations(t *testing.T) {
 	for _, text := range []string{
 		`{"image":"vllm/vllm-openai:v0.11.0","model":"m"}`,
 		`{"name":"x","runtime":"podman","image":"a/b:c","digest":"` + digest + `","flags":["--network=host"],"env":{"A":"b"},
-			"pass_env":["HF_TOKEN"],"command":["vllm","serve"],"model":"m","revision":"main","args":["--max-model-len","4096"],"port":8000}`,
+			"pass_env":["HF_TOKEN"],"command":["vllm","serve"],
+			"model":"m","revision":"main","args":["--max-model-len","4096"],"port":8000}`,
 		`{"image":"a@` + digest + `","model":"m"}`,
 	} {
 		if schema, reader := validate(s, []byte(text)), read(text); schema != nil || reader != nil {
@@ -290,9 +301,12 @@ func TestConfigurations(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		`{"model":"m"}`, `{"image":"a"}`, `{"image":"-rm","model":"m"}`, `{"image":"a","model":"--privileged"}`, `{"image":"a","model":""}`,
-		`{"image":"a","model":"m","digest":"sha256:12"}`, `{"image":"a","model":"m","runtime":"lxc"}`, `{"image":"a","model":"m","port":65536}`,
-		`{"image":"a","model":"m","port":"8000"}`, `{"image":"a","model":"m","name":"-x"}`, `{"image":"a","model":"m","arg":["x"]}`,
+		`{"model":"m"}`, `{"image":"a"}`, `{"image":"-rm","model":"m"}`,
+		`{"image":"a","model":"--privileged"}`, `{"image":"a","model":""}`,
+		`{"image":"a","model":"m","digest":"sha256:12"}`,
+		`{"image":"a","model":"m","runtime":"lxc"}`, `{"image":"a","model":"m","port":65536}`,
+		`{"image":"a","model":"m","port":"8000"}`, `{"image":"a","model":"m","name":"-x"}`,
+		`{"image":"a","model":"m","arg":["x"]}`,
 		`{"image":"a","model":"m","args":"x"}`, `{"image":"a","model":"m","env":["A=b"]}`, `[]`,
 	} {
 		if schema, reader := validate(s, []byte(text)), read(text); schema == nil || reader == nil {

@@ -223,8 +223,8 @@ func withUnit(about string, t reflect.Type) string {
 	return strings.TrimSpace(strings.TrimSuffix(about, ".") + " [ns]")
 }
 
-// writtenFields are those of the struct that a type of package stats writes in its own place, of which only the source
-// tells. Its fields have the names of the type's own.
+// writtenFields are those of the struct that a type of package stats writes in its own place, of which only the
+// source tells. Its fields have the names of the type's own.
 func (w *walk) writtenFields(t reflect.Type) (out []field, err error) {
 	s, err := w.comments.of(t.PkgPath())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package strictjson reads what people write by hand as JSON: a member that nobody knows is an error, as a slip of the
-// hand is, and each error says where in the text it is.
+// Package strictjson reads what people write by hand as JSON: a member that nobody knows is an error, as a slip of
+// the hand is, and each error says where in the text it is.
 package strictjson
 
 import (
@@ -21,8 +21,8 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("line %d, column %d: %v", e.Line, e.Column, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Unmarshal decodes the one JSON value that text is into v, as [json.Unmarshal] does, and refuses members that v does not
-// have, two of one name in an object, and whatever comes after the value. The error is an [*Error].
+// Unmarshal decodes the one JSON value that text is into v, as [json.Unmarshal] does, and refuses members that v
+// does not have, two of one name in an object, and whatever comes after the value. The error is an [*Error].
 func Unmarshal(text []byte, v any) error {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
@@ -78,8 +78,8 @@ func twice(text []byte) (err error) {
 	return err
 }
 
-// members calls each with the members of all objects, in the order of the text, until it returns false: which object, by
-// its number, what the member is called, and where that stands.
+// members calls each with the members of all objects, in the order of the text, until it returns false: which
+// object, by its number, what the member is called, and where that stands.
 func members(text []byte, each func(object int, name string, offset int64) bool) {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
@@ -115,8 +115,8 @@ func members(text []byte, each func(object int, name string, offset int64) bool)
 	}
 }
 
-// culprit is where the first member of an object stands whose value v does not take, for errors that say no place, such as
-// that of a type that reads text.
+// culprit is where the first member of an object stands whose value v does not take, for errors that say no place,
+// such as that of a type that reads text.
 func culprit(text []byte, v any) (where int64) {
 	members(text, func(object int, name string, offset int64) bool {
 		if object != 1 {
