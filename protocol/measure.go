@@ -63,6 +63,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 		return err
 	}
 	m.Result, m.GaveUp = *result, hopeless.gaveUp
+	m.finite()
 	size, requestsErr := r.requests.end()
 	m.Requests = size
 	if prepared != nil {
