@@ -280,3 +280,26 @@ func TestLinkToNowhere(t *testing.T) {
 	warned(t, capture(t, tr.with(ioLink(1, 1, "io_links", 11, 7, 15, 0), ioLink(1, 2, "p2p_links", 2, 9, 40, 0)).fs()),
 		[]string{"amd.links", "2 links lead to nodes", "from 1 to 7"})
 }
+
+// A file beside the folders in which Python is looked for is no installation that cannot be read.
+func TestFilesBesideInstallations(t *testing.T) {
+	dir := t.TempDir()
+	for name, data := range map[string]string{"opt/notes.txt": "x", "opt/tool/lib": "x",
+		"opt/venv/lib/python3.12/site-packages/vllm-0.14.1.dist-info/METADATA": "Name: vllm\nVersion: 0.14.1\n"} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, data)
+	}
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: os.DirFS(dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known(t, "vllm", version(t, env, "vllm"), "0.14.1")
+	for _, c := range env.Software {
+		if c.Name == "Python packages" {
+			t.Errorf("%s is %v: %s", c.Name, c.Version, c.Version.Reason())
+		}
+	}
+}

@@ -2,8 +2,11 @@ package envinfo_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // processors is a host of so many hardware threads: what cpuinfo says of each, and the threads that share its core and
@@ -225,6 +228,23 @@ func TestMemoryOfGPUs(t *testing.T) {
 	nodes = capture(t, cxl.fs()).Host.NUMA.Nodes
 	known(t, "CPUs by mask", nodes[0].CPUs, "0-7")
 	known(t, "no CPUs by mask", nodes[1].CPUCount, 0)
+}
+
+// What the nodes have together is what the kernel counts, or a warning names both: lxcfs gives a container's limit.
+func TestMemoryByTwoSources(t *testing.T) {
+	for _, test := range []struct {
+		total, node1 int // MiB
+		warns        bool
+	}{{131072, 65536, false}, {130000, 65536, false}, {8192, 65536, true}, {131072, 8192, true}} {
+		tr := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, test.node1))
+		tr["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", test.total<<10)
+		env := capture(t, tr.fs())
+		known(t, "memory", env.Host.Memory, int64(test.total)<<20)
+		warns := slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return w.About == "host.memory" })
+		if warns != test.warns {
+			t.Errorf("%d and %d MiB: warnings %v", test.total, 65536+test.node1, env.Warnings)
+		}
+	}
 }
 
 // A GB10 has cores of two kinds.
