@@ -96,7 +96,9 @@ var (
 func (s smiText) name(at string) fact.Value[string] { return s.shaped(at, "name", idShape, false) }
 
 // target is the field as what compilers build for.
-func (s smiText) target(at string) fact.Value[string] { return s.shaped(at, "target", targetShape, true) }
+func (s smiText) target(at string) fact.Value[string] {
+	return s.shaped(at, "target", targetShape, true)
+}
 
 // version is the field as a version of a scope.
 func (s smiText) version(scope fact.Scope, at string) fact.Value[string] {
