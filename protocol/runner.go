@@ -299,9 +299,10 @@ func (r *running) stopped(ctx context.Context) error {
 // untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
 func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
 	stoppable, cancel := context.WithCancelCause(ctx)
+	asked := r.Stop // the goroutine may begin only once Run has returned, when whoever has the Runner may change it
 	go func() {
 		select {
-		case <-r.Stop:
+		case <-asked:
 			cancel(ErrStopped)
 		case <-stoppable.Done():
 		}
