@@ -64,8 +64,8 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// isEndOfConnectionOfConnection reports whether err says that a connection ended, was cut or timed out, rather than that something was wrong
-// with what came over it.
+// isEndOfConnection reports whether err says that a connection ended, was cut or timed out, rather than that something
+// was wrong with what came over it.
 func isEndOfConnection(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
