@@ -52,13 +52,18 @@ func TestComplaints(t *testing.T) {
 		`{"text":"**NETWORK ERROR**","error_code":50001}`:                                                    "**NETWORK ERROR**",
 		`{"error_code":"E7"}`:                     `{"error_code":"E7"}`,
 		`{"type":"error","message":"overloaded"}`: "overloaded",
-		`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`: "Overloaded",
-		`{"object":"error","message":"too long","code":400}`:                          "too long",
-		`{"type":"InternalServerError","message":"x"}`:                                "x",
-		`{"code":500,"message":"Internal"}`:                                           "Internal",
-		`{"code":1301,"msg":"sensitive"}`:                                             "sensitive",
-		`{"detail":"Not authenticated"}`:                                              "Not authenticated",
-		`{"message":"model is loading"}`:                                              "model is loading",
+		`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`:          "Overloaded",
+		`{"object":"error","message":"too long","code":400}`:                                   "too long",
+		`{"type":"InternalServerError","message":"x"}`:                                         "x",
+		`{"code":500,"message":"Internal"}`:                                                    "Internal",
+		`{"code":1301,"msg":"sensitive"}`:                                                      "sensitive",
+		`{"detail":"Not authenticated"}`:                                                       "Not authenticated",
+		`{"message":"model is loading"}`:                                                       "model is loading",
+		`{"status":"failed","choices":[]}`:                                                     "failed",
+		`{"event":"run.cancelled","data":"by admin"}`:                                          "cancelled",
+		`{"choices":[],"code":429,"message":"queue"}`:                                          "queue",
+		`{"choices":null,"msg":"quota"}`:                                                       "quota",
+		`{"choices":[{"index":0,"delta":{}}],"x_groq":{"id":"req_1","error":"over capacity"}}`: "over capacity",
 	} {
 		for how, read := range readBoth(event) {
 			r := new(loadgen.Record)
@@ -82,7 +87,8 @@ func TestNoComplaints(t *testing.T) {
 			}
 		}
 	}
-	for _, event := range []string{`{"type":"ping"}`, `{"type":"status","message":"queued"}`, `{"code":0,"msg":"success"}`, `{"status":"ok","message":"warm"}`, `{"event":"heartbeat","msg":"5"}`, `{}`, `null`, `{"id":"x"}`} {
+	for _, event := range []string{`{"type":"ping"}`, `{"type":"status","message":"queued"}`, `{"code":0,"msg":"success"}`, `{"status":"ok","message":"warm"}`, `{"event":"heartbeat","msg":"5"}`,
+		`{"choices":[],"code":0,"message":"ok"}`, `{"choices":[],"usage":{"completion_tokens":1},"message":"billed"}`, `{"status":"in_progress","choices":[]}`, `{"x_groq":{"id":"req_1"}}`, `{}`, `null`, `{"id":"x"}`} {
 		if err := readBoth(event)["streamed"](new(loadgen.Record)); err != nil {
 			t.Errorf("%s: %v", event, err)
 		}
@@ -131,7 +137,7 @@ func TestFinish(t *testing.T) {
 	for finish, want := range map[string]string{
 		`"stop"`: "stop", `"length"`: "length", `"tool_calls"`: "tool_calls", `"function_call"`: "function_call", `"content_filter"`: "content_filter", `"eos"`: "eos", `"eos_token"`: "eos_token",
 		`"stop_sequence"`: "stop_sequence", `"max_tokens"`: "max_tokens", `"MAX_TOKENS"`: "MAX_TOKENS", `"repetition"`: "repetition", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
-		`null`: "", `""`: "", `"null"`: "", `"None"`: "",
+		`null`: "", `""`: "", `"null"`: "", `"None"`: "", `"NULL"`: "", `"not_finished"`: "", `"FINISH_REASON_UNSPECIFIED"`: "", `"nullify"`: "nullify",
 	} {
 		var whole, streamed loadgen.Record
 		if err := readWhole(strings.NewReader(chunk(finish)), nil, &whole); err != nil || whole.Finish != want {
@@ -177,7 +183,8 @@ func TestContent(t *testing.T) {
 		`"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}`: reasoning, `"delta":{"content":[{"text":"hm","type":"thinking"}]}`: reasoning,
 		`"delta":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"}]}`: answer,
 		`"delta":{"audio":{"id":"x","data":"UklG"}}`:                                           answer, `"delta":{"images":[{"image_url":{"url":"data:"}}]}`: answer, `"delta":{"something_new":7}`: answer, `"delta":{"something_new":[[{"a":null}]]}`: none,
-		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`: none, `"delta":{"tool_calls":[{"index":0}]}`: answer, `"delta":{}`: none, `"delta":null`: none, `"logprobs":{"content":["a"]}`: none,
+		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`: none, `"delta":{"tool_calls":[{"index":0}]}`: answer, `"delta":{"tool_calls":{"name":"f"}}`: answer, `"delta":{"tool_calls":{}}`: none, `"delta":{"tool_calls":"f()"}`: answer,
+		`"delta":{}`: none, `"delta":null`: none, `"logprobs":{"content":["a"]}`: none,
 	} {
 		event := `{"choices":[{"index":0,` + choice + `}]}`
 		for how, read := range map[string]func(r *loadgen.Record) error{
@@ -198,6 +205,62 @@ func TestContent(t *testing.T) {
 	}
 }
 
+// A complaint that stands between the events of a stream, in no field, is one of the server all the same; and other
+// words there are quoted where the stream ends too soon.
+func TestStrayComplaints(t *testing.T) {
+	for lines, says := range map[string]string{
+		`{"error":"an error was encountered while running the model: unexpected EOF"}` + "\n": "unexpected EOF",
+		"{\"error\":{\"message\":\"boom\"}}\n\n":                                              "boom",
+		"{\n\"error\": {\n\"message\": \"in lines\"\n}\n}\n":                                  "in lines",
+		"oops\n{\"detail\":\"worker died\"}\n":                                                "worker died",
+	} {
+		for _, rest := range []string{"", done, stop, hello + stop + done} {
+			for _, begin := range []string{"", hello} {
+				if begin+rest == "" {
+					continue // that is no stream at all
+				}
+				err := readStream(strings.NewReader(begin+lines+rest), nil, new(loadgen.Record))
+				e, _ := errors.AsType[*loadgen.Error](err)
+				if e == nil || e.Class != loadgen.ClassServer || !strings.Contains(err.Error(), says) {
+					t.Errorf("%q: %v, want %s", begin+lines+rest, err, says)
+				}
+			}
+		}
+	}
+	err := readStream(strings.NewReader(hello+"Internal Server Error"), nil, new(loadgen.Record))
+	if e, _ := errors.AsType[*loadgen.Error](err); e == nil || e.Class != loadgen.ClassTruncated ||
+		!strings.Contains(err.Error(), "Internal Server Error") {
+		t.Errorf("words in the end: %v", err)
+	}
+	long := strings.Repeat("words that mean nothing\n", 2*mostOdd/20)
+	if r := record(t, strings.NewReader(hello+long+hello+stop+done), nil); r.ChunkCount() != 2 {
+		t.Errorf("many lines of none: %d chunks", r.ChunkCount())
+	}
+}
+
+// An answer of no bytes is none that was cut, where it says that it has none.
+func TestEmptyAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		head   http.Header
+		status int
+		want   loadgen.Class
+	}{
+		"of a stated length": {http.Header{"Content-Length": {"0"}}, 200, loadgen.ClassProtocol},
+		"no content":         {nil, 204, loadgen.ClassProtocol},
+		"cut":                {nil, 200, loadgen.ClassTruncated},
+	} {
+		err := readStream(strings.NewReader(""), test.head, &loadgen.Record{Status: test.status})
+		if e, _ := errors.AsType[*loadgen.Error](err); e == nil || e.Class != test.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	twice := http.Header{"Content-Encoding": {"identity", "gzip"}}
+	if err := readStream(strings.NewReader("x"), twice, new(loadgen.Record)); err == nil ||
+		!strings.Contains(err.Error(), "gzip") {
+		t.Errorf("two encodings: %v", err)
+	}
+}
+
 // A 200 that is no event stream fails as what it is.
 func TestNoEventStream(t *testing.T) {
 	var zipped bytes.Buffer
@@ -215,6 +278,7 @@ func TestNoEventStream(t *testing.T) {
 		{"a JSON error", "application/json", "", "{\n\"error\":{\"message\":\"no GPU\"}}\n", loadgen.ClassServer, []string{"no GPU"}},
 		{"HTML", "text/html; charset=utf-8", "", "<!DOCTYPE html>\r\n<html><body>Please log in</body></html>", loadgen.ClassProtocol, []string{"no event stream", "text/html", "<!DOCTYPE html> <html><body>Please log in"}},
 		{"HTML that is called a stream", "text/event-stream", "", "<html>\n", loadgen.ClassProtocol, []string{"no event stream", "<html>"}},
+		{"HTML with what looks like fields", "text/html", "", "<style>\ndata: x\nid: 5\n</style>Please log in", loadgen.ClassProtocol, []string{"no event stream", "text/html", "Please log in"}},
 		{"plain words", "text/plain", "", "upstream connect error", loadgen.ClassProtocol, []string{"text/plain", "upstream connect error"}},
 		{"lines of JSON", "application/x-ndjson", "", whole + "\n" + whole + "\n", loadgen.ClassProtocol, []string{"no event stream", "x-ndjson", `{"id"`}},
 		{"nothing", "text/html", "", "", loadgen.ClassProtocol, []string{"text/html", "it is empty"}},

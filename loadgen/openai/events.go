@@ -76,7 +76,7 @@ type events struct {
 	readFrom uint64
 
 	understood bool   // there was a field that the standard knows
-	odd        []byte // the lines before that which it does not know
+	odd        []byte // the lines that have none: a body that is no event stream, or what broke into one
 }
 
 // open begins with the events of body.
@@ -202,12 +202,10 @@ func (e *events) event() error {
 				return nil
 			}
 		default:
-			if !e.understood {
-				room := mostOdd - len(e.odd)
-				e.odd = append(append(e.odd, line[:min(len(line), room)]...), '\n')
-				if room <= len(line) {
-					return errOdd
-				}
+			room := max(mostOdd-len(e.odd), 0)
+			e.odd = append(append(e.odd, line[:min(len(line), room)]...), '\n')
+			if room <= len(line) && !e.understood {
+				return errOdd
 			}
 		}
 		if err != nil {
