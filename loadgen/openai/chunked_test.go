@@ -53,6 +53,7 @@ func FuzzDechunker(f *testing.F) {
 	f.Add("5\r\nhello\r\n0\r\n\r\n", 3)
 	f.Add("a;x=1\r\n0123456789\r\n5 \r\nhello\r\n0\r\nX: y\r\n\r\n", 1)
 	f.Add("fffffffffffffffff\r\n", 100)
+	f.Add("0 ;\r\n", 27)
 	f.Fuzz(func(t *testing.T, text string, piece int) {
 		if piece < 1 || len(text) > 3000 { // shorter than any bound on a line
 			return
