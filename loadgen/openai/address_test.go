@@ -69,6 +69,11 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q: %v", given, err)
 		}
 	}
+	for _, given := range []string{"127.0.0.1:8000", "localhost:8000", "[::1]:8000/v1", "h", "ws://h"} {
+		if _, err := parseAddress(given); err == nil || !strings.Contains(err.Error(), "http:// or https:// in front") {
+			t.Errorf("%q: %v, which does not say what is missing", given, err)
+		}
+	}
 }
 
 func FuzzParseAddress(f *testing.F) {

@@ -69,11 +69,12 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	s.events.open(body, r)
 	s.account = account{r: r, chunks: recorder{r: r}}
 	defer s.release()
-	if err := s.read(head); err != nil {
-		s.account.settle()
-		return err
+	err := s.read(head)
+	if err == nil {
+		err = s.strayed()
 	}
-	if err := s.strayed(); err != nil {
+	if err != nil {
+		s.account.settle()
 		return err
 	}
 	r.NoContent = s.account.visible == 0
