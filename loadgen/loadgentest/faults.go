@@ -194,7 +194,8 @@ func (f *Faults) Validate() error {
 			errs = append(errs, fmt.Errorf("loadgentest: Faults.Order[%d].%s is %v, must be %s", i, field, value, want))
 		}
 		switch o.Kind {
-		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage, FaultWrongUsage:
+		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage,
+			FaultWrongUsage:
 		case FaultClose:
 		case FaultModels:
 			if o.Status != 0 && (o.Status < 200 || o.Status > 599) {

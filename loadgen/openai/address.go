@@ -35,7 +35,8 @@ func parseAddress(raw string) (address, error) {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err == nil && u.Scheme != "http" && u.Scheme != "https", err != nil && !strings.Contains(raw, "://"): // 127.0.0.1:8000
+	// 127.0.0.1:8000 does not even parse
+	case err == nil && u.Scheme != "http" && u.Scheme != "https", err != nil && !strings.Contains(raw, "://"):
 		return invalid(want + ", with http:// or https:// in front")
 	case err != nil:
 		return invalid(want)
