@@ -96,7 +96,8 @@ func oracle(text []byte) (c chunk, err error) {
 					if u.value == nil {
 						c.accepted, c.rejected = count{}, count{}
 					}
-					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted, "rejected_prediction_tokens": &c.rejected})
+					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted,
+						"rejected_prediction_tokens": &c.rejected})
 				}
 			}
 		case "metrics":
@@ -110,7 +111,8 @@ func oracle(text []byte) (c chunk, err error) {
 				if u.value == nil {
 					c.draft, c.draftAccepted = count{}, count{}
 				}
-				oracleCounts(u.value, map[string]*count{"num_draft_tokens": &c.draft, "num_accepted_draft_tokens": &c.draftAccepted})
+				oracleCounts(u.value, map[string]*count{"num_draft_tokens": &c.draft,
+					"num_accepted_draft_tokens": &c.draftAccepted})
 			}
 		case "error", "errors", "error_code":
 			c.failed = c.failed || something(m.value)
@@ -260,7 +262,8 @@ func heard(value any, thinking bool) (answer, reasoning bool) {
 }
 
 func isThought(name string) bool {
-	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"}, func(start string) bool { return strings.HasPrefix(name, start) })
+	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"},
+		func(start string) bool { return strings.HasPrefix(name, start) })
 }
 
 // something reports whether there is anything in a value.
