@@ -24,7 +24,6 @@ func ticks(tick, answer time.Duration) TargetFunc {
 // A schedule that was sent in bursts is told, at the mean rate that it has all the same; one that was sent as
 // scheduled, or evenly late, is not.
 func TestBursts(t *testing.T) {
-	poisson := func(rate float64) Arrivals { return Arrivals{Process: PoissonArrivals, Rate: rate} }
 	for _, c := range []struct {
 		name    string
 		a       Arrivals

@@ -23,7 +23,8 @@ import (
 // What cannot be had from the parts, and what there is instead:
 //   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.
 //   - InFlight.Mean is over the time from the first measured issue of all to the last Done of all. Requests of a warmup
-//     that one generator was still at when another had begun to measure are missing from it where they ended before.
+//     that one generator was still at when another had begun to measure are missing from it where they ended before,
+//     and so is, of InFlight.Occupied, what a generator's last requests held their slots for after its own last Done.
 //   - Steady is the whole bins of the merged timeline that lie in the steady windows of all parts: it begins later than
 //     it might, and ends sooner, by up to a bin, and tokens of requests that were not counted are in it as far as chunks
 //     told. It is nil, and [WarnMergedWindow] says so, where there is no such bin.

@@ -34,6 +34,12 @@ func openCodes(r *Result) []string {
 
 func constant(rate float64) Arrivals { return Arrivals{Process: ConstantArrivals, Rate: rate} }
 
+func poisson(rate float64) Arrivals { return Arrivals{Process: PoissonArrivals, Rate: rate} }
+
+func gamma(rate, burstiness float64) Arrivals {
+	return Arrivals{Process: GammaArrivals, Rate: rate, Burstiness: burstiness}
+}
+
 // In virtual time the open loop is exact: each request is sent the moment it is due, however slow the target is, and
 // what was in flight is rate × latency.
 func TestOpenLoopIsExact(t *testing.T) {
