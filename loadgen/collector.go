@@ -247,8 +247,8 @@ func (c *collector) distribution(metric string) *Distribution {
 	return d
 }
 
-// result closes the books. watched is nil where nobody watched the client.
-func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
+// result closes the books. watched is nil where nobody watched the client; notes are what the target had to say.
+func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*Result, error) {
 	s.mu.Lock() // the workers have ended, but somebody may still stop or cancel
 	defer s.mu.Unlock()
 	r := &Result{
@@ -294,9 +294,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	}
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = append(append(r.warnings(), r.clientWarnings()...), c.hooks.warnings(c.level)...)
-	if n, ok := c.generator.Target.(Noter); ok {
-		r.Warnings = append(r.Warnings, n.Notes()...)
-	}
+	r.Warnings = append(r.Warnings, notes...)
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
 			return r, err

@@ -81,6 +81,13 @@ func classify(err error, cut, timedOut, streaming bool) *Error {
 	return &Error{Class: ClassTarget, Err: err}
 }
 
+// probe asks err all that it will be asked later on. Its methods are the user's code, which panics where it is a nil
+// pointer for instance: it must do so where a guest of the user's may, and not in the collector.
+func probe(err error) {
+	_ = classify(err, false, false, false).Error()
+	_ = err.Error()
+}
+
 // An AccountingError says that a level's books do not close: requests were lost or counted twice. It is a defect of
 // this package, and the figures must not be used.
 type AccountingError struct{ Accounting }
