@@ -19,7 +19,8 @@
 //	TTFT           first chunk with content that can be seen − Sent; beside it the first chunk with a choice − Sent
 //	first answer   first content that is not reasoning − Sent, where the target tells
 //	TPOT           (E2E − TTFT) / (output tokens after the first chunk that can be seen), a request at a time
-//	interactivity  1000 / TPOT in ms: tokens per second as one user sees them
+//	interactivity  1000 / TPOT in ms: tokens per second as one user sees them; of requests whose TPOT is 0.03 ms or more,
+//	               for tokens that came together took no time
 //	ITL            gaps between a request's content chunks, pooled over the level
 //	E2E            Done − Sent; Done is the last chunk that had a choice or whose usage grew, or the end of a whole answer
 //	response       Done − Scheduled, in an open loop: what a user would wait, who comes when it is time to

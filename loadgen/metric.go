@@ -98,7 +98,7 @@ const (
 	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
 	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
 	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
-	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
+	Interactivity = "interactivity"  // 1000 / TPOT: tokens/s as one user sees them, where they took time. Its p50 and below are the bad half
 	ITL           = "itl"            // gaps between content chunks, each of which may hold several tokens: [TokensPerChunk]
 	E2E           = "e2e"            // Done − Sent
 	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
@@ -135,10 +135,7 @@ var perRequest = []Metric{
 		return float64(r.FirstAnswer-r.Sent) / millisecond, r.FirstAnswer != 0
 	}},
 	{TPOT, "ms", LowerIsBetter, tpot},
-	{Interactivity, "tok/s", HigherIsBetter, func(r *Record) (float64, bool) {
-		each, ok := tpot(r)
-		return 1000 / each, ok && each > 0
-	}},
+	{Interactivity, "tok/s", HigherIsBetter, interactivity},
 	{E2E, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.E2E()) / millisecond, true
 	}},

@@ -165,3 +165,63 @@ func TestTPOTOfMost(t *testing.T) {
 		}
 	})
 }
+
+// Tokens that came together are fast, but not a billion a second: they have no part in the interactivity, and meet any
+// objective of it.
+func TestInteractivityOfWhatCameTogether(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"at once": 0, "a nanosecond": 1, "in one read": 20 * time.Microsecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := Level{Concurrency: 1, Requests: 40, Objectives: []Objective{{Interactivity, 60}, {TPOT, 20}}}
+				r := mustMeasure(t, l, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+					step := 10 * time.Millisecond
+					if i%4 == 3 {
+						step = apart
+					}
+					for range 100 {
+						time.Sleep(step)
+						r.Chunk(Chunk{})
+					}
+					r.Counted, r.Input, r.Output = true, 1, 100
+					return nil
+				}))
+				f, _ := r.Figure(MeanName(Interactivity))
+				if near(t, "mean", f.Value, 100); f.N != 30 {
+					t.Errorf("%+v", f)
+				}
+				near(t, "TPOT", figure(t, r, MeanName(TPOT)), 7.5+apart.Seconds()*1000/4)
+				near(t, "attainment", figure(t, r, Attainment), 100)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // 0.05 ms is fast, and told
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 4}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			for range 200 {
+				time.Sleep(50 * time.Microsecond)
+				r.Chunk(Chunk{})
+			}
+			r.Counted, r.Output = true, 200
+			return nil
+		}))
+		near(t, "mean", figure(t, r, MeanName(Interactivity)), 20_000)
+	})
+}
+
+// Chunks of speculative decoding behind a long prefill look like the tail of a hidden head, unless the server tells how
+// many tokens of its drafts it took.
+func TestTPOTOfSpeculativeDecoding(t *testing.T) {
+	answer := streamed{visible: every(3000, 40, 25), done: 3960, choices: 26, output: 100}
+	for accepted, want := range map[int]TPOTBasis{-1: {Unmatched: 2}, 0: {Unmatched: 2}, 74: {Estimated: 2}, 70: {Estimated: 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := mustMeasure(t, Level{Concurrency: 1, Requests: 2}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				if accepted >= 0 {
+					r.DraftTold, r.AcceptedDraft = true, accepted
+				}
+				return answer.Do(ctx, i, r)
+			}))
+			if near(t, "TPOT", figure(t, r, MeanName(TPOT)), 960.0/99); r.TPOT != want {
+				t.Errorf("%d accepted: %+v, want %+v", accepted, r.TPOT, want)
+			}
+		})
+	}
+}
