@@ -50,7 +50,8 @@ type collector struct {
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{},
+		timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.hooks = h
 	if l.open() {
 		c.gaps = new(gaps)

@@ -432,7 +432,8 @@ func TestOwnMetric(t *testing.T) {
 func TestMetricsThatCannotBe(t *testing.T) {
 	of := func(*Record) (float64, bool) { return 1, true }
 	for _, metrics := range [][]Metric{
-		{{Name: "mine"}}, {{Of: of}}, {{Name: TTFT, Of: of}}, {{Name: ITL, Of: of}}, {{Name: "mine", Of: of}, {Name: "mine", Of: of}},
+		{{Name: "mine"}}, {{Of: of}}, {{Name: TTFT, Of: of}}, {{Name: ITL, Of: of}}, {{Name: "mine", Of: of},
+			{Name: "mine", Of: of}},
 	} {
 		g := &Generator{Target: always(0), Metrics: metrics}
 		var invalid *InvalidError
@@ -445,7 +446,8 @@ func TestMetricsThatCannotBe(t *testing.T) {
 // A request that failed is no completion, also inside the steady window.
 func TestSteadyCompletionsAreCompletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 40}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 40}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
 			time.Sleep(time.Second)
 			if i == 20 || i == 21 {
 				return errors.New("no")

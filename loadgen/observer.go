@@ -13,9 +13,9 @@ import (
 //
 // An observer that panics, or ends its goroutine, is called no more; the level goes on, and its result says so
 // ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency (1,024 at
-// least, and 10,000 at most) wait to be told of, the requests. One that goes on for more than 5 s after the context's end is left behind,
-// with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A
-// [Metric] is treated alike.
+// least, and 10,000 at most) wait to be told of, the requests. One that goes on for more than 5 s after the context's
+// end is left behind, with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done,
+// Measure waits for it. A [Metric] is treated alike.
 type Observer struct {
 	// Start is called before the level's clock starts.
 	Start func(l Level)

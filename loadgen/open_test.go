@@ -51,13 +51,16 @@ func TestOpenLoopIsExact(t *testing.T) {
 				t.Fatalf("request %d: %+v, due at %v", i, q, due[i])
 			}
 		}
-		if want := (Accounting{Issued: 300, Completed: 300}); r.Accounting != want || r.Warmup != (Accounting{Issued: 30, Completed: 30}) {
+		if want := (Accounting{Issued: 300, Completed: 300}); r.Accounting != want ||
+			r.Warmup != (Accounting{Issued: 30, Completed: 30}) {
 			t.Errorf("accounting %+v, warmup %+v", r.Accounting, r.Warmup)
 		}
 		if r.InFlight.Peak != 15 || r.Open.Delayed != 0 || r.Open.Early != 15-1 || r.Open.Late != 15-1 {
-			t.Errorf("peak %d, open loop %+v: want 15 in flight, of which each arrival found the others", r.InFlight.Peak, r.Open)
+			t.Errorf("peak %d, open loop %+v: want 15 in flight, of which each arrival found the others",
+				r.InFlight.Peak, r.Open)
 		}
-		for name, want := range map[string]float64{MeanName(E2E): 4900, MeanName(Response): 4900, QuantileName(SendLag, 99): 0} {
+		want := map[string]float64{MeanName(E2E): 4900, MeanName(Response): 4900, QuantileName(SendLag, 99): 0}
+		for name, want := range want {
 			near(t, name, figure(t, r, name), want)
 		}
 		for _, name := range []string{OfferedRate, AchievedRate} {
@@ -102,8 +105,8 @@ func TestOpenLoopIsDeterministic(t *testing.T) {
 	})
 }
 
-// A level of nothing but waiting: two at a time, 1 s each, one due every 0.4 s. From the third on each arrival waits, ever
-// longer, for the k-th pair starts at k seconds at the earliest; the response says so and e2e does not.
+// A level of nothing but waiting: two at a time, 1 s each, one due every 0.4 s. From the third on each arrival waits,
+// ever longer, for the k-th pair starts at k seconds at the earliest; the response says so and e2e does not.
 func TestMaxInFlightDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, over atomic.Int64
@@ -147,9 +150,10 @@ func TestHeldBackBehindAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const s = time.Second
 		trace := []time.Duration{0, 0, 5 * s, 6 * s, 30 * s}
-		r, seen := observed(t, Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}, Concurrency: 2}, takes(func(i int) time.Duration {
-			return 10 * s
-		}))
+		r, seen := observed(t, Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}, Concurrency: 2},
+			takes(func(i int) time.Duration {
+				return 10 * s
+			}))
 		for i, want := range []time.Duration{0, 0, 10 * s, 10 * s, 30 * s} {
 			if seen[i].Sent != want {
 				t.Errorf("request %d was sent at %v, want %v", i, seen[i].Sent, want)
@@ -164,7 +168,8 @@ func TestHeldBackBehindAnother(t *testing.T) {
 // The limit of time is for the request, not for the wait until its turn.
 func TestTimeoutLeavesTheWaitOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Concurrency: 1, Timeout: 1500 * time.Millisecond}, always(time.Second))
+		r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Concurrency: 1,
+			Timeout: 1500 * time.Millisecond}, always(time.Second))
 		if r.Accounting.Completed != 20 {
 			t.Errorf("%+v, %v", r.Accounting, r.Errors)
 		}
@@ -178,7 +183,8 @@ func TestTimeoutLeavesTheWaitOut(t *testing.T) {
 // A duration bounds when requests are due; those that are late are issued all the same.
 func TestOpenLoopByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Arrivals: constant(2), Duration: 10 * time.Second, Warmup: 4, Concurrency: 1}, always(time.Second))
+		r := mustMeasure(t, Level{Arrivals: constant(2), Duration: 10 * time.Second, Warmup: 4, Concurrency: 1},
+			always(time.Second))
 		if r.Accounting.Completed != 20 || r.CutShort {
 			t.Errorf("%+v, cut short %v", r.Accounting, r.CutShort)
 		}
@@ -197,11 +203,14 @@ func TestStopAndCancelInTheOpenLoop(t *testing.T) {
 		{"stop", Level{Arrivals: constant(1), Requests: 100}, false, Accounting{Issued: 5, Completed: 5}},
 		{"cancel", Level{Arrivals: constant(1), Requests: 100}, true, Accounting{Issued: 5, Completed: 3, Cancelled: 2}},
 		// One at a time, the end comes while an arrival is held back: 0 and 1 have been issued.
-		{"stop while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, false, Accounting{Issued: 2, Completed: 2}},
-		{"cancel while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, true, Accounting{Issued: 2, Completed: 1, Cancelled: 1}},
+		{"stop while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, false,
+			Accounting{Issued: 2, Completed: 2}},
+		{"cancel while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, true,
+			Accounting{Issued: 2, Completed: 1, Cancelled: 1}},
 		// All have been issued: nothing is left to stop, and a stop cuts nothing short.
 		{"stop in the drain", Level{Arrivals: constant(1), Requests: 4}, false, Accounting{Issued: 4, Completed: 4}},
-		{"cancel in the drain", Level{Arrivals: constant(1), Requests: 4}, true, Accounting{Issued: 4, Completed: 3, Cancelled: 1}},
+		{"cancel in the drain", Level{Arrivals: constant(1), Requests: 4}, true,
+			Accounting{Issued: 4, Completed: 3, Cancelled: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -305,10 +314,12 @@ func TestOpenGates(t *testing.T) {
 			intact: []string{RequestThroughput, "e2e_p99", "response_p99"},
 		},
 		{
-			name: "nothing, a bound that is not reached", level: Level{Arrivals: constant(10), Requests: 200, Concurrency: 31}, target: always(3 * time.Second),
+			name: "nothing, a bound that is not reached", level: Level{Arrivals: constant(10), Requests: 200,
+				Concurrency: 31}, target: always(3 * time.Second),
 		},
 		{
-			name: "a queue that is well used", level: Level{Arrivals: poisson, Requests: 2000}, target: server(70 * time.Millisecond),
+			name: "a queue that is well used", level: Level{Arrivals: poisson,
+				Requests: 2000}, target: server(70 * time.Millisecond),
 		},
 		{
 			name: "a server of 8 requests/s at 10", target: server(125 * time.Millisecond),
@@ -323,7 +334,8 @@ func TestOpenGates(t *testing.T) {
 			want: []string{WarnOverloaded},
 		},
 		{
-			name: "a level that is over before its first request is", level: Level{Arrivals: constant(10), Requests: 100}, target: always(time.Minute),
+			name: "a level that is over before its first request is", level: Level{Arrivals: constant(10),
+				Requests: 100}, target: always(time.Minute),
 			want: []string{WarnOverloaded},
 		},
 		{
@@ -340,10 +352,11 @@ func TestOpenGates(t *testing.T) {
 		},
 		{
 			name: "the bound is met now and then", target: always(3 * time.Second),
-			level:   Level{Arrivals: poisson, Requests: 1000, Concurrency: 36, Objectives: []Objective{{E2E, 4000}}},
-			want:    []string{WarnDelayed},
-			spoiled: []string{"e2e_p50", "ttft_p99", "first_choice_mean", "first_answer_p99", AttainmentName(E2E), Attainment, GoodputThroughput},
-			intact:  []string{"response_p99", RequestThroughput, "tpot_mean"},
+			level: Level{Arrivals: poisson, Requests: 1000, Concurrency: 36, Objectives: []Objective{{E2E, 4000}}},
+			want:  []string{WarnDelayed},
+			spoiled: []string{"e2e_p50", "ttft_p99", "first_choice_mean", "first_answer_p99", AttainmentName(E2E),
+				Attainment, GoodputThroughput},
+			intact: []string{"response_p99", RequestThroughput, "tpot_mean"},
 		},
 		{
 			name: "always late by more than a tenth of a gap", level: Level{Arrivals: constant(10), Requests: 200},
@@ -422,7 +435,8 @@ func TestThousandsInFlight(t *testing.T) {
 
 // Against the true clock: all is sent, never early, and the schedule does not drift.
 func TestOpenLoopInRealTime(t *testing.T) {
-	r, seen := observed(t, Level{Arrivals: Arrivals{Process: PoissonArrivals, Rate: 2000}, Requests: 400, Concurrency: 50}, always(time.Millisecond))
+	r, seen := observed(t, Level{Arrivals: Arrivals{Process: PoissonArrivals, Rate: 2000}, Requests: 400,
+		Concurrency: 50}, always(time.Millisecond))
 	due := dueTimes(t, r.Level, 400)
 	for i, q := range seen {
 		if q.Scheduled != due[i] || q.Sent < q.Scheduled {

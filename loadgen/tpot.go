@@ -51,7 +51,7 @@ const (
 )
 
 const (
-	atOnce    = 5 * time.Millisecond   // answers that take no longer are never held against a server: it may just be that fast
+	atOnce    = 5 * time.Millisecond   // an answer in less is never held against a server: it may be that fast
 	fastToken = 300 * time.Microsecond // no model generates faster for one user: 3,300 tokens/s
 	noTime    = fastToken / 10         // for a token: whatever is said of models, such tokens came together
 
@@ -145,12 +145,17 @@ func (r *Result) tpotWarnings(warn func(code string, spoils []string, format str
 	b, n := r.TPOT, r.TPOT.requests()
 	if b.Unmatched > 0 && float64(b.Unmatched) > unmatchedLimit*float64(n) && !r.answersAtOnce() {
 		warn(WarnTokensUnmatched, r.Level.spoiledWith(TPOT, Interactivity),
-			"in %d of %d requests the chunks of content explain less than nine tenths of the output tokens, and the time before the first one is long enough for the rest: how many came after it is not known, and TPOT and interactivity must not be used; ask for the usage in every chunk (continuous_usage_stats), which tells",
+			"in %d of %d requests the chunks of content explain less than nine tenths of the output tokens, and "+
+				"the time before the first one is long enough for the rest: how many came after it is not known, and "+
+				"TPOT and interactivity must not be used; ask for the usage in every chunk (continuous_usage_stats), "+
+				"which tells",
 			b.Unmatched, n)
 	}
 	if b.Estimated > 0 {
 		warn(WarnTPOTEstimated, nil,
-			"TPOT of %d of %d requests divides by output tokens − 1: how many tokens their first chunk held was not told, and they had other than one chunk of content for each output token; it is too low by the share of the tokens that came with the first chunk beyond one",
+			"TPOT of %d of %d requests divides by output tokens − 1: how many tokens their first chunk held was "+
+				"not told, and they had other than one chunk of content for each output token; it is too low by the "+
+				"share of the tokens that came with the first chunk beyond one",
 			b.Estimated, n)
 	}
 }

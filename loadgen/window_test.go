@@ -27,7 +27,8 @@ func TestMergedWindowIsExact(t *testing.T) {
 	}{
 		{"together", [3]time.Duration{}, [3]time.Duration{}},
 		{"apart", [3]time.Duration{0, 1237 * time.Millisecond, 333 * time.Microsecond}, [3]time.Duration{}},
-		{"by clocks that differ", [3]time.Duration{0, 700 * time.Millisecond, 0}, [3]time.Duration{0, 81 * time.Millisecond, -5*time.Second - 1}},
+		{"by clocks that differ", [3]time.Duration{0, 700 * time.Millisecond, 0}, [3]time.Duration{0,
+			81 * time.Millisecond, -5*time.Second - 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -39,15 +40,17 @@ func TestMergedWindowIsExact(t *testing.T) {
 						defer func() { done <- struct{}{} }()
 						time.Sleep(c.after[k])
 						began := time.Since(zero)
-						g := &Generator{Target: uneven, Clock: &ClockOffset{Offset: c.clock[k]}, Observers: []Observer{{Record: func(r *Record, _ *Error) {
-							kept := Record{Sent: began + r.Sent, Done: began + r.Done}
-							for q := range r.Chunks() {
-								kept.Chunk(Chunk{Seen: began + q.Seen, Tokens: q.Tokens})
-							}
-							records <- kept
-						}}}}
+						g := &Generator{Target: uneven, Clock: &ClockOffset{Offset: c.clock[k]},
+							Observers: []Observer{{Record: func(r *Record, _ *Error) {
+								kept := Record{Sent: began + r.Sent, Done: began + r.Done}
+								for q := range r.Chunks() {
+									kept.Chunk(Chunk{Seen: began + q.Seen, Tokens: q.Tokens})
+								}
+								records <- kept
+							}}}}
 						var err error
-						if parts[k], err = g.Measure(t.Context(), Level{Concurrency: 7, Requests: 1500, Warmup: 4, Shard: k, Shards: 3}); err != nil {
+						if parts[k], err = g.Measure(t.Context(), Level{Concurrency: 7, Requests: 1500, Warmup: 4,
+							Shard: k, Shards: 3}); err != nil {
 							t.Error(err)
 						}
 						parts[k].Start = parts[k].Start.Add(c.clock[k]) // what such a clock says
@@ -151,7 +154,8 @@ func TestMergedWindowOfNonsense(t *testing.T) {
 	const huge = 1<<63 - 1
 	line := newTimeline(0)
 	line.add(recordOf(0, 10*time.Second, nil), nil)
-	for _, w := range []Window{{From: huge, To: huge}, {From: -huge, To: -1}, {From: 5, To: 4}, {From: huge, To: 0}, {From: time.Hour, To: 2 * time.Hour}} {
+	for _, w := range []Window{{From: huge, To: huge}, {From: -huge, To: -1}, {From: 5, To: 4}, {From: huge, To: 0},
+		{From: time.Hour, To: 2 * time.Hour}} {
 		parts := []*Result{{Steady: &w}, {Steady: &Window{From: 0, To: huge}}}
 		if got := mergeWindows(parts, []time.Duration{0, time.Second}, line.columns()); got != nil {
 			t.Errorf("%+v of %+v", got, w)
