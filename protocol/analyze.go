@@ -88,6 +88,17 @@ func (a *Analysis) Valid() bool {
 	return true
 }
 
+// Codes are those of all warnings, of the experiment and of its points, each once.
+func (a *Analysis) Codes() []string {
+	all := slices.Clone(a.Warnings)
+	for _, p := range a.Points {
+		for _, w := range p.Warnings {
+			all = append(all, w.Warning)
+		}
+	}
+	return codesOf(all)
+}
+
 // Analyze derives what an experiment shows. Discarded steps have no part in it.
 func Analyze(e *Experiment) *Analysis {
 	a := &Analysis{Schema: ResultsSchema, Tool: e.Tool, Time: e.Time, Design: e.Design, Workload: e.Workload}

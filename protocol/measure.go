@@ -53,6 +53,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 		return err
 	}
 	m.Result, m.GaveUp = *result, hopeless.gaveUp
+	m.finite()
 	size, requestsErr := r.requests.end()
 	m.Requests = size
 	if prepared != nil {
@@ -91,6 +92,9 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	}
 	if noteErr := errors.Join(requestsErr, r.note(entry)); noteErr != nil {
 		return errors.Join(err, noteErr)
+	}
+	if r.Measured != nil {
+		r.Measured(r.experiment)
 	}
 	if err != nil {
 		return err
@@ -166,6 +170,9 @@ func (r *running) measureHere(
 	}
 	if says, ok := target.(interface{ Sent() workload.Description }); ok {
 		sent := says.Sent()
+		if err := r.sameRequests(sent); err != nil {
+			return nil, err
+		}
 		m.Sent = &sent
 	}
 	g.Target = target

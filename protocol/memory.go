@@ -33,11 +33,11 @@ func (r *running) idle(ctx context.Context) error {
 		return nil
 	}
 	r.free = memory{used: map[string]int64{}, shared: sharedMemory()}
-	state, err := r.Snapshot(ctx)
+	now, err := r.Snapshot(ctx)
 	if err != nil {
 		return fmt.Errorf("the GPUs' state: %w", err)
 	}
-	for _, g := range gpus(state) {
+	for _, g := range gpus(now) {
 		r.free.used[g.location] = g.used
 	}
 	return nil
@@ -50,12 +50,12 @@ func (r *running) released(ctx context.Context) error {
 		return nil
 	}
 	for deadline := time.Now().Add(memoryGrace); ; {
-		state, err := r.Snapshot(ctx)
+		now, err := r.Snapshot(ctx)
 		if err != nil {
 			return fmt.Errorf("the GPUs' state: %w", err)
 		}
 		var held []string
-		for _, g := range gpus(state) {
+		for _, g := range gpus(now) {
 			before, known := r.free.used[g.location]
 			switch over := g.used - before; {
 			case !known || over < 0: // what ran at first was no server of ours, and has gone with the first start
@@ -70,7 +70,7 @@ func (r *running) released(ctx context.Context) error {
 		}
 		if time.Now().After(deadline) {
 			return &ServerError{Phase: "stop", Err: fmt.Errorf("the memory of GPUs is not free %v after it has gone: %s%s",
-				memoryGrace, strings.Join(held, ", "), holders(state))}
+				memoryGrace, strings.Join(held, ", "), holders(now))}
 		}
 		if err := rest(ctx, r.Stop, time.Second); err != nil {
 			return err

@@ -288,10 +288,14 @@ func (p Plan) validate() error {
 		return invalid("cooldown", p.Cooldown, "from 0s to 24h")
 	case p.Timeout < 0:
 		return invalid("timeout", p.Timeout, "0s (none) or more")
-	case p.Budget < 0 || p.LevelBudget < 0:
-		return invalid("budget", min(p.Budget, p.LevelBudget), "0s (none) or more")
+	case p.Budget < 0:
+		return invalid("budget", p.Budget, "0s (none) or more")
+	case p.LevelBudget < 0:
+		return invalid("level budget", p.LevelBudget, "0s (none) or more")
 	case p.Budget > 0 && p.LevelBudget > p.Budget:
-		return invalid("level budget", p.LevelBudget, "no more than the budget for all")
+		return invalid("level budget", p.LevelBudget, fmt.Sprintf("no more than the budget for all, %v", p.Budget))
+	case p.Budget > 0 && p.Runs > 1 && p.Restart && p.Cooldown >= p.Budget:
+		return invalid("cooldown", p.Cooldown, fmt.Sprintf("less than the budget for all, %v, which leaves no time for a second run", p.Budget))
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
 	}

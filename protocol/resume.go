@@ -11,6 +11,7 @@ import (
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Resume says that an experiment was taken up again, and what differed then from before.
@@ -55,7 +56,7 @@ func (m Measurement) died() bool {
 
 // A ResumeError says that an experiment cannot be taken up again as it is, because something is not as it was.
 type ResumeError struct {
-	What    string   // "plan", "environment", "server"
+	What    string   // "plan", "environment", "server", "requests"
 	Changes []string // what differs, in words
 }
 
@@ -82,7 +83,7 @@ func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, e
 	if len(entry.Changes) > 0 && !r.AcceptChanges {
 		return &ResumeError{What: "environment", Changes: entry.Changes}
 	}
-	r.experiment = before
+	r.experiment, r.asked = before, before.Workload
 	for _, s := range before.Starts {
 		if s.Identity != nil {
 			r.before[s.Arm] = *s.Identity
@@ -177,6 +178,23 @@ func (r *running) compareStart(now *Start) error {
 		return nil
 	}
 	return nil
+}
+
+// sameRequests is an error where an experiment that is taken up again would ask for something else than before.
+func (r *running) sameRequests(now workload.Description) error {
+	if r.asked == nil || r.AcceptChanges {
+		return nil
+	}
+	before, err := json.Marshal(r.asked)
+	if err != nil {
+		return err
+	}
+	r.asked = nil // once is enough: a target's words do not change from level to level
+	text, err := json.Marshal(now)
+	if err != nil || equalJSON(before, text) {
+		return err
+	}
+	return &ResumeError{What: "requests", Changes: jsonChanges(before, text)}
 }
 
 // rewarm repeats the discarded steps of a run whose server is new in the middle of it: what warmed the one before has not

@@ -72,6 +72,9 @@ type Runner struct {
 	// Observe, if set, gives an observer for each step's requests.
 	Observe func(Step) loadgen.Observer
 
+	// Measured, if set, is told of each step that is over, with all of those before.
+	Measured func(*Experiment)
+
 	// Progress, if set, is told what the runner is about to do. It is called from the goroutine that runs.
 	Progress func(Event)
 
@@ -212,9 +215,10 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal    // nil: none
-	requests   *requestLog // nil: none
-	resuming   bool        // the experiment is taken up again, and its server has yet to be compared
+	journal    *journal              // nil: none
+	requests   *requestLog           // nil: none
+	asked      *workload.Description // what an experiment that is taken up again asked for; nil: it need not be compared
+	resuming   bool                  // the experiment is taken up again, and its server has yet to be compared
 	experiment *Experiment
 	began      time.Time           // the present step
 	instance   *Instance           // nil: none runs

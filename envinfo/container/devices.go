@@ -114,6 +114,14 @@ func (c *capture) kubeDevices(pod kubePod, in kubeContainer, at func(string) str
 		add("all of the host's", "spec.containers.securityContext.privileged")
 	case pod.Spec.RuntimeClassName != "":
 		out = append(out, c.devicesOfVariables(pod.Spec.RuntimeClassName, false, at)...)
+		// A variable that the pod does not give can be the image's, or come from elsewhere.
+		for _, v := range visible {
+			_, given := c.environ[v.variable]
+			if !given && len(out) == 0 && strings.Contains(pod.Spec.RuntimeClassName, v.maker) {
+				out = append(out, fact.Unknown[string]("", c.scope,
+					at("spec.runtimeClassName gives what "+v.variable+" names, whose value is not in the pod")))
+			}
+		}
 	}
 	return out
 }

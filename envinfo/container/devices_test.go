@@ -91,6 +91,13 @@ func TestDevicesOfKubernetes(t *testing.T) {
 		{"a class with a variable", `, "runtimeClassName": "nvidia"`, `, "env": [{"name": "NVIDIA_VISIBLE_DEVICES",
 		"value": "0,1"}]`,
 			"nvidia 0,1", "no limit", "no limit"},
+		{
+			"a class alone", `, "runtimeClassName": "nvidia"`, "",
+			"whose value is not in the pod", "no limit", "no limit",
+		},
+		{"a class and a variable from elsewhere", `, "runtimeClassName": "amd"`,
+			`, "env": [{"name": "AMD_VISIBLE_DEVICES", "valueFrom": {}}]`,
+			"whose value is not in the pod", "no limit", "no limit"},
 		{"another class", `, "runtimeClassName": "gpu"`, `, "env": [{"name": "AMD_VISIBLE_DEVICES", "value": "all"}]`,
 			"whether the runtime gpu", "no limit", "no limit"},
 		{"privileged", "", `, "securityContext": {"privileged": true}`, "all of the host's", "no limit", "no limit"},

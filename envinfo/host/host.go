@@ -211,7 +211,11 @@ func (c *capture) memory() fact.Value[int64] {
 		if n.GPU.Source() == "" {
 			continue
 		}
-		memory, _ := n.Memory.Get()
+		memory, ok := n.Memory.Get()
+		if !ok {
+			return fact.Unknown[int64]("B", fact.ScopeHost,
+				fmt.Sprintf("%s has that of GPUs in it, and how much is not known: %s", from, n.Memory.Reason()))
+		}
 		gpus++
 		total -= memory
 	}

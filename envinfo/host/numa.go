@@ -108,13 +108,14 @@ func (c *capture) gpuMemory(nodes []NUMANode) {
 	for i := range nodes {
 		n := &nodes[i]
 		cpus, ok := n.CPUCount.Get()
-		memory, _ := n.Memory.Get()
-		if !ok || cpus != 0 || memory == 0 {
+		memory, known := n.Memory.Get()
+		if cpus != 0 || known && memory == 0 {
 			continue
 		}
 		switch {
 		case owners[n.Index].Source() != "":
 			n.GPU = owners[n.Index]
+		case !ok || !known:
 		case strings.HasPrefix(model, "POWER9") && n.Index >= 128, model == "Arm Neoverse-V2":
 			n.GPU = fact.Known("unknown GPU", "", fact.ScopeHost,
 				fmt.Sprintf("%s, of which node %d has memory and no processors", c.out.CPUModel.Source(), n.Index))

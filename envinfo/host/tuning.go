@@ -199,7 +199,7 @@ func scrubOptions(line string) string {
 			if ok && !secretShape(name) {
 				options[i] = name + "=" + secret.Withheld
 			}
-		case ok && value != "" && (secret.Name(lower) || isAddress(lower)):
+		case ok && value != "" && (secret.Named(lower, value) || isAddress(lower)):
 			options[i] = name + "=" + secret.Withheld
 		}
 	}

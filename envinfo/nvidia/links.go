@@ -30,16 +30,18 @@ func (c *capture) links(index map[int]int) {
 	if source.NoTool(err) {
 		return
 	}
-	ways := map[[2]int]string{}
+	ways, lost := map[[2]int]string{}, 0
 	for pair, way := range matrix {
 		from, ok := index[pair[0]]
 		to, ok2 := index[pair[1]]
 		if !ok || !ok2 {
-			c.Warn("nvidia.links", "%s has GPU%d and GPU%d, of which not both are among the cards", t.Name, pair[0],
-				pair[1])
+			lost++
 			continue
 		}
 		ways[[2]int{from, to}] = way
+	}
+	if lost > 0 {
+		c.Warn("nvidia.links", "%s has %d ways of which not both ends are among the cards", t.Name, lost)
 	}
 	for from := range c.out.Cards {
 		for to := range c.out.Cards {

@@ -190,6 +190,12 @@ func (c *capture) nvidia() {
 		}
 	}
 	c.nvidiaInstances()
+	if len(rows) == 0 { // the list has numbers and UUIDs too
+		list, _ := c.smi.list.cards()
+		for _, l := range list {
+			rows = append(rows, Row{Values: map[string]string{"index": l.index, "uuid": l.uuid}})
+		}
+	}
 	c.links(c.places(rows))
 	if len(g.Cards) == 0 {
 		reason := "no cards"

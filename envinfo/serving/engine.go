@@ -100,10 +100,10 @@ func ParseEngine(argv []string, scope fact.Scope, origin string) *Engine {
 		at := origin + ": --" + fact.Clean(name)
 		var v fact.Value[string]
 		switch {
-		case secret.Named(name, strings.Join(values, " ")):
-			v = fact.Unknown[string]("", scope, "withheld: its name says that it is a secret")
 		case len(values) == 0:
 			v = fact.Known("true", "", scope, at+", without a value")
+		case secret.Named(name, strings.Join(values, " ")):
+			v = fact.Unknown[string]("", scope, "withheld: its name says that it is a secret")
 		default:
 			v = source.Recorded(strings.Join(values, " "), scope, at)
 		}

@@ -27,6 +27,14 @@ var engines = []struct {
 	},
 	{"SGLang", "/get_server_info", "version", sglangFacts, ""},
 	{"SGLang", "/server_info", "version", sglangFacts, ""}, // its newer name
+	{
+		"Text Generation Inference", "/info", "version",
+		[]string{
+			"model_id", "model_sha", "model_dtype", "max_concurrent_requests", "max_input_tokens", "max_total_tokens",
+			"max_batch_total_tokens",
+		}, "",
+	},
+	{"Ollama", "/api/version", "version", nil, ""},
 }
 
 var sglangFacts = []string{

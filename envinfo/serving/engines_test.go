@@ -65,6 +65,16 @@ func TestEngines(t *testing.T) {
 			t.Errorf("facts %v", f)
 		}
 	}
+	tgi := answering(t, map[string]string{
+		"/info": `{"version": "3.0.1", "model_id": "org/m", "max_total_tokens": 8192, "sha": "x"}`,
+	})
+	facttest.Known(t, "engine", tgi.Engine, "Text Generation Inference")
+	if f := factsOf(tgi); f["max_total_tokens"] != "8192" || len(f) != 2 {
+		t.Errorf("facts %v", f)
+	}
+	ollama := answering(t, map[string]string{"/api/version": `{"version": "0.6.2"}`})
+	facttest.Known(t, "engine", ollama.Engine, "Ollama")
+	facttest.Known(t, "version", ollama.Version, "0.6.2")
 	vllm := answering(t, map[string]string{"/version": `{"version": "0.14.1"}`, "/props": `{"build_info": "b1"}`})
 	facttest.Known(t, "version", vllm.Version, "0.14.1")
 	facttest.Unknown(t, "engine", vllm.Engine, "not captured")

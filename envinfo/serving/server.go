@@ -25,7 +25,7 @@ const ScopeServer fact.Scope = "server"
 type Server struct {
 	URL     fact.Value[string] `json:"url"`     // without user info and query
 	Version fact.Value[string] `json:"version"` // GET /version, as vLLM and its kin answer it, or see Engine
-	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info.
+	// Engine is which server answered where there is no /version: "llama.cpp" by /props, "SGLang" by /get_server_info …
 	// It is left out where there is one: vLLM's kin answer alike.
 	Engine fact.Value[string] `json:"engine,omitzero"`
 	// Models is what GET /v1/models lists. One whose ID is unknown says why the list could not be had.

@@ -62,7 +62,7 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 		s = server.None(c.load.URL)
 		what = "the server at -url, which must answer at once: what it takes itself counts as the client's here"
 	}
-	result, err := program.Run(ctx, stop, &c.load, s, plan, c.out)
+	result, err := program.Run(ctx, stop, &c.load, s, plan, func(r *protocol.Runner) { r.Dir = c.out })
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}

@@ -30,9 +30,9 @@ func Name(name string) bool {
 }
 
 // Named tells whether a name says that this value is secret. Inference has names of its own: --tokenizer-mode is none,
-// and neither is a count or an id of tokens, which has a number for its value (--max-num-batched-tokens 8192,
-// "stop_token_ids": [1], kv_cache_size_tokens), nor a number of anything else (num_key_value_heads, max_auth_retries).
-// A number under any other secret's name stays a secret.
+// and neither is a count or an id of tokens, which has a number for its value, or none, auto or a boolean
+// (--max-num-batched-tokens 8192, "stop_token_ids": [1], kv_cache_size_tokens), nor a number of anything else
+// (num_key_value_heads, max_auth_retries). A number under any other secret's name stays a secret.
 func Named(name, value string) bool {
 	name = strings.ToLower(name)
 	name = strings.ReplaceAll(strings.ReplaceAll(name, "detokeniz", ""), "tokeniz", "")
@@ -46,7 +46,7 @@ func Named(name, value string) bool {
 }
 
 var (
-	plainNumber = regexp.MustCompile(`^[0-9]{1,10}([.][0-9]{1,6})?[kKmMgG]?$`)
+	plainNumber = regexp.MustCompile(`^(?:-?[0-9]{1,10}([.][0-9]{1,6})?[kKmMgG]?|(?i:none|null|auto|true|false))$`)
 	counts      = regexp.MustCompile(`tokens|token[_.-]?(ids?|budget|count|limit|size|len|length|num|ratio)`)
 	numberOf    = regexp.MustCompile(`(^|[_.-])(num|max|min|count|size|n)[_.-]`)
 )

@@ -63,6 +63,11 @@ func TestNamed(t *testing.T) {
 		{"max_auth_retries", "3", true, false},
 		{"vllm_token_ratio_tokens", "0.75", true, false},
 		{"min_password_length", "12", true, true}, // rather too much
+		{"max_tokens", "-1", true, false},
+		{"return_tokens_as_token_ids", "True", true, false},
+		{"max_num_batched_tokens", "None", true, false},
+		{"token", "None", true, true},
+		{"password", "true", true, true},
 		{"kv_cache_size_tokens", "hunter2", true, true},
 		{"token_count", "x", true, true},
 		{"max_tokens", "abc", true, true},

@@ -205,11 +205,15 @@ func parseModels(body []byte) ([]Model, error) {
 	return models, nil
 }
 
-// get returns the body of a 200. Every error is a [*ProbeError].
 func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
+	return a.ask(ctx, http.MethodGet, u)
+}
+
+// ask returns the body of a 200. Every error is a [*ProbeError].
+func (a *API) ask(ctx context.Context, method string, u *url.URL) ([]byte, error) {
 	failed := &ProbeError{URL: shown(u)}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { failed.Connected = true }})
-	request, err := http.NewRequestWithContext(traced, http.MethodGet, u.String(), nil)
+	request, err := http.NewRequestWithContext(traced, method, u.String(), nil)
 	if err != nil {
 		failed.Err = a.secrets.clean(err)
 		return nil, failed

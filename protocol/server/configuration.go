@@ -1,20 +1,18 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/servegauge/servegauge/internal/secret"
+	"github.com/servegauge/servegauge/internal/strictjson"
 	"github.com/servegauge/servegauge/protocol/vllm"
 )
 
@@ -77,9 +75,12 @@ func ReadConfiguration(name string) (*Configuration, error) {
 		return nil, &ConfigurationError{File: name, Err: err}
 	}
 	c := &Configuration{}
-	if offset, err := strictly(text, c); err != nil {
-		line, column := position(text, offset)
-		return nil, &ConfigurationError{File: name, Line: line, Column: column, Err: err}
+	if err := strictjson.Unmarshal(text, c); err != nil {
+		bad := &ConfigurationError{File: name, Err: err}
+		if at, ok := errors.AsType[*strictjson.Error](err); ok {
+			bad.Line, bad.Column, bad.Err = at.Line, at.Column, at.Err
+		}
+		return nil, bad
 	}
 	if err := c.Validate(); err != nil {
 		return nil, &ConfigurationError{File: name, Err: err}
@@ -88,72 +89,6 @@ func ReadConfiguration(name string) (*Configuration, error) {
 }
 
 const maxConfiguration = 1 << 20
-
-// strictly decodes a JSON object into a struct of plain fields, and says where what it does not take begins.
-func strictly(text []byte, into *Configuration) (offset int, err error) {
-	var known []string
-	for field := range reflect.TypeFor[Configuration]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		known = append(known, name)
-	}
-	in := json.NewDecoder(bytes.NewReader(text))
-	at := func() int { // of the next token, behind blanks and separators
-		rest := text[in.InputOffset():]
-		return len(text) - len(bytes.TrimLeft(rest, " \t\r\n,:"))
-	}
-	start := at()
-	if token, err := in.Token(); err != nil || token != json.Delim('{') {
-		return start, errors.New("want a JSON object, { \"image\": …, \"model\": … }")
-	}
-	seen := map[string]bool{}
-	for in.More() {
-		start = at()
-		token, err := in.Token()
-		if err != nil {
-			return syntaxOffset(err, start), err
-		}
-		name, _ := token.(string)
-		switch {
-		case !slices.Contains(known, name):
-			return start, fmt.Errorf("no field %q; there are %s", name, strings.Join(known, ", "))
-		case seen[name]:
-			return start, fmt.Errorf("field %q stands there twice", name)
-		}
-		seen[name] = true
-		start = at()
-		var value json.RawMessage
-		if err := in.Decode(&value); err != nil {
-			return syntaxOffset(err, start), err
-		}
-		one, _ := json.Marshal(map[string]json.RawMessage{name: value})
-		if err := json.Unmarshal(one, into); err != nil {
-			if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-				err = fmt.Errorf("field %q: a %s, want %s", name, e.Value, e.Type)
-			}
-			return start, err
-		}
-	}
-	if _, err := in.Token(); err != nil {
-		return syntaxOffset(err, len(text)), err
-	}
-	if end := at(); end < len(text) {
-		return end, errors.New("there is something after the object")
-	}
-	return 0, nil
-}
-
-func syntaxOffset(err error, otherwise int) int {
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return max(0, int(e.Offset)-1)
-	}
-	return otherwise
-}
-
-// position is the line and the column, in bytes, of an offset.
-func position(text []byte, offset int) (line, column int) {
-	before := text[:min(offset, len(text))]
-	return bytes.Count(before, []byte("\n")) + 1, len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
-}
 
 // Validate says what cannot be run.
 func (c *Configuration) Validate() error {

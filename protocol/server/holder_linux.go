@@ -2,11 +2,13 @@ package server
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // listeners finds the processes that listen at a TCP port. known is false where one of them cannot be found.
@@ -36,6 +38,10 @@ func listeners(port int) (found []holder, known bool) {
 	if len(inodes) == 0 {
 		return nil, true
 	}
+	sockets := strings.Join(slices.Sorted(maps.Keys(inodes)), " ")
+	if found := latest.of(sockets); found != nil {
+		return found, true
+	}
 	for _, pid := range processes() {
 		descriptors, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
 		if err != nil {
@@ -59,7 +65,40 @@ func listeners(port int) (found []holder, known bool) {
 			return found, false
 		}
 	}
+	latest.keep(sockets, found)
 	return found, true
+}
+
+// latest is who was found last. The same question is asked before and after each level, and the answer takes a look at every
+// file that every process has open.
+var latest answer
+
+// An answer is who holds sockets, which are named by their inodes.
+type answer struct {
+	mu      sync.Mutex
+	sockets string
+	holders []holder
+}
+
+// of is the answer where it is for those sockets, and each of the processes lives still; nil: look again.
+func (a *answer) of(sockets string) []holder {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if sockets != a.sockets {
+		return nil
+	}
+	for _, h := range a.holders {
+		if s, ok := readStat(h.pid); !ok || s.start != h.ticks || s.state == 'Z' {
+			return nil
+		}
+	}
+	return slices.Clone(a.holders)
+}
+
+func (a *answer) keep(sockets string, holders []holder) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sockets, a.holders = sockets, slices.Clone(holders)
 }
 
 // processes are the ids of all processes that can be seen.

@@ -46,7 +46,9 @@ func TestListOf(t *testing.T) {
 			t.Errorf("%s %q is %q, %v; want %q", test.file, test.text, got, err, test.want)
 		}
 	}
-	for file, text := range map[string]string{"cpumap": "0-3", "core_cpus_list": "ff", "core_cpus": "1ffffffff", "cpulist": "3-1"} {
+	for file, text := range map[string]string{
+		"cpumap": "0-3", "core_cpus_list": "ff", "core_cpus": "1ffffffff", "cpulist": "3-1",
+	} {
 		if got, err := ListOf(file, []byte(text)); err == nil {
 			t.Errorf("%s %q is %q", file, text, got)
 		}

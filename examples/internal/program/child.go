@@ -22,8 +22,10 @@ const childVariable = "SERVEGAUGE_SIMULATED_SERVER"
 // A Simulation says which server the program itself is when it is started again as a child: so that the server has a
 // process of its own, as a real one has, and a restart is a restart.
 type Simulation struct {
-	Echo         bool // answer at once; the rest has no meaning then
-	FlushEach    bool // the echo server writes each chunk on its own, as inference servers do
+	Echo         bool          // answer at once; the rest has no meaning then
+	FlushEach    bool          // the echo server writes each chunk on its own, as inference servers do
+	FirstToken   time.Duration // of the echo server, which is then paced
+	Gap          time.Duration
 	MaxSequences int
 	PrefillRate  float64
 	DecodeRate   float64
@@ -66,7 +68,7 @@ func (s *Simulation) Start(ctx context.Context) (*protocol.Instance, error) {
 // Handler is the server itself.
 func (s *Simulation) Handler() (http.Handler, error) {
 	if s.Echo {
-		return &loadgentest.Echo{FlushEach: s.FlushEach}, nil
+		return &loadgentest.Echo{FlushEach: s.FlushEach, FirstToken: s.FirstToken, Gap: s.Gap}, nil
 	}
 	server := &loadgentest.Simulated{
 		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,

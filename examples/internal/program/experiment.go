@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -22,15 +23,23 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		x := &experiment{seed: seed, quick: quick}
 		x.load.Register(flags, 0, 0, seed.Timeout)
-		flags.StringVar(&x.plan, "plan", "", "seed (as published), corrected (10 prompts for each request in flight) or quick (scaled down); none: quick on the simulated server, else seed")
+		flags.StringVar(&x.plan, "plan", "", "published (or seed: as published), corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
 		flags.TextVar(&x.prompts, "prompts", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
-		flags.IntVar(&x.runs, "runs", 0, "`number` of runs; not given: the plan's")
+		flags.Var(&x.runs, "runs", "`number` of runs, or with -resume +N: so many more; not given: the plan's")
+		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
+		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
+		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.IntVar(&x.warmup, "warmup", 0, "`requests` that are sent first in each run and discarded; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
 		x.server.Register(flags)
+		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
+		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
+		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
+		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
+		flags.StringVar((*string)(&x.strict), "strict", "", "`codes` of warnings with commas between them, or all: exit code 1 where one of them is given")
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
@@ -41,19 +50,27 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 type experiment struct {
 	seed, quick protocol.Plan
 
-	flags    *flag.FlagSet
-	load     Load
-	goodput  Objectives
-	plan     string
-	levels   IntList
-	prompts  protocol.Prompts
-	runs     int
-	warmup   int
-	cooldown time.Duration
-	server   serverFlags
-	out      string
-	json     bool
-	dryRun   bool
+	flags       *flag.FlagSet
+	load        Load
+	goodput     Objectives
+	plan        string
+	levels      IntList
+	prompts     protocol.Prompts
+	runs        runCount
+	order       protocol.Order
+	budget      time.Duration
+	levelBudget time.Duration
+	evidence    evidence
+	resume      string
+	accept      bool
+	requests    bool
+	strict      strict
+	warmup      int
+	cooldown    time.Duration
+	server      serverFlags
+	out         string
+	json        bool
+	dryRun      bool
 }
 
 func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
@@ -84,38 +101,67 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
-	result, err := Run(ctx, stop, &x.load, s, plan, x.out)
+	result, err := Run(ctx, stop, &x.load, s, plan, func(r *protocol.Runner) {
+		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
+		x.evidence.apply(r, &x.load, x.load.unique())
+	})
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
 	analysis := protocol.Analyze(result)
+	unfinished := err != nil
 	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	if unfinished && x.out != "" {
+		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
+	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
-	return err
+	return errors.Join(err, x.strict.check(analysis))
 }
 
 // chosen is the plan that the flags ask for.
 func (x *experiment) chosen() (protocol.Plan, error) {
+	if x.resume != "" {
+		return x.resumed()
+	}
+	if x.accept {
+		return protocol.Plan{}, Usagef("-accept-changes: want -resume DIR with it")
+	}
+	if x.requests && x.out == "" {
+		return protocol.Plan{}, Usagef("-save-requests: want -out DIR with it")
+	}
+	if x.runs.more {
+		return protocol.Plan{}, Usagef("-runs %v: want -resume DIR with it, which has runs to add to", &x.runs)
+	}
 	name := x.plan
 	if name == "" {
-		name = "seed"
+		name = "published"
 		if x.load.URL == "" && x.server.text == "" {
 			name = "quick"
 		}
 	}
 	var plan protocol.Plan
 	switch name {
-	case "seed":
+	case "published", "seed":
 		plan = x.seed
 	case "corrected":
 		plan = x.seed.Corrected()
 	case "quick":
 		plan = x.quick
 	default:
-		return plan, Usagef("-plan %q: want seed, corrected or quick", x.plan)
+		var err error
+		if plan, err = readPlan(x.plan); err != nil {
+			return plan, err
+		}
+		if x.load.Seed == 0 || !given(x.flags, "seed") {
+			x.load.Seed = plan.Seed
+		}
+		if !given(x.flags, "timeout") {
+			x.load.Timeout = plan.Timeout
+		}
 	}
+	objectives := plan.Objectives
 	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
@@ -124,16 +170,92 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 			case "prompts":
 				plan.Prompts = x.prompts
 			case "runs":
-				plan.Runs = x.runs
+				plan.Runs = x.runs.n
 			case "warmup":
 				plan.Warmup = x.warmup
 			case "cooldown":
 				plan.Cooldown = x.cooldown
+			case "order":
+				plan.Order = x.order
+			case "budget":
+				plan.Budget = x.budget
+			case "level-budget":
+				plan.LevelBudget = x.levelBudget
 			}
 		})
 	})
 	plan.Objectives = x.goodput
+	if len(x.goodput) == 0 {
+		plan.Objectives = objectives
+	}
 	return plan, nil
+}
+
+// plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
+var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
+
+// resumed is the plan of the experiment that is taken up again.
+func (x *experiment) resumed() (protocol.Plan, error) {
+	for _, name := range plansOwn {
+		if given(x.flags, name) {
+			return protocol.Plan{}, Usagef("-%s with -resume: want one of them; %s has its plan", name, x.resume)
+		}
+	}
+	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
+	if err != nil {
+		return plan, err
+	}
+	x.out = x.resume
+	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = plan.Input, plan.Output, plan.Seed, plan.Timeout
+	switch {
+	case x.runs.more:
+		plan.Runs += x.runs.n
+	case x.runs.n > 0:
+		plan.Runs = x.runs.n
+	}
+	return plan, nil
+}
+
+func readPlan(name string) (protocol.Plan, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return protocol.Plan{}, Usagef("-plan %s: want published, corrected, quick, or a file with a plan: %v", name, err)
+	}
+	defer file.Close()
+	plan, err := protocol.ReadPlan(file)
+	if err != nil {
+		return plan, Usagef("%s: %v", name, err)
+	}
+	return plan, nil
+}
+
+// given reports whether a flag was given.
+func given(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
+// A runCount is a flag of a number of runs, or of how many more.
+type runCount struct {
+	n    int
+	more bool
+}
+
+func (c *runCount) String() string {
+	if c.more {
+		return "+" + strconv.Itoa(c.n)
+	}
+	return strconv.Itoa(c.n)
+}
+
+func (c *runCount) Set(s string) error {
+	digits, more := strings.CutPrefix(s, "+")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q: want a number of runs from 1 up, or +N for so many more", s)
+	}
+	c.n, c.more = n, more
+	return nil
 }
 
 // show prints what would be done.

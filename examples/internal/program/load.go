@@ -152,3 +152,6 @@ func read(name string) (*workload.Dataset, error) {
 	prompts.Name = filepath.Base(name)
 	return &prompts, nil
 }
+
+// unique reports whether no prompt of a level should be known to a server: they are random, and share no prefix.
+func (l *Load) unique() bool { return l.dataset == "" && l.prefix == 0 }

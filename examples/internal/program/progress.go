@@ -14,11 +14,13 @@ import (
 
 // progress tells on stderr what goes on: with a bar on a terminal, with a line now and then elsewhere.
 type progress struct {
-	terminal bool
-	restarts bool // the server is ours to start
-	bar      *progressbar.ProgressBar
-	waited   time.Duration // for the server, in lineEvery, that was told
-	told     time.Time     // when a line last said how a calibration goes on
+	terminal  bool
+	restarts  bool // the server is ours to start
+	bar       *progressbar.ProgressBar
+	waited    time.Duration  // for the server, in lineEvery, that was told
+	told      time.Time      // when a line last said how a calibration goes on
+	estimated time.Time      // when a line last said how much is left
+	plan      *protocol.Plan // nil: a design that tells nothing of its length
 }
 
 func newProgress(restarts bool) *progress {
@@ -27,6 +29,9 @@ func newProgress(restarts bool) *progress {
 
 // lineEvery is how often a level in progress says so where there is no terminal.
 const lineEvery = 10 * time.Second
+
+// leastLeft is how much must be left to be worth a line.
+const leastLeft = 15 * time.Second
 
 // event is a [protocol.Runner]'s Progress.
 func (p *progress) event(e protocol.Event) {
@@ -41,12 +46,28 @@ func (p *progress) event(e protocol.Event) {
 			fmt.Fprintln(os.Stderr, "warning:", oneLine(w.String()))
 		}
 		return
+	case e.Phase == protocol.PhaseCalibrate:
+		fmt.Fprintln(os.Stderr, text)
+		return
 	case e.Phase != protocol.PhaseReady && !p.restarts:
 		return
 	case e.Phase == protocol.PhaseCooldown:
 		text += " for " + e.Wait.String()
 	}
 	fmt.Fprintf(os.Stderr, "run %d: %s\n", e.Step.Run, text)
+}
+
+// measured is a [protocol.Runner]'s Measured: how much is left, once that can be told.
+func (p *progress) measured(e *protocol.Experiment) {
+	p.finish()
+	if p.plan == nil {
+		return
+	}
+	left, known := p.plan.Remaining(e.Measurements)
+	if known && left > leastLeft && time.Since(p.estimated) > lineEvery {
+		p.estimated = time.Now()
+		fmt.Fprintf(os.Stderr, "about %v left\n", left.Round(time.Second))
+	}
 }
 
 // calibrating is an [openai.Client]'s Calibrating.

@@ -16,12 +16,16 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
+// Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short. more
+// sets what else the runner is to do; nil: nothing.
 func Run(
-	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, out string,
+	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, more func(*protocol.Runner),
 ) (*protocol.Experiment, error) {
 	_, fixed := s.(server.None)
 	progress := newProgress(!fixed)
+	if plan, ok := design.(protocol.Plan); ok {
+		progress.plan = &plan
+	}
 	client := &load.client
 	client.Running, client.Calibrating, client.Readiness.Progress = fixed, progress.calibrating, progress.waiting
 	runner := &protocol.Runner{
@@ -31,8 +35,11 @@ func Run(
 		Inspect:  server.Inspect(inspecting(client.Config)),
 		Observe:  progress.observe,
 		Progress: progress.event,
+		Measured: progress.measured,
 		Stop:     stop,
-		Dir:      out,
+	}
+	if more != nil {
+		more(runner)
 	}
 	experiment, err := runner.Run(ctx, design)
 	progress.finish()
