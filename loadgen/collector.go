@@ -12,7 +12,8 @@ type sample struct {
 	has   bool
 }
 
-// A collector turns outcomes into a Result. It belongs to one goroutine, which runs no code of the user's.
+// A collector turns outcomes into a Result. It belongs to one goroutine, which runs no code of the user's, but for the
+// text of an error, which a guest has asked for before ([probe]).
 type collector struct {
 	generator *Generator
 	level     Level
