@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Direction says which way a figure is better.
@@ -117,6 +118,21 @@ var quantiles = []float64{50, 90, 95, 99}
 // QuantileName is the name of the figure of a metric's p-th percentile: QuantileName("ttft", 99) is "ttft_p99".
 func QuantileName(metric string, p float64) string {
 	return metric + "_p" + strconv.FormatFloat(p, 'g', -1, 64)
+}
+
+// QuantileOf is which percentile of which metric the figure called name is, of those completed or of all issued: of
+// "ttft_p99" and "ttft_p99_issued" the 99th of "ttft". false: it is none.
+func QuantileOf(name string) (metric string, p float64, ok bool) {
+	name = strings.TrimSuffix(name, "_issued")
+	i := strings.LastIndex(name, "_p")
+	if i <= 0 {
+		return "", 0, false
+	}
+	p, err := strconv.ParseFloat(name[i+2:], 64)
+	if err != nil || !(p > 0 && p < 100) || QuantileName(name[:i], p) != name {
+		return "", 0, false
+	}
+	return name[:i], p, true
 }
 
 // MeanName is the name of the figure of a metric's mean.

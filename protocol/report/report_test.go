@@ -68,7 +68,7 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 				m.Result.Tokens.Mismatch = 1
 			}
 			add := func(name string, value float64) {
-				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: 10})
+				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: prompts.At(c)})
 			}
 			add(loadgen.TotalThroughput, 0.97*speed)
 			if prompts.At(c) >= c {
