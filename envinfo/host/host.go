@@ -230,7 +230,7 @@ func (c *capture) memory() fact.Value[int64] {
 }
 
 // compareMemory warns where the NUMA nodes together have another memory than the kernel counts as a whole: in a
-// container behind lxcfs, /proc/meminfo is the container's, and virtual machines grow without telling the nodes.
+// container behind lxcfs, /proc/meminfo is the container's, and a virtual machine was seen whose node has half of it.
 func (c *capture) compareMemory(total int64) {
 	if len(c.out.NUMA.Nodes) == 0 {
 		return
