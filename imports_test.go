@@ -55,7 +55,8 @@ var mayImport = map[string][]string{
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
-	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"}, // a program, which measures ours from outside as it does others
+	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
+	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
 
 	"": {}, // the overview
 }

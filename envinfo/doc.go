@@ -28,8 +28,10 @@ package envinfo
 //
 // A new source is a file in the room that it belongs to: a parser, which is a function of bytes, with a test and a fuzz
 // target, and a reading through source.Reader or a tool, of which each error becomes a value that is unknown for that
-// reason. A new vendor is a new room and a line in Capture, a runtime a file in container, a field a line where the
-// type is: it is hashed, compared, sampled and written to JSON without another.
+// reason. A new vendor is a new room, a field of Environment, and its lines in Capture, text.go and tables.go; its live
+// state is a file in state. A runtime is a file in container and a line in the table there. A field is a line where the
+// type is: it is hashed, compared, sampled and written to JSON without another, and shown where the room's text.go has
+// a row for it.
 //
 // Figures and readings. Bandwidth and compute are what the maker publishes for the model, found by PCI id; their source
 // is "table: …". They are withheld where readings show that this is not the whole card that the table describes. What

@@ -4,6 +4,7 @@ package envinfo_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,11 +176,25 @@ func TestSlowTools(t *testing.T) {
 // The short tables name what programs see of a card that is divided, and do not open with what a host does not have.
 func TestShortTablesOfParts(t *testing.T) {
 	files, outputs := nvidiaHost()
+	// Of a query that failed the list is left, and of a container without sys/class/drm the nodes.
+	byList := maps.Clone(outputs)
+	delete(byList, "nvidia-smi --query-gpu")
+	withoutDRM := mi300xCPX(28)
+	for name := range withoutDRM {
+		if strings.HasPrefix(name, "sys/class/drm/") {
+			delete(withoutDRM, name)
+		}
+	}
 	for _, test := range []struct {
 		name string
 		env  *envinfo.Environment
 		rows []string
 	}{
+		{"CPX by its nodes", capture(t, withoutDRM.fs()),
+			[]string{"GPU 8x AMD Instinct MI300X (mode unknown: 8 devices each)"}},
+		{"dies are no parts", capture(t, mi250x().fs()), []string{"GPU 4x AMD Instinct MI250X"}},
+		{"MIG by the list alone", captureWith(t, files, byList),
+			[]string{"GPU 1x NVIDIA H100 80GB HBM3, 1x NVIDIA H100 80GB HBM3 (MIG: 1x 3g.40gb, 1x 4g.40gb)"}},
 		{"CPX", capture(t, mi300xCPX(28).fs()), []string{"GPU 8x AMD Instinct MI300X (CPX / NPS4: 8 devices each)"}},
 		{"DPX of some", capture(t, mi325x().with(drm(128, tree{"current_compute_partition": "DPX\n"})).fs()),
 			[]string{"GPU 1x AMD Instinct MI325X (DPX / NPS1: 1 device), 7x AMD Instinct MI325X"}},
@@ -199,7 +214,7 @@ func TestShortTablesOfParts(t *testing.T) {
 		if test.name == "MIG" && (strings.Contains(got, "ROCm") || strings.Contains(got, "AMD GPU")) {
 			t.Errorf("%s: AMD's unknowns in\n%s", test.name, got)
 		}
-		if full := text(t, test.env); test.name != "CPX" && test.name != "DPX of some" &&
+		if full := text(t, test.env); len(test.env.AMD.Cards) == 0 &&
 			strings.HasPrefix(strings.SplitN(full, "\n", 3)[1], "GPU ") {
 			t.Errorf("%s: opens with\n%.300s", test.name, full)
 		}
@@ -264,4 +279,27 @@ func TestLinkToNowhere(t *testing.T) {
 	warned(t, capture(t, tr.fs()))
 	warned(t, capture(t, tr.with(ioLink(1, 1, "io_links", 11, 7, 15, 0), ioLink(1, 2, "p2p_links", 2, 9, 40, 0)).fs()),
 		[]string{"amd.links", "2 links lead to nodes", "from 1 to 7"})
+}
+
+// A file beside the folders in which Python is looked for is no installation that cannot be read.
+func TestFilesBesideInstallations(t *testing.T) {
+	dir := t.TempDir()
+	for name, data := range map[string]string{"opt/notes.txt": "x", "opt/tool/lib": "x",
+		"opt/venv/lib/python3.12/site-packages/vllm-0.14.1.dist-info/METADATA": "Name: vllm\nVersion: 0.14.1\n"} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, data)
+	}
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: os.DirFS(dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known(t, "vllm", version(t, env, "vllm"), "0.14.1")
+	for _, c := range env.Software {
+		if c.Name == "Python packages" {
+			t.Errorf("%s is %v: %s", c.Name, c.Version, c.Version.Reason())
+		}
+	}
 }

@@ -2,8 +2,11 @@ package envinfo_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/servegauge/servegauge/envinfo/fact"
 )
 
 // processors is a host of so many hardware threads: what cpuinfo says of each, and the threads that share its core and
@@ -60,6 +63,33 @@ func TestProcessorsByTwoSources(t *testing.T) {
 	// A kernel that lists a NUMA cluster as the package.
 	cluster := processors(8, func(i int) string { return id(i/4, i%4) }, itself,
 		func(i int) string { return block(i, 2) })
+	// A Core of eight cores of two threads and eight of one, whose ids have gaps as firmware gives them.
+	hybrid := processors(24, func(i int) string {
+		core := i / 2 * 4
+		if i >= 16 {
+			core = 32 + (i - 16)
+		}
+		return id(0, core) + "siblings\t: 24\ncpu cores\t: 16\n"
+	}, func(i int) string {
+		if i < 16 {
+			return block(i, 2)
+		}
+		return itself(i)
+	}, func(int) string { return "0-23" })
+	// An EPYC of two sockets in two NUMA nodes each, with its second threads off and processor 5 offline.
+	offline := processors(8, func(i int) string {
+		return id(i/4, i%4) + fmt.Sprintf("siblings\t: %d\ncpu cores\t: %d\n", 4-i/4, 4-i/4)
+	}, itself, func(i int) string { return []string{"0-3", "4,6-7"}[i/4] })
+	offline["proc/cpuinfo"] = strings.Replace(offline["proc/cpuinfo"],
+		"processor\t: 5\n"+id(1, 1)+"siblings\t: 3\ncpu cores\t: 3\n\n", "", 1)
+	offline["sys/devices/system/cpu/online"] = "0-4,6-7\n"
+	delete(offline, "sys/devices/system/cpu/cpu5/topology/thread_siblings_list")
+	// Threads that are offline on some of the cores of a POWER9: four on one, two on another.
+	uneven := processors(6, func(int) string { return "cpu\t\t: POWER9\n" },
+		func(i int) string { return []string{"0-3", "4-5"}[i/4] }, func(int) string { return "0-5" })
+	// An Ampere Altra of two sockets: no ids in cpuinfo, each core alone.
+	altra := processors(8, func(int) string { return "CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n" }, itself,
+		func(i int) string { return block(i, 4) })
 	// Topologies of which the copy has masks alone, and lists that end in a NUL.
 	masks, nul := tree{}, tree{}
 	for name, data := range right {
@@ -96,6 +126,10 @@ func TestProcessorsByTwoSources(t *testing.T) {
 		{"POWER9 in part", power9, 32, 8, 2, 4, 1},
 		{"lxcfs", lxcfs, 8, 4, 1, 2, 1},
 		{"NUMA clusters", cluster, 8, 8, 2, 1, 1},
+		{"cores of two kinds", hybrid, 24, 16, 1, 0, 0},
+		{"SMT off, one offline", offline, 7, 7, 2, 1, 0},
+		{"threads offline on some cores", uneven, 6, 2, 1, 0, 0},
+		{"Altra", altra, 8, 8, 2, 1, 0},
 		{"masks alone", masks, 8, 4, 2, 2, 0},
 		{"NUL at the end", nul, 8, 4, 2, 2, 0},
 		{"fewer by siblings", right.with(tree{"sys/devices/system/cpu/cpu2/topology/thread_siblings_list": "0,4\n",
@@ -155,6 +189,17 @@ func TestMemoryOfGPUs(t *testing.T) {
 	delete(cxl, node+"0/cpulist")
 	delete(cxl, node+"1/cpulist")
 	cxl["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (65536+131072)<<10)
+	// A Graviton4 has a Grace's cores. With a node of memory behind CXL it is no Grace, and a Grace with its GPU is.
+	pci := func(address, vendor, class string) tree {
+		dir := "sys/bus/pci/devices/" + address + "/"
+		return tree{dir + "vendor": vendor + "\n", dir + "class": class + "\n"}
+	}
+	graviton := grace.with(pci("0000:00:04.0", "0x1d0f", "0x010802"), pci("0000:01:00.0", "0x10de", "0x020000"))
+	hopper := grace.with(pci("0000:00:04.0", "0x1d0f", "0x010802"), pci("0009:01:00.0", "0x10de", "0x030200"))
+	// A Xeon Max of two sockets in clusters of one NUMA node each has its HBM in nodes of their own, which is the host's.
+	xeonMax := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, 65536), nodeMemory(2, 65536), nodeMemory(3, 65536),
+		tree{node + "0/cpulist": "0-3\n", node + "1/cpulist": "4-7\n"}, pci("0000:01:00.0", "0x10de", "0x030200"))
+	xeonMax["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (4*65536)<<10)
 	for _, test := range []struct {
 		name     string
 		tree     tree
@@ -163,7 +208,8 @@ func TestMemoryOfGPUs(t *testing.T) {
 	}{
 		{"POWER9", power9, 2 * 128768, 6}, {"POWER9, as its driver says", named, 2 * 128768, 6},
 		{"GH200", grace, 489000, 1},
-		{"CXL", cxl, 65536 + 131072, 0},
+		{"CXL", cxl, 65536 + 131072, 0}, {"Graviton4 with CXL", graviton, 489000 + 97280, 0},
+		{"GH200 with its PCI devices", hopper, 489000, 1}, {"Xeon Max", xeonMax, 4 * 65536, 0},
 	} {
 		h := capture(t, test.tree.fs()).Host
 		known(t, test.name, h.Memory, test.mib<<20)
@@ -182,6 +228,23 @@ func TestMemoryOfGPUs(t *testing.T) {
 	nodes = capture(t, cxl.fs()).Host.NUMA.Nodes
 	known(t, "CPUs by mask", nodes[0].CPUs, "0-7")
 	known(t, "no CPUs by mask", nodes[1].CPUCount, 0)
+}
+
+// What the nodes have together is what the kernel counts, or a warning names both: lxcfs gives a container's limit.
+func TestMemoryByTwoSources(t *testing.T) {
+	for _, test := range []struct {
+		total, node1 int // MiB
+		warns        bool
+	}{{131072, 65536, false}, {130000, 65536, false}, {8192, 65536, true}, {131072, 8192, true}} {
+		tr := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, test.node1))
+		tr["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", test.total<<10)
+		env := capture(t, tr.fs())
+		known(t, "memory", env.Host.Memory, int64(test.total)<<20)
+		warns := slices.ContainsFunc(env.Warnings, func(w fact.Warning) bool { return w.About == "host.memory" })
+		if warns != test.warns {
+			t.Errorf("%d and %d MiB: warnings %v", test.total, 65536+test.node1, env.Warnings)
+		}
+	}
 }
 
 // A GB10 has cores of two kinds.

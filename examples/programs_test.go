@@ -133,6 +133,7 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-prompts", "-5"}, []string{"-prompts", `"-5"`, "10x"}},
 		{"multirun", []string{"-prompts", "many"}, []string{`"many"`}},
 		{"multirun", []string{"-warmup", "-2"}, []string{"warmup -2"}},
+		{"multirun", []string{"-warmup", "soon"}, []string{`"soon"`, "or steady"}},
 		{"multirun", []string{"-cooldown", "-1m"}, []string{"cooldown -1m"}},
 		{"multirun", []string{"-cooldown", "soon"}, []string{`"soon"`}},
 		{"multirun", []string{"-timeout", "-1s"}, []string{"-timeout -1s"}},
@@ -699,6 +700,10 @@ func TestDryRun(t *testing.T) {
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run")
 	if p.code != 0 || !strings.Contains(p.stdout, "one server for all runs") || !strings.Contains(p.stdout, "within-server") {
+		t.Errorf("exit code %d\n%s", p.code, p.stdout)
+	}
+	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run", "-warmup", "steady")
+	if p.code != 0 || !strings.Contains(p.stdout, "each run until throughput and TTFT are steady, for 10m0s at most") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }

@@ -31,6 +31,15 @@ func (p Plan) leastBudget() time.Duration {
 	return time.Duration(p.Runs-1)*p.Cooldown + time.Duration(p.Runs*len(p.Levels))*leastLevel
 }
 
+// warmBound bounds warming until steady; within a Budget also to a third of what levels leave of each run's part.
+func (p Plan) warmBound() time.Duration {
+	if p.Budget == 0 {
+		return p.WarmUntilSteady
+	}
+	part := (p.Budget - time.Duration(p.Runs-1)*p.Cooldown) / time.Duration(p.Runs)
+	return min(p.WarmUntilSteady, max(time.Duration((1-levelShare)/3*float64(part)), time.Second))
+}
+
 // spent is how long measurements have taken, and the longest of the runs.
 func spent(done []Measurement) (all, longest time.Duration) {
 	runs := map[int]time.Duration{}
@@ -110,12 +119,23 @@ func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 		if tokens == 0 || busy == 0 {
 			return 0, false
 		}
-		each := time.Duration(float64(s.Level.Requests*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
+		each := time.Duration(float64(s.expected()*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
 		if s.Level.Duration > 0 {
 			each = min(each, s.Level.Duration)
 		}
 		left += each
 	}
+}
+
+// warmExpected is how many windows warming until steady takes, about.
+const warmExpected = 30
+
+// expected is how many requests a step will measure.
+func (s Step) expected() int {
+	if s.UntilSteady {
+		return warmExpected * s.Level.Concurrency
+	}
+	return s.Level.Requests
 }
 
 // Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the server, of
@@ -127,7 +147,7 @@ func (p Plan) Estimate(tokensPerSecond float64) time.Duration {
 		if err != nil {
 			return all
 		}
-		each := time.Duration(float64((s.Level.Requests+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
+		each := time.Duration(float64((s.expected()+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
 		if s.Level.Duration > 0 {
 			each = min(each, s.Level.Duration)
 		}

@@ -254,12 +254,9 @@ func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error
 		if err != nil {
 			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
-		var entry Entry
-		if err := json.Unmarshal(line, &entry); err != nil {
+		entry, err := readEntry(line)
+		if err != nil {
 			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
-		}
-		if entry.Schema != SchemaVersion {
-			return nil, told, 0, fmt.Errorf("journal line %d: schema %d, and this version reads %d", n, entry.Schema, SchemaVersion)
 		}
 		if (n == 1) != (entry.Begin != nil) {
 			return nil, told, 0, fmt.Errorf("journal line %d: the first line, and no other, begins an experiment", n)
@@ -278,6 +275,49 @@ func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error
 		e.add(entry)
 		size += int64(length)
 	}
+}
+
+// A SchemaError says that a journal is of another version than this one reads.
+type SchemaError struct {
+	Schema int    // 0: it says none
+	Tool   string // that wrote it, where that is known
+}
+
+func (e *SchemaError) Error() string {
+	by := ""
+	if e.Tool != "" {
+		by = ", written by " + e.Tool
+	}
+	return fmt.Sprintf("schema %d%s, and this version reads %d; read it with the version that wrote it",
+		e.Schema, by, SchemaVersion)
+}
+
+// readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it does
+// here.
+func readEntry(line []byte) (e Entry, err error) {
+	var version struct {
+		Schema int
+		Begin  struct{ Tool string }
+	}
+	if err := json.Unmarshal(line, &version); version.Schema != SchemaVersion && (err == nil || version.Schema != 0) {
+		return e, &SchemaError{version.Schema, version.Begin.Tool}
+	}
+	if err := json.Unmarshal(line, &e); err != nil {
+		return e, err
+	}
+	of := 0
+	for _, set := range []bool{
+		e.Begin != nil, e.Client != nil, e.Start != nil, e.Trace != nil, e.Measurement != nil, e.Rewarm != nil,
+		e.Stop != nil, e.Resume != nil, e.End != nil,
+	} {
+		if set {
+			of++
+		}
+	}
+	if of > 1 { // none: of a kind that came later, and is passed over
+		return e, fmt.Errorf("it is of %d things, and a line is of one", of)
+	}
+	return e, nil
 }
 
 // readLine returns a line without its end, and how many bytes it has with it.

@@ -67,7 +67,13 @@ func TestJournalThatIsNone(t *testing.T) {
 		{"no begin", rest, "line 1"},
 		{"two begins", first + "\n" + text, "line 2"},
 		{"not JSON", first + "\n" + "nonsense\n" + rest, "line 2"},
-		{"another schema", strings.Replace(text, `"schema":1`, `"schema":99`, 1), "schema 99"},
+		{"another schema", strings.Replace(text, `"schema":1`, `"schema":99`, 1), "schema 99, written by servegauge"},
+		{"another schema later", first + "\n" + strings.Replace(rest, `"schema":1`, `"schema":2`, 1), "line 2: schema 2, and this version reads 1"},
+		{"a shape that came later", `{"schema":2,"begin":{"tool":"servegauge v9"},"time":[1,2],"start":7}` + "\n", "schema 2, written by servegauge v9"},
+		{"no schema", "{}\n", "line 1: schema 0"},
+		{"two things in a line", first + "\n" + `{"schema":1,"end":{},"stop":{}}` + "\n", "line 2: it is of 2 things"},
+		{"half a line of garbage", first + "\n" + rest[:len(rest)/2] + "\n" + rest, "journal line"},
+		{"zeros, as a crash can leave", first + "\n\x00\x00\x00\n", "line 2"},
 		{"a blank line", first + "\n\n" + rest, "line 2"},
 	} {
 		if e, err := ReadJournal(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.say) {

@@ -30,7 +30,17 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	hopeless := newHopelessness(step.Level)
 	stop, releaseStop := eitherClosed(r.Stop, hopeless.stop)
 	defer releaseStop()
+	levelCourse, warms := newCourse(step.Level), (*warmer)(nil)
 	generator := &loadgen.Generator{Stop: stop, Metrics: r.Metrics, Observers: []loadgen.Observer{{Record: hopeless.record}}}
+	if step.UntilSteady {
+		warms = newWarmer(step.Level)
+		either, release := eitherClosed(stop, warms.steady)
+		defer release()
+		generator.Stop = either
+		generator.Observers = append(generator.Observers, loadgen.Observer{Record: warms.record})
+	} else {
+		generator.Observers = append(generator.Observers, loadgen.Observer{Record: levelCourse.record})
+	}
 	if r.requests != nil {
 		generator.Observers = append(generator.Observers, r.requests.observer(step))
 	}
@@ -53,6 +63,7 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 		return err
 	}
 	m.Result, m.GaveUp = *result, hopeless.gaveUp
+	m.finite()
 	size, requestsErr := r.requests.end()
 	m.Requests = size
 	if prepared != nil {
@@ -84,7 +95,12 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if w, ok := driftWarning(&m.Result); ok {
 		m.Result.Warnings = append(m.Result.Warnings, w)
 	}
-	m.Took = time.Since(r.began)
+	if warms != nil {
+		r.warmed(&m, warms)
+	} else if w, ok := r.judgeWarmth(&m, levelCourse); ok {
+		m.Result.Warnings = append(m.Result.Warnings, w)
+	}
+	m.Took, r.loaded = time.Since(r.began), time.Now()
 	entry := Entry{Measurement: &m}
 	if again {
 		entry = Entry{Rewarm: &m}

@@ -25,6 +25,12 @@ type Plan struct {
 
 	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
 
+	// WarmUntilSteady, in the place of Warmup, warms each run at its first level's concurrency until throughput and TTFT
+	// have stopped moving ([Warming]), for so long at most; the level begins after the drain, without a pause. It is
+	// repeated, at the concurrency of the level to come, where the server is started anew within a run, or was idle for
+	// 30 s. 0: none.
+	WarmUntilSteady time.Duration `json:"warm_until_steady_ns,omitempty"`
+
 	Input   int     `json:"input_tokens"`  // tokens of each prompt
 	Output  int     `json:"output_tokens"` // tokens asked of each request
 	Levels  []int   `json:"levels"`        // concurrencies, in the order in which they are run; none twice
@@ -156,7 +162,7 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 // at is the n-th step.
 func (p Plan) at(n int) (Step, error) {
 	perRun := len(p.Levels)
-	if p.Warmup > 0 {
+	if p.leadsIn() {
 		perRun++
 	}
 	run, seq := n/max(perRun, 1), n%max(perRun, 1)
@@ -173,9 +179,14 @@ func (p Plan) at(n int) (Step, error) {
 		s.Cooldown = p.Cooldown
 	}
 	levels := p.ordered(run)
-	if p.Warmup > 0 {
+	if p.leadsIn() {
 		if seq == 0 {
 			s.Discard = true
+			if p.WarmUntilSteady > 0 {
+				s.UntilSteady = true
+				s.Level = loadgen.Level{Concurrency: levels[0], Duration: p.warmBound(), Timeout: p.Timeout}
+				return s, nil
+			}
 			s.Level = loadgen.Level{Concurrency: min(p.Warmup, levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
 			return s, nil
 		}
@@ -188,6 +199,9 @@ func (p Plan) at(n int) (Step, error) {
 	}
 	return s, nil
 }
+
+// leadsIn reports whether each run begins with a step that is discarded.
+func (p Plan) leadsIn() bool { return p.Warmup > 0 || p.WarmUntilSteady > 0 }
 
 // Codes of the warnings that a plan can give rise to before anything is measured, beside
 // [loadgen.WarnPromptCapped].
@@ -284,6 +298,10 @@ func (p Plan) validate() error {
 		return invalid("output tokens", p.Output, "a number from 1 to 10,000,000")
 	case p.Warmup < 0 || p.Warmup > loadgen.MaxRequests:
 		return invalid("warmup", p.Warmup, "a number from 0 to 100,000,000")
+	case p.WarmUntilSteady < 0 || p.WarmUntilSteady > 24*time.Hour:
+		return invalid("warming until steady", p.WarmUntilSteady, "from 0s (none) to 24h")
+	case p.Warmup > 0 && p.WarmUntilSteady > 0:
+		return invalid("warmup", p.Warmup, "either a number of requests or until steady, not both")
 	case p.Cooldown < 0 || p.Cooldown > 24*time.Hour:
 		return invalid("cooldown", p.Cooldown, "from 0s to 24h")
 	case p.Timeout < 0:
@@ -293,9 +311,12 @@ func (p Plan) validate() error {
 	case p.LevelBudget < 0:
 		return invalid("level budget", p.LevelBudget, "0s (none) or more")
 	case p.Budget > 0 && p.LevelBudget > p.Budget:
-		return invalid("level budget", p.LevelBudget, "no more than the budget for all")
+		return invalid("level budget", p.LevelBudget, fmt.Sprintf("no more than the budget for all, %v", p.Budget))
+	case p.Budget > 0 && p.Runs > 1 && p.Restart && p.Cooldown >= p.Budget:
+		return invalid("cooldown", p.Cooldown, fmt.Sprintf("less than the budget for all, %v, which leaves no time for a second run", p.Budget))
 	case p.Budget > 0 && p.Budget < p.leastBudget():
-		return invalid("budget", p.Budget, fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs", p.leastBudget()))
+		return invalid("budget", p.Budget,
+			fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs", p.leastBudget()))
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
 	}

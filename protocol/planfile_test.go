@@ -34,7 +34,9 @@ func TestReadBadPlan(t *testing.T) {
 	}
 	for _, c := range []struct{ old, new, want string }{
 		{`"runs"`, "\n\"rums\"", `plan: line 2, column 1: there is no member "rums"`},
-		{`"10x"`, `"x"`, "prompts"},
+		{`"10x"`, `"x"`, `plan: line 1, column 80: prompts "x": want`},
+		{`"seed": 1`, "\n\"runs\": 5", `plan: line 2, column 1: the member "runs" stands there twice`},
+		{`"seed": 1`, `"level_budget_ns": 2, "budget_ns": 1`, "level budget 2ns: want no more than the budget for all, 1ns"},
 		{`"runs": 2`, `"runs": -2`, "runs -2: want a number from 1 to 1,000"},
 		{`"levels": [1]`, `"levels": [1, 1]`, "levels 1: want each level once"},
 		{`"seed": 1`, `"order": "up"`, "order"},

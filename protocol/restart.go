@@ -51,11 +51,8 @@ func (r *running) restart(ctx context.Context, step Step) error {
 	if err := r.idle(ctx); err != nil {
 		return err
 	}
-	if step.Cooldown > 0 {
-		r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
-		if err := rest(ctx, r.Stop, step.Cooldown); err != nil {
-			return err
-		}
+	if err := r.cooldown(ctx, step); err != nil {
+		return err
 	}
 	r.progress(Event{Phase: PhaseStart, Step: step})
 	begin := time.Now()
@@ -70,11 +67,21 @@ func (r *running) restart(ctx context.Context, step Step) error {
 		return err
 	}
 	r.instance, r.arm, r.run, r.answered, r.dead = instance, step.Arm, step.Run, false, nil
+	r.loaded, r.cold, r.unproven = time.Time{}, "", false
 	r.progress(Event{Phase: PhaseReady, Step: step})
 	if err := r.ready(ctx, step); err != nil {
 		return err
 	}
 	return r.started(ctx, step, time.Since(begin))
+}
+
+// cooldown rests for as long as the step says.
+func (r *running) cooldown(ctx context.Context, step Step) error {
+	if step.Cooldown <= 0 {
+		return nil
+	}
+	r.progress(Event{Phase: PhaseCooldown, Step: step, Wait: step.Cooldown})
+	return rest(ctx, r.Stop, step.Cooldown)
 }
 
 // started finds out what has been started, and journals it.

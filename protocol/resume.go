@@ -207,10 +207,7 @@ func (r *running) rewarm(ctx context.Context, step Step) error {
 		if m.Step.Run != step.Run || m.Step.Arm != step.Arm || !m.Step.Discard {
 			continue
 		}
-		again := m.Step
-		again.Restart, again.Cooldown = false, 0
-		again.Seed = ^again.Seed >> 11 // other prompts, which no cache knows
-		if err := r.measure(ctx, again, true); err != nil {
+		if err := r.measure(ctx, againFor(m.Step, step, len(r.experiment.Rewarms)), true); err != nil {
 			return err
 		}
 	}

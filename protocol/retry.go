@@ -25,6 +25,8 @@ func (r Retry) validate() error {
 	switch {
 	case r.Times < 0 || r.Times > 100:
 		return &loadgen.InvalidError{Field: "retries of a level", Value: r.Times, Want: "a number from 0 to 100"}
+	case r.Times == 0 && len(r.Causes) > 0:
+		return &loadgen.InvalidError{Field: "retries of a level", Value: r.Times, Want: "at least 1, where causes are given: " + strings.Join(r.Causes, ", ")}
 	case r.Times > 0 && len(r.Causes) == 0:
 		return &loadgen.InvalidError{Field: "causes of a retry", Value: r.Causes, Want: "codes of warnings, such as server-died"}
 	}

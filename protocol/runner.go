@@ -228,6 +228,9 @@ type running struct {
 	before     map[string]Identity // of each arm's latest instance
 	answered   bool                // the instance has, at least once
 	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
+	loaded     time.Time           // when the instance's latest load ended; zero: there was none
+	cold       string              // why the instance is not known to be warm; "": nothing speaks against it
+	unproven   bool                // and the next level may show that it is after all
 	free       memory              // of the host, without a server
 }
 
@@ -267,6 +270,13 @@ func (r *running) steps(ctx context.Context, d Design) error {
 			if err := r.rewarm(ctx, step); err != nil {
 				return err
 			}
+		} else {
+			if err := r.cooldown(ctx, step); err != nil {
+				return err
+			}
+			if err := r.rewarmIdle(ctx, step); err != nil {
+				return err
+			}
 		}
 		if err := r.measure(ctx, step, false); err != nil {
 			return err
@@ -299,9 +309,10 @@ func (r *running) stopped(ctx context.Context) error {
 // untilStopped is ctx until the experiment is asked to stop. release ends its goroutine.
 func (r *running) untilStopped(ctx context.Context) (stoppable context.Context, release func()) {
 	stoppable, cancel := context.WithCancelCause(ctx)
+	stop := r.Stop // the goroutine may begin when Run has returned, and its caller may have another Stop by then
 	go func() {
 		select {
-		case <-r.Stop:
+		case <-stop:
 			cancel(ErrStopped)
 		case <-stoppable.Done():
 		}

@@ -16,9 +16,12 @@ type Step struct {
 	Arm string `json:"arm,omitempty"` // which server of a comparison; "" where there is one
 
 	Restart  bool          `json:"restart,omitempty"`     // the server is started anew before this step
-	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start
+	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest between the stop of the old server and the new start; without Restart before the step
 	Discard  bool          `json:"discard,omitempty"`     // a warmup: journalled, but in no analysis
-	Try      int           `json:"try,omitempty"`         // which attempt at it, from 2 where one before did not count; 0: the first
+	// UntilSteady ends a discarded step once throughput and TTFT have stopped moving; its Level's Duration bounds it.
+	UntilSteady bool `json:"until_steady,omitempty"`
+
+	Try int `json:"try,omitempty"` // which attempt at it, from 2 where one before did not count; 0: the first
 
 	workload.Spec               // of the prompts
 	Level         loadgen.Level `json:"level"`
@@ -43,6 +46,9 @@ type Measurement struct {
 
 	// GaveUp says that the level was ended because nothing in it worked.
 	GaveUp bool `json:"gave_up,omitempty"`
+
+	// Warming is the course of a step UntilSteady; nil: it is none.
+	Warming *Warming `json:"warming,omitempty"`
 
 	// Took is how long the step took in all, the restart of the server, its readiness and the rest before it included.
 	Took time.Duration `json:"took_ns,omitempty"`

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -184,14 +183,14 @@ func (r CapacityResult) MarshalJSON() ([]byte, error) {
 	if r.High == 0 {
 		r.High = math.NaN()
 	}
-	return json.Marshal(capacityJSON{number(r.Low), number(r.High), r.Reason, r.Intervals, r.Next,
+	return marshal(capacityJSON{number(r.Low), number(r.High), r.Reason, r.Intervals, r.Next,
 		r.Method, r.N, r.Unit, r.Assumptions, r.Warnings})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (r *CapacityResult) UnmarshalJSON(b []byte) error {
 	j := capacityJSON{Low: undefined, High: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*r = CapacityResult{float64(j.Low), float64(j.High), j.Reason, j.Intervals, j.Next, j.Method, j.N, j.Unit,

@@ -38,8 +38,8 @@
 //
 // What the data do not determine is undefined, and undefined is NaN: the spread of one sample, the bounds of an
 // interval from one run. NaN fails every comparison and cannot be mistaken for 0. In JSON it is null, and null reads
-// back as NaN; an infinite value, where one is meaningful, is the string "Infinity" or "-Infinity". Nothing else is
-// ever NaN.
+// back as NaN; an infinite value, where one is meaningful, is null too, and the object then has a member that says so:
+// "unbounded": {"high": "above"}, or "below" for −∞. Nothing else is ever NaN.
 //
 // What cannot be used is an error. A NaN or an infinity among the samples is refused with its index and never dropped.
 // Such errors are [*ValueError] or [*LengthError] for errors.As, and wrap one of the Err variables for errors.Is.

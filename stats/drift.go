@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -131,13 +130,13 @@ type driftJSON struct {
 
 // MarshalJSON writes the result with null for what is undefined.
 func (r DriftResult) MarshalJSON() ([]byte, error) {
-	return json.Marshal(driftJSON{r.Total, number(r.ResidualSD), number(r.Factor), r.Assessed, r.Trend})
+	return marshal(driftJSON{r.Total, number(r.ResidualSD), number(r.Factor), r.Assessed, r.Trend})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (r *DriftResult) UnmarshalJSON(b []byte) error {
 	j := driftJSON{ResidualSD: undefined, Factor: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*r = DriftResult{j.Total, float64(j.ResidualSD), float64(j.Factor), j.Assessed, j.Trend}

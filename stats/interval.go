@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -217,12 +216,13 @@ type intervalJSON struct {
 	Warnings    []Warning `json:"warnings,omitempty"`
 }
 
-// MarshalJSON writes the interval with null for what is undefined, and "Infinity" or "-Infinity" for an unbounded side.
+// MarshalJSON writes the interval with null for what is undefined and for an unbounded side, which the
+// member "unbounded" then names.
 func (v Interval) MarshalJSON() ([]byte, error) {
 	if !v.Defined() { // the zero Interval has zeros for bounds
 		v.Low, v.High = math.NaN(), math.NaN()
 	}
-	return json.Marshal(intervalJSON{
+	return marshal(intervalJSON{
 		Estimate: number(v.Estimate), Low: number(v.Low), High: number(v.High),
 		Method: v.Method, N: v.N, DF: number(v.DF), Confidence: number(v.Confidence), Coverage: v.Coverage,
 		Unit:        v.Unit,
@@ -233,7 +233,7 @@ func (v Interval) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (v *Interval) UnmarshalJSON(b []byte) error {
 	j := intervalJSON{Estimate: undefined, Low: undefined, High: undefined, DF: undefined, Confidence: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*v = Interval{

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -210,15 +209,15 @@ type kneeStepJSON struct {
 	High  number `json:"high"`
 }
 
-// MarshalJSON writes an infinite statistic as "Infinity" or "-Infinity".
+// MarshalJSON writes an infinite statistic as null, and names it in the member "unbounded".
 func (s KneeStep) MarshalJSON() ([]byte, error) {
-	return json.Marshal(kneeStepJSON{number(s.Level), number(s.T), s.N, number(s.DF), number(s.Low), number(s.High)})
+	return marshal(kneeStepJSON{number(s.Level), number(s.T), s.N, number(s.DF), number(s.Low), number(s.High)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (s *KneeStep) UnmarshalJSON(b []byte) error {
 	j := kneeStepJSON{Level: undefined, T: undefined, DF: undefined, Low: undefined, High: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*s = KneeStep{float64(j.Level), float64(j.T), j.N, float64(j.DF), float64(j.Low), float64(j.High)}
@@ -240,14 +239,14 @@ func (f KneeRefinement) MarshalJSON() ([]byte, error) {
 	if !(f.Low < f.High) { // the zero value has zeros
 		f.Low, f.High, f.Peak = math.NaN(), math.NaN(), math.NaN()
 	}
-	return json.Marshal(kneeRefinementJSON{number(f.Low), number(f.High), number(f.Peak), f.Next,
+	return marshal(kneeRefinementJSON{number(f.Low), number(f.High), number(f.Peak), f.Next,
 		f.Reason, f.Steps, f.Sweep})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (f *KneeRefinement) UnmarshalJSON(b []byte) error {
 	j := kneeRefinementJSON{Low: undefined, High: undefined, Peak: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*f = KneeRefinement{float64(j.Low), float64(j.High), float64(j.Peak), j.Next, j.Reason, j.Steps, j.Sweep}

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -124,15 +123,15 @@ type kneeTestJSON struct {
 	Reaches number `json:"reaches_t"`
 }
 
-// MarshalJSON writes an infinite statistic as "Infinity" or "-Infinity".
+// MarshalJSON writes an infinite statistic as null, and names it in the member "unbounded".
 func (t KneeTest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(kneeTestJSON{number(t.Level), number(t.Below), number(t.Reaches)})
+	return marshal(kneeTestJSON{number(t.Level), number(t.Below), number(t.Reaches)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (t *KneeTest) UnmarshalJSON(b []byte) error {
 	j := kneeTestJSON{undefined, undefined, undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*t = KneeTest{float64(j.Level), float64(j.Below), float64(j.Reaches)}
@@ -164,7 +163,7 @@ func (r KneeResult) MarshalJSON() ([]byte, error) {
 	if r.Kind != KneeBracketed && r.Kind != KneeAtMost {
 		r.High = math.NaN()
 	}
-	return json.Marshal(kneeJSON{
+	return marshal(kneeJSON{
 		Kind: r.Kind, Low: number(r.Low), High: number(r.High), Reason: r.Reason, Peak: r.Peak, Tests: r.Tests,
 		Next: r.Next, NextRuns: r.NextRuns,
 		Method: r.Method, N: r.N, DF: number(r.DF), Unit: r.Unit, Assumptions: r.Assumptions, Warnings: r.Warnings,
@@ -174,7 +173,7 @@ func (r KneeResult) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (r *KneeResult) UnmarshalJSON(b []byte) error {
 	j := kneeJSON{Low: undefined, High: undefined, DF: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*r = KneeResult{

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -155,13 +154,13 @@ type levelMeanJSON struct {
 
 // MarshalJSON writes the result with null for what is undefined.
 func (m LevelMean) MarshalJSON() ([]byte, error) {
-	return json.Marshal(levelMeanJSON{m.Mean, number(m.ESS), m.Ramp, m.Steady, m.Cut})
+	return marshal(levelMeanJSON{m.Mean, number(m.ESS), m.Ramp, m.Steady, m.Cut})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (m *LevelMean) UnmarshalJSON(text []byte) error {
 	j := levelMeanJSON{ESS: undefined}
-	if err := json.Unmarshal(text, &j); err != nil {
+	if err := unmarshal(text, &j); err != nil {
 		return err
 	}
 	*m = LevelMean{j.Mean, float64(j.ESS), j.Ramp, j.Steady, j.Cut}

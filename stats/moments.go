@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"math"
 )
 
@@ -210,7 +209,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 	if s.N == 0 { // the zero Summary, of no samples
 		s = Summary{Mean: math.NaN(), SD: math.NaN(), CoV: math.NaN(), Min: math.NaN(), Max: math.NaN()}
 	}
-	return json.Marshal(summaryJSON{
+	return marshal(summaryJSON{
 		N: s.N, Mean: number(s.Mean), SD: number(s.SD), CoV: number(s.CoV),
 		Min: number(s.Min), Max: number(s.Max), Warnings: s.Warnings,
 	})
@@ -219,7 +218,7 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. A field that is null or absent is undefined.
 func (s *Summary) UnmarshalJSON(b []byte) error {
 	j := summaryJSON{Mean: undefined, SD: undefined, CoV: undefined, Min: undefined, Max: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*s = Summary{

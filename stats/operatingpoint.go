@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -175,7 +174,7 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 	if !(p.Level > 0) {
 		p.Level = math.NaN()
 	}
-	return json.Marshal(operatingPointJSON{number(p.Level), p.Throughput, p.Best, p.Kept, p.Undecided, p.Broken,
+	return marshal(operatingPointJSON{number(p.Level), p.Throughput, p.Best, p.Kept, p.Undecided, p.Broken,
 		p.Reason,
 		p.Method, p.N, p.Unit, p.Assumptions, p.Warnings})
 }
@@ -183,7 +182,7 @@ func (p OperatingPoint) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (p *OperatingPoint) UnmarshalJSON(b []byte) error {
 	j := operatingPointJSON{Level: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*p = OperatingPoint{float64(j.Level), j.Throughput, j.Best, j.Kept, j.Undecided, j.Broken, j.Reason,

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -167,13 +166,13 @@ func (p RepetitionPlan) MarshalJSON() ([]byte, error) {
 	for _, r := range p.Optimal {
 		j.Optimal = append(j.Optimal, number(r))
 	}
-	return json.Marshal(j)
+	return marshal(j)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. What is null is undefined.
 func (p *RepetitionPlan) UnmarshalJSON(b []byte) error {
 	j := repetitionPlanJSON{HalfWidth: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*p = RepetitionPlan{Best: j.Best, AsPilot: j.AsPilot, HalfWidth: float64(j.HalfWidth)}

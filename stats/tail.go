@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -124,13 +123,13 @@ func (c TailCertificate) MarshalJSON() ([]byte, error) {
 	if c.Needed == 0 { // the zero TailCertificate
 		c.Bound = math.NaN()
 	}
-	return json.Marshal(tailCertificateJSON{c.P, c.Confidence, number(c.Bound), c.N, c.Over, c.Needed, c.Warnings})
+	return marshal(tailCertificateJSON{c.P, c.Confidence, number(c.Bound), c.N, c.Over, c.Needed, c.Warnings})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (c *TailCertificate) UnmarshalJSON(b []byte) error {
 	j := tailCertificateJSON{Bound: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*c = TailCertificate{j.P, j.Confidence, float64(j.Bound), j.N, j.Over, j.Needed, j.Warnings}

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"math"
 )
 
@@ -24,13 +23,13 @@ type equivalenceTestJSON struct {
 
 // MarshalJSON writes the test with null for what is undefined.
 func (e EquivalenceTest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(equivalenceTestJSON{number(e.Lower), number(e.Upper)})
+	return marshal(equivalenceTestJSON{number(e.Lower), number(e.Upper)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (e *EquivalenceTest) UnmarshalJSON(b []byte) error {
 	j := equivalenceTestJSON{undefined, undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*e = EquivalenceTest{float64(j.Lower), float64(j.Upper)}

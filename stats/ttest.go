@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -339,14 +338,14 @@ func (t TTest) MarshalJSON() ([]byte, error) {
 		nan := math.NaN()
 		t = TTest{Difference: nan, SE: nan, T: nan, DF: nan, P: nan, SD: nan}
 	}
-	return json.Marshal(tTestJSON{t.Method, number(t.Difference), number(t.SE), number(t.T), number(t.DF), number(t.P),
+	return marshal(tTestJSON{t.Method, number(t.Difference), number(t.SE), number(t.T), number(t.DF), number(t.P),
 		t.N, number(t.SD), number(t.Rounding), t.Warnings})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A field that is null or absent is undefined.
 func (t *TTest) UnmarshalJSON(b []byte) error {
 	j := tTestJSON{Difference: undefined, SE: undefined, T: undefined, DF: undefined, P: undefined, SD: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*t = TTest{j.Method, float64(j.Difference), float64(j.SE), float64(j.T), float64(j.DF), float64(j.P),

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 )
@@ -179,16 +178,16 @@ type uslJSON struct {
 	Warnings  []Warning `json:"warnings,omitempty"`
 }
 
-// MarshalJSON writes an infinite Peak as "Infinity" and one that is undefined as null.
+// MarshalJSON writes null for what is undefined and for an infinite Peak, which the member "unbounded" then names.
 func (u USL) MarshalJSON() ([]byte, error) {
-	return json.Marshal(uslJSON{number(u.Gamma), number(u.Sigma), number(u.Kappa), number(u.Peak), number(u.RSS),
+	return marshal(uslJSON{number(u.Gamma), number(u.Sigma), number(u.Kappa), number(u.Peak), number(u.RSS),
 		u.N, u.Converged, u.Method, u.Warnings})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. A number that is null or absent is undefined.
 func (u *USL) UnmarshalJSON(b []byte) error {
 	j := uslJSON{Gamma: undefined, Sigma: undefined, Kappa: undefined, Peak: undefined, RSS: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*u = USL{float64(j.Gamma), float64(j.Sigma), float64(j.Kappa), float64(j.Peak), float64(j.RSS),

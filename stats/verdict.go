@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"fmt"
 )
 
@@ -131,7 +130,7 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		v.P, v.EquivalenceP, v.AdjustedP, v.AdjustedEquivalenceP = float64(undefined), float64(undefined),
 			float64(undefined), float64(undefined)
 	}
-	return json.Marshal(verdictJSON{
+	return marshal(verdictJSON{
 		v.Kind, v.Detected, v.Reason, v.Ratio, v.EquivalenceRatio, number(v.P), number(v.EquivalenceP),
 		number(v.AdjustedP), number(v.AdjustedEquivalenceP), v.RunsToDecide, v.RunsA, v.RunsB,
 		number(v.Margin), v.LowerIsBetter, v.Paired, v.Warnings,
@@ -142,7 +141,7 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 func (v *Verdict) UnmarshalJSON(b []byte) error {
 	j := verdictJSON{P: undefined, EquivalenceP: undefined, AdjustedP: undefined, AdjustedEquivalenceP: undefined,
 		Margin: undefined}
-	if err := json.Unmarshal(b, &j); err != nil {
+	if err := unmarshal(b, &j); err != nil {
 		return err
 	}
 	*v = Verdict{

@@ -105,21 +105,21 @@ func parseAMDStatic(name string, b []byte) ([]smiCard, error) {
 		cards = append(cards, smiCard{
 			location:  gpu.PCILocation(bus.text("bdf").text),
 			device:    gpu.PCIDevice(bus.text("bdf").text),
-			model:     asic.text("market_name").value(fact.ScopeHost, name+": market_name"),
+			model:     asic.text("market_name").name(name + ": market_name"),
 			pciDevice: asic.text("device_id").hex(4, name+": device_id"),
 			uniqueID:  asic.text("asic_serial").hex(16, name+": asic_serial"),
 			vbios:     vbios.text("part_number", "vbios_part_number").value(fact.ScopeHost, name+": vbios part_number"),
 			driver:    driver.text("version", "driver_version").version(fact.ScopeHost, name+": driver version"),
 			vram:      vram.text("size", "vram_size_mb", "vram_size").bytes("MB", name+": vram size"),
 
-			target: asic.text("target_graphics_version").value(fact.ScopeHost, name+": target_graphics_version"),
+			target: asic.text("target_graphics_version").target(name + ": target_graphics_version"),
 			units:  asic.text("num_compute_units").count(name + ": num_compute_units"),
 			computePartition: partition.text("accelerator_partition", "compute_partition").
 				value(fact.ScopeHost, name+": accelerator_partition"),
 			memoryPartition: partition.text("memory_partition").value(fact.ScopeHost, name+": memory_partition"),
 			link: gpu.PCIe{
 				MaxSpeed: bus.text("max_pcie_speed").speed(name + ": max_pcie_speed"),
-				MaxWidth: bus.text("max_pcie_width").count(name + ": max_pcie_width"),
+				MaxWidth: bus.text("max_pcie_width", "max_pcie_lanes").count(name + ": max_pcie_width"),
 			},
 		})
 	}
@@ -153,9 +153,9 @@ func parseROCmSMI(name string, b []byte) ([]smiCard, error) {
 			cards = append(cards, smiCard{
 				location: gpu.PCILocation(o.text("PCI Bus").text),
 				device:   gpu.PCIDevice(o.text("PCI Bus").text),
-				target:   o.text("GFX Version").value(fact.ScopeHost, name+": GFX Version"),
+				target:   o.text("GFX Version").target(name + ": GFX Version"),
 				model: o.text("Card Series", "Card series", "Device Name").
-					value(fact.ScopeHost, name+": Card Series"),
+					name(name + ": Card Series"),
 				pciDevice: o.text("Device ID", "GPU ID").hex(4, name+": Device ID"),
 				uniqueID:  o.text("Unique ID").hex(16, name+": Unique ID"),
 				vbios:     o.text("VBIOS version").value(fact.ScopeHost, name+": VBIOS version"),

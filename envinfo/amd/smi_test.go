@@ -235,3 +235,31 @@ func FuzzSMI(f *testing.F) {
 		}
 	})
 }
+
+// What the tools print for a card without a name is its id, and for a target that they do not know a text. The first
+// releases call the lanes otherwise.
+func TestFieldsOfCardsWithoutNames(t *testing.T) {
+	cards, err := parseAMDStatic("amd-smi", []byte(`[{"gpu": 0, "asic": {"market_name": "0x744c",
+		"target_graphics_version": "Requested target is not supported"}, "bus": {"bdf": "0000:03:00.0",
+		"max_pcie_lanes": 16, "max_pcie_speed": "16 GT/s"}},
+		{"gpu": 1, "asic": {"market_name": "AMD Radeon RX 7900 XTX", "target_graphics_version": "gfx1100"},
+		"bus": {"bdf": "0000:04:00.0", "max_pcie_width": {"value": 16, "unit": "lanes"}, "max_pcie_speed": "N/A"}}]`))
+	if err != nil || len(cards) != 2 {
+		t.Fatal(cards, err)
+	}
+	facttest.Unknown(t, "model", cards[0].model, `amd-smi: market_name: "0x744c" is not a name`)
+	facttest.Unknown(t, "target", cards[0].target, "is not a target")
+	facttest.Known(t, "lanes", cards[0].link.MaxWidth, 16)
+	facttest.Known(t, "speed", cards[0].link.MaxSpeed, 16)
+	facttest.Known(t, "model", cards[1].model, "AMD Radeon RX 7900 XTX")
+	facttest.Known(t, "target", cards[1].target, "gfx1100")
+	facttest.Known(t, "lanes", cards[1].link.MaxWidth, 16)
+	facttest.Unknown(t, "speed", cards[1].link.MaxSpeed, "N/A")
+	cards, err = parseROCmSMI("rocm-smi", []byte(`{"card0": {"Card Series": "0x7550", "PCI Bus": "0000:03:00.0",
+		"GFX Version": "gfx1201"}}`))
+	if err != nil || len(cards) != 1 {
+		t.Fatal(cards, err)
+	}
+	facttest.Unknown(t, "model", cards[0].model, "is not a name")
+	facttest.Known(t, "target", cards[0].target, "gfx1201")
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,28 @@ func (s smiText) value(scope fact.Scope, source string) fact.Value[string] {
 		return fact.Unknown[string]("", scope, source+": "+s.err.Error())
 	}
 	return fact.Known(s.text, "", scope, source)
+}
+
+// shaped is the field as a text that must match shape, or must not.
+func (s smiText) shaped(at, what string, shape *regexp.Regexp, want bool) fact.Value[string] {
+	if s.err == nil && shape.MatchString(s.text) != want {
+		return fact.Unknown[string]("", fact.ScopeHost, fmt.Sprintf("%s: %q is not a %s", at, fact.Clip(s.text), what))
+	}
+	return s.value(fact.ScopeHost, at)
+}
+
+var (
+	targetShape = regexp.MustCompile(`^gfx[0-9a-f]{3,6}$`)
+	// what the tools print for a card of which they have no name is its PCI id: "0x744c"
+	idShape = regexp.MustCompile(`^0x[0-9A-Fa-f]+$`)
+)
+
+// name is the field as the name of a model.
+func (s smiText) name(at string) fact.Value[string] { return s.shaped(at, "name", idShape, false) }
+
+// target is the field as what compilers build for.
+func (s smiText) target(at string) fact.Value[string] {
+	return s.shaped(at, "target", targetShape, true)
 }
 
 // version is the field as a version of a scope.

@@ -74,7 +74,9 @@ func (g *GPUs) gpuRow() table.Cell {
 func modelCell(c GPU) table.Cell {
 	out := table.Show(c.Model, table.Plain)
 	mode, ok := c.ComputePartition.Get()
-	if !ok || mode == "SPX" {
+	if !ok && shareDevice(c.Nodes) {
+		mode = "mode unknown"
+	} else if !ok || mode == "SPX" {
 		return out
 	}
 	if memory, ok := c.MemoryPartition.Get(); ok {
@@ -88,6 +90,19 @@ func modelCell(c GPU) table.Cell {
 	}
 	out.Text += " (" + mode + ")"
 	return out
+}
+
+// shareDevice tells whether several nodes are one PCI device, which then is divided: dies have one each.
+func shareDevice(nodes []Node) bool {
+	seen := map[string]bool{}
+	for _, n := range nodes {
+		location, ok := n.Location.Get()
+		if !ok {
+			return false
+		}
+		seen[gpu.PCIDevice(location)] = true
+	}
+	return len(seen) < len(nodes)
 }
 
 // architecture is the name with the target, or the target alone where it has no name.

@@ -86,6 +86,10 @@ const defaultContainerTimeout = 5 * time.Second
 // The error is of the arguments, and then the Container is nil; or that ctx ended. What the runtime does not tell, down
 // to everything, is unknown for the reason that it gave.
 func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Container, error) {
+	read, err := readerOf(runtime)
+	if err != nil {
+		return nil, err
+	}
 	// A name that begins with a dash would be an option of the runtime.
 	if nameOrID == "" || strings.HasPrefix(nameOrID, "-") || fact.Clean(nameOrID) != nameOrID ||
 		strings.ContainsAny(nameOrID, " \t") {
@@ -113,16 +117,8 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 			return box.Start(program, args...).Wait()
 		}
 	}
-	switch runtime {
-	case "docker", "podman":
-		c.docker(runtime, nameOrID)
-	case "kubernetes":
-		if err := c.kubernetes(nameOrID); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("envinfo: the container runtime is %q; give docker, podman or kubernetes",
-			fact.Clip(runtime))
+	if err := read(c, nameOrID); err != nil {
+		return nil, err
 	}
 	c.out.Runtime = runtime
 	c.pinned()
@@ -132,6 +128,30 @@ func Capture(ctx context.Context, runtime, nameOrID string, opts Options) (*Cont
 			err)
 	}
 	return &c.out, nil
+}
+
+// runtimes are what a container can be asked of. The function fills in the container of the name, and what is needed to
+// look inside; its error is of the name.
+var runtimes = []struct {
+	name string
+	read func(c *capture, nameOrID string) error
+}{
+	{"docker", func(c *capture, name string) error { return c.docker("docker", name) }},
+	{"podman", func(c *capture, name string) error { return c.docker("podman", name) }},
+	{"kubernetes", (*capture).kubernetes},
+}
+
+func readerOf(runtime string) (func(c *capture, nameOrID string) error, error) {
+	var names []string
+	for _, r := range runtimes {
+		if r.name == runtime {
+			return r.read, nil
+		}
+		names = append(names, r.name)
+	}
+	last := len(names) - 1
+	return nil, fmt.Errorf("envinfo: the container runtime is %q; give %s or %s", fact.Clip(runtime),
+		strings.Join(names[:last], ", "), names[last])
 }
 
 // capture is the state of one [Capture].

@@ -16,33 +16,47 @@ var visible = []struct{ maker, variable string }{
 	{"nvidia", "NVIDIA_VISIBLE_DEVICES"},
 	{"amd", "AMD_VISIBLE_DEVICES"},
 	{"habana", "HABANA_VISIBLE_DEVICES"},
+	{"ascend", "ASCEND_VISIBLE_DEVICES"},
 }
+
+// mountedDevices is where NVIDIA's runtime takes a mount of /dev/null for the device that the rest of the path names
+// ("0", "all", "cdi/nvidia.com/gpu/0"), where it is set up not to believe variables.
+const mountedDevices = "/var/run/nvidia-container-devices/"
 
 // plainRuntimes give a container nothing that its variables name.
 var plainRuntimes = []string{"runc", "crun", "youki", "runsc", "io.containerd.runc.v2"}
 
-// devicesOfVariables is what a runtime gives by the container's variables, without a list of devices in what the engine
-// says. Images with CUDA set NVIDIA_VISIBLE_DEVICES to all, whoever runs them, so that the variable alone says nothing.
-// plain tells that a runtime with a name of its own heeds none.
-func (c *capture) devicesOfVariables(runtime string, plain bool, at func(string) string) (out []fact.Value[string]) {
-	for _, v := range visible {
-		value := strings.TrimSpace(c.environ[v.variable])
+// devicesOfRuntime is what a runtime gives by the container's variables, or by the mounts with these destinations,
+// without a list of devices in what the engine says. Images with CUDA set NVIDIA_VISIBLE_DEVICES to all, whoever runs
+// them, so that the variable alone says nothing. plain tells that a runtime with a name of its own heeds none.
+func (c *capture) devicesOfRuntime(
+	runtime string,
+	plain bool,
+	mounts []string,
+	at func(string) string,
+) (out []fact.Value[string]) {
+	ask := func(maker, by, value string) {
 		switch {
 		case value == "" || value == "none" || value == "void":
-		case strings.Contains(strings.ToLower(runtime), v.maker):
+		case strings.Contains(strings.ToLower(runtime), maker):
 			out = append(out,
-				source.Recorded(v.maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+v.variable)))
+				source.Recorded(maker+" "+value, c.scope, at("the runtime "+fact.Clip(runtime)+" and "+by)))
 		case plain && slices.Contains(plainRuntimes, runtime):
 		default:
-			if runtime == "" {
-				runtime = "that is the engine's own"
+			name := fact.Clip(runtime)
+			if name == "" {
+				name = "that is the engine's own"
 			}
 			out = append(out, fact.Unknown[string]("", c.scope, at(fmt.Sprintf(
-				"%s is %s, and whether the runtime %s gives what it names is not known",
-				v.variable,
-				fact.Clip(value),
-				fact.Clip(runtime),
-			))))
+				"%s is %s, and whether the runtime %s gives what it names is not known", by, fact.Clip(value), name))))
+		}
+	}
+	for _, v := range visible {
+		ask(v.maker, v.variable, strings.TrimSpace(c.environ[v.variable]))
+	}
+	for _, to := range mounts[:min(len(mounts), source.MaxList)] {
+		if device, ok := strings.CutPrefix(to, mountedDevices); ok {
+			ask("nvidia", "a mount in "+mountedDevices, device)
 		}
 	}
 	return out
@@ -80,13 +94,17 @@ func (c *capture) dockerDevices(program string, in dockerInspect, at func(string
 		add("all of the host's", "HostConfig.Privileged")
 		return out
 	}
-	runtime := h.Runtime
+	runtime := in.OCIRuntime // podman's; its HostConfig.Runtime is always "oci"
 	if runtime == "" {
-		runtime = in.OCIRuntime
+		runtime = h.Runtime
 	}
 	if len(h.DeviceRequests) == 0 {
+		var mounts []string
+		for _, m := range in.Mounts {
+			mounts = append(mounts, m.Destination)
+		}
 		// Podman runs the hooks of a maker's toolkit under any runtime.
-		out = append(out, c.devicesOfVariables(runtime, program == "docker", at)...)
+		out = append(out, c.devicesOfRuntime(runtime, program == "docker", mounts, at)...)
 	}
 	return out
 }
@@ -109,11 +127,20 @@ func (c *capture) kubeDevices(pod kubePod, in kubeContainer, at func(string) str
 			add(pod.claim(claim.Name, claim.Request), from.field+": claims")
 		}
 	}
+	var mounts []string
+	for _, m := range in.VolumeMounts {
+		mounts = append(mounts, m.MountPath)
+	}
 	switch privileged, _ := c.out.Privileged.Get(); {
 	case privileged:
 		add("all of the host's", "spec.containers.securityContext.privileged")
-	case pod.Spec.RuntimeClassName != "":
-		out = append(out, c.devicesOfVariables(pod.Spec.RuntimeClassName, false, at)...)
+	case pod.Spec.RuntimeClassName == "":
+		// The node's own runtime can be a maker's, and then it gives what the pod asks for past the scheduler.
+		if len(out) == 0 {
+			out = append(out, c.devicesOfRuntime("", false, mounts, at)...)
+		}
+	default:
+		out = append(out, c.devicesOfRuntime(pod.Spec.RuntimeClassName, false, mounts, at)...)
 		// A variable that the pod does not give can be the image's, or come from elsewhere.
 		for _, v := range visible {
 			_, given := c.environ[v.variable]
@@ -131,12 +158,16 @@ func (c *capture) kubeDevices(pod kubePod, in kubeContainer, at func(string) str
 func (p kubePod) claim(name, request string) string {
 	text := "claim " + name
 	for _, c := range p.Spec.ResourceClaims {
+		from := c.kubeClaimSource
+		if from == (kubeClaimSource{}) {
+			from = c.Source
+		}
 		switch {
 		case c.Name != name:
-		case c.ResourceClaimName != "":
-			text += " (" + c.ResourceClaimName + ")"
-		case c.ResourceClaimTemplateName != "":
-			text += " (template " + c.ResourceClaimTemplateName + ")"
+		case from.ResourceClaimName != "":
+			text += " (" + from.ResourceClaimName + ")"
+		case from.ResourceClaimTemplateName != "":
+			text += " (template " + from.ResourceClaimTemplateName + ")"
 		}
 	}
 	if request != "" {

@@ -62,7 +62,7 @@ type dockerInspect struct {
 }
 
 // docker reads a container of docker or of podman, which answers the same commands.
-func (c *capture) docker(program, name string) {
+func (c *capture) docker(program, name string) error {
 	c.scope = fact.Scope("container:" + name)
 	b, source, err := c.tool(program, "inspect", "--type", "container", name)
 	var in dockerInspect
@@ -74,7 +74,7 @@ func (c *capture) docker(program, name string) {
 	if err != nil {
 		c.blank(err.Error())
 		c.dockerVersions(program)
-		return
+		return nil
 	}
 	c.id, c.pid = in.ID, in.State.Pid
 	c.scope = containerScope(in.ID)
@@ -85,6 +85,7 @@ func (c *capture) docker(program, name string) {
 	if in.State.Status == "running" {
 		c.exec = []string{program, "exec", in.ID}
 	}
+	return nil
 }
 
 // parseDockerInspect returns the one container of an inspect.

@@ -21,7 +21,7 @@ type kubePod struct {
 	Spec     struct {
 		NodeName, RuntimeClassName    string
 		Resources                     kubeResources
-		ResourceClaims                []struct{ Name, ResourceClaimName, ResourceClaimTemplateName string }
+		ResourceClaims                []kubeClaim
 		HostNetwork, HostIPC, HostPID bool
 		Containers                    []kubeContainer
 		Volumes                       []struct {
@@ -40,6 +40,15 @@ type kubePod struct {
 		}
 	}
 }
+
+// kubeClaim is a claim of devices of a pod. Kubernetes before 1.31 has what it is made of one level down.
+type kubeClaim struct {
+	Name string
+	kubeClaimSource
+	Source kubeClaimSource
+}
+
+type kubeClaimSource struct{ ResourceClaimName, ResourceClaimTemplateName string }
 
 // kubeResources is what a container, or a pod as a whole, is given.
 type kubeResources struct {

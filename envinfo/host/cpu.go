@@ -51,13 +51,13 @@ func (c *capture) cpu() cpuinfo {
 	}
 
 	h.SMT = c.Text(cpuDir+"/smt/control", fact.ScopeHost)
-	c.count(info, err)
+	even := c.count(info, err)
 	h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost, "cpu_threads / cpu_cores, and not both are known")
 	if cores, ok := h.CPUCores.Get(); ok {
 		if threads, ok := h.CPUThreads.Get(); ok {
 			h.ThreadsPerCore = fact.Unknown[int64]("", fact.ScopeHost,
 				fmt.Sprintf("%d threads on %d cores: not the same number on each", threads, cores))
-			if threads%cores == 0 {
+			if even && threads%cores == 0 {
 				h.ThreadsPerCore = fact.Known(threads/cores, "", fact.ScopeHost, "cpu_threads / cpu_cores")
 			}
 		}
@@ -75,6 +75,7 @@ var armCores = map[string]string{
 	"0x41 0xd8e": "Arm Neoverse-N3",
 	"0x41 0xd81": "Arm Cortex-A720", "0x41 0xd82": "Arm Cortex-X4", "0x41 0xd85": "Arm Cortex-X925",
 	"0x41 0xd87": "Arm Cortex-A725", "0x4e 0x004": "NVIDIA Carmel",
+	"0x41 0xd83": "Arm Neoverse-V3AE", "0x6d 0xd49": "Azure Cobalt 100",
 	"0x48 0xd01": "HiSilicon TSV110", "0xc0 0xac3": "Ampere-1", "0xc0 0xac4": "Ampere-1A",
 }
 

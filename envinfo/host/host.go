@@ -206,6 +206,7 @@ func (c *capture) memory() fact.Value[int64] {
 		return fact.Unknown[int64]("B", fact.ScopeHost, source.Abs(name)+": "+err.Error())
 	}
 	from := source.Abs(name) + ": MemTotal"
+	c.compareMemory(total)
 	gpus := 0
 	for _, n := range c.out.NUMA.Nodes { // the kernel counts the memory of GPUs that it manages
 		if n.GPU.Source() == "" {
@@ -226,6 +227,19 @@ func (c *capture) memory() fact.Value[int64] {
 		return fact.Unknown[int64]("B", fact.ScopeHost, from+": nothing is left")
 	}
 	return fact.Known(total, "B", fact.ScopeHost, from)
+}
+
+// compareMemory warns where the NUMA nodes together have another memory than the kernel counts as a whole: in a
+// container behind lxcfs, /proc/meminfo is the container's, and a virtual machine was seen whose node has half of it.
+func (c *capture) compareMemory(total int64) {
+	if len(c.out.NUMA.Nodes) == 0 {
+		return
+	}
+	sum := fact.Sum(fact.Each(c.out.NUMA.Nodes, func(n NUMANode) fact.Value[int64] { return n.Memory }))
+	if nodes, ok := sum.Get(); ok && math.Abs(float64(nodes-total)) > 0.01*float64(total) {
+		c.Warn("host.memory", "/proc/meminfo says %d B and the NUMA nodes together %d B (%s)", total, nodes,
+			sum.Source())
+	}
 }
 
 // parseMemTotal returns the bytes of MemTotal in proc/meminfo, whose kB are 1,024 B (proc_meminfo(5)).

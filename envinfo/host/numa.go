@@ -88,8 +88,9 @@ func (c *capture) numaNode(dir string, i int) NUMANode {
 
 // gpuMemory finds the nodes whose memory is that of GPUs. The NVIDIA driver names the node of each GPU that has one, in
 // a file with lines such as "Node: 255" and "Status: online" (proc/driver/nvidia/gpus/0004:04:00.0/numa_status). Where
-// that is not there, the processors tell: POWER9 numbers the nodes of its GPUs from 255 down, and a Grace has no other
-// memory without processors.
+// that is not there, the processors tell, on hosts that are not known to be without a GPU of NVIDIA: POWER9 numbers the
+// nodes of its GPUs from 255 down, and a Grace has no other memory without processors. Its cores alone say too little:
+// other makers' hosts have them too (Graviton4, Axion), with memory behind CXL perhaps.
 func (c *capture) gpuMemory(nodes []NUMANode) {
 	const gpus = "proc/driver/nvidia/gpus"
 	names, _ := c.Dir(gpus)
@@ -115,12 +116,26 @@ func (c *capture) gpuMemory(nodes []NUMANode) {
 		switch {
 		case owners[n.Index].Source() != "":
 			n.GPU = owners[n.Index]
-		case !ok || !known:
+		case !ok || !known || c.withoutNVIDIA():
 		case strings.HasPrefix(model, "POWER9") && n.Index >= 128, model == "Arm Neoverse-V2":
 			n.GPU = fact.Known("unknown GPU", "", fact.ScopeHost,
 				fmt.Sprintf("%s, of which node %d has memory and no processors", c.out.CPUModel.Source(), n.Index))
 		}
 	}
+}
+
+// withoutNVIDIA tells whether the PCI devices are listed, and no GPU of NVIDIA is among them.
+func (c *capture) withoutNVIDIA() bool {
+	const dir = "sys/bus/pci/devices"
+	names, err := c.Dir(dir)
+	for _, name := range names {
+		vendor, _ := c.Text(dir+"/"+name+"/vendor", fact.ScopeHost).Get()
+		class, ok := c.Text(dir+"/"+name+"/class", fact.ScopeHost).Get()
+		if vendor == "0x10de" && (!ok || strings.HasPrefix(class, "0x03")) {
+			return false
+		}
+	}
+	return err == nil && len(names) > 0
 }
 
 // parseNUMAStatus returns the node in the driver's file: "Node: 255".

@@ -18,7 +18,9 @@ const cpuDir = "sys/devices/system/cpu"
 //   - proc/cpuinfo can be of fewer or more processors than are online, behind lxcfs or in a tree that was copied in
 //     parts.
 //   - Firmware that divides a package into NUMA clusters has made kernels list a part of it as the package.
-func (c *capture) count(info cpuinfo, err error) {
+//
+// It returns whether every core has as many threads, as far as sysfs tells.
+func (c *capture) count(info cpuinfo, err error) (even bool) {
 	const cpuinfo = "/proc/cpuinfo"
 	h := &c.out
 	listed := func(n int64, key string) fact.Value[int64] {
@@ -56,8 +58,8 @@ func (c *capture) count(info cpuinfo, err error) {
 		}
 	}
 	// The later names are those of kernels before 5.3, and masks those of kernels and copies without lists.
-	cores := c.groups("core_cpus_list", "thread_siblings_list", "core_cpus", "thread_siblings")
-	sockets := c.groups("package_cpus_list", "core_siblings_list", "package_cpus", "core_siblings")
+	cores, even := c.groups("core_cpus_list", "thread_siblings_list", "core_cpus", "thread_siblings")
+	sockets, _ := c.groups("package_cpus_list", "core_siblings_list", "package_cpus", "core_siblings")
 	h.CPUCores = c.cores(h.CPUCores, cores, info)
 	ids, ok := h.CPUSockets.Get()
 	packages, seen := sockets.Get()
@@ -70,6 +72,7 @@ func (c *capture) count(info cpuinfo, err error) {
 	case seen && packages != ids:
 		c.Warn("host.cpu_sockets", "%d by %s and %d by %s", ids, h.CPUSockets.Source(), packages, sockets.Source())
 	}
+	return even
 }
 
 // cores decides between the ids in proc/cpuinfo and the threads that share a core in sysfs.
@@ -117,8 +120,11 @@ func (c *capture) online() fact.Value[string] {
 
 // groups is how many different sets of processors the first of the files that is there names, over all that are online.
 // They are counted by their members, since ids are unique only within the level above, and some firmware gives none.
-func (c *capture) groups(files ...string) fact.Value[int64] {
-	fail := func(reason string) fact.Value[int64] { return fact.Unknown[int64]("", fact.ScopeHost, reason) }
+// even is false where they differ in size.
+func (c *capture) groups(files ...string) (n fact.Value[int64], even bool) {
+	fail := func(reason string) (fact.Value[int64], bool) {
+		return fact.Unknown[int64]("", fact.ScopeHost, reason), true
+	}
 	list, ok := c.out.CPUsOnline.Get()
 	if !ok {
 		return fail(c.out.CPUsOnline.Reason())
@@ -127,7 +133,7 @@ func (c *capture) groups(files ...string) fact.Value[int64] {
 	if n, _ := source.ParseList(list); n > source.MaxEntries {
 		return fail("more processors than are read")
 	}
-	groups, file := map[string]bool{}, ""
+	groups, sizes, file := map[string]bool{}, map[int64]bool{}, ""
 	for _, r := range ranges {
 		for cpu := r[0]; cpu <= r[1]; cpu++ {
 			set, err := "", error(nil)
@@ -140,13 +146,15 @@ func (c *capture) groups(files ...string) fact.Value[int64] {
 			if err != nil {
 				return fail(err.Error())
 			}
-			groups[set] = true
+			size, _ := source.ParseList(set)
+			groups[set], sizes[size] = true, true
 		}
 	}
 	if len(groups) == 0 {
 		return fail(source.Abs(cpuDir) + "/online: empty")
 	}
-	return fact.Known(int64(len(groups)), "", fact.ScopeHost, "different ones of "+source.Abs(file)+" and its like")
+	return fact.Known(int64(len(groups)), "", fact.ScopeHost, "different ones of "+source.Abs(file)+" and its like"),
+		len(sizes) == 1
 }
 
 // processors reads a set of processors that is not empty, from a list or a mask, as a list.

@@ -27,11 +27,11 @@ func (c *capture) nvidiaCard(at, folder string, row Row) GPU {
 	}
 	n := GPU{
 		Model:             fact.Cross(&c.Warnings, at+"model", info.text("Model"), row.text("name"), same),
-		ComputeCapability: row.text("compute_cap"),
+		ComputeCapability: row.shaped("compute_cap", capability),
 		Location:          location,
-		UUID:              fact.Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.text("uuid"), same),
+		UUID:              fact.Cross(&c.Warnings, at+"uuid", info.text("GPU UUID"), row.shaped("uuid", cardUUID), same),
 		VRAM:              row.bytes("memory.total"),
-		VBIOS: fact.Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.text("vbios_version"),
+		VBIOS: fact.Cross(&c.Warnings, at+"vbios", info.text("Video BIOS"), row.shaped("vbios_version", vbios),
 			same),
 		PowerLimit:      row.float("power.limit", "W"),
 		MaxClock:        row.megahertz("clocks.max.sm"),

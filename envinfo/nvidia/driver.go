@@ -31,9 +31,35 @@ func (n Tools) CUDA() (v fact.Value[string], ok bool) {
 		return v, false
 	}
 	if err != nil {
-		return fact.Unknown[string]("", fact.ScopeHost, err.Error()), true
+		v = fact.Unknown[string]("", fact.ScopeHost, err.Error())
+		if _, refused := source.ExitCode(err); refused { // drivers as old as 470 do not know --version
+			t := n.summary()
+			if out, err := t.Wait(); err == nil {
+				v = fact.FirstKnown(summaryCUDA(out, t.Name), v)
+			}
+		}
+		return v, true
 	}
 	return aboutVersion(out, n.about.Name, "CUDA UMD version", "CUDA version"), true
+}
+
+var summaryLine = regexp.MustCompile(`^\| *NVIDIA-SMI .*\bCUDA (?:UMD )?Version: *([^|\s]+)`)
+
+// summaryCUDA returns the version of CUDA in the head of what nvidia-smi prints when it is asked for nothing:
+// "| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4     |".
+func summaryCUDA(b []byte, name string) fact.Value[string] {
+	for _, line := range source.Lines(b[:min(len(b), source.SmallFile)]) {
+		m := summaryLine.FindStringSubmatch(line)
+		switch {
+		case m == nil:
+		case nvidiaVersion.MatchString(m[1]):
+			return fact.Known(m[1], "", fact.ScopeHost, name+": CUDA Version")
+		default:
+			return fact.Unknown[string]("", fact.ScopeHost,
+				fmt.Sprintf("%s: CUDA Version is %q", name, fact.Clip(m[1])))
+		}
+	}
+	return fact.Unknown[string]("", fact.ScopeHost, name+": no CUDA Version")
 }
 
 // kernelDriver is the version of the kernel driver by nvidia-smi --version, which is there where no card answers.

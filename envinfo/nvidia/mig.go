@@ -30,8 +30,13 @@ func (c *capture) nvidiaInstances() {
 		on, ok := n.MIG.Get()
 		uuid, haveUUID := n.UUID.Get()
 		instances, listed := said[uuid]
+		if !ok && err == nil && haveUUID && len(instances) > 0 { // the query of the mode did not come, or is too new
+			n.MIG = fact.Known(true, "", fact.ScopeHost, t.tool.Name+": it lists instances")
+			on, ok = true, true
+		}
 		switch {
 		case !ok: // the reason is there
+			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, n.MIG.Reason())
 		case !on:
 			n.InstanceCount = fact.Unknown[int64]("", fact.ScopeHost, "MIG is off")
 		case err != nil:

@@ -61,6 +61,7 @@ const (
 type Tools struct {
 	gpus, about, topology, nvlink *source.Tool
 	list                          list
+	summary                       func() *source.Tool // starts it
 }
 
 // StartTools starts them; they run while files are read, and beside each other: without its persistence daemon each of
@@ -72,6 +73,7 @@ func StartTools(b *source.Toolbox) Tools {
 		about:    b.Start("nvidia-smi", "--version"),
 		topology: b.Start("nvidia-smi", "topo", "-m"),
 		nvlink:   b.Start("nvidia-smi", "nvlink", "--status"),
+		summary:  func() *source.Tool { return b.Start("nvidia-smi") },
 	}
 }
 

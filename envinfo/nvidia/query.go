@@ -140,11 +140,25 @@ func (r Row) text(field string) fact.Value[string] {
 }
 
 // version is a field that has the shape of a version.
-func (r Row) version(field string) fact.Value[string] {
+func (r Row) version(field string) fact.Value[string] { return r.shaped(field, nvidiaVersion) }
+
+// What fields look like. Whatever else nvidia-smi prints in their place is no value.
+var (
+	capability = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}$`)
+	cardUUID   = regexp.MustCompile(`^GPU-[0-9A-Za-z-]+$`)
+	vbios      = regexp.MustCompile(`^[0-9A-Fa-f]{2}(\.[0-9A-Fa-f]{2})*$`)
+)
+
+// shaped is a field that must match shape.
+func (r Row) shaped(field string, shape *regexp.Regexp) fact.Value[string] {
 	v := r.text(field)
-	if s, ok := v.Get(); ok && !nvidiaVersion.MatchString(s) {
+	if s, ok := v.Get(); ok && !shape.MatchString(s) {
+		what := field
+		if shape == nvidiaVersion {
+			what = "version"
+		}
 		return fact.Unknown[string]("", fact.ScopeHost,
-			fmt.Sprintf("%s: %q is not a version", v.Source(), fact.Clip(s)))
+			fmt.Sprintf("%s: %q is not a %s", v.Source(), fact.Clip(s), what))
 	}
 	return v
 }

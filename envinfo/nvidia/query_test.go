@@ -3,6 +3,7 @@ package nvidia
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -215,4 +216,41 @@ func TestRowsOfNoAnswers(t *testing.T) {
 		facttest.Unknown(t, name, v, "smi: ")
 	}
 	facttest.Known(t, "name", rows[1].text("name"), "NVIDIA L4")
+}
+
+// A field has a shape, and what nvidia-smi prints in its place has another.
+func TestShapesOfFields(t *testing.T) {
+	rows, err := ParseCSV("smi", []byte("pci.bus_id, compute_cap, uuid, vbios_version\n"+
+		"00000000:19:00.0, Requested functionality has been deprecated, Unknown UUID, see nvidia-smi -q\n"+
+		"00000000:1a:00.0, 12.0, GPU-1fe7a8b2-0c0d, 96.00.74.00.1C\n"))
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	for _, f := range []struct {
+		name  string
+		shape *regexp.Regexp
+		want  string
+	}{{"compute_cap", capability, "12.0"}, {"uuid", cardUUID, "GPU-1fe7a8b2-0c0d"},
+		{"vbios_version", vbios, "96.00.74.00.1C"}} {
+		facttest.Unknown(t, f.name, rows[0].shaped(f.name, f.shape), "smi: "+f.name)
+		facttest.Known(t, f.name, rows[1].shaped(f.name, f.shape), f.want)
+	}
+}
+
+// The head of nvidia-smi without arguments, of drivers 470 and 550, of one of which CUDA is not there, and without it.
+func TestSummaryOfCUDA(t *testing.T) {
+	for text, want := range map[string]string{
+		"Wed Jul 14 10:00:00 2021\n+------+\n| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4  " +
+			"   |\n": "11.4",
+		"| NVIDIA-SMI 550.40.07              Driver Version: 550.40.07      CUDA Version: 12.4     |\n": "12.4",
+		"| NVIDIA-SMI 610.43.02    KMD Version: 610.43.02    CUDA UMD Version: 13.3     |\n":            "13.3",
+		"| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: N/A      |\n":             "",
+		"| NVIDIA-SMI 384.81                 Driver Version: 384.81                    |\n":             "",
+		"": "",
+	} {
+		v := summaryCUDA([]byte(text), "nvidia-smi")
+		if got, ok := v.Get(); got != want || ok != (want != "") {
+			t.Errorf("%q is %v, want %q", text, v, want)
+		}
+	}
 }

@@ -45,3 +45,24 @@ esac
 		t.Errorf("got %v", err)
 	}
 }
+
+// Of a driver that does not know --version, the head of its summary tells.
+func TestCUDAOfOldDrivers(t *testing.T) {
+	dir := t.TempDir()
+	script := `#!/bin/sh
+case "$*" in
+--version) echo "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help."; exit 1;;
+"") echo '| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4     |';;
+*) exit 9;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := source.Config{Tools: source.ToolConfig{Path: dir, Timeout: time.Minute}}.Toolbox(t.Context())
+	defer b.Stop()
+	v, ok := StartTools(b).CUDA()
+	if got, _ := v.Get(); !ok || got != "11.4" || v.Source() != "nvidia-smi: CUDA Version" {
+		t.Errorf("CUDA is %v from %q, %v", v, v.Source(), ok)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/servegauge/servegauge/envinfo/fact"
 	"github.com/servegauge/servegauge/envinfo/internal/source"
@@ -50,7 +51,7 @@ func (c *Inventory) Python() {
 			scope = c.userland + "/" + scope
 		}
 		names, err := c.Dir(path.Join(prefix, "lib"))
-		if err != nil && !source.Missing(err) {
+		if err != nil && !source.Missing(err) && !errors.Is(err, syscall.ENOTDIR) { // of opt, a file
 			wrong = errors.Join(wrong, err)
 		}
 		for _, n := range names {

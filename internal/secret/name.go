@@ -26,7 +26,7 @@ func Name(name string) bool {
 			return true
 		}
 	}
-	return strings.HasSuffix(name, "pass")
+	return strings.HasSuffix(name, "pass") || name == "sig" // of a URL that is signed: &sig=
 }
 
 // Named tells whether a name says that this value is secret. Inference has names of its own: --tokenizer-mode is none,
@@ -46,7 +46,8 @@ func Named(name, value string) bool {
 }
 
 var (
-	plainNumber = regexp.MustCompile(`^(?:-?[0-9]{1,10}([.][0-9]{1,6})?[kKmMgG]?|(?i:none|null|auto|true|false))$`)
-	counts      = regexp.MustCompile(`tokens|token[_.-]?(ids?|budget|count|limit|size|len|length|num|ratio)`)
-	numberOf    = regexp.MustCompile(`(^|[_.-])(num|max|min|count|size|n)[_.-]`)
+	plainNumber = regexp.MustCompile(`^(?:-?[0-9]{1,10}([.][0-9]{1,20})?([eE][+-]?[0-9]{1,2})?[kKmMgG]?|(?i:none|null|auto|true|false))$`)
+	counts      = regexp.MustCompile(`tokens|token[_.-]?(ids?|budget|count|limit|size|len|length|num|ratio|` +
+		`threshold|capacity|usage|rate|interval|window)`)
+	numberOf = regexp.MustCompile(`(^|[_.-])(num|max|min|count|size|n)[_.-]`)
 )

@@ -96,6 +96,10 @@ func Args(args []string) []string {
 		if dashed {
 			option, first = "", false
 		}
+		if user, ok := strings.CutPrefix(a, "-u"); ok && userPassword.MatchString(user) {
+			out[i] = "-u" + Withheld
+			continue
+		}
 		if at := strings.IndexAny(a, "=:"); at > 0 && wholeName.MatchString(a[:at]) && Named(a[:at], a[at+1:]) {
 			out[i] = a[:at+1] + Withheld // all of it: the value may have spaces
 			continue

@@ -59,6 +59,12 @@ func TestNamed(t *testing.T) {
 		{"kv_cache_size_tokens", "278528", true, false}, // of a real vLLM
 		{"cache_hit_alignment_tokens", "16", true, false},
 		{"thinking_token_budget", "1024", true, false},
+		{"long-prefill-token-threshold", "2048", true, false},
+		{"token_usage", "0.7314159265358979", true, false},
+		{"token_capacity", "1.5e6", true, false},
+		{"token_threshold", "hunter2", true, true},
+		{"sig", "x", true, true},
+		{"signal", "9", false, false},
 		{"num_key_value_heads", "8", true, false},
 		{"max_auth_retries", "3", true, false},
 		{"vllm_token_ratio_tokens", "0.75", true, false},
@@ -100,6 +106,9 @@ func TestArgs(t *testing.T) {
 		{[]string{"--env=HF_TOKEN=a"}, []string{"--env=HF_TOKEN=" + w}},
 		{[]string{"-u", "me:pw"}, []string{"-u", w}},
 		{[]string{"-u", "1000:1000"}, []string{"-u", "1000:1000"}},
+		{[]string{"-ume:pw", "-u1000:1000"}, []string{"-u" + w, "-u1000:1000"}},
+		{[]string{"--model", "https://h/c?sv=1&sig=a%3D&x=1"}, []string{"--model", "https://h/c?sv=1&sig=" + w + "&x=1"}},
+		{[]string{"--long-prefill-token-threshold", "2048"}, []string{"--long-prefill-token-threshold", "2048"}},
 		{[]string{"sh", "-c", "vllm serve m --api-key a --port 1"},
 			[]string{"sh", "-c", "vllm serve m --api-key " + w + " --port 1"}},
 		// What a measurement depends on stays.

@@ -207,7 +207,11 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 		out.f("  order        %s\n", p.Order)
 	}
 	out.f("  prompts      %s a level\n", p.Prompts)
-	out.f("  warmup       %d requests a run, discarded", p.Warmup)
+	if p.WarmUntilSteady > 0 {
+		out.f("  warmup       each run until throughput and TTFT are steady, for %v at most, discarded", p.WarmUntilSteady)
+	} else {
+		out.f("  warmup       %d requests a run, discarded", p.Warmup)
+	}
 	if p.Handover {
 		out.f("; and each level led in by as many as its concurrency")
 	}

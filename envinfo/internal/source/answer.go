@@ -32,6 +32,7 @@ func NoAnswer(s string) bool {
 		return true
 	case strings.HasPrefix(s, "n/a "),
 		strings.HasPrefix(s, "deprecated"),
+		strings.Contains(s, "functionality has been deprecated"), // nvidia-smi: "Requested functionality has been …"
 		strings.HasPrefix(s, "error"),
 		strings.HasPrefix(s, "failed"),
 		strings.HasPrefix(s, "unable to"),

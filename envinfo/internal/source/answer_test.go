@@ -8,7 +8,8 @@ func TestNoAnswer(t *testing.T) {
 		"": true, "N/A": true, " n/a ": true, "[Not Supported]": true, "[N/A]": true, "Unknown": true, "ERR!": true,
 		"Not Found": true,
 		"AMDSMI_STATUS_NOT_SUPPORTED - Feature not supported": true, "RSMI_STATUS_PERMISSION: denied": true,
-		"Deprecated, see CUDA UMD version": true, "Unable to determine": true, "N/A (virtual function)": true,
+		"Deprecated, see CUDA UMD version": true, "Unable to determine": true,
+		"Requested functionality has been deprecated": true, "N/A (virtual function)": true,
 		"AMD Instinct MI300X": false, "NVIDIA A100": false, "Nano": false, "Navi 31": false, "580.82.07": false,
 		"Enabled": false, "Disabled": false, "0x74b9": false,
 	} {

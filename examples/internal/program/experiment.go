@@ -31,7 +31,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
-		flags.IntVar(&x.warmup, "warmup", 0, "`requests` that are sent first in each run and discarded; not given: the plan's")
+		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
 		x.server.Register(flags)
@@ -66,7 +66,7 @@ type experiment struct {
 	accept      bool
 	requests    bool
 	strict      strict
-	warmup      int
+	warmup      Warmup
 	cooldown    time.Duration
 	server      serverFlags
 	out         string
@@ -178,7 +178,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 			case "runs":
 				plan.Runs = x.runs.n
 			case "warmup":
-				plan.Warmup = x.warmup
+				x.warmup.change(plan)
 			case "cooldown":
 				plan.Cooldown = x.cooldown
 			case "order":

@@ -99,6 +99,9 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 	if s.Discard {
 		what = fmt.Sprintf("run %d: warmup", s.Run)
 	}
+	if s.UntilSteady {
+		what += fmt.Sprintf(" at %s until steady", s.Level.Load())
+	}
 	total := s.Level.Warmup + s.Level.Requests
 	switch {
 	case s.Level.Requests == 0:
