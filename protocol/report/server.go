@@ -46,7 +46,7 @@ var energyColumns = []beside{
 // evidence writes what stands beside the client's figures: what the server says of itself, the GPUs, what the client was seen to
 // sustain, where the spread arises, and what changed with the time. What nobody watched is left out, and named.
 func evidence(out *printer, a *protocol.Analysis) {
-	besideTable(out, a, "The server's own view, beside the client's; means of the runs, times in ms:", "server_", serverColumns)
+	besideTable(out, a, "The server's own view, with the requests that lead levels in, beside the client's; means of the runs, times in ms:", "server_", serverColumns)
 	besideTable(out, a, "The GPUs that were watched, and their energy over the makespan, idle power included; means of the runs:", "", energyColumns)
 	spreads(out, a)
 	var lines []string
