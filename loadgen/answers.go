@@ -100,7 +100,9 @@ func mergeReasons(parts []*Result) map[string]int {
 	}
 	others := all[OtherReasons]
 	delete(all, OtherReasons)
-	frequent := slices.SortedFunc(maps.Keys(all), func(a, b string) int { return cmp.Or(all[b]-all[a], strings.Compare(a, b)) })
+	frequent := slices.SortedFunc(maps.Keys(all), func(a, b string) int {
+		return cmp.Or(all[b]-all[a], strings.Compare(a, b))
+	})
 	for _, reason := range frequent[min(len(frequent), finishReasons):] {
 		others += all[reason]
 		delete(all, reason)
@@ -119,7 +121,8 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 	a, completed := r.Answers, r.Accounting.Completed
 	if a.NoFinish > 0 {
 		warn(WarnNoFinishReason, nil,
-			"%d of %d completed requests gave no reason for their end (finish_reason), though they ended in good order: whether the model had finished is not known",
+			"%d of %d completed requests gave no reason for their end (finish_reason), though they ended in good "+
+				"order: whether the model had finished is not known",
 			a.NoFinish, completed)
 	}
 	if a.NoContent > 0 {
@@ -128,14 +131,17 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 			spoils = r.Level.spoiledWith(TTFT, FirstAnswer, TPOT, Interactivity, ITL)
 		}
 		warn(WarnNoContent, spoils,
-			"%d of %d completed requests had nothing in their answer that is known as content: they have no first token, and count as not having met an objective of one; over 1 %% no figure of tokens over time must be used",
+			"%d of %d completed requests had nothing in their answer that is known as content: they have no "+
+				"first token, and count as not having met an objective of one; over 1 %% no figure of tokens over "+
+				"time must be used",
 			a.NoContent, completed)
 	}
 	if a.Contradicted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput, TokensPerChunk}
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnUsageContradicted, spoils,
-			"in %d of %d completed requests the server's usage contradicts the chunks that came, as fewer tokens than chunks of content do; it is not believed, and their tokens are not known",
+			"in %d of %d completed requests the server's usage contradicts the chunks that came, as fewer tokens "+
+				"than chunks of content do; it is not believed, and their tokens are not known",
 			a.Contradicted, completed)
 	}
 }

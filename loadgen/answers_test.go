@@ -23,7 +23,8 @@ func TestWhatAnswersLack(t *testing.T) {
 		}
 		r.Choices = 5
 	}
-	ttfts := []string{MeanName(TTFT), QuantileName(ITL, 50), QuantileName(TPOT, 99), Attainment, GoodputThroughput, AttainmentName(TTFT)}
+	ttfts := []string{MeanName(TTFT), QuantileName(ITL, 50), QuantileName(TPOT, 99), Attainment, GoodputThroughput,
+		AttainmentName(TTFT)}
 	tokens := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput}
 	for _, c := range []struct {
 		name            string
@@ -79,12 +80,14 @@ func TestWhatAnswersLack(t *testing.T) {
 		{"contradicted in all", func(i int, r *Record) {
 			stream(r)
 			r.Counted, r.Contradicted, r.Output = false, true, 0
-		}, WarnUsageContradicted, "200 of 200", Answers{Contradicted: 200}, "map[stop:200]", tokens, []string{MeanName(TTFT), RequestThroughput}},
+		}, WarnUsageContradicted, "200 of 200", Answers{Contradicted: 200}, "map[stop:200]", tokens,
+			[]string{MeanName(TTFT), RequestThroughput}},
 		{"contradicted in some", func(i int, r *Record) {
 			if stream(r); i%50 == 0 {
 				r.Counted, r.Contradicted = false, true
 			}
-		}, WarnUsageContradicted, "4 of 200", Answers{Contradicted: 4}, "map[stop:200]", tokens, []string{MeanName(TTFT), RequestThroughput}},
+		}, WarnUsageContradicted, "4 of 200", Answers{Contradicted: 4}, "map[stop:200]", tokens,
+			[]string{MeanName(TTFT), RequestThroughput}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -116,7 +119,8 @@ func TestWhatAnswersLack(t *testing.T) {
 // A usage of 0 tokens beside chunks of content is no throughput of 0, whether or not the target noticed.
 func TestNoTokensInChunks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 10}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 10}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
 			r.Chunk(Chunk{})
 			time.Sleep(time.Second)
 			r.Counted = true
@@ -183,7 +187,8 @@ func TestGatesMerge(t *testing.T) {
 	const ms = time.Millisecond
 	var parts []*Result
 	for k := range 2 {
-		parts = append(parts, collect(t, Level{Concurrency: 2, Requests: 40, Shard: k, Shards: 2}, 20, func(i int, r *Record) {
+		parts = append(parts, collect(t, Level{Concurrency: 2, Requests: 40, Shard: k, Shards: 2}, 20, func(i int,
+			r *Record) {
 			r.Sent = time.Duration(i) * time.Second
 			for n := range 20 { // whole in shard 1, and evenly in shard 0
 				r.Chunk(Chunk{Seen: r.Sent + 500*ms + time.Duration((1-k)*n)*10*ms})

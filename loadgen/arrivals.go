@@ -32,8 +32,8 @@ const (
 )
 
 // Arrivals say when requests are due, whatever the server does with those before: an open loop, as users are who do
-// not wait for each other. The zero Arrivals are a closed loop. The first request is due when the level starts, except in
-// a trace; times are offsets from the start and not from the arrival before, so that no delay adds up.
+// not wait for each other. The zero Arrivals are a closed loop. The first request is due when the level starts,
+// except in a trace; times are offsets from the start and not from the arrival before, so that no delay adds up.
 type Arrivals struct {
 	Process Process `json:"process,omitempty"` // "": a closed loop
 
@@ -117,7 +117,8 @@ func (a Arrivals) validate() error {
 	case !rated && a.Rate != 0:
 		return &InvalidError{"rate", a.Rate, "0, or arrivals that have a rate: constant, poisson or gamma"}
 	case shaped && !(a.Burstiness >= MinBurstiness && a.Burstiness <= MaxBurstiness):
-		return &InvalidError{"burstiness", a.Burstiness, "a number from 0.01 (bursts) to 1,000,000 (all but constant); 1 is Poisson"}
+		return &InvalidError{"burstiness", a.Burstiness,
+			"a number from 0.01 (bursts) to 1,000,000 (all but constant); 1 is Poisson"}
 	case !shaped && a.Burstiness != 0:
 		return &InvalidError{"burstiness", a.Burstiness, "0, or gamma arrivals"}
 	case a.Process != TraceArrivals && (a.Trace != nil || a.TraceSHA256 != ""):
@@ -137,8 +138,8 @@ func (a Arrivals) variation() float64 {
 	return 1
 }
 
-// A schedule yields when each request of an open loop is due. Arrivals are drawn as they are needed, because a level may
-// last for long; the same seed draws the same ones.
+// A schedule yields when each request of an open loop is due. Arrivals are drawn as they are needed, because a level
+// may last for long; the same seed draws the same ones.
 type schedule struct {
 	level    Level
 	next     int            // number of the level's next request

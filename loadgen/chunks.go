@@ -14,14 +14,16 @@ type Chunk struct {
 	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Stamps] says which.
 	Arrived time.Duration
 
-	// Shared says that it came in one read with data after it, and so has the stamp of that. It came no earlier than Since,
-	// which is when the read before had got all that was there, and no later than its stamp. The last content of a read
-	// is exact, and is not Shared. Since is 0 where nothing is known but that it came after the request was sent.
+	// Shared says that it came in one read with data after it, and so has the stamp of that. It came no earlier than
+	// Since, which is when the read before had got all that was there, and no later than its stamp. The last content
+	// of a read is exact, and is not Shared. Since is 0 where nothing is known but that it came after the request was
+	// sent.
 	Shared bool
 	Since  time.Duration
 
-	// Hidden says that there was nothing to see in it: only the server's count of output tokens grew, as it does for tokens
-	// that decode to nothing or that a parser keeps to itself. It is an arrival like any other, but not a first token.
+	// Hidden says that there was nothing to see in it: only the server's count of output tokens grew, as it does for
+	// tokens that decode to nothing or that a parser keeps to itself. It is an arrival like any other, but not a
+	// first token.
 	Hidden bool
 
 	Tokens int   // how many tokens it holds, 0 where the server did not say
@@ -36,8 +38,8 @@ func (c Chunk) At() time.Duration {
 	return c.Seen
 }
 
-// chunkLog keeps the chunks of a request as differences from one to the next: some 9 bytes each where a Chunk has 40, which
-// at 10,000 streams of 500 chunks is 45 MB for 200.
+// chunkLog keeps the chunks of a request as differences from one to the next: some 9 bytes each where a Chunk has 40,
+// which at 10,000 streams of 500 chunks is 45 MB for 200.
 type chunkLog struct {
 	first, last Chunk
 	n, tokens   int

@@ -88,5 +88,6 @@ func (r *Result) clockStepWarning(step time.Duration) Warning {
 			"arrival may be off by as much", r.Stamps.Kernel)
 	}
 	return Warning{Code: WarnClockStep, Spoils: r.Level.spoiledWith(metrics...), Message: fmt.Sprintf(
-		"the system's clock was set by %v while the level lasted: %s; have it slewed, and not set, while anything is measured", step, by)}
+		"the system's clock was set by %v while the level lasted: %s; have it slewed, and not set, while anything "+
+			"is measured", step, by)}
 }

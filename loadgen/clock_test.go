@@ -22,11 +22,16 @@ func TestClocksThatDiffer(t *testing.T) {
 	}{
 		{"nobody compared them", [2]*ClockOffset{}, 0, false, nil, []string{RequestThroughput}},
 		{"they agree", [2]*ClockOffset{{}, {Offset: 2 * ms, Error: ms}}, 2 * ms, false, nil, []string{RequestThroughput}},
-		{"80 ms, by their own clocks", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, []string{SteadyRequestThroughput, "e2e_p99"}},
-		{"80 ms, by that of the other", [2]*ClockOffset{nil, {Offset: 80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, nil},
-		{"80 ms behind", [2]*ClockOffset{{Error: ms}, {Offset: -80 * ms, Error: ms}}, 80 * ms, true, []string{RequestThroughput}, []string{SteadyRequestThroughput}},
-		{"80 ms, and started together", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 0, true, nil, []string{RequestThroughput, SteadyRequestThroughput}},
-		{"it is hardly known", [2]*ClockOffset{{Error: ms}, {Offset: 2 * ms, Error: 30 * ms}}, 0, true, []string{RequestThroughput, SteadyRequestThroughput}, []string{"e2e_p99"}},
+		{"80 ms, by their own clocks", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 80 * ms, true,
+			[]string{RequestThroughput}, []string{SteadyRequestThroughput, "e2e_p99"}},
+		{"80 ms, by that of the other", [2]*ClockOffset{nil, {Offset: 80 * ms, Error: ms}}, 80 * ms, true,
+			[]string{RequestThroughput}, nil},
+		{"80 ms behind", [2]*ClockOffset{{Error: ms}, {Offset: -80 * ms, Error: ms}}, 80 * ms, true,
+			[]string{RequestThroughput}, []string{SteadyRequestThroughput}},
+		{"80 ms, and started together", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 0, true, nil,
+			[]string{RequestThroughput, SteadyRequestThroughput}},
+		{"it is hardly known", [2]*ClockOffset{{Error: ms}, {Offset: 2 * ms, Error: 30 * ms}}, 0, true,
+			[]string{RequestThroughput, SteadyRequestThroughput}, []string{"e2e_p99"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -39,7 +44,8 @@ func TestClocksThatDiffer(t *testing.T) {
 						l := l
 						l.Shard = k
 						var err error
-						if parts[k], err = (&Generator{Target: always(100 * ms), Clock: c.clocks[k]}).Measure(t.Context(), l); err != nil {
+						if parts[k], err = (&Generator{Target: always(100 * ms),
+							Clock: c.clocks[k]}).Measure(t.Context(), l); err != nil {
 							t.Error(err)
 						}
 						if clock := parts[k].Clock; clock != nil {
@@ -68,7 +74,8 @@ func TestClockOffsetValidate(t *testing.T) {
 	for _, c := range []*ClockOffset{{Error: -1}, {Offset: 1<<63 - 1}, {Offset: -1 << 63}} {
 		var invalid *InvalidError
 		g := &Generator{Target: always(0), Clock: c}
-		if err := g.Validate(Level{Concurrency: 1, Requests: 1}); !errors.As(err, &invalid) || invalid.Field != "clock offset" {
+		if err := g.Validate(Level{Concurrency: 1, Requests: 1}); !errors.As(err, &invalid) ||
+			invalid.Field != "clock offset" {
 			t.Errorf("%+v: %v, want an error of the clock offset", c, err)
 		}
 	}

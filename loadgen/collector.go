@@ -12,7 +12,8 @@ type sample struct {
 	has   bool
 }
 
-// A collector turns outcomes into a Result. It belongs to one goroutine, which runs no code of the user's.
+// A collector turns outcomes into a Result. It belongs to one goroutine, which runs no code of the user's, but for the
+// text of an error, which a guest has asked for before ([probe]).
 type collector struct {
 	generator *Generator
 	level     Level
@@ -50,7 +51,8 @@ type collector struct {
 }
 
 func newCollector(g *Generator, l Level, epoch time.Time, h *hooks) *collector {
-	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{}, timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
+	c := &collector{generator: g, level: l, epoch: epoch, distributions: map[string]*Distribution{},
+		timeline: newTimeline(g.anchor(l, epoch)), firstSent: math.MaxInt64, sentFrom: math.MaxInt64}
 	c.hooks = h
 	if l.open() {
 		c.gaps = new(gaps)
@@ -247,8 +249,8 @@ func (c *collector) distribution(metric string) *Distribution {
 	return d
 }
 
-// result closes the books. watched is nil where nobody watched the client.
-func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
+// result closes the books. watched is nil where nobody watched the client; notes are what the target had to say.
+func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*Result, error) {
 	s.mu.Lock() // the workers have ended, but somebody may still stop or cancel
 	defer s.mu.Unlock()
 	r := &Result{
@@ -294,9 +296,7 @@ func (c *collector) result(s *slots, watched *ClientWatch) (*Result, error) {
 	}
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = append(append(r.warnings(), r.clientWarnings()...), c.hooks.warnings(c.level)...)
-	if n, ok := c.generator.Target.(Noter); ok {
-		r.Warnings = append(r.Warnings, n.Notes()...)
-	}
+	r.Warnings = append(r.Warnings, notes...)
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
 			return r, err

@@ -27,7 +27,7 @@ const (
 	ClassTimeout   Class = "timeout-before-first-byte" // out of time before any content came
 	ClassStalled   Class = "timeout-in-stream"         // out of time after the first content
 	ClassStatus    Class = "status"                    // an answer with a status other than 2xx
-	ClassStale     Class = "stale-connection"          // a connection that had been used before turned out to be closed, before any answer
+	ClassStale     Class = "stale-connection"          // a connection used before was found closed, before any answer
 	ClassTruncated Class = "truncated"                 // the answer ended without saying that it had
 	ClassProtocol  Class = "protocol"                  // an answer that is not what the protocol promises
 	ClassServer    Class = "server-error-event"        // the server reported an error inside the answer
@@ -60,7 +60,8 @@ func classify(err error, cut, timedOut, streaming bool) *Error {
 	var e *Error
 	known := errors.As(err, &e)
 	why := err
-	if e == err && e.Status == 0 && e.Err != nil { // what the target took it for would stand in the text, and contradict the class
+	// What the target took it for would stand in the text, and contradict the class.
+	if e == err && e.Status == 0 && e.Err != nil {
 		why = e.Err
 	}
 	switch {
@@ -81,11 +82,19 @@ func classify(err error, cut, timedOut, streaming bool) *Error {
 	return &Error{Class: ClassTarget, Err: err}
 }
 
+// probe asks err all that it will be asked later on. Its methods are the user's code, which panics where it is a nil
+// pointer for instance: it must do so where a guest of the user's may, and not in the collector.
+func probe(err error) {
+	_ = classify(err, false, false, false).Error()
+	_ = err.Error()
+}
+
 // An AccountingError says that a level's books do not close: requests were lost or counted twice. It is a defect of
 // this package, and the figures must not be used.
 type AccountingError struct{ Accounting }
 
 func (e *AccountingError) Error() string {
-	return fmt.Sprintf("accounting does not close: %d issued, but %d completed + %d failed + %d cancelled = %d; the figures of this level must not be used, please report it",
+	return fmt.Sprintf("accounting does not close: %d issued, but %d completed + %d failed + %d cancelled = %d; the "+
+		"figures of this level must not be used, please report it",
 		e.Issued, e.Completed, e.Failed, e.Cancelled, e.Completed+e.Failed+e.Cancelled)
 }

@@ -43,7 +43,8 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
 			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
 		}
-		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued), r.Accounting.Issued)
+		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued),
+			r.Accounting.Issued)
 	}
 	if c := r.Tokens.Cached; c.Input > 0 {
 		add(CachedShare, "%", Neither, 100*float64(c.Cached)/float64(c.Input), c.Requests)

@@ -24,7 +24,6 @@ func ticks(tick, answer time.Duration) TargetFunc {
 // A schedule that was sent in bursts is told, at the mean rate that it has all the same; one that was sent as
 // scheduled, or evenly late, is not.
 func TestBursts(t *testing.T) {
-	poisson := func(rate float64) Arrivals { return Arrivals{Process: PoissonArrivals, Rate: rate} }
 	for _, c := range []struct {
 		name    string
 		a       Arrivals
@@ -37,13 +36,16 @@ func TestBursts(t *testing.T) {
 	}{
 		{"10,000/s as scheduled", constant(10_000), always(time.Millisecond), nil, 0, 0, nil, nil},
 		{"the same, poisson", poisson(10_000), always(time.Millisecond), nil, 0, 0, nil, nil},
-		{"10,000/s by ticks of 1 ms", constant(10_000), ticks(time.Millisecond, 2*time.Millisecond), []string{WarnBursty}, 1.7, 1.9,
+		{"10,000/s by ticks of 1 ms", constant(10_000), ticks(time.Millisecond, 2*time.Millisecond),
+			[]string{WarnBursty}, 1.7, 1.9,
 			[]string{"e2e_p50", "response_p99"}, []string{RequestThroughput, AchievedRate}},
-		{"the same, and it is little beside what is measured", constant(10_000), ticks(time.Millisecond, 50*time.Millisecond), []string{WarnBursty}, 1.7, 1.9,
+		{"the same, and it is little beside what is measured", constant(10_000), ticks(time.Millisecond,
+			50*time.Millisecond), []string{WarnBursty}, 1.7, 1.9,
 			nil, []string{"e2e_p50", RequestThroughput}},
 		{"poisson by ticks", poisson(10_000), ticks(time.Millisecond, 2*time.Millisecond), []string{WarnBursty}, 1.5, 2,
 			[]string{"e2e_p50"}, []string{RequestThroughput}},
-		{"1000/s two by two", constant(1000), ticks(2*time.Millisecond, time.Second), []string{WarnBursty}, 0.99, 1.01, nil, []string{"e2e_p50"}},
+		{"1000/s two by two", constant(1000), ticks(2*time.Millisecond, time.Second), []string{WarnBursty}, 0.99, 1.01,
+			nil, []string{"e2e_p50"}},
 		{"1000/s by ticks of 1.3 ms", constant(1000), ticks(1300*time.Microsecond, time.Second), nil, 0.3, 0.5, nil, nil},
 		{"100/s by ticks of 1 ms", poisson(100), ticks(time.Millisecond, time.Second), nil, 0, 0.1, nil, nil},
 		{"evenly late by four gaps", constant(1000), func(ctx context.Context, i int, r *Record) error {
@@ -51,7 +53,8 @@ func TestBursts(t *testing.T) {
 			r.Sent = r.Now()
 			return nil
 		}, nil, 0, 0, nil, nil},
-		{"a client that stands still for 4 of every 20 ms", constant(10_000), func(ctx context.Context, i int, r *Record) error {
+		{"a client that stands still for 4 of every 20 ms", constant(10_000), func(ctx context.Context, i int,
+			r *Record) error {
 			if past := r.Now() % (20 * time.Millisecond); past < 4*time.Millisecond {
 				time.Sleep(4*time.Millisecond - past)
 			}
@@ -64,7 +67,8 @@ func TestBursts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := Level{Arrivals: c.a, Duration: time.Duration(max(200/c.a.Rate, 0.5) * 1e9), Warmup: 10}
 				r := mustMeasure(t, l, c.target)
-				got := slices.DeleteFunc(openCodes(r), func(code string) bool { return code == WarnOverloaded }) // in so short a time the server hardly fills
+				// in so short a time the server hardly fills
+				got := slices.DeleteFunc(openCodes(r), func(code string) bool { return code == WarnOverloaded })
 				if !slices.Equal(got, c.want) {
 					t.Errorf("warnings %v, want %v", r.Warnings, c.want)
 				}

@@ -103,7 +103,7 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	<-collectorDone
 	waitForTick()
 
-	result, err := collected.result(slots, watched)
+	result, err := collected.result(slots, watched, hooks.notes(g.Target)...)
 	result = hooks.finish(result)
 	if err != nil {
 		return result, err

@@ -131,70 +131,6 @@ func TestWarmupHandsOver(t *testing.T) {
 	})
 }
 
-// The steady window of a server with a cap is computed by hand: 2 in flight, 1 s each, 6 tokens arriving each second of
-// a request. It opens with the 2nd completion (1 s) and closes with the last issue (4 s): 3 s, 2 × 3 requests.
-func TestSteadyWindowCountsTokensWhenTheyArrive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			time.Sleep(250 * time.Millisecond)
-			r.Chunk(Chunk{Seen: r.Now()})
-			time.Sleep(500 * time.Millisecond)
-			r.Chunk(Chunk{Seen: r.Now()})
-			r.Done = r.Now()
-			time.Sleep(250 * time.Millisecond)
-			r.Counted, r.Input, r.Output = true, 10, 2
-			return nil
-		})
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 10}, target)
-		w := r.Steady
-		if w == nil {
-			t.Fatal("no steady window")
-		}
-		if w.From != time.Second || w.To != 4*time.Second {
-			t.Errorf("window from %v to %v, want 1 s to 4 s", w.From, w.To)
-		}
-		if w.Completions != 6 || w.Input != 60 || w.Output != 12 {
-			t.Errorf("%d completions, %v input and %v output tokens, want 6, 60 and 12", w.Completions, w.Input, w.Output)
-		}
-		near(t, "steady tokens/s", figure(t, r, SteadyTotalThroughput), 24)
-		// Sent to Done is 0.75 s of each second.
-		near(t, "in flight inside the window", w.InFlight, 1.5)
-		near(t, "TTFT", figure(t, r, MeanName(TTFT)), 250)
-		near(t, "ITL", figure(t, r, MeanName(ITL)), 500)
-		near(t, "TPOT", figure(t, r, MeanName(TPOT)), 500)
-		near(t, "total tokens/s", figure(t, r, TotalThroughput), 120/4.75)
-	})
-}
-
-// A request that is cut by the window's edge counts in it with the chunks that arrived inside.
-func TestSteadyWindowCutsRequests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			chunks := 2
-			if i == 1 {
-				chunks = 8 // a long request that is in flight at both edges
-			}
-			for range chunks {
-				time.Sleep(time.Second)
-				r.Chunk(Chunk{Seen: r.Now(), Tokens: 3})
-			}
-			r.Done = r.Now()
-			r.Counted, r.Input, r.Output = true, 1, 3*chunks
-			return nil
-		})
-		// Slot A: requests 0, 2, 3, 4 of 2 s each; slot B: request 1, 8 s. 2nd completion at 4 s, last issue (4) at 6 s.
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 5}, target)
-		if w := r.Steady; w == nil || w.From != 4*time.Second || w.To != 6*time.Second {
-			t.Fatalf("window %+v", r.Steady)
-		}
-		// After 4 s up to 6 s: A's chunks at 5 and 6, and B's.
-		if r.Steady.Output != 12 {
-			t.Errorf("%v output tokens in the window, want 12", r.Steady.Output)
-		}
-		near(t, "steady output tokens/s", figure(t, r, SteadyOutputThroughput), 6)
-	})
-}
-
 func TestDurationEndsALevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustMeasure(t, Level{Concurrency: 2, Duration: 10 * time.Second, Warmup: 2}, always(3*time.Second))
@@ -432,7 +368,8 @@ func TestOwnMetric(t *testing.T) {
 func TestMetricsThatCannotBe(t *testing.T) {
 	of := func(*Record) (float64, bool) { return 1, true }
 	for _, metrics := range [][]Metric{
-		{{Name: "mine"}}, {{Of: of}}, {{Name: TTFT, Of: of}}, {{Name: ITL, Of: of}}, {{Name: "mine", Of: of}, {Name: "mine", Of: of}},
+		{{Name: "mine"}}, {{Of: of}}, {{Name: TTFT, Of: of}}, {{Name: ITL, Of: of}}, {{Name: "mine", Of: of},
+			{Name: "mine", Of: of}},
 	} {
 		g := &Generator{Target: always(0), Metrics: metrics}
 		var invalid *InvalidError
@@ -440,22 +377,4 @@ func TestMetricsThatCannotBe(t *testing.T) {
 			t.Errorf("%+v: %v, want an InvalidError", metrics, err)
 		}
 	}
-}
-
-// A request that failed is no completion, also inside the steady window.
-func TestSteadyCompletionsAreCompletions(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 40}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			time.Sleep(time.Second)
-			if i == 20 || i == 21 {
-				return errors.New("no")
-			}
-			return nil
-		}))
-		// The window is from 1 s to 19 s: 18 rounds of two, less the two that failed.
-		if r.Steady == nil || r.Steady.Completions != 34 {
-			t.Errorf("window %+v, want 34 completions", r.Steady)
-		}
-		near(t, "in flight inside the window", r.Steady.InFlight, 2)
-	})
 }

@@ -23,9 +23,9 @@ type Objective struct {
 
 func (o Objective) String() string { return o.Metric + ":" + strconv.FormatFloat(o.Limit, 'g', -1, 64) }
 
-// A Goodput counts the completed measured requests that met the level's objectives. A request that lacks an objective's
-// metric does not meet it, but for TPOT and interactivity of an answer of one token, which nobody waits in. Requests that
-// failed or were cancelled meet none.
+// A Goodput counts the completed measured requests that met the level's objectives. A request that lacks an
+// objective's metric does not meet it, but for TPOT and interactivity of an answer of one token, which nobody waits
+// in. Requests that failed or were cancelled meet none.
 type Goodput struct {
 	Met        int   `json:"met"`        // all of the objectives
 	Objectives []int `json:"objectives"` // each of them, in the order of [Level.Objectives]
@@ -112,7 +112,8 @@ func (g *Goodput) check(objectives []Objective, completed int) error {
 		return nil
 	}
 	fail := func() error {
-		return &InvalidError{"goodput", fmt.Sprintf("%+v", g), fmt.Sprintf("counts of %d objectives and %d completed requests", len(objectives), completed)}
+		return &InvalidError{"goodput", fmt.Sprintf("%+v", g),
+			fmt.Sprintf("counts of %d objectives and %d completed requests", len(objectives), completed)}
 	}
 	if g == nil || len(g.Objectives) != len(objectives) || g.Met < 0 {
 		return fail()
@@ -125,8 +126,8 @@ func (g *Goodput) check(objectives []Objective, completed int) error {
 	return nil
 }
 
-// goodputOf are the names of the figures that follow from which requests met the objectives of these metrics; none where
-// there is no such objective.
+// goodputOf are the names of the figures that follow from which requests met the objectives of these metrics; none
+// where there is no such objective.
 func (l Level) goodputOf(metrics ...string) (out []string) {
 	for _, o := range l.Objectives {
 		if slices.Contains(metrics, o.Metric) {

@@ -48,8 +48,8 @@ func TestOpenIsAGuest(t *testing.T) {
 	}
 }
 
-// A worker may be left behind many times, in both loops: each time another goroutine goes on in its place, and what comes
-// back late changes nothing.
+// A worker may be left behind many times, in both loops: each time another goroutine goes on in its place, and what
+// comes back late changes nothing.
 func TestWorkersThatAreLeftBehind(t *testing.T) {
 	for name, l := range map[string]Level{
 		"closed":   {Concurrency: 2, Requests: 40, Timeout: time.Second, Retries: 2},

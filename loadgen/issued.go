@@ -40,8 +40,8 @@ const (
 	censoredFloor = 0.1 // ms
 )
 
-// censoredWarning says where a percentile of the completed requests is not that of all issued. It spoils those that are not
-// known here, because in other runs of the level they may be: their mean would be that of the good runs.
+// censoredWarning says where a percentile of the completed requests is not that of all issued. It spoils those that
+// are not known here, because in other runs of the level they may be: their mean would be that of the good runs.
 func (r *Result) censoredWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	var parted, spoils []string
 	for _, metric := range issuedMetrics {
@@ -64,7 +64,9 @@ func (r *Result) censoredWarning(warn func(code string, spoils []string, format 
 		}
 	}
 	if len(parted) > 0 {
-		warn(WarnCensored, spoils, "%d of %d requests issued did not complete, and are later than any that did: of those that completed, and of all, %s; a limit on latency holds for the latter (the figures that end in _issued)",
+		warn(WarnCensored, spoils,
+			"%d of %d requests issued did not complete, and are later than any that did: of those that "+
+				"completed, and of all, %s; a limit on latency holds for the latter (the figures that end in _issued)",
 			r.Accounting.Issued-r.Accounting.Completed, r.Accounting.Issued, strings.Join(parted, "; "))
 	}
 }

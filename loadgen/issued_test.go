@@ -41,7 +41,8 @@ func TestCensoredTail(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 		w, _ := warning(r, WarnCensored)
-		if !strings.Contains(w.Message, "45 of 5000 requests issued did not complete") || !strings.Contains(w.Message, "e2e_p99 is 2.85 ms, and 120 ms") {
+		if !strings.Contains(w.Message, "45 of 5000 requests issued did not complete") || !strings.Contains(w.Message,
+			"e2e_p99 is 2.85 ms, and 120 ms") {
 			t.Errorf("%q", w.Message)
 		}
 		checkSpoiled(t, r, nil, []string{"e2e_p99", "e2e_p99_issued"})
@@ -95,7 +96,8 @@ func TestIssuedPercentiles(t *testing.T) {
 						}) == ok {
 							t.Errorf("%s p%v: there is one: %t, and the warning says otherwise", metric, p, ok)
 						}
-						if completed, _ := r.Figure(QuantileName(metric, p)); ok && c.fails == 0 && (f.Value != completed.Value || f.N != completed.N) {
+						if completed, _ := r.Figure(QuantileName(metric, p)); ok && c.fails == 0 &&
+							(f.Value != completed.Value || f.N != completed.N) {
 							t.Errorf("%s p%v: %+v, and %+v of the completed", metric, p, f, completed)
 						}
 					}
@@ -154,7 +156,8 @@ func TestIssuedQuantile(t *testing.T) {
 // not late by its TPOT.
 func TestIssuedOfWhatLacksIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 100}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 100}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
 			time.Sleep(100 * time.Millisecond)
 			if r.Counted, r.Output = true, 1; i%10 == 0 {
 				r.NoContent = true
@@ -168,7 +171,8 @@ func TestIssuedOfWhatLacksIt(t *testing.T) {
 			}
 			return nil
 		}))
-		for name, known := range map[string]bool{"ttft_p50_issued": true, "ttft_p95_issued": false, "tpot_p99_issued": true, "e2e_p99_issued": true} {
+		for name, known := range map[string]bool{"ttft_p50_issued": true, "ttft_p95_issued": false,
+			"tpot_p99_issued": true, "e2e_p99_issued": true} {
 			if f, ok := r.Figure(name); ok != known {
 				t.Errorf("%s: %+v %t", name, f, ok)
 			}

@@ -115,7 +115,8 @@ func (l Level) Validate() error {
 	case l.Retries < 0 || l.Retries > MaxRetries:
 		return &InvalidError{"retries", l.Retries, "a number from 0 (none) to 100"}
 	case trace > 0 && l.Warmup+max(l.Requests, 1) > trace:
-		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests", l.Warmup+max(l.Requests, 1))}
+		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests",
+			l.Warmup+max(l.Requests, 1))}
 	}
 	if err := l.validateShards(); err != nil {
 		return err

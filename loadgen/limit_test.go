@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A limit does what a context with a deadline does, for one request after the other, and leaves no goroutine and no timer
-// that anybody waits for.
+// A limit does what a context with a deadline does, for one request after the other, and leaves no goroutine and no
+// timer that anybody waits for.
 func TestLimits(t *testing.T) {
 	why := errors.New("enough")
 	type key struct{}

@@ -23,12 +23,13 @@ import (
 // What cannot be had from the parts, and what there is instead:
 //   - InFlight.Peak is the sum of the peaks, which it never was above, and may not have reached.
 //   - InFlight.Mean is over the time from the first measured issue of all to the last Done of all. Requests of a warmup
-//     that one generator was still at when another had begun to measure are missing from it where they ended before.
+//     that one generator was still at when another had begun to measure are missing from it where they ended before,
+//     and so is, of InFlight.Occupied, what a generator's last requests held their slots for after its own last Done.
 //   - Steady is the whole bins of the merged timeline that lie in the steady windows of all parts: it begins later than
-//     it might, and ends sooner, by up to a bin, and tokens of requests that were not counted are in it as far as chunks
-//     told. It is nil, and [WarnMergedWindow] says so, where there is no such bin.
-//   - Open.Early and Open.Late are the sums of what each generator's arrivals found of its own. Those of the others that
-//     came between are missing, in both: up to one for each other generator.
+//     it might, and ends sooner, by up to a bin, and tokens of requests that were not counted are in it as far as
+//     chunks told. It is nil, and [WarnMergedWindow] says so, where there is no such bin.
+//   - Open.Early and Open.Late are the sums of what each generator's arrivals found of its own. Those of the others
+//     that came between are missing, in both: up to one for each other generator.
 //   - Warnings follow from what was merged; those that do not are kept from all.
 //
 // An [*InvalidError] names what does not fit: a shard that is missing or there twice, a level that is another one,
@@ -45,7 +46,8 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		}
 	}
 	parts = slices.SortedStableFunc(slices.Values(parts), func(a, b *Result) int { return a.start().Compare(b.start()) })
-	r := &Result{Level: level, Start: parts[0].start(), Generators: len(parts), FirstSent: math.MaxInt64, Distributions: map[string]*Distribution{}}
+	r := &Result{Level: level, Start: parts[0].start(), Generators: len(parts), FirstSent: math.MaxInt64,
+		Distributions: map[string]*Distribution{}}
 	if len(level.Objectives) > 0 {
 		r.Goodput = &Goodput{Objectives: make([]int, len(level.Objectives))}
 	}
@@ -134,11 +136,13 @@ func mergeLevels(parts []*Result) (Level, error) {
 			return Level{}, err
 		}
 		if part.Level.Shards != first.Shards || !reflect.DeepEqual(whole(part.Level), whole(first)) {
-			return Level{}, &InvalidError{"level", fmt.Sprintf("%+v", part.Level), fmt.Sprintf("a shard of the same level as %+v", first)}
+			return Level{}, &InvalidError{"level", fmt.Sprintf("%+v", part.Level),
+				fmt.Sprintf("a shard of the same level as %+v", first)}
 		}
 	}
 	if first.Shards == 0 {
-		return Level{}, &InvalidError{"shards", 0, "results of the shards of a level: whole levels do not add up to one (Level.Shards)"}
+		return Level{}, &InvalidError{"shards", 0,
+			"results of the shards of a level: whole levels do not add up to one (Level.Shards)"}
 	}
 	var have, missing []int
 	for _, part := range parts {
@@ -152,7 +156,8 @@ func mergeLevels(parts []*Result) (Level, error) {
 	}
 	switch n := len(missing); {
 	case n > 0:
-		return Level{}, &InvalidError{"shards", have, fmt.Sprintf("each of 0 to %d once; %d are missing: %v", first.Shards-1, n, missing[:min(n, 10)])}
+		return Level{}, &InvalidError{"shards", have, fmt.Sprintf("each of 0 to %d once; %d are missing: %v",
+			first.Shards-1, n, missing[:min(n, 10)])}
 	case len(have) > first.Shards:
 		return Level{}, &InvalidError{"shards", have, fmt.Sprintf("each of 0 to %d once", first.Shards-1)}
 	}
@@ -210,7 +215,8 @@ func (r *Result) mergeable() error {
 		n = d.Len()
 	}
 	if n != r.Accounting.Completed {
-		return &InvalidError{"distributions", fmt.Sprintf("with %d requests", n), fmt.Sprintf("those of all %d that completed", r.Accounting.Completed)}
+		return &InvalidError{"distributions", fmt.Sprintf("with %d requests", n),
+			fmt.Sprintf("those of all %d that completed", r.Accounting.Completed)}
 	}
 	for name, d := range r.Distributions {
 		if d == nil {
@@ -221,7 +227,8 @@ func (r *Result) mergeable() error {
 		return err
 	}
 	for name, u := range r.Unsure {
-		if d := r.Distributions[name]; u == nil || d == nil || u.Told.Len() > d.Len() || u.Least.Len() != u.Told.Len() || u.Most.Len() != u.Told.Len() {
+		if d := r.Distributions[name]; u == nil || d == nil || u.Told.Len() > d.Len() ||
+			u.Least.Len() != u.Told.Len() || u.Most.Len() != u.Told.Len() {
 			return &InvalidError{"unsure", name, "as many samples of each kind, and no more than the metric has"}
 		}
 	}
@@ -250,7 +257,8 @@ func mergeInFlight(a, b InFlight, later time.Duration) (InFlight, error) {
 		return b, nil
 	case a.From >= b.To || b.From >= a.To:
 		return InFlight{}, &InvalidError{"start", fmt.Sprintf("%v later", later), fmt.Sprintf(
-			"results that were measured at the same time: one is from %v to %v, the other from %v to %v", a.From, a.To, b.From, b.To)}
+			"results that were measured at the same time: one is from %v to %v, the other from %v to %v",
+			a.From, a.To, b.From, b.To)}
 	}
 	m := InFlight{Peak: peak, InRamp: inRamp, From: min(a.From, b.From), To: max(a.To, b.To)}
 	span := float64(m.To - m.From)
@@ -282,7 +290,8 @@ func ownMetrics(distributions map[string]*Distribution, figures []Figure) []Metr
 	known := slices.Concat(perRequest, pooled)
 	for _, f := range figures {
 		name, mean := strings.CutSuffix(f.Name, MeanName(""))
-		if mean && distributions[name] != nil && !slices.ContainsFunc(slices.Concat(known, own), func(m Metric) bool { return m.Name == name }) {
+		if mean && distributions[name] != nil && !slices.ContainsFunc(slices.Concat(known, own),
+			func(m Metric) bool { return m.Name == name }) {
 			own = append(own, Metric{Name: name, Unit: f.Unit, Better: f.Better})
 		}
 	}

@@ -20,7 +20,10 @@ import (
 // measureShard measures a level in which request i takes as long as its number says; some fail.
 func measureShard(t *testing.T, l Level, seen func(ms float64)) *Result {
 	g := &Generator{
-		Metrics: []Metric{{Name: "index", Unit: "1", Better: LowerIsBetter, Of: func(r *Record) (float64, bool) { return float64(r.Index), true }}},
+		Metrics: []Metric{{Name: "index", Unit: "1", Better: LowerIsBetter, Of: func(r *Record) (float64,
+			bool) {
+			return float64(r.Index), true
+		}}},
 		Target: TargetFunc(func(ctx context.Context, i int, r *Record) error {
 			random := rand.New(rand.NewPCG(7, uint64(i)))
 			time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
@@ -55,7 +58,8 @@ func shards(t *testing.T) (parts []*Result, seen []float64) {
 	for k := range parts {
 		generators.Go(func() {
 			time.Sleep(time.Duration(k) * 700 * time.Millisecond)
-			l := Level{Concurrency: 14, Requests: 1202, Warmup: 4, Objectives: []Objective{{TTFT, 500}, {E2E, 1200}}, Shard: k, Shards: 3}
+			l := Level{Concurrency: 14, Requests: 1202, Warmup: 4, Objectives: []Objective{{TTFT, 500}, {E2E, 1200}},
+				Shard: k, Shards: 3}
 			parts[k] = measureShard(t, l, func(ms float64) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -76,8 +80,8 @@ func mustMerge(t *testing.T, parts ...*Result) *Result {
 	return r
 }
 
-// The merged result of three generators has the percentiles of all their requests, and books that close; in whatever order
-// it was made, and after a journey as JSON.
+// The merged result of three generators has the percentiles of all their requests, and books that close; in whatever
+// order it was made, and after a journey as JSON.
 func TestMergeResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parts, seen := shards(t)
@@ -105,7 +109,8 @@ func TestMergeResults(t *testing.T) {
 		for _, e := range r.Errors {
 			failed += e.Count
 		}
-		if err := r.Accounting.Check(); err != nil || r.Accounting.Issued != 1202 || r.Warmup.Issued != 4 || r.Accounting.Failed == 0 || len(r.Errors) != 1 || failed != r.Accounting.Failed+r.Warmup.Failed {
+		if err := r.Accounting.Check(); err != nil || r.Accounting.Issued != 1202 || r.Warmup.Issued != 4 ||
+			r.Accounting.Failed == 0 || len(r.Errors) != 1 || failed != r.Accounting.Failed+r.Warmup.Failed {
 			t.Errorf("%v %+v, errors %v", err, r.Accounting, r.Errors)
 		}
 		if r.Start != a.Start || r.FirstSent != a.FirstSent {
@@ -126,8 +131,10 @@ func TestMergeResults(t *testing.T) {
 		near(t, "in flight", r.InFlight.Mean, busy/span)
 		near(t, "requests/s", figure(t, r, RequestThroughput), float64(r.Accounting.Completed)/r.Makespan.Seconds())
 		near(t, "output tokens/s", figure(t, r, OutputThroughput), 2*float64(r.Accounting.Completed)/r.Makespan.Seconds())
-		near(t, "goodput", figure(t, r, GoodputThroughput), float64(a.Goodput.Met+b.Goodput.Met+c.Goodput.Met)/r.Makespan.Seconds())
-		near(t, "attainment", figure(t, r, AttainmentName(TTFT)), 100*float64(a.Goodput.Objectives[0]+b.Goodput.Objectives[0]+c.Goodput.Objectives[0])/1202)
+		near(t, "goodput", figure(t, r, GoodputThroughput),
+			float64(a.Goodput.Met+b.Goodput.Met+c.Goodput.Met)/r.Makespan.Seconds())
+		near(t, "attainment", figure(t, r, AttainmentName(TTFT)),
+			100*float64(a.Goodput.Objectives[0]+b.Goodput.Objectives[0]+c.Goodput.Objectives[0])/1202)
 		if f, ok := r.Figure(QuantileName("index", 50)); !ok || f.Unit != "1" || f.Better != LowerIsBetter {
 			t.Errorf("a metric of one's own: %+v %v", f, ok)
 		}
@@ -143,7 +150,10 @@ func TestMergeResults(t *testing.T) {
 			}
 			return &back
 		}
-		approximately := gocmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Max(math.Abs(a), math.Abs(b)) })
+		approximately := gocmp.Comparer(func(a, b float64) bool {
+			return math.Abs(a-b) <= 1e-12*math.Max(math.Abs(a),
+				math.Abs(b))
+		})
 		for name, other := range map[string]*Result{
 			"in another order": mustMerge(t, c, a, b),
 			"by JSON":          mustMerge(t, sent(b), sent(a), sent(c)),
@@ -151,7 +161,8 @@ func TestMergeResults(t *testing.T) {
 			if diff := gocmp.Diff(sorted(r.Figures), sorted(other.Figures), approximately); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
-			if diff := gocmp.Diff(r.Accounting, other.Accounting); diff != "" || r.Makespan != other.Makespan || len(r.Warnings) != len(other.Warnings) {
+			if diff := gocmp.Diff(r.Accounting, other.Accounting); diff != "" || r.Makespan != other.Makespan ||
+				len(r.Warnings) != len(other.Warnings) {
 				t.Errorf("%s: %s", name, diff)
 			}
 			if diff := gocmp.Diff(r.Timeline, other.Timeline, approximately); diff != "" {
@@ -161,8 +172,8 @@ func TestMergeResults(t *testing.T) {
 	})
 }
 
-// By hand: the first generator warms up for 3 s and measures from 3 to 11 s, one request at a time; the second starts at 1 s,
-// takes half the time for each, warms up until 2.5 s and measures until 6.5 s.
+// By hand: the first generator warms up for 3 s and measures from 3 to 11 s, one request at a time; the second starts
+// at 1 s, takes half the time for each, warms up until 2.5 s and measures until 6.5 s.
 func TestMergeByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second *Result
@@ -275,7 +286,8 @@ func TestMergeWithNothing(t *testing.T) {
 		}))
 		fails.Start = works.Start.Add(2 * time.Second)
 		for _, r := range []*Result{mustMerge(t, works, fails), mustMerge(t, fails, works)} {
-			if want := (Accounting{Issued: 40, Completed: 20, Failed: 20}); r.Accounting != want || r.Makespan != works.Makespan || r.Valid() {
+			if want := (Accounting{Issued: 40, Completed: 20, Failed: 20}); r.Accounting != want ||
+				r.Makespan != works.Makespan || r.Valid() {
 				t.Errorf("%+v in %v, warnings %v", r.Accounting, r.Makespan, r.Warnings)
 			}
 			near(t, "success", figure(t, r, SuccessRate), 50)
@@ -297,8 +309,10 @@ func TestMergeWantsAllShards(t *testing.T) {
 			want  string
 		}{
 			{nil, "results 0: want those of all shards of a level, and none that is nil"},
-			{[]*Result{nil}, "results 1: want those of all shards of a level, and none that is nil"}, // as of a level that could not be measured
-			{[]*Result{whole, whole}, "shards 0: want results of the shards of a level: whole levels do not add up to one (Level.Shards)"},
+			// as of a level that could not be measured
+			{[]*Result{nil}, "results 1: want those of all shards of a level, and none that is nil"},
+			{[]*Result{whole, whole}, "shards 0: want results of the shards of a level: whole levels do not add up " +
+				"to one (Level.Shards)"},
 			{[]*Result{parts[2]}, "shards [2]: want each of 0 to 2 once; 2 are missing: [0 1]"},
 			{[]*Result{parts[2], parts[0]}, "shards [0 2]: want each of 0 to 2 once; 1 are missing: [1]"},
 			{[]*Result{parts[2], parts[0], parts[1], parts[0]}, "shards [0 0 1 2]: want each of 0 to 2 once"},

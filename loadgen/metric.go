@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Direction says which way a figure is better.
@@ -72,10 +73,11 @@ const (
 	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
 	MeanInFlight            = "in_flight_mean"             // over the makespan
 	PeakInFlight            = "in_flight_peak"
-	MeanOccupied            = "occupied_mean" // slots that were taken, Sent to Left, over the same time: [InFlight.Occupied]
+	MeanOccupied            = "occupied_mean" // slots that were taken, Sent to Left: [InFlight.Occupied]
 	SuccessRate             = "success_rate"  // completed ÷ issued, in percent
 
-	CachedShare     = "cached_share"     // input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told
+	// Input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told.
+	CachedShare     = "cached_share"
 	DraftAcceptance = "draft_acceptance" // draft tokens accepted ÷ proposed, in percent, likewise: speculative decoding
 	TokensPerChunk  = "tokens_per_chunk" // output tokens ÷ chunks of content, of the streamed requests that were counted
 
@@ -94,19 +96,20 @@ func AttainmentName(metric string) string { return Attainment + "_" + metric }
 
 // The built-in metrics, by the names that start their figures.
 const (
-	TTFT          = "ttft"           // first content that can be seen − Sent
-	FirstChoice   = "first_choice"   // first chunk of any kind with a choice − Sent: vLLM's TTFT
-	FirstAnswer   = "first_answer"   // first content that is not reasoning − Sent
-	TPOT          = "tpot"           // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
-	Interactivity = "interactivity"  // 1000 / TPOT: the tokens per second that one user sees. Its p50 and below are the bad half
-	ITL           = "itl"            // gaps between content chunks, each of which may hold several tokens: [TokensPerChunk]
+	TTFT        = "ttft"         // first content that can be seen − Sent
+	FirstChoice = "first_choice" // first chunk of any kind with a choice − Sent: vLLM's TTFT
+	FirstAnswer = "first_answer" // first content that is not reasoning − Sent
+	TPOT        = "tpot"         // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
+	// 1000 / TPOT: tokens/s as one user sees them, where they took time. Its p50 and below are the bad half.
+	Interactivity = "interactivity"
+	ITL           = "itl"            // gaps between content chunks, which may hold several tokens: [TokensPerChunk]
 	E2E           = "e2e"            // Done − Sent
 	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
 	SendLag       = "send_lag"       // Sent − Scheduled
 	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
 	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
-	ChunkLateness = "chunk_lateness" // arrival − the server's stamp, likewise: what is between the server and the clock used
-	ReadLag       = "read_lag"       // Seen − Arrived: what the client added after the kernel had a chunk, where that is known
+	ChunkLateness = "chunk_lateness" // arrival − the server's stamp, likewise: what is between the two clocks
+	ReadLag       = "read_lag"       // Seen − Arrived, where known: what the client added after the kernel had a chunk
 )
 
 // quantiles are the percentiles that every metric reports.
@@ -115,6 +118,21 @@ var quantiles = []float64{50, 90, 95, 99}
 // QuantileName is the name of the figure of a metric's p-th percentile: QuantileName("ttft", 99) is "ttft_p99".
 func QuantileName(metric string, p float64) string {
 	return metric + "_p" + strconv.FormatFloat(p, 'g', -1, 64)
+}
+
+// QuantileOf is which percentile of which metric the figure called name is, of those completed or of all issued: of
+// "ttft_p99" and "ttft_p99_issued" the 99th of "ttft". false: it is none.
+func QuantileOf(name string) (metric string, p float64, ok bool) {
+	name = strings.TrimSuffix(name, "_issued")
+	i := strings.LastIndex(name, "_p")
+	if i <= 0 {
+		return "", 0, false
+	}
+	p, err := strconv.ParseFloat(name[i+2:], 64)
+	if err != nil || !(p > 0 && p < 100) || QuantileName(name[:i], p) != name {
+		return "", 0, false
+	}
+	return name[:i], p, true
 }
 
 // MeanName is the name of the figure of a metric's mean.
@@ -135,10 +153,7 @@ var perRequest = []Metric{
 		return float64(r.FirstAnswer-r.Sent) / millisecond, r.FirstAnswer != 0
 	}},
 	{TPOT, "ms", LowerIsBetter, tpot},
-	{Interactivity, "tok/s", HigherIsBetter, func(r *Record) (float64, bool) {
-		each, ok := tpot(r)
-		return 1000 / each, ok && each > 0
-	}},
+	{Interactivity, "tok/s", HigherIsBetter, interactivity},
 	{E2E, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.E2E()) / millisecond, true
 	}},
@@ -147,7 +162,8 @@ var perRequest = []Metric{
 	}},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
-		if !ok || r.Received == 0 || r.chunks.visible.Sent == 0 || r.Attempts > 1 { // the server knows of the last attempt alone
+		// The server knows of the last attempt alone.
+		if !ok || r.Received == 0 || r.chunks.visible.Sent == 0 || r.Attempts > 1 {
 			return 0, false
 		}
 		return (float64(first) - float64(r.chunks.visible.Sent-r.Received)) / millisecond, true

@@ -291,3 +291,17 @@ func TestImpossibleTimesAreNoLoad(t *testing.T) {
 		near(t, "measured in flight", r.InFlight.Measured, 399.0/200)
 	})
 }
+
+func TestQuantileOf(t *testing.T) {
+	for name, want := range map[string]struct {
+		metric string
+		p      float64
+	}{
+		QuantileName(TTFT, 99): {TTFT, 99}, IssuedName(E2E, 50): {E2E, 50}, QuantileName("my_p50_metric", 99.9): {"my_p50_metric", 99.9},
+		MeanName(TTFT): {}, "server_running_peak": {}, "_p99": {}, "x_p": {}, "x_p100": {}, "x_p0": {}, "x_p-1": {}, "x_p1e1": {}, "x_pNaN": {}, "": {},
+	} {
+		if metric, p, ok := QuantileOf(name); metric != want.metric || p != want.p || ok != (want.metric != "") {
+			t.Errorf("%q: %q, %v, %v; want %+v", name, metric, p, ok, want)
+		}
+	}
+}

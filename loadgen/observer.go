@@ -12,10 +12,10 @@ import (
 // An Observer sees what happens in a level. A nil func is not called.
 //
 // An observer that panics, or ends its goroutine, is called no more; the level goes on, and its result says so
-// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency, and 256 at
-// least, wait to be told of, the requests. One that goes on for more than 5 s after the context's end is left behind,
-// with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done, Measure waits for it. A
-// [Metric] is treated alike.
+// ([WarnObserverPanic]). One that takes its time delays the results, and, once as many as the concurrency (1,024 at
+// least, and 10,000 at most) wait to be told of, the requests. One that goes on for more than 5 s after the context's
+// end is left behind, with its goroutine, as a Target is ([WarnObserverStuck]); while the context is not done,
+// Measure waits for it. A [Metric] is treated alike.
 type Observer struct {
 	// Start is called before the level's clock starts.
 	Start func(l Level)
@@ -45,7 +45,7 @@ type Progress struct {
 
 // Codes of the warnings about code that the user has given.
 const (
-	WarnObserverPanic = "observer-panic" // an observer or a metric panicked, and was called no more
+	WarnObserverPanic = "observer-panic" // an observer, a metric or a [Noter] panicked, and was called no more
 	WarnObserverStuck = "observer-stuck" // one did not return after the level's end, and was left behind
 )
 
@@ -151,6 +151,21 @@ func (h *hooks) each(in string, pick func(Observer) func()) {
 	}
 }
 
+// notes are what the target has to say, once the level is over; where asking it breaks, it is one of the hooks.
+func (h *hooks) notes(t Target) (notes []Warning) {
+	noter, ok := t.(Noter)
+	if !ok {
+		return nil
+	}
+	if how := h.host.call(func() { notes = noter.Notes() }); how != nil {
+		broken := &hook{name: "target"}
+		broken.broke("Notes", how)
+		h.all = append(h.all, broken)
+		return nil
+	}
+	return notes
+}
+
 // finish calls the observers' Done with r, and returns what Measure is to return: r, with how they broke. It is not r
 // itself then, which may be with one that was left behind.
 func (h *hooks) finish(r *Result) *Result {
@@ -163,7 +178,9 @@ func (h *hooks) finish(r *Result) *Result {
 	})
 	if after := h.warnings(r.Level); len(after) > before {
 		changed := *r
-		kept := slices.DeleteFunc(slices.Clone(r.Warnings), func(w Warning) bool { return w.Code == WarnObserverPanic || w.Code == WarnObserverStuck })
+		kept := slices.DeleteFunc(slices.Clone(r.Warnings), func(w Warning) bool {
+			return w.Code == WarnObserverPanic || w.Code == WarnObserverStuck
+		})
 		changed.Warnings = append(kept, after...)
 		return &changed
 	}

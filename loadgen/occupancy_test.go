@@ -137,7 +137,8 @@ func TestOccupancyEndsWithTheLevel(t *testing.T) {
 			}
 			return nil
 		}))
-		if f := r.InFlight; f.Occupied != 2 || f.OccupiedMeasured != 2 || f.Mean != 2 || f.LateEnd != 0 || f.To != 3*time.Second {
+		if f := r.InFlight; f.Occupied != 2 || f.OccupiedMeasured != 2 || f.Mean != 2 || f.LateEnd != 0 ||
+			f.To != 3*time.Second {
 			t.Errorf("%+v, want 2 of each until 3 s", f)
 		}
 	})
@@ -146,7 +147,8 @@ func TestOccupancyEndsWithTheLevel(t *testing.T) {
 // Slots that were not taken are the client's: requests that are long in being sent.
 func TestOccupancyBlamesTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 4, Requests: 200}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		r := mustMeasure(t, Level{Concurrency: 4, Requests: 200}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
 			time.Sleep(100 * time.Millisecond)
 			r.Sent = r.Now()
 			time.Sleep(900 * time.Millisecond)

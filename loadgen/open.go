@@ -218,14 +218,20 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	case o.Achieved < rateFloor*o.Offered && span(o.Achieved)-span(o.Offered) > timerSlack:
 		why := "the client did not keep up"
 		if o.Delayed > 0 {
-			why = fmt.Sprintf("%d arrivals were held back by the %d requests that may be in flight", o.Delayed, r.Level.inFlightLimit())
+			why = fmt.Sprintf("%d arrivals were held back by the %d requests that may be in flight", o.Delayed,
+				r.Level.inFlightLimit())
 		}
-		warn(WarnRateNotReached, []string{All}, "requests were sent at %.4g/s, below 95 %% of the %.4g/s offered, because %s: this is not a measurement at that rate",
+		warn(WarnRateNotReached, []string{All},
+			"requests were sent at %.4g/s, below 95 %% of the %.4g/s offered, because %s: this is not a "+
+				"measurement at that rate",
 			o.Achieved, o.Offered, why)
 	case o.Delayed == 0 && hasLag: // delayed requests are late for another reason, and it is told
 		limit := max(lagOfGap*1000/o.Offered, float64(timerSlack)/millisecond)
 		if lag.Value > limit {
-			warn(WarnRateNotReached, []string{All}, "1 %% of the requests were sent %.4g ms late or more, and %.4g ms (a tenth of the mean gap, at least 5 ms) are allowed: they did not arrive as they should have; the client, or a machine that it shares, was the limit",
+			warn(WarnRateNotReached, []string{All},
+				"1 %% of the requests were sent %.4g ms late or more, and %.4g ms (a tenth of the mean gap, at "+
+					"least 5 ms) are allowed: they did not arrive as they should have; the client, or a machine that "+
+					"it shares, was the limit",
 				lag.Value, limit)
 		}
 	}
@@ -235,19 +241,26 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 		if float64(o.Delayed) > delayLimit*float64(issued) {
 			spoils = r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, E2E)
 		}
-		warn(WarnDelayed, spoils, "%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% must not be used",
+		warn(WarnDelayed, spoils,
+			"%d of %d arrivals were held back, because %d requests were in flight, the most allowed; none was "+
+				"dropped; their wait is in response and send_lag, and not in what counts from Sent, which over 1 %% "+
+				"must not be used",
 			o.Delayed, issued, r.Level.inFlightLimit())
 	}
 	if float64(o.InRamp) > rampLimit*float64(issued) {
 		warn(WarnRampDominated, []string{All},
-			"%d of %d arrivals were due while the rate still rose, in the first %v: this is not a measurement at the level's rate; use at least %d more warmup requests",
+			"%d of %d arrivals were due while the rate still rose, in the first %v: this is not a measurement at "+
+				"the level's rate; use at least %d more warmup requests",
 			o.InRamp, issued, r.Level.RampUp, o.InRamp)
 		return // outstanding requests grow with the rate, which says nothing of the server
 	}
 	noise := growthNoise * math.Sqrt(max(o.Early, 1)) * max(r.Level.Arrivals.variation(), 1)
 	if rise := o.Late - o.Early; rise > growth*o.Early && rise > noise {
-		warn(WarnOverloaded, append(r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response), MeanInFlight, PeakInFlight),
-			"%.4g requests were outstanding in the second quarter of the arrivals and %.4g in the last: they came faster than the server took them, or for less long than it needs to show; latencies depend on how long this lasted and must not be used",
+		spoils := r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response)
+		warn(WarnOverloaded, append(spoils, MeanInFlight, PeakInFlight),
+			"%.4g requests were outstanding in the second quarter of the arrivals and %.4g in the last: they "+
+				"came faster than the server took them, or for less long than it needs to show; latencies depend on "+
+				"how long this lasted and must not be used",
 			o.Early, o.Late)
 	}
 }

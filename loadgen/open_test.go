@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,6 +33,12 @@ func openCodes(r *Result) []string {
 
 func constant(rate float64) Arrivals { return Arrivals{Process: ConstantArrivals, Rate: rate} }
 
+func poisson(rate float64) Arrivals { return Arrivals{Process: PoissonArrivals, Rate: rate} }
+
+func gamma(rate, burstiness float64) Arrivals {
+	return Arrivals{Process: GammaArrivals, Rate: rate, Burstiness: burstiness}
+}
+
 // In virtual time the open loop is exact: each request is sent the moment it is due, however slow the target is, and
 // what was in flight is rate × latency.
 func TestOpenLoopIsExact(t *testing.T) {
@@ -45,13 +50,16 @@ func TestOpenLoopIsExact(t *testing.T) {
 				t.Fatalf("request %d: %+v, due at %v", i, q, due[i])
 			}
 		}
-		if want := (Accounting{Issued: 300, Completed: 300}); r.Accounting != want || r.Warmup != (Accounting{Issued: 30, Completed: 30}) {
+		if want := (Accounting{Issued: 300, Completed: 300}); r.Accounting != want ||
+			r.Warmup != (Accounting{Issued: 30, Completed: 30}) {
 			t.Errorf("accounting %+v, warmup %+v", r.Accounting, r.Warmup)
 		}
 		if r.InFlight.Peak != 15 || r.Open.Delayed != 0 || r.Open.Early != 15-1 || r.Open.Late != 15-1 {
-			t.Errorf("peak %d, open loop %+v: want 15 in flight, of which each arrival found the others", r.InFlight.Peak, r.Open)
+			t.Errorf("peak %d, open loop %+v: want 15 in flight, of which each arrival found the others",
+				r.InFlight.Peak, r.Open)
 		}
-		for name, want := range map[string]float64{MeanName(E2E): 4900, MeanName(Response): 4900, QuantileName(SendLag, 99): 0} {
+		want := map[string]float64{MeanName(E2E): 4900, MeanName(Response): 4900, QuantileName(SendLag, 99): 0}
+		for name, want := range want {
 			near(t, name, figure(t, r, name), want)
 		}
 		for _, name := range []string{OfferedRate, AchievedRate} {
@@ -96,8 +104,8 @@ func TestOpenLoopIsDeterministic(t *testing.T) {
 	})
 }
 
-// A level of nothing but waiting: two at a time, 1 s each, one due every 0.4 s. From the third on each arrival waits, ever
-// longer, for the k-th pair starts at k seconds at the earliest; the response says so and e2e does not.
+// A level of nothing but waiting: two at a time, 1 s each, one due every 0.4 s. From the third on each arrival waits,
+// ever longer, for the k-th pair starts at k seconds at the earliest; the response says so and e2e does not.
 func TestMaxInFlightDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, over atomic.Int64
@@ -141,9 +149,10 @@ func TestHeldBackBehindAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const s = time.Second
 		trace := []time.Duration{0, 0, 5 * s, 6 * s, 30 * s}
-		r, seen := observed(t, Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}, Concurrency: 2}, takes(func(i int) time.Duration {
-			return 10 * s
-		}))
+		r, seen := observed(t, Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}, Concurrency: 2},
+			takes(func(i int) time.Duration {
+				return 10 * s
+			}))
 		for i, want := range []time.Duration{0, 0, 10 * s, 10 * s, 30 * s} {
 			if seen[i].Sent != want {
 				t.Errorf("request %d was sent at %v, want %v", i, seen[i].Sent, want)
@@ -158,7 +167,8 @@ func TestHeldBackBehindAnother(t *testing.T) {
 // The limit of time is for the request, not for the wait until its turn.
 func TestTimeoutLeavesTheWaitOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Concurrency: 1, Timeout: 1500 * time.Millisecond}, always(time.Second))
+		r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Concurrency: 1,
+			Timeout: 1500 * time.Millisecond}, always(time.Second))
 		if r.Accounting.Completed != 20 {
 			t.Errorf("%+v, %v", r.Accounting, r.Errors)
 		}
@@ -172,7 +182,8 @@ func TestTimeoutLeavesTheWaitOut(t *testing.T) {
 // A duration bounds when requests are due; those that are late are issued all the same.
 func TestOpenLoopByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Arrivals: constant(2), Duration: 10 * time.Second, Warmup: 4, Concurrency: 1}, always(time.Second))
+		r := mustMeasure(t, Level{Arrivals: constant(2), Duration: 10 * time.Second, Warmup: 4, Concurrency: 1},
+			always(time.Second))
 		if r.Accounting.Completed != 20 || r.CutShort {
 			t.Errorf("%+v, cut short %v", r.Accounting, r.CutShort)
 		}
@@ -191,11 +202,14 @@ func TestStopAndCancelInTheOpenLoop(t *testing.T) {
 		{"stop", Level{Arrivals: constant(1), Requests: 100}, false, Accounting{Issued: 5, Completed: 5}},
 		{"cancel", Level{Arrivals: constant(1), Requests: 100}, true, Accounting{Issued: 5, Completed: 3, Cancelled: 2}},
 		// One at a time, the end comes while an arrival is held back: 0 and 1 have been issued.
-		{"stop while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, false, Accounting{Issued: 2, Completed: 2}},
-		{"cancel while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, true, Accounting{Issued: 2, Completed: 1, Cancelled: 1}},
+		{"stop while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, false,
+			Accounting{Issued: 2, Completed: 2}},
+		{"cancel while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, true,
+			Accounting{Issued: 2, Completed: 1, Cancelled: 1}},
 		// All have been issued: nothing is left to stop, and a stop cuts nothing short.
 		{"stop in the drain", Level{Arrivals: constant(1), Requests: 4}, false, Accounting{Issued: 4, Completed: 4}},
-		{"cancel in the drain", Level{Arrivals: constant(1), Requests: 4}, true, Accounting{Issued: 4, Completed: 3, Cancelled: 1}},
+		{"cancel in the drain", Level{Arrivals: constant(1), Requests: 4}, true,
+			Accounting{Issued: 4, Completed: 3, Cancelled: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -255,140 +269,6 @@ func TestOpenLoopWithBadTargets(t *testing.T) {
 	})
 }
 
-// Each gate of the open loop fires on the condition it is for, spoils what it says, and on nothing else.
-func TestOpenGates(t *testing.T) {
-	// server takes one request after the other, each for so long, like a server with a queue.
-	server := func(each time.Duration) TargetFunc {
-		var mu sync.Mutex // never held while it sleeps
-		var free time.Time
-		return func(ctx context.Context, i int, r *Record) error {
-			mu.Lock()
-			if now := time.Now(); free.Before(now) {
-				free = now
-			}
-			free = free.Add(each)
-			wait := time.Until(free)
-			mu.Unlock()
-			time.Sleep(wait)
-			return nil
-		}
-	}
-	lateBy := func(late func(i int) time.Duration) TargetFunc {
-		return func(ctx context.Context, i int, r *Record) error {
-			time.Sleep(late(i))
-			r.Sent = r.Now()
-			time.Sleep(time.Second)
-			return nil
-		}
-	}
-	poisson := Arrivals{Process: PoissonArrivals, Rate: 10}
-	for _, c := range []struct {
-		name    string
-		level   Level
-		target  TargetFunc
-		want    []string
-		spoiled []string
-		intact  []string
-	}{
-		{
-			name: "nothing, constant", level: Level{Arrivals: constant(10), Requests: 200}, target: always(3 * time.Second),
-			intact: []string{RequestThroughput, "e2e_p99", "response_p99"},
-		},
-		{
-			name: "nothing, poisson", level: Level{Arrivals: poisson, Requests: 1000}, target: always(3 * time.Second),
-			intact: []string{RequestThroughput, "e2e_p99", "response_p99"},
-		},
-		{
-			name: "nothing, a bound that is not reached", level: Level{Arrivals: constant(10), Requests: 200, Concurrency: 31}, target: always(3 * time.Second),
-		},
-		{
-			name: "a queue that is well used", level: Level{Arrivals: poisson, Requests: 2000}, target: server(70 * time.Millisecond),
-		},
-		{
-			name: "a server of 8 requests/s at 10", target: server(125 * time.Millisecond),
-			level: Level{Arrivals: constant(10), Requests: 300, Objectives: []Objective{{E2E, 1000}, {SendLag, 10}}},
-			want:  []string{WarnOverloaded},
-			spoiled: []string{"e2e_p99", "ttft_mean", "first_answer_p50", "interactivity_p50", "response_p50", MeanInFlight,
-				AttainmentName(E2E), Attainment, GoodputThroughput},
-			intact: []string{RequestThroughput, "send_lag_p99", OfferedRate, AttainmentName(SendLag)},
-		},
-		{
-			name: "the same, poisson", level: Level{Arrivals: poisson, Requests: 600}, target: server(125 * time.Millisecond),
-			want: []string{WarnOverloaded},
-		},
-		{
-			name: "a level that is over before its first request is", level: Level{Arrivals: constant(10), Requests: 100}, target: always(time.Minute),
-			want: []string{WarnOverloaded},
-		},
-		{
-			// 2.95 s of 10/s need 30 in flight: one request that takes longer keeps the bound for a moment.
-			name: "the bound is met once", level: Level{Arrivals: constant(10), Requests: 2000, Concurrency: 30},
-			target: takes(func(i int) time.Duration {
-				if i == 500 {
-					return 3500 * time.Millisecond
-				}
-				return 2950 * time.Millisecond
-			}),
-			want:   []string{WarnDelayed},
-			intact: []string{"e2e_p99", "response_p99"},
-		},
-		{
-			name: "the bound is met now and then", target: always(3 * time.Second),
-			level:   Level{Arrivals: poisson, Requests: 1000, Concurrency: 36, Objectives: []Objective{{E2E, 4000}}},
-			want:    []string{WarnDelayed},
-			spoiled: []string{"e2e_p50", "ttft_p99", "first_choice_mean", "first_answer_p99", AttainmentName(E2E), Attainment, GoodputThroughput},
-			intact:  []string{"response_p99", RequestThroughput, "tpot_mean"},
-		},
-		{
-			name: "always late by more than a tenth of a gap", level: Level{Arrivals: constant(10), Requests: 200},
-			target:  lateBy(func(int) time.Duration { return 11 * time.Millisecond }),
-			want:    []string{WarnRateNotReached},
-			spoiled: []string{"e2e_p99", RequestThroughput},
-		},
-		{
-			name: "late by less", level: Level{Arrivals: constant(10), Requests: 200},
-			target: lateBy(func(int) time.Duration { return 9 * time.Millisecond }),
-		},
-		{
-			name: "late by what timers take, at a high rate", level: Level{Arrivals: constant(1000), Requests: 5000},
-			target: lateBy(func(int) time.Duration { return 4 * time.Millisecond }),
-		},
-		{
-			name: "ever later", level: Level{Arrivals: constant(10), Requests: 200},
-			target:  lateBy(func(i int) time.Duration { return time.Duration(i) * 10 * time.Millisecond }),
-			want:    []string{WarnRateNotReached},
-			spoiled: []string{"e2e_p99", RequestThroughput},
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := mustMeasure(t, c.level, c.target)
-				if !slices.Equal(openCodes(r), c.want) {
-					t.Errorf("warnings %v, want %v; %+v", r.Warnings, c.want, r.Open)
-				}
-				checkSpoiled(t, r, c.spoiled, c.intact)
-			})
-		})
-	}
-}
-
-// A burst has no rate, and a single request none either: there are no such figures, rather than some that are 0.
-func TestRatesThatAreNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, trace := range [][]time.Duration{{0, 0, 0}, {5}} {
-			r := mustMeasure(t, Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}}, always(time.Second))
-			for _, name := range []string{OfferedRate, AchievedRate} {
-				if f, ok := r.Figure(name); ok {
-					t.Errorf("%v has %v", trace, f)
-				}
-			}
-			if len(openCodes(r)) != 0 || r.Accounting.Completed != len(trace) {
-				t.Errorf("%v: %v %+v", trace, r.Warnings, r.Accounting)
-			}
-		}
-	})
-}
-
 // A closed loop has nothing of the open one.
 func TestClosedLoopHasNoResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -416,7 +296,8 @@ func TestThousandsInFlight(t *testing.T) {
 
 // Against the true clock: all is sent, never early, and the schedule does not drift.
 func TestOpenLoopInRealTime(t *testing.T) {
-	r, seen := observed(t, Level{Arrivals: Arrivals{Process: PoissonArrivals, Rate: 2000}, Requests: 400, Concurrency: 50}, always(time.Millisecond))
+	r, seen := observed(t, Level{Arrivals: Arrivals{Process: PoissonArrivals, Rate: 2000}, Requests: 400,
+		Concurrency: 50}, always(time.Millisecond))
 	due := dueTimes(t, r.Level, 400)
 	for i, q := range seen {
 		if q.Scheduled != due[i] || q.Sent < q.Scheduled {

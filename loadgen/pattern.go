@@ -16,9 +16,10 @@ import "time"
 // chunks or fewer at the front with fewer than ten in each behind it, which may be a server's own; chunks that came
 // faster than 1,000 a second for one user, but for whole answers; answers of fewer than 4 chunks (8 for bunches), or
 // within 5 ms, or a level where over half of them are; a level of over 2,000 requests or 50,000 chunks a second; and
-// whatever happens to no more than a tenth of the requests (half, where only the first chunks were held back). What it takes for a bunch that is none: a
-// server that generates four tokens or more in its first step (block diffusion), ten in each, or over 3,300 a second
-// for one user, and sends each as a chunk of its own; and a client so busy that it reads many chunks at a time.
+// whatever happens to no more than a tenth of the requests (half, where only the first chunks were held back). What
+// it takes for a bunch that is none: a server that generates four tokens or more in its first step (block diffusion),
+// ten in each, or over 3,300 a second for one user, and sends each as a chunk of its own; and a client so busy that
+// it reads many chunks at a time.
 type Bunching struct {
 	Judged  int `json:"judged"`            // long enough to tell
 	Quick   int `json:"quick,omitempty"`   // over within 5 ms, whatever came in them: no buffer does harm there
@@ -41,7 +42,7 @@ const (
 	bunchedChunks = 8  // likewise
 	headBunch     = 4  // chunks that came together with the first one; speculative decoding begins after the first token
 	meanBunch     = 10 // chunks in a bunch; speculative decoding has up to 8 tokens in a step
-	someBunch     = 2  // chunks in a bunch that began with a head; of a client that now and then stands still there are fewer
+	someBunch     = 2  // chunks in a bunch that began with a head; a client that stands still now and then has fewer
 
 	slowChunks = time.Millisecond // between chunks on average; where they come faster, nobody is misled by a bunch
 	wholeShare = 5                // × the time in which a whole answer came is less than the time before it
@@ -50,8 +51,8 @@ const (
 	heldLimit     = 0.5 // with those that only began with a bunch, as some do in a client that stands still at the time
 )
 
-// A pattern is how the chunks of one request came. The zero pattern has none yet. Chunks that the server sent together, by
-// its own stamps, are one.
+// A pattern is how the chunks of one request came. The zero pattern has none yet. Chunks that the server sent
+// together, by its own stamps, are one.
 type pattern struct {
 	first, last time.Duration
 	sent        int64 // of the first chunk of those that were sent together; 0: the server does not stamp
@@ -110,21 +111,27 @@ const (
 	atOnceChunks   = 50_000 // a second
 )
 
-// answersAtOnce reports whether the server answered at such a rate that it cannot have taken its time over each token, or took
-// none over most answers.
+// answersAtOnce reports whether the server answered at such a rate that it cannot have taken its time over each
+// token, or took none over most answers.
 func (r *Result) answersAtOnce() bool {
 	span := r.Makespan.Seconds()
-	return 2*r.Bunching.Quick > r.Accounting.Completed || span > 0 && (float64(r.Accounting.Completed) > atOnceRequests*span || float64(r.Stamps.Chunks()) > atOnceChunks*span)
+	return 2*r.Bunching.Quick > r.Accounting.Completed || span > 0 &&
+		(float64(r.Accounting.Completed) > atOnceRequests*span || float64(r.Stamps.Chunks()) > atOnceChunks*span)
 }
 
 // bunchingWarning says that gaps are not the server's.
 func (r *Result) bunchingWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	b := r.Bunching
 	n := float64(b.Judged)
-	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n || r.answersAtOnce() {
+	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n ||
+		r.answersAtOnce() {
 		return
 	}
 	warn(WarnBunched, r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL),
-		"of %d streamed answers, %d came whole, all chunks at once after the time in which they were generated, %d in bunches, several chunks at once again and again from the first on, and %d began with a bunch: something on the way held them back, as a proxy that buffers does (nginx: proxy_buffering off and proxy_http_version 1.1), or a client that stood still; the time of a token is not known, and no figure of it must be used",
+		"of %d streamed answers, %d came whole, all chunks at once after the time in which they were generated, "+
+			"%d in bunches, several chunks at once again and again from the first on, and %d began with a bunch: "+
+			"something on the way held them back, as a proxy that buffers does (nginx: proxy_buffering off and "+
+			"proxy_http_version 1.1), or a client that stood still; the time of a token is not known, and no figure "+
+			"of it must be used",
 		b.Judged, b.Whole, b.Bunched, b.Held)
 }

@@ -154,7 +154,8 @@ func TestBufferedArrivals(t *testing.T) {
 							{bytes: 16384, chunk: 250, spacing: us},
 							{bytes: 1460, chunk: 250, spacing: us},
 						} {
-							s := streamer{first: first, step: step, noise: 0.1, output: output, perStep: tokens, perChunk: tokens, stamped: stamped}
+							s := streamer{first: first, step: step, noise: 0.1, output: output, perStep: tokens,
+								perChunk: tokens, stamped: stamped}
 							r := s.level(t, 1, 8, &b, 1)
 							if all++; !hasWarning(r, WarnBunched) {
 								t.Errorf("%+v behind %+v: %+v", s, b, r.Bunching)
@@ -162,7 +163,8 @@ func TestBufferedArrivals(t *testing.T) {
 							}
 							found++
 							checkSpoiled(t, r,
-								[]string{"ttft_p50", "tpot_p50", "itl_p50", "interactivity_p50", "first_answer_mean", Attainment, GoodputThroughput, "ttft_p99_issued"},
+								[]string{"ttft_p50", "tpot_p50", "itl_p50", "interactivity_p50", "first_answer_mean",
+									Attainment, GoodputThroughput, "ttft_p99_issued"},
 								[]string{"e2e_p99", OutputThroughput, RequestThroughput, "send_lag_mean"})
 						}
 					}
@@ -179,7 +181,8 @@ func TestBunchingByHand(t *testing.T) {
 	server := streamer{first: 51 * ms, step: 10 * ms, output: 100}
 	nginx := buffer{bytes: 4096, chunk: 250, spacing: us}
 	r := server.level(t, 4, 100, &nginx, 1)
-	if ttft, itl := figure(t, r, "ttft_p50"), figure(t, r, "itl_p50"); math.Abs(ttft-211) > 1 || itl > 0.01 || r.Bunching != (Bunching{Judged: 100, Bunched: 100}) {
+	if ttft, itl := figure(t, r, "ttft_p50"), figure(t, r, "itl_p50"); math.Abs(ttft-211) > 1 || itl > 0.01 ||
+		r.Bunching != (Bunching{Judged: 100, Bunched: 100}) {
 		t.Errorf("TTFT %v, ITL %v, %+v", ttft, itl, r.Bunching)
 	}
 	r = server.level(t, 4, 100, &buffer{bytes: 1 << 30, chunk: 250, spacing: us}, 1)
@@ -198,7 +201,8 @@ func TestBunchingByHand(t *testing.T) {
 	}{
 		{"one replica of four is behind a buffer", nginx, 4, Bunching{Judged: 100, Bunched: 25}, true},
 		{"one request of 20 is", nginx, 20, Bunching{Judged: 100, Bunched: 5}, false},
-		{"the first 2 KB are held back", buffer{bytes: 2000, chunk: 250, only: 1, spacing: us}, 1, Bunching{Judged: 100, Held: 100}, true},
+		{"the first 2 KB are held back", buffer{bytes: 2000, chunk: 250, only: 1, spacing: us}, 1,
+			Bunching{Judged: 100, Held: 100}, true},
 		{"no buffer", buffer{bytes: 1, chunk: 250, spacing: us}, 1, Bunching{Judged: 100}, false},
 	} {
 		r := server.level(t, 4, 100, &c.buffer, c.nth)

@@ -13,7 +13,7 @@ type Record struct {
 	Warmup bool // in no metric and no count, but in the load that the server had
 
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
-	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, where it was retried
+	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, of several
 	Done      time.Duration // last chunk of a stream that had a choice or whose usage grew, or the end of a whole answer
 
 	// Written is when the request had been written in full: from Sent to Written it was on its way up. 0: not known.
@@ -69,8 +69,8 @@ type Record struct {
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request
 
-	// Attempts is how many times it was tried: 1, or more where [Level.Retries] allows it. What else is in the record is of
-	// the latest attempt, but for Scheduled and Sent.
+	// Attempts is how many times it was tried: 1, or more where [Level.Retries] allows it. What else is in the record
+	// is of the latest attempt, but for Scheduled and Sent.
 	Attempts int
 
 	epoch  time.Time

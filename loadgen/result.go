@@ -72,8 +72,8 @@ type Result struct {
 	Distributions map[string]*Distribution `json:"distributions,omitempty"`
 }
 
-// Valid reports whether the level was measured at all: to its end, with no more than 1 % of its requests failed. A valid
-// result may still have figures that must not be used.
+// Valid reports whether the level was measured at all: to its end, with no more than 1 % of its requests failed. A
+// valid result may still have figures that must not be used.
 func (r *Result) Valid() bool { return !slices.ContainsFunc(r.Warnings, Warning.Invalidates) }
 
 // Figure finds a figure by its name; false when the level has none of it.
@@ -110,20 +110,21 @@ func (a *Accounting) Add(b Accounting) {
 	a.Cancelled += b.Cancelled
 }
 
-// InFlight says how many requests were in flight, warmup included. One that waits to be retried ([Level.Retries]) is among
-// them: they are the users that wait, of whom the server then had fewer.
+// InFlight says how many requests were in flight, warmup included. One that waits to be retried ([Level.Retries]) is
+// among them: they are the users that wait, of whom the server then had fewer.
 type InFlight struct {
-	Peak int     `json:"peak"` // most at once, between a request's issue and its return
-	Mean float64 `json:"mean"` // Σ (Done − Sent) ÷ time, from the first measured issue to the last Done: what the server had
+	Peak int `json:"peak"` // most at once, between a request's issue and its return
+	// Mean is Σ (Done − Sent) ÷ time, from the first measured issue to the last Done: what the server had.
+	Mean float64 `json:"mean"`
 
 	// Measured is the part of Mean that was measured requests, which is what the makespan's throughputs stand on. It is
 	// less at the start, where a warmup hands over, and in the drain.
 	Measured float64 `json:"measured"`
 
-	// Occupied is Σ (Left − Sent) ÷ the same time: the slots that were taken, whatever the server did with the requests in
-	// them. It is what a closed loop keeps at its concurrency. OccupiedMeasured is the part of measured requests. LateEnd is
-	// what of Occupied − Mean is of requests that completed, whose answers ended later than their last chunk; the rest is of
-	// those that failed after it.
+	// Occupied is Σ (Left − Sent) ÷ the same time: the slots that were taken, whatever the server did with the
+	// requests in them. It is what a closed loop keeps at its concurrency. OccupiedMeasured is the part of measured
+	// requests. LateEnd is what of Occupied − Mean is of requests that completed, whose answers ended later than
+	// their last chunk; the rest is of those that failed after it.
 	Occupied         float64 `json:"occupied,omitempty"`
 	OccupiedMeasured float64 `json:"occupied_measured,omitempty"`
 	LateEnd          float64 `json:"late_end,omitempty"`

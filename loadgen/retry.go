@@ -49,7 +49,8 @@ func (w *worker) request() (failure *Error, mine bool) {
 			return failure, true
 		}
 		wait := failure.pause(r.Attempts)
-		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-w.begun) { // in this order, for a wait may be as long as a Duration can be
+		// In this order, for a wait may be as long as a Duration can be.
+		if l.Timeout > 0 && wait >= l.Timeout-(r.Now()-w.begun) {
 			return failure, true
 		}
 		if !sleep(ctx, w.stop, wait) {
@@ -121,7 +122,9 @@ func (c *Retries) add(before []*Error) {
 }
 
 func countError(counts []ErrorCount, e *Error) []ErrorCount {
-	i := slices.IndexFunc(counts, func(known ErrorCount) bool { return known.Class == e.Class && known.Status == e.Status })
+	i := slices.IndexFunc(counts, func(known ErrorCount) bool {
+		return known.Class == e.Class && known.Status == e.Status
+	})
 	if i < 0 {
 		i = len(counts)
 		counts = append(counts, ErrorCount{Class: e.Class, Status: e.Status, Example: e.Error()})
@@ -140,7 +143,8 @@ func mergeRetries(a, b *Retries) *Retries {
 	if a.Requests+b.Requests == 0 {
 		return nil
 	}
-	return &Retries{Requests: a.Requests + b.Requests, Attempts: a.Attempts + b.Attempts, Errors: mergeErrors(a.Errors, b.Errors)}
+	return &Retries{Requests: a.Requests + b.Requests, Attempts: a.Attempts + b.Attempts,
+		Errors: mergeErrors(a.Errors, b.Errors)}
 }
 
 // retryWarning says that the load was not all of requests that the server took at once. It spoils nothing: the
@@ -155,6 +159,9 @@ func (r *Result) retryWarning(warn func(code string, spoils []string, format str
 	if len(c.Errors) > 0 { // there is none in what somebody else wrote
 		such = ", after failures such as: " + c.Errors[0].Example
 	}
-	warn(WarnRetried, nil, "%d of %d requests (%.3g %%, warmup included) were retried, %d times together%s; latencies count from the first time that they were sent, and requests that waited to be retried count as in flight, although the server did not have them then",
+	warn(WarnRetried, nil,
+		"%d of %d requests (%.3g %%, warmup included) were retried, %d times together%s; latencies count from "+
+			"the first time that they were sent, and requests that waited to be retried count as in flight, although "+
+			"the server did not have them then",
 		c.Requests, issued, 100*float64(c.Requests)/float64(issued), c.Attempts, such)
 }

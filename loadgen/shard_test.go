@@ -15,8 +15,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// sharded measures all shards of l at once against one target, and returns their results and copies of all records, in the
-// order of their numbers.
+// sharded measures all shards of l at once against one target, and returns their results and copies of all records,
+// in the order of their numbers.
 func sharded(t *testing.T, l Level, n int, target Target) (parts []*Result, seen []Record) {
 	t.Helper()
 	parts = make([]*Result, n)
@@ -44,16 +44,17 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 		const full = 38 * time.Second // 305 requests are 38 rounds of 8, and one
 		begun := time.Now()
 		var inFlight, other atomic.Int64
-		parts, seen := sharded(t, Level{Concurrency: 8, Requests: 300, Warmup: 5}, 3, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			inFlight.Add(1)
-			defer inFlight.Add(-1)
-			time.Sleep(500 * time.Millisecond)
-			if n := inFlight.Load(); n > 8 || n < 8 && time.Since(begun) < full {
-				other.Add(1)
-			}
-			time.Sleep(500 * time.Millisecond)
-			return nil
-		}))
+		parts, seen := sharded(t, Level{Concurrency: 8, Requests: 300, Warmup: 5}, 3,
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				inFlight.Add(1)
+				defer inFlight.Add(-1)
+				time.Sleep(500 * time.Millisecond)
+				if n := inFlight.Load(); n > 8 || n < 8 && time.Since(begun) < full {
+					other.Add(1)
+				}
+				time.Sleep(500 * time.Millisecond)
+				return nil
+			}))
 		if other.Load() != 0 {
 			t.Errorf("%d requests found other than 8 in flight", other.Load())
 		}
@@ -67,8 +68,10 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 		}
 		for k, want := range []struct{ peak, warmup, issued int }{{3, 2, 113}, {3, 2, 112}, {2, 1, 75}} {
 			r := parts[k]
-			if r.InFlight.Peak != want.peak || r.Warmup.Issued != want.warmup || r.Accounting.Issued != want.issued || r.Steady == nil {
-				t.Errorf("shard %d: peak %d, warmup %+v, measured %+v, steady %v; want %+v", k, r.InFlight.Peak, r.Warmup, r.Accounting, r.Steady, want)
+			if r.InFlight.Peak != want.peak || r.Warmup.Issued != want.warmup || r.Accounting.Issued != want.issued ||
+				r.Steady == nil {
+				t.Errorf("shard %d: peak %d, warmup %+v, measured %+v, steady %v; want %+v", k, r.InFlight.Peak,
+					r.Warmup, r.Accounting, r.Steady, want)
 			}
 			if got := openCodes(r); len(got) != 0 { // a shard that holds its share is not short of the whole
 				t.Errorf("shard %d: warnings %v", k, r.Warnings)
@@ -80,8 +83,8 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 	})
 }
 
-// Shards that are not all of a size keep the load up to one moment, as the whole does: every figure of the merged level is
-// that of the one generator, but for what is said in MergeResults.
+// Shards that are not all of a size keep the load up to one moment, as the whole does: every figure of the merged
+// level is that of the one generator, but for what is said in MergeResults.
 func TestUnevenShardsAreAsTheWhole(t *testing.T) {
 	target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
 		time.Sleep(400 * time.Millisecond)
@@ -91,7 +94,9 @@ func TestUnevenShardsAreAsTheWhole(t *testing.T) {
 		r.Counted, r.Input, r.Output = true, 10, 4
 		return nil
 	})
-	for _, c := range []struct{ concurrency, requests, warmup, shards int }{{7, 700, 0, 3}, {7, 701, 7, 3}, {5, 400, 3, 4}, {100, 3000, 0, 7}, {8, 400, 0, 4}} {
+	for _, c := range []struct{ concurrency, requests, warmup, shards int }{
+		{7, 700, 0, 3}, {7, 701, 7, 3}, {5, 400, 3, 4}, {100, 3000, 0, 7}, {8, 400, 0, 4},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := Level{Concurrency: c.concurrency, Requests: c.requests, Warmup: c.warmup}
 			whole := mustMeasure(t, l, target)
@@ -153,7 +158,8 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 	for _, l := range []Level{
 		{Arrivals: constant(40), Requests: 1000, Warmup: 10},
 		{Arrivals: Arrivals{Process: PoissonArrivals, Rate: 40}, Requests: 1000, Warmup: 250, RampUp: 10 * time.Second},
-		{Arrivals: Arrivals{Process: GammaArrivals, Rate: 40, Burstiness: 0.3}, Duration: 20 * time.Second, Warmup: 7, Seed: 9},
+		{Arrivals: Arrivals{Process: GammaArrivals, Rate: 40, Burstiness: 0.3}, Duration: 20 * time.Second, Warmup: 7,
+			Seed: 9},
 		{Arrivals: Arrivals{Process: TraceArrivals, Trace: trace}, Warmup: 20},
 	} {
 		t.Run(l.Load(), func(t *testing.T) {
@@ -168,8 +174,10 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 				if diff := gocmp.Diff(whole.Level, r.Level); diff != "" {
 					t.Error(diff)
 				}
-				if r.Accounting != whole.Accounting || r.Warmup != whole.Warmup || r.FirstSent != whole.FirstSent || r.Makespan != whole.Makespan {
-					t.Errorf("%+v %+v in %v, want %+v %+v in %v", r.Accounting, r.Warmup, r.Makespan, whole.Accounting, whole.Warmup, whole.Makespan)
+				if r.Accounting != whole.Accounting || r.Warmup != whole.Warmup || r.FirstSent != whole.FirstSent ||
+					r.Makespan != whole.Makespan {
+					t.Errorf("%+v %+v in %v, want %+v %+v in %v", r.Accounting, r.Warmup, r.Makespan, whole.Accounting,
+						whole.Warmup, whole.Makespan)
 				}
 				for _, f := range whole.Figures {
 					if f.Name == MeanInFlight || f.Name == MeanOccupied || f.Name == PeakInFlight { // see MergeResults
@@ -181,8 +189,10 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 				}
 				own := *r.Open
 				// Four that came between the arrivals of one generator, less itself, are not among what it found.
-				if own.Early > whole.Open.Early || own.Early < whole.Open.Early-4 || own.Late > whole.Open.Late || own.Late < whole.Open.Late-4 {
-					t.Errorf("outstanding %v and %v, want up to 3 less than %v and %v", own.Early, own.Late, whole.Open.Early, whole.Open.Late)
+				if own.Early > whole.Open.Early || own.Early < whole.Open.Early-4 || own.Late > whole.Open.Late ||
+					own.Late < whole.Open.Late-4 {
+					t.Errorf("outstanding %v and %v, want up to 3 less than %v and %v", own.Early, own.Late,
+						whole.Open.Early, whole.Open.Late)
 				}
 				own.Early, own.Late, own.Gaps = whole.Open.Early, whole.Open.Late, whole.Open.Gaps // of each generator its own
 				if diff := gocmp.Diff(*whole.Open, own); diff != "" {
@@ -216,7 +226,8 @@ func TestShardsThatStartApart(t *testing.T) {
 		generators.Wait()
 		// The first has 21 requests, sent from 0 to 20 s; the other 20, from 5.25 s on, each second, to 24.25 s.
 		o := mustMerge(t, parts[1], parts[0]).Open
-		if o.FirstDue != 0 || o.LastDue != 10*time.Second || o.FirstSent != 0 || o.LastSent != 24250*time.Millisecond || o.Delayed != 39 {
+		if o.FirstDue != 0 || o.LastDue != 10*time.Second || o.FirstSent != 0 ||
+			o.LastSent != 24250*time.Millisecond || o.Delayed != 39 {
 			t.Errorf("%+v", o)
 		}
 		near(t, "offered", o.Offered, 4)
@@ -243,7 +254,8 @@ func TestSharesAddUp(t *testing.T) {
 				if own.Concurrency < 1 || whole.Requests > 0 && own.Requests < 1 {
 					t.Errorf("shard %d of %d of %+v has nothing to do: %+v", k, n, whole, own)
 				}
-				if more := (whole.Concurrency + n - 1) / n; own.Concurrency != more && own.Concurrency != whole.Concurrency/n || k == 0 && own.Concurrency != more {
+				if more := (whole.Concurrency + n - 1) / n; own.Concurrency != more &&
+					own.Concurrency != whole.Concurrency/n || k == 0 && own.Concurrency != more {
 					t.Errorf("shard %d of %d of %+v has a concurrency of %d", k, n, whole, own.Concurrency)
 				}
 				sum.Concurrency += own.Concurrency
@@ -273,7 +285,8 @@ func TestShardValidate(t *testing.T) {
 		{Level{Arrivals: poisson, Duration: 1, Shards: 100_001}, "shards"},
 		{Level{Concurrency: 4, Requests: 9, Shards: 5}, "shards"},
 		{Level{Concurrency: 4, Requests: 3, Shards: 4}, "shards"},
-		{Level{Concurrency: 7, Requests: 3, Warmup: 6, Shards: 3}, "shards"}, // 6, 7 and 8, of the slots 6, 0 and 1: two of shard 0, and none of shard 2
+		// 6, 7 and 8, of the slots 6, 0 and 1: two of shard 0, and none of shard 2
+		{Level{Concurrency: 7, Requests: 3, Warmup: 6, Shards: 3}, "shards"},
 		{Level{Concurrency: 7, Requests: 4, Warmup: 6, Shards: 3}, ""},
 		{Level{Arrivals: poisson, Concurrency: 3, Requests: 9, Shards: 4}, "shards"},
 		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 3}, ""},
@@ -289,7 +302,8 @@ func TestShardValidate(t *testing.T) {
 
 // Each request of a level is one shard's, and each shard's numbers are its own in order.
 func TestNumbersOfShards(t *testing.T) {
-	for _, l := range []Level{{Concurrency: 7, Shards: 3}, {Concurrency: 3, Shards: 3}, {Concurrency: 100, Shards: 7}, {Shards: 5}, {Concurrency: 4}} {
+	for _, l := range []Level{{Concurrency: 7, Shards: 3}, {Concurrency: 3, Shards: 3}, {Concurrency: 100, Shards: 7},
+		{Shards: 5}, {Concurrency: 4}} {
 		all := map[int]int{}
 		for k := range max(l.Shards, 1) {
 			l.Shard = k

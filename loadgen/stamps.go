@@ -1,8 +1,8 @@
 package loadgen
 
-// Stamps counts the chunks of content by the clock that stamped their arrival. A level may have both: the kernel where it
-// gave a stamp, the client elsewhere; how many there are of each tells what that is worth. The zero Stamps says that no
-// content came in a stream.
+// Stamps counts the chunks of content by the clock that stamped their arrival. A level may have both: the kernel
+// where it gave a stamp, the client elsewhere; how many there are of each tells what that is worth. The zero Stamps
+// says that no content came in a stream.
 type Stamps struct {
 	Kernel int `json:"kernel"` // by the kernel, on receipt: free of what the client's own scheduling adds
 	Client int `json:"client"` // by the client, after its read had returned

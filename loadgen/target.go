@@ -22,8 +22,8 @@ type Opener interface {
 	Open(ctx context.Context, n int) error
 }
 
-// A Noter is a [Target] that has something to say of how it reached the system under test, once a level is over. It goes
-// into the result's warnings.
+// A Noter is a [Target] that has something to say of how it reached the system under test, once a level is over. It
+// goes into the result's warnings.
 type Noter interface {
 	Notes() []Warning
 }

@@ -185,7 +185,8 @@ func (t *timeline) columns() *Timeline {
 	out := &Timeline{
 		Width: t.width, From: t.from, InFlight: make([]float64, t.used), Occupied: make([]float64, t.used),
 		Output: make([]int, t.used), Input: make([]int, t.used),
-		Chunks: make([]int, t.used), Uncounted: make([]int, t.used), Completed: make([]int, t.used), Failed: make([]int, t.used),
+		Chunks: make([]int, t.used), Uncounted: make([]int, t.used),
+		Completed: make([]int, t.used), Failed: make([]int, t.used),
 	}
 	for i, b := range t.bins[:t.used] {
 		out.InFlight[i], out.Occupied[i] = float64(b.busy)/float64(t.width), float64(b.taken)/float64(t.width)
@@ -206,11 +207,13 @@ func (t *Timeline) check() error {
 		return &InvalidError{"timeline", fmt.Sprintf("from %v", t.From), "a first bin that has the start in it"}
 	}
 	if t.Occupied != nil && len(t.Occupied) != n {
-		return &InvalidError{"timeline", fmt.Sprintf("with %d values", len(t.Occupied)), fmt.Sprintf("one for each of %d bins", n)}
+		return &InvalidError{"timeline", fmt.Sprintf("with %d values", len(t.Occupied)),
+			fmt.Sprintf("one for each of %d bins", n)}
 	}
 	for _, column := range [][]int{t.Output, t.Input, t.Chunks, t.Uncounted, t.Completed, t.Failed} {
 		if len(column) != n {
-			return &InvalidError{"timeline", fmt.Sprintf("with %d values", len(column)), fmt.Sprintf("one for each of %d bins", n)}
+			return &InvalidError{"timeline", fmt.Sprintf("with %d values", len(column)),
+				fmt.Sprintf("one for each of %d bins", n)}
 		}
 	}
 	return nil
@@ -229,7 +232,8 @@ func mergeTimelines(parts []*Result, later []time.Duration) *Timeline {
 	}
 	first := parts[0].Timeline
 	merged := newTimeline(parts[0].Clock.common(parts[0].Start).UnixNano())
-	if merged.width = first.Width; merged.past() != -first.From { // of a whole level, or of a version that knew no multiples
+	// The part is of a whole level, or of a version that knew no multiples.
+	if merged.width = first.Width; merged.past() != -first.From {
 		merged.anchor = -int64(first.From)
 	}
 	for _, r := range parts {

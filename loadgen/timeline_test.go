@@ -17,7 +17,8 @@ import (
 func sums(t *Timeline) map[string]int {
 	out := map[string]int{}
 	for name, column := range map[string][]int{
-		"output": t.Output, "input": t.Input, "chunks": t.Chunks, "uncounted": t.Uncounted, "completed": t.Completed, "failed": t.Failed,
+		"output": t.Output, "input": t.Input, "chunks": t.Chunks, "uncounted": t.Uncounted,
+		"completed": t.Completed, "failed": t.Failed,
 	} {
 		for _, n := range column {
 			out[name] += n
@@ -51,11 +52,13 @@ func TestTimelineByHand(t *testing.T) {
 		want    Timeline
 	}{
 		{"nothing", nil, nil, Timeline{
-			InFlight: []float64{}, Output: []int{}, Input: []int{}, Chunks: []int{}, Uncounted: []int{}, Completed: []int{}, Failed: []int{}}},
+			InFlight: []float64{}, Output: []int{}, Input: []int{}, Chunks: []int{}, Uncounted: []int{},
+			Completed: []int{}, Failed: []int{}}},
 		{
 			"tokens count when they arrive, input with the first; a bin begins with its first moment",
 			[]*Record{
-				recordOf(s/2, 5*s/2, counted(7, 6), Chunk{Seen: 1 * s, Tokens: 1}, Chunk{Seen: 3 * s / 2, Tokens: 2}, Chunk{Seen: 5 * s / 2, Tokens: 3}),
+				recordOf(s/2, 5*s/2, counted(7, 6), Chunk{Seen: 1 * s, Tokens: 1}, Chunk{Seen: 3 * s / 2, Tokens: 2},
+					Chunk{Seen: 5 * s / 2, Tokens: 3}),
 				recordOf(0, 2*s, counted(9, 4)), // a whole answer
 			}, nil,
 			Timeline{InFlight: []float64{1.5, 2, 0.5}, Output: []int{0, 3, 7}, Input: []int{0, 7, 9}, Chunks: []int{0, 2, 1},
@@ -64,7 +67,8 @@ func TestTimelineByHand(t *testing.T) {
 		{
 			// 8 tokens in 3 chunks: 2, 5 and 8 of them by then.
 			"tokens that no chunk tells are spread in whole ones",
-			[]*Record{recordOf(0, 5*s/2, counted(1, 8), Chunk{Seen: s / 2}, Chunk{Seen: 3 * s / 2}, Chunk{Seen: 5 * s / 2})}, nil,
+			[]*Record{recordOf(0, 5*s/2, counted(1, 8), Chunk{Seen: s / 2}, Chunk{Seen: 3 * s / 2},
+				Chunk{Seen: 5 * s / 2})}, nil,
 			Timeline{InFlight: []float64{1, 1, 0.5}, Output: []int{2, 3, 3}, Input: []int{1, 0, 0}, Chunks: []int{1, 1, 1},
 				Uncounted: []int{0, 0, 0}, Completed: []int{0, 0, 1}, Failed: []int{0, 0, 0}},
 		},
@@ -149,7 +153,8 @@ func TestTimelineOfALevel(t *testing.T) {
 			}
 
 			want := &Timeline{Width: got.Width, InFlight: make([]float64, got.Len()), Occupied: make([]float64, got.Len())}
-			for _, column := range []*[]int{&want.Output, &want.Input, &want.Chunks, &want.Uncounted, &want.Completed, &want.Failed} {
+			for _, column := range []*[]int{&want.Output, &want.Input, &want.Chunks, &want.Uncounted, &want.Completed,
+				&want.Failed} {
 				*column = make([]int, got.Len())
 			}
 			output, told := 0, 0
@@ -186,9 +191,11 @@ func TestTimelineOfALevel(t *testing.T) {
 			}
 			have := sums(got)
 			if have["output"] != output+told {
-				t.Errorf("%d output tokens, want those of all requests, %d, and what chunks of uncounted ones told, %d", have["output"], output, told)
+				t.Errorf("%d output tokens, want those of all requests, %d, and what chunks of uncounted ones told, "+
+					"%d", have["output"], output, told)
 			}
-			if n := r.Accounting.Completed + r.Warmup.Completed; have["completed"] != n || have["failed"] != r.Accounting.Failed+r.Warmup.Failed || have["failed"] == 0 {
+			if n := r.Accounting.Completed + r.Warmup.Completed; have["completed"] != n ||
+				have["failed"] != r.Accounting.Failed+r.Warmup.Failed || have["failed"] == 0 {
 				t.Errorf("%v, want %d completed, and %+v %+v", have, n, r.Accounting, r.Warmup)
 			}
 			text, err := json.Marshal(r)
@@ -211,17 +218,20 @@ func begun(parts ...*Result) (later []time.Duration) {
 	return later
 }
 
-// By hand: bins of 2 s, and of 1 s from 1 s on, of a shard that started half a second after that. They make up those of 2 s.
-// Without the multiples, from 1.5 s on, each goes to where its middle is.
+// By hand: bins of 2 s, and of 1 s from 1 s on, of a shard that started half a second after that. They make up those
+// of 2 s. Without the multiples, from 1.5 s on, each goes to where its middle is.
 func TestTimelinesMergeByHand(t *testing.T) {
 	zero := func() []int { return []int{0, 0} }
 	start := time.Unix(1e9, 0)
-	a := &Result{Start: start, Timeline: &Timeline{Width: 2 * time.Second, InFlight: []float64{1, 2}, Occupied: []float64{2, 2}, Output: []int{10, 20},
+	a := &Result{Start: start, Timeline: &Timeline{Width: 2 * time.Second, InFlight: []float64{1, 2},
+		Occupied: []float64{2, 2}, Output: []int{10, 20},
 		Input: zero(), Chunks: zero(), Uncounted: zero(), Completed: []int{0, 1}, Failed: zero()}}
-	b := &Result{Start: start.Add(1500 * time.Millisecond), Timeline: &Timeline{Width: time.Second, From: -500 * time.Millisecond,
+	b := &Result{Start: start.Add(1500 * time.Millisecond), Timeline: &Timeline{Width: time.Second,
+		From:     -500 * time.Millisecond,
 		InFlight: []float64{4, 1}, Occupied: []float64{4, 3}, Output: []int{5, 7},
 		Input: zero(), Chunks: zero(), Uncounted: zero(), Completed: []int{2, 3}, Failed: zero()}}
-	want := &Timeline{Width: 2 * time.Second, InFlight: []float64{1 + 2, 2 + 0.5}, Occupied: []float64{4, 3.5}, Output: []int{15, 27}, Input: zero(),
+	want := &Timeline{Width: 2 * time.Second, InFlight: []float64{1 + 2, 2 + 0.5}, Occupied: []float64{4, 3.5},
+		Output: []int{15, 27}, Input: zero(),
 		Chunks: zero(), Uncounted: zero(), Completed: []int{2, 4}, Failed: zero()}
 	if diff := gocmp.Diff(want, mergeTimelines([]*Result{a, b}, begun(a, b))); diff != "" {
 		t.Error(diff)
@@ -256,7 +266,10 @@ func TestMergedTimelinesClose(t *testing.T) {
 				sent := time.Duration(random.Int64N(length))
 				first := sent + time.Duration(random.Int64N(length))
 				done := first + time.Duration(random.Int64N(length))
-				line.add(recordOf(sent, done, func(r *Record) { r.Counted, r.Input, r.Output = true, 3, 1+random.IntN(9) }, Chunk{Seen: first}, Chunk{Seen: done}), nil)
+				line.add(recordOf(sent, done, func(r *Record) {
+					r.Counted, r.Input, r.Output = true, 3,
+						1+random.IntN(9)
+				}, Chunk{Seen: first}, Chunk{Seen: done}), nil)
 				busy += (done - sent).Seconds()
 			}
 			r := &Result{Start: start, Timeline: line.columns()}

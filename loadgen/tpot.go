@@ -51,8 +51,9 @@ const (
 )
 
 const (
-	atOnce    = 5 * time.Millisecond   // answers that take no longer are never held against a server: it may just be that fast
+	atOnce    = 5 * time.Millisecond   // an answer in less is never held against a server: it may be that fast
 	fastToken = 300 * time.Microsecond // no model generates faster for one user: 3,300 tokens/s
+	noTime    = fastToken / 10         // for a token: whatever is said of models, such tokens came together
 
 	unexplainedLimit = 0.1  // of the output tokens, that the chunks may leave unexplained
 	unmatchedLimit   = 0.01 // share of requests above which a quantile may be one of theirs
@@ -97,6 +98,9 @@ func (r *Record) mayHideHead() bool {
 	output := float64(r.Output)
 	first, after := float64(l.visible.At()-r.Sent), float64(r.Done-l.visible.At())
 	hidden := output - 1 - float64(l.seen)
+	if r.DraftTold { // a chunk has one token of the model's own, and those of its draft that were accepted
+		hidden -= float64(r.AcceptedDraft)
+	}
 	pace := 0.0
 	if l.seen > 1 {
 		pace = float64(l.last.At()-l.visible.At()) / float64(l.seen-1)
@@ -118,6 +122,13 @@ func tpot(r *Record) (float64, bool) {
 	return float64(r.E2E()-first) / millisecond / float64(n), true
 }
 
+// interactivity is 1000 ÷ TPOT, of a request whose tokens took time: those that came together have a TPOT of some
+// nanoseconds, and a reciprocal of a billion in which every mean is lost.
+func interactivity(r *Record) (float64, bool) {
+	each, ok := tpot(r)
+	return 1000 / each, ok && each >= float64(noTime)/millisecond
+}
+
 // noneAfterFirst reports whether nobody waited for a token after the first content: there was none, or all came at
 // once.
 func (r *Record) noneAfterFirst() bool {
@@ -125,8 +136,8 @@ func (r *Record) noneAfterFirst() bool {
 	if basis == tokensUnknown {
 		return false
 	}
-	first, _ := r.TTFT()
-	return n == 0 || r.E2E() == first
+	each, _ := tpot(r)
+	return n == 0 || each < float64(noTime)/millisecond
 }
 
 // tpotWarnings say how far TPOT is an estimate.
@@ -134,12 +145,17 @@ func (r *Result) tpotWarnings(warn func(code string, spoils []string, format str
 	b, n := r.TPOT, r.TPOT.requests()
 	if b.Unmatched > 0 && float64(b.Unmatched) > unmatchedLimit*float64(n) && !r.answersAtOnce() {
 		warn(WarnTokensUnmatched, r.Level.spoiledWith(TPOT, Interactivity),
-			"in %d of %d requests the chunks of content explain less than nine tenths of the output tokens, and the time before the first one is long enough for the rest: how many came after it is not known, and TPOT and interactivity must not be used; ask for the usage in every chunk (continuous_usage_stats), which tells",
+			"in %d of %d requests the chunks of content explain less than nine tenths of the output tokens, and "+
+				"the time before the first one is long enough for the rest: how many came after it is not known, and "+
+				"TPOT and interactivity must not be used; ask for the usage in every chunk (continuous_usage_stats), "+
+				"which tells",
 			b.Unmatched, n)
 	}
 	if b.Estimated > 0 {
 		warn(WarnTPOTEstimated, nil,
-			"TPOT of %d of %d requests divides by output tokens − 1: how many tokens their first chunk held was not told, and they had other than one chunk of content for each output token; it is too low by the share of the tokens that came with the first chunk beyond one",
+			"TPOT of %d of %d requests divides by output tokens − 1: how many tokens their first chunk held was "+
+				"not told, and they had other than one chunk of content for each output token; it is too low by the "+
+				"share of the tokens that came with the first chunk beyond one",
 			b.Estimated, n)
 	}
 }

@@ -214,7 +214,9 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 	}
 	if len(spoils) > 0 {
 		warn(WarnArrivalsUnsure, spoils,
-			"%d chunks came in one read with later data, as when the client stood still or several are sent at once, and may have come earlier: with them at the far ends of their intervals %s is %.3g to %.3g ms, and not %.3g; figures that change by over a tenth (and 1 ms) must not be used",
+			"%d chunks came in one read with later data, as when the client stood still or several are sent at "+
+				"once, and may have come earlier: with them at the far ends of their intervals %s is %.3g to %.3g "+
+				"ms, and not %.3g; figures that change by over a tenth (and 1 ms) must not be used",
 			chunks, worst.Name, worstLeast, worstMost, worst.Value)
 	}
 }

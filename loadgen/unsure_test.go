@@ -81,11 +81,15 @@ func TestStalledClient(t *testing.T) {
 		chunks          int
 		spoiled, intact []string
 	}{
-		{"no stall", stall{}, false, 5 * ms, 100, nil, []string{"itl_mean", "itl_p50", "itl_p90", "itl_p95", "itl_p99", "ttft_mean", "ttft_p50", "ttft_p99", Attainment}},
+		{"no stall", stall{}, false, 5 * ms, 100, nil, []string{"itl_mean", "itl_p50", "itl_p90", "itl_p95", "itl_p99",
+			"ttft_mean", "ttft_p50", "ttft_p99", Attainment}},
 		{"40 of 200 ms", stall{200 * ms, 40 * ms}, false, 5 * ms, 100,
-			[]string{"itl_p99", "ttft_p99", "ttft_p95", "ttft_p90", "ttft_mean", Attainment}, []string{"itl_mean", "itl_p50", "ttft_p50", "e2e_p99", "tpot_p99"}},
-		{"20 of 500 ms", stall{500 * ms, 20 * ms}, false, 5 * ms, 100, []string{"itl_p99", "ttft_p99"}, []string{"itl_mean", "itl_p50", "itl_p90", "ttft_p50"}},
-		{"300 of 10,000 ms, of gaps of 30", stall{10_000 * ms, 300 * ms}, false, 30 * ms, 200, []string{"ttft_p99"}, []string{"itl_mean", "itl_p50", "itl_p95", "ttft_p50"}},
+			[]string{"itl_p99", "ttft_p99", "ttft_p95", "ttft_p90", "ttft_mean", Attainment}, []string{"itl_mean",
+				"itl_p50", "ttft_p50", "e2e_p99", "tpot_p99"}},
+		{"20 of 500 ms", stall{500 * ms, 20 * ms}, false, 5 * ms, 100, []string{"itl_p99", "ttft_p99"},
+			[]string{"itl_mean", "itl_p50", "itl_p90", "ttft_p50"}},
+		{"300 of 10,000 ms, of gaps of 30", stall{10_000 * ms, 300 * ms}, false, 30 * ms, 200, []string{"ttft_p99"},
+			[]string{"itl_mean", "itl_p50", "itl_p95", "ttft_p50"}},
 		{"half of the time", stall{100 * ms, 50 * ms}, false, 5 * ms, 100, []string{"itl_p50", "itl_p99", "ttft_mean"}, nil},
 		{"the end comes with the last chunk", stall{}, true, 5 * ms, 16,
 			nil, []string{"itl_mean", "itl_p50", "itl_p90", "itl_p95", "itl_p99", "ttft_mean", "ttft_p50", "ttft_p99"}},

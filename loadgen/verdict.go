@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A ClientVerdict says whether the client itself was the limit of a level, or bent what it measured. It is about the process
-// and the machine that it runs on: a server that shares either can be the cause.
+// A ClientVerdict says whether the client itself was the limit of a level, or bent what it measured. It is about the
+// process and the machine that it runs on: a server that shares either can be the cause.
 type ClientVerdict struct {
 	// Judged is whether the level was long enough to know: a second, and 100 requests. Unjudged is not unbound.
 	Judged bool `json:"judged"`
@@ -52,10 +52,10 @@ const (
 
 // judge gives the verdict on the client in r.Client, and the figures that it has spoiled.
 //
-// Figures are spoiled only where it is shown that they are bent: where the process had to wait to be scheduled, and its own
-// clock stamped more than a few of the arrivals. The kernel's stamps do not wait for the client. A busy process alone proves nothing: it may
-// be a server in it that is busy, and a client that is just fast enough measures well. Whether the load was the one that was
-// asked for has gates of its own, by the requests in flight.
+// Figures are spoiled only where it is shown that they are bent: where the process had to wait to be scheduled, and
+// its own clock stamped more than a few of the arrivals. The kernel's stamps do not wait for the client. A busy
+// process alone proves nothing: it may be a server in it that is busy, and a client that is just fast enough measures
+// well. Whether the load was the one that was asked for has gates of its own, by the requests in flight.
 func (r *Result) judge() (spoils []string) {
 	w := r.Client
 	w.Verdict = ClientVerdict{Judged: w.Elapsed >= judgedFrom && r.Accounting.Completed >= judgedRequests}
@@ -71,7 +71,8 @@ func (r *Result) judge() (spoils []string) {
 	}
 	if w.Throttled != nil {
 		if share := w.Throttled.Seconds() / w.Elapsed.Seconds(); share > throttleLimit {
-			because("its cgroup held it back for %v in %v, its CPU quota being used up", w.Throttled.Round(time.Millisecond), w.Elapsed.Round(time.Millisecond))
+			because("its cgroup held it back for %v in %v, its CPU quota being used up",
+				w.Throttled.Round(time.Millisecond), w.Elapsed.Round(time.Millisecond))
 		}
 	}
 	if r.ownStamps() > ownStampLimit && w.SchedulingLag != nil && w.SchedulingLag.N >= lagWakes {
@@ -85,27 +86,30 @@ func (r *Result) judge() (spoils []string) {
 		}
 		if len(bent) > 0 {
 			spoils = r.Level.spoiledWith(bent...)
-			because("1 %% of its wakes were %.3g ms late or more, over a tenth of the median (and 5 ms) of %s, which its own clock stamped", lag, strings.Join(bent, ", "))
+			because("1 %% of its wakes were %.3g ms late or more, over a tenth of the median (and 5 ms) of %s, "+
+				"which its own clock stamped", lag, strings.Join(bent, ", "))
 		}
 	}
 	sendLag, sent := r.Figure(MeanName(SendLag))
 	e2e, done := r.Figure(MeanName(E2E))
-	// An open loop's has a gate of its own. Where connections were made for more than a few of the requests, as for a server
-	// that drops them, it has the dials in it, which are the network's and the server's.
+	// An open loop's has a gate of its own. Where connections were made for more than a few of the requests, as for a
+	// server that drops them, it has the dials in it, which are the network's and the server's.
 	dialled := w.Reconnects != nil && float64(*w.Reconnects) > reconnectLimit*float64(r.Accounting.Issued)
 	if r.Open == nil && !dialled && sent && done && sendLag.Value > sendLagOfSlot*(sendLag.Value+e2e.Value) {
-		because("requests took %.3g ms on average to be sent, beside %.3g ms until they were answered", sendLag.Value, e2e.Value)
+		because("requests took %.3g ms on average to be sent, beside %.3g ms until they were answered",
+			sendLag.Value, e2e.Value)
 	}
 	readLag, read := r.Figure(QuantileName(ReadLag, 99))
 	itl, streamed := r.Figure(QuantileName(ITL, 50))
 	if read && streamed && readLag.Value > max(lagOfLatency*itl.Value, readLagFloor) {
-		because("1 %% of the chunks were read %.3g ms or more after the kernel had them, over a tenth of the median gap of %.3g ms (and 1 ms)", readLag.Value, itl.Value)
+		because("1 %% of the chunks were read %.3g ms or more after the kernel had them, over a tenth of the median "+
+			"gap of %.3g ms (and 1 ms)", readLag.Value, itl.Value)
 	}
 	return spoils
 }
 
-// ownStamps is the share of the arrivals that the client's own clock stamped: of the chunks, or, where none came in a stream,
-// of the answers.
+// ownStamps is the share of the arrivals that the client's own clock stamped: of the chunks, or, where none came in a
+// stream, of the answers.
 func (r *Result) ownStamps() float64 {
 	n := r.Stamps.Chunks()
 	if n == 0 {
@@ -114,15 +118,17 @@ func (r *Result) ownStamps() float64 {
 	return float64(r.Stamps.Client) / float64(n)
 }
 
-// clientWarnings are those that follow from the client's watch over itself. They are no part of warnings, because a merged
-// result has no watch: it keeps those of its parts.
+// clientWarnings are those that follow from the client's watch over itself. They are no part of warnings, because a
+// merged result has no watch: it keeps those of its parts.
 func (r *Result) clientWarnings() (out []Warning) {
 	if r.Client == nil {
 		return nil
 	}
 	if spoils := r.judge(); r.Client.Verdict.Bound {
-		out = append(out, Warning{Code: WarnClientBound, Spoils: spoils, Message: strings.Join(r.Client.Verdict.Reasons, "; ") +
-			": the client, or what shares its process or machine, may be the limit here, and not the server; see what it sustains with clientcheck, or use a machine of its own or more generators"})
+		out = append(out, Warning{Code: WarnClientBound, Spoils: spoils,
+			Message: strings.Join(r.Client.Verdict.Reasons, "; ") +
+				": the client, or what shares its process or machine, may be the limit here, and not the server; see " +
+				"what it sustains with clientcheck, or use a machine of its own or more generators"})
 	}
 	if step := r.Client.ClockStep; step != 0 {
 		out = append(out, r.clockStepWarning(step))
@@ -133,16 +139,17 @@ func (r *Result) clientWarnings() (out []Warning) {
 	return out
 }
 
-// A Headroom is how many times as much as in a level the client has shown that it can do; at 1 or below, the client was the
-// level's limit.
+// A Headroom is how many times as much as in a level the client has shown that it can do; at 1 or below, the client
+// was the level's limit.
 type Headroom struct {
 	Requests float64 `json:"requests"` // × the level's requests/s
 	Chunks   float64 `json:"chunks"`   // × its chunks/s; 0: one of the two did not stream
 }
 
-// Headroom compares r with a calibration: a level of the same shape (input and output tokens, streaming, connections) against
-// a server that answers at once, such as loadgentest's Echo, on the same machine, and at the concurrency at which that is
-// fastest, for it need not be r's. Both go by what completed in the makespan. false where either has no throughput.
+// Headroom compares r with a calibration: a level of the same shape (input and output tokens, streaming, connections)
+// against a server that answers at once, such as loadgentest's Echo, on the same machine, and at the concurrency at
+// which that is fastest, for it need not be r's. Both go by what completed in the makespan. false where either has no
+// throughput.
 func (r *Result) Headroom(calibration *Result) (h Headroom, ok bool) {
 	level, most := r.chunksPerSecond(), calibration.chunksPerSecond()
 	if level > 0 && most > 0 {

@@ -38,8 +38,11 @@ func (w Warning) String() string { return w.Code + ": " + w.Message }
 
 // Codes of the warnings that a level's own records can give rise to.
 const (
-	WarnPromptCapped          = "prompt-capped"           // fewer requests than the concurrency: it was never reached
-	WarnRampDominated         = "ramp-dominated"          // mean of measured requests in flight below 95 % of the concurrency, or over 1 % of them issued during the ramp-up
+	WarnPromptCapped = "prompt-capped" // fewer requests than the concurrency: it was never reached
+	// The mean of measured requests in their slots was below 95 % of the concurrency, or over 1 % of them were issued
+	// during the ramp-up.
+	WarnRampDominated = "ramp-dominated"
+
 	WarnNoSteadyWindow        = "no-steady-window"        // the last request was issued before the first wave had gone
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
@@ -48,8 +51,9 @@ const (
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
 	WarnMultiTokenChunks      = "multi-token-chunks"      // chunks hold several tokens: ITL is between chunks, not tokens
-	WarnMergedWindow          = "merged-window"           // results were merged, and there is no steady window that all share, or none that is known
-	WarnCutShort              = "cut-short"               // the level was stopped or cancelled before its end
+	// Results were merged, and there is no steady window that all share, or none that is known.
+	WarnMergedWindow = "merged-window"
+	WarnCutShort     = "cut-short" // the level was stopped or cancelled before its end
 
 	WarnRateNotReached = "rate-not-reached" // open loop: sent below 95 % of the offered rate, or too late
 	WarnDelayed        = "delayed"          // open loop: arrivals were held back, because the most allowed were in flight
@@ -76,8 +80,10 @@ var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThr
 
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
-	return slices.Contains([]string{WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
-		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow, WarnCutShort,
+	return slices.Contains([]string{
+		WarnPromptCapped, WarnRampDominated, WarnNoSteadyWindow, WarnShortWindow, WarnConcurrencyNotReached,
+		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow,
+		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
 		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
 		WarnArrivalsUnsure, WarnCensored}, w.Code)
@@ -105,16 +111,19 @@ func (r *Result) warnings() []Warning {
 		if len(r.Errors) > 0 {
 			example = ", such as: " + r.Errors[0].Example
 		}
-		warn(WarnFailedRequests, spoils, "%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
+		warn(WarnFailedRequests, spoils,
+			"%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
 			failed, issued, 100*share, example)
 	}
 	r.retryWarning(warn)
 	r.lateEndWarning(warn)
 	if r.Tokens.Uncounted > 0 {
 		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
-		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...) // which those requests cannot be shown to meet, or not to
+		// Those requests cannot be shown to meet an objective of these, or not to.
+		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnTokensUnknown, spoils,
-			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0", r.Tokens.Uncounted, a.Completed)
+			"how many tokens %d of %d requests had was not told (Record.Counted), which is not 0",
+			r.Tokens.Uncounted, a.Completed)
 	}
 	if r.Tokens.Mismatch > 0 {
 		off := ""
@@ -123,15 +132,19 @@ func (r *Result) warnings() []Warning {
 			Deviation
 		}{{"input", r.Tokens.InputOff}, {"output", r.Tokens.OutputOff}} {
 			if d.Requests > 0 {
-				off += fmt.Sprintf(" (%s: in %d, by %+.1f tokens on average and %d at most)", d.name, d.Requests, float64(d.Sum)/float64(d.Requests), d.Most)
+				off += fmt.Sprintf(" (%s: in %d, by %+.1f tokens on average and %d at most)", d.name, d.Requests,
+					float64(d.Sum)/float64(d.Requests), d.Most)
 			}
 		}
-		warn(WarnTokenMismatch, nil, "in %d of %d requests the server's token counts are not what was asked for%s; figures use the server's counts",
+		warn(WarnTokenMismatch, nil,
+			"in %d of %d requests the server's token counts are not what was asked for%s; figures use the "+
+				"server's counts",
 			r.Tokens.Mismatch, a.Completed, off)
 	}
 	if c := r.Tokens.Chunking; c.manyTokens() {
 		warn(WarnMultiTokenChunks, nil,
-			"the server sent %.2f tokens a chunk (%d in %d): ITL is the gap between chunks, not between tokens; TPOT is the time a token",
+			"the server sent %.2f tokens a chunk (%d in %d): ITL is the gap between chunks, not between tokens; "+
+				"TPOT is the time a token",
 			float64(c.Tokens)/float64(c.Chunks), c.Tokens, c.Chunks)
 	}
 	r.answerWarnings(warn)
@@ -140,7 +153,8 @@ func (r *Result) warnings() []Warning {
 	r.unsureWarning(warn)
 	r.censoredWarning(warn)
 	if r.CutShort {
-		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled", a.Issued, a.Cancelled)
+		warn(WarnCutShort, []string{All}, "the level was cut short: %d requests were issued, %d of them cancelled",
+			a.Issued, a.Cancelled)
 	}
 	return out
 }
@@ -156,7 +170,8 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 	unreached := !capped && r.InFlight.Peak < c
 	if capped {
 		warn(WarnPromptCapped, []string{All},
-			"%d requests cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; use at least %d requests",
+			"%d requests cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; "+
+				"use at least %d requests",
 			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
 	}
 	if unreached {
@@ -176,12 +191,14 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			if w := r.Steady; w != nil && w.held() < want {
 				because = "its throughput is that of fewer in flight, in the steady window too"
 			}
-			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in their slots on average over the makespan, below 95 %%: %s",
+			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in their slots on average over the "+
+				"makespan, below 95 %%: %s",
 				measured, c, because))
 		}
 		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
 			spoils = append(spoils, r.perRequestFigures()...)
-			why = append(why, fmt.Sprintf("%d of %d measured requests were issued before all %d slots had started, in the ramp-up over %v: latencies are those of fewer in flight as well; use at least %d more warmup requests",
+			why = append(why, fmt.Sprintf("%d of %d measured requests were issued before all %d slots had started, "+
+				"in the ramp-up over %v: latencies are those of fewer in flight as well; use at least %d more warmup requests",
 				n, a.Issued, c, level.RampUp, n))
 		}
 		if len(why) > 0 {
@@ -193,11 +210,13 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 		// said already
 	case w == nil && r.Generators > 1:
 		warn(WarnMergedWindow, []string{Steady},
-			"the results of %d generators were merged, and no whole bin of their timeline is in the steady window of each: use the figures over the makespan, or more requests",
+			"the results of %d generators were merged, and no whole bin of their timeline is in the steady "+
+				"window of each: use the figures over the makespan, or more requests",
 			r.Generators)
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
-			"the last of %d requests was issued before the first wave of %d had gone, so the load was never steady; use at least %d requests",
+			"the last of %d requests was issued before the first wave of %d had gone, so the load was never "+
+				"steady; use at least %d requests",
 			a.Issued+r.Warmup.Issued, max(c, level.Warmup), 10*c)
 	case w.Completions < windowCompletions*c:
 		warn(WarnShortWindow, []string{Steady},
@@ -205,13 +224,14 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			w.Completions, windowCompletions*c, 10*c)
 	case w.held() < want:
 		warn(WarnConcurrencyNotReached, []string{Steady},
-			"%.1f of %d slots were taken inside the steady window, below 95 %%: the client did not keep the server loaded; it, or a machine that the two share, was the limit",
+			"%.1f of %d slots were taken inside the steady window, below 95 %%: the client did not keep the "+
+				"server loaded; it, or a machine that the two share, was the limit",
 			w.held(), c)
 	}
 }
 
-// perRequestFigures are the names of the figures that requests or their chunks are behind one by one, those of the user's
-// metrics and of the goodput included.
+// perRequestFigures are the names of the figures that requests or their chunks are behind one by one, those of the
+// user's metrics and of the goodput included.
 func (r *Result) perRequestFigures() []string {
 	metrics := slices.Sorted(maps.Keys(r.Distributions))
 	return r.Level.spoiledWith(metrics...)

@@ -63,7 +63,8 @@ func TestGates(t *testing.T) {
 			intact: []string{TotalThroughput, SteadyTotalThroughput, "e2e_p99"},
 		},
 		{
-			name: "fewer requests than the concurrency", level: Level{Concurrency: 50, Requests: 20}, target: counted(time.Second, 4),
+			name: "fewer requests than the concurrency", level: Level{Concurrency: 50,
+				Requests: 20}, target: counted(time.Second, 4),
 			want:    []string{WarnPromptCapped, WarnNoSteadyWindow},
 			spoiled: []string{TotalThroughput, SteadyTotalThroughput, "e2e_p99", PeakInFlight},
 		},

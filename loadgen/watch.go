@@ -84,7 +84,8 @@ type Descriptors struct {
 func (d *Descriptors) few() bool { return d != nil && d.Open+d.Needed > d.Limit }
 
 func (d *Descriptors) String() string {
-	return fmt.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and %d are allowed; raise the limit (ulimit -n) or use more generators",
+	return fmt.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and "+
+		"%d are allowed; raise the limit (ulimit -n) or use more generators",
 		d.Needed, d.Open, d.Limit)
 }
 
@@ -260,7 +261,8 @@ func (w *watch) look() usage {
 	if w.has {
 		u.throttled, u.hasThrottl = w.quota.Throttled()
 	}
-	samples := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/sched/pauses/total/gc:seconds"}, {Name: heapObjects}}
+	samples := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/sched/pauses/total/gc:seconds"},
+		{Name: heapObjects}}
 	metrics.Read(samples)
 	u.cycles, u.pauses, u.heap = count(samples[0]), nil, count(samples[2])
 	if samples[1].Value.Kind() == metrics.KindFloat64Histogram {

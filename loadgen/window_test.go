@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,8 @@ func TestMergedWindowIsExact(t *testing.T) {
 	}{
 		{"together", [3]time.Duration{}, [3]time.Duration{}},
 		{"apart", [3]time.Duration{0, 1237 * time.Millisecond, 333 * time.Microsecond}, [3]time.Duration{}},
-		{"by clocks that differ", [3]time.Duration{0, 700 * time.Millisecond, 0}, [3]time.Duration{0, 81 * time.Millisecond, -5*time.Second - 1}},
+		{"by clocks that differ", [3]time.Duration{0, 700 * time.Millisecond, 0}, [3]time.Duration{0,
+			81 * time.Millisecond, -5*time.Second - 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -39,15 +41,17 @@ func TestMergedWindowIsExact(t *testing.T) {
 						defer func() { done <- struct{}{} }()
 						time.Sleep(c.after[k])
 						began := time.Since(zero)
-						g := &Generator{Target: uneven, Clock: &ClockOffset{Offset: c.clock[k]}, Observers: []Observer{{Record: func(r *Record, _ *Error) {
-							kept := Record{Sent: began + r.Sent, Done: began + r.Done}
-							for q := range r.Chunks() {
-								kept.Chunk(Chunk{Seen: began + q.Seen, Tokens: q.Tokens})
-							}
-							records <- kept
-						}}}}
+						g := &Generator{Target: uneven, Clock: &ClockOffset{Offset: c.clock[k]},
+							Observers: []Observer{{Record: func(r *Record, _ *Error) {
+								kept := Record{Sent: began + r.Sent, Done: began + r.Done}
+								for q := range r.Chunks() {
+									kept.Chunk(Chunk{Seen: began + q.Seen, Tokens: q.Tokens})
+								}
+								records <- kept
+							}}}}
 						var err error
-						if parts[k], err = g.Measure(t.Context(), Level{Concurrency: 7, Requests: 1500, Warmup: 4, Shard: k, Shards: 3}); err != nil {
+						if parts[k], err = g.Measure(t.Context(), Level{Concurrency: 7, Requests: 1500, Warmup: 4,
+							Shard: k, Shards: 3}); err != nil {
 							t.Error(err)
 						}
 						parts[k].Start = parts[k].Start.Add(c.clock[k]) // what such a clock says
@@ -151,10 +155,94 @@ func TestMergedWindowOfNonsense(t *testing.T) {
 	const huge = 1<<63 - 1
 	line := newTimeline(0)
 	line.add(recordOf(0, 10*time.Second, nil), nil)
-	for _, w := range []Window{{From: huge, To: huge}, {From: -huge, To: -1}, {From: 5, To: 4}, {From: huge, To: 0}, {From: time.Hour, To: 2 * time.Hour}} {
+	for _, w := range []Window{{From: huge, To: huge}, {From: -huge, To: -1}, {From: 5, To: 4}, {From: huge, To: 0},
+		{From: time.Hour, To: 2 * time.Hour}} {
 		parts := []*Result{{Steady: &w}, {Steady: &Window{From: 0, To: huge}}}
 		if got := mergeWindows(parts, []time.Duration{0, time.Second}, line.columns()); got != nil {
 			t.Errorf("%+v of %+v", got, w)
 		}
 	}
+}
+
+// The steady window of a server with a cap is computed by hand: 2 in flight, 1 s each, 6 tokens arriving each second of
+// a request. It opens with the 2nd completion (1 s) and closes with the last issue (4 s): 3 s, 2 × 3 requests.
+func TestSteadyWindowCountsTokensWhenTheyArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			time.Sleep(250 * time.Millisecond)
+			r.Chunk(Chunk{Seen: r.Now()})
+			time.Sleep(500 * time.Millisecond)
+			r.Chunk(Chunk{Seen: r.Now()})
+			r.Done = r.Now()
+			time.Sleep(250 * time.Millisecond)
+			r.Counted, r.Input, r.Output = true, 10, 2
+			return nil
+		})
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 10}, target)
+		w := r.Steady
+		if w == nil {
+			t.Fatal("no steady window")
+		}
+		if w.From != time.Second || w.To != 4*time.Second {
+			t.Errorf("window from %v to %v, want 1 s to 4 s", w.From, w.To)
+		}
+		if w.Completions != 6 || w.Input != 60 || w.Output != 12 {
+			t.Errorf("%d completions, %v input and %v output tokens, want 6, 60 and 12", w.Completions, w.Input, w.Output)
+		}
+		near(t, "steady tokens/s", figure(t, r, SteadyTotalThroughput), 24)
+		// Sent to Done is 0.75 s of each second.
+		near(t, "in flight inside the window", w.InFlight, 1.5)
+		near(t, "TTFT", figure(t, r, MeanName(TTFT)), 250)
+		near(t, "ITL", figure(t, r, MeanName(ITL)), 500)
+		near(t, "TPOT", figure(t, r, MeanName(TPOT)), 500)
+		near(t, "total tokens/s", figure(t, r, TotalThroughput), 120/4.75)
+	})
+}
+
+// A request that is cut by the window's edge counts in it with the chunks that arrived inside.
+func TestSteadyWindowCutsRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			chunks := 2
+			if i == 1 {
+				chunks = 8 // a long request that is in flight at both edges
+			}
+			for range chunks {
+				time.Sleep(time.Second)
+				r.Chunk(Chunk{Seen: r.Now(), Tokens: 3})
+			}
+			r.Done = r.Now()
+			r.Counted, r.Input, r.Output = true, 1, 3*chunks
+			return nil
+		})
+		// Slot A: requests 0, 2, 3, 4 of 2 s each; slot B: request 1, 8 s. 2nd completion at 4 s, last issue (4) at 6 s.
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 5}, target)
+		if w := r.Steady; w == nil || w.From != 4*time.Second || w.To != 6*time.Second {
+			t.Fatalf("window %+v", r.Steady)
+		}
+		// After 4 s up to 6 s: A's chunks at 5 and 6, and B's.
+		if r.Steady.Output != 12 {
+			t.Errorf("%v output tokens in the window, want 12", r.Steady.Output)
+		}
+		near(t, "steady output tokens/s", figure(t, r, SteadyOutputThroughput), 6)
+	})
+}
+
+// A request that failed is no completion, also inside the steady window.
+func TestSteadyCompletionsAreCompletions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 40}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
+			time.Sleep(time.Second)
+			if i == 20 || i == 21 {
+				return errors.New("no")
+			}
+			return nil
+		}))
+		// The window is from 1 s to 19 s: 18 rounds of two, less the two that failed.
+		if r.Steady == nil || r.Steady.Completions != 34 {
+			t.Errorf("window %+v, want 34 completions", r.Steady)
+		}
+		near(t, "in flight inside the window", r.Steady.InFlight, 2)
+	})
 }

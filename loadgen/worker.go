@@ -183,7 +183,11 @@ var records = sync.Pool{New: func() any { return new(Record) }}
 func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
 	i, r, timeout := w.present.i, w.record, w.level.Timeout
 	var err error
-	p, mine := w.visit(func() { err = w.target.Do(ctx, i, r) })
+	p, mine := w.visit(func() {
+		if err = w.target.Do(ctx, i, r); err != nil {
+			probe(err)
+		}
+	})
 	if !mine {
 		return nil, false
 	}

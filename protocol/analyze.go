@@ -33,6 +33,12 @@ type Analysis struct {
 	Design json.RawMessage `json:"design,omitempty"`      // what was carried out
 	Host   string          `json:"environment,omitempty"` // [envinfo.Environment.Hash] of where it was; "": not known
 
+	// Machines say in words on which machine the client was, and on which the server.
+	Machines Machines `json:"machines,omitzero"`
+
+	// Unwatched is why a probe saw nothing at all, by its name.
+	Unwatched map[string]string `json:"unwatched,omitempty"`
+
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
@@ -124,6 +130,7 @@ func Analyze(e *Experiment) *Analysis {
 			}
 		}
 	}
+	a.Machines, a.Unwatched = machines(e), unwatched(measured)
 	a.Unit, a.Runs = replicates(measured)
 	for _, group := range byCondition(measured) {
 		whole := slices.DeleteFunc(slices.Clone(group), func(m Measurement) bool { return m.Result.CutShort })

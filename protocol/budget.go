@@ -20,7 +20,15 @@ func (p Plan) levelBudget() time.Duration {
 		return p.LevelBudget
 	}
 	left := p.Budget - time.Duration(p.Runs-1)*p.Cooldown
-	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.Levels))), time.Second)
+	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.Levels))), leastLevel)
+}
+
+// leastLevel is the least time that a level is given.
+const leastLevel = time.Second
+
+// leastBudget is the least time in which the plan could be carried out at all.
+func (p Plan) leastBudget() time.Duration {
+	return time.Duration(p.Runs-1)*p.Cooldown + time.Duration(p.Runs*len(p.Levels))*leastLevel
 }
 
 // warmBound bounds warming until steady; within a Budget also to a third of what levels leave of each run's part.

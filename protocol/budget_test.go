@@ -186,3 +186,28 @@ func TestLevelRetries(t *testing.T) {
 		}
 	}
 }
+
+// Bounds that contradict each other, or in which nothing can be carried out, are errors that name the one that is wrong.
+func TestContradictoryBudgets(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Plan)
+		want   string // "": nothing is wrong
+	}{
+		"none":                   {func(*Plan) {}, ""},
+		"negative":               {func(p *Plan) { p.Budget = -time.Second }, "budget -1s"},
+		"negative, of a level":   {func(p *Plan) { p.LevelBudget = -time.Second }, "level budget -1s"},
+		"a level's above all":    {func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour }, "level budget 2h0m0s"},
+		"less than the rests":    {func(p *Plan) { p.Budget = 4 * time.Minute }, "4m35s or more"},
+		"just enough":            {func(p *Plan) { p.Budget = 4*time.Minute + 35*time.Second }, ""},
+		"nothing at all":         {func(p *Plan) { p.Budget = 1 }, "budget 1ns"},
+		"retries without causes": {func(p *Plan) { p.Retry.Times = 2 }, "causes of a retry"},
+		"a figure as a cause":    {func(p *Plan) { p.Retry = Retry{1, []string{"ttft_p99"}} }, "cause of a retry"},
+	} {
+		p := MultiRun()
+		c.change(&p)
+		_, err := p.Check()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

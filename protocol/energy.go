@@ -29,6 +29,7 @@ func (m *Measurement) energy() (Reading, bool) {
 	devices, joules := 0, 0.0
 	var wrong []string
 	for _, r := range m.Readings {
+		wrong = append(wrong, powerless(r)...)
 		for _, s := range r.Series {
 			if s.Name != PowerSeries || s.Of == "" {
 				continue
@@ -60,4 +61,25 @@ func (m *Measurement) energy() (Reading, bool) {
 		add(EnergyPerToken, m.Result.Tokens.Output, loadgen.LowerIsBetter)
 	}
 	return out, true
+}
+
+// powerless says which devices of a reading have some state, while others have a power, and no power of their own: a sum
+// without them would be of other devices than those that served.
+func powerless(r Reading) (out []string) {
+	power := map[string]bool{}
+	for _, s := range r.Series {
+		if s.Name == PowerSeries && s.Of != "" {
+			power[s.Of] = true
+		}
+	}
+	if len(power) == 0 {
+		return nil
+	}
+	for _, s := range r.Series {
+		if _, known := power[s.Of]; s.Of != "" && !known {
+			power[s.Of] = false
+			out = append(out, (&SeriesError{PowerSeries + " of " + s.Of, "it could never be read"}).Error())
+		}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,14 @@ func TestEnergy(t *testing.T) {
 	s := &m.Readings[0].Series[1]
 	s.At, s.Value = append(s.At[:3:3], s.At[8:]...), append(s.Value[:3:3], s.Value[8:]...)
 	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 || r.Warnings[0].Code != WarnEnergyUnknown {
+		t.Errorf("%+v", r)
+	}
+	// So does a card whose power could never be read, while other things of it could.
+	m = measuredWithPower()
+	busy := power(20)
+	busy.Name, busy.Of = "gpu_busy", "card 2"
+	m.Readings[0].Series = append(m.Readings[0].Series, busy)
+	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0].Message, "card 2") {
 		t.Errorf("%+v", r)
 	}
 	// Tokens that were not counted leave out what goes by them; a level without power has none.

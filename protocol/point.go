@@ -52,6 +52,7 @@ type Estimate struct {
 	Summary   stats.Summary     `json:"summary"`
 	Interval  stats.Interval    `json:"interval"`
 	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
+	MarkedBy  []string          `json:"marked_by,omitempty"`  // codes of those that say how far it can be relied on: [WarnFewSamples]
 
 	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one. "":
 	// all are exact.
@@ -102,6 +103,12 @@ func newPoint(group []Measurement, unit string) Point {
 		for _, w := range m.warnings() {
 			p.addWarning(w, m.Step.Run)
 		}
+		for _, w := range gaps(m) {
+			p.addWarning(w, m.Step.Run)
+		}
+		if w, ok := fewSamples(m.figures()); ok {
+			p.addWarning(w, m.Step.Run)
+		}
 	}
 	index := map[string]int{}
 	for _, m := range group {
@@ -115,6 +122,9 @@ func newPoint(group []Measurement, unit string) Point {
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
 			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
+			if tooFew(f) > 0 {
+				p.Estimates[i].MarkedBy = []string{WarnFewSamples}
+			}
 		}
 	}
 	for i := range p.Estimates {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -89,6 +90,13 @@ type Path struct {
 	// RoundTrip is the least time that a TCP connection took to open, of several; 0: none could be opened.
 	RoundTrip time.Duration `json:"round_trip_ns,omitempty"`
 }
+
+// containerProxies pass connections on to containers of the same host. Whatever else stands at a port may have its server
+// anywhere: ssh, kubectl port-forward, a gateway.
+var containerProxies = []string{"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2", "conmon"}
+
+// MayLeaveHost reports whether what takes the connections may pass them on to another host than the one of the URL.
+func (p Path) MayLeaveHost() bool { return p.Via != "" && !slices.Contains(containerProxies, p.Via) }
 
 // WarnProxied says that the client measured through something that is not the server.
 const WarnProxied = "proxied"

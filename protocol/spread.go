@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -144,4 +145,9 @@ func (a *Analysis) warnDrift() {
 }
 
 // percent is a small change of a logarithm: "+2.1 %".
-func percent(x float64) string { return fmt.Sprintf("%+.2g %%", 100*x) }
+func percent(x float64) string {
+	if math.Abs(x) >= 0.1 {
+		return fmt.Sprintf("%+.0f %%", 100*x)
+	}
+	return fmt.Sprintf("%+.2g %%", 100*x)
+}

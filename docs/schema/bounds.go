@@ -67,9 +67,10 @@ var bounds = map[string]bound{
 			"output_tokens": within(1, 10_000_000),
 			"levels": (&object{}).add("items", typed("integer").add("minimum", 1).add("maximum", loadgen.MaxConcurrency)).
 				add("minItems", 1).add("maxItems", 1000).add("uniqueItems", true),
-			"timeout_ns":      within(0, nil),
-			"budget_ns":       within(0, nil),
-			"level_budget_ns": within(0, nil),
+			"timeout_ns":           within(0, nil),
+			"warm_until_steady_ns": within(0, nil),
+			"budget_ns":            within(0, nil),
+			"level_budget_ns":      within(0, nil),
 		},
 	},
 	"protocol.Retry": {

@@ -18,7 +18,7 @@ import (
 // A recipe is a call of jq in files.md: the program, and the file that it reads.
 //
 //	jq -r '.knee | [.kind, .low, .high] | @tsv' results.json
-var recipe = regexp.MustCompile("(?m)(?:gunzip -c (\\S+) \\| )?jq (?:-[a-z]+ )?'([^']+)'(?: ([a-z]+\\.jsonl?))?")
+var recipe = regexp.MustCompile(`(?:gunzip -c (\S+) \| )?jq (?:-[a-z]+ )?'([^']+)'(?: ([a-z]+\.jsonl?))?`)
 
 // recipes runs each program of files.md on an experiment's files. Each says something, but for that of requests
 // that were slow.

@@ -264,7 +264,7 @@ func TestPlans(t *testing.T) {
 		{`"seed":1`, `"retry":{"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":0,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1}`}, {`"seed":1`, `"retry":{"times":101,"causes":["server-died"]}`},
-		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`}, {`"seed":1`, `"timeout_ns":-1`},
+		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`}, {`"seed":1`, `"timeout_ns":-1`}, {`"seed":1`, `"warm_until_steady_ns":-1`},
 		{`"seed":1`, `"budget_ns":-1`},
 		{`"input_tokens":1`, `"input_tokens":10000001`}, {`"output_tokens":1`, `"output_tokens":0`},
 	} {

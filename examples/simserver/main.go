@@ -31,6 +31,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt began with; needs -kv-blocks")
 	flags.Float64Var(&s.Cold, "cold", 0, "how many `times` as long everything takes for the first request, as on an engine just started; 0: warm from the start")
 	flags.IntVar(&s.ColdRequests, "cold-requests", 100, "`requests` that halve what -cold has beyond 1")
+	flags.IntVar(&s.Engines, "engines", 1, "how many `engines` of this kind stand behind the address, each with its own counters in /metrics")
+	flags.StringVar(&s.Route, "route", program.RouteEven, "`how` requests go to the engines: even (each in turn) or idle (the last has none)")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
@@ -46,11 +48,19 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		if s.BlockTokens < 1 {
 			return program.Usagef("-block-tokens %d: want a number of tokens, at least 1", s.BlockTokens)
 		}
+		if s.Engines < 1 || s.Engines > 1024 {
+			return program.Usagef("-engines %d: want a number from 1 to 1024", s.Engines)
+		}
 		handler, err := s.Handler()
 		if err != nil {
 			return err
 		}
-		if simulated, ok := handler.(*loadgentest.Simulated); ok {
+		simulated, ok := handler.(*loadgentest.Simulated)
+		if replicas, several := handler.(*loadgentest.Replicas); several {
+			simulated, ok = replicas.Servers[0], true
+			fmt.Fprintf(os.Stderr, "%d engines, each of them: ", len(replicas.Servers))
+		}
+		if ok {
 			if room := s.KVBlocks * s.BlockTokens; s.KVBlocks > 0 && *input+*output > room {
 				return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with -kv-blocks", *input, *output, room)
 			}

@@ -62,15 +62,16 @@ func (c batchConfig) step(sequences, prompt int) float64 {
 type job struct {
 	input, output int      // tokens
 	hashes        []uint64 // of the prompt's full blocks, each with all before it; nil: not to be cached
-	prefill       int      // tokens to read before the next one comes: the prompt, and after a preemption the answer so far
-	read, done    int      // of prefill and of output so far
-	share         int      // tokens in the current step
-	holding       holding
-	cached        int           // tokens of the prompt that were, when it was first admitted
-	preempted     int           // times
-	began         time.Duration // when it was first admitted
-	gone          bool
-	token         chan time.Duration // when each came, for those who wait for them; nil in a loop
+	// tokens to read before the next one comes: the prompt, and after a preemption the answer so far
+	prefill    int
+	read, done int // of prefill and of output so far
+	share      int // tokens in the current step
+	holding    holding
+	cached     int           // tokens of the prompt that were, when it was first admitted
+	preempted  int           // times
+	began      time.Duration // when it was first admitted
+	gone       bool
+	token      chan time.Duration // when each came, for those who wait for them; nil in a loop
 }
 
 // arrive takes in a request. The engine must have been advanced to now, so that a

@@ -18,8 +18,9 @@ import (
 // that is a limit, and with nothing but a budget.
 func batches() map[string]*Simulated {
 	return map[string]*Simulated{
-		"no budget":   {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond},
-		"budget":      {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond, TokenBudget: 50},
+		"no budget": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond},
+		"budget": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond,
+			TokenBudget: 50},
 		"only budget": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, TokenBudget: 40},
 		"one place":   {MaxSequences: 1, PrefillRate: 9000, DecodeRate: 70, TokenBudget: 64},
 		"no prefill":  {MaxSequences: 4, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond},
@@ -40,7 +41,8 @@ func (s seen) times(begin time.Time) []time.Duration {
 // TestBatchByHand compares two requests that meet with what a pencil gives.
 func TestBatchByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := &Simulated{MaxSequences: 4, PrefillRate: 1000, DecodeRate: 100, StepPerSequence: time.Millisecond, TokenBudget: 8}
+		sim := &Simulated{MaxSequences: 4, PrefillRate: 1000, DecodeRate: 100, StepPerSequence: time.Millisecond,
+			TokenBudget: 8}
 		begin := time.Now()
 		var a, b seen
 		var wg sync.WaitGroup
@@ -127,7 +129,8 @@ func TestBatchTruth(t *testing.T) {
 					if got, want := e2e/time.Duration(count), truth.MeanE2E(c); !within(got, want, 2) {
 						t.Errorf("mean E2E %v, want %v", got, want)
 					}
-					if x := truth.RequestThroughput(c); c >= 2*sim.MaxSequences && math.Abs(x/truth.SaturationRequests-1) > 1e-6 || // a step is a whole number of ns
+					// a step is a whole number of ns
+					if x := truth.RequestThroughput(c); c >= 2*sim.MaxSequences && math.Abs(x/truth.SaturationRequests-1) > 1e-6 ||
 						c < 2*sim.MaxSequences && x > truth.SaturationRequests*(1+1e-6) {
 						t.Errorf("%v requests/s at %d clients, %v in saturation", x, c, truth.SaturationRequests)
 					}
@@ -187,14 +190,16 @@ func TestBatchSaturation(t *testing.T) {
 func TestBatchLoop(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		config := batchConfig{slots: 1 + random.IntN(12), base: random.Float64() * 1e7, perSequence: random.Float64() * 1e6, perPrompt: random.Float64() * 1e5}
+		config := batchConfig{slots: 1 + random.IntN(12), base: random.Float64() * 1e7, perSequence: random.Float64() * 1e6,
+			perPrompt: random.Float64() * 1e5}
 		if random.IntN(2) == 0 {
 			config.budget = config.slots + random.IntN(100)
 		}
 		c, input, output := 1+random.IntN(40), 1+random.IntN(200), 1+random.IntN(40)
 		l := config.loop(c, input, output)
 		running := float64(c) - l.queued
-		if running > float64(config.slots)+1e-9 || c >= 2*config.slots && running < float64(config.slots)-1e-9 && config.budget == 0 {
+		if running > float64(config.slots)+1e-9 || c >= 2*config.slots && running < float64(config.slots)-1e-9 &&
+			config.budget == 0 {
 			t.Errorf("%+v, %d clients: %v in %d places", config, c, running, config.slots)
 		}
 		if l.queued < 0 || l.queued > l.unbegun || l.unbegun > float64(c) {

@@ -29,8 +29,9 @@ func ask(t *testing.T, s http.Handler, output int) time.Duration {
 func TestCold(t *testing.T) {
 	for name, s := range map[string]*Simulated{
 		"on their own": {PrefillRate: 1000, DecodeRate: 100, Cold: 3, ColdRequests: 2},
-		"in a batch":   {PrefillRate: 1000, DecodeRate: 100, Cold: 3, ColdRequests: 2, MaxSequences: 4, StepPerSequence: time.Millisecond},
-		"warm":         {PrefillRate: 1000, DecodeRate: 100},
+		"in a batch": {PrefillRate: 1000, DecodeRate: 100, Cold: 3, ColdRequests: 2, MaxSequences: 4,
+			StepPerSequence: time.Millisecond},
+		"warm": {PrefillRate: 1000, DecodeRate: 100},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			warm := s.Truth(10, 5).Service

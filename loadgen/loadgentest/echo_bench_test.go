@@ -65,7 +65,8 @@ func BenchmarkEchoLoopback(b *testing.B) {
 				server := httptest.NewServer(&Echo{FlushEach: flushEach})
 				defer server.Close()
 				body := shape(output)
-				request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: echo\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", completions, len(body), body)
+				request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: echo\r\nContent-Type: "+
+					"application/json\r\nContent-Length: %d\r\n\r\n%s", completions, len(body), body)
 				b.ReportAllocs()
 				b.SetParallelism(8)
 				b.RunParallel(func(pb *testing.PB) {

@@ -29,19 +29,21 @@ func TestEchoPace(t *testing.T) {
 		{&Echo{FirstToken: 50 * ms, Gap: 10 * ms, TokensPerChunk: 2}, true, 5, []time.Duration{50, 60, 70, 70}},
 		{&Echo{FirstToken: 50 * ms, Gap: 10 * ms, TokensPerChunk: 2}, false, 5, []time.Duration{70}},
 	} {
-		t.Run(fmt.Sprintf("%v,%v/stream=%v,%d", test.echo.FirstToken, test.echo.Gap, test.stream, test.tokens), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				begin := time.Now()
-				r := post(t.Context(), test.echo, completions, fmt.Sprintf(`{"prompt":[1],"stream":%v,"max_tokens":%d}`, test.stream, test.tokens), &recorder{})
-				var got []time.Duration
-				for _, w := range r.writes {
-					got = append(got, w.at.Sub(begin)/ms)
-				}
-				if !slices.Equal(got, test.want) { // the last of a stream is its end
-					t.Errorf("written at %v ms, want %v", got, test.want)
-				}
+		t.Run(fmt.Sprintf("%v,%v/stream=%v,%d", test.echo.FirstToken, test.echo.Gap, test.stream, test.tokens),
+			func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					begin := time.Now()
+					r := post(t.Context(), test.echo, completions, fmt.Sprintf(`{"prompt":[1],"stream":%v,"max_tokens":%d}`,
+						test.stream, test.tokens), &recorder{})
+					var got []time.Duration
+					for _, w := range r.writes {
+						got = append(got, w.at.Sub(begin)/ms)
+					}
+					if !slices.Equal(got, test.want) { // the last of a stream is its end
+						t.Errorf("written at %v ms, want %v", got, test.want)
+					}
+				})
 			})
-		})
 	}
 }
 

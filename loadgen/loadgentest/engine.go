@@ -24,7 +24,8 @@ func (s *Simulated) batchConfig() batchConfig {
 	if !s.batched() {
 		return batchConfig{}
 	}
-	c := batchConfig{slots: s.MaxSequences, budget: s.TokenBudget, base: 1e9 / s.DecodeRate, perSequence: float64(s.StepPerSequence)}
+	c := batchConfig{slots: s.MaxSequences, budget: s.TokenBudget, base: 1e9 / s.DecodeRate,
+		perSequence: float64(s.StepPerSequence)}
 	if s.KVBlocks > 0 {
 		c.kvBlocks, c.blockTokens, c.caching = s.KVBlocks, s.blockTokens(), s.PrefixCache
 	}
@@ -55,7 +56,8 @@ type seat struct {
 
 // join has a request wait for its turn.
 func (s *Simulated) join(q *request) *seat {
-	t := &seat{simulated: s, job: job{input: q.input, output: q.output, hashes: q.hashes(s.blockTokens()), token: make(chan time.Duration, q.output)}}
+	t := &seat{simulated: s, job: job{input: q.input, output: q.output, hashes: q.hashes(s.blockTokens()),
+		token: make(chan time.Duration, q.output)}}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	e := &s.engine

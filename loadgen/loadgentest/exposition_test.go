@@ -107,7 +107,8 @@ func exposition(text string) (series map[string]float64, err error) {
 
 // TestExpositionIsStrict checks the parser itself, or it would prove nothing.
 func TestExpositionIsStrict(t *testing.T) {
-	const good = "# HELP a b c\n# TYPE a histogram\na_bucket{x=\"\\\"\",le=\"1.0\"} 1.0\na_bucket{x=\"\\\"\",le=\"+Inf\"} 2.0\na_sum{x=\"\\\"\"} 3.5\na_count{x=\"\\\"\"} 2.0\n" +
+	const good = "# HELP a b c\n# TYPE a histogram\na_bucket{x=\"\\\"\",le=\"1.0\"} " +
+		"1.0\na_bucket{x=\"\\\"\",le=\"+Inf\"} 2.0\na_sum{x=\"\\\"\"} 3.5\na_count{x=\"\\\"\"} 2.0\n" +
 		"# HELP g b\n# TYPE g gauge\ng{} 0.5\n"
 	if s, err := exposition(good); err != nil || len(s) != 5 {
 		t.Errorf("%v, %v", s, err)
@@ -115,7 +116,8 @@ func TestExpositionIsStrict(t *testing.T) {
 	for _, change := range [][2]string{
 		{"g{} 0.5\n", "g{} 0.5"}, {"g{}", "h{}"}, {"g{} 0.5", "g{} half"}, {"g{} 0.5", "g 0.5"}, {"# TYPE g gauge\n", ""},
 		{"# HELP g b\n", ""}, {"gauge\n", "thing\n"}, {"g{} 0.5\n", "g{} 0.5\ng{} 0.5\n"}, {"g{} 0.5\n", "g{} 0.5\n\n"},
-		{"+Inf", "9"}, {"+Inf", "0.5"}, {"\"1.0\"} 1.0", "\"1.0\"} 3.0"}, {"a_count{x=\"\\\"\"} 2.0", "a_count{x=\"\\\"\"} 3.0"},
+		{"+Inf", "9"}, {"+Inf", "0.5"}, {"\"1.0\"} 1.0", "\"1.0\"} 3.0"}, {"a_count{x=\"\\\"\"} 2.0",
+			"a_count{x=\"\\\"\"} 3.0"},
 		{"a_sum", "a_total"}, {"a_count{x=\"\\\"\"} 2.0\n", ""}, {`\"`, `"`}, {"HELP g", "HELP a"},
 	} {
 		if _, err := exposition(strings.Replace(good, change[0], change[1], 1)); err == nil {

@@ -29,7 +29,8 @@ func TestFaultClose(t *testing.T) {
 			if err != nil || r.Accounting.Completed != 100 || faults.Counts().Total() != 100 {
 				t.Errorf("whole %v, %v: %+v, %+v, %v %v", whole, delay, r.Accounting, faults.Counts(), err, r.Errors)
 			}
-			if !slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.Code == openai.WarnConnectionsNotKept }) {
+			if !slices.ContainsFunc(r.Warnings,
+				func(w loadgen.Warning) bool { return w.Code == openai.WarnConnectionsNotKept }) {
 				t.Errorf("whole %v, %v: %v", whole, delay, r.Warnings)
 			}
 			target.Close()

@@ -2,8 +2,10 @@ package loadgentest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 )
@@ -44,6 +46,12 @@ const (
 	// FaultBody answers with 200 and the body [Fault.Text], of [Fault.Type], in place of a
 	// stream; compressed, where [Fault.Encoding] is gzip.
 	FaultBody FaultKind = "body"
+
+	// FaultModels answers each request for the list of models with [Fault.Status] and the
+	// body [Fault.Text], of [Fault.Type]: as a gateway does that has no such list, or has
+	// it otherwise. It needs neither Rate nor Requests, and [FaultCounts] has it in Injected
+	// alone.
+	FaultModels FaultKind = "models"
 
 	// FaultLineEnds ends the lines of a stream with [Fault.Text], a carriage return with
 	// or without a line feed, in place of a line feed.
@@ -113,6 +121,24 @@ func (o *Fault) answerBody(w http.ResponseWriter) {
 		body = b.Bytes()
 	}
 	_, _ = w.Write(body) // the client is gone: nobody is left to be told
+}
+
+// other answers what is no request for a completion.
+func (f *Faults) other(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models") {
+		for i := range f.Order {
+			if o := &f.Order[i]; o.Kind == FaultModels {
+				f.struck(i)
+				if o.Type != "" {
+					w.Header().Set("Content-Type", o.Type)
+				}
+				w.WriteHeader(cmp.Or(o.Status, http.StatusOK))
+				_, _ = io.WriteString(w, o.Text) // the client is gone: nobody is left to be told
+				return
+			}
+		}
+	}
+	f.Handler.ServeHTTP(w, r)
 }
 
 // edit passes on an event of a stream, with data as told by read, as a fault of content has it.

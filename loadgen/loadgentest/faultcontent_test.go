@@ -1,7 +1,6 @@
 package loadgentest_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,8 +25,8 @@ const (
 	lastOne = first + (tokens-1)*gap
 )
 
-// answer is what a client must make of an answer of 100 tokens, of which the first comes after 30 ms and each other one 10 ms
-// after the one before.
+// answer is what a client must make of an answer of 100 tokens, of which the first comes after 30 ms and each other one
+// 10 ms after the one before.
 type answer struct {
 	class        loadgen.Class // "": completed
 	says         string        // the error
@@ -64,75 +63,144 @@ var contents = []struct {
 	want       answer
 }{
 	// The time and the count of tokens that nobody sees.
-	{"tokens that decode to nothing", false, loadgentest.Fault{Kind: loadgentest.FaultBlank, After: 5}, of(func(a *answer) { a.chunks, a.choices = 5, 100 })},
-	{"the same, with usage in each chunk", true, loadgentest.Fault{Kind: loadgentest.FaultBlank, After: 5}, of(func(a *answer) { a.hidden, a.firstTokens = 95, 1 })},
-	{"a blank head", false, loadgentest.Fault{Kind: loadgentest.FaultBlank, Chunks: 20}, of(func(a *answer) { a.ttft, a.chunks, a.choices = first+20*gap, 80, 100 })},
-	{"a blank head, with usage", true, loadgentest.Fault{Kind: loadgentest.FaultBlank, Chunks: 20}, of(func(a *answer) { a.ttft, a.hidden, a.firstTokens = first+20*gap, 20, 1 })},
-	{"nothing but blanks", false, loadgentest.Fault{Kind: loadgentest.FaultBlank}, of(func(a *answer) { a.ttft, a.chunks, a.choices, a.noContent = 0, 0, 100, true })},
-	{"a hidden tail", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 70}, of(func(a *answer) { a.chunks, a.choices = 70, 71 })},
-	{"a hidden tail, with usage", true, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 70}, of(func(a *answer) { a.chunks, a.hidden, a.firstTokens = 71, 1, 1 })},
-	{"a hidden head", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, Chunks: 30}, of(func(a *answer) { a.ttft, a.chunks = first+30*gap, 70 })},
-	{"a hidden middle", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 10, Chunks: 30}, of(func(a *answer) { a.chunks = 70 })},
-	{"8 tokens in the first chunk", true, loadgentest.Fault{Kind: loadgentest.FaultMerge, Chunks: 8}, of(func(a *answer) { a.ttft, a.chunks, a.firstTokens = first+7*gap, 93, 8 })},
-	{"8 tokens in the first chunk, untold", false, loadgentest.Fault{Kind: loadgentest.FaultMerge, Chunks: 8}, of(func(a *answer) { a.ttft, a.chunks = first+7*gap, 93 })},
-	{"8 tokens in the last chunk", true, loadgentest.Fault{Kind: loadgentest.FaultMerge, After: 92, Chunks: 8}, of(func(a *answer) { a.chunks, a.firstTokens = 93, 1 })},
+	{"tokens that decode to nothing", false, loadgentest.Fault{Kind: loadgentest.FaultBlank, After: 5},
+		of(func(a *answer) { a.chunks, a.choices = 5, 100 })},
+	{"the same, with usage in each chunk", true, loadgentest.Fault{Kind: loadgentest.FaultBlank, After: 5},
+		of(func(a *answer) { a.hidden, a.firstTokens = 95, 1 })},
+	{"a blank head", false, loadgentest.Fault{Kind: loadgentest.FaultBlank, Chunks: 20}, of(func(a *answer) {
+		a.ttft,
+			a.chunks, a.choices = first+20*gap, 80, 100
+	})},
+	{"a blank head, with usage", true, loadgentest.Fault{Kind: loadgentest.FaultBlank, Chunks: 20},
+		of(func(a *answer) { a.ttft, a.hidden, a.firstTokens = first+20*gap, 20, 1 })},
+	{"nothing but blanks", false, loadgentest.Fault{Kind: loadgentest.FaultBlank}, of(func(a *answer) {
+		a.ttft, a.chunks,
+			a.choices, a.noContent = 0, 0, 100, true
+	})},
+	{"a hidden tail", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 70}, of(func(a *answer) {
+		a.chunks,
+			a.choices = 70, 71
+	})},
+	{"a hidden tail, with usage", true, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 70},
+		of(func(a *answer) { a.chunks, a.hidden, a.firstTokens = 71, 1, 1 })},
+	{"a hidden head", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, Chunks: 30}, of(func(a *answer) {
+		a.ttft,
+			a.chunks = first+30*gap, 70
+	})},
+	{"a hidden middle", false, loadgentest.Fault{Kind: loadgentest.FaultSwallow, After: 10, Chunks: 30},
+		of(func(a *answer) { a.chunks = 70 })},
+	{"8 tokens in the first chunk", true, loadgentest.Fault{Kind: loadgentest.FaultMerge, Chunks: 8},
+		of(func(a *answer) { a.ttft, a.chunks, a.firstTokens = first+7*gap, 93, 8 })},
+	{"8 tokens in the first chunk, untold", false, loadgentest.Fault{Kind: loadgentest.FaultMerge, Chunks: 8},
+		of(func(a *answer) { a.ttft, a.chunks = first+7*gap, 93 })},
+	{"8 tokens in the last chunk", true, loadgentest.Fault{Kind: loadgentest.FaultMerge, After: 92, Chunks: 8},
+		of(func(a *answer) { a.chunks, a.firstTokens = 93, 1 })},
 
 	// Answers that a model did not finish.
-	{"abort", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "abort"}, fails(loadgen.ClassServer, `"abort"`, 99)},
-	{"error", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "error"}, fails(loadgen.ClassServer, `"error"`, 99)},
-	{"timeout", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "TIMEOUT"}, fails(loadgen.ClassServer, `"TIMEOUT"`, 99)},
-	{"an unknown reason", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "repetition"}, of(func(a *answer) { a.finish = "repetition" })},
-	{"no reason, but [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish}, of(func(a *answer) { a.finish = "none" })},
-	{"null in words, but [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "null"}, of(func(a *answer) { a.finish = "none" })},
-	{"null in words, and cut", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "null", Cut: true}, fails(loadgen.ClassTruncated, "neither [DONE]", 100)},
-	{"no reason, and cut", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Cut: true}, fails(loadgen.ClassTruncated, "neither [DONE]", 100)},
-	{"a reason, and no [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "stop", Cut: true}, of(func(a *answer) { a.finish, a.output = "stop", -1 })},
-	{"an error in a choice", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: `{"choices":[{"index":0,"delta":{},"error":{"message":"out of memory"}}]}`}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"an event named error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: "event: error\ndata: {\"message\":\"out of memory\"}"}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"an event named error, in words", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: "event: error\ndata: out of memory"}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"a line error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: `error: {"code":500,"message":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"an error code", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: `{"text":"out of memory","error_code":50001}`}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"a type error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: `{"type":"error","message":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
-	{"a code and a message", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3, Text: `{"code":500,"msg":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"abort", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "abort"}, fails(loadgen.ClassServer,
+		`"abort"`, 99)},
+	{"error", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "error"}, fails(loadgen.ClassServer,
+		`"error"`, 99)},
+	{"timeout", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "TIMEOUT"}, fails(loadgen.ClassServer,
+		`"TIMEOUT"`, 99)},
+	{"an unknown reason", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "repetition"},
+		of(func(a *answer) { a.finish = "repetition" })},
+	{"no reason, but [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish},
+		of(func(a *answer) { a.finish = "none" })},
+	{"null in words, but [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "null"},
+		of(func(a *answer) { a.finish = "none" })},
+	{"null in words, and cut", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "null", Cut: true},
+		fails(loadgen.ClassTruncated, "neither [DONE]", 100)},
+	{"no reason, and cut", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Cut: true},
+		fails(loadgen.ClassTruncated, "neither [DONE]", 100)},
+	{"a reason, and no [DONE]", false, loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "stop", Cut: true},
+		of(func(a *answer) { a.finish, a.output = "stop", -1 })},
+	{"an error in a choice", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: `{"choices":[{"index":0,"delta":{},"error":{"message":"out of memory"}}]}`}, fails(loadgen.ClassServer,
+		"out of memory", 3)},
+	{"an event named error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: "event: error\ndata: {\"message\":\"out of memory\"}"}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"an event named error, in words", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: "event: error\ndata: out of memory"}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"a line error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: `error: {"code":500,"message":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"an error in no field", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: ": \n{\"error\":\"out of memory\"}"}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"an error code", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: `{"text":"out of memory","error_code":50001}`}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"a type error", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: `{"type":"error","message":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
+	{"a code and a message", false, loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 3,
+		Text: `{"code":500,"msg":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
 	{"an empty error", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":""`}, asItIs},
 	{"an error of nothing", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":{}`}, asItIs},
 	{"a null error", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":null,"error_code":0`}, asItIs},
-	{"an error beside the content", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":"out of memory"`}, fails(loadgen.ClassServer, "out of memory", 0)},
+	{"an error beside the content", false, loadgentest.Fault{Kind: loadgentest.FaultBeside,
+		Text: `"error":"out of memory"`}, fails(loadgen.ClassServer, "out of memory", 0)},
 
 	// Content in other places.
-	{"a call of a function", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"function_call":{"arguments":TEXT}}`}, asItIs},
-	{"a refusal", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"refusal":TEXT,"content":null}`}, asItIs},
-	{"details of reasoning", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"reasoning_details":[{"type":"reasoning.text","text":TEXT}]}`}, of(func(a *answer) { a.firstAnswer = -1 })},
-	{"thinking", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"thinking":TEXT}`}, of(func(a *answer) { a.firstAnswer = -1 })},
-	{"typed parts", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"content":[{"type":"text","text":TEXT}]}`}, asItIs},
-	{"a typed part of thinking", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":TEXT}]}]}`}, of(func(a *answer) { a.firstAnswer = -1 })},
-	{"parts of a text", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"text":[{"type":"text","text":TEXT}]`}, asItIs},
-	{"message for delta", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"message":{"role":"assistant","content":TEXT}`}, asItIs},
-	{"a member that nobody knows", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"speech":{"data":TEXT}}`}, asItIs},
-	{"where nobody looks", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"output":TEXT`}, of(func(a *answer) { a.ttft, a.chunks, a.choices, a.noContent = 0, 0, 100, true })},
+	{"a call of a function", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"function_call":{"arguments":TEXT}}`}, asItIs},
+	{"a refusal", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"refusal":TEXT,"content":null}`}, asItIs},
+	{"details of reasoning", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"reasoning_details":[{"type":"reasoning.text","text":TEXT}]}`},
+		of(func(a *answer) { a.firstAnswer = -1 })},
+	{"thinking", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"delta":{"thinking":TEXT}`},
+		of(func(a *answer) { a.firstAnswer = -1 })},
+	{"typed parts", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"content":[{"type":"text","text":TEXT}]}`}, asItIs},
+	{"a typed part of thinking", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":TEXT}]}]}`},
+		of(func(a *answer) { a.firstAnswer = -1 })},
+	{"parts of a text", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"text":[{"type":"text","text":TEXT}]`}, asItIs},
+	{"message for delta", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"message":{"role":"assistant","content":TEXT}`}, asItIs},
+	{"a member that nobody knows", false, loadgentest.Fault{Kind: loadgentest.FaultMember,
+		Text: `"delta":{"speech":{"data":TEXT}}`}, asItIs},
+	{"where nobody looks", false, loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"output":TEXT`},
+		of(func(a *answer) { a.ttft, a.chunks, a.choices, a.noContent = 0, 0, 100, true })},
 
 	// What is no event stream, and what is one.
-	{"one JSON body", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "application/json", Text: `{"choices":[{"text":"a","finish_reason":"stop"}]}`}, fails(loadgen.ClassProtocol, `one JSON body and no event stream, although one was asked for: Content-Type application/json, it begins with {"choices"`, 0)},
-	{"a JSON error", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "application/json", Text: `{"error":{"message":"out of memory"}}`}, fails(loadgen.ClassServer, "out of memory", 0)},
-	{"HTML", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/html", Text: "<html>\nPlease log in."}, fails(loadgen.ClassProtocol, "no event stream: Content-Type text/html, it begins with <html> Please log in.", 0)},
-	{"gzip", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/event-stream", Encoding: "gzip", Text: "data: [DONE]\n\n"}, fails(loadgen.ClassProtocol, "Content-Encoding gzip, Content-Type text/event-stream, its bytes begin with 1f 8b", 0)},
+	{"one JSON body", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "application/json",
+		Text: `{"choices":[{"text":"a","finish_reason":"stop"}]}`}, fails(loadgen.ClassProtocol,
+		`one JSON body and no event stream, although one was asked for: Content-Type application/json, it begins with {"choices"`, 0)},
+	{"a JSON error", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "application/json",
+		Text: `{"error":{"message":"out of memory"}}`}, fails(loadgen.ClassServer, "out of memory", 0)},
+	{"HTML", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/html", Text: "<html>\nPlease log in."},
+		fails(loadgen.ClassProtocol, "no event stream: Content-Type text/html, it begins with <html> Please log in.", 0)},
+	{"gzip", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/event-stream", Encoding: "gzip",
+		Text: "data: [DONE]\n\n"}, fails(loadgen.ClassProtocol, "Content-Encoding gzip, Content-Type text/event-stream, "+
+		"its bytes begin with 1f 8b", 0)},
 	{"lines that end in CR", false, loadgentest.Fault{Kind: loadgentest.FaultLineEnds, Text: "\r"}, asItIs},
-	{"lines that end in CRLF", true, loadgentest.Fault{Kind: loadgentest.FaultLineEnds, Text: "\r\n"}, of(func(a *answer) { a.firstTokens = 1 })},
+	{"lines that end in CRLF", true, loadgentest.Fault{Kind: loadgentest.FaultLineEnds, Text: "\r\n"},
+		of(func(a *answer) { a.firstTokens = 1 })},
 	{"a byte-order mark", false, loadgentest.Fault{Kind: loadgentest.FaultByteOrderMark}, asItIs},
 
 	// Usage.
-	{"no tokens", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "0"}, of(func(a *answer) { a.output, a.contradicted = -1, true })},
-	{"half as many as chunks", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "50"}, of(func(a *answer) { a.output, a.contradicted = -1, true })},
-	{"fewer than before", true, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "99"}, of(func(a *answer) { a.output, a.contradicted, a.firstTokens = -1, true, 1 })},
-	{"fewer than none", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "-1"}, of(func(a *answer) { a.output, a.contradicted = -1, true })},
+	{"no tokens", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "0"}, of(func(a *answer) {
+		a.output,
+			a.contradicted = -1, true
+	})},
+	{"half as many as chunks", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "50"},
+		of(func(a *answer) { a.output, a.contradicted = -1, true })},
+	{"fewer than before", true, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "99"},
+		of(func(a *answer) { a.output, a.contradicted, a.firstTokens = -1, true, 1 })},
+	{"fewer than none", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "-1"},
+		of(func(a *answer) { a.output, a.contradicted = -1, true })},
 	{"a decimal", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "100.0"}, asItIs},
-	{"an exponent", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "1.28e2"}, of(func(a *answer) { a.output = 128 })},
+	{"an exponent", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "1.28e2"},
+		of(func(a *answer) { a.output = 128 })},
 	{"null", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "null"}, of(func(a *answer) { a.output = -1 })},
 
 	// Chunks that come together.
-	{"a proxy that buffers", false, loadgentest.Fault{Kind: loadgentest.FaultBuffer}, of(func(a *answer) { a.ttft = lastOne })},
-	{"a proxy that bunches", false, loadgentest.Fault{Kind: loadgentest.FaultBunch, Chunks: 10}, of(func(a *answer) { a.ttft = first + 9*gap })},
-	{"bunches that do not come out even", false, loadgentest.Fault{Kind: loadgentest.FaultBunch, Chunks: 70}, of(func(a *answer) { a.ttft = first + 69*gap })},
+	{"a proxy that buffers", false, loadgentest.Fault{Kind: loadgentest.FaultBuffer},
+		of(func(a *answer) { a.ttft = lastOne })},
+	{"a proxy that bunches", false, loadgentest.Fault{Kind: loadgentest.FaultBunch, Chunks: 10},
+		of(func(a *answer) { a.ttft = first + 9*gap })},
+	{"bunches that do not come out even", false, loadgentest.Fault{Kind: loadgentest.FaultBunch, Chunks: 70},
+		of(func(a *answer) { a.ttft = first + 69*gap })},
 }
 
 func TestFaultsOfContent(t *testing.T) {
@@ -146,7 +214,8 @@ func TestFaultsOfContent(t *testing.T) {
 					if counts.Total() != 1 {
 						t.Errorf("%d requests were struck", counts.Total())
 					}
-					if (err == nil) != (want.class == "") || err != nil && (err.Class != want.class || !strings.Contains(err.Error(), want.says)) {
+					if (err == nil) != (want.class == "") || err != nil && (err.Class != want.class || !strings.Contains(err.Error(),
+						want.says)) {
 						t.Fatalf("got %v, want %s %s", err, want.class, want.says)
 					}
 					accounting := loadgen.Accounting{Issued: 1, Completed: 1}
@@ -185,16 +254,19 @@ func TestFaultsOfContent(t *testing.T) {
 					if want.firstAnswer == 0 {
 						want.firstAnswer = want.ttft
 					}
-					if got := max(r.FirstAnswer-r.Sent, -1); got != want.firstAnswer && !(r.FirstAnswer == 0 && want.firstAnswer <= 0) {
+					if got := max(r.FirstAnswer-r.Sent, -1); got != want.firstAnswer && !(r.FirstAnswer == 0 &&
+						want.firstAnswer <= 0) {
 						t.Errorf("first answer after %v, want %v", got, want.firstAnswer)
 					}
 					if len(all) > 0 && want.firstTokens > 0 {
-						if i := slices.IndexFunc(all, func(c loadgen.Chunk) bool { return !c.Hidden }); all[i].Tokens != want.firstTokens {
+						if i := slices.IndexFunc(all,
+							func(c loadgen.Chunk) bool { return !c.Hidden }); all[i].Tokens != want.firstTokens {
 							t.Errorf("%d tokens in the first chunk, want %d", all[i].Tokens, want.firstTokens)
 						}
 					}
 					if r.Counted != (want.output >= 0) || r.Counted && r.Output != want.output || r.Contradicted != want.contradicted {
-						t.Errorf("counted %t, %d tokens, contradicted %t; want %d, %t", r.Counted, r.Output, r.Contradicted, want.output, want.contradicted)
+						t.Errorf("counted %t, %d tokens, contradicted %t; want %d, %t", r.Counted, r.Output, r.Contradicted,
+							want.output, want.contradicted)
 					}
 					switch want.finish {
 					case "":
@@ -223,23 +295,31 @@ func TestFaultsOfWholeAnswers(t *testing.T) {
 		{loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "abort"}, fails(loadgen.ClassServer, `"abort"`, 0)},
 		{loadgentest.Fault{Kind: loadgentest.FaultFinish, Text: "stop"}, answer{output: tokens, finish: "stop"}},
 		{loadgentest.Fault{Kind: loadgentest.FaultFinish}, answer{output: tokens}},
-		{loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, Text: `{"text":"out of memory","error_code":50001}`}, fails(loadgen.ClassServer, "out of memory", 0)},
-		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":"out of memory"`}, fails(loadgen.ClassServer, "out of memory", 0)},
+		{loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, Text: `{"text":"out of memory","error_code":50001}`},
+			fails(loadgen.ClassServer, "out of memory", 0)},
+		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":"out of memory"`}, fails(loadgen.ClassServer,
+			"out of memory", 0)},
 		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":{}`}, answer{output: tokens, finish: "length"}},
 		{loadgentest.Fault{Kind: loadgentest.FaultBlank}, answer{output: tokens, noContent: true, finish: "length"}},
-		{loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"message":{"refusal":TEXT}`}, answer{output: tokens, finish: "length"}},
-		{loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "0"}, answer{output: -1, contradicted: true, finish: "length"}},
+		{loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"message":{"refusal":TEXT}`}, answer{output: tokens,
+			finish: "length"}},
+		{loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "0"}, answer{output: -1, contradicted: true,
+			finish: "length"}},
 		{loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "64.0"}, answer{output: 64, finish: "length"}},
-		{loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/html", Text: "<html>"}, fails(loadgen.ClassProtocol, "Content-Type text/html, it begins with <html>", 0)},
-		{loadgentest.Fault{Kind: loadgentest.FaultBody, Encoding: "gzip", Text: "{}"}, fails(loadgen.ClassProtocol, "Content-Encoding gzip", 0)},
+		{loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/html", Text: "<html>"}, fails(loadgen.ClassProtocol,
+			"Content-Type text/html, it begins with <html>", 0)},
+		{loadgentest.Fault{Kind: loadgentest.FaultBody, Encoding: "gzip", Text: "{}"}, fails(loadgen.ClassProtocol,
+			"Content-Encoding gzip", 0)},
 	} {
 		t.Run(fmt.Sprint(test.fault.Kind, test.fault.Text), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, r, err, _ := measureOne(t, openai.Config{Whole: true}, test.fault)
-				if (err == nil) != (test.want.class == "") || err != nil && (err.Class != test.want.class || !strings.Contains(err.Error(), test.want.says)) {
+				if (err == nil) != (test.want.class == "") || err != nil && (err.Class != test.want.class ||
+					!strings.Contains(err.Error(), test.want.says)) {
 					t.Fatalf("got %v, want %s %s", err, test.want.class, test.want.says)
 				}
-				if err == nil && (r.E2E() != lastOne || r.Counted != (test.want.output >= 0) || r.Counted && r.Output != test.want.output ||
+				if err == nil && (r.E2E() != lastOne || r.Counted != (test.want.output >= 0) || r.Counted &&
+					r.Output != test.want.output ||
 					r.Contradicted != test.want.contradicted || r.Finish != test.want.finish || r.NoContent != test.want.noContent) {
 					t.Errorf("got %+v, want %+v", r, test.want)
 				}
@@ -249,10 +329,12 @@ func TestFaultsOfWholeAnswers(t *testing.T) {
 }
 
 // measureOne sends one request, in virtual time, to a server whose answer takes as long as an answer's comment says.
-func measureOne(t *testing.T, c openai.Config, fault loadgentest.Fault) (*loadgen.Result, *loadgen.Record, *loadgen.Error, loadgentest.FaultCounts) {
+func measureOne(t *testing.T, c openai.Config, fault loadgentest.Fault) (*loadgen.Result, *loadgen.Record,
+	*loadgen.Error, loadgentest.FaultCounts) {
 	t.Helper()
 	fault.Requests = []int{0}
-	faults := &loadgentest.Faults{Handler: &loadgentest.Echo{Model: "m", FirstToken: first, Gap: gap}, Order: []loadgentest.Fault{fault}}
+	faults := &loadgentest.Faults{Handler: &loadgentest.Echo{Model: "m", FirstToken: first, Gap: gap},
+		Order: []loadgentest.Fault{fault}}
 	pipes := &pipes{make(chan net.Conn), make(chan struct{})}
 	server := &http.Server{Handler: faults}
 	go func() { _ = server.Serve(pipes) }()
@@ -267,7 +349,8 @@ func measureOne(t *testing.T, c openai.Config, fault loadgentest.Fault) (*loadge
 	defer target.Close()
 	var record *loadgen.Record
 	var failure *loadgen.Error
-	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+		err *loadgen.Error) {
 		kept := *r
 		record, failure = &kept, err
 	}}}}
@@ -285,34 +368,6 @@ func (hundred) Prompt(i int, p *workload.Prompt) error {
 	p.Text, p.Input, p.Output = "a b c", 3, tokens
 	return nil
 }
-
-// pipes are connections within a test, whose time may be virtual.
-type pipes struct {
-	made   chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case p.made <- theirs:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.made:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestFaultsOfContentValidate(t *testing.T) {
 	bad := &loadgentest.Faults{Handler: &loadgentest.Echo{}, Order: []loadgentest.Fault{

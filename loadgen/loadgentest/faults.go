@@ -80,7 +80,8 @@ type Fault struct {
 	// answer that is not streamed it strikes in the middle.
 	After int
 
-	// Status is what [FaultStatus] and [FaultEarly] answer with, 400 to 599.
+	// Status is what [FaultStatus] and [FaultEarly] answer with, 400 to 599, and what
+	// [FaultModels] does, 0: 200.
 	Status int
 
 	// RetryAfter is what [FaultStatus] asks for, sent in whole seconds, rounded
@@ -116,7 +117,8 @@ type Fault struct {
 // Faults is a server that fails to order: it passes requests on to Handler, an
 // [Echo], a [Simulated], or any other that speaks as they do, and spoils the
 // answers to some. A request has one fault or none. Only completions, streamed or
-// not, are counted and spoiled; /health and the like always work.
+// not, are counted and spoiled, and the list of models, by [FaultModels]; /health and
+// the like always work.
 //
 //	&loadgentest.Faults{Handler: &loadgentest.Echo{}, Order: []loadgentest.Fault{
 //		{Kind: loadgentest.FaultStatus, Status: 503, Rate: 0.01},
@@ -192,8 +194,16 @@ func (f *Faults) Validate() error {
 			errs = append(errs, fmt.Errorf("loadgentest: Faults.Order[%d].%s is %v, must be %s", i, field, value, want))
 		}
 		switch o.Kind {
-		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage, FaultWrongUsage:
+		case FaultRefuse, FaultHang, FaultStall, FaultTruncate, FaultReset, FaultGarbage, FaultErrorEvent, FaultNoUsage,
+			FaultWrongUsage:
 		case FaultClose:
+		case FaultModels:
+			if o.Status != 0 && (o.Status < 200 || o.Status > 599) {
+				wrong("Status", o.Status, "200 to 599, or 0")
+			}
+			if o.Rate != 0 || len(o.Requests) > 0 {
+				wrong("Rate", o.Rate, "0, and Requests empty: it strikes whoever asks for the models")
+			}
 		case FaultStatus, FaultEarly:
 			if o.Status < 400 || o.Status > 599 {
 				wrong("Status", o.Status, "400 to 599")
@@ -240,7 +250,7 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/completions") {
-		f.Handler.ServeHTTP(w, r)
+		f.other(w, r)
 		return
 	}
 	i := f.pick(f.number())

@@ -51,11 +51,14 @@ var orders = []struct {
 	{"refuse", loadgentest.Fault{Kind: loadgentest.FaultRefuse}, never,
 		outcome{loadgen.ClassTruncated, 0, "EOF", 0, ""}, outcome{loadgen.ClassTruncated, 0, "EOF", 0, ""}},
 	{"400", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 400}, never,
-		outcome{loadgen.ClassStatus, 400, "An error to order: Bad Request", 0, ""}, outcome{loadgen.ClassStatus, 400, "An error to order: Bad Request", 0, ""}},
+		outcome{loadgen.ClassStatus, 400, "An error to order: Bad Request", 0, ""}, outcome{loadgen.ClassStatus, 400,
+			"An error to order: Bad Request", 0, ""}},
 	{"503", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 503}, never,
-		outcome{loadgen.ClassStatus, 503, "An error to order", 0, ""}, outcome{loadgen.ClassStatus, 503, "An error to order", 0, ""}},
+		outcome{loadgen.ClassStatus, 503, "An error to order", 0, ""}, outcome{loadgen.ClassStatus, 503,
+			"An error to order", 0, ""}},
 	{"429", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 429, RetryAfter: 1500 * time.Millisecond}, never,
-		outcome{loadgen.ClassStatus, 429, "Too Many Requests", 0, ""}, outcome{loadgen.ClassStatus, 429, "Too Many Requests", 0, ""}},
+		outcome{loadgen.ClassStatus, 429, "Too Many Requests", 0, ""}, outcome{loadgen.ClassStatus, 429,
+			"Too Many Requests", 0, ""}},
 	{"hang", loadgentest.Fault{Kind: loadgentest.FaultHang}, soon,
 		outcome{loadgen.ClassTimeout, 0, "deadline", 0, ""}, outcome{loadgen.ClassTimeout, 0, "deadline", 0, ""}},
 	{"stall", loadgentest.Fault{Kind: loadgentest.FaultStall, After: 2}, soon,
@@ -63,13 +66,17 @@ var orders = []struct {
 	{"stall before content", loadgentest.Fault{Kind: loadgentest.FaultStall}, soon,
 		outcome{loadgen.ClassTimeout, 200, "deadline", 0, ""}, outcome{loadgen.ClassTimeout, 200, "deadline", 0, ""}},
 	{"truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 3}, never,
-		outcome{loadgen.ClassTruncated, 200, "neither [DONE]", 3, ""}, outcome{loadgen.ClassTruncated, 200, "unexpected EOF", 0, ""}},
+		outcome{loadgen.ClassTruncated, 200, "neither [DONE]", 3, ""}, outcome{loadgen.ClassTruncated, 200,
+			"unexpected EOF", 0, ""}},
 	{"truncate late", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 1000}, never,
-		outcome{loadgen.ClassTruncated, 200, "neither [DONE]", output - 1, ""}, outcome{loadgen.ClassTruncated, 200, "unexpected EOF", 0, ""}},
+		outcome{loadgen.ClassTruncated, 200, "neither [DONE]", output - 1, ""}, outcome{loadgen.ClassTruncated, 200,
+			"unexpected EOF", 0, ""}},
 	{"reset", loadgentest.Fault{Kind: loadgentest.FaultReset, After: 3}, never,
-		outcome{loadgen.ClassTruncated, 200, "connection reset by peer", 3, ""}, outcome{loadgen.ClassTruncated, 200, "connection reset by peer", 0, ""}},
+		outcome{loadgen.ClassTruncated, 200, "connection reset by peer", 3, ""}, outcome{loadgen.ClassTruncated, 200,
+			"connection reset by peer", 0, ""}},
 	{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 1}, never,
-		outcome{loadgen.ClassProtocol, 200, "not what was expected", 1, ""}, outcome{loadgen.ClassProtocol, 200, "not what was expected", 0, ""}},
+		outcome{loadgen.ClassProtocol, 200, "not what was expected", 1, ""}, outcome{loadgen.ClassProtocol, 200,
+			"not what was expected", 0, ""}},
 	{"error event", loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 4}, never,
 		outcome{loadgen.ClassServer, 200, "EngineCore", 4, ""}, outcome{loadgen.ClassServer, 200, "EngineCore", 0, ""}},
 	{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, never,
@@ -87,7 +94,8 @@ func behind() map[string]http.Handler {
 	return map[string]http.Handler{
 		"echo":      &loadgentest.Echo{Model: "m"},
 		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 4, PrefillRate: 1e6, DecodeRate: 5000},
-		"batched":   &loadgentest.Simulated{Model: "m", MaxSequences: 4, PrefillRate: 1e6, DecodeRate: 5000, TokenBudget: 512},
+		"batched": &loadgentest.Simulated{Model: "m", MaxSequences: 4, PrefillRate: 1e6, DecodeRate: 5000,
+			TokenBudget: 512},
 	}
 }
 
@@ -123,7 +131,8 @@ func TestFaultsThroughTheClient(t *testing.T) {
 }
 
 // try measures a level against a fault, and returns what is not as wanted.
-func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault, timeout time.Duration, want outcome) (wrong []string) {
+func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault, timeout time.Duration,
+	want outcome) (wrong []string) {
 	t.Helper()
 	requests := 8
 	fault.Requests = []int{1, 4, 5} // on connections that were used before, too
@@ -144,7 +153,8 @@ func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault,
 
 	note := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	failed := 0
-	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+		err *loadgen.Error) {
 		if err == nil {
 			return
 		}
@@ -154,7 +164,8 @@ func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault,
 		if fault.Kind == loadgentest.FaultRefuse && !r.NewConn { // for all that a client can know
 			class = loadgen.ClassStale
 		}
-		if err.Class != class || r.Status != want.status || chunks != want.chunks || !strings.Contains(err.Error(), want.says) {
+		if err.Class != class || r.Status != want.status || chunks != want.chunks || !strings.Contains(err.Error(),
+			want.says) {
 			note("request %d: class %s, status %d, %d chunks: %v", r.Index, err.Class, r.Status, chunks, err)
 		}
 		if want.status == 429 && err.RetryAfter != 2*time.Second { // 1.5 s in whole ones
@@ -174,11 +185,13 @@ func try(t *testing.T, h http.Handler, c openai.Config, fault loadgentest.Fault,
 	if result.Accounting != accounting || failed != accounting.Failed {
 		note("accounting %+v, want %+v: %v", result.Accounting, accounting, result.Errors)
 	}
-	if got, want := faults.Counts(), (loadgentest.FaultCounts{Requests: requests, Injected: []int{n}}); !reflect.DeepEqual(got, want) || got.Total() != n {
+	if got, want := faults.Counts(), (loadgentest.FaultCounts{Requests: requests,
+		Injected: []int{n}}); !reflect.DeepEqual(got, want) || got.Total() != n {
 		note("injected %+v, want %+v", got, want)
 	}
 	for _, code := range []string{loadgen.WarnTokensUnknown, loadgen.WarnTokenMismatch} {
-		if warned := slices.ContainsFunc(result.Warnings, func(w loadgen.Warning) bool { return w.Code == code }); warned != (code == want.warns) {
+		if warned := slices.ContainsFunc(result.Warnings,
+			func(w loadgen.Warning) bool { return w.Code == code }); warned != (code == want.warns) {
 			note("%s: %v, of %v", code, warned, result.Warnings)
 		}
 	}
@@ -211,7 +224,8 @@ func TestFaultsThatAreRetried(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer target.Close()
-			g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+			g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+				err *loadgen.Error) {
 				again := r.Index == 1 || r.Index == 2
 				if err != nil || (r.Attempts == 2) != again || again && r.E2E() < c.wait {
 					t.Errorf("request %d: %d attempts in %v, %v", r.Index, r.Attempts, r.E2E(), err)
@@ -227,7 +241,8 @@ func TestFaultsThatAreRetried(t *testing.T) {
 			if r.Retries == nil || r.Retries.Requests != 2 || r.Retries.Attempts != 2 || len(r.Retries.Errors) != 1 {
 				t.Fatalf("%+v", r.Retries)
 			}
-			if e := r.Retries.Errors[0]; e.Class != c.want.Class || e.Status != c.want.Status || e.Count != 2 || e.Example == "" {
+			if e := r.Retries.Errors[0]; e.Class != c.want.Class || e.Status != c.want.Status || e.Count != 2 ||
+				e.Example == "" {
 				t.Errorf("%+v", e)
 			}
 			if got := faults.Counts(); got.Requests != 6 || got.Total() != 2 {
@@ -259,7 +274,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // What goes over the wire, to net/http's client.
 func TestFaultsOnTheWire(t *testing.T) {
-	get := func(t *testing.T, h http.Handler, o loadgentest.Fault, body string, timeout time.Duration) (*http.Response, string, error) {
+	get := func(t *testing.T, h http.Handler, o loadgentest.Fault, body string, timeout time.Duration) (*http.Response,
+		string, error) {
 		t.Helper()
 		o.Requests = []int{0}
 		server := httptest.NewServer(&loadgentest.Faults{Handler: h, Order: []loadgentest.Fault{o}})
@@ -296,21 +312,32 @@ func TestFaultsOnTheWire(t *testing.T) {
 		}{
 			{"refuse", loadgentest.Fault{Kind: loadgentest.FaultRefuse}, stream, io.EOF, 0, nil, []string{"data"}},
 			{"hang", loadgentest.Fault{Kind: loadgentest.FaultHang}, stream, context.DeadlineExceeded, 0, nil, nil},
-			{"status", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 500}, stream, nil, 0, []string{`"type":"InternalServerError"`, `"code":500`}, []string{"data"}},
-			{"stall", loadgentest.Fault{Kind: loadgentest.FaultStall, After: 2}, stream, context.DeadlineExceeded, 2, nil, []string{"DONE"}},
-			{"truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 2}, stream, nil, 2, nil, []string{"DONE", `"length"`}},
-			{"reset", loadgentest.Fault{Kind: loadgentest.FaultReset, After: 2}, stream, syscall.ECONNRESET, 2, nil, []string{"DONE"}},
-			{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 2}, stream, nil, 3, []string{`"text":]}`, "DONE"}, nil},
-			{"error", loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 2}, stream, nil, 2, []string{`"error":{"message"`, "DONE"}, []string{`"length"`}},
+			{"status", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 500}, stream, nil, 0,
+				[]string{`"type":"InternalServerError"`, `"code":500`}, []string{"data"}},
+			{"stall", loadgentest.Fault{Kind: loadgentest.FaultStall, After: 2}, stream, context.DeadlineExceeded, 2, nil,
+				[]string{"DONE"}},
+			{"truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 2}, stream, nil, 2, nil, []string{"DONE",
+				`"length"`}},
+			{"reset", loadgentest.Fault{Kind: loadgentest.FaultReset, After: 2}, stream, syscall.ECONNRESET, 2, nil,
+				[]string{"DONE"}},
+			{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 2}, stream, nil, 3, []string{`"text":]}`,
+				"DONE"}, nil},
+			{"error", loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 2}, stream, nil, 2,
+				[]string{`"error":{"message"`, "DONE"}, []string{`"length"`}},
 			{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, stream, nil, 4, []string{"DONE"}, []string{"usage"}},
-			{"wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage}, stream, nil, 4, []string{`"completion_tokens":5`, `"total_tokens":8`, `"prompt_tokens":3`, "DONE"}, []string{`"completion_tokens":1,`}},
-			{"slow", loadgentest.Fault{Kind: loadgentest.FaultSlow, Delay: time.Millisecond}, stream, nil, 4, []string{"DONE"}, nil},
+			{"wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage}, stream, nil, 4,
+				[]string{`"completion_tokens":5`, `"total_tokens":8`, `"prompt_tokens":3`, "DONE"},
+				[]string{`"completion_tokens":1,`}},
+			{"slow", loadgentest.Fault{Kind: loadgentest.FaultSlow, Delay: time.Millisecond}, stream, nil, 4, []string{"DONE"},
+				nil},
 
 			{"whole truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate}, whole, io.ErrUnexpectedEOF, 0, nil, nil},
 			{"whole reset", loadgentest.Fault{Kind: loadgentest.FaultReset}, whole, syscall.ECONNRESET, 0, nil, nil},
 			{"whole stall", loadgentest.Fault{Kind: loadgentest.FaultStall}, whole, context.DeadlineExceeded, 0, nil, nil},
-			{"whole no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, whole, nil, 0, []string{`"text"`}, []string{"usage"}},
-			{"whole wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: 10}, whole, nil, 0, []string{`"completion_tokens":14`}, nil},
+			{"whole no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, whole, nil, 0, []string{`"text"`},
+				[]string{"usage"}},
+			{"whole wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: 10}, whole, nil, 0,
+				[]string{`"completion_tokens":14`}, nil},
 		} {
 			t.Run(name+"/"+test.name, func(t *testing.T) {
 				t.Parallel()
@@ -341,103 +368,5 @@ func TestFaultsOnTheWire(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// Rates are shares of all requests, of the seed's choosing, and never overlap.
-func TestFaultRates(t *testing.T) {
-	const n = 4000
-	run := func(seed uint64) (counts loadgentest.FaultCounts, which string) {
-		f := &loadgentest.Faults{Handler: &loadgentest.Echo{}, Seed: seed, Order: []loadgentest.Fault{
-			{Kind: loadgentest.FaultStatus, Status: 503, Rate: 0.1},
-			{Kind: loadgentest.FaultStatus, Status: 429, Rate: 0.25, Requests: []int{5}},
-			{Kind: loadgentest.FaultStatus, Status: 500},
-		}}
-		for range n {
-			w := httptest.NewRecorder()
-			f.ServeHTTP(w, httptest.NewRequest("POST", "/v1/completions", strings.NewReader(`{"prompt":[1],"max_tokens":1}`)))
-			which += fmt.Sprint(w.Code, " ")
-		}
-		w := httptest.NewRecorder()
-		if f.ServeHTTP(w, httptest.NewRequest("GET", "/health", nil)); w.Code != 200 {
-			t.Errorf("health: %d", w.Code)
-		}
-		return f.Counts(), which
-	}
-	counts, a := run(1)
-	if counts.Requests != n {
-		t.Errorf("%d requests, sent %d", counts.Requests, n)
-	}
-	// The seed is fixed: 4 standard errors of a binomial are no matter of chance.
-	for i, want := range []float64{0.1, 0.25, 0} {
-		if got := float64(counts.Injected[i]); got < n*want-4*27.4 || got > n*want+4*27.4 || want == 0 && got != 0 {
-			t.Errorf("fault %d struck %v of %d, want a share of %v", i, got, n, want)
-		}
-		if seen := strings.Count(a, []string{"503", "429", "500"}[i]); seen != counts.Injected[i] {
-			t.Errorf("fault %d: %d were seen, %d counted", i, seen, counts.Injected[i])
-		}
-	}
-	if strings.Fields(a)[5] != "429" {
-		t.Error("request 5 was not struck by what names it")
-	}
-	if _, b := run(1); a != b {
-		t.Error("two runs with one seed differ")
-	}
-	if _, c := run(2); a == c {
-		t.Error("two seeds strike the same requests")
-	}
-}
-
-// A fault that finds nothing to spoil leaves the answer alone, and does not count.
-func TestFaultWithoutOpportunity(t *testing.T) {
-	for _, test := range []struct {
-		fault loadgentest.Fault
-		body  string
-		code  int
-	}{
-		{loadgentest.Fault{Kind: loadgentest.FaultStall}, `{"prompt":[1],"model":"other","stream":true}`, 404},
-		{loadgentest.Fault{Kind: loadgentest.FaultTruncate}, `{}`, 400},
-		{loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, `{"prompt":[1],"stream":true}`, 200},
-	} {
-		test.fault.Rate = 1
-		h := &loadgentest.Simulated{}
-		f := &loadgentest.Faults{Handler: h, Order: []loadgentest.Fault{test.fault}}
-		w, plain := httptest.NewRecorder(), httptest.NewRecorder()
-		f.ServeHTTP(w, httptest.NewRequest("POST", "/v1/completions", strings.NewReader(test.body)))
-		h.ServeHTTP(plain, httptest.NewRequest("POST", "/v1/completions", strings.NewReader(test.body)))
-		if w.Code != test.code || test.code != 200 && w.Body.String() != plain.Body.String() || test.code == 200 && !strings.HasSuffix(w.Body.String(), "data: [DONE]\n\n") {
-			t.Errorf("%s: %d %s", test.fault.Kind, w.Code, w.Body)
-		}
-		if c := f.Counts(); c.Total() != 0 || c.Requests != 1 {
-			t.Errorf("%s: %+v", test.fault.Kind, c)
-		}
-	}
-}
-
-func TestFaultsValidate(t *testing.T) {
-	bad := &loadgentest.Faults{Order: []loadgentest.Fault{
-		{},
-		{Kind: loadgentest.FaultStatus, Status: 200},
-		{Kind: loadgentest.FaultSlow},
-		{Kind: loadgentest.FaultHang, Rate: -0.1},
-		{Kind: loadgentest.FaultStall, After: -1, Requests: []int{0, -3}},
-		{Kind: loadgentest.FaultStatus, Status: 429, RetryAfter: -1},
-		{Kind: loadgentest.FaultHang, Rate: 0.6},
-		{Kind: loadgentest.FaultHang, Rate: 0.6},
-	}}
-	err := bad.Validate()
-	for _, want := range []string{"Handler is nil", `[0].Kind is ""`, "[1].Status is 200", "[2].Delay is 0s", "[3].Rate is -0.1", "[4].After is -1",
-		"[4].Requests is [0 -3]", "[5].RetryAfter is -1ns", "add up to 1.2"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error lacks %q: %v", want, err)
-		}
-	}
-	w := httptest.NewRecorder()
-	if bad.ServeHTTP(w, httptest.NewRequest("GET", "/health", nil)); w.Code != 500 {
-		t.Errorf("an invalid server answers %d", w.Code)
-	}
-	tenths := &loadgentest.Faults{Handler: &loadgentest.Echo{}, Order: slices.Repeat([]loadgentest.Fault{{Kind: loadgentest.FaultHang, Rate: 0.1}}, 10)}
-	if err := tenths.Validate(); err != nil {
-		t.Errorf("ten tenths: %v", err)
 	}
 }

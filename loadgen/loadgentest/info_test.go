@@ -31,7 +31,8 @@ func TestTokenize(t *testing.T) {
 			}
 			usage := unmarshal(t, post(t.Context(), h, test.path, test.body, &recorder{}).body()).Usage
 			if got.Count != usage.Prompt || len(got.Tokens) != got.Count {
-				t.Errorf("%s: %s counts %d and has %d tokens, a completion's usage says %d", name, test.body, got.Count, len(got.Tokens), usage.Prompt)
+				t.Errorf("%s: %s counts %d and has %d tokens, a completion's usage says %d", name, test.body, got.Count,
+					len(got.Tokens), usage.Prompt)
 			}
 			if limited := name == "simulated"; (got.MaxModelLen != nil) != limited || limited && *got.MaxModelLen != 4096 {
 				t.Errorf("%s: max_model_len is %v", name, got.MaxModelLen)
@@ -45,7 +46,8 @@ func TestTokenize(t *testing.T) {
 				}
 			}
 		}
-		for body, status := range map[string]int{`{}`: 400, `{`: 400, `{"prompt":[1,2]}`: 400, `{"model":"other","prompt":"a"}`: 404} {
+		for body, status := range map[string]int{`{}`: 400, `{`: 400, `{"prompt":[1,2]}`: 400,
+			`{"model":"other","prompt":"a"}`: 404} {
 			if (name == "echo" || name == "flushing") && status == 404 {
 				status = 200 // an Echo is any model
 			}

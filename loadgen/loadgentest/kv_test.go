@@ -78,21 +78,27 @@ func TestPreemptedGoFirst(t *testing.T) {
 func memories() map[string]*Simulated {
 	return map[string]*Simulated{
 		// 108 tokens are 7 blocks, as 100 are.
-		"exact":         {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond, KVBlocks: 30},
+		"exact": {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond,
+			KVBlocks: 30},
 		"exact, budget": {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, TokenBudget: 50, KVBlocks: 30},
 		"one":           {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, KVBlocks: 7},
-		"enough":        {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond, KVBlocks: 108, BlockTokens: 4},
-		"enough, cache": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond, KVBlocks: 28},
+		"enough": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond,
+			KVBlocks: 108, BlockTokens: 4},
+		"enough, cache": {MaxSequences: 4, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond,
+			KVBlocks: 28},
 		// 108 tokens are 27 blocks, 100 are 25.
-		"preempts":         {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond, KVBlocks: 80, BlockTokens: 4},
-		"preempts, budget": {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, TokenBudget: 60, KVBlocks: 104, BlockTokens: 4},
+		"preempts": {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, StepPerSequence: 3 * time.Millisecond,
+			KVBlocks: 80, BlockTokens: 4},
+		"preempts, budget": {MaxSequences: 8, PrefillRate: 9000, DecodeRate: 70, TokenBudget: 60, KVBlocks: 104,
+			BlockTokens: 4},
 	}
 }
 
 // TestKVTruth has a closed loop reach the truth, over a period of it.
 func TestKVTruth(t *testing.T) {
 	const input, output = 100, 9
-	for name, fit := range map[string]int{"exact": 4, "exact, budget": 4, "one": 1, "enough": 4, "enough, cache": 4, "preempts": 2, "preempts, budget": 3} {
+	for name, fit := range map[string]int{"exact": 4, "exact, budget": 4, "one": 1, "enough": 4, "enough, cache": 4,
+		"preempts": 2, "preempts, budget": 3} {
 		for _, c := range []int{1, 2, 3, 4, 5, 8, 20} {
 			t.Run(fmt.Sprint(name, "/", c), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -138,7 +144,8 @@ func TestKVTruth(t *testing.T) {
 						t.Error("nothing was preempted")
 					}
 					if truth.Preempts {
-						if truth.SaturationConcurrency != -1 || !math.IsNaN(truth.SaturationRequests) || !math.IsNaN(truth.SaturationTokens) {
+						if truth.SaturationConcurrency != -1 || !math.IsNaN(truth.SaturationRequests) ||
+							!math.IsNaN(truth.SaturationTokens) {
 							t.Errorf("a saturation is claimed: %+v", truth)
 						}
 						return
@@ -151,7 +158,8 @@ func TestKVTruth(t *testing.T) {
 						t.Errorf("%v requests/s in saturation, want %v", x, truth.SaturationRequests)
 					}
 					// The closed form, where TokenBudget is no limit.
-					form := float64(m) / (output*(1/sim.DecodeRate+float64(m-1)*sim.StepPerSequence.Seconds()) + float64(m)*input/sim.PrefillRate)
+					form := float64(m) / (output*(1/sim.DecodeRate+float64(m-1)*sim.StepPerSequence.Seconds()) +
+						float64(m)*input/sim.PrefillRate)
 					if sim.TokenBudget == 0 && math.Abs(truth.SaturationRequests/form-1) > 1e-6 {
 						t.Errorf("%v requests/s in saturation, want %v", truth.SaturationRequests, form)
 					}
@@ -169,7 +177,8 @@ func TestKVTruthUnknown(t *testing.T) {
 	if x := truth.RequestThroughput(2); math.IsNaN(x) || truth.MeanE2E(2) < 0 {
 		t.Errorf("two clients fit, and have %v requests/s", x)
 	}
-	if !math.IsNaN(truth.RequestThroughput(3)) || !math.IsNaN(truth.TotalThroughput(3)) || !math.IsNaN(truth.OutputThroughput(3)) {
+	if !math.IsNaN(truth.RequestThroughput(3)) || !math.IsNaN(truth.TotalThroughput(3)) ||
+		!math.IsNaN(truth.OutputThroughput(3)) {
 		t.Error("the throughput of three clients is claimed to be known")
 	}
 	if truth.MeanTTFT(3) != -1 || truth.MeanE2E(3) != -1 || truth.Wait(3) != -1 {
@@ -196,7 +205,8 @@ func TestRequestBound(t *testing.T) {
 	near, preempted := 0.0, 0
 	for i := range 200 {
 		sim := &Simulated{MaxSequences: 1 + rng.IntN(8), PrefillRate: 1000 * rng.Float64(), DecodeRate: 1 + 50*rng.Float64(),
-			StepPerSequence: time.Duration(rng.IntN(100)) * time.Millisecond, KVBlocks: 8 + rng.IntN(20), BlockTokens: 1 + rng.IntN(4)}
+			StepPerSequence: time.Duration(rng.IntN(100)) * time.Millisecond, KVBlocks: 8 + rng.IntN(20), BlockTokens: 1 +
+				rng.IntN(4)}
 		if i%3 == 0 {
 			sim.TokenBudget = sim.MaxSequences + rng.IntN(20)
 		}
@@ -207,7 +217,8 @@ func TestRequestBound(t *testing.T) {
 		for c := 1; c <= 10; c++ {
 			x := truth.RequestThroughput(c)
 			if x > truth.RequestBound()*(1+1e-6) {
-				t.Errorf("%+v serves %d clients %d + %d tokens with %v requests/s, bound %v", sim, c, input, output, x, truth.RequestBound())
+				t.Errorf("%+v serves %d clients %d + %d tokens with %v requests/s, bound %v", sim, c, input, output, x,
+					truth.RequestBound())
 			}
 			if !math.IsNaN(x) {
 				near = max(near, x/truth.RequestBound())
@@ -228,7 +239,8 @@ func TestBatchMemory(t *testing.T) {
 	run := func(seed uint64) (trace []time.Duration, preemptions, hits int) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		size := 1 + rng.IntN(4)
-		b := newBatch(batchConfig{slots: 1 + rng.IntN(6), base: 100, perSequence: 10, perPrompt: 1, kvBlocks: 12 + rng.IntN(12), blockTokens: size, caching: true})
+		b := newBatch(batchConfig{slots: 1 + rng.IntN(6), base: 100, perSequence: 10, perPrompt: 1, kvBlocks: 12 +
+			rng.IntN(12), blockTokens: size, caching: true})
 		if rng.IntN(2) == 0 {
 			b.budget = b.slots + rng.IntN(8)
 		}
@@ -276,8 +288,10 @@ func TestBatchMemory(t *testing.T) {
 					t.Fatalf("a block of %d holders says %d", n, s.holders)
 				}
 			}
-			if used += len(seen); used != b.kv.used || used+b.kv.idle.Len() > b.kv.total || len(b.kv.cached) != len(seen)+b.kv.idle.Len() {
-				t.Fatalf("%d blocks held and %d idle, counted %d of %d, %d cached", used, b.kv.idle.Len(), b.kv.used, b.kv.total, len(b.kv.cached))
+			if used += len(seen); used != b.kv.used || used+b.kv.idle.Len() > b.kv.total ||
+				len(b.kv.cached) != len(seen)+b.kv.idle.Len() {
+				t.Fatalf("%d blocks held and %d idle, counted %d of %d, %d cached", used, b.kv.idle.Len(), b.kv.used, b.kv.total,
+					len(b.kv.cached))
 			}
 		}
 		served := 0
@@ -328,7 +342,8 @@ func TestTooLongForMemory(t *testing.T) {
 		t.Errorf("32 tokens have status %d", r.status)
 	}
 	r := post(t.Context(), sim, completions, body(20, 13), &recorder{})
-	if e := unmarshal(t, r.body()).Error; r.status != 400 || e == nil || !strings.Contains(e.Message, "maximum context length is 32 tokens") {
+	if e := unmarshal(t, r.body()).Error; r.status != 400 || e == nil || !strings.Contains(e.Message,
+		"maximum context length is 32 tokens") {
 		t.Errorf("33 tokens have status %d: %s", r.status, r.body())
 	}
 	sim.MaxModelLen = 30

@@ -51,7 +51,8 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 	}
 	one("vllm:num_requests_running", "gauge", "Requests in the running batch.", float64(c.Running))
 	one("vllm:num_requests_waiting", "gauge", "Requests in the queue.", float64(c.Waiting))
-	one("vllm:prompt_tokens_total", "counter", "Prompt tokens of requests that have their first token.", float64(m.prompt.Load()))
+	one("vllm:prompt_tokens_total", "counter", "Prompt tokens of requests that have their first token.",
+		float64(m.prompt.Load()))
 	one("vllm:generation_tokens_total", "counter", "Tokens generated.", float64(m.generated.Load()))
 	const finished = "vllm:request_success_total"
 	family(finished, "counter", "Requests that ended, by reason.")
@@ -60,11 +61,14 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 	line(finished, `,finished_reason="abort"`, float64(c.Cancelled))
 	if s := l.simulated; s != nil {
 		if s.KVBlocks > 0 {
-			one("vllm:kv_cache_usage_perc", "gauge", "Part of the KV blocks that running requests hold, 0 to 1.", float64(c.KVBlocks)/float64(s.KVBlocks))
-			one("vllm:num_preemptions_total", "counter", "Times that a running request was sent back to the queue.", float64(c.Preemptions))
+			one("vllm:kv_cache_usage_perc", "gauge", "Part of the KV blocks that running requests hold, 0 to 1.",
+				float64(c.KVBlocks)/float64(s.KVBlocks))
+			one("vllm:num_preemptions_total", "counter", "Times that a running request was sent back to the queue.",
+				float64(c.Preemptions))
 		}
 		if s.PrefixCache {
-			one("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", float64(c.PrefixQueries))
+			one("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.",
+				float64(c.PrefixQueries))
 			one("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", float64(c.PrefixHits))
 		}
 		many := func(name, help string, h *histogram, bounds []float64) {

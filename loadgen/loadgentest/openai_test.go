@@ -30,7 +30,8 @@ func TestOpenAIClient(t *testing.T) {
 	for name, h := range map[string]http.Handler{
 		"echo":      &loadgentest.Echo{Model: "m"},
 		"simulated": &loadgentest.Simulated{Model: "m", MaxSequences: 2, PrefillRate: 1e6, DecodeRate: 1e4},
-		"batched":   &loadgentest.Simulated{Model: "m", MaxSequences: 2, PrefillRate: 1e6, DecodeRate: 1e4, StepPerSequence: time.Microsecond},
+		"batched": &loadgentest.Simulated{Model: "m", MaxSequences: 2, PrefillRate: 1e6, DecodeRate: 1e4,
+			StepPerSequence: time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, ctx := client(t, h), t.Context()
@@ -45,7 +46,8 @@ func TestOpenAIClient(t *testing.T) {
 
 			completion := openai.CompletionRequest{Model: "m", Prompt: "a b c", MaxTokens: output}
 			got, err := c.CreateCompletion(ctx, completion)
-			if err != nil || *got.Usage != usage || got.Choices[0].FinishReason != "length" || len(strings.Fields(got.Choices[0].Text)) != output {
+			if err != nil || *got.Usage != usage || got.Choices[0].FinishReason != "length" ||
+				len(strings.Fields(got.Choices[0].Text)) != output {
 				t.Errorf("completion: %+v, %v", got, err)
 			}
 
@@ -81,7 +83,8 @@ func TestOpenAIClient(t *testing.T) {
 			talk := openai.ChatCompletionRequest{Model: "m", MaxCompletionTokens: output,
 				Messages: []openai.ChatCompletionMessage{{Role: "system", Content: "be brief"}, {Role: "user", Content: "why?"}}}
 			whole, err := c.CreateChatCompletion(ctx, talk)
-			if err != nil || whole.Usage.CompletionTokens != output || whole.Usage.PromptTokens != 3 || len(strings.Fields(whole.Choices[0].Message.Content)) != output {
+			if err != nil || whole.Usage.CompletionTokens != output || whole.Usage.PromptTokens != 3 ||
+				len(strings.Fields(whole.Choices[0].Message.Content)) != output {
 				t.Errorf("chat: %+v, %v", whole, err)
 			}
 
@@ -119,7 +122,8 @@ func TestOpenAIErrors(t *testing.T) {
 	c := client(t, &loadgentest.Simulated{MaxModelLen: 10})
 	for want, req := range map[string]openai.CompletionRequest{
 		"The model `x` does not exist.": {Model: "x", Prompt: "a"},
-		"This model's maximum context length is 10 tokens. However, you requested 12 tokens (2 in the prompt, 10 in the completion).": {Prompt: "a b", MaxTokens: 10},
+		"This model's maximum context length is 10 tokens. However, you requested 12 tokens (2 in the prompt, 10 in the " +
+			"completion).": {Prompt: "a b", MaxTokens: 10},
 	} {
 		_, err := c.CreateCompletionStream(t.Context(), req)
 		var e *openai.APIError

@@ -57,35 +57,46 @@ func TestPrefixCacheByHand(t *testing.T) {
 		cached   []int
 		read     []int
 	}{
-		"the same again, to its end but for the last block": {completions, 99, []string{ids(0, 8), ids(0, 8)}, []int{0, 4}, []int{8, 4}},
-		"the same again, but for a part of a block":         {completions, 99, []string{ids(0, 10), ids(0, 10)}, []int{0, 8}, []int{10, 2}},
+		"the same again, to its end but for the last block": {completions, 99, []string{ids(0, 8), ids(0, 8)}, []int{0, 4},
+			[]int{8, 4}},
+		"the same again, but for a part of a block": {completions, 99, []string{ids(0, 10), ids(0, 10)}, []int{0,
+			8}, []int{10, 2}},
 		"longer":      {completions, 99, []string{ids(0, 8), ids(0, 9)}, []int{0, 8}, []int{8, 1}},
 		"shorter":     {completions, 99, []string{ids(0, 12), ids(0, 7)}, []int{0, 4}, []int{12, 3}},
 		"another end": {completions, 99, []string{ids(0, 12), ids(0, 8, 90, 95)}, []int{0, 8}, []int{12, 5}},
-		"another beginning: a block is all that is before it": {completions, 99, []string{ids(0, 12), ids(90, 94, 4, 12)}, []int{0, 0}, []int{12, 12}},
+		"another beginning: a block is all that is before it": {completions, 99, []string{ids(0, 12), ids(90, 94, 4, 12)},
+			[]int{0, 0}, []int{12, 12}},
 		"less than a block": {completions, 99, []string{ids(0, 3), ids(0, 3)}, []int{0, 0}, []int{3, 3}},
-		"words":             {completions, 99, []string{`{"max_tokens":1,"prompt":"a b c d e"}`, `{"max_tokens":1,"prompt":" a\tb  c d f"}`, `{"max_tokens":1,"prompt":["b b c d e"]}`}, []int{0, 4, 0}, []int{5, 1, 5}},
+		"words": {completions, 99, []string{`{"max_tokens":1,"prompt":"a b c d e"}`,
+			`{"max_tokens":1,"prompt":" a\tb  c d f"}`, `{"max_tokens":1,"prompt":["b b c d e"]}`}, []int{0, 4, 0}, []int{5, 1,
+			5}},
 		"a salt": {completions, 99, []string{
-			`{"max_tokens":1,"prompt":"a b c d e"}`, `{"max_tokens":1,"cache_salt":"x","prompt":"a b c d e"}`, `{"max_tokens":1,"prompt":"a b c d e","cache_salt":"x"}`, `{"max_tokens":1,"prompt":"a b c d e","cache_salt":null}`,
+			`{"max_tokens":1,"prompt":"a b c d e"}`, `{"max_tokens":1,"cache_salt":"x","prompt":"a b c d e"}`,
+			`{"max_tokens":1,"prompt":"a b c d e","cache_salt":"x"}`, `{"max_tokens":1,"prompt":"a b c d e","cache_salt":null}`,
 		}, []int{0, 0, 4, 4}, []int{5, 5, 1, 1}},
 		"a chat": {chat, 99, []string{
 			`{"max_tokens":1,"messages":[{"role":"system","content":"a b c"},{"role":"user","content":"d e f"}]}`,
 			`{"max_tokens":1,"messages":[{"role":"system","content":[{"type":"text","text":"a b"},{"type":"text","text":"x","text":"c"}]},{"content":"x y z z z","content":"d e f"}]}`,
 		}, []int{0, 4}, []int{6, 2}},
-		"the last of equal keys": {completions, 99, []string{`{"max_tokens":1,"prompt":[9,9],"prompt":[0,1,2,3,4]}`, ids(0, 5)}, []int{0, 4}, []int{5, 1}},
+		"the last of equal keys": {completions, 99, []string{`{"max_tokens":1,"prompt":[9,9],"prompt":[0,1,2,3,4]}`, ids(0,
+			5)}, []int{0, 4}, []int{5, 1}},
 		// Three blocks: two of each prompt are cached, and the third holds what is no full block. For the second prompt the
 		// room of the first one's end is needed, for the third all of it.
-		"no room":                   {completions, 3, []string{ids(0, 9), ids(50, 55), ids(0, 9), ids(50, 55)}, []int{0, 0, 4, 0}, []int{9, 5, 5, 5}},
-		"the one used last remains": {completions, 4, []string{ids(0, 5), ids(50, 55), ids(0, 5), ids(70, 79), ids(0, 5), ids(50, 55)}, []int{0, 0, 4, 0, 4, 0}, []int{5, 5, 1, 9, 1, 5}},
+		"no room": {completions, 3, []string{ids(0, 9), ids(50, 55), ids(0, 9), ids(50, 55)}, []int{0, 0,
+			4, 0}, []int{9, 5, 5, 5}},
+		"the one used last remains": {completions, 4, []string{ids(0, 5), ids(50, 55), ids(0, 5), ids(70, 79), ids(0, 5),
+			ids(50, 55)}, []int{0, 0, 4, 0, 4, 0}, []int{5, 5, 1, 9, 1, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				sim := &Simulated{MaxSequences: 1, PrefillRate: 1, DecodeRate: 1, KVBlocks: test.blocks, BlockTokens: 4, PrefixCache: true}
+				sim := &Simulated{MaxSequences: 1, PrefillRate: 1, DecodeRate: 1, KVBlocks: test.blocks, BlockTokens: 4,
+					PrefixCache: true}
 				cached, took := cachedBy(t, sim, test.path, test.requests...)
 				queries, hits := 0, 0
 				for i := range cached {
 					if want := time.Duration(1+test.read[i]) * time.Second; cached[i] != test.cached[i] || took[i] != want {
-						t.Errorf("request %d has %d tokens cached after %v, want %d after %v", i, cached[i], took[i], test.cached[i], want)
+						t.Errorf("request %d has %d tokens cached after %v, want %d after %v", i, cached[i], took[i], test.cached[i],
+							want)
 					}
 					queries += test.cached[i] + test.read[i]
 					hits += test.cached[i]
@@ -128,22 +139,26 @@ func TestCachedTokensOnTheWire(t *testing.T) {
 		config.BaseURL = server.URL + "/v1"
 		config.HTTPClient = http.DefaultClient
 		client := openai.NewClientWithConfig(config)
-		request := openai.ChatCompletionRequest{Model: "simulated", MaxCompletionTokens: 3, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "a b c d e"}}}
+		request := openai.ChatCompletionRequest{Model: "simulated", MaxCompletionTokens: 3,
+			Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "a b c d e"}}}
 		for want := range 2 {
 			answer, err := client.CreateChatCompletion(t.Context(), request)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if details := answer.Usage.PromptTokensDetails; (details != nil) != caching || caching && details.CachedTokens != 4*want {
+			if details := answer.Usage.PromptTokensDetails; (details != nil) != caching || caching &&
+				details.CachedTokens != 4*want {
 				t.Errorf("caching %v: details are %+v", caching, details)
 			}
 		}
 		server.Close()
-		r := post(t.Context(), sim, chat, `{"max_tokens":3,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true},"messages":[{"content":"a b c d e"}]}`, &recorder{})
+		r := post(t.Context(), sim, chat,
+			`{"max_tokens":3,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true},"messages":[{"content":"a b c d e"}]}`, &recorder{})
 		if n := strings.Count(string(r.body()), "cached_tokens"); caching && n != 1 || !caching && n != 0 {
 			t.Errorf("caching %v: %d chunks tell the cached tokens: %s", caching, n, r.body())
 		}
-		if caching && !strings.Contains(string(r.body()), `"choices":[],"usage":{"prompt_tokens":5,"total_tokens":8,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}`) {
+		if caching && !strings.Contains(string(r.body()),
+			`"choices":[],"usage":{"prompt_tokens":5,"total_tokens":8,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}`) {
 			t.Errorf("the last chunk has no cached tokens: %s", r.body())
 		}
 	}
@@ -165,7 +180,8 @@ func TestDetokenize(t *testing.T) {
 			t.Errorf("%s: counts are %+v", name, c)
 		}
 	}
-	if r := post(t.Context(), &Simulated{}, "/detokenize", `{"model":"other","tokens":[1]}`, &recorder{}); r.status != 404 {
+	if r := post(t.Context(), &Simulated{}, "/detokenize", `{"model":"other","tokens":[1]}`,
+		&recorder{}); r.status != 404 {
 		t.Errorf("another model has status %d", r.status)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 )
 
-// Replicas is several servers behind one address, as a data-parallel engine or a router has them. A request for an answer
-// goes to one of them; so does everything else, to the first, but for /metrics, which tells of all of them, with the
-// label engine that vLLM has, and /reset_prefix_cache, which goes to all. It must not be copied once it serves.
+// Replicas is several servers behind one address, as a data-parallel engine or a router has them. A request for an
+// answer goes to one of them; so does everything else, to the first, but for /metrics, which tells of all of them, with
+// the label engine that vLLM has, and /reset_prefix_cache, which goes to all. It must not be copied once it serves.
 type Replicas struct {
 	Servers []*Simulated // at least one
 
@@ -45,8 +45,8 @@ func (s *Replicas) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// metrics puts what the servers say together: of each family once its heading, as the format has it, and then the lines of
-// all.
+// metrics puts what the servers say together: of each family once its heading, as the format has it, and then the lines
+// of all.
 func (s *Replicas) metrics(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	heads, lines := map[string][]byte{}, map[string][]byte{}
@@ -71,7 +71,8 @@ func (s *Replicas) metrics(w http.ResponseWriter, r *http.Request) {
 				}
 				continue
 			}
-			lines[name] = append(lines[name], bytes.Replace(line, []byte(`engine="0"`), []byte(`engine="`+strconv.Itoa(i)+`"`), 1)...)
+			lines[name] = append(lines[name], bytes.Replace(line, []byte(`engine="0"`), []byte(`engine="`+strconv.Itoa(i)+`"`),
+				1)...)
 		}
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

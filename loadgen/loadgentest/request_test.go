@@ -41,9 +41,11 @@ func TestParse(t *testing.T) {
 		{name: "unknown fields", body: `{"ignore_eos":true,"a":{"b":[1,{"c":null}]},"t":-0.5e+3,` + p + `} `,
 			want: request{input: 1, maxID: 1, output: 16}},
 		{name: "last key wins", body: `{"prompt":[1,2,3],"prompt":[1]}`, want: request{input: 1, maxID: 1, output: 16}},
-		{name: "chat", chat: true, body: `{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"why?"}],"prompt":3}`,
+		{name: "chat", chat: true,
+			body: `{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"why?"}],"prompt":3}`,
 			want: request{input: 3, maxID: -1, output: 16}},
-		{name: "chat parts", chat: true, body: `{"messages":[{"content":[{"type":"text","text":"a b"},{"type":"image_url","image_url":{"url":"x"}},{"text":"c"}]},{"content":null}]}`,
+		{name: "chat parts", chat: true,
+			body: `{"messages":[{"content":[{"type":"text","text":"a b"},{"type":"image_url","image_url":{"url":"x"}},{"text":"c"}]},{"content":null}]}`,
 			want: request{input: 3, maxID: -1, output: 16}},
 		{name: "chat of nothing", chat: true, body: `{"messages":[{}]}`, want: request{input: 1, maxID: -1, output: 16}},
 
@@ -87,7 +89,8 @@ func TestParse(t *testing.T) {
 		{name: "stream as number", body: `{"prompt":[1],"stream":1}`, err: "boolean"},
 		{name: "model as number", body: `{"prompt":[1],"model":1}`, err: "model"},
 		{name: "content as number", chat: true, body: `{"messages":[{"content":1}]}`, err: "content"},
-		{name: "too deep", body: `{"x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `,"prompt":[1]}`, err: "depth"},
+		{name: "too deep", body: `{"x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `,"prompt":[1]}`,
+			err: "depth"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			q := request{chat: tt.chat, usage: true, stream: true, input: 77} // of the request before

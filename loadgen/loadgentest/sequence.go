@@ -77,9 +77,10 @@ func (q *sequence) next() time.Time {
 type turn interface {
 	number() uint64                                      // in its server, from 1
 	tokens(ctx context.Context, n int, l *latency) error // waits for the next n, and notes when they were due
-	queued() (until time.Time, cached int)               // once there was a token: when it first ran, and the tokens found in the prefix cache
-	served()                                             // all tokens were there
-	close()                                              // the request is over, one way or the other
+	// once there was a token: when it first ran, and the tokens found in the prefix cache
+	queued() (until time.Time, cached int)
+	served() // all tokens were there
+	close()  // the request is over, one way or the other
 }
 
 // placed is a request that has a place of its own.

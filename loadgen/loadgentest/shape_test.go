@@ -52,7 +52,8 @@ func TestStream(t *testing.T) {
 						t.Errorf("usage of the chunk that opens a chat is %+v", opening.Usage)
 					}
 					for i, e := range es {
-						if e.Object != object || e.Model != `m"1` || e.ID != es[0].ID || e.Created != es[0].Created || !strings.Contains(e.ID, "cmpl-") {
+						if e.Object != object || e.Model != `m"1` || e.ID != es[0].ID || e.Created != es[0].Created ||
+							!strings.Contains(e.ID, "cmpl-") {
 							t.Fatalf("chunk %d: %+v", i, e)
 						}
 					}
@@ -96,7 +97,8 @@ func TestWhole(t *testing.T) {
 	for name, h := range servers() {
 		for _, path := range []string{completions, chat} {
 			t.Run(name+path, func(t *testing.T) {
-				r := post(t.Context(), h, path, `{"prompt":"a b","messages":[{"content":"a b"}],"max_completion_tokens":5}`, &recorder{})
+				r := post(t.Context(), h, path, `{"prompt":"a b","messages":[{"content":"a b"}],"max_completion_tokens":5}`,
+					&recorder{})
 				if r.status != 200 || r.header.Get("Content-Type") != "application/json" {
 					t.Fatalf("status %d, header %v", r.status, r.header)
 				}
@@ -147,10 +149,15 @@ func TestErrors(t *testing.T) {
 		{"post models", "POST", "/v1/models", "", 405, "Method Not Allowed", "", "Method Not Allowed", ""},
 		{"JSON", "POST", completions, `{"prompt":`, 400, "BadRequestError", "", "prompt: unexpected end of JSON", ""},
 		{"prompt", "POST", chat, `{}`, 400, "BadRequestError", "", "messages are missing", ""},
-		{"size", "POST", chat, `"` + strings.Repeat("x", maxBody) + `"`, 413, "Request Entity Too Large", "", "The request is larger than 16777216 bytes.", ""},
-		{"model", "POST", completions, `{"model":"x","prompt":[1]}`, 404, "NotFoundError", "model", "The model `x` does not exist.", "simulated"},
-		{"vocabulary", "POST", completions, `{"prompt":[1,4000]}`, 400, "BadRequestError", "", "Token id 4000 is out of vocabulary", "simulated"},
-		{"length", "POST", completions, long, 400, "BadRequestError", "", "This model's maximum context length is 4096 tokens. However, you requested 4097 tokens (3 in the prompt, 4094 in the completion).", "simulated"},
+		{"size", "POST", chat, `"` + strings.Repeat("x", maxBody) + `"`, 413, "Request Entity Too Large", "",
+			"The request is larger than 16777216 bytes.", ""},
+		{"model", "POST", completions, `{"model":"x","prompt":[1]}`, 404, "NotFoundError", "model",
+			"The model `x` does not exist.", "simulated"},
+		{"vocabulary", "POST", completions, `{"prompt":[1,4000]}`, 400, "BadRequestError", "",
+			"Token id 4000 is out of vocabulary", "simulated"},
+		{"length", "POST", completions, long, 400, "BadRequestError", "",
+			"This model's maximum context length is 4096 tokens. However, you requested 4097 tokens (3 in the prompt, 4094 " +
+				"in the completion).", "simulated"},
 	} {
 		for name, h := range servers() {
 			if tt.only != "" && tt.only != name {
@@ -189,7 +196,8 @@ func TestErrors(t *testing.T) {
 func TestFit(t *testing.T) {
 	s := &Simulated{MaxModelLen: 10, VocabSize: 100}
 	for _, body := range []string{
-		`{"prompt":[1,99],"max_tokens":8}`, `{"prompt":"a b","max_tokens":8}`, `{"model":"simulated","prompt":[1],"max_tokens":1}`,
+		`{"prompt":[1,99],"max_tokens":8}`, `{"prompt":"a b","max_tokens":8}`,
+		`{"model":"simulated","prompt":[1],"max_tokens":1}`,
 	} {
 		if r := post(t.Context(), s, completions, body, &recorder{}); r.status != 200 {
 			t.Errorf("%s: %d %s", body, r.status, r.body())
@@ -261,7 +269,8 @@ func TestEchoFlushes(t *testing.T) {
 		{"four a chunk", &Echo{TokensPerChunk: 4, FlushEach: true}, 10, 1, func(n int) bool { return n == 4 }, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := post(t.Context(), tt.echo, chat, fmt.Sprintf(`{"messages":[{}],"stream":true,"max_tokens":%d}`, tt.output), &recorder{})
+			r := post(t.Context(), tt.echo, chat, fmt.Sprintf(`{"messages":[{}],"stream":true,"max_tokens":%d}`, tt.output),
+				&recorder{})
 			if got := strings.Count(string(r.writes[0].data), `"servegauge"`); got != tt.wantFirst {
 				t.Errorf("%d chunks in the first Write", got)
 			}
@@ -286,7 +295,8 @@ func TestEchoFlushes(t *testing.T) {
 }
 
 func TestEchoChunkSizes(t *testing.T) {
-	r := post(t.Context(), &Echo{TokensPerChunk: 4}, completions, `{"prompt":[1],"stream":true,"max_tokens":10}`, &recorder{})
+	r := post(t.Context(), &Echo{TokensPerChunk: 4}, completions, `{"prompt":[1],"stream":true,"max_tokens":10}`,
+		&recorder{})
 	var got []int
 	for _, e := range events(t, r.body()) {
 		got = append(got, strings.Count(e.content(), token))
@@ -311,7 +321,8 @@ func TestEchoStops(t *testing.T) {
 			t.Errorf("%d Writes, %+v", len(r.writes), e.Counts())
 		}
 	})
-	for name, r := range map[string]*recorder{"write": {err: http.ErrHandlerTimeout}, "flush": {flushErr: http.ErrHandlerTimeout}} {
+	for name, r := range map[string]*recorder{"write": {err: http.ErrHandlerTimeout},
+		"flush": {flushErr: http.ErrHandlerTimeout}} {
 		t.Run(name, func(t *testing.T) {
 			e := &Echo{}
 			post(t.Context(), e, completions, body, r)
@@ -341,7 +352,8 @@ func TestInvalidServer(t *testing.T) {
 		"echo": &Echo{TokensPerChunk: -1}, "simulated": &Simulated{MaxSequences: -1},
 	} {
 		r := post(t.Context(), h, completions, `{"prompt":[1]}`, &recorder{})
-		if e := unmarshal(t, r.body()).Error; r.status != 500 || e == nil || e.Code != 500 || !strings.Contains(e.Message, "-1") {
+		if e := unmarshal(t, r.body()).Error; r.status != 500 || e == nil || e.Code != 500 || !strings.Contains(e.Message,
+			"-1") {
 			t.Errorf("%s: status %d, %s", name, r.status, r.body())
 		}
 	}

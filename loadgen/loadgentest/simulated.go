@@ -187,20 +187,24 @@ func (s *Simulated) Validate() error {
 		errs = append(errs, fmt.Errorf("loadgentest: Simulated.KVBlocks is %d, must be at most %d", s.KVBlocks, maxKVBlocks))
 	}
 	if s.BlockTokens > maxBlockTokens {
-		errs = append(errs, fmt.Errorf("loadgentest: Simulated.BlockTokens is %d, must be at most %d", s.BlockTokens, maxBlockTokens))
+		errs = append(errs, fmt.Errorf("loadgentest: Simulated.BlockTokens is %d, must be at most %d", s.BlockTokens,
+			maxBlockTokens))
 	}
 	if s.PrefixCache && s.KVBlocks == 0 {
 		errs = append(errs, errors.New("loadgentest: Simulated.KVBlocks is 0, must be at least 1 with a PrefixCache"))
 	}
 	if s.batched() {
 		if s.MaxSequences == 0 {
-			errs = append(errs, errors.New("loadgentest: Simulated.MaxSequences is 0, must be at least 1 with a StepPerSequence, a TokenBudget or KVBlocks"))
+			errs = append(errs, errors.New("loadgentest: Simulated.MaxSequences is 0, must be at least 1 with a "+
+				"StepPerSequence, a TokenBudget or KVBlocks"))
 		}
 		if s.DecodeRate == 0 {
-			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above 0 with a StepPerSequence, a TokenBudget or KVBlocks"))
+			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above 0 with a StepPerSequence, "+
+				"a TokenBudget or KVBlocks"))
 		}
 		if s.TokenBudget > 0 && s.TokenBudget < s.MaxSequences {
-			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least MaxSequences, %d", s.TokenBudget, s.MaxSequences))
+			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least MaxSequences, %d",
+				s.TokenBudget, s.MaxSequences))
 		}
 	}
 	return errors.Join(errs...)

@@ -124,7 +124,8 @@ func read(data []byte) (content, end bool) {
 	_ = json.Unmarshal(data, &p) // no JSON has neither
 	for _, c := range p.Choices {
 		d := c.Delta
-		content = content || c.Text != "" || d.Content != "" || d.ReasoningContent != "" || d.Reasoning != "" || len(d.ToolCalls) > 0
+		content = content || c.Text != "" || d.Content != "" || d.ReasoningContent != "" || d.Reasoning != "" ||
+			len(d.ToolCalls) > 0
 		end = end || c.FinishReason != ""
 	}
 	return content, end
@@ -198,7 +199,8 @@ func (s *spoiler) event(e []byte) error {
 
 const (
 	garbage    = `{"id":"cmpl-\x00","choices":[{"index":0,"text":]}`
-	errorEvent = `{"error":{"message":"An error to order: EngineCore encountered an issue.","type":"InternalServerError","param":null,"code":500}}`
+	errorEvent = `{"error":{"message":"An error to order: EngineCore encountered an issue.",` +
+		`"type":"InternalServerError","param":null,"code":500}}`
 )
 
 // finish does what is left when the handler has returned.

@@ -16,10 +16,12 @@ func TestUnstamped(t *testing.T) {
 		var said [2]string
 		for i, unstamped := range []bool{false, true} {
 			w := httptest.NewRecorder()
-			(&Echo{Unstamped: unstamped}).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(body)))
+			(&Echo{Unstamped: unstamped}).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/completions",
+				strings.NewReader(body)))
 			said[i] = regexp.MustCompile(`"created":\d+`).ReplaceAllString(w.Body.String(), "")
 		}
-		if want := regexp.MustCompile(`,"servegauge":\{[^}]*\}`).ReplaceAllString(said[0], ""); said[1] != want || want == said[0] {
+		if want := regexp.MustCompile(`,"servegauge":\{[^}]*\}`).ReplaceAllString(said[0], ""); said[1] != want ||
+			want == said[0] {
 			t.Errorf("stream %v:\n%s\nwant\n%s", stream, said[1], want)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 // stamps says whether this system's kernel is asked for stamps.
 const stamps = runtime.GOOS == "linux" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64")
 
-// pair is a stamping connection and the other end of it, on a kernel that has begun to stamp: it does so in the background
-// after the first connection asked for it.
+// pair is a stamping connection and the other end of it, on a kernel that has begun to stamp: it does so in the
+// background after the first connection asked for it.
 func pair(t *testing.T) (*Conn, net.Conn) {
 	t.Helper()
 	for range 1000 {
@@ -231,7 +231,8 @@ func TestHTTP(t *testing.T) {
 			got = time.Now()
 			info.Conn.(*Conn).Begin(&exchange)
 		}}
-		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodPost, server.URL, nil)
+		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodPost,
+			server.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

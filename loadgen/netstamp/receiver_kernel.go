@@ -20,8 +20,8 @@ const (
 	wordSize        = 8  // also what they are aligned to
 )
 
-// receiver reads with recvmsg, which hands out the stamp. All that a read needs is kept in it, so that reading allocates
-// nothing.
+// receiver reads with recvmsg, which hands out the stamp. All that a read needs is kept in it, so that reading
+// allocates nothing.
 type receiver struct {
 	raw     syscall.RawConn // nil: the kernel would not stamp
 	wait    func(fd uintptr) bool

@@ -35,10 +35,11 @@ func parseAddress(raw string) (address, error) {
 	}
 	u, err := url.Parse(raw)
 	switch {
+	// 127.0.0.1:8000 does not even parse
+	case err == nil && u.Scheme != "http" && u.Scheme != "https", err != nil && !strings.Contains(raw, "://"):
+		return invalid(want + ", with http:// or https:// in front")
 	case err != nil:
 		return invalid(want)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return invalid(want + ", with http:// or https:// in front")
 	case u.Host == "" || u.Fragment != "":
 		return invalid(want)
 	}

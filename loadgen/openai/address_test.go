@@ -31,7 +31,8 @@ func TestAddresses(t *testing.T) {
 			"https://h/v1beta/openai/models"},
 		{"https://h/openai/deployments/d/chat/completions?api-version=2024-06-01",
 			"https://h/openai/deployments/d/completions?api-version=2024-06-01",
-			"https://h/openai/deployments/d?api-version=2024-06-01", "https://h/openai/deployments/d/models?api-version=2024-06-01"},
+			"https://h/openai/deployments/d?api-version=2024-06-01",
+			"https://h/openai/deployments/d/models?api-version=2024-06-01"},
 		{"http://u:p@h/v1?key=k", "http://u:p@h/v1/completions?key=k", "http://u:p@h?key=k",
 			"http://u:p@h/v1/models?key=k"},
 		{"http://h/org%2Fmodel/v1", "http://h/org%2Fmodel/v1/completions", "http://h/org%2Fmodel",
@@ -61,12 +62,18 @@ func TestAddresses(t *testing.T) {
 	}
 	for _, given := range []string{"", "localhost:8000", "h", "ftp://h", "http://", "http:///v1",
 		"http://u:hunter2@h:port", "u:hunter2@h",
-		"http://h/%zz?key=hunter2", "u:hunter2@h?key=hunter2", "http://h/#hunter2", "http://h/v1/responses?key=hunter2", "https://u:hunter2@h/v1/embeddings"} {
+		"http://h/%zz?key=hunter2", "u:hunter2@h?key=hunter2", "http://h/#hunter2", "http://h/v1/responses?key=hunter2",
+		"https://u:hunter2@h/v1/embeddings"} {
 		_, err := parseAddress(given)
 		var invalid *loadgen.InvalidError
 		if !errors.As(err, &invalid) || strings.Contains(err.Error(), "hunter2") ||
 			!strings.Contains(err.Error(), "root") {
 			t.Errorf("%q: %v", given, err)
+		}
+	}
+	for _, given := range []string{"127.0.0.1:8000", "localhost:8000", "[::1]:8000/v1", "h", "ws://h"} {
+		if _, err := parseAddress(given); err == nil || !strings.Contains(err.Error(), "http:// or https:// in front") {
+			t.Errorf("%q: %v, which does not say what is missing", given, err)
 		}
 	}
 }

@@ -78,14 +78,15 @@ func (p *payload) contentAdvice(said string, crashed bool) string {
 //	The input_ids [...] contains values greater than the vocab size (32000)      SGLang
 //	Prompt contains invalid tokens                                               llama.cpp
 //	Token ID out of range                                                        TensorRT-LLM
-//	index out of range in self                                                   transformers, and whatever is built on torch
+//	index out of range in self                                                   transformers, and all else of torch
 //	token index 5 is out of bounds; invalid token id 7; unknown token ids        others
 //
 // A prompt that is too long is refused in other words: length, context, maximum.
 var unknownID = regexp.MustCompile(`vocab|index out of range in self|\btokens? out of (range|bounds)|` +
 	`\b(invalid|unknown|illegal) (input |prompt )?(tokens\b|token[ _-]?(ids?|index)\b)|` +
 	`\b(token[ _-]?(ids?|index|indices)|input[ _-]?ids?)\b.{0,80}?` +
-	`(out[ -]of[ -](range|bounds)|(not|outside|beyond) .{0,12}\brange\b|(is|are) (invalid|unknown|too large)|must be less than)`)
+	`(out[ -]of[ -](range|bounds)|(not|outside|beyond) .{0,12}\brange\b|(is|are) (invalid|unknown|too large)|` +
+	`must be less than)`)
 
 // textAlone is how servers say that they take no array of token ids:
 //
@@ -103,7 +104,8 @@ var textAlone = regexp.MustCompile(`string|str type|array|sequence|list of int`)
 //	Invalid JSON payload received. Unknown name "ignore_eos"                                       Google
 //	Additional properties are not allowed ('ignore_eos' was unexpected)                            JSON Schema
 var refusal = regexp.MustCompile(`unrecogni[sz]ed|unknown|unsupported|unexpected|forbidden|additional propert|` +
-	`(not|n't) (be )?(permitted|allowed|supported?|recogni[sz]ed|expected|accept)|extra[ _](inputs?|fields?|keys?)|invalid (field|param|argument|key)`)
+	`(not|n't) (be )?(permitted|allowed|supported?|recogni[sz]ed|expected|accept)|extra[ _](inputs?|fields?|keys?)|` +
+	`invalid (field|param|argument|key)`)
 
 // someField is how they say it where they do not say which.
 var someField = regexp.MustCompile(`extra[ _](inputs?|fields?|forbidden|keys?)|additional propert|` +
@@ -127,7 +129,8 @@ func (p *payload) fieldAdvice(said string) string {
 	}
 	switch {
 	case sent["max_tokens"] != "" && strings.Contains(said, "max_completion_tokens"):
-		return fmt.Sprintf(`use the server's own name for it (Config.Body, or -body '{"max_tokens":null,"max_completion_tokens":%s}')`, sent["max_tokens"])
+		const says = `use the server's own name for it (Config.Body, or -body '{"max_tokens":null,"max_completion_tokens":%s}')`
+		return fmt.Sprintf(says, sent["max_tokens"])
 	case strings.Contains(said, "continuous_usage_stats"):
 		return "ask for the usage at the end alone (Config.ContinuousUsage, or no -continuous-usage)"
 	}
@@ -141,7 +144,8 @@ func (p *payload) fieldAdvice(said string) string {
 	}
 	for _, name := range names { // the user's, which may be words that stand in any complaint
 		quoted := func(q string) bool { return strings.Contains(said, q+strings.ToLower(name)+q) }
-		if !slices.Contains([]string{"model", "prompt", "messages", "stream", "max_tokens"}, name) && (quoted("'") || quoted(`"`) || quoted("`")) {
+		if !slices.Contains([]string{"model", "prompt", "messages", "stream", "max_tokens"}, name) &&
+			(quoted("'") || quoted(`"`) || quoted("`")) {
 			return leaveOut(name)
 		}
 	}
@@ -200,7 +204,8 @@ const alerted = "remote error: tls: "
 //	The plain HTTP request was sent to HTTPS port              nginx
 //	You're speaking plain HTTP to an SSL-enabled server port.  Apache
 //	malformed HTTP response "\x15\x03\x01\x00\x02\x02F"
-var plainToTLS = regexp.MustCompile(`http request (was sent )?to (an )?https|plain http to an ssl|https required|malformed http response "\\x15\\x03`)
+var plainToTLS = regexp.MustCompile(`http request (was sent )?to (an )?https|plain http to an ssl|` +
+	`https required|malformed http response "\\x15\\x03`)
 
 // saysHTTPS reports whether a text is what comes of HTTP where HTTPS is spoken.
 func saysHTTPS(text string) bool { return plainToTLS.MatchString(strings.ToLower(text)) }

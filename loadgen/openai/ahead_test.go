@@ -38,8 +38,8 @@ func accepting(t *testing.T) (address string, accepted chan net.Conn) {
 
 func linesTo(address string) *lines { return newLines(&url.URL{Scheme: "http", Host: address}, nil) }
 
-// A connection that has waited for 4 s is not used any more, because the server may be about to drop it: it is closed, and
-// another is made. Nor is one that the server has dropped already.
+// A connection that has waited for 4 s is not used any more, because the server may be about to drop it: it is closed,
+// and another is made. Nor is one that the server has dropped already.
 func TestConnectionsThatWaitedTooLong(t *testing.T) {
 	address, accepted := accepting(t)
 	s := linesTo(address)
@@ -128,7 +128,8 @@ func TestOpenBehindAProxy(t *testing.T) {
 	defer proxy.Close()
 	at, _ := url.Parse(proxy.URL)
 	for _, server := range []string{"http://server.invalid", "https://server.invalid"} {
-		target, err := newTarget(Config{URL: server, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}}, http.ProxyURL(at))
+		target, err := newTarget(Config{URL: server, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}},
+			http.ProxyURL(at))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +144,8 @@ func TestOpenBehindAProxy(t *testing.T) {
 		target.Close()
 	}
 	// Inside TLS the proxy is asked to connect, and nothing else.
-	if first, second := <-asked, <-asked; first != "http://server.invalid/v1/completions" || second != "//server.invalid:443" {
+	if first, second := <-asked, <-asked; first != "http://server.invalid/v1/completions" ||
+		second != "//server.invalid:443" {
 		t.Errorf("the proxy was asked for %q and %q", first, second)
 	}
 }

@@ -16,8 +16,10 @@ import (
 // canned is a server that allocates nothing for an answer: what it sends is always the same.
 func canned(t testing.TB, chunks int) (url string) {
 	t.Helper()
-	events := strings.Repeat(event, chunks) + `data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":` + fmt.Sprint(chunks) + "}}\n\ndata: [DONE]\n\n"
-	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(events), events)
+	events := strings.Repeat(event, chunks) + `data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":` +
+		fmt.Sprint(chunks) + "}}\n\ndata: [DONE]\n\n"
+	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "+
+		"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(events), events)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -54,10 +56,12 @@ func canned(t testing.TB, chunks int) (url string) {
 // allocations is how many objects a request of a level makes, with a limit of time on it as levels have.
 func allocations(t *testing.T, chunks int) float64 {
 	t.Helper()
-	target := newTarget(t, openai.Config{URL: canned(t, chunks), Workload: workload.RandomTokens{Input: 7, Output: chunks}})
+	target := newTarget(t, openai.Config{URL: canned(t, chunks), Workload: workload.RandomTokens{Input: 7,
+		Output: chunks}})
 	level := func(requests int) float64 {
 		return testing.AllocsPerRun(2, func() {
-			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 2, Requests: requests, Timeout: time.Minute}, target)
+			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 2, Requests: requests, Timeout: time.Minute},
+				target)
 			if err != nil || r.Accounting.Completed != requests || r.Tokens.Mismatch > 0 {
 				t.Fatal(err, r)
 			}

@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
@@ -45,25 +43,33 @@ func TestComplaints(t *testing.T) {
 		`{"choices":[{"index":0,"text":"","finish_reason":"error","error":{"message":"lost a GPU"}}]}`:       `lost a GPU (finish_reason "error")`,
 		`{"choices":[{"index":0,"error":"no \"more\""}]}`:                                                    `no "more"`,
 		`{"choices":[{"index":0,"delta":{"content":"","error":{"code":502,"message":"upstream"}}}]}`:         "upstream",
-		`{"choices":[{"index":0,"text":"a"}],"error":{"message":"beside a choice"}}`:                         "beside a choice",
-		`{"choices":[{"index":0,"text":"a"}],"error":{"code":500}}`:                                          `{"code":500}`,
-		`{"error":true,"message":"engine"}`:                                                                  "engine",
-		`{"errors":["a","b"]}`:                                                                               `["a","b"]`,
-		`{"text":"**NETWORK ERROR**","error_code":50001}`:                                                    "**NETWORK ERROR**",
+		`{"choices":[{"index":0,"text":"a"}],"error":{"message":"beside a choice"}}`: "beside a " +
+			"choice",
+		`{"choices":[{"index":0,"text":"a"}],"error":{"code":500}}`: `{"code":500}`,
+		`{"error":true,"message":"engine"}`:                         "engine",
+		`{"errors":["a","b"]}`:                                      `["a","b"]`,
+		`{"text":"**NETWORK ERROR**","error_code":50001}`: "**NETWORK " +
+			"ERROR**",
 		`{"error_code":"E7"}`:                     `{"error_code":"E7"}`,
 		`{"type":"error","message":"overloaded"}`: "overloaded",
-		`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`: "Overloaded",
-		`{"object":"error","message":"too long","code":400}`:                          "too long",
-		`{"type":"InternalServerError","message":"x"}`:                                "x",
-		`{"code":500,"message":"Internal"}`:                                           "Internal",
-		`{"code":1301,"msg":"sensitive"}`:                                             "sensitive",
-		`{"detail":"Not authenticated"}`:                                              "Not authenticated",
-		`{"message":"model is loading"}`:                                              "model is loading",
+		`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`:          "Overloaded",
+		`{"object":"error","message":"too long","code":400}`:                                   "too long",
+		`{"type":"InternalServerError","message":"x"}`:                                         "x",
+		`{"code":500,"message":"Internal"}`:                                                    "Internal",
+		`{"code":1301,"msg":"sensitive"}`:                                                      "sensitive",
+		`{"detail":"Not authenticated"}`:                                                       "Not authenticated",
+		`{"message":"model is loading"}`:                                                       "model is loading",
+		`{"status":"failed","choices":[]}`:                                                     "failed",
+		`{"event":"run.cancelled","data":"by admin"}`:                                          "cancelled",
+		`{"choices":[],"code":429,"message":"queue"}`:                                          "queue",
+		`{"choices":null,"msg":"quota"}`:                                                       "quota",
+		`{"choices":[{"index":0,"delta":{}}],"x_groq":{"id":"req_1","error":"over capacity"}}`: "over capacity",
 	} {
 		for how, read := range readBoth(event) {
 			r := new(loadgen.Record)
 			err := read(r)
-			if e, ok := errors.AsType[*loadgen.Error](err); !ok || e.Class != loadgen.ClassServer || !strings.Contains(err.Error(), says) {
+			if e, ok := errors.AsType[*loadgen.Error](err); !ok || e.Class != loadgen.ClassServer ||
+				!strings.Contains(err.Error(), says) {
 				t.Errorf("%s, %s: got %v, want %s", event, how, err, says)
 			}
 		}
@@ -72,9 +78,11 @@ func TestComplaints(t *testing.T) {
 
 // What looks like it and is none.
 func TestNoComplaints(t *testing.T) {
-	for _, beside := range []string{`"error":null`, `"error":""`, `"error":{}`, `"error":[]`, `"error":false`, `"error":{"message":"","code":0,"param":null}`, `"error_code":0`, `"errors":[]`,
+	for _, beside := range []string{`"error":null`, `"error":""`, `"error":{}`, `"error":[]`, `"error":false`,
+		`"error":{"message":"","code":0,"param":null}`, `"error_code":0`, `"errors":[]`,
 		`"message":"hello"`, `"type":"chunk"`, `"object":"chat.completion.chunk"`, `"code":200`} {
-		event := `{"choices":[{"index":0,"delta":{"content":"a","error":null},"error":{},"finish_reason":"stop"}],` + beside + `}`
+		event := `{"choices":[{"index":0,"delta":{"content":"a","error":null},"error":{},"finish_reason":"stop"}],` +
+			beside + `}`
 		for how, read := range readBoth(event) {
 			r := new(loadgen.Record)
 			if err := read(r); err != nil || r.NoContent || r.Finish != "stop" {
@@ -82,7 +90,10 @@ func TestNoComplaints(t *testing.T) {
 			}
 		}
 	}
-	for _, event := range []string{`{"type":"ping"}`, `{"type":"status","message":"queued"}`, `{"code":0,"msg":"success"}`, `{"status":"ok","message":"warm"}`, `{"event":"heartbeat","msg":"5"}`, `{}`, `null`, `{"id":"x"}`} {
+	for _, event := range []string{`{"type":"ping"}`, `{"type":"status","message":"queued"}`,
+		`{"code":0,"msg":"success"}`, `{"status":"ok","message":"warm"}`, `{"event":"heartbeat","msg":"5"}`,
+		`{"choices":[],"code":0,"message":"ok"}`, `{"choices":[],"usage":{"completion_tokens":1},"message":"billed"}`,
+		`{"status":"in_progress","choices":[]}`, `{"x_groq":{"id":"req_1"}}`, `{}`, `null`, `{"id":"x"}`} {
 		if err := readBoth(event)["streamed"](new(loadgen.Record)); err != nil {
 			t.Errorf("%s: %v", event, err)
 		}
@@ -110,12 +121,14 @@ func TestErrorEvents(t *testing.T) {
 		for how, read := range ways {
 			r := new(loadgen.Record)
 			err := readStream(read(strings.NewReader(hello+hello+event+hello+stop+done)), nil, r)
-			if e, ok := errors.AsType[*loadgen.Error](err); !ok || e.Class != loadgen.ClassServer || !strings.Contains(err.Error(), says) || r.ChunkCount() != 2 {
+			if e, ok := errors.AsType[*loadgen.Error](err); !ok || e.Class != loadgen.ClassServer ||
+				!strings.Contains(err.Error(), says) || r.ChunkCount() != 2 {
 				t.Errorf("%q, %s: got %v and %d chunks, want %s", event, how, err, r.ChunkCount(), says)
 			}
 		}
 	}
-	for _, event := range []string{"error: {}\n\n", "error: \"\"\n\n", "error: null\n", "error:\n\n", "error\n\n", "event: error\n\n", "event: message\ndata: {}\n\n", ": error: no\n\n", "errors: x\n\n"} {
+	for _, event := range []string{"error: {}\n\n", "error: \"\"\n\n", "error: null\n", "error:\n\n", "error\n\n",
+		"event: error\n\n", "event: message\ndata: {}\n\n", ": error: no\n\n", "errors: x\n\n"} {
 		if r := record(t, strings.NewReader(hello+event+hello+stop+done), nil); r.ChunkCount() != 2 {
 			t.Errorf("%q: %d chunks", event, r.ChunkCount())
 		}
@@ -129,15 +142,19 @@ func TestFinish(t *testing.T) {
 		return `{"choices":[{"index":0,"text":"a","finish_reason":` + finish + `}]}`
 	}
 	for finish, want := range map[string]string{
-		`"stop"`: "stop", `"length"`: "length", `"tool_calls"`: "tool_calls", `"function_call"`: "function_call", `"content_filter"`: "content_filter", `"eos"`: "eos", `"eos_token"`: "eos_token",
-		`"stop_sequence"`: "stop_sequence", `"max_tokens"`: "max_tokens", `"MAX_TOKENS"`: "MAX_TOKENS", `"repetition"`: "repetition", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
-		`null`: "", `""`: "", `"null"`: "", `"None"`: "",
+		`"stop"`: "stop", `"length"`: "length", `"tool_calls"`: "tool_calls", `"function_call"`: "function_call",
+		`"content_filter"`: "content_filter", `"eos"`: "eos", `"eos_token"`: "eos_token",
+		`"stop_sequence"`: "stop_sequence", `"max_tokens"`: "max_tokens", `"MAX_TOKENS"`: "MAX_TOKENS",
+		`"repetition"`: "repetition", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
+		`null`: "", `""`: "", `"null"`: "", `"None"`: "", `"NULL"`: "", `"not_finished"`: "",
+		`"FINISH_REASON_UNSPECIFIED"`: "", `"nullify"`: "nullify",
 	} {
 		var whole, streamed loadgen.Record
 		if err := readWhole(strings.NewReader(chunk(finish)), nil, &whole); err != nil || whole.Finish != want {
 			t.Errorf("%s, whole: %q, %v", finish, whole.Finish, err)
 		}
-		if err := readStream(strings.NewReader(hello+"data: "+chunk(finish)+"\n\n"+done), nil, &streamed); err != nil || streamed.Finish != want {
+		if err := readStream(strings.NewReader(hello+"data: "+chunk(finish)+"\n\n"+done), nil, &streamed); err != nil ||
+			streamed.Finish != want {
 			t.Errorf("%s, streamed: %q, %v", finish, streamed.Finish, err)
 		}
 		// Without [DONE] it takes a reason to be complete.
@@ -146,12 +163,14 @@ func TestFinish(t *testing.T) {
 			t.Errorf("%s, cut in good order: %v", finish, cut)
 		}
 	}
-	for reason, want := range map[string]string{"": "", "stop": "stop", "quota of hunter2 spent": "quota of *** spent", strings.Repeat("x", 100): strings.Repeat("x", longestFinish) + "…"} {
+	for reason, want := range map[string]string{"": "", "stop": "stop", "quota of hunter2 spent": "quota of *** spent",
+		strings.Repeat("x", 100): strings.Repeat("x", longestFinish) + "…"} {
 		if got := (secrets{"hunter2"}).finish(reason); got != want {
 			t.Errorf("for a record, %q: got %q, want %q", reason, got, want)
 		}
 	}
-	r := record(t, strings.NewReader(strings.Replace(hello, "null", `"length"`, 1)+strings.Replace(strings.Replace(hello, "null", `"stop"`, 1), `"index":0`, `"index":1`, 1)+done), nil)
+	r := record(t, strings.NewReader(strings.Replace(hello, "null", `"length"`, 1)+strings.Replace(strings.Replace(hello,
+		"null", `"stop"`, 1), `"index":0`, `"index":1`, 1)+done), nil)
 	if r.Finish != "stop" {
 		t.Errorf("of two answers: %q", r.Finish)
 	}
@@ -166,18 +185,31 @@ func TestContent(t *testing.T) {
 		reasoning
 	)
 	for choice, want := range map[string]kind{
-		`"text":"a"`: answer, `"text":""`: none, `"text":null`: none, `"text":[{"type":"text","text":"a"}]`: answer, `"text":{"type":"text","text":""}`: none,
-		`"delta":{"content":"a"}`: answer, `"message":{"content":"a"}`: answer, `"message":{"role":"assistant","content":null,"tool_calls":[]}`: none,
-		`"delta":{"function_call":{"name":"f","arguments":""}}`: answer, `"delta":{"function_call":{"name":"","arguments":""}}`: none,
-		`"delta":{"refusal":"I cannot"}`: answer, `"delta":{"role":"assistant","content":"","refusal":null}`: none,
-		`"delta":{"reasoning_details":[{"type":"reasoning.text","text":"hm","index":0}]}`: reasoning, `"delta":{"reasoning_details":[]}`: none,
+		`"text":"a"`: answer, `"text":""`: none, `"text":null`: none, `"text":[{"type":"text","text":"a"}]`: answer,
+		`"text":{"type":"text","text":""}`: none,
+		`"delta":{"content":"a"}`:          answer, `"message":{"content":"a"}`: answer,
+		`"message":{"role":"assistant","content":null,"tool_calls":[]}`: none,
+		`"delta":{"function_call":{"name":"f","arguments":""}}`:         answer,
+		`"delta":{"function_call":{"name":"","arguments":""}}`:          none,
+		`"delta":{"refusal":"I cannot"}`:                                answer, `"delta":{"role":"assistant","content":"","refusal":null}`: none,
+		`"delta":{"reasoning_details":[{"type":"reasoning.text","text":"hm","index":0}]}`:        reasoning,
+		`"delta":{"reasoning_details":[]}`:                                                       none,
 		`"delta":{"reasoning_details":[{"type":"reasoning.text","text":"","index":0,"id":"x"}]}`: none,
-		`"delta":{"thinking":"hm"}`: reasoning, `"delta":{"thinking":{"content":"hm"}}`: reasoning, `"delta":{"thinking_blocks":[{"type":"thinking","thinking":"hm"}]}`: reasoning, `"delta":{"thought":"hm"}`: reasoning,
-		`"delta":{"content":[{"type":"text","text":"a"}]}`: answer, `"delta":{"content":[{"type":"text","text":""}]}`: none, `"delta":{"content":[]}`: none, `"delta":{"content":{"type":"text","text":"a"}}`: answer,
-		`"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}`: reasoning, `"delta":{"content":[{"text":"hm","type":"thinking"}]}`: reasoning,
+		`"delta":{"thinking":"hm"}`:                                                              reasoning, `"delta":{"thinking":{"content":"hm"}}`: reasoning,
+		`"delta":{"thinking_blocks":[{"type":"thinking","thinking":"hm"}]}`: reasoning,
+		`"delta":{"thought":"hm"}`:                         reasoning,
+		`"delta":{"content":[{"type":"text","text":"a"}]}`: answer, `"delta":{"content":[{"type":"text","text":""}]}`: none,
+		`"delta":{"content":[]}`: none, `"delta":{"content":{"type":"text","text":"a"}}`: answer,
+		`"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}`:   reasoning,
+		`"delta":{"content":[{"text":"hm","type":"thinking"}]}`:                                reasoning,
 		`"delta":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"}]}`: answer,
-		`"delta":{"audio":{"id":"x","data":"UklG"}}`:                                           answer, `"delta":{"images":[{"image_url":{"url":"data:"}}]}`: answer, `"delta":{"something_new":7}`: answer, `"delta":{"something_new":[[{"a":null}]]}`: none,
-		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`: none, `"delta":{"tool_calls":[{"index":0}]}`: answer, `"delta":{}`: none, `"delta":null`: none, `"logprobs":{"content":["a"]}`: none,
+		`"delta":{"audio":{"id":"x","data":"UklG"}}`:                                           answer,
+		`"delta":{"images":[{"image_url":{"url":"data:"}}]}`:                                   answer, `"delta":{"something_new":7}`: answer,
+		`"delta":{"something_new":[[{"a":null}]]}`:             none,
+		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`: none, `"delta":{"tool_calls":[{"index":0}]}`: answer,
+		`"delta":{"tool_calls":{"name":"f"}}`: answer, `"delta":{"tool_calls":{}}`: none,
+		`"delta":{"tool_calls":"f()"}`: answer,
+		`"delta":{}`:                   none, `"delta":null`: none, `"logprobs":{"content":["a"]}`: none,
 	} {
 		event := `{"choices":[{"index":0,` + choice + `}]}`
 		for how, read := range map[string]func(r *loadgen.Record) error{
@@ -198,80 +230,12 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// A 200 that is no event stream fails as what it is.
-func TestNoEventStream(t *testing.T) {
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	_, _ = io.WriteString(z, hello+done)
-	_ = z.Close()
-	const whole = `{"id":"cmpl-1","choices":[{"text":"a b","finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}`
-	for _, test := range []struct {
-		name, kind, encoding, body string
-		class                      loadgen.Class
-		says                       []string
-	}{
-		{"one JSON body", "application/json", "", whole, loadgen.ClassProtocol, []string{"one JSON body", "application/json", `{"id":"cmpl-1"`}},
-		{"one JSON body, indented", "application/json", "", strings.ReplaceAll(whole, ",", ",\n  ") + "\n", loadgen.ClassProtocol, []string{"one JSON body"}},
-		{"a JSON error", "application/json", "", "{\n\"error\":{\"message\":\"no GPU\"}}\n", loadgen.ClassServer, []string{"no GPU"}},
-		{"HTML", "text/html; charset=utf-8", "", "<!DOCTYPE html>\r\n<html><body>Please log in</body></html>", loadgen.ClassProtocol, []string{"no event stream", "text/html", "<!DOCTYPE html> <html><body>Please log in"}},
-		{"HTML that is called a stream", "text/event-stream", "", "<html>\n", loadgen.ClassProtocol, []string{"no event stream", "<html>"}},
-		{"plain words", "text/plain", "", "upstream connect error", loadgen.ClassProtocol, []string{"text/plain", "upstream connect error"}},
-		{"lines of JSON", "application/x-ndjson", "", whole + "\n" + whole + "\n", loadgen.ClassProtocol, []string{"no event stream", "x-ndjson", `{"id"`}},
-		{"nothing", "text/html", "", "", loadgen.ClassProtocol, []string{"text/html", "it is empty"}},
-		{"nothing of a stream", "text/event-stream", "", "", loadgen.ClassTruncated, []string{"neither [DONE]"}},
-		{"gzip", "text/event-stream", "gzip", zipped.String(), loadgen.ClassProtocol, []string{"Content-Encoding gzip", "text/event-stream", "1f 8b 08"}},
-		{"gzip that is not called so", "text/event-stream", "", zipped.String(), loadgen.ClassProtocol, []string{"no event stream", "1f 8b 08"}},
-		{"another encoding", "text/event-stream", "br", "\x0b\x02\x80", loadgen.ClassProtocol, []string{"Content-Encoding br", "0b 02 80"}},
-		{"an identity", "text/event-stream", "identity", hello + done, "", nil},
-		{"a stream by another name", "text/plain", "", hello + stop, "", nil},
-		{"a stream without a name", "", "", hello + stop, "", nil},
-		{"events of which none is understood", "text/event-stream", "", "data: {\"id\":\"x\",\"token\":{\"text\":\"a\"}}\n\ndata: [DONE]\n\n", loadgen.ClassProtocol, []string{"without any choice", `"token":{"text":"a"}`}},
-		{"such events, cut", "text/event-stream", "", "data: {\"token\":{\"text\":\"a\"}}\n\n", loadgen.ClassTruncated, []string{`"token":{"text":"a"}`}},
-	} {
-		head := http.Header{}
-		if test.kind != "" {
-			head.Set("Content-Type", test.kind)
-		}
-		if test.encoding != "" {
-			head.Set("Content-Encoding", test.encoding)
-		}
-		for how, read := range ways {
-			err := readStream(read(strings.NewReader(test.body)), head, new(loadgen.Record))
-			e, _ := errors.AsType[*loadgen.Error](err)
-			if test.class == "" {
-				if err != nil {
-					t.Errorf("%s, %s: %v", test.name, how, err)
-				}
-				continue
-			}
-			if e == nil || e.Class != test.class {
-				t.Errorf("%s, %s: %v", test.name, how, err)
-				continue
-			}
-			for _, says := range test.says {
-				if !strings.Contains(err.Error(), says) {
-					t.Errorf("%s, %s: %q says nothing of %q", test.name, how, err, says)
-				}
-			}
-		}
-	}
-	// The same of an answer in one piece.
-	for body, says := range map[string]string{"<html>": "text/html", zipped.String(): "1f 8b 08"} {
-		err := readWhole(strings.NewReader(body), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record))
-		if err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: %v", body, err)
-		}
-	}
-	if err := readWhole(strings.NewReader("\ufeff"+whole), nil, new(loadgen.Record)); err != nil {
-		t.Errorf("a byte-order mark: %v", err)
-	}
-}
-
 // A usage that contradicts what came is not believed; one that is only written unusually is.
 func TestUsageThatContradicts(t *testing.T) {
 	many := func(n int) string { return strings.Repeat(hello, n) }
 	total := func(completion string) string {
-		return `data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":` + completion + `,"prompt_tokens_details":{"cached_tokens":4}}}` + "\n\n"
+		return `data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":` + completion +
+			`,"prompt_tokens_details":{"cached_tokens":4}}}` + "\n\n"
 	}
 	think := strings.Replace(hello, "content", "reasoning_content", 1)
 	call := `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}}]}` + "\n\n"
@@ -302,10 +266,12 @@ func TestUsageThatContradicts(t *testing.T) {
 		{"a token cut in two where reasoning ends", think + hello + stop + total("1"), 1, false},
 		{"more than one", think + think + hello + hello + stop + total("2"), -1, true},
 		{"calls of tools, which a parser cuts as it likes", call + call + call + stop + total("2"), 2, false},
-		{"two answers", hello + strings.Replace(hello, `"index":0`, `"index":1`, 1) + stop + strings.Replace(stop, `"index":0`, `"index":1`, 1) + total("1"), -1, true},
+		{"two answers", hello + strings.Replace(hello, `"index":0`, `"index":1`, 1) + stop + strings.Replace(stop,
+			`"index":0`, `"index":1`, 1) + total("1"), -1, true},
 	} {
 		r := record(t, strings.NewReader(test.body+done), nil)
-		if test.output < 0 && (r.Counted || r.Input+r.Output+r.Cached != 0 || r.CachedTold) || test.output >= 0 && (!r.Counted || r.Output != test.output || r.Input != 12) || r.Contradicted != test.contradicted {
+		if test.output < 0 && (r.Counted || r.Input+r.Output+r.Cached != 0 || r.CachedTold) || test.output >= 0 &&
+			(!r.Counted || r.Output != test.output || r.Input != 12) || r.Contradicted != test.contradicted {
 			t.Errorf("%s: counted %t, %d in, %d out, contradicted %t", test.name, r.Counted, r.Input, r.Output, r.Contradicted)
 		}
 	}

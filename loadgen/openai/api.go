@@ -100,7 +100,8 @@ func (e *ProbeError) wantsKey() bool {
 // absent reports whether the server has no such page, rather than one that is not in order.
 func (e *ProbeError) absent() bool {
 	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone,
+		http.StatusNotImplemented:
 		return true
 	}
 	return false
@@ -157,8 +158,8 @@ func notUnderstood(u *url.URL, err error) *ProbeError {
 //	{"models":[{"name":"m"},{"model":"n"}]}                                      as Ollama has them elsewhere
 //	["m"]
 //
-// Only names must be there: an element without one is left out. What another server means by a word may be something else:
-// then the field stays empty.
+// Only names must be there: an element without one is left out. What another server means by a word may be something
+// else: then the field stays empty.
 func parseModels(body []byte) ([]Model, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(body, &list) != nil {
@@ -212,7 +213,8 @@ func (a *API) get(ctx context.Context, u *url.URL) ([]byte, error) {
 // ask returns the body of a 200. Every error is a [*ProbeError].
 func (a *API) ask(ctx context.Context, method string, u *url.URL) ([]byte, error) {
 	failed := &ProbeError{URL: shown(u)}
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { failed.Connected = true }})
+	traced := httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { failed.Connected = true }})
 	request, err := http.NewRequestWithContext(traced, method, u.String(), nil)
 	if err != nil {
 		failed.Err = a.secrets.clean(err)

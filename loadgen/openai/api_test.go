@@ -151,7 +151,9 @@ func TestVersionErrors(t *testing.T) {
 }
 
 func FuzzParseModels(f *testing.F) {
-	for _, s := range []string{oneModel, `{"data":[]}`, `{"data":null}`, `{"data":[{"id":"m","root":{},"max_model_len":1e9}]}`, `{"data":[{"id":"m"},{"ID":"n","max_model_len":99999999999999999999}]}`,
+	for _, s := range []string{oneModel, `{"data":[]}`, `{"data":null}`,
+		`{"data":[{"id":"m","root":{},"max_model_len":1e9}]}`,
+		`{"data":[{"id":"m"},{"ID":"n","max_model_len":99999999999999999999}]}`,
 		"", "null", "[]", "<html>", `{"data":[{}]}`, "\xff", `{"data":[{"id":"\ud800"}]}`} {
 		f.Add([]byte(s))
 	}

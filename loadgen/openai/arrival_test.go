@@ -25,7 +25,8 @@ func TestClock(t *testing.T) {
 		"the user's client": {server.Client(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: workload.RandomTokens{Input: 4, Output: 8}})
+			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: workload.RandomTokens{Input: 4,
+				Output: 8}})
 			var r *loadgen.Result
 			for range 50 { // the kernel begins to stamp in the background, after the first connection asked for it
 				var err error

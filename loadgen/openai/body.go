@@ -91,7 +91,8 @@ func newTemplate(c *Config) (*template, error) {
 			options = `{"include_usage":true,"continuous_usage_stats":true}`
 		}
 	} else if c.ContinuousUsage {
-		return nil, &loadgen.InvalidError{Field: "continuous usage", Value: true, Want: "streamed answers: a Whole one has no chunks"}
+		return nil, &loadgen.InvalidError{Field: "continuous usage", Value: true,
+			Want: "streamed answers: a Whole one has no chunks"}
 	}
 	type field struct {
 		name, text string
@@ -196,8 +197,10 @@ func appendContent(b []byte, p *workload.Prompt, endpoint Endpoint) ([]byte, err
 }
 
 var (
-	errTokensToChat          = errors.New("the chat endpoint takes text, not token ids; use a workload of text, or the completions endpoint")
-	errMessagesToCompletions = errors.New("the completions endpoint takes text or token ids, not messages; use the chat endpoint")
+	errTokensToChat = errors.New("the chat endpoint takes text, not token ids; use a workload of text, or the " +
+		"completions endpoint")
+	errMessagesToCompletions = errors.New("the completions endpoint takes text or token ids, not messages; use the " +
+		"chat endpoint")
 )
 
 // appendVerbatim appends p's body with our fields in front of its own.

@@ -35,20 +35,26 @@ func TestBodies(t *testing.T) {
 		prompt workload.Prompt
 		want   string
 	}{
-		{"ids", Config{}, ids, `{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`},
-		{"text, whole", Config{Whole: true}, text, `{"model":"m","prompt":"a\n\"b\"","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
-		{"chat", Config{Endpoint: Chat, Whole: true}, text, `{"model":"m","messages":[{"role":"user","content":"a\n\"b\""}],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
-		{"messages", Config{Endpoint: Chat, Whole: true}, workload.Prompt{Messages: json.RawMessage(`[{"role":"system"}]`), Output: 1},
+		{"ids", Config{}, ids,
+			`{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}`},
+		{"text, whole", Config{Whole: true}, text,
+			`{"model":"m","prompt":"a\n\"b\"","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
+		{"chat", Config{Endpoint: Chat, Whole: true}, text,
+			`{"model":"m","messages":[{"role":"user","content":"a\n\"b\""}],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
+		{"messages", Config{Endpoint: Chat, Whole: true}, workload.Prompt{Messages: json.RawMessage(`[{"role":"system"}]`),
+			Output: 1},
 			`{"model":"m","messages":[{"role":"system"}],"max_tokens":1,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"usage so far", Config{ContinuousUsage: true}, ids,
 			`{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}}`},
-		{"replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "model": nil, "ignore_eos": nil, "zz": "<é>", "a": []int{1}}}, ids,
+		{"replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "model": nil, "ignore_eos": nil, "zz": "<é>",
+			"a": []int{1}}}, ids,
 			`{"prompt":[1,20,300],"max_tokens":9,"temperature":0,"stream":false,"a":[1],"zz":"\u003cé\u003e"}`},
 		{"prompt replaced", Config{Whole: true, Body: map[string]any{"prompt": "x", "model": "y"}}, ids,
 			`{"model":"y","prompt":"x","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"verbatim", Config{}, body,
 			`{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages" : [] , "max_tokens":7,"temperature":1e-1}`},
-		{"verbatim, empty", Config{Whole: true}, workload.Prompt{Body: json.RawMessage(`{ }`)}, `{"model":"m","stream":false}`},
+		{"verbatim, empty", Config{Whole: true}, workload.Prompt{Body: json.RawMessage(`{ }`)},
+			`{"model":"m","stream":false}`},
 		{"verbatim, replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "temperature": nil, "x": 1}}, body,
 			`{"model":"m","stream":false,"max_tokens":9,"x":1,"messages":[]}`},
 	} {
@@ -65,20 +71,24 @@ func TestBodies(t *testing.T) {
 // What is sent means the same to go-openai's types.
 func TestBodiesAreGoOpenAIs(t *testing.T) {
 	var completion goopenai.CompletionRequest
-	if err := json.Unmarshal([]byte(bodyOf(t, Config{}, workload.Prompt{Text: "héllo", Output: 5})), &completion); err != nil {
+	if err := json.Unmarshal([]byte(bodyOf(t, Config{}, workload.Prompt{Text: "héllo", Output: 5})),
+		&completion); err != nil {
 		t.Fatal(err)
 	}
 	options := &goopenai.StreamOptions{IncludeUsage: true}
-	if diff := cmp.Diff(goopenai.CompletionRequest{Model: "m", Prompt: "héllo", MaxTokens: 5, Stream: true, StreamOptions: options}, completion); diff != "" {
+	if diff := cmp.Diff(goopenai.CompletionRequest{Model: "m", Prompt: "héllo", MaxTokens: 5, Stream: true,
+		StreamOptions: options}, completion); diff != "" {
 		t.Errorf("−want +got:\n%s", diff)
 	}
 	var chat goopenai.ChatCompletionRequest
-	if err := json.Unmarshal([]byte(bodyOf(t, Config{Endpoint: Chat}, workload.Prompt{Text: "héllo", Output: 5})), &chat); err != nil {
+	if err := json.Unmarshal([]byte(bodyOf(t, Config{Endpoint: Chat}, workload.Prompt{Text: "héllo", Output: 5})),
+		&chat); err != nil {
 		t.Fatal(err)
 	}
 	want := goopenai.ChatCompletionRequest{Model: "m", Stream: true, StreamOptions: options,
 		Messages: []goopenai.ChatCompletionMessage{{Role: "user", Content: "héllo"}}}
-	deprecated := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".MaxTokens" }, cmp.Ignore()) // but what servers go by
+	// but what servers go by
+	deprecated := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".MaxTokens" }, cmp.Ignore())
 	if diff := cmp.Diff(want, chat, deprecated); diff != "" {
 		t.Errorf("−want +got:\n%s", diff)
 	}
@@ -91,7 +101,8 @@ func TestBodyThatIsNoObject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b, err := template.append(nil, &workload.Prompt{Body: json.RawMessage(text)}, "m", Completions); err == nil || !strings.Contains(err.Error(), "body") {
+			if b, err := template.append(nil, &workload.Prompt{Body: json.RawMessage(text)}, "m", Completions); err == nil ||
+				!strings.Contains(err.Error(), "body") {
 				t.Errorf("%q is sent as %s", text, b)
 			}
 		}

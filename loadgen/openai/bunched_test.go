@@ -11,7 +11,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// A buffering proxy passes on what its handler writes when it has so many bytes, or all of it, whatever is flushed before.
+// A buffering proxy passes on what its handler writes when it has so many bytes, or all of it, whatever is flushed
+// before.
 type buffering struct {
 	http.Handler
 	bytes int
@@ -44,8 +45,8 @@ func (h *heldBack) pass() {
 	h.held = h.held[:0]
 }
 
-// What a proxy on the way holds back is told over real sockets, whether or not the server stamps its chunks; a server that
-// answers at once, and one that takes its time, are let be.
+// What a proxy on the way holds back is told over real sockets, whether or not the server stamps its chunks; a server
+// that answers at once, and one that takes its time, are let be.
 func TestProxyThatBuffers(t *testing.T) {
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {

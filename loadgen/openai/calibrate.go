@@ -146,7 +146,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 		}
 	}
 	if has[1]-has[0] != more-fewer || has[0] < fewer {
-		return nil, &UncalibratedError{Reason: fmt.Sprintf("of words that are one token each, %d had %d tokens and %d had %d", fewer, has[0], more, has[1])}
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("of words that are one token each, %d had %d tokens and %d had "+
+			"%d", fewer, has[0], more, has[1])}
 	}
 	found.Overhead = has[0] - fewer
 	return found, nil
@@ -191,14 +192,15 @@ func (q *counting) singles(ctx context.Context, progress func(found, wanted int)
 		progress(len(found), enoughWords)
 	}
 	if len(found) < fewestWords {
-		return nil, &UncalibratedError{Reason: fmt.Sprintf("only %d of %d common words seem to be one token each, and %d are needed",
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("only %d of %d common words seem to be one token each, and %d "+
+			"are needed",
 			len(found), len(candidates), fewestWords)}
 	}
 	return found, nil
 }
 
-// patiently asks, while ctx allows it, and again where a busy server refuses, or fails, what it may answer the next time.
-// The answer to the last try stands.
+// patiently asks, while ctx allows it, and again where a busy server refuses, or fails, what it may answer the next
+// time. The answer to the last try stands.
 func (q *counting) patiently(ctx context.Context, count func(string) (int, error), text string) (int, error) {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {

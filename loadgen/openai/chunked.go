@@ -93,6 +93,9 @@ func (d *dechunker) frame(c byte) error {
 		case ' ', '\t':
 			d.at = inSpace
 		case ';':
+			if d.at == inSpace { // as net/http has it, where the standard would let it pass
+				return errChunk
+			}
 			d.at = inExtension
 		case '\r':
 			d.at = atSizeEnd

@@ -41,8 +41,9 @@ func classify(ctx context.Context, err error) error {
 	case !f.connected: // whatever was in the way: a name, a port, a proxy, a certificate
 		class = loadgen.ClassDial
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
-			err = fmt.Errorf("no local port is free for another connection to the server (one that was closed may keep its port "+
-				"for a minute); have fewer at once, use more generators, or widen net.ipv4.ip_local_port_range: %w", err)
+			err = fmt.Errorf("no local port is free for another connection to the server (one that was closed may keep "+
+				"its port for a minute); have fewer at once, use more generators, or widen "+
+				"net.ipv4.ip_local_port_range: %w", err)
 		}
 	case f.answered && f.ended:
 		class = loadgen.ClassTruncated
@@ -64,14 +65,15 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// isEndOfConnectionOfConnection reports whether err says that a connection ended, was cut or timed out, rather than that something was wrong
-// with what came over it.
+// isEndOfConnection reports whether err says that a connection ended, was cut or timed out, rather than that something
+// was wrong with what came over it.
 func isEndOfConnection(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
 	for _, end := range []error{
-		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, context.Canceled, context.DeadlineExceeded,
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, context.Canceled,
+		context.DeadlineExceeded,
 	} {
 		if errors.Is(err, end) {
 			return true

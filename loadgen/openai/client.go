@@ -70,7 +70,8 @@ const (
 	WarnPromptsRepeat  = "prompts-repeat" // a level has more requests than the dataset has prompts
 )
 
-// Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url answers.
+// Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url
+// answers.
 func (c *Client) Validate(url string, s workload.Spec) error {
 	config := c.at(url)
 	if len(config.Models) == 0 && config.Model == "" {
@@ -180,7 +181,8 @@ type repeating struct {
 // Prompt implements [workload.Workload].
 func (r repeating) Prompt(i int, p *workload.Prompt) error {
 	if i == r.Len() {
-		r.client.warn(WarnPromptsRepeat, "the dataset %s has %d prompts, fewer than the level has requests, so they repeat, and a prefix cache may know them", r.Name, r.Len())
+		r.client.warn(WarnPromptsRepeat, "the dataset %s has %d prompts, fewer than the level has requests, so they "+
+			"repeat, and a prefix cache may know them", r.Name, r.Len())
 	}
 	return r.Dataset.Prompt(i, p)
 }

@@ -60,8 +60,10 @@ func (c *Client) serves(ctx context.Context, api *API, config Config, given []st
 	case !ok:
 		return hopeless{asked}
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		return hopeless{fmt.Errorf("a request for one token: %w; check the API key (Config.APIKey or Header; -api-key-env NAME)", asked)}
-	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusBadRequest, e.Status == http.StatusUnprocessableEntity:
+		return hopeless{fmt.Errorf("a request for one token: %w; check the API key (Config.APIKey or Header; -api-key-env "+
+			"NAME)", asked)}
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusBadRequest,
+		e.Status == http.StatusUnprocessableEntity:
 		return nil // whoever says so understood the request, and does serve; why, each of a level's requests will say
 	case e.Status == http.StatusNotFound && err == nil:
 		return hopeless{fmt.Errorf("%w; a request for one token: %w", notListed(given, listed), asked)}

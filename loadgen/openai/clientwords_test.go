@@ -140,7 +140,8 @@ func TestClientFallsBackToWords(t *testing.T) {
 				if took := time.Since(start); took > test.longest {
 					t.Errorf("it took %v, want %v at most", took, test.longest)
 				}
-				if most, cut := test.server.most.Load(), test.server.cut.Load(); most > 8 || cut > 0 && test.server.takes < time.Hour {
+				if most, cut := test.server.most.Load(), test.server.cut.Load(); most > 8 || cut > 0 &&
+					test.server.takes < time.Hour {
 					t.Errorf("%d requests at once, %d cut off: the server may still work on those", most, cut)
 				}
 				var words []loadgen.Warning
@@ -170,7 +171,8 @@ func TestClientOfShortPrompts(t *testing.T) {
 	}{{3, 0, workload.InWords}, {4, 0, workload.InTokens}, {10, 8, workload.InWords}, {11, 8, workload.InTokens}} {
 		var warnings []string
 		client := &openai.Client{
-			Config: openai.Config{Model: "m", Endpoint: openai.Chat, Client: &http.Client{Transport: &counter{}}}, Prefix: test.prefix,
+			Config: openai.Config{Model: "m", Endpoint: openai.Chat, Client: &http.Client{Transport: &counter{}}},
+			Prefix: test.prefix,
 			Warn: func(w loadgen.Warning) {
 				if w.Code == openai.WarnWords {
 					warnings = append(warnings, w.Message)
@@ -182,7 +184,8 @@ func TestClientOfShortPrompts(t *testing.T) {
 			t.Errorf("%+v: %v", test, err)
 			continue
 		}
-		if got := target.(*openai.Target).Sent().InputIn; got != test.in || (len(warnings) == 1) != (got == workload.InWords) {
+		if got := target.(*openai.Target).Sent().InputIn; got != test.in ||
+			(len(warnings) == 1) != (got == workload.InWords) {
 			t.Errorf("%+v: input in %s, warnings %q", test, got, warnings)
 		}
 	}

@@ -51,7 +51,7 @@ func unexpected(what string, err error, text []byte) error {
 
 // encoded is an answer in an encoding, which nobody asked for; nil: it is in none.
 func encoded(head http.Header, text []byte) error {
-	encoding := head.Get("Content-Encoding")
+	encoding := strings.Trim(strings.Join(head.Values("Content-Encoding"), ", "), ", ")
 	if encoding == "" || strings.EqualFold(encoding, "identity") {
 		return nil
 	}

@@ -1,12 +1,13 @@
-// Package openai measures OpenAI-compatible inference servers: a [Target] loads one, an [API] asks it about itself, and a [Client]
-// does both, so that no more need be known of a server than its URL.
+// Package openai measures OpenAI-compatible inference servers: a [Target] loads one, an [API] asks it about itself, and
+// a [Client] does both, so that no more need be known of a server than its URL.
 //
 // A request asks for an exact amount of work: prompts are arrays of token ids on /v1/completions, so that the input
 // length is exact without a tokenizer; max_tokens with ignore_eos fixes the output length, and temperature 0 keeps a
 // model's own generation settings out of it. Whether the server did what it was asked is known from its usage
 // counts alone, so these are what the figures use, and a difference is reported with them.
 //
-// The prompts are those of package workload; [Calibrate] makes text, the only thing that chat takes, as exact as token ids.
+// The prompts are those of package workload; [Calibrate] makes text, the only thing that chat takes, as exact as token
+// ids.
 //
 // Sent is the first write of the request on its connection, or, over HTTP/2 and with a user's own client, when the
 // connection is in hand: dialling and TLS handshakes are the client's time (send lag), not the server's, and

@@ -16,19 +16,23 @@ import (
 
 // Events whose data are spread over several lines.
 func TestSpreadEvents(t *testing.T) {
-	const spread = "data: {\ndata:  \"choices\": [\n: comment\ndata: {\"text\":\n\tdata: no field\nid: 1\ndata:\ndata:\"a\"}]\ndata: }\n\n"
+	const spread = "data: {\ndata:  \"choices\": [\n: comment\ndata: {\"text\":\n\tdata: no field\nid: " +
+		"1\ndata:\ndata:\"a\"}]\ndata: }\n\n"
 	for _, test := range []struct {
 		name, body string
 		want       got
 	}{
 		{"between others", text + spread + spread + text + usage + done, got{"", 4, true, true, 3, 5}},
 		{"CRLF", strings.ReplaceAll(text+spread+text+usage+done, "\n", "\r\n"), got{"", 3, true, true, 3, 5}},
-		{"long", text + strings.ReplaceAll(spread, `"a"`, `"`+strings.Repeat("a", 100<<10)+`"`) + spread + done, got{"", 3, true, false, 0, 0}},
-		{"inside a string", text + "data: {\"choices\":[{\"text\":\"a\ndata: b\"}]}\n\n" + done, got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
+		{"long", text + strings.ReplaceAll(spread, `"a"`, `"`+strings.Repeat("a", 100<<10)+`"`) + spread + done, got{"", 3,
+			true, false, 0, 0}},
+		{"inside a string", text + "data: {\"choices\":[{\"text\":\"a\ndata: b\"}]}\n\n" + done, got{loadgen.ClassProtocol,
+			1, true, false, 0, 0}},
 		{"garbage in a later line", text + "data: {\ndata: ]\n\n" + done, got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
 		{"without its end", text + "data: {\n\n" + done, got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
 		{"cut between its lines", text + "data: {\ndata: \"choices\"\n", got{loadgen.ClassTruncated, 1, true, false, 0, 0}},
-		{"cut before its empty line", text + strings.TrimSuffix(spread, "\n"), got{loadgen.ClassTruncated, 2, true, false, 0, 0}},
+		{"cut before its empty line", text + strings.TrimSuffix(spread, "\n"), got{loadgen.ClassTruncated, 2, true, false,
+			0, 0}},
 		{"cut after a reason to stop", text + stop + "data: {\ndata: \"choices\"\n", got{"", 1, true, false, 0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,7 +50,8 @@ func TestSpreadEvents(t *testing.T) {
 func TestSpreadEventsAreStampedByTheirData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ms = time.Millisecond
-		body := &pieces{{10 * ms, "data: {\n"}, {10 * ms, "data: \"choices\":[{\"text\":\"a\"}]}\n"}, {10 * ms, "\n"}, {10 * ms, done}}
+		body := &pieces{{10 * ms, "data: {\n"}, {10 * ms, "data: \"choices\":[{\"text\":\"a\"}]}\n"}, {10 * ms, "\n"},
+			{10 * ms, done}}
 		if seen := arrivals(t, body); !slices.Equal(seen, []time.Duration{20 * ms}) {
 			t.Errorf("seen %v", seen)
 		}
@@ -55,7 +60,8 @@ func TestSpreadEventsAreStampedByTheirData(t *testing.T) {
 
 // Lines without an end, each of which could be the start of an event.
 func TestSpreadEventsAreBounded(t *testing.T) {
-	for _, line := range []string{"data: {\"a\":[" + strings.Repeat("1,", 512) + "\n", "data: {\"a\":[" + strings.Repeat("1,", 64<<10) + "\n"} {
+	for _, line := range []string{"data: {\"a\":[" + strings.Repeat("1,", 512) + "\n", "data: {\"a\":[" +
+		strings.Repeat("1,", 64<<10) + "\n"} {
 		r := new(loadgen.Record)
 		err := readStream(endless(line), nil, r)
 		if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {
@@ -68,7 +74,8 @@ func TestSpreadEventsAreBounded(t *testing.T) {
 func TestLinesAroundTheBuffer(t *testing.T) {
 	for size := lineBuffer - 3; size <= lineBuffer+3; size++ {
 		for _, factor := range []int{1, 2} {
-			event := `data: {"choices":[{"text":"` + strings.Repeat("x", factor*size-len(`data: {"choices":[{"text":""}]}`)) + `"}]}` + "\n"
+			event := `data: {"choices":[{"text":"` + strings.Repeat("x", factor*size-len(`data: {"choices":[{"text":""}]}`)) +
+				`"}]}` + "\n"
 			for how, read := range ways {
 				r := new(loadgen.Record)
 				err := readStream(read(strings.NewReader(text+event+event+usage+event+done)), nil, r)
@@ -88,7 +95,8 @@ func standardEvents(body string) (all []string) {
 	var name, nameBefore string
 	dispatch := func(name string) {
 		failing := irregular([]byte(name)) && data != nil
-		if text := strings.Join(data, "\n"); failing || strings.Trim(text, " \t\n\v\f\u0085\u00a0") != "" && len(bytes.TrimSpace([]byte(text))) > 0 {
+		if text := strings.Join(data, "\n"); failing || strings.Trim(text, " \t\n\v\f\u0085\u00a0") != "" &&
+			len(bytes.TrimSpace([]byte(text))) > 0 {
 			all = append(all, fmt.Sprintf("%t %q", failing, text))
 		}
 		data = nil
@@ -160,14 +168,21 @@ func ourEvents(body io.Reader) (all []string) {
 
 // bodies are event streams by hand.
 var bodies = []string{
-	"", "\n", "\r", "\r\n", "data", "data:", "data\n\n", "data: a\n\n", "data:a\r\rdata:b\r\r", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\rdata: b\r\n\n",
-	"\ufeffdata: a\n\n", "\ufeff\ufeffdata: a\n\n", "\ufeff", "\n\ufeffdata: a\n\n", "data: \ufeffa\n\n", "\xef\xbbdata: a\n\n",
-	"data: a\ndata: b\n\n", "data:  a \ndata\ndata:\n\n", "data: {}\ndata: {}\n", "data: {}\ndata: [DONE]\ndata: {}\n\n", "data: {}\ndata: ,\n\n", "data: [DONE]\ndata: a\n\n",
-	"event: error\ndata: a\n\ndata: b\n\n", "data: a\nevent: error\n\n", "event: error\n\ndata: a\n\n", "event: error\ndata:\n\n", "event: message\nevent: error\nevent\ndata: a\n\n",
-	"data: {}\nevent: error\ndata: {}\n\n", "event: error\ndata: {}\ndata: {}\n\n", "event:error\ndata: {\nevent: x\ndata: }\n\n",
+	"", "\n", "\r", "\r\n", "data", "data:", "data\n\n", "data: a\n\n", "data:a\r\rdata:b\r\r",
+	"data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\rdata: b\r\n\n",
+	"\ufeffdata: a\n\n", "\ufeff\ufeffdata: a\n\n", "\ufeff", "\n\ufeffdata: a\n\n", "data: \ufeffa\n\n",
+	"\xef\xbbdata: a\n\n",
+	"data: a\ndata: b\n\n", "data:  a \ndata\ndata:\n\n", "data: {}\ndata: {}\n", "data: {}\ndata: [DONE]\ndata: {}\n\n",
+	"data: {}\ndata: ,\n\n", "data: [DONE]\ndata: a\n\n",
+	"event: error\ndata: a\n\ndata: b\n\n", "data: a\nevent: error\n\n", "event: error\n\ndata: a\n\n",
+	"event: error\ndata:\n\n", "event: message\nevent: error\nevent\ndata: a\n\n",
+	"data: {}\nevent: error\ndata: {}\n\n", "event: error\ndata: {}\ndata: {}\n\n",
+	"event:error\ndata: {\nevent: x\ndata: }\n\n",
 	"error: a\n", "data: {}\nerror: {\"a\":1}\ndata: b\n\n", "error\n\nerror:\n", "event: error\nerror: a\ndata: b\n\n",
-	": c\n:\nid: 1\nid\nretry: 5\nfoo: bar\ndata : a\n data: a\nDATA: a\ndata: b\n\n", "data: a\n: c\nid: 1\ndata: b\n\n", "data: a", "data: a\n", "data: a\ndat", "data: a\nevent: error",
-	"data: \x00\v\f\n\n", "data:\ta\n\n", "data: a:b: c\n\n", strings.Repeat("x", lineBuffer) + "\ndata: a\n\n", "data: a" + strings.Repeat("\r", lineBuffer) + "data: b\r",
+	": c\n:\nid: 1\nid\nretry: 5\nfoo: bar\ndata : a\n data: a\nDATA: a\ndata: b\n\n",
+	"data: a\n: c\nid: 1\ndata: b\n\n", "data: a", "data: a\n", "data: a\ndat", "data: a\nevent: error",
+	"data: \x00\v\f\n\n", "data:\ta\n\n", "data: a:b: c\n\n", strings.Repeat("x", lineBuffer) + "\ndata: a\n\n",
+	"data: a" + strings.Repeat("\r", lineBuffer) + "data: b\r",
 }
 
 func compareEvents(t *testing.T, body string) {
@@ -227,19 +242,21 @@ func TestLinesThatEndInCR(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		line := strings.TrimSuffix(hello, "\n\n")
-		body := &pieces{{10 * ms, line + "\r"}, {10 * ms, "\n"}, {10 * ms, "\r\n" + line + "\r\r"}, {10 * ms, line + "\r"}, {10 * ms, "\r" + done}}
+		body := &pieces{{10 * ms, line + "\r"}, {10 * ms, "\n"}, {10 * ms, "\r\n" + line + "\r\r"}, {10 * ms, line + "\r"},
+			{10 * ms, "\r" + done}}
 		if seen, want := arrivals(t, body), []time.Duration{10 * ms, 30 * ms, 40 * ms}; !slices.Equal(seen, want) {
 			t.Errorf("seen %v, want %v", seen, want)
 		}
 	})
 }
 
-// Without the empty line between them events are told apart, and are there when their lines are; [DONE] ends a stream though the
-// server keeps the rest to itself.
+// Without the empty line between them events are told apart, and are there when their lines are; [DONE] ends a stream
+// though the server keeps the rest to itself.
 func TestEventsWithoutEmptyLines(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		body := &pieces{{10 * ms, hello[:len(hello)-1]}, {10 * ms, hello[:len(hello)-1]}, {10 * ms, "data: [DONE]\n"}, {time.Hour, "\n"}}
+		body := &pieces{{10 * ms, hello[:len(hello)-1]}, {10 * ms, hello[:len(hello)-1]}, {10 * ms, "data: [DONE]\n"},
+			{time.Hour, "\n"}}
 		if seen, want := arrivals(t, body), []time.Duration{10 * ms, 20 * ms}; !slices.Equal(seen, want) {
 			t.Errorf("seen %v, want %v", seen, want)
 		}
@@ -259,7 +276,8 @@ func arrivals(t *testing.T, body io.Reader) (seen []time.Duration) {
 		}
 		return err
 	})
-	if result, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 1}, target); err != nil || result.Accounting.Completed != 1 {
+	if result, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 1}, target); err != nil ||
+		result.Accounting.Completed != 1 {
 		t.Fatal(err, result.Errors)
 	}
 	return seen
@@ -276,11 +294,14 @@ func TestChunksThatShareARead(t *testing.T) {
 		{"one a read", pieces{{1, hello}, {1, hello}, {1, hello}, {1, done}}, []bool{false, false, false}},
 		{"two in a read", pieces{{1, hello + hello}, {1, hello + hello}, {1, done}}, []bool{true, false, true, false}},
 		{"the end in the read of the last", pieces{{1, hello}, {1, hello + done}}, []bool{false, false}},
-		{"the empty line comes with the next", pieces{{1, line}, {1, "\n" + line}, {1, "\n" + line}, {1, "\n" + done}}, []bool{false, false, false}},
-		{"and with the next after that", pieces{{1, line}, {1, "\n" + hello + line}, {1, "\n" + done}}, []bool{false, true, false}},
+		{"the empty line comes with the next", pieces{{1, line}, {1, "\n" + line}, {1, "\n" + line}, {1, "\n" + done}},
+			[]bool{false, false, false}},
+		{"and with the next after that", pieces{{1, line}, {1, "\n" + hello + line}, {1, "\n" + done}}, []bool{false, true,
+			false}},
 		{"no empty lines", pieces{{1, line}, {1, line}, {1, line + line}, {1, done}}, []bool{false, false, true, false}},
 		{"half of the next", pieces{{1, hello + hello[:9]}, {1, hello[9:]}, {1, done}}, []bool{true, false}},
-		{"half of the next, without an empty line", pieces{{1, line + line[:9]}, {1, line[9:]}, {1, done}}, []bool{true, false}},
+		{"half of the next, without an empty line", pieces{{1, line + line[:9]}, {1, line[9:]}, {1, done}}, []bool{true,
+			false}},
 		{"CRLF cut in two", pieces{{1, line[:len(line)-1] + "\r"}, {1, "\n\r\n" + hello}, {1, done}}, []bool{false, false}},
 	} {
 		r := record(t, &test.pieces, nil)

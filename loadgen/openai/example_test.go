@@ -32,8 +32,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%d of %d completed, %d failed\n", result.Accounting.Completed, result.Accounting.Issued, result.Accounting.Failed)
-	fmt.Println(result.Tokens.Input, "tokens in,", result.Tokens.Output, "out,", result.Tokens.Mismatch, "answers not as asked")
+	fmt.Printf("%d of %d completed, %d failed\n", result.Accounting.Completed, result.Accounting.Issued,
+		result.Accounting.Failed)
+	fmt.Println(result.Tokens.Input, "tokens in,", result.Tokens.Output, "out,", result.Tokens.Mismatch,
+		"answers not as asked")
 	for _, name := range []string{loadgen.QuantileName(loadgen.TTFT, 99), loadgen.MeanName(loadgen.ITL)} {
 		figure, ok := result.Figure(name)
 		fmt.Println(name, "in", figure.Unit, "from", figure.N, "samples", ok && figure.Value >= 0)

@@ -1,21 +1,14 @@
 package openai_test
 
 import (
-	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,7 +18,6 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // answers is a handler that reads the request, as servers do before they answer.
@@ -81,7 +73,11 @@ func TestFailures(t *testing.T) {
 		}, 50 * time.Millisecond, loadgen.ClassTimeout, 200, "deadline exceeded", 0},
 		{"a stall", func(w http.ResponseWriter, r *http.Request) { sends(w, event); <-r.Context().Done() },
 			time.Second, loadgen.ClassStalled, 200, "deadline exceeded", 1},
-		{"a stall inside an event", func(w http.ResponseWriter, r *http.Request) { sends(w, event+event[:20]); <-r.Context().Done() },
+		{"a stall inside an event", func(w http.ResponseWriter, r *http.Request) {
+			sends(w,
+				event+event[:20])
+			<-r.Context().Done()
+		},
 			time.Second, loadgen.ClassStalled, 200, "deadline exceeded", 1},
 
 		{"closed before the answer", func(w http.ResponseWriter, r *http.Request) { breaks(w, false) },
@@ -90,9 +86,17 @@ func TestFailures(t *testing.T) {
 			0, loadgen.ClassTruncated, 0, "connection reset by peer", 0},
 		{"closed between events", func(w http.ResponseWriter, r *http.Request) { sends(w, event); breaks(w, false) },
 			0, loadgen.ClassTruncated, 200, "unexpected EOF", 1},
-		{"closed inside an event", func(w http.ResponseWriter, r *http.Request) { sends(w, event+event[:20]); breaks(w, false) },
+		{"closed inside an event", func(w http.ResponseWriter, r *http.Request) {
+			sends(w, event+event[:20])
+			breaks(w,
+				false)
+		},
 			0, loadgen.ClassTruncated, 200, "unexpected EOF", 1},
-		{"aborted by the server's handler", func(w http.ResponseWriter, r *http.Request) { sends(w, event); panic(http.ErrAbortHandler) },
+		{"aborted by the server's handler", func(w http.ResponseWriter, r *http.Request) {
+			sends(w,
+				event)
+			panic(http.ErrAbortHandler)
+		},
 			0, loadgen.ClassTruncated, 200, "unexpected EOF", 1},
 		{"ended in good order, but too soon", func(w http.ResponseWriter, r *http.Request) { sends(w, event) },
 			0, loadgen.ClassTruncated, 200, "neither [DONE]", 1},
@@ -226,7 +230,8 @@ func TestWrongModel(t *testing.T) {
 	for _, endpoint := range []openai.Endpoint{openai.Completions, openai.Chat} {
 		target := newTarget(t, openai.Config{URL: server.URL, Model: "wrong", Endpoint: endpoint, Workload: talk{"a", 1}})
 		result, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 5}, target)
-		want := loadgen.ErrorCount{Class: loadgen.ClassStatus, Status: 404, Count: 5, Example: "status 404: The model `wrong` does not exist."}
+		want := loadgen.ErrorCount{Class: loadgen.ClassStatus, Status: 404, Count: 5,
+			Example: "status 404: The model `wrong` does not exist."}
 		if len(result.Errors) != 1 || result.Errors[0] != want {
 			t.Errorf("%s: got %+v, want %+v", endpoint, result.Errors, want)
 		}
@@ -284,294 +289,11 @@ func TestRedirectLoopOfTheUsersClient(t *testing.T) {
 	}))
 	client := server.Client()
 	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Client: client}))
-	if q.err == nil || q.err.Class != loadgen.ClassStatus || q.err.Status != 307 || !strings.Contains(q.err.Error(), "stopped after 10 redirects") {
+	if q.err == nil || q.err.Class != loadgen.ClassStatus || q.err.Status != 307 || !strings.Contains(q.err.Error(),
+		"stopped after 10 redirects") {
 		t.Errorf("got %v", q.err)
 	}
 	if ways.Load() != 10 {
 		t.Errorf("%d requests", ways.Load())
 	}
-}
-
-// The level's end cuts short what is in flight.
-func TestCancelled(t *testing.T) {
-	noGoroutineIsLeft(t, func() {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		server := httptest.NewServer(answers(func(w http.ResponseWriter, r *http.Request) {
-			sends(w, event)
-			cancel()
-			<-r.Context().Done()
-		}))
-		defer server.Close()
-		target := newTarget(t, openai.Config{URL: server.URL})
-		defer target.Close()
-		result, err := loadgen.Measure(ctx, loadgen.Level{Concurrency: 1, Requests: 5}, target)
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-		if want := (loadgen.Accounting{Issued: 1, Cancelled: 1}); result.Accounting != want {
-			t.Errorf("accounting %+v, want %+v", result.Accounting, want)
-		}
-	})
-}
-
-// connections counts what a server sees.
-type connections struct {
-	mu         sync.Mutex
-	made, open int
-}
-
-func (c *connections) watch(_ net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		c.made++
-		c.open++
-	case http.StateClosed, http.StateHijacked:
-		c.open--
-	}
-}
-
-func (c *connections) counts() (made, open int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.made, c.open
-}
-
-// A level at concurrency C makes C connections and no more, whatever the answers are, and Close drops them.
-func TestConnectionsAreKept(t *testing.T) {
-	const concurrency, requests = 5, 40
-	for _, test := range []struct {
-		name   string
-		config openai.Config
-		h      http.Handler
-	}{
-		{"streamed", openai.Config{}, &loadgentest.Echo{}},
-		{"whole", openai.Config{Whole: true}, &loadgentest.Echo{}},
-		{"refused", openai.Config{Model: "wrong"}, &loadgentest.Simulated{}},
-		{"refused without a word", openai.Config{}, answers(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })},
-		{"the end comes in pieces", openai.Config{}, answers(func(w http.ResponseWriter, r *http.Request) {
-			sends(w, event+"data: [DONE]\n")
-			time.Sleep(2 * time.Millisecond) // for the client to have seen that
-			sends(w, "\n")
-		})},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			// The requests of a level's first wave wait for each other, so that none has a connection to leave to another.
-			var waves [2]sync.WaitGroup
-			waves[0].Add(concurrency)
-			waves[1].Add(concurrency)
-			var arrived atomic.Int64
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if i := arrived.Add(1) - 1; i%requests < concurrency {
-					waves[i/requests].Done()
-					waves[i/requests].Wait()
-				}
-				test.h.ServeHTTP(w, r)
-			}))
-			var seen connections
-			server.Config.ConnState = seen.watch
-			server.Start()
-			defer server.Close()
-			test.config.URL = server.URL
-			target := newTarget(t, test.config)
-			for _, want := range []int{concurrency, 0} { // the second level finds them all idle
-				_, all := measure(t, loadgen.Level{Concurrency: concurrency, Requests: requests}, target)
-				fresh := 0
-				for _, q := range all {
-					if q.NewConn {
-						fresh++
-					}
-				}
-				if made, _ := seen.counts(); made != concurrency || fresh != want || len(all) != requests {
-					t.Errorf("%d connections, %d requests of %d on new ones; want %d, %d", made, fresh, len(all), concurrency, want)
-				}
-			}
-			target.Close()
-			eventually(t, "all connections closed", func() bool { _, open := seen.counts(); return open == 0 })
-		})
-	}
-}
-
-// A connection that the server has dropped has a class of its own: it is not the server's answer that was cut. Once there
-// is a byte of an answer, it is.
-func TestStaleConnection(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		breaks func(w http.ResponseWriter)
-		want   loadgen.Class
-		is     error
-	}{
-		{"reset", func(w http.ResponseWriter) { breaks(w, true) }, loadgen.ClassStale, syscall.ECONNRESET},
-		{"closed", func(w http.ResponseWriter) { breaks(w, false) }, loadgen.ClassStale, io.EOF},
-		{"closed inside the header", func(w http.ResponseWriter) {
-			conn, _, _ := http.NewResponseController(w).Hijack()
-			_, _ = io.WriteString(conn, "HTTP/1.1 200")
-			conn.Close()
-		}, loadgen.ClassTruncated, io.ErrUnexpectedEOF},
-	} {
-		for _, secure := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/tls=%v", c.name, secure), func(t *testing.T) {
-				var arrived atomic.Int64
-				server := httptest.NewUnstartedServer(answers(func(w http.ResponseWriter, r *http.Request) {
-					if arrived.Add(1) > 1 {
-						c.breaks(w)
-						return
-					}
-					sends(w, event+"data: [DONE]\n\n")
-				}))
-				config := openai.Config{}
-				if secure {
-					server.StartTLS()
-					config.TLS = trusts(server)
-				} else {
-					server.Start()
-				}
-				defer server.Close()
-				config.URL = server.URL
-				_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 2}, newTarget(t, config))
-				if all[0].err != nil {
-					t.Fatal(all[0].err)
-				}
-				if q := all[1]; q.err == nil || q.NewConn || q.err.Class != c.want || !errors.Is(q.err, c.is) {
-					t.Errorf("got %v", q.err)
-				}
-			})
-		}
-	}
-}
-
-// A server that says [DONE] and then keeps the answer open must not keep the slot: the request is over.
-func TestAnswerLeftOpen(t *testing.T) {
-	noGoroutineIsLeft(t, func() {
-		server := httptest.NewServer(answers(func(w http.ResponseWriter, r *http.Request) {
-			sends(w, event+"data: [DONE]\n\n")
-			<-r.Context().Done() // until the client goes away
-		}))
-		defer server.Close()
-		target := newTarget(t, openai.Config{URL: server.URL})
-		defer target.Close()
-		result, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 3}, target) // without a timeout
-		if want := (loadgen.Accounting{Issued: 3, Completed: 3}); result.Accounting != want {
-			t.Errorf("accounting %+v, want %+v; %v", result.Accounting, want, result.Errors)
-		}
-	})
-}
-
-// Servers echo what they refuse. Whatever they say, and wherever an error comes from, the key is not in it.
-func TestErrorsHoldNoSecret(t *testing.T) {
-	const (
-		key    = `sk-live/4f+9"<q>\e`
-		cookie = "5e551on-1d"
-		token  = "t0ken-of-the-gateway"
-	)
-	basic := "dXNlcjpvcGVuLXNlc2FtZQ==" // user:open-sesame
-	jwt := strings.Repeat("eyJhbGciOiJIUzI1NiJ9.", 60)
-	say := func(w http.ResponseWriter, r *http.Request, status int, shape string) {
-		w.WriteHeader(status)
-		var all []string
-		for name, values := range r.Header {
-			all = append(all, name+": "+strings.Join(values, ", "))
-		}
-		sends(w, fmt.Sprintf(shape, strings.Join(all, "\n")))
-	}
-	handlers := map[string]func(w http.ResponseWriter, r *http.Request){
-		"status, JSON string": func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, `{"error":{"message":%q}}`) },
-		"status, plain":       func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, "%s") },
-		"status, detail":      func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, `{"detail":[{"input":%q}]}`) },
-		"status, cut":         func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, strings.Repeat("x", 390)+"%s") },
-		"status, slashes": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(401)
-			sends(w, `{"detail":[{"input":"`+strings.ReplaceAll(r.Header.Get("Authorization"), "/", `\/`)+`"}]}`)
-		},
-		"status, password": func(w http.ResponseWriter, r *http.Request) {
-			_, password, _ := r.BasicAuth()
-			w.WriteHeader(401)
-			sends(w, "wrong password: "+password)
-		},
-		"status, JSON of a list": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(401)
-			_ = json.NewEncoder(w).Encode(map[string]any{"detail": []string{r.Header.Get("Authorization")}})
-		},
-		"query": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", "/?key="+url.QueryEscape(r.Header.Get("Authorization")))
-			w.WriteHeader(302)
-		},
-		"path": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", "/"+url.PathEscape(r.Header.Get("Authorization")))
-			w.WriteHeader(302)
-		},
-		"redirect": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", "/?key="+r.Header.Get("X-Api-Token"))
-			w.WriteHeader(302)
-		},
-		"event":        func(w http.ResponseWriter, r *http.Request) { say(w, r, 200, "data: {\"error\":%q}\n\n") },
-		"garbage":      func(w http.ResponseWriter, r *http.Request) { say(w, r, 200, "data: {{%q\n\n") },
-		"whole":        func(w http.ResponseWriter, r *http.Request) { say(w, r, 200, `{"choices":[],"echo":%q}`) },
-		"whole, error": func(w http.ResponseWriter, r *http.Request) { say(w, r, 200, `{"error":%q}`) },
-		"no HTTP": func(w http.ResponseWriter, r *http.Request) {
-			conn, _, _ := http.NewResponseController(w).Hijack()
-			_, _ = io.WriteString(conn, r.Header.Get("Authorization")+" "+r.Header.Get("Cookie")+"\r\n\r\n")
-			conn.Close()
-		},
-	}
-	header := http.Header{"Cookie": {"a=1; session=" + cookie}, "x-api-token": {token}}
-	configs := map[string]struct {
-		change  func(*openai.Config)
-		secrets []string
-	}{
-		"key":    {func(c *openai.Config) { c.APIKey, c.Header = key, header }, []string{key, "live", "+9", "%2B9", cookie, token}},
-		"nested": {func(c *openai.Config) { c.APIKey, c.Header = "gateway", header }, []string{"t0ken-of", "gateway"}},
-		"jwt":    {func(c *openai.Config) { c.APIKey, c.Header = jwt, header }, []string{"eyJhbGci", cookie, token}},
-		"basic":  {func(c *openai.Config) { c.Header = http.Header{"Authorization": {"Basic " + basic}} }, []string{basic, "dXNlcjpvcGVu", "open-sesame"}},
-		"bearer": {func(c *openai.Config) { c.Header = http.Header{"authorization": {"Bearer " + token}} }, []string{token}},
-		"URL": {func(c *openai.Config) { c.URL = strings.Replace(c.URL, "//", "//user:open-sesame@", 1) },
-			[]string{"open-sesame", "dXNlcjpvcGVu"}},
-		"URL, key as user": {func(c *openai.Config) { c.URL = strings.Replace(c.URL, "//", "//"+token+"@", 1) }, []string{token}},
-	}
-	for how, answer := range handlers {
-		server := serve(t, answers(answer))
-		for what, config := range configs {
-			t.Run(how+"/"+what, func(t *testing.T) {
-				c := openai.Config{URL: server.URL, Whole: strings.HasPrefix(how, "whole")}
-				config.change(&c)
-				q := measureOne(t, newTarget(t, c))
-				if q.err == nil {
-					t.Fatal("completed")
-				}
-				for err := error(q.err); err != nil; err = errors.Unwrap(err) {
-					if secret, found := containsAny(err.Error(), config.secrets); found {
-						t.Errorf("%q is in %q", secret, err)
-					}
-				}
-			})
-		}
-	}
-	t.Run("prompt", func(t *testing.T) {
-		c := openai.Config{URL: "http://127.0.0.1:1", APIKey: key, Workload: refuses{fmt.Errorf("cannot open\n%s: %w", key, fs.ErrPermission)}}
-		q := measureOne(t, loadgen.TargetFunc(newTarget(t, c).Do)) // nothing is there to be opened
-		if q.err == nil || strings.Contains(q.err.Error(), key) || !strings.Contains(q.err.Error(), "cannot open ***") || !errors.Is(q.err, fs.ErrPermission) {
-			t.Errorf("got %v", q.err)
-		}
-	})
-}
-
-// refuses is a workload without prompts.
-type refuses struct{ err error }
-
-func (w refuses) Prompt(int, *workload.Prompt) error { return w.err }
-
-// Connections and goroutines are gone after a level that went well, too.
-func TestNothingIsLeftBehind(t *testing.T) {
-	noGoroutineIsLeft(t, func() {
-		server := httptest.NewServer(&loadgentest.Echo{})
-		defer server.Close()
-		target := newTarget(t, openai.Config{URL: server.URL})
-		measure(t, loadgen.Level{Concurrency: 8, Requests: 50}, target)
-		if runtime.NumGoroutine() < 8 {
-			t.Error("there were no connections")
-		}
-		target.Close()
-	})
 }

@@ -25,11 +25,12 @@ func requestHeader(c Config) http.Header {
 	return h
 }
 
-// requestHead is the head of each request to u as it is written, up to the length of the body. Of header those fields are
-// left out that net/http leaves out, because they belong to the message and not to the request.
+// requestHead is the head of each request to u as it is written, up to the length of the body. Of header those fields
+// are left out that net/http leaves out, because they belong to the message and not to the request.
 func requestHead(u *url.URL, header http.Header) []byte {
 	host, agent := u.Host, "servegauge"
-	if zone := strings.IndexByte(host, '%'); zone >= 0 && host[0] == '[' { // of an IPv6 address: means nothing to the server
+	// of an IPv6 address: means nothing to the server
+	if zone := strings.IndexByte(host, '%'); zone >= 0 && host[0] == '[' {
 		host = host[:zone] + host[strings.LastIndexByte(host, ']'):]
 	}
 	if given := header.Get("Host"); given != "" {

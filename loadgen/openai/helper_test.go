@@ -82,7 +82,8 @@ type request struct {
 func measure(t testing.TB, l loadgen.Level, target loadgen.Target) (*loadgen.Result, []request) {
 	t.Helper()
 	var all []request
-	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+		err *loadgen.Error) {
 		all = append(all, request{*r, slices.Collect(r.Chunks()), err})
 	}}}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that a hang is an error

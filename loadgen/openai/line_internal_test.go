@@ -17,7 +17,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// A connection that is found good when a level begins is not thereby a new one: the server counts from its last request.
+// A connection that is found good when a level begins is not thereby a new one: the server counts from its last
+// request.
 func TestOpenDoesNotMakeConnectionsYounger(t *testing.T) {
 	address, _ := accepting(t)
 	s := linesTo(address)
@@ -159,7 +160,8 @@ func TestCame(t *testing.T) {
 func TestNamesBeyondASCII(t *testing.T) {
 	direct := func(*http.Request) (*url.URL, error) { return nil, nil }
 	for host, byLines := range map[string]bool{"gauge.invalid": true, "[::1]:8000": true, "bücher.invalid": false} {
-		target, err := newTarget(Config{URL: "http://" + host, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}}, direct)
+		target, err := newTarget(Config{URL: "http://" + host, Model: "m", Workload: workload.RandomTokens{Input: 1,
+			Output: 1}}, direct)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -193,7 +193,8 @@ func slow(t *testing.T) (config Config, waiting *atomic.Int64, let chan struct{}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	trusted := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	return Config{URL: server.URL, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}, TLS: trusted}, waiting, let, seen
+	return Config{URL: server.URL, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}, TLS: trusted},
+		waiting, let, seen
 }
 
 // Connections whose making takes longer than they may be idle are all there when the level begins.

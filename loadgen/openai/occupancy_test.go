@@ -11,8 +11,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/openai"
 )
 
-// Requests that stall in the middle of their stream and die hold their slots until then. The load is not less for it, and
-// the difference to what was in flight is theirs, to the microsecond.
+// Requests that stall in the middle of their stream and die hold their slots until then. The load is not less for it,
+// and the difference to what was in flight is theirs, to the microsecond.
 func TestStalledRequestsHoldTheirSlots(t *testing.T) {
 	server := serve(t, &loadgentest.Faults{
 		Handler: &loadgentest.Echo{FirstToken: 5 * time.Millisecond, Gap: 2 * time.Millisecond},

@@ -67,11 +67,10 @@ func oracle(text []byte) (c chunk, err error) {
 	if tree == nil {
 		return c, nil
 	}
-	var chosen, says, notice bool
+	var says, notice bool
 	for _, m := range tree.(object) {
 		switch m.name {
 		case "choices":
-			chosen = true
 			failed, failure := c.failed, c.failure
 			c.choices, c.begun, c.finished, c.content, c.answer, c.texts, c.finish = 0, 0, 0, false, false, 0, nil
 			c.failed, c.failure = failed, failure
@@ -97,7 +96,8 @@ func oracle(text []byte) (c chunk, err error) {
 					if u.value == nil {
 						c.accepted, c.rejected = count{}, count{}
 					}
-					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted, "rejected_prediction_tokens": &c.rejected})
+					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted,
+						"rejected_prediction_tokens": &c.rejected})
 				}
 			}
 		case "metrics":
@@ -111,17 +111,23 @@ func oracle(text []byte) (c chunk, err error) {
 				if u.value == nil {
 					c.draft, c.draftAccepted = count{}, count{}
 				}
-				oracleCounts(u.value, map[string]*count{"num_draft_tokens": &c.draft, "num_accepted_draft_tokens": &c.draftAccepted})
+				oracleCounts(u.value, map[string]*count{"num_draft_tokens": &c.draft,
+					"num_accepted_draft_tokens": &c.draftAccepted})
 			}
 		case "error", "errors", "error_code":
 			c.failed = c.failed || something(m.value)
 		case "object", "type", "status", "event":
-			if word, ok := m.value.(string); ok {
-				if lower := strings.ToLower(word); strings.HasSuffix(lower, "error") || strings.HasSuffix(lower, "exception") {
-					c.failed = true
-				} else if word != "" {
-					notice = true
-				}
+			word, _ := m.value.(string)
+			lower := strings.ToLower(word)
+			bad := strings.HasSuffix(lower, "error") || strings.HasSuffix(lower, "exception")
+			if m.name == "status" || m.name == "event" {
+				bad = irregular([]byte(word))
+			}
+			c.failed = c.failed || bad
+			notice = notice || word != "" && !bad
+		case "x_groq":
+			for _, u := range ifObject(m.value) {
+				c.failed = c.failed || u.name == "error" && something(u.value)
 			}
 		case "code":
 			if n, ok := m.value.(json.Number); ok && n[0] != '-' {
@@ -146,7 +152,7 @@ func oracle(text []byte) (c chunk, err error) {
 			}
 		}
 	}
-	c.failed = c.failed || says && !chosen && !notice
+	c.failed = c.failed || says && c.choices == 0 && !c.completion.known && !notice
 	return c, nil
 }
 
@@ -178,7 +184,9 @@ func oracleChoice(c *chunk, value any) {
 			told(m.value, false)
 		case "finish_reason":
 			if m.value != nil {
-				if finish = m.value.(string); slices.Contains([]string{"null", "none", "None"}, finish) {
+				finish = m.value.(string)
+				switch strings.ToLower(finish) {
+				case "null", "none", "nil", "unfinished", "not_finished", "unspecified", "finish_reason_unspecified":
 					finish = ""
 				}
 			}
@@ -193,7 +201,11 @@ func oracleChoice(c *chunk, value any) {
 				case "reasoning", "reasoning_content":
 					told(d.value, true)
 				case "tool_calls":
-					answer = len(list(d.value)) > 0 || answer
+					if calls, ok := d.value.([]any); ok {
+						answer = len(calls) > 0 || answer
+					} else {
+						said(d.value, false)
+					}
 				case "error":
 					failure(d.value)
 				default:
@@ -250,7 +262,8 @@ func heard(value any, thinking bool) (answer, reasoning bool) {
 }
 
 func isThought(name string) bool {
-	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"}, func(start string) bool { return strings.HasPrefix(name, start) })
+	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"},
+		func(start string) bool { return strings.HasPrefix(name, start) })
 }
 
 // something reports whether there is anything in a value.

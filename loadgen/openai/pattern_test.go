@@ -85,10 +85,12 @@ func TestPatterns(t *testing.T) {
 		{fmt.Sprintf(llamaChunk, "a"), fmt.Sprintf(llamaChunk, "{"), true},
 		{fmt.Sprintf(partsChunk, "a"), fmt.Sprintf(partsChunk, "b"), true},
 		{`{"choices":[{"text":"a"},{"index":1,"text":"b"}]}`, `{"choices":[{"text":"b"},{"index":1,"text":"b"}]}`, false},
-		{`{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}`, `{"choices":[{"delta":{"content":"","reasoning":"b"}}]}`, false},
+		{`{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}`,
+			`{"choices":[{"delta":{"content":"","reasoning":"b"}}]}`, false},
 		{`{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`, `{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`, false},
 		{`{"choices":[{"text":"a"}],"choices":[]}`, `{"choices":[{"text":"a"}],"choices":[]}`, false},
-		{`{"choices":[{"text":"a"}],"usage":{"completion_tokens":1},"usage":null}`, `{"choices":[{"text":"a"}],"usage":{"completion_tokens":2},"usage":null}`, false},
+		{`{"choices":[{"text":"a"}],"usage":{"completion_tokens":1},"usage":null}`,
+			`{"choices":[{"text":"a"}],"usage":{"completion_tokens":2},"usage":null}`, false},
 		{`{"choices":[{"text":"a","finish_reason":"stop"}]}`, `{"choices":[{"text":"a","finish_reason":"stop"}]}`, false},
 	} {
 		if fits := comparePattern(t, test.one, test.other); fits != test.fits {

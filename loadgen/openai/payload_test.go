@@ -50,7 +50,8 @@ func TestBodiesAreNotUsedAgainTooEarly(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, event+"data: [DONE]\n\n")
 	}))
-	r, _ := measure(t, loadgen.Level{Concurrency: 8, Requests: 120}, newTarget(t, openai.Config{URL: server.URL, Workload: long{}}))
+	r, _ := measure(t, loadgen.Level{Concurrency: 8, Requests: 120}, newTarget(t, openai.Config{URL: server.URL,
+		Workload: long{}}))
 	if bad.Load() > 0 {
 		t.Errorf("%d bodies arrived as something else", bad.Load())
 	}

@@ -43,7 +43,8 @@ func TestPromptMemory(t *testing.T) {
 	var seen capture
 	server := serve(t, &seen)
 	w := mixed{fixed: []int{7, 8, 9}}
-	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 30}, newTarget(t, openai.Config{URL: server.URL, Workload: w}))
+	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 30}, newTarget(t, openai.Config{URL: server.URL,
+		Workload: w}))
 	for i, q := range all {
 		if q.err != nil {
 			t.Fatal(q.err)

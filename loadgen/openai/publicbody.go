@@ -10,8 +10,8 @@ import (
 	"github.com/servegauge/servegauge/internal/secret"
 )
 
-// secretField tells whether a body's field is secret, by its name and the texts in it. Of a field without texts no more matters than
-// that it may be a count: min_tokens, stop_token_ids, skip_special_tokens.
+// secretField tells whether a body's field is secret, by its name and the texts in it. Of a field without texts no more
+// matters than that it may be a count: min_tokens, stop_token_ids, skip_special_tokens.
 func secretField(name string, texts []string) bool {
 	if len(texts) == 0 {
 		return secret.Named(name, "0")
@@ -19,8 +19,8 @@ func secretField(name string, texts []string) bool {
 	return secret.Named(name, "")
 }
 
-// hideFields returns a body's value, as encoding/json reads it, without the secrets in it, and the texts of those that the
-// names of fields gave away. hide takes out of a text what is known to be secret.
+// hideFields returns a body's value, as encoding/json reads it, without the secrets in it, and the texts of those that
+// the names of fields gave away. hide takes out of a text what is known to be secret.
 func hideFields(value any, hide func(string) string) (shown any, found []string) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -90,9 +90,10 @@ func publicBody(body map[string]any, hide func(string) string) (shown any, found
 	return shown, found, nil
 }
 
-// PublicBody is Body as JSON, fit for a file that others read: with "***" in the place of each field whose name says that
-// it is secret, and of the key, the secret headers and the URL's password wherever they stand in a text. Of a text that is
-// a URL with a user or a query only the scheme is left. It is nil where Body is empty; an error is that of json.Marshal.
+// PublicBody is Body as JSON, fit for a file that others read: with "***" in the place of each field whose name says
+// that it is secret, and of the key, the secret headers and the URL's password wherever they stand in a text. Of a text
+// that is a URL with a user or a query only the scheme is left. It is nil where Body is empty; an error is that of
+// json.Marshal.
 func (c Config) PublicBody() (json.RawMessage, error) {
 	if len(c.Body) == 0 {
 		return nil, nil

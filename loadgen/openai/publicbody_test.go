@@ -17,26 +17,37 @@ func TestPublicBody(t *testing.T) {
 		config openai.Config
 		want   string
 	}{
-		"none":    {openai.Config{}, ""},
-		"nothing": {openai.Config{Body: map[string]any{"temperature": nil, "top_p": 0.9, "seed": uint64(1<<64 - 1)}}, `{"seed":18446744073709551615,"temperature":null,"top_p":0.9}`},
-		"counts and ids of tokens": {openai.Config{Body: map[string]any{"min_tokens": 3, "stop_token_ids": []int{1, 2}, "skip_special_tokens": true}},
+		"none": {openai.Config{}, ""},
+		"nothing": {openai.Config{Body: map[string]any{"temperature": nil, "top_p": 0.9, "seed": uint64(1<<64 - 1)}},
+			`{"seed":18446744073709551615,"temperature":null,"top_p":0.9}`},
+		"counts and ids of tokens": {openai.Config{Body: map[string]any{"min_tokens": 3, "stop_token_ids": []int{1, 2},
+			"skip_special_tokens": true}},
 			`{"min_tokens":3,"skip_special_tokens":true,"stop_token_ids":[1,2]}`},
-		"secrets by name": {openai.Config{Body: map[string]any{"api_key": "k", "token": "t", "password": 1234, "auth": map[string]any{"user": "u"}, "tokens": []string{"t"}}},
+		"secrets by name": {openai.Config{Body: map[string]any{"api_key": "k", "token": "t", "password": 1234,
+			"auth": map[string]any{"user": "u"}, "tokens": []string{"t"}}},
 			`{"api_key":"***","auth":"***","password":"***","token":"***","tokens":"***"}`},
-		"inside": {openai.Config{Body: map[string]any{"tools": []any{map[string]any{"name": "a", "Authorization": "Bearer x"}}}},
+		"inside": {openai.Config{Body: map[string]any{"tools": []any{map[string]any{"name": "a",
+			"Authorization": "Bearer x"}}}},
 			`{"tools":[{"Authorization":"***","name":"a"}]}`},
-		"a number under a secret's name, and a tokenizer": {openai.Config{Body: map[string]any{"token": 1234, "tokenizer": "mistral", "max_tokens": 9}},
+		"a number under a secret's name, and a tokenizer": {openai.Config{Body: map[string]any{"token": 1234,
+			"tokenizer": "mistral", "max_tokens": 9}},
 			`{"max_tokens":9,"token":"***","tokenizer":"mistral"}`},
-		"secrets by shape": {openai.Config{Body: map[string]any{"note": "with hf_AbCdEfGhIjKlMn in it"}}, `{"note":"with [withheld] in it"}`},
+		"secrets by shape": {openai.Config{Body: map[string]any{"note": "with hf_AbCdEfGhIjKlMn in it"}},
+			`{"note":"with [withheld] in it"}`},
 		"the key, a header and the password": {openai.Config{
 			URL: "http://user:pass-word@host", APIKey: "the-key", Header: http.Header{"X-Api-Key": {"in-a-header"}},
 			Body: map[string]any{"user": "the-key", "note": "not in-a-header", "pass-word": []any{"of pass-word"}},
 		}, `{"***":["of ***"],"note":"not ***","user":"***"}`},
-		"the key, also as a number":      {openai.Config{APIKey: "123456", Body: map[string]any{"a": 123456, "b": 1234567}}, `{"a":"***","b":1234567}`},
-		"a key of one character":         {openai.Config{APIKey: "1", Body: map[string]any{"a": 0.1, "b": "1"}}, `{"a":0.1,"b":"***"}`},
-		"a secret that stands elsewhere": {openai.Config{Body: map[string]any{"session": "planted", "user": "a planted b"}}, `{"session":"***","user":"a *** b"}`},
-		"URLs":                           {openai.Config{Body: map[string]any{"a": "https://u:p@host/x", "b": "s3://x?sig=1", "c": "http://host/x"}}, `{"a":"https://…","b":"…","c":"http://host/x"}`},
-		"what is no URL":                 {openai.Config{Body: map[string]any{"stop": []string{"?", "#", "a@b"}, "note": "is it at a://b?"}}, `{"note":"is it at a://b?","stop":["?","#","a@b"]}`},
+		"the key, also as a number": {openai.Config{APIKey: "123456", Body: map[string]any{"a": 123456, "b": 1234567}},
+			`{"a":"***","b":1234567}`},
+		"a key of one character": {openai.Config{APIKey: "1", Body: map[string]any{"a": 0.1, "b": "1"}},
+			`{"a":0.1,"b":"***"}`},
+		"a secret that stands elsewhere": {openai.Config{Body: map[string]any{"session": "planted", "user": "a planted b"}},
+			`{"session":"***","user":"a *** b"}`},
+		"URLs": {openai.Config{Body: map[string]any{"a": "https://u:p@host/x",
+			"b": "s3://x?sig=1", "c": "http://host/x"}}, `{"a":"https://…","b":"…","c":"http://host/x"}`},
+		"what is no URL": {openai.Config{Body: map[string]any{"stop": []string{"?", "#", "a@b"},
+			"note": "is it at a://b?"}}, `{"note":"is it at a://b?","stop":["?","#","a@b"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.config.PublicBody()
@@ -58,8 +69,10 @@ func TestErrorsHoldNoSecretOfTheBody(t *testing.T) {
 		sends(w, `{"error":{"message":`+strconv.Quote("refused: "+string(text))+`}}`)
 	}))
 	body := map[string]any{"backend": map[string]any{"api_key": "planted"}, "top_p": 0.9}
-	r, _ := measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, newTarget(t, openai.Config{URL: server.URL, Body: body}))
-	if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Example, "top_p") || strings.Contains(r.Errors[0].Example, "planted") {
+	r, _ := measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, newTarget(t, openai.Config{URL: server.URL,
+		Body: body}))
+	if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Example, "top_p") || strings.Contains(r.Errors[0].Example,
+		"planted") {
 		t.Errorf("%v", r.Errors)
 	}
 }

@@ -42,7 +42,8 @@ func (e *NotReadyError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("server %s will not become ready: %s", e.URL, last)
 	}
-	return fmt.Sprintf("server %s not ready after %v (%d probes, last: %s): %v; look at the server's log, and allow more time if it is still loading",
+	return fmt.Sprintf("server %s not ready after %v (%d probes, last: %s): %v; look at the server's log, and allow "+
+		"more time if it is still loading",
 		e.URL, e.Waited.Round(time.Millisecond), e.Probes, last, e.Err)
 }
 

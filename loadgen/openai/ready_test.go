@@ -24,7 +24,8 @@ func (f offline) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: req}, nil
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{},
+		Request: req}, nil
 }
 
 func (f offline) client() *http.Client { return &http.Client{Transport: f} }
@@ -103,7 +104,8 @@ func TestWaitPauses(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(nr.Last, refused) {
 			t.Errorf("%v does not wrap the deadline, or %v not the refusal", err, nr.Last)
 		}
-		for _, words := range []string{"http://127.0.0.1:8000 ", "30m0s", "connection refused", "/health", "deadline exceeded", "server's log"} {
+		for _, words := range []string{"http://127.0.0.1:8000 ", "30m0s", "connection refused", "/health",
+			"deadline exceeded", "server's log"} {
 			if !strings.Contains(err.Error(), words) {
 				t.Errorf("the error does not say %q: %v", words, err)
 			}
@@ -146,7 +148,10 @@ func TestWaitOnServerThatHangs(t *testing.T) {
 			return 200, oneModel, nil
 		}).client()
 		var last []string
-		r := Readiness{RequestTimeout: 7 * time.Second, Progress: func(_ time.Duration, err error) { last = append(last, err.Error()) }}
+		r := Readiness{RequestTimeout: 7 * time.Second, Progress: func(_ time.Duration, err error) {
+			last = append(last,
+				err.Error())
+		}}
 		start := time.Now()
 		if err := api(t, "http://h", client, nil).Wait(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -175,7 +180,8 @@ func TestWaitOnBodyThatStops(t *testing.T) {
 	defer server.Close()
 	var last error
 	// Long enough for a slow machine to answer the second time.
-	r := Readiness{RequestTimeout: 300 * time.Millisecond, FirstPause: time.Millisecond, Progress: func(_ time.Duration, err error) {
+	r := Readiness{RequestTimeout: 300 * time.Millisecond, FirstPause: time.Millisecond, Progress: func(_ time.Duration,
+		err error) {
 		if last == nil {
 			last = err
 		}
@@ -302,7 +308,8 @@ func TestWaitGivesUpWhereAKeyIsWanted(t *testing.T) {
 	if !strings.Contains(err.Error(), "check the API key") || strings.Contains(err.Error(), "wrong-key") {
 		t.Errorf("%v", err)
 	}
-	if err := api(t, server.URL, nil, http.Header{"Authorization": {"Bearer sesame"}}).Wait(t.Context(), Readiness{}); err != nil {
+	if err := api(t, server.URL, nil, http.Header{"Authorization": {"Bearer sesame"}}).Wait(t.Context(),
+		Readiness{}); err != nil {
 		t.Error(err)
 	}
 }

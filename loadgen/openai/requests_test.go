@@ -22,7 +22,8 @@ func TestChatRequests(t *testing.T) {
 	seed := 5
 	given := goopenai.ChatCompletionRequest{
 		Model: "theirs", MaxCompletionTokens: 4, Seed: &seed, Stream: false, Stop: []string{"\n"},
-		Messages: []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleSystem, Content: "be brief"}, {Role: goopenai.ChatMessageRoleUser, Content: "hello"}},
+		Messages: []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleSystem, Content: "be brief"},
+			{Role: goopenai.ChatMessageRoleUser, Content: "hello"}},
 	}
 	requests, err := openai.ChatRequests(given, goopenai.ChatCompletionRequest{Messages: given.Messages[1:]})
 	if err != nil {
@@ -49,7 +50,8 @@ func TestChatRequests(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
 
-	_, err = openai.ChatRequests(given, goopenai.ChatCompletionRequest{Metadata: map[string]string{"": "\xff"}, Temperature: 1, LogitBias: nil, ChatTemplateKwargs: map[string]any{"f": func() {}}})
+	_, err = openai.ChatRequests(given, goopenai.ChatCompletionRequest{Metadata: map[string]string{"": "\xff"},
+		Temperature: 1, LogitBias: nil, ChatTemplateKwargs: map[string]any{"f": func() {}}})
 	var dataset *workload.DatasetError
 	if !errors.As(err, &dataset) || dataset.Line != 2 {
 		t.Errorf("error %v, want one about the second request", err)
@@ -61,7 +63,8 @@ func ExampleChatRequests() {
 	server := httptest.NewServer(&loadgentest.Echo{})
 	defer server.Close()
 	requests, err := openai.ChatRequests(goopenai.ChatCompletionRequest{
-		Messages:            []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleUser, Content: "How long is a piece of string?"}},
+		Messages: []goopenai.ChatCompletionMessage{{Role: goopenai.ChatMessageRoleUser,
+			Content: "How long is a piece of string?"}},
 		MaxCompletionTokens: 5,
 	})
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 
 // kept is an answer that says that its connection stays.
 func kept(text string) string {
-	return fmt.Sprintf("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(text), text)
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: "+
+		"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(text), text)
 }
 
 // llama.cpp's server says keep-alive and closes some 50 µs after each stream. No request is lost to that: each
@@ -37,7 +38,8 @@ func TestConnectionsThatEndRightAfterAnswers(t *testing.T) {
 	}{
 		{"at once", 0, false, func(_, _ int64) bool { return true }, requests + 8, 0, true},
 		{"50 µs later", 50 * time.Microsecond, false, func(_, _ int64) bool { return true }, requests + 8, 0, true},
-		{"50 µs later, by a reset", 50 * time.Microsecond, true, func(_, _ int64) bool { return true }, requests + 8, 0, true},
+		{"50 µs later, by a reset", 50 * time.Microsecond, true, func(_, _ int64) bool { return true }, requests + 8, 0,
+			true},
 		{"500 µs later", 500 * time.Microsecond, false, func(_, _ int64) bool { return true }, requests + 8, 1, true},
 		{"never", 0, false, func(_, _ int64) bool { return false }, 8, 0, false},
 		{"after 40 answers", 0, false, func(_, n int64) bool { return n == 40 }, 8 + requests/40, 8, false},
@@ -132,7 +134,8 @@ func TestAnswerWhileTheRequestIsWritten(t *testing.T) {
 		written      bool
 	}{
 		{"too long", "HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\n\r\ntoo long", false, 413, loadgen.ClassStatus, false},
-		{"nobody is let in", "HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", false, 401, loadgen.ClassStatus, false},
+		{"nobody is let in", "HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", false, 401,
+			loadgen.ClassStatus, false},
 		{"an answer, and no more is read", kept(event + "data: [DONE]\n\n"), false, 200, "", false},
 		{"an answer to what is still read", kept(event + "data: [DONE]\n\n"), true, 200, "", true},
 	} {
@@ -165,7 +168,8 @@ func TestAnswerWhileTheRequestIsWritten(t *testing.T) {
 				if client != nil {
 					client.CloseIdleConnections()
 				}
-				if q.Status != c.status || c.class == "" && q.err != nil || c.class != "" && (q.err == nil || q.err.Class != c.class) {
+				if q.Status != c.status || c.class == "" && q.err != nil || c.class != "" && (q.err == nil ||
+					q.err.Class != c.class) {
 					t.Errorf("status %d: %v", q.Status, q.err)
 				}
 				if client == nil && (q.Written > 0) != c.written {
@@ -253,7 +257,8 @@ func TestBothWaysSayTheSame(t *testing.T) {
 				if q.err == nil {
 					t.Fatal("no error")
 				}
-				said[i] = strings.NewReplacer("recvmsg", "read", "net/http: HTTP/1.x transport connection broken: ", "").Replace(q.err.Error())
+				said[i] = strings.NewReplacer("recvmsg", "read", "net/http: HTTP/1.x transport connection broken: ",
+					"").Replace(q.err.Error())
 			}
 			if name == "half a head" { // a user's own client does not tell that it was cut
 				said[1] = strings.Replace(said[1], string(loadgen.ClassProtocol), string(loadgen.ClassTruncated), 1)

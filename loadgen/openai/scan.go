@@ -31,8 +31,8 @@ type chunk struct {
 	failed  bool   // it says that something went wrong
 	failure []byte // where it says what, a part of what was scanned; nil: anywhere
 
-	// What an event without choices may be a complaint by: {"code":500,"message":"…"}, {"detail":"…"}.
-	chosen bool // there is a member "choices"
+	// What an event without any choice may be a complaint by: {"code":500,"message":"…"}, {"detail":"…"}.
+	chosen bool // there is a member "choices", which may be empty
 	says   bool // there is a message
 	notice bool // it is of a kind that is no error: {"type":"status","message":"queued"}, {"code":0,"msg":"success"}
 
@@ -45,7 +45,7 @@ type stamp struct{ received, sent int64 }
 
 // A scanner reads JSON from front to back, once, and allocates nothing. It takes for JSON what encoding/json takes for
 // it. Of what the members that are named here may be, it is strict only where nothing could be made of another type:
-// choices, their text, delta, message and finish_reason, tool_calls, and the servegauge stamp. A member's name must be
+// choices, their text, delta, message and finish_reason, and the servegauge stamp. A member's name must be
 // spelt exactly, as all servers do.
 //
 // Of a name that is there twice the last value counts, objects are merged, and null leaves a plain value as it was and
@@ -99,7 +99,7 @@ func (s *scanner) scan(data []byte, c *chunk) bool {
 	if s.next(); s.at < len(s.data) {
 		s.fail(s.at, "the end")
 	}
-	if !c.chosen && c.says && !c.notice {
+	if c.choices == 0 && !c.completion.known && c.says && !c.notice {
 		c.failed = true
 	}
 	return s.wanted == ""
@@ -140,9 +140,16 @@ func (s *scanner) top(c *chunk) {
 		if s.filled() {
 			s.mattered, c.failed = true, true
 		}
-	case "object", "type", "status", "event": // {"object":"error","message":"…"}, {"type":"invalid_request_error"}
+	case "object", "type": // {"object":"error","message":"…"}, {"type":"invalid_request_error"}
 		switch word := s.word(); {
 		case isError(word):
+			s.mattered, c.failed = true, true
+		case len(word) > 0:
+			c.notice = true
+		}
+	case "status", "event": // {"status":"failed"}, {"event":"response.cancelled"}
+		switch word := s.word(); {
+		case irregular(word):
 			s.mattered, c.failed = true, true
 		case len(word) > 0:
 			c.notice = true
@@ -156,6 +163,16 @@ func (s *scanner) top(c *chunk) {
 	case "message", "detail", "msg", "error_message", "error_msg":
 		if s.filled() {
 			s.mattered, c.says = true, true
+		}
+	case "x_groq": // {"x_groq":{"id":"req_1","error":"over capacity"}}
+		if s.mattered = true; s.object() {
+			for s.enter('{'); s.member(); {
+				if string(s.key) == "error" {
+					s.failure(c)
+				} else {
+					s.skip()
+				}
+			}
 		}
 	case "metrics":
 		if s.null() {

@@ -26,8 +26,10 @@ var documents = []string{
 	`{"choices":[{"text":"\"\\\/\b\f\n\r\t\u0000\u00e9\ud83d\ude42\ud83d\uDEAD"}]}`,
 	`{"choices":[{"text":"żółć 🙂 ` + "\x7f\xff\xc3" + `"}]}`,
 	`{"choices":[{"text":"` + strings.Repeat("é", 40) + `\\"}],"` + strings.Repeat("k", 70) + `":"\\\""}`,
-	`{"a":"\x"}`, `{"a":"\u12g4"}`, `{"a":"\u12`, `{"a":"\`, `{"a":"` + "\n" + `"}`, `{"a":"` + "1234567\x1f" + `"}`, `{"a":"b`, `{"a":'b'}`,
-	`{"object":"\u0065rror"}`, `{"object":"\u0165rror"}`, `{"object":"error\n"}`, `{"object":["error"]}`, `{"object":"Error"}`, `{"object":null}`,
+	`{"a":"\x"}`, `{"a":"\u12g4"}`, `{"a":"\u12`, `{"a":"\`, `{"a":"` + "\n" + `"}`, `{"a":"` + "1234567\x1f" + `"}`,
+	`{"a":"b`, `{"a":'b'}`,
+	`{"object":"\u0065rror"}`, `{"object":"\u0165rror"}`, `{"object":"error\n"}`, `{"object":["error"]}`,
+	`{"object":"Error"}`, `{"object":null}`,
 
 	// Names.
 	`{"\u0063hoices":[{"\u0074ex\u0074":"a"}]}`, `{"choices":[{"delta":{"reasoning\u005fcontent":"a"}}]}`,
@@ -36,41 +38,64 @@ var documents = []string{
 
 	// Numbers.
 	`{"a":[0,-0,1,-1,10,1.5,-0.5e+10,1E5,1e-5,0e0,123456789012345678901234567890]}`,
-	`{"a":01}`, `{"a":+1}`, `{"a":.5}`, `{"a":1.}`, `{"a":1.e5}`, `{"a":1e}`, `{"a":1e+}`, `{"a":-}`, `{"a":-a}`, `{"a":0x1}`, `{"a":NaN}`, `{"a":1_0}`, `{"a":--1}`,
-	`{"usage":{"prompt_tokens":-0,"completion_tokens":-5}}`, `{"usage":{"prompt_tokens":1e3}}`, `{"usage":{"prompt_tokens":1.0}}`,
-	`{"usage":{"prompt_tokens":9223372036854775807}}`, `{"usage":{"prompt_tokens":9223372036854775808}}`, `{"usage":{"prompt_tokens":"5"}}`,
-	`{"usage":{"completion_tokens":true}}`, `{"usage":{"prompt_tokens_details":{"cached_tokens":[]}}}`, `{"usage":{"prompt_tokens_details":7}}`,
-	`{"choices":[{"index":0.5}]}`, `{"choices":[{"index":-1}]}`, `{"choices":[{"index":64,"finish_reason":"a"}]}`, `{"choices":[{"index":null}]}`,
+	`{"a":01}`, `{"a":+1}`, `{"a":.5}`, `{"a":1.}`, `{"a":1.e5}`, `{"a":1e}`, `{"a":1e+}`, `{"a":-}`, `{"a":-a}`,
+	`{"a":0x1}`, `{"a":NaN}`, `{"a":1_0}`, `{"a":--1}`,
+	`{"usage":{"prompt_tokens":-0,"completion_tokens":-5}}`, `{"usage":{"prompt_tokens":1e3}}`,
+	`{"usage":{"prompt_tokens":1.0}}`,
+	`{"usage":{"prompt_tokens":9223372036854775807}}`, `{"usage":{"prompt_tokens":9223372036854775808}}`,
+	`{"usage":{"prompt_tokens":"5"}}`,
+	`{"usage":{"completion_tokens":true}}`, `{"usage":{"prompt_tokens_details":{"cached_tokens":[]}}}`,
+	`{"usage":{"prompt_tokens_details":7}}`,
+	`{"choices":[{"index":0.5}]}`, `{"choices":[{"index":-1}]}`, `{"choices":[{"index":64,"finish_reason":"a"}]}`,
+	`{"choices":[{"index":null}]}`,
 	`{"servegauge":{"sent":1.5}}`, `{"servegauge":{"sent":null,"received":-7}}`,
 
 	// Types.
-	`null`, ` null `, `nul`, `nulll`, `true`, `7`, `"a"`, `[]`, `{}`, ` { } `, ``, ` `, "\x00", "{}\x00", `{}{}`, `{},`, `{`, `}`, `[`, "\ufeff{}", "\v{}",
-	`{"choices":null,"usage":null,"error":null,"servegauge":null,"object":null}`, `{"choices":{}}`, `{"choices":""}`, `{"choices":[null]}`, `{"choices":[[]]}`, `{"choices":[7]}`,
-	`{"choices":[{"text":7}]}`, `{"choices":[{"text":{}}]}`, `{"choices":[{"text":false}]}`, `{"choices":[{"delta":[]}]}`, `{"choices":[{"delta":null,"text":null,"finish_reason":null}]}`,
-	`{"choices":[{"delta":{"tool_calls":{}}}]}`, `{"choices":[{"delta":{"tool_calls":[]}}]}`, `{"choices":[{"delta":{"tool_calls":[null]}}]}`, `{"choices":[{"finish_reason":7}]}`, `{"choices":[{"finish_reason":""}]}`,
-	`{"usage":[]}`, `{"usage":""}`, `{"servegauge":[]}`, `{"error":""}`, `{"error":false}`, `{"error": [ 1 , 2 ] , "a":1}`, `{"error":nul}`,
+	`null`, ` null `, `nul`, `nulll`, `true`, `7`, `"a"`, `[]`, `{}`, ` { } `, ``, ` `, "\x00", "{}\x00", `{}{}`, `{},`,
+	`{`, `}`, `[`, "\ufeff{}", "\v{}",
+	`{"choices":null,"usage":null,"error":null,"servegauge":null,"object":null}`, `{"choices":{}}`, `{"choices":""}`,
+	`{"choices":[null]}`, `{"choices":[[]]}`, `{"choices":[7]}`,
+	`{"choices":[{"text":7}]}`, `{"choices":[{"text":{}}]}`, `{"choices":[{"text":false}]}`,
+	`{"choices":[{"delta":[]}]}`, `{"choices":[{"delta":null,"text":null,"finish_reason":null}]}`,
+	`{"choices":[{"delta":{"tool_calls":{}}}]}`, `{"choices":[{"delta":{"tool_calls":[]}}]}`,
+	`{"choices":[{"delta":{"tool_calls":[null]}}]}`, `{"choices":[{"finish_reason":7}]}`,
+	`{"choices":[{"finish_reason":""}]}`,
+	`{"usage":[]}`, `{"usage":""}`, `{"servegauge":[]}`, `{"error":""}`, `{"error":false}`,
+	`{"error": [ 1 , 2 ] , "a":1}`, `{"error":nul}`,
 
 	// Punctuation.
-	`{"choices":[{]}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a" 1}`, `{"a":1 "b":2}`, `{a:1}`, `{1:1}`, `{"a":[1,]}`, `{"a":[,1]}`, `{"a":[1 2]}`, `{"a":[1}`, `{"a":{]}`, `{"a":tru}`, `{"a":truee}`, `{"a":fals`, `{"a":True}`,
-	" {\n\t\"choices\" :\r\n[ { \"text\" : \"a\" , \"index\" : 1 } , { } ] } \r\n", `{"a":[[],{},[[{"choices":7}]],{"choices":[{"text":7}]}]}`,
+	`{"choices":[{]}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a" 1}`, `{"a":1 "b":2}`, `{a:1}`, `{1:1}`, `{"a":[1,]}`,
+	`{"a":[,1]}`, `{"a":[1 2]}`, `{"a":[1}`, `{"a":{]}`, `{"a":tru}`, `{"a":truee}`, `{"a":fals`, `{"a":True}`,
+	" {\n\t\"choices\" :\r\n[ { \"text\" : \"a\" , \"index\" : 1 } , { } ] } \r\n",
+	`{"a":[[],{},[[{"choices":7}]],{"choices":[{"text":7}]}]}`,
 	"{\"a\":\u00a01}", `{"a":1/*c*/}`,
 
 	// Names that are there twice.
-	`{"choices":[{"text":"a","text":""}]}`, `{"choices":[{"text":"a","text":null}]}`, `{"choices":[{"delta":{"content":"a"},"delta":{}}]}`, `{"choices":[{"delta":{"tool_calls":[1],"tool_calls":[]}}]}`,
-	`{"choices":[{"index":1,"index":2,"finish_reason":"a","finish_reason":""}]}`, `{"usage":{"prompt_tokens":1},"usage":{"completion_tokens":2}}`, `{"usage":{"prompt_tokens":1},"usage":null}`,
-	`{"usage":{"prompt_tokens":1,"prompt_tokens":null,"completion_tokens":1,"completion_tokens":2}}`, `{"error":1,"error":null}`, `{"error":null,"error":1}`, `{"object":"error","object":7}`,
-	`{"servegauge":{"sent":1},"servegauge":{"received":2}}`, `{"servegauge":{"sent":1},"servegauge":null}`, `{"usage":{"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":null}}`,
+	`{"choices":[{"text":"a","text":""}]}`, `{"choices":[{"text":"a","text":null}]}`,
+	`{"choices":[{"delta":{"content":"a"},"delta":{}}]}`, `{"choices":[{"delta":{"tool_calls":[1],"tool_calls":[]}}]}`,
+	`{"choices":[{"index":1,"index":2,"finish_reason":"a","finish_reason":""}]}`,
+	`{"usage":{"prompt_tokens":1},"usage":{"completion_tokens":2}}`, `{"usage":{"prompt_tokens":1},"usage":null}`,
+	`{"usage":{"prompt_tokens":1,"prompt_tokens":null,"completion_tokens":1,"completion_tokens":2}}`,
+	`{"error":1,"error":null}`, `{"error":null,"error":1}`, `{"object":"error","object":7}`,
+	`{"servegauge":{"sent":1},"servegauge":{"received":2}}`, `{"servegauge":{"sent":1},"servegauge":null}`,
+	`{"usage":{"prompt_tokens_details":{"cached_tokens":1},"prompt_tokens_details":null}}`,
 	`{"usage":{"prompt_tokens":"a","prompt_tokens":1}}`,
 	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1},"completion_tokens_details":{"rejected_prediction_tokens":2}}}`,
 	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1,"rejected_prediction_tokens":null},"completion_tokens_details":null}}`,
-	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1.5}}}`, `{"usage":{"completion_tokens_details":[]}}`,
+	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1.5}}}`,
+	`{"usage":{"completion_tokens_details":[]}}`,
 	`{"usage":{"completion_tokens_details":{"accepted_prediction_tokens":1}},"usage":null}`,
-	`{"metrics":null}`, `{"metrics":7}`, `{"metrics":[{}]}`, `{"metrics":"a"}`, `{"metrics":{"speculative_decoding":null}}`, `{"metrics":{"speculative_decoding":true}}`,
-	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1.5}}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":null,"num_accepted_draft_tokens":-3}}}`,
-	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":7}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":null}`,
+	`{"metrics":null}`, `{"metrics":7}`, `{"metrics":[{}]}`, `{"metrics":"a"}`,
+	`{"metrics":{"speculative_decoding":null}}`, `{"metrics":{"speculative_decoding":true}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1.5}}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":null,"num_accepted_draft_tokens":-3}}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":7}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":null}`,
 	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}},"metrics":{"speculative_decoding":{"num_accepted_draft_tokens":2}}}`,
-	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":[]}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":null}}`,
-	`{"metrics":{"speculative_decoding":{"num_draft_tokens":}}}`, `{"metrics":{"speculative_decoding":{"num_draft_tokens":1}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":[]}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1},"speculative_decoding":null}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":}}}`,
+	`{"metrics":{"speculative_decoding":{"num_draft_tokens":1}`,
 }
 
 // compareScan holds the scanner against encoding/json.
@@ -89,7 +114,8 @@ func compareScan(t *testing.T, text []byte) {
 		var want, got chunk
 		wanted, had := fresh.scan(text[:n], &want), knowing.scan(text[:n], &got)
 		if wanted != had || fresh.cut != knowing.cut || fresh.wrong != knowing.wrong || wanted && flat(want) != flat(got) {
-			t.Errorf("%q, after %q: %+v, %v; want %+v, %v", text[:n], knowing.opening[:knowing.known], flat(got), knowing.err(), flat(want), fresh.err())
+			t.Errorf("%q, after %q: %+v, %v; want %+v, %v", text[:n], knowing.opening[:knowing.known], flat(got),
+				knowing.err(), flat(want), fresh.err())
 		}
 	}
 	if ok {
@@ -137,7 +163,8 @@ type flatChunk struct {
 }
 
 func flat(c chunk) flatChunk {
-	return flatChunk{c.choices, c.begun, c.finished, c.content, c.answer, c.texts, finishText(c.finish), c.failed, string(c.failure), c.stamped,
+	return flatChunk{c.choices, c.begun, c.finished, c.content, c.answer, c.texts, finishText(c.finish), c.failed,
+		string(c.failure), c.stamped,
 		c.prompt, c.completion, c.cached, c.accepted, c.rejected, c.draft, c.draftAccepted, c.stamp}
 }
 
@@ -158,8 +185,8 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(compareScan)
 }
 
-// Where it differs from encoding/json into a struct: the case of names, choices that are there twice, and what is there if any
-// of the values has it.
+// Where it differs from encoding/json into a struct: the case of names, choices that are there twice, and what is there
+// if any of the values has it.
 func TestScanDiffers(t *testing.T) {
 	for _, test := range []struct {
 		text string
@@ -168,7 +195,8 @@ func TestScanDiffers(t *testing.T) {
 		{`{"Choices":7,"USAGE":7,"choices":[{"Text":"a","teXt":7}]}`, flatChunk{choices: 1, begun: 1}},
 		{`{"choices":[{"text":"a","finish_reason":"b","index":1},{}],"choices":[{}]}`, flatChunk{choices: 1, begun: 1}},
 		{`{"choices":[{"text":"a"}],"choices":null}`, flatChunk{}},
-		{`{"choices":[{"text":"a","text":"","text":null}]}`, flatChunk{choices: 1, begun: 1, content: true, answer: true, texts: 1}},
+		{`{"choices":[{"text":"a","text":"","text":null}]}`, flatChunk{choices: 1, begun: 1, content: true, answer: true,
+			texts: 1}},
 		{`{"error":"a","error":null}`, flatChunk{failed: true}},
 	} {
 		var s scanner

@@ -69,11 +69,17 @@ func (s *scanner) finish(one *choice) {
 		return
 	}
 	raw, _ := s.text()
-	switch one.finish = raw; string(raw) {
-	case "null", "None", "none":
-		one.finish = nil
+	for _, word := range unfinished {
+		if len(raw) == len(word) && bytes.EqualFold(raw, word) {
+			return
+		}
 	}
+	one.finish = raw
 }
+
+// unfinished are the words in which servers say that there is no finish_reason yet, whatever the case.
+var unfinished = [][]byte{[]byte("null"), []byte("none"), []byte("nil"), []byte("unfinished"), []byte("not_finished"),
+	[]byte("unspecified"), []byte("finish_reason_unspecified")}
 
 // failure takes over what a choice says went wrong.
 func (s *scanner) failure(c *chunk) {
@@ -94,7 +100,8 @@ func (s *scanner) delta(one *choice, c *chunk) {
 	case "reasoning_content", "reasoning":
 		s.told(one, true)
 	case "tool_calls":
-		if s.null() {
+		if s.next() != '[' {
+			s.said(one, false)
 			return
 		}
 		for s.enter('['); s.more(']'); {

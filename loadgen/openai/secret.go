@@ -24,8 +24,8 @@ const (
 	hidden         = "***" // in the place of a secret
 )
 
-// newSecrets collects the key, the values of headers and of fields of the body whose name says that they are secret, and
-// the URL's password and query.
+// newSecrets collects the key, the values of headers and of fields of the body whose name says that they are secret,
+// and the URL's password and query.
 func newSecrets(c Config, user *url.Userinfo) secrets {
 	var found secrets
 	for name, values := range c.Header {
@@ -77,8 +77,8 @@ func newSecrets(c Config, user *url.Userinfo) secrets {
 	return slices.Compact(spelled)
 }
 
-// querySecrets are the values of a URL's query that may be secret. Many keys travel there under short names (sig, code), so of
-// any name a value is one that is long enough.
+// querySecrets are the values of a URL's query that may be secret. Many keys travel there under short names (sig,
+// code), so of any name a value is one that is long enough.
 func querySecrets(u *url.URL) (found []string) {
 	const long = 8 // bytes; versions and switches are shorter, but for dates, which are no loss
 	for name, values := range u.Query() {

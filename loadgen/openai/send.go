@@ -150,7 +150,8 @@ func statusError(response *http.Response) error {
 		said += ", redirected to " + to
 	}
 	return &loadgen.Error{
-		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header), Err: errors.New(said),
+		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
+		Err: errors.New(said),
 	}
 }
 

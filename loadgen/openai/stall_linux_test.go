@@ -55,11 +55,13 @@ func beStalled(url string) error {
 	}
 	defer target.Close()
 	var all []cameAt
-	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
+	g := loadgen.Generator{Target: target, Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+		err *loadgen.Error) {
 		// The wall clock goes with the monotonic one for as long as this takes.
 		start := time.Now().Add(-r.Now())
 		for c := range r.Chunks() {
-			all = append(all, cameAt{c.Sent, start.Add(c.Since).UnixNano(), start.Add(c.At()).UnixNano(), c.Shared, c.Arrived != 0})
+			all = append(all, cameAt{c.Sent, start.Add(c.Since).UnixNano(), start.Add(c.At()).UnixNano(), c.Shared,
+				c.Arrived != 0})
 		}
 	}}}}
 	result, err := g.Measure(context.Background(), loadgen.Level{Concurrency: 4, Requests: 16})
@@ -78,7 +80,8 @@ func beStalled(url string) error {
 func TestIntervalsOfAStoppedClient(t *testing.T) {
 	const gap = 5 * time.Millisecond
 	h := &loadgentest.Echo{FirstToken: gap, Gap: gap}
-	for name, serve := range map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer} {
+	for name, serve := range map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer,
+		"https": httptest.NewTLSServer} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(h)
 			defer server.Close()
@@ -138,7 +141,8 @@ func intervalsOfAStoppedClient(t *testing.T, url string, gap time.Duration) {
 			}
 		}
 	}
-	t.Logf("%d chunks shared a read: the truth is in the interval of %d, and over a gap from the stamp of %d; of %d others %d are right",
+	t.Logf("%d chunks shared a read: the truth is in the interval of %d, and over a gap from the stamp of %d; of %d "+
+		"others %d are right",
 		shared, covered, far, exact, right)
 	if far < shared/4 || shared < 100 {
 		t.Errorf("%d chunks shared a read, %d of them far from their stamp: the client was not stopped", shared, far)

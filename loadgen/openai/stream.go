@@ -69,7 +69,11 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	s.events.open(body, r)
 	s.account = account{r: r, chunks: recorder{r: r}}
 	defer s.release()
-	if err := s.read(head); err != nil {
+	err := s.read(head)
+	if err == nil {
+		err = s.strayed()
+	}
+	if err != nil {
 		s.account.settle()
 		return err
 	}
@@ -136,9 +140,12 @@ func (s *streamReader) read(head http.Header) error {
 			return nil
 		case err != io.EOF:
 			return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
-		case s.account.begun == 0 && !s.events.understood && (len(s.events.odd) > 0 || !isEventStream(head)):
+		case s.account.begun == 0 && !s.isStream(head):
 			return noStream(head, s.events.odd)
 		default:
+			if err := s.strayed(); err != nil {
+				return err
+			}
 			err := errors.New("the stream ended with neither [DONE] nor a finish_reason" + s.aside())
 			return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 		}
@@ -147,15 +154,40 @@ func (s *streamReader) read(head http.Header) error {
 
 // unanswered is a stream that ended as if it were complete, without any choice.
 func (s *streamReader) unanswered() error {
+	if err := s.strayed(); err != nil {
+		return err
+	}
 	return protocolError("the stream ended without any choice%s", s.aside())
 }
 
-// aside quotes an event that said nothing that is understood, for an answer of which nothing is.
+// aside quotes what was said and not understood: an event, for an answer of which nothing is, or lines between events.
 func (s *streamReader) aside() string {
-	if s.account.begun != 0 || len(s.odd) == 0 {
+	said := s.events.odd
+	if s.account.begun == 0 && len(s.odd) > 0 {
+		said = s.odd
+	}
+	if len(said) == 0 {
 		return ""
 	}
-	return ", having said " + excerpt(s.odd)
+	return ", having said " + excerpt(said)
+}
+
+// strayed is a complaint that stands in the stream without any field, nil: there is none. A server that writes its
+// answers and its errors in different places does so when an answer has begun:
+//
+//	{"error":"an error was encountered while running the model: unexpected EOF"}
+func (s *streamReader) strayed() error {
+	for line := range bytes.Lines(s.events.odd) {
+		if s.scanner.scan(line, &s.chunk) {
+			if err := s.chunk.complaint(line); err != nil {
+				return err
+			}
+		}
+	}
+	if s.scanner.scan(s.events.odd, &s.chunk) { // one in several lines
+		return s.chunk.complaint(s.events.odd)
+	}
+	return nil
 }
 
 // reason is what an event says that is an error by its name.
@@ -166,8 +198,17 @@ func reason(data []byte) string {
 	return complaint(data)
 }
 
-// isEventStream reports whether an answer is said to be one, or not said to be anything else.
-func isEventStream(head http.Header) bool {
+// isStream reports whether an answer without any choice was one of events: by what it said, or else by what it is said
+// to be. Lines of another kind of text may look like fields, as in a page with a style sheet.
+func (s *streamReader) isStream(head http.Header) bool {
 	kind := head.Get("Content-Type")
-	return kind == "" || strings.HasPrefix(strings.ToLower(kind), "text/event-stream")
+	said := strings.HasPrefix(strings.ToLower(kind), "text/event-stream")
+	switch {
+	case said:
+		return s.events.understood || len(s.events.odd) == 0
+	case s.events.understood:
+		return len(s.events.odd) == 0
+	}
+	empty := head.Get("Content-Length") == "0" || s.account.r.Status == http.StatusNoContent
+	return kind == "" && len(s.events.odd) == 0 && !empty
 }

@@ -21,17 +21,19 @@ const (
 
 // A Config says which server is asked, for what, and how.
 type Config struct {
-	URL      string            // the server's root or its /v1: "http://127.0.0.1:8000"
-	Model    string            // as the server names it
-	Models   []string          // in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
+	URL   string // the server's root or its /v1: "http://127.0.0.1:8000"
+	Model string // as the server names it
+	// in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
+	Models   []string
 	Endpoint Endpoint          // zero: Completions
 	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
 
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
 
-	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so that
-	// the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer. Zero: at the end.
+	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so
+	// that the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer. Zero: at
+	// the end.
 	ContinuousUsage bool
 
 	APIKey string      // sent as a bearer token and never written anywhere; zero: none
@@ -95,7 +97,8 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	case c.Endpoint != Completions && c.Endpoint != Chat:
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "completions or chat"}
 	case where.endpoint != "" && c.Endpoint != where.endpoint:
-		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: string(where.endpoint) + ", or none, where the URL ends in " + string(where.endpoint) + "'s path"}
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: string(where.endpoint) +
+			", or none, where the URL ends in " + string(where.endpoint) + "'s path"}
 	}
 	switch {
 	case len(c.Models) == 0:
@@ -122,7 +125,8 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		return nil, err
 	}
 	u := where.call(c.Endpoint)
-	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c), secrets: newSecrets(c, u.User), client: c.Client}
+	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c),
+		secrets: newSecrets(c, u.User), client: c.Client}
 	if t.client != nil {
 		return t, nil
 	}
@@ -142,10 +146,12 @@ func (c *Config) reach() (address, error) {
 		return where, err
 	}
 	if c.Client != nil && (c.TLS != nil || c.HTTP2) {
-		return where, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2", Want: "either a Client, which has its own, or these"}
+		return where, &loadgen.InvalidError{Field: "client", Value: "with TLS or HTTP2",
+			Want: "either a Client, which has its own, or these"}
 	}
 	if field, ok := checkHeader(*c); !ok {
-		return where, &loadgen.InvalidError{Field: field, Value: "(not shown)", Want: "what an HTTP header can carry, such as no end of line"}
+		return where, &loadgen.InvalidError{Field: field, Value: "(not shown)",
+			Want: "what an HTTP header can carry, such as no end of line"}
 	}
 	return where, nil
 }
@@ -165,10 +171,13 @@ func (c *Config) describe() (workload.Description, error) {
 	return sent, err
 }
 
-// newClient returns a client for which a redirect is an answer with a bad status: followed, it would cost each request a
-// second way that no figure shows, and a POST would arrive as a GET.
+// newClient returns a client for which a redirect is an answer with a bad status: followed, it would cost each request
+// a second way that no figure shows, and a POST would arrive as a GET.
 func newClient(transport *http.Transport) *http.Client {
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 // newTLS is the configuration of connections for HTTP/1.1.

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
@@ -74,7 +72,8 @@ func TestServersThatDoAsAsked(t *testing.T) {
 						}
 					}
 					for _, q := range all {
-						if q.Status != 200 || q.Received == 0 || q.AskedInput != input || q.AskedOutput != output || q.Done < q.Sent || q.Sent < q.Scheduled {
+						if q.Status != 200 || q.Received == 0 || q.AskedInput != input || q.AskedOutput != output || q.Done < q.Sent ||
+							q.Sent < q.Scheduled {
 							t.Errorf("%+v", q.Record)
 						}
 					}
@@ -207,123 +206,6 @@ func arrived(t *testing.T, c openai.Config) arrival {
 // object is JSON, as a request's body is compared.
 type object = map[string]any
 
-func TestRequestBody(t *testing.T) {
-	ids := workload.RandomTokens{Input: 3, Output: 5}
-	var prompt workload.Prompt
-	if err := ids.Prompt(0, &prompt); err != nil {
-		t.Fatal(err)
-	}
-	var tokens []any
-	for _, id := range prompt.Tokens {
-		tokens = append(tokens, float64(id))
-	}
-	said := talk{"hello <there>", 2}
-	usage := object{"include_usage": true}
-	messages := []any{object{"role": "user", "content": "hello <there>"}}
-
-	for _, test := range []struct {
-		name   string
-		config openai.Config
-		want   object
-	}{
-		{"token ids", openai.Config{Workload: ids},
-			object{"model": "m", "prompt": tokens, "max_tokens": 5., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
-		{"token ids, whole", openai.Config{Workload: ids, Whole: true},
-			object{"model": "m", "prompt": tokens, "max_tokens": 5., "temperature": 0., "ignore_eos": true, "stream": false}},
-		{"text", openai.Config{Workload: said},
-			object{"model": "m", "prompt": "hello <there>", "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
-		{"chat", openai.Config{Workload: said, Endpoint: openai.Chat},
-			object{"model": "m", "messages": messages, "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": true, "stream_options": usage}},
-		{"chat, whole", openai.Config{Workload: said, Endpoint: openai.Chat, Whole: true},
-			object{"model": "m", "messages": messages, "max_tokens": 2., "temperature": 0., "ignore_eos": true, "stream": false}},
-		{"fields of one's own", openai.Config{Workload: said, Body: map[string]any{
-			"temperature": 0.7, "ignore_eos": nil, "not_there": nil, "min_tokens": 2, "chat_template_kwargs": object{"thinking": false},
-		}}, object{"model": "m", "prompt": "hello <there>", "max_tokens": 2., "temperature": 0.7, "min_tokens": 2., "stream": true, "stream_options": usage,
-			"chat_template_kwargs": object{"thinking": false}}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.config.URL = "http://server"
-			if diff := cmp.Diff(test.want, arrived(t, test.config).body); diff != "" {
-				t.Errorf("−want +got:\n%s", diff)
-			}
-		})
-	}
-}
-
-// talk is a workload that always says the same.
-type talk struct {
-	text   string
-	output int
-}
-
-func (w talk) Prompt(_ int, p *workload.Prompt) error {
-	p.Text, p.Output = w.text, w.output
-	return nil
-}
-
-// messages is a workload for chat alone.
-type messages struct{}
-
-func (messages) Prompt(_ int, p *workload.Prompt) error {
-	p.Messages, p.Output = json.RawMessage(`[{"role":"user","content":"a"}]`), 1
-	return nil
-}
-
-// What the body says in our place is what was asked, and no answer differs from it.
-func TestOutputTokensByTheBody(t *testing.T) {
-	server := serve(t, &loadgentest.Echo{})
-	for _, test := range []struct {
-		body map[string]any
-		want int
-	}{
-		{nil, 2},
-		{map[string]any{"max_tokens": 3}, 3},
-		{map[string]any{"max_tokens": json.RawMessage("4")}, 4},
-		{map[string]any{"max_tokens": 5.}, 5},
-		{map[string]any{"max_tokens": nil, "max_completion_tokens": 6}, 6},
-		{map[string]any{"max_completion_tokens": nil}, 2},
-		{map[string]any{"max_tokens": nil}, 0},
-	} {
-		q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: talk{"a", 2}, Body: test.body}))
-		if q.err != nil || q.AskedOutput != test.want || test.want > 0 && q.Output != test.want {
-			t.Errorf("%v: asked for %d, got %d, %v; want %d", test.body, q.AskedOutput, q.Output, q.err, test.want)
-		}
-	}
-}
-
-// oneOwn is a workload whose every third prompt asks a model of its own.
-type oneOwn struct{}
-
-func (oneOwn) Prompt(i int, p *workload.Prompt) error {
-	p.Text, p.Output = "a", 1
-	if i%3 == 2 {
-		p.Model = "own"
-	}
-	return nil
-}
-
-func TestModelsInRotation(t *testing.T) {
-	var seen capture
-	server := serve(t, &seen)
-	names := []string{"a", "b"}
-	target, err := openai.New(openai.Config{URL: server.URL, Models: names, Workload: oneOwn{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer target.Close()
-	names[0] = "changed" // which is no affair of the target's
-	if r, _ := measure(t, loadgen.Level{Concurrency: 1, Requests: 6}, target); r.Accounting.Completed != 6 {
-		t.Fatal(r.Errors)
-	}
-	var got []any
-	for _, a := range seen.arrivals {
-		got = append(got, a.body["model"])
-	}
-	if diff := cmp.Diff([]any{"a", "b", "own", "b", "a", "own"}, got); diff != "" {
-		t.Errorf("−want +got:\n%s", diff)
-	}
-}
-
 // slow is a workload that needs its time.
 type slow time.Duration
 
@@ -342,7 +224,8 @@ func TestSentIsWhenAConnectionIsInHand(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}}
 	defer transport.CloseIdleConnections()
-	target := newTarget(t, openai.Config{URL: server.URL, Workload: slow(each), Client: &http.Client{Transport: transport}})
+	target := newTarget(t, openai.Config{URL: server.URL, Workload: slow(each),
+		Client: &http.Client{Transport: transport}})
 	_, all := measure(t, loadgen.Level{Concurrency: 1, Requests: 2}, target)
 	for i, least := range []time.Duration{2 * each, each} {
 		q := all[i]
@@ -357,40 +240,6 @@ func TestSentIsWhenAConnectionIsInHand(t *testing.T) {
 	_, all = measure(t, loadgen.Level{Concurrency: 1, Requests: 1}, target)
 	if all[0].NewConn {
 		t.Error("Close closed connections of a client that is not the target's")
-	}
-}
-
-func TestHeaders(t *testing.T) {
-	own := http.Header{"X-Team": {"a", "b"}, "x-lower": {"c"}, "authorization": {"Basic eDp5"}, "content-type": {"text/plain"}, "host": {"model.example"}}
-	before := own.Clone()
-	for _, test := range []struct {
-		name, key     string
-		header        http.Header
-		authorization []string
-	}{
-		{"none", "", nil, nil},
-		{"key", "sk-1", nil, []string{"Bearer sk-1"}},
-		{"header", "", own, []string{"Basic eDp5"}},
-		{"the key wins", "sk-1", own, []string{"Bearer sk-1"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got := arrived(t, openai.Config{URL: "http://server", APIKey: test.key, Header: test.header})
-			want := map[string][]string{"Authorization": test.authorization, "Content-Type": {"application/json"}}
-			if test.header != nil {
-				want["X-Team"], want["X-Lower"] = []string{"a", "b"}, []string{"c"}
-				if got.host != "model.example" {
-					t.Errorf("for host %q", got.host)
-				}
-			}
-			for name, values := range want {
-				if diff := cmp.Diff(values, got.header[name]); diff != "" {
-					t.Errorf("%s: −want +got:\n%s", name, diff)
-				}
-			}
-		})
-	}
-	if diff := cmp.Diff(before, own); diff != "" {
-		t.Errorf("the header given was changed:\n%s", diff)
 	}
 }
 
@@ -412,23 +261,34 @@ func TestNewRefuses(t *testing.T) {
 		{"user", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port" }},
 		{"user and query", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port/?key=sesame" }},
 		{"another endpoint", "URL", func(c *openai.Config) { c.URL = "https://host/v1/responses?key=sesame" }},
-		{"one endpoint and the other", "endpoint", func(c *openai.Config) { c.URL, c.Endpoint = "http://host/v1/completions?key=sesame", openai.Chat }},
+		{"one endpoint and the other", "endpoint", func(c *openai.Config) {
+			c.URL,
+				c.Endpoint = "http://host/v1/completions?key=sesame", openai.Chat
+		}},
 		{"fragment", "URL", func(c *openai.Config) { c.URL = "http://host/#sesame" }},
 		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "embeddings" }},
 		{"model", "model", func(c *openai.Config) { c.Model = "" }},
 		{"models and a model", "models", func(c *openai.Config) { c.Models = []string{"a"} }},
 		{"an empty model", "model", func(c *openai.Config) { c.Model, c.Models = "", []string{"a", ""} }},
-		{"body that is no JSON", `body field "seed"`, func(c *openai.Config) { c.Body = map[string]any{"seed": make(chan int)} }},
+		{"body that is no JSON", `body field "seed"`,
+			func(c *openai.Config) { c.Body = map[string]any{"seed": make(chan int)} }},
 		{"streaming by the body", `body field "stream"`, func(c *openai.Config) { c.Body = map[string]any{"stream": true} }},
-		{"no streaming by the body", `body field "stream"`, func(c *openai.Config) { c.Body = map[string]any{"stream": nil} }},
+		{"no streaming by the body", `body field "stream"`,
+			func(c *openai.Config) { c.Body = map[string]any{"stream": nil} }},
 		{"no output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 0} }},
-		{"output tokens by half", `body field "max_completion_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
-		{"too many output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 1e7 + 1} }},
-		{"usage so far of an answer in one piece", "continuous usage", func(c *openai.Config) { c.ContinuousUsage, c.Whole = true, true }},
+		{"output tokens by half", `body field "max_completion_tokens"`,
+			func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
+		{"too many output tokens", `body field "max_tokens"`,
+			func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 1e7 + 1} }},
+		{"usage so far of an answer in one piece", "continuous usage", func(c *openai.Config) {
+			c.ContinuousUsage,
+				c.Whole = true, true
+		}},
 		{"dataset without prompts", "dataset", func(c *openai.Config) { c.Workload = workload.Dataset{} }},
 		{"workload", "workload", func(c *openai.Config) { c.Workload = nil }},
 		{"key with its line's end", "API key", func(c *openai.Config) { c.APIKey = "sesame\n" }},
-		{"header with its line's end", `header "X-Key"`, func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
+		{"header with its line's end", `header "X-Key"`,
+			func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
 		{"header without a name", `header ""`, func(c *openai.Config) { c.Header = http.Header{"": {"sesame"}} }},
 		{"header with a colon", `header "X-Key:"`, func(c *openai.Config) { c.Header = http.Header{"X-Key:": {"sesame"}} }},
 	} {
@@ -461,7 +321,8 @@ func TestPromptThatCannotBeSent(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.config.URL = server.URL
 			q := measureOne(t, newTarget(t, test.config))
-			if q.err == nil || q.err.Class != loadgen.ClassTarget || !strings.Contains(q.err.Error(), test.says) || !strings.Contains(q.err.Error(), "prompt 0") {
+			if q.err == nil || q.err.Class != loadgen.ClassTarget || !strings.Contains(q.err.Error(), test.says) ||
+				!strings.Contains(q.err.Error(), "prompt 0") {
 				t.Errorf("got %v", q.err)
 			}
 		})
@@ -490,7 +351,8 @@ func TestContinuousUsage(t *testing.T) {
 		openai.Chat:        workload.RandomWords{Input: 6, Output: output},
 	} {
 		for continuous, want := range map[bool][]int{false: {0, 0, 0}, true: {4, 4, 2}} {
-			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload, ContinuousUsage: continuous})
+			target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload,
+				ContinuousUsage: continuous})
 			r, all := measure(t, loadgen.Level{Concurrency: 2, Requests: 20}, target)
 			for _, q := range all {
 				var tokens []int
@@ -498,10 +360,12 @@ func TestContinuousUsage(t *testing.T) {
 					tokens = append(tokens, chunk.Tokens)
 				}
 				if q.err != nil || !slices.Equal(tokens, want) || q.Output != output || q.Input != 6 {
-					t.Fatalf("%s, continuous %t: chunks of %v tokens, %d in, %d out, %v", endpoint, continuous, tokens, q.Input, q.Output, q.err)
+					t.Fatalf("%s, continuous %t: chunks of %v tokens, %d in, %d out, %v", endpoint, continuous, tokens, q.Input,
+						q.Output, q.err)
 				}
 			}
-			if f, _ := r.Figure(loadgen.TokensPerChunk); f.N != 60 || f.Value != 200.0/60 || !hasWarning(r, loadgen.WarnMultiTokenChunks) {
+			if f, _ := r.Figure(loadgen.TokensPerChunk); f.N != 60 || f.Value != 200.0/60 || !hasWarning(r,
+				loadgen.WarnMultiTokenChunks) {
 				t.Errorf("%s, continuous %t: %+v, warnings %v", endpoint, continuous, f, r.Warnings)
 			}
 		}

@@ -21,8 +21,8 @@ import (
 // kernelStamps says whether this system's kernel stamps what arrives.
 const kernelStamps = runtime.GOOS == "linux" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64")
 
-// secured is a server under TLS that speaks HTTP/2 where it is asked to. It counts the handshakes that were begun, and the
-// requests by their version of HTTP.
+// secured is a server under TLS that speaks HTTP/2 where it is asked to. It counts the handshakes that were begun, and
+// the requests by their version of HTTP.
 type secured struct {
 	*httptest.Server
 	handshakes atomic.Int64
@@ -68,7 +68,8 @@ func TestOpenUnderTLS(t *testing.T) {
 	// One request for each connection: of more, one may find that its slot's connection was given up (see drain).
 	r, _ := measure(t, loadgen.Level{Concurrency: 20, Requests: 20}, target)
 	if r.Accounting.Completed != 20 || server.requests(1) != 20 || server.requests(2) != 0 {
-		t.Errorf("%+v, %d requests over HTTP/1, %d over HTTP/2: %v", r.Accounting, server.requests(1), server.requests(2), r.Errors)
+		t.Errorf("%+v, %d requests over HTTP/1, %d over HTTP/2: %v", r.Accounting, server.requests(1), server.requests(2),
+			r.Errors)
 	}
 	if n := server.handshakes.Load(); n != 20 {
 		t.Errorf("%d handshakes after the level had begun", n-20)
@@ -84,7 +85,8 @@ func TestTLSConfig(t *testing.T) {
 	config.NextProtos = []string{"h2"} // is not the user's to say
 	target := newTarget(t, openai.Config{URL: server.URL, TLS: config})
 	config.Certificates, config.RootCAs = nil, nil // nor of any effect once the target is there
-	if r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 4}, target); r.Accounting.Completed != 4 || server.requests(1) != 4 {
+	if r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 4}, target); r.Accounting.Completed != 4 ||
+		server.requests(1) != 4 {
 		t.Errorf("%+v %v", r.Accounting, r.Errors)
 	}
 	stranger := newTarget(t, openai.Config{URL: server.URL})
@@ -92,16 +94,18 @@ func TestTLSConfig(t *testing.T) {
 	if class(err) != loadgen.ClassDial {
 		t.Errorf("got %v", err)
 	}
-	if _, err := openai.New(openai.Config{URL: server.URL, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}, Client: server.Client(), TLS: config}); err == nil {
+	if _, err := openai.New(openai.Config{URL: server.URL, Model: "m", Workload: workload.RandomTokens{Input: 1,
+		Output: 1}, Client: server.Client(), TLS: config}); err == nil {
 		t.Error("a client and a TLS configuration at once")
 	}
 }
 
-// Under TLS too the kernel stamps what arrives. A chunk has the stamp of its own record: it arrived after the server wrote it,
-// and before the server wrote the next, 20 ms later.
+// Under TLS too the kernel stamps what arrives. A chunk has the stamp of its own record: it arrived after the server
+// wrote it, and before the server wrote the next, 20 ms later.
 func TestClockUnderTLS(t *testing.T) {
 	server := newSecured(t, &loadgentest.Simulated{Model: "m", DecodeRate: 50}, tls.NoClientCert)
-	target := newTarget(t, openai.Config{URL: server.URL, TLS: trusts(server.Server), Workload: workload.RandomTokens{Input: 4, Output: 5}})
+	target := newTarget(t, openai.Config{URL: server.URL, TLS: trusts(server.Server),
+		Workload: workload.RandomTokens{Input: 4, Output: 5}})
 	var r *loadgen.Result
 	var all []request
 	for range 20 { // the kernel begins to stamp in the background, after the first connection asked for it

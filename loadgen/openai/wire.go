@@ -123,7 +123,8 @@ func (w *wire) failure(ctx context.Context, err error) error {
 	late := errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil // a client's own limit, for one
 	// What becomes of a connection that others share as well is not told apart from what becomes of the request.
 	return &failure{
-		connected: w.connected, waited: w.reused && !w.shared && !late, answered: w.answered, ended: w.shared || ended, err: err,
+		connected: w.connected, waited: w.reused && !w.shared && !late, answered: w.answered, ended: w.shared || ended,
+		err: err,
 	}
 }
 

@@ -47,7 +47,11 @@ func scrape(ctx context.Context, client *http.Client, address string, header htt
 		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusNotImplemented:
+		return nil, fmt.Errorf("/metrics answered with status %d: llama.cpp tells them when started with --metrics, SGLang with --enable-metrics", response.StatusCode)
+	default:
 		return nil, fmt.Errorf("/metrics answered with status %d", response.StatusCode)
 	}
 	all, err := parse(response.Body)

@@ -59,18 +59,15 @@ func (v ServerView) Watch(ctx context.Context, i *protocol.Instance, s protocol.
 	if every == 0 {
 		every = time.Second
 	}
-	var first, last families
+	var seen course
 	poll, err := startPoll(ctx, every, func(ctx context.Context) ([]Sample, error) {
 		ctx, cancel := context.WithTimeout(ctx, scrapeLimit)
 		defer cancel()
 		f, err := scrape(ctx, client, address, v.Header)
+		seen.note(f, err)
 		if err != nil {
 			return nil, err
 		}
-		if first == nil {
-			first = f
-		}
-		last = f
 		return f.gauges(), nil
 	})
 	if err != nil {
@@ -79,9 +76,30 @@ func (v ServerView) Watch(ctx context.Context, i *protocol.Instance, s protocol.
 	return func() (protocol.Reading, error) {
 		poll.stop()
 		r := protocol.Reading{Name: "server", Figures: poll.figures(), Series: poll.series(), Error: poll.failed()}
-		v.between(&r, first, last, s)
+		v.between(&r, seen, s)
 		return r, nil
 	}, nil
+}
+
+// A course is what the scrapes of a level said, one after another. Of those between the first and the last nothing is kept
+// but whether the server began anew: counters that fall to 0 and rise above what they were before the level look, from its
+// ends alone, as though nothing had happened.
+type course struct {
+	first, last families
+	restarted   string // by what it was seen to begin anew; "": it was not
+	failed      error  // of the latest scrape
+}
+
+func (c *course) note(f families, err error) {
+	if c.failed = err; err != nil {
+		return
+	}
+	if c.first == nil {
+		c.first = f
+	} else if c.restarted == "" {
+		c.restarted = restarted(c.last, f)
+	}
+	c.last = f
 }
 
 // gauges are what is sampled: of the whole, and of each engine where there are several.
@@ -106,17 +124,22 @@ func (f families) gauges() (out []Sample) {
 	return out
 }
 
-// between adds what the counters say, from before a level to after it.
-func (v ServerView) between(r *protocol.Reading, before, after families, s protocol.Step) {
+// between adds what the counters say, from before a level to after it. Where the scrape after it failed the counters are those
+// of some moment within the level, and nothing is told of them.
+func (v ServerView) between(r *protocol.Reading, seen course, s protocol.Step) {
+	before, after := seen.first, seen.last
 	warn := func(code string, spoils []string, format string, args ...any) {
 		r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: fmt.Sprintf(format, args...)})
 	}
 	figure := func(name, unit string, better loadgen.Direction, value float64, n float64) {
 		r.Figures = append(r.Figures, loadgen.Figure{Name: name, Unit: unit, Better: better, Value: value, N: int(min(n, math.MaxInt32))})
 	}
-	if why := restarted(before, after); why != "" {
-		warn(WarnRestarted, []string{loadgen.All}, "the server began anew within the level (%s): what it served before and after is not one load on one server", why)
+	if seen.restarted != "" {
+		warn(WarnRestarted, []string{loadgen.All}, "the server began anew within the level (%s): what it served before and after is not one load on one server", seen.restarted)
 		return // differences over a restart mean nothing
+	}
+	if seen.failed != nil {
+		return // the reading's error says so
 	}
 	for _, c := range counters {
 		if d, ok := increase(before, after, c.names); ok {
@@ -124,7 +147,7 @@ func (v ServerView) between(r *protocol.Reading, before, after families, s proto
 		}
 	}
 	if d, ok := increase(before, after, preempted.names); ok && d.total() > 0 {
-		warn(WarnPreempted, nil, "the server sent running requests back to its queue %.0f times, because its KV cache was full: their tokens were computed twice", d.total())
+		warn(WarnPreempted, nil, "the server sent running requests back to its queue %s, because its KV cache was full: their tokens were computed twice", times(d.total()))
 	}
 	v.caches(r, before, after, warn, figure)
 	for _, t := range timings {
@@ -141,8 +164,16 @@ func (v ServerView) between(r *protocol.Reading, before, after families, s proto
 		}
 	}
 	if d, ok := increase(before, after, generated.names); ok {
-		v.shares(d, s, warn)
+		served, _ := increase(before, after, finished.names)
+		v.shares(d, served.total(), s, warn)
 	}
+}
+
+func times(n float64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%.0f times", n)
 }
 
 // hitsLimit is the share of prompt tokens found in a cache above which prompts that should be new were not: a chat template's
@@ -169,32 +200,52 @@ func (v ServerView) caches(r *protocol.Reading, before, after families, warn fun
 // shareFloor is how far below its fair share an engine may be before its load is not the one that the level is named after.
 const shareFloor = 0.5
 
-// shares looks at what share of the output tokens each engine served.
-func (v ServerView) shares(d engines, s protocol.Step, warn func(string, []string, string, ...any)) {
+// shareP is how seldom chance alone leaves an engine idle of which that is said: with two engines, seven requests suffice.
+const shareP = 0.01
+
+// shares looks at what share of the output tokens each engine served, of so many requests that it finished; 0: not told. With
+// fewer in flight than engines some idle in all fairness, and nothing is said.
+func (v ServerView) shares(d engines, served float64, s protocol.Step, warn func(string, []string, string, ...any)) {
 	n := max(len(d), v.Engines)
 	total := d.total()
 	if n < 2 || total <= 0 {
 		return
 	}
 	if len(d) < v.Engines {
-		warn(WarnReplicaUnused, nil, "the server's metrics tell %d engines apart, and %d were said to be there: whether each served its share is not known", len(d), v.Engines)
-		if len(d) < 2 {
-			return
-		}
+		warn(WarnReplicaUnused, nil, "the server's metrics tell %s apart, and %d were said to be there: whether each served its share is not known", enginesOf(len(d)), v.Engines)
+	}
+	if len(d) < 2 || s.Level.Concurrency > 0 && s.Level.Concurrency < n {
+		return
 	}
 	fair := 1 / float64(len(d))
-	// As many requests as this make chance a poor reason: the SD of an engine's share is √(fair(1 − fair)/requests).
-	requests := float64(max(s.Level.Requests+s.Level.Warmup, 1))
-	noise := 3 * math.Sqrt(fair*(1-fair)/requests)
+	if served == 0 {
+		served = float64(s.Level.Requests + s.Level.Warmup)
+	}
+	served = max(served, 1)
+	// What chance would do to requests that go to any engine alike: leave one without any, or move its share, whose SD is
+	// √(fair(1 − fair)/requests).
+	idle := math.Pow(1-fair, served) < shareP
+	noise := 3 * math.Sqrt(fair*(1-fair)/served)
 	for _, engine := range sortedNames(d) {
 		share := d[engine] / total
-		switch {
-		case d[engine] == 0:
-			warn(WarnReplicaUnused, []string{loadgen.All}, "engine %s served nothing of the %.0f output tokens, where its share is %.3g %%: the throughput is that of fewer engines", engine, total, 100*fair)
-		case share < shareFloor*fair && share < fair-noise:
-			warn(WarnReplicaUnused, []string{loadgen.All}, "engine %s served %.3g %% of the output tokens, where its share is %.3g %%: the load was not even, and the throughput is not that of all engines", engine, 100*share, 100*fair)
+		uneven := share < shareFloor*fair && share < fair-noise
+		if !uneven && !(share == 0 && idle) {
+			continue
 		}
+		did, therefore := "nothing", "the throughput is that of fewer engines"
+		if d[engine] > 0 {
+			did, therefore = fmt.Sprintf("%.3g %%", 100*share), "the load was not even, and the throughput is not that of all engines"
+		}
+		warn(WarnReplicaUnused, []string{loadgen.All}, "engine %s served %s of the %.0f output tokens, where its share is %.3g %%: %s",
+			engine, did, total, 100*fair, therefore)
 	}
+}
+
+func enginesOf(n int) string {
+	if n == 1 {
+		return "no engines" // one is not told from another
+	}
+	return fmt.Sprintf("%d engines", n)
 }
 
 // increase is by how much a counter went up, for each engine; false where it was not told before and after. One that is new

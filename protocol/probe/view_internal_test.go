@@ -1,8 +1,13 @@
 package probe
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +43,19 @@ func vllm(tokens [2]int, queries, hits, preemptions int) string {
 	return b.String()
 }
 
+// scrapes are what a level saw that were so many; "": one that failed.
+func scrapes(t *testing.T, texts ...string) (c course) {
+	t.Helper()
+	for _, text := range texts {
+		if text == "" {
+			c.note(nil, errors.New("refused"))
+			continue
+		}
+		c.note(metrics(t, text), nil)
+	}
+	return c
+}
+
 func codes(r protocol.Reading) string {
 	var out []string
 	for _, w := range r.Warnings {
@@ -68,7 +86,7 @@ func TestBetween(t *testing.T) {
 		"the same process":           {ServerView{}, "process_start_time_seconds 1000.2\nx 1\n", "process_start_time_seconds 1000.2\nx 1\n", ""},
 	} {
 		var r protocol.Reading
-		c.view.between(&r, metrics(t, c.before), metrics(t, c.after), level)
+		c.view.between(&r, scrapes(t, c.before, c.after), level)
 		if got := codes(r); got != c.want {
 			t.Errorf("%s: %q, want %q: %+v", name, got, c.want, r.Warnings)
 		}
@@ -78,7 +96,7 @@ func TestBetween(t *testing.T) {
 // What the server says of the level is the difference of what it said after and before.
 func TestFiguresBetween(t *testing.T) {
 	var r protocol.Reading
-	ServerView{}.between(&r, metrics(t, vllm([2]int{100, 0}, 100, 10, 1)), metrics(t, vllm([2]int{1100, 500}, 1100, 260, 1)), protocol.Step{})
+	ServerView{}.between(&r, scrapes(t, vllm([2]int{100, 0}, 100, 10, 1), vllm([2]int{1100, 500}, 1100, 260, 1)), protocol.Step{})
 	want := map[string]float64{
 		"server_output_tokens": 1500, "server_preemptions": 0, "server_cache_hits": 25,
 		"server_ttft_mean": 200, "server_ttft_p50": 175,
@@ -91,6 +109,88 @@ func TestFiguresBetween(t *testing.T) {
 		if math.Abs(got[name]-v) > 1e-6*max(v, 1) {
 			t.Errorf("%s = %v, want %v", name, got[name], v)
 		}
+	}
+}
+
+// A server that began anew within a level is seen although its counters are above what they were before the level, also
+// where it was not there for a scrape; and what a level that ended without a last scrape served is not told.
+func TestWithinLevel(t *testing.T) {
+	for name, c := range map[string]struct {
+		scrapes []string
+		want    string
+		tokens  bool
+	}{
+		"steady":               {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
+		"anew":                 {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), vllm([2]int{20, 20}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
+		"anew, and away":       {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), "", vllm([2]int{20, 20}, 0, 0, 0)}, WarnRestarted, false},
+		"anew at once":         {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{0, 0}, 0, 0, 0)}, WarnRestarted, false},
+		"one engine anew":      {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 2}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
+		"a gap":                {[]string{vllm([2]int{10, 10}, 0, 0, 0), "", vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
+		"gone at the end":      {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), ""}, "", false},
+		"other process, again": {[]string{"process_start_time_seconds 1000\n", "process_start_time_seconds 1060\n", "process_start_time_seconds 1060\n"}, WarnRestarted, false},
+	} {
+		var r protocol.Reading
+		ServerView{}.between(&r, scrapes(t, c.scrapes...), protocol.Step{Level: loadgen.Level{Requests: 100}})
+		if got := codes(r); got != c.want {
+			t.Errorf("%s: %q, want %q: %+v", name, got, c.want, r.Warnings)
+		}
+		found := slices.ContainsFunc(r.Figures, func(f loadgen.Figure) bool { return f.Name == "server_output_tokens" })
+		if found != c.tokens {
+			t.Errorf("%s: output tokens told: %v, want %v", name, found, c.tokens)
+		}
+	}
+}
+
+// What is an engine's share depends on how many requests there were, not on whether the level was bounded by their number.
+func TestShares(t *testing.T) {
+	with := func(tokens [2]int, requests int) string {
+		return vllm(tokens, 0, 0, 0) + fmt.Sprintf("vllm:request_success_total{engine=\"0\",finished_reason=\"length\"} %d\n", requests)
+	}
+	for name, c := range map[string]struct {
+		level    loadgen.Level
+		tokens   [2]int
+		requests int
+		want     string
+	}{
+		"by time, uneven":           {loadgen.Level{Concurrency: 8}, [2]int{900, 100}, 1000, WarnReplicaUnused},
+		"by time, idle":             {loadgen.Level{Concurrency: 8}, [2]int{900, 0}, 1000, WarnReplicaUnused},
+		"by time, even":             {loadgen.Level{Concurrency: 8}, [2]int{500, 400}, 1000, ""},
+		"too few to tell":           {loadgen.Level{Concurrency: 2, Requests: 3}, [2]int{300, 0}, 3, ""},
+		"seven, and idle":           {loadgen.Level{Concurrency: 2, Requests: 7}, [2]int{1000, 0}, 7, WarnReplicaUnused},
+		"one in flight":             {loadgen.Level{Concurrency: 1, Requests: 100}, [2]int{1000, 0}, 100, ""},
+		"an open loop, and idle":    {loadgen.Level{Requests: 100, Arrivals: loadgen.Arrivals{Process: loadgen.PoissonArrivals, Rate: 10}}, [2]int{1000, 0}, 100, WarnReplicaUnused},
+		"nothing was generated":     {loadgen.Level{Concurrency: 8}, [2]int{0, 0}, 0, ""},
+		"a little below half, few":  {loadgen.Level{Concurrency: 4, Requests: 8}, [2]int{800, 200}, 8, ""},
+		"a little below half, many": {loadgen.Level{Concurrency: 4, Requests: 800}, [2]int{800, 200}, 800, WarnReplicaUnused},
+	} {
+		var r protocol.Reading
+		ServerView{}.between(&r, scrapes(t, with([2]int{0, 0}, 0), with(c.tokens, c.requests)), protocol.Step{Level: c.level})
+		if got := codes(r); got != c.want {
+			t.Errorf("%s: %q, want %q: %+v", name, got, c.want, r.Warnings)
+		}
+	}
+}
+
+// SGLang tells what it found in its cache by where it was from, and llama.cpp how to have it tell anything.
+func TestOtherServersCounters(t *testing.T) {
+	sglang := func(prompt, device, host, retracted int) string {
+		return fmt.Sprintf("sglang:prompt_tokens_total{model_name=\"m\"} %d\nsglang:cached_tokens_total{cache_source=\"device\",model_name=\"m\"} %d\n"+
+			"sglang:cached_tokens_total{cache_source=\"host\",model_name=\"m\"} %d\nsglang:num_retracted_requests_total{model_name=\"m\"} %d\n",
+			prompt, device, host, retracted)
+	}
+	var r protocol.Reading
+	ServerView{Unique: true}.between(&r, scrapes(t, sglang(1000, 0, 0, 1), sglang(3000, 200, 300, 2)), protocol.Step{})
+	if got, want := codes(r), WarnPreempted+" "+WarnCacheHits; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if i := slices.IndexFunc(r.Figures, func(f loadgen.Figure) bool { return f.Name == "server_cache_hits" }); i < 0 || r.Figures[i].Value != 25 {
+		t.Errorf("%+v", r.Figures)
+	}
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }))
+	defer there.Close()
+	_, err := ServerView{}.Watch(context.Background(), &protocol.Instance{URL: there.URL}, protocol.Step{})
+	if err == nil || !strings.Contains(err.Error(), "--metrics") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -144,7 +244,7 @@ func FuzzParse(f *testing.F) {
 		all, _ := parse(strings.NewReader(text))
 		all.gauges()
 		var r protocol.Reading
-		ServerView{Unique: true}.between(&r, all, all, protocol.Step{})
+		ServerView{Unique: true}.between(&r, course{first: all, last: all}, protocol.Step{})
 		for _, figure := range r.Figures {
 			if math.IsNaN(figure.Value) || math.IsInf(figure.Value, 0) {
 				t.Errorf("%+v", figure)

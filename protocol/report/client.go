@@ -56,7 +56,7 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 				table.f("%s %%\t", decimal(e.Summary.Mean, f.digits))
 				continue
 			}
-			table.f("%s%s\t", decimal(e.Summary.Mean, f.digits), mark(err))
+			table.f("%s%s\t", decimal(e.Summary.Mean, f.digits), mark(e, err))
 		}
 		table.f("  %s\n", flags(p))
 	}

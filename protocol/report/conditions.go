@@ -71,7 +71,8 @@ func stampedBy(s loadgen.Stamps) string {
 			decimal(math.Floor(10000*float64(s.Kernel)/n)/100, 2), decimal(n, 0), decimal(float64(s.Client), 0))
 	}
 	if s.Shared > 0 {
-		by += fmt.Sprintf("; %s came in one read with later data, and may have come earlier than its stamp", decimal(float64(s.Shared), 0))
+		by += fmt.Sprintf("; %s came in one read with later data, and may have come earlier, "+
+			"as far back as the end of the read before", decimal(float64(s.Shared), 0))
 	}
 	return by
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/stats"
 )
 
 // LevelText writes the result of one level: its accounting, its figures and its warnings. One level of one run has no
@@ -39,7 +40,7 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if r.Level.Seed != 0 {
 		out.f("Seed %d\n", r.Level.Seed)
 	}
-	out.f("One level of one run: the figures have no interval. A value marked ! must not be used.\n\n")
+	out.f("One level of one run: the figures have no interval. A value marked ! must not be used, and one marked ?\nis a percentile of fewer samples than it takes to bound it.\n\n")
 
 	writeFigures(out, r)
 	var lines []string
@@ -102,6 +103,9 @@ func writeFigures(out *printer, r *loadgen.Result) {
 			if w.SpoilsFigure(f.Name) {
 				return decimal(f.Value, 2) + "!"
 			}
+		}
+		if _, p, ok := loadgen.QuantileOf(f.Name); ok && stats.TailWarnings(f.N, p/100) != nil {
+			return decimal(f.Value, 2) + "?"
 		}
 		return decimal(f.Value, 2)
 	}

@@ -68,7 +68,7 @@ func experiment(levels []int, prompts protocol.Prompts) *protocol.Experiment {
 				m.Result.Tokens.Mismatch = 1
 			}
 			add := func(name string, value float64) {
-				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: 10})
+				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: value, N: prompts.At(c)})
 			}
 			add(loadgen.TotalThroughput, 0.97*speed)
 			if prompts.At(c) >= c {
@@ -272,7 +272,8 @@ func TestStampedBy(t *testing.T) {
 		{0, 1000, 0, "client for all 1,000 chunks"},
 		{399_999, 1, 0, "kernel for 99.99 % of 400,000 chunks, client for the other 1"},
 		{1, 99_999, 0, "kernel for 0.00 % of 100,000 chunks, client for the other 99,999"},
-		{5, 0, 2, "kernel for all 5 chunks; 2 came in one read with later data, and may have come earlier than its stamp"},
+		{5, 0, 2, "kernel for all 5 chunks; 2 came in one read with later data, and may have come " +
+			"earlier, as far back as the end of the read before"},
 		{2, 1, 0, "kernel for 66.66 % of 3 chunks, client for the other 1"},
 	} {
 		if got := stampedBy(loadgen.Stamps{Kernel: c.kernel, Client: c.client, Shared: c.shared}); got != c.want {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -42,6 +43,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
 	sent(out, a)
+	machines(out, a)
 	out.f("%s\n", requests(a))
 	if a.Stamps.Chunks() > 0 {
 		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
@@ -49,7 +51,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
 
 	table := newTable(out)
-	table.f("concurrency\tprompts\truns\t")
+	table.f("%s\tprompts\truns\t", levelHead(a))
 	for _, c := range columns {
 		table.f("%s\t", c.head)
 		if c.spread {
@@ -66,6 +68,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 		shown = append(shown, c.figure)
 	}
 	histograms(out, a, shown)
+	evidence(out, a)
 
 	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
 	if a.Knee.Reason != "" {
@@ -96,7 +99,7 @@ func requests(a *protocol.Analysis) string {
 }
 
 func row(table *table, p *protocol.Point) {
-	table.f("%d\t%s\t%d\t", p.Concurrency, count(p.Requests), len(p.Runs))
+	table.f("%s\t%s\t%d\t", levelOf(p), count(p.Requests), len(p.Runs))
 	for _, c := range columns {
 		e, err := p.Figure(c.figure)
 		if e.Name == "" {
@@ -106,18 +109,21 @@ func row(table *table, p *protocol.Point) {
 			}
 			continue
 		}
-		table.f("%s ±%s%s\t", decimal(e.Summary.Mean, c.digits), decimal(e.Interval.HalfWidth(), c.digits), mark(err))
+		table.f("%s ±%s%s\t", decimal(e.Summary.Mean, c.digits), decimal(e.Interval.HalfWidth(), c.digits), mark(e, err))
 		if c.spread {
-			table.f("%s%s\t%s%s\t", decimal(e.Summary.SD, c.digits), mark(err), percent(e.Summary.CoV), mark(err))
+			table.f("%s%s\t%s%s\t", decimal(e.Summary.SD, c.digits), mark(e, err), percent(e.Summary.CoV), mark(e, err))
 		}
 	}
 	table.f("  %s\n", flags(p))
 }
 
-// mark follows a value that a warning spoils.
-func mark(err error) string {
-	if err != nil {
+// mark follows a value that a warning spoils, or a percentile of too few samples.
+func mark(e protocol.Estimate, err error) string {
+	switch {
+	case err != nil:
 		return "!"
+	case slices.Contains(e.MarkedBy, protocol.WarnFewSamples):
+		return "?"
 	}
 	return ""
 }
@@ -134,7 +140,7 @@ func flags(p *protocol.Point) string {
 // warnings writes each kind of warning once, with the levels that it is about and what it says of the first.
 func warnings(out *printer, a *protocol.Analysis) error {
 	type about struct {
-		levels []int
+		levels []string
 		first  string
 	}
 	var order []string
@@ -150,25 +156,33 @@ func warnings(out *printer, a *protocol.Analysis) error {
 				kinds[w.Code] = kind
 				order = append(order, w.Code)
 			}
-			kind.levels = append(kind.levels, p.Concurrency)
+			kind.levels = append(kind.levels, levelOf(&p))
 		}
 	}
 	if len(a.Warnings)+len(order) > 0 {
-		out.f("\nWarnings (a value marked ! must not be used):\n")
+		few := ""
+		if kinds[protocol.WarnFewSamples] != nil {
+			few = ", and one marked ? is a percentile of few samples"
+		}
+		out.f("\nWarnings (a value marked ! must not be used%s):\n", few)
 	}
 	for _, w := range a.Warnings {
 		out.f("  %s\n", w)
 	}
 	for _, code := range order {
 		kind := kinds[code]
-		out.f("  %s at %s: ", code, numbers(kind.levels))
+		out.f("  %s at %s: ", code, strings.Join(kind.levels, ", "))
 		if len(kind.levels) > 1 {
-			out.f("(at %d) ", kind.levels[0])
+			out.f("(at %s) ", kind.levels[0])
 		}
 		out.f("%s\n", kind.first)
 	}
 	return out.err
 }
+
+// pagesThroughput is what the page has for its largest model at saturation, in tokens/s: the rate by which plans are estimated,
+// for want of the one that is to be measured.
+const pagesThroughput = 11_200
 
 // PlanText writes what a plan will do, with the warnings of its check.
 func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
@@ -189,6 +203,9 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	out.f("  runs         %d, %s\n", p.Runs, restart)
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
 	out.f("  levels       %s\n", numbers(p.Levels))
+	if p.Order != protocol.AsGiven {
+		out.f("  order        %s\n", p.Order)
+	}
 	out.f("  prompts      %s a level\n", p.Prompts)
 	if p.WarmUntilSteady > 0 {
 		out.f("  warmup       each run until throughput and TTFT are steady, for %v at most, discarded", p.WarmUntilSteady)
@@ -200,8 +217,21 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	}
 	out.f("\n  timeout      %s a request\n", duration(p.Timeout))
 	out.f("  seed         %d\n", p.Seed)
-	out.f("  in all       %s requests, %s input and %s output tokens\n", decimal(float64(requests), 0),
+	most := ""
+	if p.Budget > 0 {
+		out.f("  budget       %v in all: runs that would go beyond it are left out\n", p.Budget)
+	}
+	if s, err := p.Heaviest(); err == nil && s.Level.Duration > 0 {
+		most = "at most "
+		out.f("  a level      issues no more after %v\n", s.Level.Duration.Round(time.Second))
+	}
+	if p.Retry.Times > 0 {
+		out.f("  retries      of a level up to %d, for %s\n", p.Retry.Times, strings.Join(p.Retry.Causes, ", "))
+	}
+	out.f("  in all       %s%s requests, %s input and %s output tokens\n", most, decimal(float64(requests), 0),
 		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
+	out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
+		p.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
 	for _, warning := range warnings {
 		out.f("  warning      %s\n", warning)
 	}

@@ -39,11 +39,20 @@ type Simulation struct {
 	Cold         float64
 	ColdRequests int
 
+	Engines int    // how many of these stand behind the URL; 0: one
+	Route   string // RouteEven, RouteIdle; "": RouteEven
+
 	Noise float64
 	Seed  uint64
 
 	starts uint64
 }
+
+// The routes of requests to engines.
+const (
+	RouteEven = "even" // each in turn
+	RouteIdle = "idle" // the last has none, as one that its router has lost
+)
 
 // Start starts the program again as the server. Each start has noise of its own.
 func (s *Simulation) Start(ctx context.Context) (*protocol.Instance, error) {
@@ -70,16 +79,30 @@ func (s *Simulation) Handler() (http.Handler, error) {
 	if s.Echo {
 		return &loadgentest.Echo{FlushEach: s.FlushEach, FirstToken: s.FirstToken, Gap: s.Gap}, nil
 	}
-	server := &loadgentest.Simulated{
-		MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
-		StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
-		KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache,
-		Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed,
+	engines := make([]*loadgentest.Simulated, max(s.Engines, 1))
+	for i := range engines {
+		engines[i] = &loadgentest.Simulated{
+			MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
+			StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
+			KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache,
+			Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed + uint64(i),
+		}
+		if err := engines[i].Validate(); err != nil {
+			return nil, &UsageError{err}
+		}
 	}
-	if err := server.Validate(); err != nil {
-		return nil, &UsageError{err}
+	if len(engines) == 1 {
+		return engines[0], nil
 	}
-	return server, nil
+	replicas := &loadgentest.Replicas{Servers: engines}
+	switch s.Route {
+	case "", RouteEven:
+	case RouteIdle:
+		replicas.Route = func(n uint64) int { return int(n % uint64(len(engines)-1)) }
+	default:
+		return nil, Usagef("-route %q: want %s or %s", s.Route, RouteEven, RouteIdle)
+	}
+	return replicas, nil
 }
 
 // serveChild is the child: it prints its URL and serves until its standard input ends, which it does when the parent
@@ -105,7 +128,7 @@ func serveChild(configuration string) error {
 func Serve(stop <-chan struct{}, address string, handler http.Handler) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("%w; another -address may be free, and port 0 takes one that is", err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)

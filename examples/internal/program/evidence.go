@@ -39,6 +39,17 @@ func (e *evidence) Register(flags *flag.FlagSet) {
 	flags.BoolVar(&e.client, "client-check", true, "measure first what this client can do at the plan's shape and concurrency, against servers that answer at once and at a pace")
 }
 
+// validate refuses what contradicts itself.
+func (e *evidence) validate() error {
+	switch {
+	case e.replicas < 0:
+		return Usagef("-replicas %d: want a number of engines, or 0: as many as the server's metrics tell apart", e.replicas)
+	case e.replicas > 0 && !e.view:
+		return Usagef("-replicas %d with -server-view=false: the server's metrics are where their shares are seen; want one of them", e.replicas)
+	}
+	return nil
+}
+
 // apply sets what the flags say in a runner.
 func (e *evidence) apply(r *protocol.Runner, load *Load, unique bool) {
 	config := load.client.Config
@@ -143,6 +154,11 @@ func (h here) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) 
 	if !local(i.URL) {
 		return nil, errElsewhere
 	}
+	if i.Path != nil {
+		if path := i.Path(ctx); path.MayLeaveHost() { // a tunnel ends at a loopback address too
+			return nil, fmt.Errorf("%w: %s takes the connections, and may pass them on to another", errElsewhere, path.Via)
+		}
+	}
 	return h.Probe.Watch(ctx, i, s)
 }
 
@@ -176,6 +192,19 @@ func local(raw string) bool {
 
 // strict are the codes of warnings that a user has made fatal.
 type strict string
+
+// validate refuses what no warning has as its code, which would never be given, and be taken for a check that held.
+func (s strict) validate() error {
+	if s == "" {
+		return nil
+	}
+	for code := range strings.SplitSeq(string(s), ",") {
+		if code == "" || strings.ContainsFunc(code, func(c rune) bool { return c != '-' && (c < 'a' || c > 'z') }) {
+			return Usagef("-strict %s: want codes of warnings with commas between them, such as client-bound,cache-hits, or all", s)
+		}
+	}
+	return nil
+}
 
 // check is an error where the analysis has one of them: any at all for "all".
 func (s strict) check(a *protocol.Analysis) error {

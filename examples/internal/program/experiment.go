@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,6 +76,9 @@ type experiment struct {
 
 func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
+		return err
+	}
+	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
 		return err
 	}
 	plan, err := x.chosen()
@@ -151,7 +155,9 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		plan = x.quick
 	default:
 		var err error
-		if plan, err = readPlan(x.plan); err != nil {
+		if plan, err = readPlan(x.plan); errors.Is(err, fs.ErrNotExist) {
+			return plan, Usagef("-plan %s: want published, corrected, quick, or a file with a plan: %v", x.plan, err)
+		} else if err != nil {
 			return plan, err
 		}
 		if x.load.Seed == 0 || !given(x.flags, "seed") {
@@ -202,7 +208,9 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 		}
 	}
 	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
+	} else if err != nil {
 		return plan, err
 	}
 	x.out = x.resume
@@ -219,7 +227,7 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 func readPlan(name string) (protocol.Plan, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return protocol.Plan{}, Usagef("-plan %s: want published, corrected, quick, or a file with a plan: %v", name, err)
+		return protocol.Plan{}, &UsageError{err}
 	}
 	defer file.Close()
 	plan, err := protocol.ReadPlan(file)

@@ -1,0 +1,222 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// A cell of the tables beside the client's: a figure, and in brackets another where there is one.
+type beside struct {
+	head           string
+	figure, within string
+	digits         int
+}
+
+// serverColumns are the server's own view, each timing next to what the client saw of the same.
+var serverColumns = []beside{
+	{"running (peak)", "server_running_mean", "server_running_peak", 1},
+	{"waiting (peak)", "server_waiting_mean", "server_waiting_peak", 1},
+	{"KV % (peak)", "server_kv_usage_mean", "server_kv_usage_peak", 1},
+	{"preempted", "server_preemptions", "", 0},
+	{"cache hits %", "server_cache_hits", "", 1},
+	{"TTFT server", loadgen.MeanName("server_ttft"), "", 1},
+	{"client", loadgen.MeanName(loadgen.TTFT), "", 1},
+	{"E2E server", loadgen.MeanName("server_e2e"), "", 0},
+	{"client", loadgen.MeanName(loadgen.E2E), "", 0},
+}
+
+var energyColumns = []beside{
+	{"W (peak)", protocol.PowerSeries + "_mean", protocol.PowerSeries + "_peak", 0},
+	{"busy %", "gpu_busy_mean", "", 0},
+	{"GiB (peak)", "gpu_memory_used_mean", "gpu_memory_used_peak", 1},
+	{"°C peak", "gpu_temperature_peak", "", 0},
+	{"J", protocol.Energy, "", 0},
+	{"J/request", protocol.EnergyPerRequest, "", 2},
+	{"J/output token", protocol.EnergyPerToken, "", 4},
+}
+
+// evidence writes what stands beside the client's figures: what the server says of itself, the GPUs, what the client was seen to
+// sustain, where the spread arises, and what changed with the time. What nobody watched is left out, and named.
+func evidence(out *printer, a *protocol.Analysis) {
+	besideTable(out, a, "The server's own view, with the requests that lead levels in, beside the client's; means of the runs, times in ms:", "server_", serverColumns)
+	besideTable(out, a, "The GPUs that were watched, and their energy over the makespan, idle power included; means of the runs:", "", energyColumns)
+	spreads(out, a)
+	var lines []string
+	if line := headroom(a); line != "" {
+		lines = append(lines, line)
+	}
+	if d := a.Drift; d != nil {
+		lines = append(lines, drift(a))
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
+		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
+	}
+	if len(lines) > 0 {
+		out.f("\n%s\n", strings.Join(lines, "\n"))
+	}
+}
+
+// besideTable writes the columns that any point has a figure for; nothing where there is none whose name begins with own.
+func besideTable(out *printer, a *protocol.Analysis, title, own string, columns []beside) {
+	var have []beside
+	found := false
+	for _, c := range columns {
+		any := false
+		for i := range a.Points {
+			e, _ := a.Points[i].Figure(c.figure)
+			any = any || e.Name != ""
+		}
+		if any {
+			have = append(have, c)
+			found = found || strings.HasPrefix(c.figure, own)
+		}
+	}
+	if !found {
+		return
+	}
+	out.f("\n%s\n", title)
+	table := newTable(out)
+	table.f("%s\t", levelHead(a))
+	for _, c := range have {
+		table.f("%s\t", c.head)
+	}
+	table.f("\n")
+	for i := range a.Points {
+		p := &a.Points[i]
+		table.f("%s\t", levelOf(p))
+		for _, c := range have {
+			e, err := p.Figure(c.figure)
+			if e.Name == "" {
+				table.f("–\t")
+				continue
+			}
+			text := decimal(e.Summary.Mean, c.digits)
+			if most, _ := p.Figure(c.within); c.within != "" && most.Name != "" {
+				text += fmt.Sprintf(" (%s)", decimal(most.Summary.Max, c.digits))
+			}
+			table.f("%s%s\t", text, mark(e, err))
+		}
+		table.f("\n")
+	}
+	table.flush()
+}
+
+// mostRuns is how many runs are worth telling: beyond it the spread has to be found, and not averaged away.
+const mostRuns = 100
+
+// spreads says where the variation of the steady throughput arises, and what it would take to know it to a given precision.
+func spreads(out *printer, a *protocol.Analysis) {
+	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Spread != nil }) {
+		return
+	}
+	out.f("\nSpread of the steady throughput (SD, of the mean), and what it would take to know it:\n")
+	table := newTable(out)
+	table.f("%s\tbetween runs\twithin\tparts of\tfor\truns × parts\t\n", levelHead(a))
+	for i := range a.Points {
+		p := &a.Points[i]
+		s := p.Spread
+		if s == nil {
+			table.f("%s\t–\t–\t–\t–\t–\t\n", levelOf(p))
+			continue
+		}
+		levels, mean := s.Components.Levels, s.Components.Mean.Estimate
+		between := "none seen"
+		if !levels[0].Dropped {
+			between = percent(math.Sqrt(levels[0].T2) / mean)
+		}
+		want := "–"
+		if s.Plan != nil {
+			var n []string
+			for _, r := range s.Plan.Best.Repetitions {
+				n = append(n, strconv.Itoa(r))
+			}
+			want = strings.Join(n, " × ")
+			if s.Plan.Best.Repetitions[0] > mostRuns {
+				want = fmt.Sprintf("over %d runs", mostRuns)
+			}
+		}
+		table.f("%s\t%s\t%s\t%v\t±%s\t%s\t\n", levelOf(p), between, percent(math.Sqrt(levels[len(levels)-1].T2)/mean),
+			s.Batch.Round(time.Millisecond), percent(s.Precision), want)
+	}
+	table.flush()
+}
+
+// headroom says by how much the client could have done more than the level that needed most of it.
+func headroom(a *protocol.Analysis) string {
+	c := a.Client
+	if c == nil || c.Requests <= 0 {
+		return ""
+	}
+	s := fmt.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
+	if c.Chunks > 0 {
+		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
+	}
+	s += fmt.Sprintf(" at %d in flight, beside the server that it was measured with", c.Concurrency)
+	var least *protocol.Point
+	for i := range a.Points {
+		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {
+			least = p
+		}
+	}
+	if least != nil {
+		s += fmt.Sprintf("; headroom at least %s ×, at %s", decimal(least.Headroom.Least(), 1), levelOf(least))
+	}
+	for _, f := range c.Errors {
+		if f.Name == loadgen.MeanName(loadgen.TTFTError) {
+			s += fmt.Sprintf("; it adds %s ms to TTFT", decimal(f.Value, 2))
+		}
+	}
+	return s
+}
+
+func drift(a *protocol.Analysis) string {
+	d := a.Drift
+	if !d.Assessed {
+		return "Drift over the runs: not assessed, which takes 5 runs"
+	}
+	return fmt.Sprintf("Drift over the runs: the steady throughput changed by %s from the first to the last (95 %%: %s to %s)",
+		signed(d.Total.Estimate), signed(d.Total.Low), signed(d.Total.High))
+}
+
+// signed is a share with its sign: "+0.3 %".
+func signed(x float64) string {
+	if x > 0 {
+		return "+" + percent(x)
+	}
+	return percent(x)
+}
+
+// machines says on which machine the client was, and on which the server.
+func machines(out *printer, a *protocol.Analysis) {
+	m := a.Machines
+	if m.Client != "" {
+		out.f("client's machine: %s\n", plain(m.Client))
+	}
+	if m.Server != "" {
+		out.f("server's machine: %s\n", plain(m.Server))
+	}
+}
+
+// levelOf names a point among those of its table: its concurrency, or the whole load where that says too little.
+func levelOf(p *protocol.Point) string {
+	if p.Open() || p.Arm != "" {
+		return p.Load.String()
+	}
+	return strconv.Itoa(p.Concurrency)
+}
+
+// levelHead is what stands over the names of the points.
+func levelHead(a *protocol.Analysis) string {
+	if slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Open() || p.Arm != "" }) {
+		return "load"
+	}
+	return "concurrency"
+}
