@@ -380,7 +380,8 @@ func TestNVIDIAExitStatus(t *testing.T) {
 			0o755); err != nil {
 			t.Fatal(err)
 		}
-		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}})
+		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(),
+			Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}})
 		if err != nil {
 			t.Fatal(err)
 		}
