@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/envinfo/fact"
@@ -37,7 +38,8 @@ func fakeTools(t *testing.T, outputs map[string]string) string {
 func captureWith(t *testing.T, tr tree, outputs map[string]string) *envinfo.Environment {
 	t.Helper()
 	env, err := envinfo.Capture(t.Context(),
-		envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs)}})
+		// These tools end at once, and a busy machine is to be no reason for them not to have.
+		envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: fakeTools(t, outputs), Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +339,8 @@ func TestNVIDIADisagrees(t *testing.T) {
 	out["nvidia-smi --query-gpu"] = strings.Replace(out["nvidia-smi --query-gpu"], "81559 MiB", "20480 MiB", 1)
 	tr = tr.with(tree{"proc/driver/nvidia/gpus/0000:39:00.0/information": "Model: \t\t NVIDIA H100 80GB HBM3\n"})
 	fsys := link(tr.fs(), "usr/lib/x86_64-linux-gnu/libnccl.so.2", "libnccl.so.2.21.5")
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: fsys, Tools: envinfo.Tools{Path: fakeTools(t, out)}})
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: fsys, Tools: envinfo.Tools{Path: fakeTools(t, out),
+		Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +380,8 @@ func TestNVIDIAExitStatus(t *testing.T) {
 			0o755); err != nil {
 			t.Fatal(err)
 		}
-		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(), Tools: envinfo.Tools{Path: dir}})
+		env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: tr.fs(),
+			Tools: envinfo.Tools{Path: dir, Timeout: time.Minute}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -312,11 +312,10 @@ func (p Plan) validate() error {
 		return invalid("level budget", p.LevelBudget, "0s (none) or more")
 	case p.Budget > 0 && p.LevelBudget > p.Budget:
 		return invalid("level budget", p.LevelBudget, fmt.Sprintf("no more than the budget for all, %v", p.Budget))
-	case p.Budget > 0 && p.Runs > 1 && p.Restart && p.Cooldown >= p.Budget:
-		return invalid("cooldown", p.Cooldown, fmt.Sprintf("less than the budget for all, %v, which leaves no time for a second run", p.Budget))
 	case p.Budget > 0 && p.Budget < p.leastBudget():
 		return invalid("budget", p.Budget,
-			fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs", p.leastBudget()))
+			fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs (cooldown %v)",
+				p.leastBudget(), p.Cooldown))
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
 	}

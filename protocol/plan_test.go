@@ -120,7 +120,7 @@ func TestCheckRefuses(t *testing.T) {
 		{func(p *Plan) { p.Budget = -time.Second }, "budget -1s"},
 		{func(p *Plan) { p.LevelBudget = -time.Minute }, "level budget -1m0s"},
 		{func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour }, "level budget 2h0m0s: want no more than the budget for all, 1h0m0s"},
-		{func(p *Plan) { p.Budget, p.Cooldown = time.Minute, time.Hour }, "cooldown 1h0m0s: want less than the budget for all, 1m0s"},
+		{func(p *Plan) { p.Budget, p.Cooldown = time.Minute, time.Hour }, "budget 1m0s: want 4h0m35s or more: a second for each level of each run, and the rests between runs (cooldown 1h0m0s)"},
 		{func(p *Plan) { p.Retry.Times = 1 }, "causes of a retry []"},
 		{func(p *Plan) { p.Retry.Causes = []string{"server-died"} }, "retries of a level 0: want at least 1"},
 		{func(p *Plan) { p.Retry = Retry{1, []string{"server died"}} }, `cause of a retry "server died"`},
