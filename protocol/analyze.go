@@ -21,8 +21,8 @@ const (
 	UnitWithinServer = "run on one server (within-server)"
 )
 
-// ResultsSchema is the version of the shape of an Analysis in JSON, as [ResultsFile] holds it. It changes when a reader of the
-// old shape would read the new one wrongly; members may be added without.
+// ResultsSchema is the version of the shape of an Analysis in JSON, as [ResultsFile] holds it. It changes when a
+// reader of the old shape would read the new one wrongly; members may be added without.
 const ResultsSchema = 1
 
 // An Analysis is what an experiment shows. It is derived from the experiment alone.
@@ -232,9 +232,9 @@ func (a *Analysis) warnOfServers(e *Experiment) {
 	}
 }
 
-// replicates tells what differs between runs: a run counts as a restart when all of it was measured on instances, known by
-// evidence, that no other run has. Mostly that is one; a run that was taken up again, or whose server died, has several.
-// Each arm of a comparison has instances of its own.
+// replicates tells what differs between runs: a run counts as a restart when all of it was measured on instances,
+// known by evidence, that no other run has. Mostly that is one; a run that was taken up again, or whose server died,
+// has several. Each arm of a comparison has instances of its own.
 func replicates(measured []Measurement) (unit string, runs int) {
 	type armRun struct {
 		arm string

@@ -10,8 +10,8 @@ import (
 // WarnLevelBudget is the code of the warning that the time for a level did not suffice for what its figures need.
 const WarnLevelBudget = "level-budget"
 
-// levelShare is how much of a level's part of the Budget goes into the load. The rest is for what cannot be known beforehand:
-// starts of the server, warmups, and the drain of what is in flight when the time is over.
+// levelShare is how much of a level's part of the Budget goes into the load. The rest is for what cannot be known
+// beforehand: starts of the server, warmups, and the drain of what is in flight when the time is over.
 const levelShare = 0.7
 
 // levelBudget bounds one level in time; 0: it is not bounded.
@@ -71,8 +71,8 @@ func (p Plan) Shortened(done []Measurement) string {
 		runs, p.Runs, all.Round(time.Second), longest.Round(time.Second), p.Budget)
 }
 
-// budgetWarning says where the time for a level ended it before its figures had what they need: three completions for each
-// request in flight, and a steady window.
+// budgetWarning says where the time for a level ended it before its figures had what they need: three completions for
+// each request in flight, and a steady window.
 func (m *Measurement) budgetWarning() (loadgen.Warning, bool) {
 	l, r := m.Step.Level, &m.Result
 	if l.Duration == 0 || l.Requests == 0 || l.Arrivals.Process != "" || r.Accounting.Issued >= l.Requests || r.CutShort {
@@ -86,8 +86,8 @@ func (m *Measurement) budgetWarning() (loadgen.Warning, bool) {
 		l.Duration, r.Accounting.Issued, l.Requests, r.Accounting.Completed, l.Concurrency)}, true
 }
 
-// Remaining estimates how long the rest of the plan will take: each step as long as it took in the runs before, or, in the
-// first run, as long as its tokens take at the throughput of the steps before it. false: nothing is known yet.
+// Remaining estimates how long the rest of the plan will take: each step as long as it took in the runs before, or,
+// in the first run, as long as its tokens take at the throughput of the steps before it. false: nothing is known yet.
 func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 	took := map[int][]time.Duration{} // by the step's position in its run
 	tokens, busy := 0.0, 0.0
@@ -138,8 +138,8 @@ func (s Step) expected() int {
 	return s.Level.Requests
 }
 
-// Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the server, of
-// which nothing is known beforehand.
+// Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the
+// server, of which nothing is known beforehand.
 func (p Plan) Estimate(tokensPerSecond float64) time.Duration {
 	var all time.Duration
 	for n := 0; ; n++ {

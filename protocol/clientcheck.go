@@ -11,16 +11,17 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// A Calibration is what a runner measures its client by, on this host and right before the experiment: servers that are no
-// limit. The zero Calibration measures nothing.
+// A Calibration is what a runner measures its client by, on this host and right before the experiment: servers that
+// are no limit. The zero Calibration measures nothing.
 type Calibration struct {
 	Instant Server        // answers at once: what the client can do at most. nil: not measured
 	Paced   Server        // answers at a pace and stamps its chunks: by how much arrivals are off. nil: not measured
 	For     time.Duration // how long each is loaded; zero: 2 s
 }
 
-// A ClientCheck is what a client was seen to do against servers that are no limit, at the shape and the greatest concurrency of
-// the experiment. It shares the host with them, so that what it sustained is less than it could: a lower bound.
+// A ClientCheck is what a client was seen to do against servers that are no limit, at the shape and the greatest
+// concurrency of the experiment. It shares the host with them, so that what it sustained is less than it could: a
+// lower bound.
 type ClientCheck struct {
 	Time        time.Time `json:"time"`
 	Concurrency int       `json:"concurrency"`

@@ -6,11 +6,12 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// PowerSeries is the name of the series of a device's power, in W: what a level's energy is the area under, of all devices
-// that have one.
+// PowerSeries is the name of the series of a device's power, in W: what a level's energy is the area under, of all
+// devices that have one.
 const PowerSeries = "gpu_power"
 
-// Names of the figures of energy. They are of the devices whose power was watched, idle power included, over the makespan.
+// Names of the figures of energy. They are of the devices whose power was watched, idle power included, over the
+// makespan.
 const (
 	Energy           = "energy"             // J
 	EnergyPerToken   = "energy_per_token"   // J ÷ output tokens
@@ -20,8 +21,8 @@ const (
 // WarnEnergyUnknown is the code of the warning that power was watched, and the energy cannot be told from it.
 const WarnEnergyUnknown = "energy-unknown"
 
-// energy adds up what the devices used while the measured requests were served, from the power that probes watched. Where
-// samples of one device are missing nothing is told, with the reason: the others' sum would flatter the server.
+// energy adds up what the devices used while the measured requests were served, from the power that probes watched.
+// Where samples of one device are missing nothing is told, with the reason: the others' sum would flatter the server.
 func (m *Measurement) energy() (Reading, bool) {
 	out := Reading{Name: "energy"}
 	from := m.Result.Start.Add(m.Result.FirstSent)
@@ -63,8 +64,8 @@ func (m *Measurement) energy() (Reading, bool) {
 	return out, true
 }
 
-// powerless says which devices of a reading have some state, while others have a power, and no power of their own: a sum
-// without them would be of other devices than those that served.
+// powerless says which devices of a reading have some state, while others have a power, and no power of their own: a
+// sum without them would be of other devices than those that served.
 func powerless(r Reading) (out []string) {
 	power := map[string]bool{}
 	for _, s := range r.Series {

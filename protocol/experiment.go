@@ -26,9 +26,9 @@ type Experiment struct {
 	Measurements []Measurement        `json:"measurements"`
 	Stops        []Stop               `json:"stops,omitempty"`
 
-	// Resumes are the times at which the experiment was taken up again, after an end or a crash. Rewarms are the discarded
-	// steps that were repeated then, because the server was new in the middle of a run. Superseded are measurements that
-	// were cut short and made again.
+	// Resumes are the times at which the experiment was taken up again, after an end or a crash. Rewarms are the
+	// discarded steps that were repeated then, because the server was new in the middle of a run. Superseded are
+	// measurements that were cut short and made again.
 	Resumes    []Resume      `json:"resumes,omitempty"`
 	Rewarms    []Measurement `json:"rewarms,omitempty"`
 	Superseded []Measurement `json:"superseded,omitempty"`

@@ -16,8 +16,8 @@ const (
 	driftSize = 0.05 // of the throughput, from the first batch to the last: less does not matter
 )
 
-// driftWarning says that the throughput rose or fell over the steady window: the mean is then of no state that the server was
-// in. It takes a trend of ranks, which a swing is not, and one that is large enough to matter.
+// driftWarning says that the throughput rose or fell over the steady window: the mean is then of no state that the
+// server was in. It takes a trend of ranks, which a swing is not, and one that is large enough to matter.
 func driftWarning(r *loadgen.Result) (loadgen.Warning, bool) {
 	batches, each := steadyBatches(r)
 	if batches == nil {

@@ -101,9 +101,10 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("output directory %s: another process is writing an experiment there; wait for it, or give another", e.Dir)
 }
 
-// openJournal makes dir and opens the journal in it for writing, with the experiment that it holds, nil where it holds
-// none. An attempt that came to nothing, such as one whose server did not start, is none, and makes way; so does half a line
-// that a crash has left. Without resume an experiment that was measured is an error: nothing takes its place.
+// openJournal makes dir and opens the journal in it for writing, with the experiment that it holds, nil where it
+// holds none. An attempt that came to nothing, such as one whose server did not start, is none, and makes way; so
+// does half a line that a crash has left. Without resume an experiment that was measured is an error: nothing takes
+// its place.
 func openJournal(dir string, resume bool) (j *journal, before *Experiment, err error) {
 	if resume {
 		if _, err := os.Stat(filepath.Join(dir, JournalFile)); err != nil {
@@ -292,8 +293,8 @@ func (e *SchemaError) Error() string {
 		e.Schema, by, SchemaVersion)
 }
 
-// readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it does
-// here.
+// readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it
+// does here.
 func readEntry(line []byte) (e Entry, err error) {
 	var version struct {
 		Schema int

@@ -10,9 +10,9 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// knee applies the rule of package stats to the steady total throughput of the complete runs, at the levels that are whole:
-// a level that is spoiled in one run is left out in all, by name and reason. Where the highest levels are left out, only
-// a lower end is claimed.
+// knee applies the rule of package stats to the steady total throughput of the complete runs, at the levels that are
+// whole: a level that is spoiled in one run is left out in all, by name and reason. Where the highest levels are left
+// out, only a lower end is claimed.
 func knee(a *Analysis) stats.KneeResult {
 	unresolved := func(format string, args ...any) stats.KneeResult {
 		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: fmt.Sprintf(format, args...), N: a.Runs, Unit: a.Unit}
@@ -91,8 +91,8 @@ func knee(a *Analysis) stats.KneeResult {
 	return result
 }
 
-// onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its lower end.
-// (A level that gives less than 95 % of a peak gives less than 95 % of a higher one.)
+// onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its
+// lower end. (A level that gives less than 95 % of a peak gives less than 95 % of a higher one.)
 func onlyBelow(k stats.KneeResult, highest int) stats.KneeResult {
 	above := fmt.Sprintf("; nothing is known of the levels above %d, so that no upper end and no peak is claimed", highest)
 	switch k.Kind {

@@ -15,8 +15,8 @@ type Load struct {
 	Input  int    `json:"input_tokens"`
 	Output int    `json:"output_tokens"`
 
-	// Concurrency is the number of requests kept in flight by a closed loop; of an open loop the most that may be, 0 for
-	// no bound.
+	// Concurrency is the number of requests kept in flight by a closed loop; of an open loop the most that may be, 0
+	// for no bound.
 	Concurrency int `json:"concurrency"`
 
 	// Rate is the rate of arrivals of an open loop, in requests/s, and Arrivals their process: "poisson". A trace has

@@ -11,14 +11,15 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// Machines are those of an experiment, in words. What was captured where the client ran is the client's, and says nothing of
-// a server that is elsewhere.
+// Machines are those of an experiment, in words. What was captured where the client ran is the client's, and says
+// nothing of a server that is elsewhere.
 type Machines struct {
 	Client string `json:"client,omitempty"` // "": it was not captured
 	Server string `json:"server,omitempty"` // "the client's", another in words, or "unknown: " and why; "": it was never started
 }
 
-// machines tells where client and server were. Where the starts differ in that, the first one that is not the client's counts.
+// machines tells where client and server were. Where the starts differ in that, the first one that is not the
+// client's counts.
 func machines(e *Experiment) (m Machines) {
 	if e.Environment != nil {
 		m.Client = machine(e.Environment)
@@ -61,8 +62,8 @@ func loopback(raw string) bool {
 	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }
 
-// machine is an environment's in a few words: "64 cores of AMD EPYC 9575F, Ubuntu 24.04.2 LTS, 8 GPUs"; "" where nothing of
-// it is known.
+// machine is an environment's in a few words: "64 cores of AMD EPYC 9575F, Ubuntu 24.04.2 LTS, 8 GPUs"; "" where
+// nothing of it is known.
 func machine(e *envinfo.Environment) string {
 	var parts []string
 	model, known := e.Host.CPUModel.Get()

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// measure measures a step and journals it, whatever came of it; as a rewarm, which is no measurement of the design, where
-// again says so. An error ends the experiment.
+// measure measures a step and journals it, whatever came of it; as a rewarm, which is no measurement of the design,
+// where again says so. An error ends the experiment.
 func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	r.progress(Event{Phase: PhaseMeasure, Step: step})
 	m := Measurement{Step: step, Instance: r.identity.Proof}
@@ -128,8 +128,8 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	return r.stopped(ctx)
 }
 
-// hope is an error where the step has shown that there is no sense in going on: it was there to show that the server answers,
-// and no request since the server's start has completed.
+// hope is an error where the step has shown that there is no sense in going on: it was there to show that the server
+// answers, and no request since the server's start has completed.
 func (r *running) hope(m *Measurement) error {
 	a, w := m.Result.Accounting, m.Result.Warmup
 	r.answered = r.answered || a.Completed+w.Completed > 0

@@ -8,8 +8,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// An Order is the order of a plan's levels within each run. What a level does to the server that the next one finds (its
-// caches, its heat, its uptime) is in no level's favour where the order changes from run to run.
+// An Order is the order of a plan's levels within each run. What a level does to the server that the next one finds
+// (its caches, its heat, its uptime) is in no level's favour where the order changes from run to run.
 type Order string
 
 // The orders that there are.
@@ -61,10 +61,10 @@ func (p Plan) ordered(run int) []int {
 	return levels
 }
 
-// latinRow is row r of a square of n in which each number is in each row and each column once, and which is balanced for
-// what one level leaves to the next (Williams, Australian Journal of Scientific Research A 2, 1949): with n even each
-// number comes right after each other one once in n rows; with n odd twice in 2n, of which the second n are the first
-// reversed.
+// latinRow is row r of a square of n in which each number is in each row and each column once, and which is balanced
+// for what one level leaves to the next (Williams, Australian Journal of Scientific Research A 2, 1949): with n even
+// each number comes right after each other one once in n rows; with n odd twice in 2n, of which the second n are the
+// first reversed.
 func latinRow(n, r int) []int {
 	row := make([]int, n)
 	for i := range row {

@@ -25,10 +25,10 @@ type Plan struct {
 
 	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
 
-	// WarmUntilSteady, in the place of Warmup, warms each run at its first level's concurrency until throughput and TTFT
-	// have stopped moving ([Warming]), for so long at most; the level begins after the drain, without a pause. It is
-	// repeated, at the concurrency of the level to come, where the server is started anew within a run, or was idle for
-	// 30 s. 0: none.
+	// WarmUntilSteady, in the place of Warmup, warms each run at its first level's concurrency until throughput and
+	// TTFT have stopped moving ([Warming]), for so long at most; the level begins after the drain, without a pause.
+	// It is repeated, at the concurrency of the level to come, where the server is started anew within a run, or was
+	// idle for 30 s. 0: none.
 	WarmUntilSteady time.Duration `json:"warm_until_steady_ns,omitempty"`
 
 	Input   int     `json:"input_tokens"`  // tokens of each prompt
@@ -44,9 +44,9 @@ type Plan struct {
 	Timeout time.Duration `json:"timeout_ns,omitempty"` // per request; 0: none
 	Seed    uint64        `json:"seed"`                 // all prompts of the plan follow from it
 
-	// Budget bounds all runs in time: a run that would go beyond it, if it took as long as the longest so far, is left
-	// out ([Plan.Shortened]), and each level gets its part of it. LevelBudget bounds one level, which then ends after its
-	// prompts or this time. 0: no bound.
+	// Budget bounds all runs in time: a run that would go beyond it, if it took as long as the longest so far, is
+	// left out ([Plan.Shortened]), and each level gets its part of it. LevelBudget bounds one level, which then ends
+	// after its prompts or this time. 0: no bound.
 	Budget      time.Duration `json:"budget_ns,omitempty"`
 	LevelBudget time.Duration `json:"level_budget_ns,omitempty"`
 

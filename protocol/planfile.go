@@ -14,8 +14,8 @@ const mostPlan = 1 << 20
 //
 //	{"name": "mine", "runs": 5, "restart": true, "input_tokens": 2048, "output_tokens": 512, "levels": [1, 8], "prompts": "10x"}
 //
-// What is left out is zero. A member that a plan does not have, and whatever else is wrong with the text, is an error with
-// line and column; what no plan can be is a [*loadgen.InvalidError], as of [Plan.Check].
+// What is left out is zero. A member that a plan does not have, and whatever else is wrong with the text, is an error
+// with line and column; what no plan can be is a [*loadgen.InvalidError], as of [Plan.Check].
 func ReadPlan(r io.Reader) (Plan, error) {
 	text, err := io.ReadAll(io.LimitReader(r, mostPlan+1))
 	if err != nil {

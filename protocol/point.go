@@ -26,8 +26,8 @@ type Point struct {
 
 	Runs []int `json:"runs"` // those that measured it, in their order
 
-	// ClientJudged is in how many of the runs the level was long enough to know whether the client was the limit. Those in
-	// which it was have the warning [loadgen.WarnClientBound].
+	// ClientJudged is in how many of the runs the level was long enough to know whether the client was the limit.
+	// Those in which it was have the warning [loadgen.WarnClientBound].
 	ClientJudged int `json:"client_judged,omitempty"`
 
 	Estimates []Estimate     `json:"estimates"`
@@ -54,8 +54,8 @@ type Estimate struct {
 	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
 	MarkedBy  []string          `json:"marked_by,omitempty"`  // codes of those that say how far it can be relied on: [WarnFewSamples]
 
-	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one. "":
-	// all are exact.
+	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one.
+	// "": all are exact.
 	Method string `json:"method,omitempty"`
 }
 
@@ -70,8 +70,8 @@ func (e *SpoiledError) Error() string {
 	return fmt.Sprintf("%s at %v must not be used: %s", e.Figure, e.Load, strings.Join(e.Codes, ", "))
 }
 
-// Figure finds the estimate called name. It returns the estimate and a [*SpoiledError] where a warning forbids its use, and
-// another error where there is none.
+// Figure finds the estimate called name. It returns the estimate and a [*SpoiledError] where a warning forbids its
+// use, and another error where there is none.
 func (p *Point) Figure(name string) (Estimate, error) {
 	for _, e := range p.Estimates {
 		if e.Name != name {

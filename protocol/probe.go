@@ -40,8 +40,8 @@ type Series struct {
 	Value []float64       `json:"value"`
 	Gaps  int             `json:"gaps,omitempty"`
 
-	// Stride is how many samples each of those kept stands for, as their mean, where there were more than are kept. 0, or
-	// 1: each is itself.
+	// Stride is how many samples each of those kept stands for, as their mean, where there were more than are kept.
+	// 0, or 1: each is itself.
 	Stride int `json:"stride,omitempty"`
 }
 
@@ -53,14 +53,14 @@ type SeriesError struct {
 
 func (e *SeriesError) Error() string { return fmt.Sprintf("%s: %s", e.Series, e.Reason) }
 
-// longestGap is, in intervals, the longest time without a sample over which a series is taken to have gone in a straight
-// line. One sample may fail; two in a row are a gap that nobody saw.
+// longestGap is, in intervals, the longest time without a sample over which a series is taken to have gone in a
+// straight line. One sample may fail; two in a row are a gap that nobody saw.
 const longestGap = 2.5
 
-// Integral is the area under the series from one moment to another, in its unit × seconds, by the trapezoid rule: of a
-// power in W that is an energy in J. Between samples the series is taken to go in a straight line. A [*SeriesError] says
-// that it does not reach so far, or that samples are missing for more than two and a half intervals: a sum that leaves
-// something out would flatter whoever used it.
+// Integral is the area under the series from one moment to another, in its unit × seconds, by the trapezoid rule: of
+// a power in W that is an energy in J. Between samples the series is taken to go in a straight line. A [*SeriesError]
+// says that it does not reach so far, or that samples are missing for more than two and a half intervals: a sum that
+// leaves something out would flatter whoever used it.
 func (s Series) Integral(from, to time.Time) (float64, error) {
 	a, b := from.Sub(s.Start), to.Sub(s.Start)
 	n := len(s.At)

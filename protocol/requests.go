@@ -18,8 +18,8 @@ import (
 // RequestsFile is the name of the file of single requests in an experiment's directory, where they are kept.
 const RequestsFile = "requests.jsonl.gz"
 
-// A Request is what became of one request of a step: a line of [RequestsFile], in JSON. Times are ns since the level's start
-// ([loadgen.Result.Start]).
+// A Request is what became of one request of a step: a line of [RequestsFile], in JSON. Times are ns since the
+// level's start ([loadgen.Result.Start]).
 type Request struct {
 	Run     int    `json:"run"`
 	Seq     int    `json:"seq"`
@@ -67,8 +67,8 @@ func requestOf(s Step, r *loadgen.Record, failure *loadgen.Error) Request {
 	return q
 }
 
-// A requestLog writes the requests of one step after the other. Each step is a gzip member of its own, so that what a crash
-// cuts off is the last step's alone; where that began is known from the journal, and cut away on resuming.
+// A requestLog writes the requests of one step after the other. Each step is a gzip member of its own, so that what a
+// crash cuts off is the last step's alone; where that began is known from the journal, and cut away on resuming.
 type requestLog struct {
 	file   *os.File
 	zip    *gzip.Writer
@@ -140,8 +140,9 @@ func (l *requestLog) close() error {
 // mostRequest bounds, in bytes, a line of a file of requests.
 const mostRequest = 1 << 20
 
-// ReadRequests calls each with the requests that a file holds, in the order in which they were over, until it returns an error,
-// which ReadRequests then returns. A file that a crash cut off ends with its last whole line, and io.ErrUnexpectedEOF.
+// ReadRequests calls each with the requests that a file holds, in the order in which they were over, until it returns
+// an error, which ReadRequests then returns. A file that a crash cut off ends with its last whole line, and
+// io.ErrUnexpectedEOF.
 func ReadRequests(r io.Reader, each func(Request) error) error {
 	zip, err := gzip.NewReader(r)
 	if errors.Is(err, io.EOF) {

@@ -18,8 +18,8 @@ import (
 type Resume struct {
 	Tool string `json:"tool,omitempty"`
 
-	// Design is the one that is carried out from here on, where it is another than before: more runs of the same. nil: it
-	// is the same.
+	// Design is the one that is carried out from here on, where it is another than before: more runs of the same.
+	// nil: it is the same.
 	Design json.RawMessage `json:"design,omitempty"`
 
 	// Changes are the differences, between the environment of the beginning and that of now, that matter and were
@@ -40,8 +40,8 @@ func (e *Experiment) resume(r *Resume) {
 	e.Complete, e.Error = false, ""
 }
 
-// unfinished reports whether a step was ended from outside: by who stopped the experiment, and by nothing that the server or
-// the load did.
+// unfinished reports whether a step was ended from outside: by who stopped the experiment, and by nothing that the
+// server or the load did.
 func (m Measurement) unfinished() bool { return m.Result.CutShort && !m.GaveUp && !m.died() }
 
 // died reports whether the server ended within the step.
@@ -157,8 +157,8 @@ func serverChanges(before, now *Start) []string {
 // WarnServerChanged says that a start of the server is not of what the start before it was.
 const WarnServerChanged = "server-changed"
 
-// compareStart looks at whether the server is what it was at the start before. While an experiment is taken up again another
-// server is an error, unless changes are accepted; later, which a design may mean, a warning.
+// compareStart looks at whether the server is what it was at the start before. While an experiment is taken up again
+// another server is an error, unless changes are accepted; later, which a design may mean, a warning.
 func (r *running) compareStart(now *Start) error {
 	resuming := r.resuming
 	r.resuming = false
@@ -197,8 +197,8 @@ func (r *running) sameRequests(now workload.Description) error {
 	return &ResumeError{What: "requests", Changes: jsonChanges(before, text)}
 }
 
-// rewarm repeats the discarded steps of a run whose server is new in the middle of it: what warmed the one before has not
-// warmed this one.
+// rewarm repeats the discarded steps of a run whose server is new in the middle of it: what warmed the one before has
+// not warmed this one.
 func (r *running) rewarm(ctx context.Context, step Step) error {
 	if step.Restart {
 		return nil // the run begins here, and so do its own

@@ -9,16 +9,17 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// A Retry says, before anything is measured, which levels are measured again and how often: those with a warning of one of
-// the Causes. All tries are in the journal; the last one counts, and the analysis names it ([WarnLevelRetried]). A level
-// that is measured again until it is to somebody's liking is no measurement, which is why a cause is a code of a warning and
-// never a figure. The zero Retry has none.
+// A Retry says, before anything is measured, which levels are measured again and how often: those with a warning of
+// one of the Causes. All tries are in the journal; the last one counts, and the analysis names it
+// ([WarnLevelRetried]). A level that is measured again until it is to somebody's liking is no measurement, which is
+// why a cause is a code of a warning and never a figure. The zero Retry has none.
 type Retry struct {
 	Times  int      `json:"times"`  // more tries of a level, at most
 	Causes []string `json:"causes"` // codes of warnings, such as "server-died"
 }
 
-// WarnLevelRetried is the code of the warning that a level was measured more than once, for a cause that the plan names.
+// WarnLevelRetried is the code of the warning that a level was measured more than once, for a cause that the plan
+// names.
 const WarnLevelRetried = "level-retried"
 
 func (r Retry) validate() error {

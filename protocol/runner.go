@@ -53,17 +53,18 @@ type Runner struct {
 	// asks.
 	Inspect func(context.Context, *Instance) (*envinfo.Environment, error)
 
-	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a warning of the
-	// step ([WarnNotPrepared]). nil: nothing is.
+	// Before is called before each step's load, discarded ones included, such as to empty a cache. An error is a
+	// warning of the step ([WarnNotPrepared]). nil: nothing is.
 	Before func(context.Context, *Instance, Step) error
 
-	// Calibration measures the client before the first start, and when an experiment is taken up again. Zero: nothing is.
+	// Calibration measures the client before the first start, and when an experiment is taken up again. Zero: nothing
+	// is.
 	Calibration Calibration
 
 	// Probes watch while the load runs. What one cannot watch is said in its reading, and costs the step nothing else.
 	Probes []Probe
-	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free after
-	// each stop as it was before the first start, before there is another. nil: nobody looks.
+	// Snapshot reads the state of the host on which the server runs. With it the memory of the GPUs must be as free
+	// after each stop as it was before the first start, before there is another. nil: nobody looks.
 	Snapshot func(context.Context) (*state.State, error)
 
 	// Metrics are the user's own, as in [loadgen.Generator].
@@ -81,8 +82,8 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with measurements.
-	// One process at a time writes there ([BusyError]). "": nothing is written.
+	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with
+	// measurements. One process at a time writes there ([BusyError]). "": nothing is written.
 	Dir string
 
 	// Resume goes on with the experiment that Dir holds, in the same order and with the same seeds. The design must be

@@ -58,8 +58,8 @@ type Instance struct {
 type Identity struct {
 	Kind string `json:"kind"` // of the server: "docker", "process", …
 
-	// Proof is what no other instance has: a container's start, a process id and its start. "": nothing proves that this
-	// is another instance than before, and intervals over runs are within-server.
+	// Proof is what no other instance has: a container's start, a process id and its start. "": nothing proves that
+	// this is another instance than before, and intervals over runs are within-server.
 	Proof string `json:"proof,omitempty"`
 
 	Container string `json:"container,omitempty"` // id of its container or name of its pod; "": none
@@ -91,8 +91,8 @@ type Path struct {
 	RoundTrip time.Duration `json:"round_trip_ns,omitempty"`
 }
 
-// containerProxies pass connections on to containers of the same host. Whatever else stands at a port may have its server
-// anywhere: ssh, kubectl port-forward, a gateway.
+// containerProxies pass connections on to containers of the same host. Whatever else stands at a port may have its
+// server anywhere: ssh, kubectl port-forward, a gateway.
 var containerProxies = []string{"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2", "conmon"}
 
 // MayLeaveHost reports whether what takes the connections may pass them on to another host than the one of the URL.

@@ -10,15 +10,15 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// A Spread says where the variation of a point's steady throughput arises, between the runs and within them, and what to
-// repeat how often if its mean is to be known better.
+// A Spread says where the variation of a point's steady throughput arises, between the runs and within them, and what
+// to repeat how often if its mean is to be known better.
 type Spread struct {
 	Figure  string `json:"figure"`  // whose variation it is
 	Batches int    `json:"batches"` // equal parts of each run's steady window
 	// Batch is how long one of them is, on average over the runs.
 	Batch time.Duration `json:"batch_ns"`
-	// Components are those of runs and of batches in them. Batches of a window that are short for how the load swings are
-	// correlated, and then some of what is within a run is counted as between.
+	// Components are those of runs and of batches in them. Batches of a window that are short for how the load swings
+	// are correlated, and then some of what is within a run is counted as between.
 	Components stats.Components `json:"components"`
 	// Plan is what it takes to know the mean to ± Precision; nil where that cannot be told.
 	Plan      *stats.RepetitionPlan `json:"plan,omitempty"`
@@ -63,8 +63,8 @@ func newSpread(group []Measurement, restart time.Duration, unit string) *Spread 
 	return s
 }
 
-// steadyBatches are the throughputs of equal parts of a level's steady window, in tokens/s, and how long a part is; nil where
-// the window has too few of the timeline's bins. A bin that reaches out of the window is no part of it.
+// steadyBatches are the throughputs of equal parts of a level's steady window, in tokens/s, and how long a part is;
+// nil where the window has too few of the timeline's bins. A bin that reaches out of the window is no part of it.
 func steadyBatches(r *loadgen.Result) (batches []float64, each time.Duration) {
 	w, t := r.Steady, r.Timeline
 	if w == nil || t == nil || t.Width <= 0 || r.Tokens.Uncounted > 0 {
@@ -87,7 +87,8 @@ func steadyBatches(r *loadgen.Result) (batches []float64, each time.Duration) {
 	return batches, each
 }
 
-// restartCost is what a run took beside its levels, on average over the starts that there were: the rest and the readiness.
+// restartCost is what a run took beside its levels, on average over the starts that there were: the rest and the
+// readiness.
 func restartCost(e *Experiment) time.Duration {
 	var sum time.Duration
 	for _, s := range e.Starts {
@@ -102,8 +103,8 @@ func restartCost(e *Experiment) time.Duration {
 // WarnRunDrift is the code of the warning that the figures changed over the order of the runs.
 const WarnRunDrift = "run-drift"
 
-// runDrift says whether the steady throughput drifted from run to run, over the points of a closed loop that all runs have
-// whole; nil where that cannot be told.
+// runDrift says whether the steady throughput drifted from run to run, over the points of a closed loop that all runs
+// have whole; nil where that cannot be told.
 func runDrift(a *Analysis) *stats.DriftResult {
 	var runs []int
 	var rows [][]float64

@@ -10,12 +10,13 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// WarnFewSamples is the code of the warning that percentiles are of fewer samples than it takes to bound them, in one run at
-// least. It marks them, and spoils nothing: the p99 of 100 requests is what it is, the second largest of them or thereabouts,
-// and not a time that 99 % of the requests take at most.
+// WarnFewSamples is the code of the warning that percentiles are of fewer samples than it takes to bound them, in one
+// run at least. It marks them, and spoils nothing: the p99 of 100 requests is what it is, the second largest of them
+// or thereabouts, and not a time that 99 % of the requests take at most.
 const WarnFewSamples = stats.FewSamples
 
-// tooFew is how many samples the percentile that a figure is would take, where it has fewer; 0 where it has enough, or is none.
+// tooFew is how many samples the percentile that a figure is would take, where it has fewer; 0 where it has enough,
+// or is none.
 func tooFew(f loadgen.Figure) int {
 	_, p, ok := loadgen.QuantileOf(f.Name)
 	if !ok || stats.TailWarnings(f.N, p/100) == nil {

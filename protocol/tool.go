@@ -8,8 +8,8 @@ import (
 // modulePath is that of this library.
 const modulePath = "github.com/servegauge/servegauge"
 
-// Tool names this library and its version, as the build knows it: "servegauge v0.1.0", or, of a checkout, "servegauge (devel)
-// 4c0fd80, modified".
+// Tool names this library and its version, as the build knows it: "servegauge v0.1.0", or, of a checkout, "servegauge
+// (devel) 4c0fd80, modified".
 func Tool() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -83,8 +83,8 @@ func (r results) startCPU(c client) time.Duration {
 	return time.Duration(spreadOf(values).Median)
 }
 
-// remark is what has to be said of the runs of a client in a scenario: what failed, and what the server counted that was
-// not asked for.
+// remark is what has to be said of the runs of a client in a scenario: what failed, and what the server counted that
+// was not asked for.
 func (r results) remark(s scenario, c client) string {
 	var remarks []string
 	runs := r.of(s, c)

@@ -11,9 +11,9 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// GPUs is a probe of this host's GPUs, by [envinfo.Snapshot]: power, load, memory, clock and temperature of each, and of all
-// together the sum of power and memory, and the mean of the rest. It is of use where the server runs on this host. The
-// zero GPUs is ready for use.
+// GPUs is a probe of this host's GPUs, by [envinfo.Snapshot]: power, load, memory, clock and temperature of each, and
+// of all together the sum of power and memory, and the mean of the rest. It is of use where the server runs on this
+// host. The zero GPUs is ready for use.
 type GPUs struct {
 	Every   time.Duration   // between samples; zero: a second, below which NVIDIA's tool is not asked
 	Options envinfo.Options // what is read; zero: this host

@@ -1,7 +1,7 @@
 package probe
 
-// What servers tell of themselves, and by which names: vLLM's (older ones behind newer ones), SGLang's and llama.cpp's. A
-// server that has none of the names of a quantity does not have the quantity, which is not 0.
+// What servers tell of themselves, and by which names: vLLM's (older ones behind newer ones), SGLang's and
+// llama.cpp's. A server that has none of the names of a quantity does not have the quantity, which is not 0.
 
 // A gauge is sampled while a level runs.
 type gauge struct {
@@ -33,8 +33,8 @@ var (
 
 var counters = []counter{generated, prompts, preempted, finished}
 
-// A cache is what may make a prompt cheap that was meant to be new. SGLang counts the prompt tokens that it found, by where
-// they were from, of all prompt tokens.
+// A cache is what may make a prompt cheap that was meant to be new. SGLang counts the prompt tokens that it found, by
+// where they were from, of all prompt tokens.
 type cache struct {
 	name          string
 	queries, hits []string

@@ -18,10 +18,10 @@ type Sample struct {
 	Value float64
 }
 
-// Sampled is a probe that calls sample when a level begins, then every so often until it is over, and once more then. Each
-// quantity becomes a series, and those of the whole also a mean over the time and a peak, where there are four samples. A
-// call that fails is a gap in all of them, and ends the level no more than one that takes long, which costs the samples that
-// were due meanwhile. every is at least 10 ms; below, that is taken.
+// Sampled is a probe that calls sample when a level begins, then every so often until it is over, and once more then.
+// Each quantity becomes a series, and those of the whole also a mean over the time and a peak, where there are four
+// samples. A call that fails is a gap in all of them, and ends the level no more than one that takes long, which
+// costs the samples that were due meanwhile. every is at least 10 ms; below, that is taken.
 //
 // sample is called from a goroutine of the probe, one call at a time. Where the first call fails, so does Watch.
 func Sampled(name string, every time.Duration, sample func(ctx context.Context, i *protocol.Instance) ([]Sample, error)) protocol.Probe {
@@ -62,7 +62,8 @@ type poll struct {
 	why    error // of the last failure
 }
 
-// mostTracks bounds how many quantities a probe may have: a server that invents a label for each request has no end of them.
+// mostTracks bounds how many quantities a probe may have: a server that invents a label for each request has no end
+// of them.
 const mostTracks = 4096
 
 var errTooMany = fmt.Errorf("more than %d quantities", mostTracks)
@@ -134,8 +135,8 @@ func (p *poll) stop() {
 	_ = p.once(last)
 }
 
-// fewest is how many samples a mean takes: the first and the last are from before the load and from after it, and of a level
-// that is over between them they say nothing.
+// fewest is how many samples a mean takes: the first and the last are from before the load and from after it, and of
+// a level that is over between them they say nothing.
 const fewest = 4
 
 func (p *poll) figures() (out []loadgen.Figure) {

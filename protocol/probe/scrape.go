@@ -100,8 +100,8 @@ func engineOf(m *dto.Metric) string {
 	return ""
 }
 
-// values are those of the first of the names that the server has, summed for each engine over its other labels; nil where it
-// has none of them. Of a histogram it is the sum of what was observed.
+// values are those of the first of the names that the server has, summed for each engine over its other labels; nil
+// where it has none of them. Of a histogram it is the sum of what was observed.
 func (f families) values(names ...string) engines {
 	for _, name := range names {
 		family := f[name]

@@ -21,17 +21,17 @@ const (
 	WarnReplicaUnused = "replica-unused" // an engine served nothing, or far from its share
 )
 
-// A ServerView is a probe of what a server tells of itself at /metrics, in Prometheus' text format, with the names of vLLM,
-// SGLang and llama.cpp: gauges while a level runs, as series for each engine and figures of the whole; counters and
-// histograms before and after it. The zero ServerView is ready for use.
+// A ServerView is a probe of what a server tells of itself at /metrics, in Prometheus' text format, with the names of
+// vLLM, SGLang and llama.cpp: gauges while a level runs, as series for each engine and figures of the whole; counters
+// and histograms before and after it. The zero ServerView is ready for use.
 type ServerView struct {
 	Every  time.Duration // between samples; zero: a second
 	Client *http.Client  // zero: http.DefaultClient
 	Header http.Header   // of each request, as the load has it; zero: none
 	URL    string        // of the metrics; zero: /metrics at the instance's root
 
-	// Unique says that no prompt of a level should be known to the server: hits of a cache are then a warning, which spoils
-	// what the cache makes cheap. Zero: hits are only told.
+	// Unique says that no prompt of a level should be known to the server: hits of a cache are then a warning, which
+	// spoils what the cache makes cheap. Zero: hits are only told.
 	Unique bool
 
 	// Engines is how many engines or replicas there should be. More than the metrics tell apart cannot be looked after,
@@ -81,9 +81,9 @@ func (v ServerView) Watch(ctx context.Context, i *protocol.Instance, s protocol.
 	}, nil
 }
 
-// A course is what the scrapes of a level said, one after another. Of those between the first and the last nothing is kept
-// but whether the server began anew: counters that fall to 0 and rise above what they were before the level look, from its
-// ends alone, as though nothing had happened.
+// A course is what the scrapes of a level said, one after another. Of those between the first and the last nothing is
+// kept but whether the server began anew: counters that fall to 0 and rise above what they were before the level
+// look, from its ends alone, as though nothing had happened.
 type course struct {
 	first, last families
 	restarted   string // by what it was seen to begin anew; "": it was not
@@ -124,8 +124,8 @@ func (f families) gauges() (out []Sample) {
 	return out
 }
 
-// between adds what the counters say, from before a level to after it. Where the scrape after it failed the counters are those
-// of some moment within the level, and nothing is told of them.
+// between adds what the counters say, from before a level to after it. Where the scrape after it failed the counters
+// are those of some moment within the level, and nothing is told of them.
 func (v ServerView) between(r *protocol.Reading, seen course, s protocol.Step) {
 	before, after := seen.first, seen.last
 	warn := func(code string, spoils []string, format string, args ...any) {
@@ -176,8 +176,8 @@ func times(n float64) string {
 	return fmt.Sprintf("%.0f times", n)
 }
 
-// hitsLimit is the share of prompt tokens found in a cache above which prompts that should be new were not: a chat template's
-// first block is the same in all of them, and is no more than that.
+// hitsLimit is the share of prompt tokens found in a cache above which prompts that should be new were not: a chat
+// template's first block is the same in all of them, and is no more than that.
 const hitsLimit = 0.02
 
 func (v ServerView) caches(r *protocol.Reading, before, after families, warn func(string, []string, string, ...any), figure func(string, string, loadgen.Direction, float64, float64)) {
@@ -197,14 +197,16 @@ func (v ServerView) caches(r *protocol.Reading, before, after families, warn fun
 	}
 }
 
-// shareFloor is how far below its fair share an engine may be before its load is not the one that the level is named after.
+// shareFloor is how far below its fair share an engine may be before its load is not the one that the level is named
+// after.
 const shareFloor = 0.5
 
-// shareP is how seldom chance alone leaves an engine idle of which that is said: with two engines, seven requests suffice.
+// shareP is how seldom chance alone leaves an engine idle of which that is said: with two engines, seven requests
+// suffice.
 const shareP = 0.01
 
-// shares looks at what share of the output tokens each engine served, of so many requests that it finished; 0: not told. With
-// fewer in flight than engines some idle in all fairness, and nothing is said.
+// shares looks at what share of the output tokens each engine served, of so many requests that it finished; 0: not
+// told. With fewer in flight than engines some idle in all fairness, and nothing is said.
 func (v ServerView) shares(d engines, served float64, s protocol.Step, warn func(string, []string, string, ...any)) {
 	n := max(len(d), v.Engines)
 	total := d.total()
@@ -222,8 +224,8 @@ func (v ServerView) shares(d engines, served float64, s protocol.Step, warn func
 		served = float64(s.Level.Requests + s.Level.Warmup)
 	}
 	served = max(served, 1)
-	// What chance would do to requests that go to any engine alike: leave one without any, or move its share, whose SD is
-	// √(fair(1 − fair)/requests).
+	// What chance would do to requests that go to any engine alike: leave one without any, or move its share, whose
+	// SD is √(fair(1 − fair)/requests).
 	idle := math.Pow(1-fair, served) < shareP
 	noise := 3 * math.Sqrt(fair*(1-fair)/served)
 	for _, engine := range sortedNames(d) {
@@ -248,8 +250,8 @@ func enginesOf(n int) string {
 	return fmt.Sprintf("%d engines", n)
 }
 
-// increase is by how much a counter went up, for each engine; false where it was not told before and after. One that is new
-// began at 0.
+// increase is by how much a counter went up, for each engine; false where it was not told before and after. One that
+// is new began at 0.
 func increase(before, after families, names []string) (engines, bool) {
 	b := after.values(names...)
 	if b == nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// Colours that stay apart in grey and for most colour-blind readers (Okabe and Ito), in the order in which they are used.
+// Colours that stay apart in grey and for most colour-blind readers (Okabe and Ito), in the order in which they are
+// used.
 var palette = []color.Color{
 	color.RGBA{0x00, 0x72, 0xb2, 0xff},
 	color.RGBA{0xd5, 0x5e, 0x00, 0xff},

@@ -113,9 +113,10 @@ func clientBound(a *protocol.Analysis) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-// A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. Against a server that
-// answers at once the client is the limit sooner or later, and fewer than the concurrency are in flight: then the rate is
-// still what the client did, but not at the concurrency that the level is named after, and Held is false.
+// A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. Against a
+// server that answers at once the client is the limit sooner or later, and fewer than the concurrency are in flight:
+// then the rate is still what the client did, but not at the concurrency that the level is named after, and Held is
+// false.
 type ClientVerdict struct {
 	Concurrency int      `json:"concurrency"`         // of the level with the highest rate; 0: no level had a steady window
 	Held        bool     `json:"held"`                // that level held 95 % of its concurrency in the steady window

@@ -43,8 +43,9 @@ var energyColumns = []beside{
 	{"J/output token", protocol.EnergyPerToken, "", 4},
 }
 
-// evidence writes what stands beside the client's figures: what the server says of itself, the GPUs, what the client was seen to
-// sustain, where the spread arises, and what changed with the time. What nobody watched is left out, and named.
+// evidence writes what stands beside the client's figures: what the server says of itself, the GPUs, what the client
+// was seen to sustain, where the spread arises, and what changed with the time. What nobody watched is left out, and
+// named.
 func evidence(out *printer, a *protocol.Analysis) {
 	besideTable(out, a, "The server's own view, with the requests that lead levels in, beside the client's; means of the runs, times in ms:", "server_", serverColumns)
 	besideTable(out, a, "The GPUs that were watched, and their energy over the makespan, idle power included; means of the runs:", "", energyColumns)
@@ -64,7 +65,8 @@ func evidence(out *printer, a *protocol.Analysis) {
 	}
 }
 
-// besideTable writes the columns that any point has a figure for; nothing where there is none whose name begins with own.
+// besideTable writes the columns that any point has a figure for; nothing where there is none whose name begins with
+// own.
 func besideTable(out *printer, a *protocol.Analysis, title, own string, columns []beside) {
 	var have []beside
 	found := false
@@ -112,7 +114,8 @@ func besideTable(out *printer, a *protocol.Analysis, title, own string, columns 
 // mostRuns is how many runs are worth telling: beyond it the spread has to be found, and not averaged away.
 const mostRuns = 100
 
-// spreads says where the variation of the steady throughput arises, and what it would take to know it to a given precision.
+// spreads says where the variation of the steady throughput arises, and what it would take to know it to a given
+// precision.
 func spreads(out *printer, a *protocol.Analysis) {
 	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Spread != nil }) {
 		return

@@ -180,8 +180,8 @@ func warnings(out *printer, a *protocol.Analysis) error {
 	return out.err
 }
 
-// pagesThroughput is what the page has for its largest model at saturation, in tokens/s: the rate by which plans are estimated,
-// for want of the one that is to be measured.
+// pagesThroughput is what the page has for its largest model at saturation, in tokens/s: the rate by which plans are
+// estimated, for want of the one that is to be measured.
 const pagesThroughput = 11_200
 
 // PlanText writes what a plan will do, with the warnings of its check.

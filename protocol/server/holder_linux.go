@@ -69,8 +69,8 @@ func listeners(port int) (found []holder, known bool) {
 	return found, true
 }
 
-// latest is who was found last. The same question is asked before and after each level, and the answer takes a look at every
-// file that every process has open.
+// latest is who was found last. The same question is asked before and after each level, and the answer takes a look
+// at every file that every process has open.
 var latest answer
 
 // An answer is who holds sockets, which are named by their inodes.

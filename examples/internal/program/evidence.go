@@ -91,7 +91,8 @@ const (
 	environmentSize = 16 << 20
 )
 
-// elsewhere reads the environment of the server's host by the user's command, and puts what the server says of itself into it.
+// elsewhere reads the environment of the server's host by the user's command, and puts what the server says of itself
+// into it.
 func (e *evidence) elsewhere(ctx context.Context, i *protocol.Instance, asked func(context.Context, *protocol.Instance) (*envinfo.Environment, error)) (*envinfo.Environment, error) {
 	own, ownErr := asked(ctx, i)
 	ctx, cancel := context.WithTimeout(ctx, environmentTime)

@@ -54,8 +54,8 @@ func CPUQuota(root fs.FS) (Quota, bool) {
 	}
 }
 
-// Throttled is for how long, since it was made, the quota's cgroup was held back because it had used the quota up; false
-// where that cannot be read. Time that two CPUs were held back at once counts twice.
+// Throttled is for how long, since it was made, the quota's cgroup was held back because it had used the quota up;
+// false where that cannot be read. Time that two CPUs were held back at once counts twice.
 func (q Quota) Throttled() (time.Duration, bool) {
 	if q.root == nil {
 		return 0, false
@@ -78,8 +78,8 @@ func (q Quota) Throttled() (time.Duration, bool) {
 	return 0, false
 }
 
-// cpuGroup is the path of the cgroup that governs the process's CPU time. Where controllers are split between v1 and v2,
-// the v1 hierarchy that has the cpu controller is the one.
+// cpuGroup is the path of the cgroup that governs the process's CPU time. Where controllers are split between v1 and
+// v2, the v1 hierarchy that has the cpu controller is the one.
 func cpuGroup(root fs.FS) (group string, v1, ok bool) {
 	for _, line := range lines(root, "proc/self/cgroup") {
 		parts := strings.SplitN(line, ":", 3) // hierarchy:controllers:path
