@@ -18,32 +18,15 @@ import (
 func handmade(t *testing.T, answer func(conn net.Conn, request *http.Request) (again bool)) (url string,
 	made *atomic.Int64) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	made = new(atomic.Int64)
-	go func() {
+	return sockets(t, func(conn net.Conn) {
+		in := bufio.NewReader(conn)
 		for {
-			conn, err := listener.Accept()
-			if err != nil {
+			request, err := http.ReadRequest(in)
+			if err != nil || !answer(conn, request) {
 				return
 			}
-			made.Add(1)
-			go func() {
-				defer conn.Close()
-				in := bufio.NewReader(conn)
-				for {
-					request, err := http.ReadRequest(in)
-					if err != nil || !answer(conn, request) {
-						return
-					}
-				}
-			}()
 		}
-	}()
-	return "http://" + listener.Addr().String(), made
+	})
 }
 
 // An answer may come in every way that HTTP/1.1 allows; after it the connection is used again where that is safe, and
