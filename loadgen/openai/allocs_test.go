@@ -71,11 +71,12 @@ func allocations(t *testing.T, chunks int) float64 {
 }
 
 // A request makes as many objects as the package comment says, however many chunks its answer has: none is made for a
-// chunk.
+// chunk. Two or three are for the request's log of chunks as it grows, and under the race detector pools lose what they
+// hold now and then; an object for one chunk in twenty is beyond both.
 func TestAllocations(t *testing.T) {
 	const stated = 30
 	short, long := allocations(t, 10), allocations(t, 210)
-	if perChunk := (long - short) / 200; perChunk > 0.01 {
+	if perChunk := (long - short) / 200; perChunk > 0.05 {
 		t.Errorf("%.1f objects for 10 chunks, %.1f for 210: %.3f for each chunk", short, long, perChunk)
 	}
 	if short > stated {
