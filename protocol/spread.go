@@ -103,14 +103,14 @@ func restartCost(e *Experiment) time.Duration {
 // WarnRunDrift is the code of the warning that the figures changed over the order of the runs.
 const WarnRunDrift = "run-drift"
 
-// runDrift says whether the steady throughput drifted from run to run, over the points of a closed loop that all runs
-// have whole; nil where that cannot be told.
+// runDrift says whether the figure KneeOf drifted from run to run, over the points of a closed loop that all runs have
+// whole; nil where that cannot be told.
 func runDrift(a *Analysis) *stats.DriftResult {
 	var runs []int
 	var rows [][]float64
 	for i := range a.Points {
 		p := &a.Points[i]
-		e, err := p.Figure(loadgen.SteadyTotalThroughput)
+		e, err := p.Figure(a.KneeOf)
 		if err != nil || p.Open() {
 			continue
 		}
@@ -141,7 +141,11 @@ func (a *Analysis) warnDrift() {
 	if d == nil || !d.Assessed || !(d.Total.Low > 0 || d.Total.High < 0) {
 		return
 	}
-	a.warn(WarnRunDrift, "from the first run to the last the steady throughput changed by %s (95 %%: %s to %s): what changed with the time, or the server's uptime, is in all intervals; look for it, or have the order of the levels change from run to run",
+	what := "steady throughput"
+	if a.Imported != "" {
+		what = a.KneeOf
+	}
+	a.warn(WarnRunDrift, "from the first run to the last the "+what+" changed by %s (95 %%: %s to %s): what changed with the time, or the server's uptime, is in all intervals; look for it, or have the order of the levels change from run to run",
 		percent(d.Total.Estimate), percent(d.Total.Low), percent(d.Total.High))
 }
 
