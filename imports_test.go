@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
 	"protocol/vllm":   {"internal/secret"},
+	"protocol/format": {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
@@ -84,6 +85,7 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
+	"protocol/format":  {"flag", "log", "net/http"},
 }
 
 func goList(t *testing.T, args ...string) []string {

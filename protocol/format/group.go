@@ -130,7 +130,7 @@ func experiment(t tool, all []*found) *protocol.Experiment {
 		steps[i] = protocol.Step{Arm: names[i], Level: f.level}
 		steps[i].Input, steps[i].Output = inputs[i], outputs[i]
 	}
-	number(all, steps)
+	numberRuns(all, steps)
 	seq := map[int]int{}
 	var versions []string
 	for i, f := range all {
@@ -276,9 +276,9 @@ func runInPath(where string) num {
 	return num{float64(n), err == nil}
 }
 
-// number gives each result the number of its run: as the tool or the names of files and folders count, from 1, and the
+// numberRuns gives each result the number of its run: as the tool or the names of files and folders count, from 1, and the
 // next one that is free at its load where nothing says, or where it is taken. Results come in the order of their time.
-func number(all []*found, steps []protocol.Step) {
+func numberRuns(all []*found, steps []protocol.Step) {
 	type load struct {
 		arm, level    string
 		input, output int

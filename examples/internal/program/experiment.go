@@ -114,7 +114,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Analyze(result)
 	unfinished := err != nil
-	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	if unfinished && x.out != "" {
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
 	}
@@ -287,8 +287,8 @@ func (x *experiment) print(a *protocol.Analysis) error {
 	return report.Text(os.Stdout, a)
 }
 
-func (x *experiment) save(a *protocol.Analysis) error {
-	return Save(x.out, a, map[string]Chart{"throughput.png": report.ThroughputChart})
+func (x *experiment) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return Save(x.out, e, a, map[string]Chart{"throughput.png": report.ThroughputChart})
 }
 
 // An IntList is a flag of numbers with commas between them.
