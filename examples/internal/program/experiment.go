@@ -24,9 +24,9 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		x := &experiment{seed: seed, quick: quick}
 		x.load.Register(flags, 0, 0, seed.Timeout)
-		flags.StringVar(&x.plan, "plan", "", "published (or seed: as published), corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
+		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-		flags.TextVar(&x.prompts, "prompts", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
 		flags.Var(&x.runs, "runs", "`number` of runs, or with -resume +N: so many more; not given: the plan's")
 		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
@@ -147,7 +147,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	}
 	var plan protocol.Plan
 	switch name {
-	case "published", "seed":
+	case "published":
 		plan = x.seed
 	case "corrected":
 		plan = x.seed.Corrected()
@@ -173,7 +173,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 			switch f.Name {
 			case "levels":
 				plan.Levels = x.levels
-			case "prompts":
+			case "requests":
 				plan.Prompts = x.prompts
 			case "runs":
 				plan.Runs = x.runs.n
@@ -198,7 +198,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {
