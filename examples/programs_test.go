@@ -131,6 +131,8 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-levels", "1000000000"}, []string{"1000000000", "100,000"}},
 		{"multirun", []string{"-runs", "-1"}, []string{`"-1"`, "-runs", "from 1 up"}},
 		{"multirun", []string{"-requests", "-5"}, []string{"-requests", `"-5"`, "10x"}},
+		{"loadtest", []string{"-percentiles", "50,100"}, []string{"100", "between 0 and 100"}},
+		{"multirun", []string{"-percentiles", "median"}, []string{`"median"`, "99.9"}},
 		{"multirun", []string{"-requests", "many"}, []string{`"many"`}},
 		{"multirun", []string{"-warmup", "-2"}, []string{"warmup -2"}},
 		{"multirun", []string{"-warmup", "soon"}, []string{`"soon"`, "or steady"}},

@@ -34,6 +34,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
+		x.percentiles.Register(flags)
 		x.server.Register(flags)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
@@ -54,6 +55,7 @@ type experiment struct {
 	flags       *flag.FlagSet
 	load        Load
 	goodput     Objectives
+	percentiles Percentiles
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts
@@ -171,6 +173,8 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
+			case "percentiles":
+				plan.Percentiles = x.percentiles
 			case "levels":
 				plan.Levels = x.levels
 			case "requests":
@@ -198,7 +202,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "percentiles", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {
