@@ -43,6 +43,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
 		flags.StringVar((*string)(&x.strict), "strict", "", "`codes` of warnings with commas between them, or all: exit code 1 where one of them is given")
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
+		flags.BoolVar(&x.wide, "wide", false, "print tables in one piece and paragraphs on one line, however wide; without it they fit 80 columns")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
 		return x.run
@@ -73,6 +74,7 @@ type experiment struct {
 	server      serverFlags
 	out         string
 	json        bool
+	wide        bool
 	dryRun      bool
 }
 
@@ -287,6 +289,9 @@ func (x *experiment) show(plan protocol.Plan, warnings []loadgen.Warning) error 
 func (x *experiment) print(a *protocol.Analysis) error {
 	if x.json {
 		return WriteJSON(os.Stdout, a)
+	}
+	if x.wide {
+		return report.WideText(os.Stdout, a)
 	}
 	return report.Text(os.Stdout, a)
 }
