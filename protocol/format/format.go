@@ -107,7 +107,8 @@ func open(dir, only, path string) (*protocol.Experiment, error) {
 // which no tool's file shows: who calls it answers for that. The intervals are then those of restarts.
 func Restarted(e *protocol.Experiment) {
 	for i := range e.Measurements {
-		e.Measurements[i].Instance = fmt.Sprintf("the server of run %d, as told", e.Measurements[i].Step.Run)
+		s := e.Measurements[i].Step
+		e.Measurements[i].Instance = strings.TrimSpace(fmt.Sprintf("the server of run %d, as told %s", s.Run, s.Arm))
 	}
 }
 

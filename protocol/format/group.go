@@ -148,7 +148,7 @@ func experiment(t tool, all []*found) *protocol.Experiment {
 	slices.SortStableFunc(e.Measurements, func(a, b protocol.Measurement) int { // as tables are read
 		x, y := a.Step.Level, b.Step.Level
 		return cmp.Or(strings.Compare(a.Step.Arm, b.Step.Arm), strings.Compare(string(x.Arrivals.Process), string(y.Arrivals.Process)),
-			x.Concurrency-y.Concurrency, cmp.Compare(x.Arrivals.Rate, y.Arrivals.Rate))
+			x.Concurrency-y.Concurrency, cmp.Compare(x.Arrivals.Rate, y.Arrivals.Rate), a.Step.Run-b.Step.Run)
 	})
 	return e
 }
