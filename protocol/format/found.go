@@ -3,6 +3,7 @@ package format
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,12 @@ func (f *found) model(name string) {
 }
 
 func (f *found) warn(code string, spoils []string, format string, args ...any) {
+	for i, w := range f.warnings { // of a file of ours, which has been judged before
+		if w.Code == code {
+			f.warnings[i].Spoils = append(slices.Clip(w.Spoils), spoils...)
+			return
+		}
+	}
 	f.warnings = append(f.warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: fmt.Sprintf(format, args...)})
 }
 

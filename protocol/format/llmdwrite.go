@@ -1,7 +1,9 @@
 package format
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -110,12 +112,14 @@ func writeLLMD(create func(string) (io.WriteCloser, error), e *protocol.Experime
 	for _, m := range kept(e) {
 		name := names.name(m)
 		err := writeFile(create, "llm-d/"+name+".yaml", func(w io.Writer) error {
-			out := yaml.NewEncoder(w)
+			var text bytes.Buffer
+			out := yaml.NewEncoder(&text)
 			out.SetIndent(2)
-			if err := out.Encode(llmdOf(e, m, name)); err != nil {
+			if err := errors.Join(out.Encode(llmdOf(e, m, name)), out.Close()); err != nil {
 				return err
 			}
-			return out.Close()
+			_, err := w.Write(text.Bytes())
+			return err
 		})
 		if err != nil {
 			return err

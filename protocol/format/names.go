@@ -100,6 +100,7 @@ func plainName(text string) string {
 		}
 		return '_'
 	}, text)
+	text = strings.ReplaceAll(text, "..", "__")
 	const most = 180 // of the 255 bytes that file systems allow
 	return text[:min(len(text), most)]
 }

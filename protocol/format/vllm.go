@@ -56,7 +56,15 @@ type vllmResult struct {
 	AskedOutput    num             `json:"random_output_len"`
 	SteadyState    json.RawMessage `json:"steady_state"` // Rust alone has it
 	Tokenizer      string          `json:"tokenizer_id"`
-	Ours           json.RawMessage `json:"servegauge"` // where we wrote it
+	Ours           *vllmOurs       `json:"servegauge"` // where we wrote it
+}
+
+// vllmOurs is what we say of a result beside vLLM's keys, as far as it is read again.
+type vllmOurs struct {
+	Run      num               `json:"run"`
+	Input    num               `json:"input_tokens"`
+	Output   num               `json:"output_tokens"`
+	Warnings []loadgen.Warning `json:"warnings"`
 }
 
 func readVLLM(d *doc) ([]*found, error) {
@@ -74,7 +82,8 @@ func readVLLM(d *doc) ([]*found, error) {
 	rust := strings.Contains(r.Date, "T") || r.SteadyState != nil
 	switch {
 	case r.Ours != nil:
-		f.tool = "servegauge, as vLLM bench serve"
+		f.tool, f.run, f.warnings = "servegauge, as vLLM bench serve", r.Ours.Run, r.Ours.Warnings
+		r.AskedInput, r.AskedOutput = r.Ours.Input, r.Ours.Output
 	case rust:
 		f.tool = "vllm-bench (Rust)"
 	}

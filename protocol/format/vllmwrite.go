@@ -122,7 +122,7 @@ func vllmObject(e *protocol.Experiment, m protocol.Measurement) object {
 	for _, v := range vllmMetrics {
 		out = append(out, vllmSummary(m, v.metric, v.key)...)
 	}
-	return append(out, member{"servegauge", vllmOurs(e, m)})
+	return append(out, member{"servegauge", ourObject(e, m)})
 }
 
 // figure is nil where there is none.
@@ -158,8 +158,8 @@ func vllmSummary(m protocol.Measurement, metric, key string) (out object) {
 	return out
 }
 
-// vllmOurs is what vLLM has no key for.
-func vllmOurs(e *protocol.Experiment, m protocol.Measurement) object {
+// ourObject is what vLLM has no key for.
+func ourObject(e *protocol.Experiment, m protocol.Measurement) object {
 	warnings := warningsOf(m)
 	if warnings == nil {
 		warnings = []loadgen.Warning{}
