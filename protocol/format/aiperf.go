@@ -91,28 +91,30 @@ type aiperfConfig struct {
 		} `json:"prompts"`
 	} `json:"datasets"`
 	// Of versions before 0.9.
-	Loadgen struct {
-		Concurrency  num    `json:"concurrency"`
-		RequestRate  num    `json:"request_rate"`
-		RequestCount num    `json:"request_count"`
-		Duration     num    `json:"benchmark_duration"`
-		Mode         string `json:"request_rate_mode"`
-		Arrivals     string `json:"arrival_pattern"`
-	} `json:"loadgen"`
-	Input struct {
+	Loadgen *aiperfLoadgen `json:"loadgen"`
+	Input   struct {
 		Prompt struct {
 			Input  aiperfLength `json:"input_tokens"`
 			Output aiperfLength `json:"output_tokens"`
 		} `json:"prompt"`
 	} `json:"input"`
 	// Of genai-perf.
-	PerfAnalyzer struct {
+	PerfAnalyzer *struct {
 		Stimulus struct {
 			Concurrency num `json:"concurrency"`
 			RequestRate num `json:"request_rate"`
 		} `json:"stimulus"`
 	} `json:"perf_analyzer"`
 	ModelNames []string `json:"model_names"`
+}
+
+type aiperfLoadgen struct {
+	Concurrency  num    `json:"concurrency"`
+	RequestRate  num    `json:"request_rate"`
+	RequestCount num    `json:"request_count"`
+	Duration     num    `json:"benchmark_duration"`
+	Mode         string `json:"request_rate_mode"`
+	Arrivals     string `json:"arrival_pattern"`
 }
 
 type aiperfLength struct {
@@ -144,9 +146,12 @@ func readAIPerf(d *doc) ([]*found, error) {
 		return nil, nil // means over the runs, and the run's own figures again, its warm-up's among them
 	}
 	var r struct {
-		Version  string          `json:"aiperf_version"`
-		Start    string          `json:"start_time"`
-		Config   aiperfConfig    `json:"input_config"`
+		Version string       `json:"aiperf_version"`
+		Start   string       `json:"start_time"`
+		Config  aiperfConfig `json:"input_config"`
+		Errors  []struct {
+			Count num `json:"count"`
+		} `json:"error_summary"`
 		Canceled bool            `json:"was_cancelled"`
 		Records  json.RawMessage `json:"records"` // of the first versions, which have the metrics in it
 		RunInfo  struct {
@@ -182,8 +187,11 @@ func readAIPerf(d *doc) ([]*found, error) {
 	if len(urls) == 0 && c.Endpoint.URL != "" {
 		urls = []string{c.Endpoint.URL}
 	}
-	for i := range urls {
-		urls[i] = protocol.PublicURL(urls[i])
+	for i, url := range urls {
+		if !strings.Contains(url, "://") {
+			url = "http://" + url
+		}
+		urls[i] = protocol.PublicURL(url)
 	}
 	f.is("server", strings.Join(urls, ", "))
 	f.is("endpoint", c.Endpoint.Type)
@@ -196,13 +204,18 @@ func readAIPerf(d *doc) ([]*found, error) {
 	if !f.failed.known { // no error: then there is no such metric, but a count of all
 		all := metric("completed_request_count").Avg
 		f.failed = f.count("completed_request_count", all).minus(f.completed)
-		if !all.known && d.has("error_summary") {
-			f.failed = num{known: string(d.keys["error_summary"]) == "[]"}
+		if !all.known && d.has("error_summary") { // of versions before 0.9
+			f.failed = known(0)
+			for _, e := range r.Errors {
+				f.failed = f.failed.plus(f.count("error_summary", e.Count))
+			}
 		}
 		f.failed = f.within("completed_request_count", f.failed, maxCount, "no less than request_count")
 	}
 	f.aiperfTokens(metric, c)
-	f.aiperfLoad(c)
+	if !f.aiperfLoad(c) {
+		return nil, &passedOver{d.where, "does not say what load it is of"}
+	}
 	f.throughputs(metric("request_throughput").Avg, metric("output_token_throughput").Avg, metric("total_token_throughput").Avg)
 	if g := metric("goodput").Avg; g.known {
 		f.figure(loadgen.GoodputThroughput, "req/s", loadgen.HigherIsBetter, f.rate("goodput", g), f.completed)
@@ -245,7 +258,8 @@ func (f *found) aiperfTokens(metric func(string) aiperfMetric, c aiperfConfig) {
 	}
 }
 
-func (f *found) aiperfLoad(c aiperfConfig) {
+// aiperfLoad is false where the configuration is of a version that says the load in another way.
+func (f *found) aiperfLoad(c aiperfConfig) bool {
 	for _, p := range c.Phases {
 		if p.Exclude || p.Kind != "" && p.Kind != "profiling" {
 			continue
@@ -268,16 +282,23 @@ func (f *found) aiperfLoad(c aiperfConfig) {
 		if !p.Concurrency.known && p.Type == "concurrency" { // its default, which it does not write down
 			f.level.Concurrency = 1
 		}
-		return
+		return true
+	}
+	if c.Loadgen == nil && c.PerfAnalyzer == nil {
+		return false
+	}
+	if c.Loadgen == nil {
+		c.Loadgen = &aiperfLoadgen{Concurrency: c.PerfAnalyzer.Stimulus.Concurrency, RequestRate: c.PerfAnalyzer.Stimulus.RequestRate}
 	}
 	f.requests(c.Loadgen.RequestCount, c.Loadgen.Duration)
 	process := loadgen.PoissonArrivals
 	if c.Loadgen.Mode == "constant" || c.Loadgen.Arrivals == "constant" {
 		process = loadgen.ConstantArrivals
 	}
-	concurrency, rate := c.Loadgen.Concurrency.or(c.PerfAnalyzer.Stimulus.Concurrency), c.Loadgen.RequestRate.or(c.PerfAnalyzer.Stimulus.RequestRate)
+	concurrency, rate := c.Loadgen.Concurrency, c.Loadgen.RequestRate
 	if !concurrency.known && !rate.known {
 		concurrency = known(1) // its default
 	}
 	f.load(concurrency, rate, process, num{})
+	return true
 }

@@ -31,6 +31,7 @@ var evalscopeKeys = map[string][]string{
 	"asked":       {"total requests"},
 	"completed":   {"success requests", "succeed requests"},
 	"failed":      {"failed requests"},
+	"streamed":    {"stream requests"},
 	"requests":    {"req throughput", "request throughput"},
 	"output":      {"output throughput", "output token throughput"},
 	"total":       {"total throughput", "total token throughput"},
@@ -58,7 +59,7 @@ func evalscopeNumbers(all map[string]json.RawMessage) map[string]measured {
 		m := nameWithUnit.FindStringSubmatch(key)
 		name := strings.ToLower(m[1])
 		var n num
-		if n.UnmarshalJSON(raw) != nil {
+		if n.UnmarshalJSON(raw) != nil || n.v == -1 { // its mark for what there is not
 			continue
 		}
 		for ours, theirs := range evalscopeKeys {
@@ -106,8 +107,16 @@ func readEvalScope(d *doc) ([]*found, error) {
 	f.requests(n["asked"].num, args.Seconds)
 	f.load(n["concurrency"].num, n["rate"].num, loadgen.PoissonArrivals, num{})
 	f.throughputs(n["requests"].num, n["output"].num, n["total"].num)
+	// Of an answer that came whole it has the whole latency as its TTFT.
+	whole := n["streamed"].known && n["streamed"].v == 0
+	if ttft, e2e := n[loadgen.TTFT], n[loadgen.E2E]; !n["streamed"].known && ttft.known && e2e.known {
+		whole = near(ttft.v*f.unitMS(ttft.key, ttft.unit), e2e.v*f.unitMS(e2e.key, e2e.unit))
+	}
 	percentiles := evalscopePercentiles(d.beside("benchmark_percentile.json"))
 	for _, metric := range []string{loadgen.TTFT, loadgen.TPOT, loadgen.ITL, loadgen.E2E} {
+		if whole && metric != loadgen.E2E {
+			continue
+		}
 		mean, unit := n[metric], 1.0
 		if mean.known {
 			unit = f.unitMS(mean.key, mean.unit)

@@ -45,12 +45,14 @@ func (d *doc) has(names ...string) bool {
 	return true
 }
 
-// decode reads the object into a struct.
+// decode reads the object into a struct. A member of another type than this version of the tool has is passed over, and
+// so unknown; a number that is none ([num]) is an error.
 func (d *doc) decode(into any) error {
-	if err := json.Unmarshal(d.raw, into); err != nil {
-		return fmt.Errorf("%s: %w", d.where, err)
+	err := json.Unmarshal(d.raw, into)
+	if err == nil || errors.As(err, new(*json.UnmarshalTypeError)) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w", d.where, err)
 }
 
 // beside is another file of the same folder: nil where there is none that can be read.

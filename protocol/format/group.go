@@ -20,11 +20,11 @@ import (
 
 // A tool is what reads one format.
 type tool struct {
-	name  string            // of the format
-	about string            // in words
-	notes []string          // what its figures mean where it is not what ours do
-	mine  func(d *doc) bool // whether an object is a result, or something else of the tool's that has none
-	read  func(d *doc) ([]*found, error)
+	name  string                         // of the format
+	about string                         // in words
+	notes []string                       // what its figures mean where it is not what ours do
+	mine  func(d *doc) bool              // whether an object is a result, or something else of the tool's that has none
+	read  func(d *doc) ([]*found, error) // with results, or none, also a [*passedOver]
 }
 
 func (t tool) Read(folder fs.FS) (*protocol.Experiment, error) { return read(folder, "", t) }
@@ -46,9 +46,7 @@ func read(folder fs.FS, only string, among ...tool) (*protocol.Experiment, error
 			more, err := t.read(d)
 			if passed := (*passedOver)(nil); errors.As(err, &passed) {
 				broken = append(broken, passed.Error())
-				return true, nil
-			}
-			if err != nil {
+			} else if err != nil {
 				return false, err
 			}
 			if files[i] == nil {

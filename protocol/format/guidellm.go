@@ -120,6 +120,7 @@ func readGuideLLM(d *doc) ([]*found, error) {
 	}
 	input, output := guidellmAsked(r.Config.Spec.Data)
 	var all []*found
+	var passed error
 	for i, b := range r.Benchmarks {
 		f := &found{
 			checker: checker{where: d.where}, tool: strings.TrimSpace("GuideLLM " + r.Metadata.Version),
@@ -128,13 +129,17 @@ func readGuideLLM(d *doc) ([]*found, error) {
 		if len(r.Benchmarks) > 1 {
 			f.where += fmt.Sprintf(", benchmark %d", i+1)
 		}
-		f.guidellm(&b)
+		if !f.guidellm(&b) {
+			passed = &passedOver{f.where, "is of a strategy that is not known here"}
+			continue
+		}
 		all = append(all, f)
 	}
-	return all, nil
+	return all, passed
 }
 
-func (f *found) guidellm(b *guidellmBenchmark) {
+// guidellm is false where the strategy is none of those that say a load.
+func (f *found) guidellm(b *guidellmBenchmark) bool {
 	backend := b.Config.Backend
 	f.model(firstOf(backend.Model, b.Worker.Model))
 	f.is("server", protocol.PublicURL(firstOf(backend.Target, b.Worker.Target)))
@@ -184,7 +189,7 @@ func (f *found) guidellm(b *guidellmBenchmark) {
 	case "poisson":
 		f.load(num{}, s.Rate, loadgen.PoissonArrivals, num{})
 	default:
-		f.fail("strategy", s.Type, "synchronous, concurrent, throughput, constant, async or poisson")
+		return false
 	}
 
 	m := &b.Metrics
@@ -193,6 +198,7 @@ func (f *found) guidellm(b *guidellmBenchmark) {
 	f.latency(loadgen.TPOT, 1, m.TPOT.Successful.Mean, m.TPOT.percentiles())
 	f.latency(loadgen.E2E, 1000, m.Latency.Successful.Mean, m.Latency.percentiles())
 	f.inFlight = f.within("request_concurrency", m.Concurrency.Total.Mean.or(m.Concurrency.Successful.Mean), maxCount, "a number of requests")
+	return true
 }
 
 // percentiles has GuideLLM's names: p001 is the 0.1th and p999 the 99.9th.

@@ -167,8 +167,7 @@ func (f *found) llmdLoad(r *llmdReport, by string) bool {
 	}
 	var native aiperfConfig
 	if r.Scenario.Load.Native.Config != nil && json.Unmarshal(r.Scenario.Load.Native.Config, &native) == nil && len(native.Phases) > 0 {
-		f.aiperfLoad(native)
-		return true
+		return f.aiperfLoad(native)
 	}
 	if s.Rate.known && math.IsInf(s.Rate.v, 1) {
 		f.load(num{}, num{}, "", num{})

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"encoding/json"
+
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -22,23 +24,23 @@ type sglangResult struct {
 	Tag     *string `json:"tag"`
 	Backend string  `json:"backend"`
 	Dataset string  `json:"dataset_name"`
-	Server  *struct {
+	Server  struct {
 		Model string `json:"model_path"`
 	} `json:"server_info"`
-	Rate        num `json:"request_rate"`
-	Concurrency num `json:"max_concurrency"`
-	AskedInput  num `json:"random_input_len"`
-	AskedOutput num `json:"random_output_len"`
-	RangeRatio  num `json:"random_range_ratio"`
-	Duration    num `json:"duration"`
-	Completed   num `json:"completed"`
-	Input       num `json:"total_input_tokens"`
-	Output      num `json:"total_output_tokens"`
-	Requests    num `json:"request_throughput"`
-	OutputRate  num `json:"output_throughput"`
-	TotalRate   num `json:"total_throughput"`
-	TotalRate2  num `json:"total_token_throughput"`
-	Held        num `json:"concurrency"`
+	Rate        json.RawMessage `json:"request_rate"` // a number, "inf", or "trace"
+	Concurrency num             `json:"max_concurrency"`
+	AskedInput  num             `json:"random_input_len"`
+	AskedOutput num             `json:"random_output_len"`
+	RangeRatio  num             `json:"random_range_ratio"`
+	Duration    num             `json:"duration"`
+	Completed   num             `json:"completed"`
+	Input       num             `json:"total_input_tokens"`
+	Output      num             `json:"total_output_tokens"`
+	Requests    num             `json:"request_throughput"`
+	OutputRate  num             `json:"output_throughput"`
+	TotalRate   num             `json:"total_throughput"`
+	TotalRate2  num             `json:"total_token_throughput"`
+	Held        num             `json:"concurrency"`
 }
 
 func readSGLang(d *doc) ([]*found, error) {
@@ -52,9 +54,7 @@ func readSGLang(d *doc) ([]*found, error) {
 	if r.Tag != nil {
 		f.is("tag", *r.Tag)
 	}
-	if r.Server != nil {
-		f.model(r.Server.Model)
-	}
+	f.model(r.Server.Model)
 	// A range of lengths, or a dataset with its own, is not asked for by these.
 	if r.RangeRatio.known && r.RangeRatio.v == 1 && len(r.Dataset) >= 6 && r.Dataset[:6] == "random" {
 		f.askedInput, f.askedOutput = f.count("random_input_len", r.AskedInput), f.count("random_output_len", r.AskedOutput)
@@ -62,7 +62,13 @@ func readSGLang(d *doc) ([]*found, error) {
 	f.seconds = f.within("duration", r.Duration, maxSeconds, "a time from 0 to 10⁹ seconds")
 	f.completed = f.count("completed", r.Completed)
 	f.input, f.output = f.count("total_input_tokens", r.Input), f.count("total_output_tokens", r.Output)
-	f.load(r.Concurrency, r.Rate, loadgen.PoissonArrivals, num{})
+	var rate num
+	if r.Rate == nil || rate.UnmarshalJSON(r.Rate) == nil {
+		f.load(r.Concurrency, rate, loadgen.PoissonArrivals, num{})
+	} else { // in words: the requests came when a trace said
+		f.load(r.Concurrency.or(known(1)), num{}, "", num{})
+		f.level.Concurrency, f.level.Arrivals = int(r.Concurrency.v), loadgen.Arrivals{Process: loadgen.TraceArrivals}
+	}
 	f.level.Requests = int(f.completed.v) // nothing says how many were asked for
 	f.throughputs(r.Requests, r.OutputRate, r.TotalRate.or(r.TotalRate2))
 	f.vllmLatency(d, loadgen.TTFT, "ttft")
