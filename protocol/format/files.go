@@ -75,10 +75,14 @@ func load(folder fs.FS, name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, most+1))
-	if err != nil {
+	var buffer bytes.Buffer
+	if info, err := file.Stat(); err == nil {
+		buffer.Grow(int(min(info.Size(), most)) + bytes.MinRead)
+	}
+	if _, err := buffer.ReadFrom(io.LimitReader(file, most+1)); err != nil {
 		return nil, err
 	}
+	data := buffer.Bytes()
 	if int64(len(data)) > most {
 		return nil, &FileError{name, "size", fmt.Sprintf("over %d MiB", most>>20), "a result file of no more than that"}
 	}
@@ -170,25 +174,98 @@ func plainJSON(data []byte) []byte {
 	return append(out, data[from:]...)
 }
 
-// tooDeep reports whether objects and arrays are nested deeper than any result has them.
-func tooDeep(data []byte) bool {
-	depth, text := 0, false
+// split finds the values at the top of a file, without reading what is in them: a file may have every request of a long
+// level in it, which nobody looks at. false: the last one has no end, or objects and arrays are nested deeper than any
+// result has them. Whether a value is JSON shows when it is read.
+func split(data []byte) (values [][]byte, whole bool) {
+	depth, start := 0, -1
 	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case text && c == '\\':
-			i++
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			if depth++; depth > maxNested {
-				return true
+		switch c := data[i]; c {
+		case '"':
+			if i = closing(data, i); i < 0 {
+				return values, false
 			}
-		case c == '}' || c == ']':
-			depth--
+		case '{', '[':
+			if depth == 0 {
+				start = i
+			}
+			if depth++; depth > maxNested {
+				return values, false
+			}
+		case '}', ']':
+			if depth--; depth < 0 {
+				return values, false
+			}
+			if depth == 0 {
+				values = append(values, data[start:i+1])
+			}
 		}
 	}
-	return false
+	return values, depth == 0
+}
+
+// closing is where the string ends that begins at i; -1: nowhere.
+func closing(data []byte, i int) int {
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// members are those of an object, as they stand in it.
+func members(object []byte) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	inside := object[1 : len(object)-1]
+	for len(inside) > 0 {
+		begin := bytes.IndexByte(inside, '"')
+		if begin < 0 {
+			break
+		}
+		end := closing(inside, begin)
+		if end < 0 {
+			break
+		}
+		var name string
+		if json.Unmarshal(inside[begin:end+1], &name) != nil {
+			break
+		}
+		rest := bytes.TrimLeft(inside[end+1:], " \t\r\n")
+		if len(rest) == 0 || rest[0] != ':' {
+			break
+		}
+		rest = rest[1:]
+		length := valueLength(rest)
+		out[name] = bytes.TrimSpace(rest[:length])
+		inside = rest[length:]
+	}
+	return out
+}
+
+// valueLength is up to the comma after the first value, or all.
+func valueLength(data []byte) int {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			if i = closing(data, i); i < 0 {
+				return len(data)
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(data)
 }
 
 // walk calls each with every object at the top of the folder's files, in the order of their paths. only is the name of
@@ -258,35 +335,27 @@ func walkFile(folder fs.FS, name string, each func(*doc) (bool, error)) (whole b
 	if len(data) == 0 || data[0] != '{' && data[0] != '[' {
 		return true, nil
 	}
-	if tooDeep(data) {
-		return false, nil
-	}
-	values := json.NewDecoder(bytes.NewReader(data))
-	for n := 1; n <= maxDocs; n++ {
-		var raw json.RawMessage
-		if err := values.Decode(&raw); err == io.EOF {
-			return true, nil
-		} else if err != nil {
-			return false, nil
-		}
-		objects := []json.RawMessage{raw}
-		if raw[0] == '[' {
-			if objects = nil; json.Unmarshal(raw, &objects) != nil {
-				return true, nil
-			}
-		}
-		for i, object := range objects {
-			d := &doc{folder: folder, path: name, where: name, raw: object}
-			if n > 1 || i > 0 || values.More() || len(objects) > 1 {
-				d.where = fmt.Sprintf("%s, result %d", name, max(n, i+1))
-			}
-			if object[0] != '{' || json.Unmarshal(object, &d.keys) != nil {
-				return true, nil
-			}
-			if more, err := each(d); err != nil || !more {
-				return true, err
-			}
+	values, whole := split(data)
+	var objects [][]byte
+	for _, value := range values {
+		if value[0] == '[' {
+			elements, _ := split(value[1 : len(value)-1])
+			objects = append(objects, elements...)
+		} else {
+			objects = append(objects, value)
 		}
 	}
-	return true, nil
+	for i, object := range objects[:min(len(objects), maxDocs)] {
+		if object[0] != '{' {
+			return whole, nil
+		}
+		d := &doc{folder: folder, path: name, where: name, raw: object, keys: members(object)}
+		if len(objects) > 1 {
+			d.where = fmt.Sprintf("%s, result %d", name, i+1)
+		}
+		if more, err := each(d); err != nil || !more {
+			return whole, err
+		}
+	}
+	return whole, nil
 }

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -20,8 +21,7 @@ var genaiTool = tool{
 	//  "requests_per_second": 34.0, "num_completed_requests": 107, "stats": {"ttft": {"mean": 0.025, "p99": 0.045, …},
 	//  …}, …}, "individual_request_metrics": […], "_time_unit": "s"}
 	mine: func(d *doc) bool {
-		var a map[string]json.RawMessage
-		return d.has("aggregated_metrics") && json.Unmarshal(d.keys["aggregated_metrics"], &a) == nil && a["stats"] != nil
+		return d.has("aggregated_metrics") && bytes.Contains(d.keys["aggregated_metrics"], []byte(`"stats"`))
 	},
 	read: readGenAI,
 }

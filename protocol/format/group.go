@@ -2,6 +2,7 @@ package format
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,10 @@ func read(folder fs.FS, only string, among ...tool) (*protocol.Experiment, error
 		for i, t := range among {
 			if !t.mine(d) {
 				continue
+			}
+			if !json.Valid(d.raw) {
+				broken = append(broken, d.where+" is no JSON")
+				return true, nil
 			}
 			more, err := t.read(d)
 			if passed := (*passedOver)(nil); errors.As(err, &passed) {

@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,6 +21,9 @@ func known(v float64) num { return num{v, true} }
 // --metadata writes all values as text.
 func (n *num) UnmarshalJSON(text []byte) error {
 	*n = num{}
+	if len(text) == 0 {
+		return errors.New("nothing: want a number")
+	}
 	if string(text) == "null" {
 		return nil
 	}
