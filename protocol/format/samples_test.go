@@ -53,7 +53,7 @@ func TestSamples(t *testing.T) {
 		{"genai-bench", `_time_\d+s\.json$`, "", one, genaiKeys, 7, []string{"token-mismatch", "ramp-dominated"}},
 		{"inference-perf", `stage_\d_lifecycle_metrics\.json$`, "", one, inferencePerfKeys, 12, []string{"tokens-unknown", "token-mismatch"}},
 		{"evalscope", `benchmark_summary\.json$`, "", one, evalscopeSampleKeys, 6, []string{"token-mismatch", "single-run"}},
-		{"llm-d-benchmark-report", `(vllm|guidellm).*\.yaml$`, "", one, nil, 0, []string{"failures-unknown", "tokens-unknown"}},
+		{"llm-d-benchmark-report", `\.yaml$`, "", one, llmdKeys, 10, []string{"failures-unknown", "tokens-unknown"}},
 	} {
 		t.Run(s.folder, func(t *testing.T) {
 			if samples == "" {
@@ -77,15 +77,15 @@ func TestSamples(t *testing.T) {
 					all = append(all, printedBy(s.folder, r, s.keys))
 				}
 			}
-			if s.keys != nil {
-				same(t, e, all, s.want)
-			}
+			same(t, e, all, s.want)
 			truthful(t, a)
 		})
 	}
 }
 
 func one(v any) []any { return []any{v} }
+
+const aggregate = "results.request_performance.aggregate."
 
 var (
 	vllmKeys = slices.Concat(
@@ -138,6 +138,14 @@ var (
 		summaryKeys("successes.latency.time_to_first_token.", "mean", "ttft", 1000),
 		summaryKeys("successes.latency.request_latency.", "mean", "e2e", 1000),
 		summaryKeys("successes.latency.time_per_output_token.", "mean", "tpot", 1000))
+	llmdKeys = slices.Concat(
+		[]printedKey{
+			{aggregate + "throughput.request_rate.mean", loadgen.RequestThroughput, 1},
+			{aggregate + "throughput.output_token_rate.mean", loadgen.OutputThroughput, 1},
+			{aggregate + "throughput.total_token_rate.mean", loadgen.TotalThroughput, 1},
+		},
+		summaryKeys(aggregate+"latency.time_to_first_token.", "mean", "ttft", 1),
+		summaryKeys(aggregate+"latency.request_latency.", "mean", "e2e", 1))
 	evalscopeSampleKeys = []printedKey{
 		{"Req Throughput (req/s)", loadgen.RequestThroughput, 1}, {"Output Throughput (tok/s)", loadgen.OutputThroughput, 1},
 		{"Total Throughput (tok/s)", loadgen.TotalThroughput, 1}, {"Avg Latency (s)", "e2e_mean", 1000}, {"Avg TTFT (ms)", "ttft_mean", 1},
@@ -177,9 +185,15 @@ func at(v any, path string) any {
 func printedBy(folder string, v any, keys []printedKey) printed {
 	out := printed{}
 	for _, k := range keys {
-		if x, ok := at(v, k.key).(float64); ok {
-			out[k.figure] = x * k.factor
+		x, ok := at(v, k.key).(float64)
+		if !ok {
+			continue
 		}
+		factor := k.factor
+		if units, ok := at(v, k.key[:strings.LastIndex(k.key, ".")+1]+"units").(string); ok && units == "s" { // llm-d's
+			factor = 1000
+		}
+		out[k.figure] = x * factor
 	}
 	return out
 }
