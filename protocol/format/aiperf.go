@@ -17,12 +17,14 @@ var AIPerf = Format{Name: "aiperf", Read: aiperfTool.Read}
 var aiperfTool = tool{
 	name: "aiperf", about: "AIPerf",
 	notes: []string{
-		"AIPerf's inter_token_latency is TPOT here, and its inter_chunk_latency is ITL; its rates divide by end_time − start_time",
-		"where AIPerf profiles several times, the trials share their prompts unless it was told otherwise, and only the first is warmed: the runs are less apart than they would be",
+		"AIPerf's inter_token_latency is TPOT here, and its inter_chunk_latency is ITL; its rates divide by " +
+			"end_time − start_time",
+		"where AIPerf profiles several times, the trials share their prompts unless it was told otherwise, and only " +
+			"the first is warmed: the runs are less apart than they would be",
 	},
 	// {"schema_version": "1.4", "request_throughput": {"unit": "requests/sec", "avg": 35.3},
-	//  "request_latency": {"unit": "ms", "avg": 213.9, "p50": 213.5, …}, "input_config": {"phases": [{"kind": "profiling",
-	//  "type": "concurrency", "requests": 80, "concurrency": 8}], …}, "run_info": {"trial": 1, …}, …}
+	//  "request_latency": {"unit": "ms", "avg": 213.9, "p50": 213.5, …}, "input_config": {"phases": [{"kind":
+	//  "profiling", "type": "concurrency", "requests": 80, "concurrency": 8}], …}, "run_info": {"trial": 1, …}, …}
 	mine: func(d *doc) bool {
 		return d.has("input_config") && (d.has("request_throughput") && d.has("request_latency") || d.has("records"))
 	},
@@ -172,10 +174,12 @@ func readAIPerf(d *doc) ([]*found, error) {
 		}
 		return m
 	}
-	if !metric("request_throughput").Avg.known && !metric("request_count").Avg.known && !metric("error_request_count").Avg.known {
+	if !metric("request_throughput").Avg.known && !metric("request_count").Avg.known &&
+		!metric("error_request_count").Avg.known {
 		return nil, nil
 	}
-	f := &found{checker: checker{where: d.where}, tool: strings.TrimSpace("AIPerf " + r.Version), time: when(r.Start), run: r.RunInfo.Trial, wasCut: r.Canceled}
+	f := &found{checker: checker{where: d.where}, tool: strings.TrimSpace("AIPerf " + r.Version), time: when(r.Start),
+		run: r.RunInfo.Trial, wasCut: r.Canceled}
 	c := r.Config
 	names := append(slices.Clone(c.Endpoint.ModelNames), c.ModelNames...)
 	for _, m := range c.Models.Items {
@@ -216,19 +220,22 @@ func readAIPerf(d *doc) ([]*found, error) {
 	if !f.aiperfLoad(c) {
 		return nil, &passedOver{d.where, "does not say what load it is of"}
 	}
-	f.throughputs(metric("request_throughput").Avg, metric("output_token_throughput").Avg, metric("total_token_throughput").Avg)
+	f.throughputs(metric("request_throughput").Avg, metric("output_token_throughput").Avg,
+		metric("total_token_throughput").Avg)
 	if g := metric("goodput").Avg; g.known {
 		f.figure(loadgen.GoodputThroughput, "req/s", loadgen.HigherIsBetter, f.rate("goodput", g), f.completed)
 	}
 	for _, m := range []struct{ ours, theirs string }{
-		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "inter_token_latency"}, {loadgen.ITL, "inter_chunk_latency"},
+		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "inter_token_latency"}, {loadgen.ITL,
+			"inter_chunk_latency"},
 		{loadgen.E2E, "request_latency"},
 	} {
 		if t := metric(m.theirs); t.Avg.known {
 			f.latency(m.ours, f.unitMS(m.theirs, t.Unit), t.Avg, percentilesOf(t.All))
 		}
 	}
-	f.inFlight = f.within("effective_concurrency", metric("effective_concurrency").Avg, maxCount, "a number of requests")
+	f.inFlight = f.within("effective_concurrency", metric("effective_concurrency").Avg, maxCount,
+		"a number of requests")
 	return []*found{f}, nil
 }
 
@@ -237,7 +244,8 @@ func (f *found) aiperfTokens(metric func(string) aiperfMetric, c aiperfConfig) {
 	for _, d := range c.Datasets {
 		f.askedInput, f.askedOutput = d.Prompts.ISL.fixed(), d.Prompts.OSL.fixed()
 	}
-	f.askedInput, f.askedOutput = f.askedInput.or(c.Input.Prompt.Input.fixed()), f.askedOutput.or(c.Input.Prompt.Output.fixed())
+	f.askedInput, f.askedOutput = f.askedInput.or(c.Input.Prompt.Input.fixed()),
+		f.askedOutput.or(c.Input.Prompt.Output.fixed())
 	for _, t := range []struct {
 		what, total, mean, server string
 		to                        *num
@@ -250,8 +258,10 @@ func (f *found) aiperfTokens(metric func(string) aiperfMetric, c aiperfConfig) {
 		*t.to = f.count(t.total, server.or(counted))
 		switch {
 		case server.known && counted.known && !near(server.v, counted.v):
-			f.warn(loadgen.WarnTokensUnknown, []string{loadgen.OutputThroughput, loadgen.TotalThroughput, loadgen.TPOT + "_*"},
-				"AIPerf's tokenizer made %.0f %s tokens of what the server counted as %.0f, and the rates are of the former", counted.v, t.what, server.v)
+			f.warn(loadgen.WarnTokensUnknown, []string{loadgen.OutputThroughput, loadgen.TotalThroughput,
+				loadgen.TPOT + "_*"},
+				"AIPerf's tokenizer made %.0f %s tokens of what the server counted as %.0f, and the rates are of "+
+					"the former", counted.v, t.what, server.v)
 		case !server.known && counted.known && (c.Endpoint.ServerTokens == nil || !*c.Endpoint.ServerTokens):
 			f.tokensByClient(t.what)
 		}
@@ -288,7 +298,8 @@ func (f *found) aiperfLoad(c aiperfConfig) bool {
 		return false
 	}
 	if c.Loadgen == nil {
-		c.Loadgen = &aiperfLoadgen{Concurrency: c.PerfAnalyzer.Stimulus.Concurrency, RequestRate: c.PerfAnalyzer.Stimulus.RequestRate}
+		c.Loadgen = &aiperfLoadgen{Concurrency: c.PerfAnalyzer.Stimulus.Concurrency,
+			RequestRate: c.PerfAnalyzer.Stimulus.RequestRate}
 	}
 	f.requests(c.Loadgen.RequestCount, c.Loadgen.Duration)
 	process := loadgen.PoissonArrivals

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 // Benchstat is benchstat.txt, in the format of Go's benchmarks: `benchstat before/benchstat.txt after/benchstat.txt`
-// compares two experiments, with a line for each level of each run. Values that must not be used are left out; a comment
-// says which and why.
+// compares two experiments, with a line for each level of each run. Values that must not be used are left out; a
+// comment says which and why.
 var Benchstat = Format{Name: "benchstat", Write: writeBenchstat}
 
 // benchstatUnits are the figures that are compared, by their units there: each figure needs a unit of its own. Those in
@@ -60,7 +61,8 @@ func writeBenchstat(create func(string) (io.WriteCloser, error), e *protocol.Exp
 						continue
 					}
 					if codes := spoilers(warnings, f.Name); codes != nil {
-						fmt.Fprintf(&left, "# left out of %s in run %d: %s (%s)\n", name, m.Step.Run, f.Name, strings.Join(codes, ", "))
+						fmt.Fprintf(&left, "# left out of %s in run %d: %s (%s)\n", name, m.Step.Run, f.Name,
+							strings.Join(codes, ", "))
 						continue
 					}
 					fmt.Fprintf(&values, " %s %s", number(f.Value*u.factor), u.unit)
@@ -93,5 +95,5 @@ func benchstatName(m protocol.Measurement) string {
 
 // oneLine keeps a value of others' from beginning a line of its own.
 func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }), " ")
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// CSV is two tidy tables, a figure a line: levels.csv across the runs, with mean, interval and spread, and runs.csv with
-// the value of each run. A figure that must not be used has the codes of the warnings that forbid it in spoiled_by, and
-// what is unknown is empty. Text that a spreadsheet would take for a formula begins with an apostrophe.
+// CSV is two tidy tables, a figure a line: levels.csv across the runs, with mean, interval and spread, and runs.csv
+// with the value of each run. A figure that must not be used has the codes of the warnings that forbid it in
+// spoiled_by, and what is unknown is empty. Text that a spreadsheet would take for a formula begins with an apostrophe.
 var CSV = Format{Name: "csv", Write: writeCSV}
 
 // loadColumns tell what a line is of.
@@ -21,7 +21,8 @@ var loadColumns = []string{"arm", "input_tokens", "output_tokens", "concurrency"
 
 func loadCells(l protocol.Load, requests int) []string {
 	return []string{
-		cell(l.Arm), strconv.Itoa(l.Input), strconv.Itoa(l.Output), someInt(l.Concurrency), someFloat(l.Rate), cell(string(l.Arrivals)),
+		cell(l.Arm), strconv.Itoa(l.Input), strconv.Itoa(l.Output), someInt(l.Concurrency), someFloat(l.Rate),
+		cell(string(l.Arrivals)),
 		someInt(requests),
 	}
 }
@@ -37,14 +38,17 @@ func writeCSV(create func(string) (io.WriteCloser, error), e *protocol.Experimen
 func writeLevels(w io.Writer, a *protocol.Analysis) error {
 	out := csv.NewWriter(w)
 	_ = out.Write(append(append([]string{}, loadColumns...), // errors are kept, and Error tells
-		"figure", "unit", "better", "n", "mean", "low", "high", "sd", "cov", "replicate", "method", "spoiled_by", "marked_by"))
+		"figure", "unit", "better", "n", "mean", "low", "high", "sd", "cov", "replicate", "method", "spoiled_by",
+		"marked_by"))
 	for _, p := range a.Points {
 		load := loadCells(p.Load, p.Requests)
 		for _, f := range p.Estimates {
 			_ = out.Write(append(load[:len(load):len(load)],
 				cell(f.Name), cell(f.Unit), f.Better.String(), strconv.Itoa(len(f.Values)),
-				number(f.Summary.Mean), number(f.Interval.Low), number(f.Interval.High), number(f.Summary.SD), number(f.Summary.CoV),
-				cell(a.Unit), cell(f.Method), cell(strings.Join(f.SpoiledBy, " ")), cell(strings.Join(f.MarkedBy, " "))))
+				number(f.Summary.Mean), number(f.Interval.Low), number(f.Interval.High), number(f.Summary.SD),
+				number(f.Summary.CoV),
+				cell(a.Unit), cell(f.Method), cell(strings.Join(f.SpoiledBy, " ")), cell(strings.Join(f.MarkedBy,
+					" "))))
 		}
 	}
 	out.Flush()

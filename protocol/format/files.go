@@ -277,7 +277,8 @@ func walk(folder fs.FS, only string, each func(*doc) (more bool, err error)) (br
 			return err
 		}
 		if entry.IsDir() {
-			if name != "." && (strings.HasPrefix(entry.Name(), ".") || strings.Count(name, "/") >= maxDepth || only != "") {
+			if name != "." && (strings.HasPrefix(entry.Name(), ".") || strings.Count(name,
+				"/") >= maxDepth || only != "") {
 				return fs.SkipDir
 			}
 			return nil

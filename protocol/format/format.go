@@ -133,7 +133,8 @@ func (e *UnknownError) Error() string {
 type MixedError struct{ Tools []string }
 
 func (e *MixedError) Error() string {
-	return fmt.Sprintf("results of %s lie together: want a folder with those of one tool, since each measures in its own way",
+	return fmt.Sprintf("results of %s lie together: want a folder with those of one tool, since each measures in "+
+		"its own way",
 		strings.Join(e.Tools, " and "))
 }
 

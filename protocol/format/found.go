@@ -63,7 +63,8 @@ func (f *found) warn(code string, spoils []string, format string, args ...any) {
 
 func (f *found) figure(name, unit string, better loadgen.Direction, value, n num) {
 	if value.known {
-		f.figures = append(f.figures, loadgen.Figure{Name: name, Unit: unit, Better: better, Value: value.v, N: int(n.v)})
+		f.figures = append(f.figures, loadgen.Figure{Name: name, Unit: unit, Better: better, Value: value.v,
+			N: int(n.v)})
 	}
 }
 
@@ -82,8 +83,10 @@ func (f *found) throughputs(requests, output, total num) {
 		return
 	}
 	n := f.completed
-	f.figure(loadgen.RequestThroughput, "req/s", loadgen.HigherIsBetter, f.rate("request throughput", requests.positive()), n)
-	f.figure(loadgen.OutputThroughput, "tok/s", loadgen.HigherIsBetter, f.rate("output throughput", output.positive()), n)
+	f.figure(loadgen.RequestThroughput, "req/s", loadgen.HigherIsBetter, f.rate("request throughput",
+		requests.positive()), n)
+	f.figure(loadgen.OutputThroughput, "tok/s", loadgen.HigherIsBetter, f.rate("output throughput", output.positive()),
+		n)
 	f.figure(loadgen.TotalThroughput, "tok/s", loadgen.HigherIsBetter, f.rate("total throughput", total.positive()), n)
 }
 
@@ -113,7 +116,8 @@ func (f *found) latency(metric string, unit float64, mean num, percentiles []per
 			continue
 		}
 		if last.value.known && q.p > last.p && value.v < last.value.v*(1-1e-9)-1e-9 {
-			f.fail(name, fmt.Sprintf("%g ms", value.v), fmt.Sprintf("no less than the p%g of %g ms", last.p, last.value.v))
+			f.fail(name, fmt.Sprintf("%g ms", value.v), fmt.Sprintf("no less than the p%g of %g ms", last.p,
+				last.value.v))
 		}
 		last = percentile{q.p, value}
 		f.figure(name, "ms", loadgen.LowerIsBetter, value, n)
@@ -124,19 +128,22 @@ func (f *found) latency(metric string, unit float64, mean num, percentiles []per
 // bound. Where neither is told, all requests were sent at once.
 func (f *found) load(concurrency, rate num, process loadgen.Process, burstiness num) {
 	concurrency, rate = concurrency.finite().positive(), rate.finite().positive()
-	c := f.within("concurrency", f.count("concurrency", concurrency), loadgen.MaxConcurrency, "a number from 1 to 100,000")
+	c := f.within("concurrency", f.count("concurrency", concurrency), loadgen.MaxConcurrency,
+		"a number from 1 to 100,000")
 	f.level.Concurrency = int(c.v)
 	switch {
 	case rate.known:
 		r := f.within("request rate", rate, loadgen.MaxRate, "a rate up to 10⁶ requests/s")
 		f.level.Arrivals = loadgen.Arrivals{Process: process, Rate: r.v}
 		if process == loadgen.GammaArrivals {
-			f.level.Arrivals.Burstiness = f.within("burstiness", burstiness, loadgen.MaxBurstiness, "a number up to 10⁶").v
+			f.level.Arrivals.Burstiness = f.within("burstiness", burstiness, loadgen.MaxBurstiness,
+				"a number up to 10⁶").v
 		}
 	case !c.known:
 		all := f.asked.or(f.issued).or(f.completed)
 		f.level.Concurrency = int(min(all.v, loadgen.MaxConcurrency))
-		f.warn(WarnBurst, nil, "neither a concurrency nor a rate was asked for: all %.0f requests were sent at once", all.v)
+		f.warn(WarnBurst, nil, "neither a concurrency nor a rate was asked for: all %.0f requests were sent at once",
+			all.v)
 	}
 }
 

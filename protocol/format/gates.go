@@ -19,7 +19,7 @@ const (
 	WarnRequestsCutOff       = "requests-cut-off"       // requests were under way at the end, and are in no figure
 	WarnBurst                = "burst"                  // all requests were sent at once
 	WarnToolDefinitions      = "tool-definitions"       // what a tool's figures mean where it is not what ours do
-	WarnShapeInferred        = "shape-inferred"         // how many tokens were asked for is not told, but by the averages
+	WarnShapeInferred        = "shape-inferred"         // tokens asked for are told by the averages alone
 	WarnDuplicate            = "duplicate-result"       // one measurement lies in the folder more than once
 	WarnPassedOver           = "passed-over"            // results or files that could not be read
 )
@@ -28,7 +28,7 @@ const (
 	inFlightFloor   = 0.95 // of the concurrency, as for our own levels
 	inFlightCeiling = 1.05 // of the concurrency: above it the file's figures contradict each other
 	failureLimit    = 0.01 // share of failed requests above which the rest is not a measurement of this load
-	rateTolerance   = 0.01 // between two counts of one thing, and a rate and what count and duration make of it: tools round both
+	rateTolerance   = 0.01 // between two counts of one thing, or two rates: tools round both
 )
 
 var makespanThroughputs = []string{
@@ -56,14 +56,16 @@ func (f *found) judgeCounts() {
 	issued := f.issued.or(f.completed.plus(f.failed)).or(f.completed)
 	switch {
 	case !f.failed.known:
-		f.warn(WarnFailuresUnknown, nil, "the file does not say how many requests failed, or how many were sent: it has those that completed")
+		f.warn(WarnFailuresUnknown, nil, "the file does not say how many requests failed, or how many were sent: it "+
+			"has those that completed")
 	case f.failed.v > 0:
 		share := f.failed.v / max(issued.v, 1)
 		var spoils []string
 		if share > failureLimit {
 			spoils = []string{loadgen.All}
 		}
-		f.warn(loadgen.WarnFailedRequests, spoils, "%.0f of %.0f requests (%.3g %%) failed; over 1 %% no figure must be used",
+		f.warn(loadgen.WarnFailedRequests, spoils, "%.0f of %.0f requests (%.3g %%) failed; over 1 %% no figure "+
+			"must be used",
 			f.failed.v, issued.v, 100*share)
 	}
 	if issued.known && issued.v > 0 && f.failed.known {
@@ -71,7 +73,8 @@ func (f *found) judgeCounts() {
 	}
 	if f.cutOff.known && f.cutOff.v > 0 {
 		f.warn(WarnRequestsCutOff, nil,
-			"%.0f requests were under way when the level ended, and are in no figure: the throughputs lack their tokens", f.cutOff.v)
+			"%.0f requests were under way when the level ended, and are in no figure: the throughputs lack their "+
+				"tokens", f.cutOff.v)
 	}
 	if f.wasCut {
 		f.warn(loadgen.WarnCutShort, []string{loadgen.All}, "the run was cancelled before its end, as the file says")
@@ -90,7 +93,8 @@ func (f *found) held() (mean num, how string) {
 	}
 	ttft, tpot := f.value(loadgen.MeanName(loadgen.TTFT)), f.value(loadgen.MeanName(loadgen.TPOT))
 	after := f.output.over(f.completed).minus(known(1))
-	return rate.times(ttft.plus(tpot.times(after))).over(known(1000)), "throughput × (mean TTFT + mean TPOT × the tokens after the first)"
+	return rate.times(ttft.plus(tpot.times(after))).over(known(1000)),
+		"throughput × (mean TTFT + mean TPOT × the tokens after the first)"
 }
 
 func (f *found) judgeConcurrency(held num, how string) {
@@ -99,17 +103,21 @@ func (f *found) judgeConcurrency(held num, how string) {
 	switch {
 	case sent.known && sent.v < c:
 		f.warn(loadgen.WarnPromptCapped, []string{loadgen.All},
-			"%.0f requests cannot keep %.0f in flight: this is not a measurement at concurrency %.0f; use at least %.0f requests",
+			"%.0f requests cannot keep %.0f in flight: this is not a measurement at concurrency %.0f; use at least "+
+				"%.0f requests",
 			sent.v, c, c, 10*c)
 	case !held.known:
-		f.warn(WarnInFlightUnknown, nil, "nothing in the file tells how many requests there really were in flight, so that nobody knows whether there were %.0f", c)
+		f.warn(WarnInFlightUnknown, nil, "nothing in the file tells how many requests there really were in flight, "+
+			"so that nobody knows whether there were %.0f", c)
 	case held.v < inFlightFloor*c:
 		f.warn(loadgen.WarnRampDominated, makespanThroughputs,
-			"%.4g requests of %.0f were in flight on average over the makespan (%s), below 95 %%: its throughput is that of the start and the drain, or of the client, as well; use more requests",
+			"%.4g requests of %.0f were in flight on average over the makespan (%s), below 95 %%: its throughput is "+
+				"that of the start and the drain, or of the client, as well; use more requests",
 			held.v, c, how)
 	case held.v > inFlightCeiling*c:
 		f.warn(WarnInFlightContradicted, makespanThroughputs,
-			"%.4g requests would have been in flight on average (%s), and no more than %.0f can have been: the file's throughput and latencies are not of the same requests, or not of the same time",
+			"%.4g requests would have been in flight on average (%s), and no more than %.0f can have been: the "+
+				"file's throughput and latencies are not of the same requests, or not of the same time",
 			held.v, how, c)
 	}
 }
@@ -122,11 +130,13 @@ func (f *found) judgeRate() {
 		return
 	}
 	drain := f.value(loadgen.MeanName(loadgen.E2E)).v / 1000
-	if sent := f.completed.v / rate; f.completed.v/(sent+drain) >= inFlightFloor*rate && x.v >= inFlightFloor*f.completed.v/(sent+drain) {
+	drained := f.completed.v / (f.completed.v/rate + drain)
+	if drained >= inFlightFloor*rate && x.v >= inFlightFloor*drained {
 		return
 	}
 	f.warn(loadgen.WarnRateNotReached, makespanThroughputs,
-		"%.4g requests/s completed, below 95 %% of the %.4g/s that were to be sent: the client did not send them, or the server did not keep up, or the level was too short for its drain not to matter",
+		"%.4g requests/s completed, below 95 %% of the %.4g/s that were to be sent: the client did not send them, "+
+			"or the server did not keep up, or the level was too short for its drain not to matter",
 		x.v, rate)
 }
 
@@ -139,7 +149,8 @@ func (f *found) judgeTokens() {
 		mean := t.total.over(f.completed)
 		if t.asked.known && mean.known && math.Abs(mean.v-t.asked.v) > 0.01*max(t.asked.v, 1) {
 			f.warn(loadgen.WarnTokenMismatch, nil,
-				"%.0f %s tokens a request were asked for, and %.4g were counted on average; figures are of what was counted",
+				"%.0f %s tokens a request were asked for, and %.4g were counted on average; figures are of what was "+
+					"counted",
 				t.asked.v, t.what, mean.v)
 		}
 	}
@@ -167,7 +178,8 @@ func (f *found) judgeTokens() {
 // tokensByClient says that nobody knows what the server counted.
 func (f *found) tokensByClient(what string) {
 	f.warn(WarnTokensByClient, nil,
-		"%s tokens are as the client's tokenizer counts, and what the server counted is not in the file: throughputs of them are only as good as that", what)
+		"%s tokens are as the client's tokenizer counts, and what the server counted is not in the file: "+
+			"throughputs of them are only as good as that", what)
 }
 
 // retokenised says that tokens were made of the answer's text again, which does not give those that the server made.

@@ -15,7 +15,8 @@ var GenAIBench = Format{Name: "genai-bench", Read: genaiTool.Read}
 var genaiTool = tool{
 	name: "genai-bench", about: "genai-bench",
 	notes: []string{
-		"genai-bench divides by run_duration, in which it also waits, and sends more requests than it was asked to; its error_rate is always 0",
+		"genai-bench divides by run_duration, in which it also waits, and sends more requests than it was asked to; " +
+			"its error_rate is always 0",
 	},
 	// {"aggregated_metrics": {"scenario": "D(64,20)", "num_concurrency": 8, "run_duration": 3.1,
 	//  "requests_per_second": 34.0, "num_completed_requests": 107, "stats": {"ttft": {"mean": 0.025, "p99": 0.045, …},
@@ -63,7 +64,8 @@ func readGenAI(d *doc) ([]*found, error) {
 	f := &found{checker: checker{where: d.where}, tool: strings.TrimSpace("genai-bench " + about.Version)}
 	f.model(about.Model)
 	for _, s := range []setting{
-		{"backend", about.Backend}, {"engine", about.Engine}, {"version", about.Server}, {"GPU", about.GPU}, {"task", about.Task},
+		{"backend", about.Backend}, {"engine", about.Engine}, {"version", about.Server}, {"GPU", about.GPU}, {"task",
+			about.Task},
 	} {
 		f.is(s.name, s.value)
 	}
@@ -75,7 +77,8 @@ func readGenAI(d *doc) ([]*found, error) {
 	f.seconds = f.within("run_duration", m.Duration, maxSeconds, "a time from 0 to 10⁹ seconds")
 	f.completed, f.failed = f.count("num_completed_requests", m.Completed), f.count("num_error_requests", m.Failed)
 	f.issued = f.count("num_requests", m.Issued)
-	f.input, f.output = f.count("num_input_tokens", m.Stats["num_input_tokens"]["sum"]), f.count("num_output_tokens", m.Stats["num_output_tokens"]["sum"])
+	f.input, f.output = f.count("num_input_tokens", m.Stats["num_input_tokens"]["sum"]), f.count("num_output_tokens",
+		m.Stats["num_output_tokens"]["sum"])
 	f.requests(about.Requests, num{})
 	if m.Batch.known && m.Batch.v != 1 {
 		f.is("batch", "batch of "+strings.TrimSuffix(d.where, ".json"))

@@ -30,9 +30,10 @@ type tool struct {
 
 func (t tool) Read(folder fs.FS) (*protocol.Experiment, error) { return read(folder, "", t) }
 
-// tools are those whose results are read. llm-d's reports are made of the files of other tools: where they lie together,
-// the others say more.
-var tools = []tool{vllmTool, sglangTool, aiperfTool, guidellmTool, genaiTool, inferencePerfTool, evalscopeTool, llmdTool}
+// tools are those whose results are read. llm-d's reports are made of the files of other tools: where they lie
+// together, the others say more.
+var tools = []tool{vllmTool, sglangTool, aiperfTool, guidellmTool, genaiTool, inferencePerfTool, evalscopeTool,
+	llmdTool}
 
 // read makes an experiment of the results in a folder that one of the tools wrote.
 func read(folder fs.FS, only string, among ...tool) (*protocol.Experiment, error) {
@@ -107,9 +108,11 @@ func (p *passedOver) Error() string { return p.where + " " + p.why }
 
 // experiment groups results by their load, with those of one load as runs.
 func experiment(t tool, all []*found) *protocol.Experiment {
-	e := &protocol.Experiment{Design: []byte(`{"imported":` + strconv.Quote(t.name) + `}`), Complete: true, Import: &protocol.Import{Format: t.name}}
+	e := &protocol.Experiment{Design: []byte(`{"imported":` + strconv.Quote(t.name) + `}`), Complete: true,
+		Import: &protocol.Import{Format: t.name}}
 	note := func(code, format string, args ...any) {
-		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format,
+			args...)})
 	}
 	for _, n := range t.notes {
 		note(WarnToolDefinitions, "%s", n)
@@ -126,7 +129,8 @@ func experiment(t tool, all []*found) *protocol.Experiment {
 	inputs, inferredIn := shapes(all, func(f *found) (num, num) { return f.askedInput, f.input.over(f.completed) })
 	outputs, inferredOut := shapes(all, func(f *found) (num, num) { return f.askedOutput, f.output.over(f.completed) })
 	if inferredIn || inferredOut {
-		note(WarnShapeInferred, "the files do not say how many tokens a request was to have: levels are named after the averages counted, and those within a factor of %g of each other are taken for one", shapeFactor)
+		note(WarnShapeInferred, "the files do not say how many tokens a request was to have: levels are named after "+
+			"the averages counted, and those within a factor of %g of each other are taken for one", shapeFactor)
 	}
 	steps := make([]protocol.Step, len(all))
 	for i, f := range all {
@@ -150,7 +154,8 @@ func experiment(t tool, all []*found) *protocol.Experiment {
 	e.Tool = strings.Join(versions, ", ")
 	slices.SortStableFunc(e.Measurements, func(a, b protocol.Measurement) int { // as tables are read
 		x, y := a.Step.Level, b.Step.Level
-		return cmp.Or(strings.Compare(a.Step.Arm, b.Step.Arm), strings.Compare(string(x.Arrivals.Process), string(y.Arrivals.Process)),
+		return cmp.Or(strings.Compare(a.Step.Arm, b.Step.Arm), strings.Compare(string(x.Arrivals.Process),
+			string(y.Arrivals.Process)),
 			x.Concurrency-y.Concurrency, cmp.Compare(x.Arrivals.Rate, y.Arrivals.Rate), a.Step.Run-b.Step.Run)
 	})
 	return e
@@ -161,7 +166,8 @@ func (f *found) measurement(s protocol.Step) protocol.Measurement {
 	r := loadgen.Result{Level: s.Level, Start: f.time, CutShort: f.wasCut, Figures: f.figures, Warnings: f.warnings}
 	r.Makespan = time.Duration(f.seconds.v * float64(time.Second))
 	completed, failed, cut := int(f.completed.v), int(f.failed.v), int(f.cutOff.v)
-	r.Accounting = loadgen.Accounting{Issued: completed + failed + cut, Completed: completed, Failed: failed, Cancelled: cut}
+	r.Accounting = loadgen.Accounting{Issued: completed + failed + cut, Completed: completed, Failed: failed,
+		Cancelled: cut}
 	r.Tokens = loadgen.Tokens{Input: int(f.input.v), Output: int(f.output.v)}
 	if !f.input.known || !f.output.known {
 		r.Tokens.Uncounted = completed
@@ -175,7 +181,8 @@ func (f *found) measurement(s protocol.Step) protocol.Measurement {
 func once(all []*found) (kept []*found, twice []string) {
 	seen := map[string]bool{}
 	for _, f := range all {
-		key := fmt.Sprint(f.seconds, f.completed, f.level.Concurrency, f.level.Arrivals.Rate, f.input, f.output, len(f.figures))
+		key := fmt.Sprint(f.seconds, f.completed, f.level.Concurrency, f.level.Arrivals.Rate, f.input, f.output,
+			len(f.figures))
 		for _, g := range f.figures {
 			key += " " + strconv.FormatFloat(g.Value, 'g', -1, 64)
 		}
@@ -279,8 +286,9 @@ func runInPath(where string) num {
 	return num{float64(n), err == nil}
 }
 
-// numberRuns gives each result the number of its run: as the tool or the names of files and folders count, from 1, and the
-// next one that is free at its load where nothing says, or where it is taken. Results come in the order of their time.
+// numberRuns gives each result the number of its run: as the tool or the names of files and folders count, from 1, and
+// the next one that is free at its load where nothing says, or where it is taken. Results come in the order of their
+// time.
 func numberRuns(all []*found, steps []protocol.Step) {
 	type load struct {
 		arm, level    string

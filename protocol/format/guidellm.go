@@ -17,7 +17,8 @@ var GuideLLM = Format{Name: "guidellm", Read: guidellmTool.Read}
 var guidellmTool = tool{
 	name: "guidellm", about: "GuideLLM",
 	notes: []string{
-		"GuideLLM's inter_token_latency_ms is TPOT here, weighted by tokens; its time_per_output_token_ms has the first token in it, and is left out",
+		"GuideLLM's inter_token_latency_ms is TPOT here, weighted by tokens; its time_per_output_token_ms has the " +
+			"first token in it, and is left out",
 	},
 	// {"metadata": {"version": 2, "guidellm_version": "0.8.1"}, "benchmarks": [{"config": {"run_index": 0,
 	//  "strategy": {"type_": "concurrent", "streams": 8}, …}, "metrics": {"request_totals": {"successful": 80, …},
@@ -152,7 +153,8 @@ func (f *found) guidellm(b *guidellmBenchmark) bool {
 	f.completed, f.failed = f.count("successful", totals.Successful), f.count("errored", totals.Errored)
 	f.cutOff = f.count("incomplete", totals.Incomplete)
 	f.issued = f.count("total", totals.Total)
-	f.input, f.output = f.count("prompt_token_count", b.Metrics.PromptTokens.Successful.Sum), f.count("output_token_count", b.Metrics.OutputTokens.Successful.Sum)
+	f.input, f.output = f.count("prompt_token_count", b.Metrics.PromptTokens.Successful.Sum),
+		f.count("output_token_count", b.Metrics.OutputTokens.Successful.Sum)
 
 	requests, seconds := b.Args.MaxNumber, b.Args.MaxDuration
 	for name, raw := range b.Config.Constraints {
@@ -195,7 +197,8 @@ func (f *found) guidellm(b *guidellmBenchmark) bool {
 	f.latency(loadgen.TTFT, 1, m.TTFT.Successful.Mean, m.TTFT.percentiles())
 	f.latency(loadgen.TPOT, 1, m.TPOT.Successful.Mean, m.TPOT.percentiles())
 	f.latency(loadgen.E2E, 1000, m.Latency.Successful.Mean, m.Latency.percentiles())
-	f.inFlight = f.within("request_concurrency", m.Concurrency.Total.Mean.or(m.Concurrency.Successful.Mean), maxCount, "a number of requests")
+	f.inFlight = f.within("request_concurrency", m.Concurrency.Total.Mean.or(m.Concurrency.Successful.Mean), maxCount,
+		"a number of requests")
 	return true
 }
 

@@ -8,18 +8,20 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// InferencePerf is inference-perf's stage_N_lifecycle_metrics.json: one JSON object a level. Its config.yaml beside them
-// says what was asked for.
+// InferencePerf is inference-perf's stage_N_lifecycle_metrics.json: one JSON object a level. Its config.yaml beside
+// them says what was asked for.
 var InferencePerf = Format{Name: "inference-perf", Read: inferencePerfTool.Read}
 
 var inferencePerfTool = tool{
 	name: "inference-perf", about: "inference-perf",
 	notes: []string{
-		"inference-perf counts output tokens by tokenizing the answer again, also for its token rates, TPOT and ITL; a level of a concurrency sends its requests over a time, below a bound, and is no closed loop throughout",
+		"inference-perf counts output tokens by tokenizing the answer again, also for its token rates, TPOT and " +
+			"ITL; a level of a concurrency sends its requests over a time, below a bound, and is no closed loop " +
+			"throughout",
 	},
 	// {"load_summary": {"count": 80, "requested_rate": 80.0, "achieved_rate": 40.7, "concurrency": 8}, "successes":
-	//  {"count": 80, "latency": {"request_latency": {"mean": 0.207, "median": 0.206, "p99": 0.213, …}, …}, "throughput":
-	//  {"requests_per_sec": 36.9, …}, …}, "failures": {"count": 0, …}, "benchmark_time_seconds": 2.16}
+	//  {"count": 80, "latency": {"request_latency": {"mean": 0.207, "median": 0.206, "p99": 0.213, …}, …},
+	//  "throughput": {"requests_per_sec": 36.9, …}, …}, "failures": {"count": 0, …}, "benchmark_time_seconds": 2.16}
 	mine: func(d *doc) bool { return d.has("load_summary", "successes") },
 	read: readInferencePerf,
 }
@@ -108,7 +110,8 @@ func readInferencePerf(d *doc) ([]*found, error) {
 	t := s.Throughput
 	f.throughputs(t["requests_per_sec"], t["output_tokens_per_sec"], t["total_tokens_per_sec"])
 	for _, l := range []struct{ ours, theirs string }{
-		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "time_per_output_token"}, {loadgen.ITL, "inter_token_latency"},
+		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "time_per_output_token"}, {loadgen.ITL,
+			"inter_token_latency"},
 		{loadgen.E2E, "request_latency"},
 	} {
 		f.latency(l.ours, 1000, s.Latency[l.theirs]["mean"], percentilesOf(s.Latency[l.theirs]))
@@ -126,9 +129,11 @@ func (f *found) inferencePerfTokens(prompt, server, again, mismatches num) {
 	f.output = rounded(server.or(again).times(f.completed))
 	switch {
 	case server.known && again.known && !near(again.v, server.v):
-		f.retokenised("the answers' text was made of %.4g tokens a request where the server counted %.4g: the rates of tokens, TPOT and ITL are of the former", again.v, server.v)
+		f.retokenised("the answers' text was made of %.4g tokens a request where the server counted %.4g: the rates "+
+			"of tokens, TPOT and ITL are of the former", again.v, server.v)
 	case mismatches.known && mismatches.v > 0:
-		f.retokenised("in %.0f of %.0f answers the text was made of other tokens than the server counted: the rates of tokens, TPOT and ITL are of the former", mismatches.v, f.completed.v)
+		f.retokenised("in %.0f of %.0f answers the text was made of other tokens than the server counted: the rates "+
+			"of tokens, TPOT and ITL are of the former", mismatches.v, f.completed.v)
 	case !server.known:
 		f.tokensByClient("output")
 	}

@@ -90,7 +90,8 @@ func readLLMD(d *doc) ([]*found, error) {
 	}
 	load := r.Scenario.Load
 	by := firstOf(load.Standardized.Tool, load.Name)
-	f := &found{checker: checker{where: d.where}, tool: "llm-d's report of " + firstOf(by, "a tool that it does not name"), time: when(firstOf(r.Run.Time.Start, r.Run.Time.End))}
+	f := &found{checker: checker{where: d.where}, tool: "llm-d's report of " + firstOf(by,
+		"a tool that it does not name"), time: when(firstOf(r.Run.Time.Start, r.Run.Time.End))}
 	f.is("tool", by)
 	name := r.Scenario.Model.Name
 	for _, s := range r.Scenario.Stack {
@@ -99,13 +100,15 @@ func readLLMD(d *doc) ([]*found, error) {
 	f.model(name)
 
 	total := f.count("requests.total", a.Requests.Total)
-	f.failed, f.cutOff = f.count("requests.failures", a.Requests.Failures), f.count("requests.incomplete", a.Requests.Incomplete)
+	f.failed, f.cutOff = f.count("requests.failures", a.Requests.Failures), f.count("requests.incomplete",
+		a.Requests.Incomplete)
 	aiperf := strings.Contains(by, "aiperf")
 	if aiperf { // its converter counts the kinds of failures, and not the requests; total has those that completed
 		f.completed, f.failed = total, num{}
 	} else {
 		f.issued = total
-		f.completed = f.within("requests.failures", total.minus(known(f.failed.v)).minus(known(f.cutOff.v)), maxCount, "no more than requests.total")
+		f.completed = f.within("requests.failures", total.minus(known(f.failed.v)).minus(known(f.cutOff.v)), maxCount,
+			"no more than requests.total")
 	}
 	f.requests(total, num{})
 	f.input = rounded(llmdSummary(a.Requests.Input)["mean"].times(f.completed))
@@ -123,12 +126,16 @@ func readLLMD(d *doc) ([]*found, error) {
 		}
 		return n
 	}
-	f.throughputs(rate("request_rate").or(rate("requests_per_sec")), rate("output_token_rate").or(rate("output_tokens_per_sec")), rate("total_token_rate").or(rate("total_tokens_per_sec")))
+	f.throughputs(rate("request_rate").or(rate("requests_per_sec")),
+		rate("output_token_rate").or(rate("output_tokens_per_sec")),
+		rate("total_token_rate").or(rate("total_tokens_per_sec")))
 	for _, l := range []struct{ ours, theirs string }{
-		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "time_per_output_token"}, {loadgen.ITL, "inter_token_latency"},
+		{loadgen.TTFT, "time_to_first_token"}, {loadgen.TPOT, "time_per_output_token"}, {loadgen.ITL,
+			"inter_token_latency"},
 		{loadgen.E2E, "request_latency"},
 	} {
-		if aiperf || strings.Contains(by, "guidellm") { // what they call ITL is TPOT, and GuideLLM's TPOT has the first token
+		// What they call ITL is TPOT, and GuideLLM's TPOT has the first token.
+		if aiperf || strings.Contains(by, "guidellm") {
 			switch l.ours {
 			case loadgen.TPOT:
 				continue
@@ -144,7 +151,8 @@ func readLLMD(d *doc) ([]*found, error) {
 		}
 	}
 	if strings.Contains(by, "inference-perf") {
-		f.retokenised("the report is of inference-perf, which tokenizes answers again, and does not say what the server counted: rates of tokens, TPOT and ITL are not known to be the server's; its own files may say")
+		f.retokenised("the report is of inference-perf, which tokenizes answers again, and does not say what the " +
+			"server counted: rates of tokens, TPOT and ITL are not known to be the server's; its own files may say")
 	}
 	return []*found{f}, nil
 }
@@ -166,7 +174,8 @@ func (f *found) llmdLoad(r *llmdReport, by string) bool {
 		return true
 	}
 	var native aiperfConfig
-	if r.Scenario.Load.Native.Config != nil && json.Unmarshal(r.Scenario.Load.Native.Config, &native) == nil && len(native.Phases) > 0 {
+	if r.Scenario.Load.Native.Config != nil && json.Unmarshal(r.Scenario.Load.Native.Config,
+		&native) == nil && len(native.Phases) > 0 {
 		return f.aiperfLoad(native)
 	}
 	if s.Rate.known && math.IsInf(s.Rate.v, 1) {

@@ -191,7 +191,8 @@ func llmdDescription(m protocol.Measurement) string {
 	}
 	for _, w := range warningsOf(m) {
 		if len(w.Spoils) > 0 {
-			text += fmt.Sprintf("; %s: %s must not be used", w.Code, strings.ReplaceAll(strings.Join(w.Spoils, ", "), loadgen.All, "…"))
+			text += fmt.Sprintf("; %s: %s must not be used", w.Code, strings.ReplaceAll(strings.Join(w.Spoils, ", "),
+				loadgen.All, "…"))
 		}
 	}
 	return text
@@ -223,7 +224,8 @@ func llmdLatency(m protocol.Measurement, metric, units string) *llmdNumbers {
 		p  float64
 		to **float64
 	}{
-		{0, &out.Min}, {0.1, &out.P0p1}, {1, &out.P1}, {5, &out.P5}, {10, &out.P10}, {25, &out.P25}, {50, &out.P50}, {75, &out.P75},
+		{0, &out.Min}, {0.1, &out.P0p1}, {1, &out.P1}, {5, &out.P5}, {10, &out.P10}, {25, &out.P25}, {50, &out.P50},
+		{75, &out.P75},
 		{90, &out.P90}, {95, &out.P95}, {99, &out.P99}, {99.9, &out.P99p9}, {100, &out.Max},
 	} {
 		if d != nil {

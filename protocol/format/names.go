@@ -56,7 +56,8 @@ func spoilers(warnings []loadgen.Warning, figure string) (codes []string) {
 
 // failuresKnown is false of a result that was imported from a file that does not say how many requests failed.
 func failuresKnown(m protocol.Measurement) bool {
-	return !slices.ContainsFunc(m.Result.Warnings, func(w loadgen.Warning) bool { return w.Code == WarnFailuresUnknown })
+	unknown := func(w loadgen.Warning) bool { return w.Code == WarnFailuresUnknown }
+	return !slices.ContainsFunc(m.Result.Warnings, unknown)
 }
 
 // modelOf names what was asked: the models of the measurement, "" where it does not say.

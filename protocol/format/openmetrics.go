@@ -45,27 +45,34 @@ func writeOpenMetrics(create func(string) (io.WriteCloser, error), e *protocol.E
 	about := labels("tool", a.Tool, "model", strings.Join(a.Models, ","), "replicate", a.Unit, "imported", a.Imported)
 	add("servegauge_experiment", "The experiment that the other metrics are of.", about, 1)
 	if !a.Time.IsZero() {
-		add("servegauge_experiment_start_time_seconds", "When it began, in Unix time.", "", float64(a.Time.UnixMilli())/1000)
+		add("servegauge_experiment_start_time_seconds", "When it began, in Unix time.", "",
+			float64(a.Time.UnixMilli())/1000)
 	}
-	add("servegauge_experiment_valid", "Whether it was carried out to its end, with every level measured.", "", truth(a.Valid()))
+	add("servegauge_experiment_valid", "Whether it was carried out to its end, with every level measured.", "",
+		truth(a.Valid()))
 	if a.Knee.Kind != stats.KneeNotResolved {
-		add("servegauge_knee_concurrency", "The bracket of the knee: above low, at most high.", labels("end", "low", "of", a.KneeOf), a.Knee.Low)
+		add("servegauge_knee_concurrency", "The bracket of the knee: above low, at most high.", labels("end", "low",
+			"of", a.KneeOf), a.Knee.Low)
 		add("servegauge_knee_concurrency", "", labels("end", "high", "of", a.KneeOf), a.Knee.High)
 	}
 	for _, p := range a.Points {
-		at := []string{"model", strings.Join(a.Models, ","), "arm", p.Arm, "concurrency", someInt(p.Concurrency), "rate", someFloat(p.Rate),
-			"arrivals", string(p.Arrivals), "input_tokens", strconv.Itoa(p.Input), "output_tokens", strconv.Itoa(p.Output), "requests", someInt(p.Requests)}
+		at := []string{"model", strings.Join(a.Models, ","), "arm", p.Arm, "concurrency", someInt(p.Concurrency),
+			"rate", someFloat(p.Rate),
+			"arrivals", string(p.Arrivals), "input_tokens", strconv.Itoa(p.Input), "output_tokens",
+			strconv.Itoa(p.Output), "requests", someInt(p.Requests)}
 		with := func(more ...string) string { return labels(append(at[:len(at):len(at)], more...)...) }
 		add("servegauge_runs", "How many runs measured the level.", with(), float64(len(p.Runs)))
 		for _, f := range p.Estimates {
 			for _, code := range f.SpoiledBy {
-				add("servegauge_unusable", "A figure that must not be used, and the code of the warning that says why.", with("figure", f.Name, "code", code), 1)
+				add("servegauge_unusable", "A figure that must not be used, and the code of the warning that says why.",
+					with("figure", f.Name, "code", code), 1)
 			}
 			if len(f.SpoiledBy) > 0 {
 				continue
 			}
 			name, factor := metricName(f.Name, f.Unit)
-			help := fmt.Sprintf("%s: mean of the runs, and the ends of its %g %% interval.", f.Name, 100*protocol.Confidence)
+			help := fmt.Sprintf("%s: mean of the runs, and the ends of its %g %% interval.", f.Name,
+				100*protocol.Confidence)
 			add(name, help, with("stat", "mean"), f.Summary.Mean*factor)
 			add(name, help, with("stat", "low"), f.Interval.Low*factor)
 			add(name, help, with("stat", "high"), f.Interval.High*factor)
@@ -113,7 +120,8 @@ func labels(pairs ...string) string {
 	var out []string
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			out = append(out, pairs[i]+`="`+strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(pairs[i+1], "�"))+`"`)
+			out = append(out, pairs[i]+`="`+strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`,
+				`\"`).Replace(strings.ToValidUTF8(pairs[i+1], "�"))+`"`)
 		}
 	}
 	if out == nil {

@@ -18,7 +18,8 @@ import (
 )
 
 // samples is a folder with a folder for each tool, of files that the tools wrote themselves against the simulated
-// server (16 sequences at most, W/2 ms of prefill for W words, 20 tokens at 10 ms each). They are not in the repository.
+// server (16 sequences at most, W/2 ms of prefill for W words, 20 tokens at 10 ms each). They are not in the
+// repository.
 var samples = os.Getenv("SERVEGAUGE_SAMPLES")
 
 // A printed is a result as the tool printed it, by our names.
@@ -33,7 +34,8 @@ type printedKey struct {
 // Each sample's figures are those that the tool printed, and the truth is in them or a flag is raised.
 func TestSamples(t *testing.T) {
 	if samples == "" {
-		t.Log("SERVEGAUGE_SAMPLES names no folder with the samples: the shapes of the tools' files are tested by TestImport alone")
+		t.Log("SERVEGAUGE_SAMPLES names no folder with the samples: the shapes of the tools' files are tested by " +
+			"TestImport alone")
 	}
 	for _, s := range []struct {
 		folder  string
@@ -44,15 +46,19 @@ func TestSamples(t *testing.T) {
 		want    int      // results
 		codes   []string // flags that must be raised
 	}{
-		{"vllm-bench-serve", `\.json$`, "", one, vllmKeys, 17, []string{"within-server", "shape-inferred", "tool-definitions", "ramp-dominated"}},
+		{"vllm-bench-serve", `\.json$`, "", one, vllmKeys, 17, []string{"within-server", "shape-inferred",
+			"tool-definitions", "ramp-dominated"}},
 		{"vllm-bench-rust", `\.json$`, "", one, vllmKeys, 12, []string{"tokens-by-client"}},
 		{"vllm-bench-sweep", `run=\d\.json$`, "", one, vllmKeys, 10, []string{"within-server"}},
 		{"sglang", `\.jsonl$`, "", one, sglangKeys, 7, []string{"failures-unknown", "tokens-by-client"}},
 		{"aiperf", `aiperf\.json$`, `phases/`, one, aiperfKeys, 12, []string{"token-mismatch", "ramp-dominated"}},
-		{"guidellm", `\.json$`, "", func(v any) []any { return at(v, "benchmarks").([]any) }, guidellmKeys, 13, []string{"token-mismatch", "ramp-dominated", "requests-cut-off"}},
+		{"guidellm", `\.json$`, "", func(v any) []any { return at(v, "benchmarks").([]any) }, guidellmKeys, 13,
+			[]string{"token-mismatch", "ramp-dominated", "requests-cut-off"}},
 		{"genai-bench", `_time_\d+s\.json$`, "", one, genaiKeys, 7, []string{"token-mismatch", "ramp-dominated"}},
-		{"inference-perf", `stage_\d_lifecycle_metrics\.json$`, "", one, inferencePerfKeys, 12, []string{"tokens-unknown", "token-mismatch"}},
-		{"evalscope", `benchmark_summary\.json$`, "", one, evalscopeSampleKeys, 6, []string{"token-mismatch", "single-run"}},
+		{"inference-perf", `stage_\d_lifecycle_metrics\.json$`, "", one, inferencePerfKeys, 12,
+			[]string{"tokens-unknown", "token-mismatch"}},
+		{"evalscope", `benchmark_summary\.json$`, "", one, evalscopeSampleKeys, 6, []string{"token-mismatch",
+			"single-run"}},
 		{"llm-d-benchmark-report", `\.yaml$`, "", one, llmdKeys, 10, []string{"failures-unknown", "tokens-unknown"}},
 	} {
 		t.Run(s.folder, func(t *testing.T) {
@@ -99,11 +105,14 @@ var (
 			{"request_throughput", loadgen.RequestThroughput, 1}, {"output_throughput", loadgen.OutputThroughput, 1},
 			{"total_throughput", loadgen.TotalThroughput, 1}, {"concurrency", loadgen.MeanInFlight, 1},
 		},
-		vllmKeysOf("ttft", "ttft"), vllmKeysOf("tpot", "tpot"), vllmKeysOf("itl", "itl"), vllmKeysOf("e2e_latency", "e2e"))
+		vllmKeysOf("ttft", "ttft"), vllmKeysOf("tpot", "tpot"), vllmKeysOf("itl", "itl"), vllmKeysOf("e2e_latency",
+			"e2e"))
 	aiperfKeys = slices.Concat(
 		[]printedKey{
-			{"request_throughput.avg", loadgen.RequestThroughput, 1}, {"output_token_throughput.avg", loadgen.OutputThroughput, 1},
-			{"total_token_throughput.avg", loadgen.TotalThroughput, 1}, {"effective_concurrency.avg", loadgen.MeanInFlight, 1},
+			{"request_throughput.avg", loadgen.RequestThroughput, 1}, {"output_token_throughput.avg",
+				loadgen.OutputThroughput, 1},
+			{"total_token_throughput.avg", loadgen.TotalThroughput, 1}, {"effective_concurrency.avg",
+				loadgen.MeanInFlight, 1},
 		},
 		summaryKeys("time_to_first_token.", "avg", "ttft", 1), summaryKeys("inter_token_latency.", "avg", "tpot", 1),
 		summaryKeys("inter_chunk_latency.", "avg", "itl", 1), summaryKeys("request_latency.", "avg", "e2e", 1))
@@ -126,7 +135,8 @@ var (
 			{"aggregated_metrics.mean_output_throughput_tokens_per_s", loadgen.OutputThroughput, 1},
 			{"aggregated_metrics.mean_total_tokens_throughput_tokens_per_s", loadgen.TotalThroughput, 1},
 		},
-		summaryKeys("aggregated_metrics.stats.ttft.", "mean", "ttft", 1000), summaryKeys("aggregated_metrics.stats.tpot.", "mean", "tpot", 1000),
+		summaryKeys("aggregated_metrics.stats.ttft.", "mean", "ttft", 1000),
+		summaryKeys("aggregated_metrics.stats.tpot.", "mean", "tpot", 1000),
 		summaryKeys("aggregated_metrics.stats.e2e_latency.", "mean", "e2e", 1000))
 	inferencePerfKeys = slices.Concat(
 		[]printedKey{
@@ -147,22 +157,26 @@ var (
 		summaryKeys(aggregate+"latency.time_to_first_token.", "mean", "ttft", 1),
 		summaryKeys(aggregate+"latency.request_latency.", "mean", "e2e", 1))
 	evalscopeSampleKeys = []printedKey{
-		{"Req Throughput (req/s)", loadgen.RequestThroughput, 1}, {"Output Throughput (tok/s)", loadgen.OutputThroughput, 1},
-		{"Total Throughput (tok/s)", loadgen.TotalThroughput, 1}, {"Avg Latency (s)", "e2e_mean", 1000}, {"Avg TTFT (ms)", "ttft_mean", 1},
+		{"Req Throughput (req/s)", loadgen.RequestThroughput, 1}, {"Output Throughput (tok/s)",
+			loadgen.OutputThroughput, 1},
+		{"Total Throughput (tok/s)", loadgen.TotalThroughput, 1}, {"Avg Latency (s)", "e2e_mean", 1000},
+		{"Avg TTFT (ms)", "ttft_mean", 1},
 		{"Avg TPOT (ms)", "tpot_mean", 1}, {"Avg ITL (ms)", "itl_mean", 1},
 	}
 )
 
 func vllmKeysOf(key, metric string) []printedKey {
 	return []printedKey{
-		{"mean_" + key + "_ms", metric + "_mean", 1}, {"median_" + key + "_ms", metric + "_p50", 1}, {"p99_" + key + "_ms", metric + "_p99", 1},
+		{"mean_" + key + "_ms", metric + "_mean", 1}, {"median_" + key + "_ms", metric + "_p50", 1},
+		{"p99_" + key + "_ms", metric + "_p99", 1},
 		{"p90_" + key + "_ms", metric + "_p90", 1},
 	}
 }
 
 func summaryKeys(path, mean, metric string, factor float64) []printedKey {
 	return []printedKey{
-		{path + mean, metric + "_mean", factor}, {path + "p50", metric + "_p50", factor}, {path + "p90", metric + "_p90", factor},
+		{path + mean, metric + "_mean", factor}, {path + "p50", metric + "_p50", factor}, {path + "p90",
+			metric + "_p90", factor},
 		{path + "p99", metric + "_p99", factor},
 	}
 }
@@ -203,7 +217,8 @@ func valuesIn(t *testing.T, dir, files, not string) (out []any) {
 	t.Helper()
 	want := regexp.MustCompile(files)
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !want.MatchString(path) || not != "" && strings.Contains(path, not) || strings.Contains(path, "aggregate") {
+		if err != nil || entry.IsDir() || !want.MatchString(path) || not != "" && strings.Contains(path,
+			not) || strings.Contains(path, "aggregate") {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -283,7 +298,8 @@ func truthful(t *testing.T, a *protocol.Analysis) {
 				low, high = f.Interval.Low, f.Interval.High
 			}
 			if truth < low*(1-tolerance) || truth > high*(1+tolerance) {
-				t.Errorf("%v: %s is %.4g (%.4g to %.4g), not flagged; the truth is %.4g", p.Load, name, f.Summary.Mean, low, high, truth)
+				t.Errorf("%v: %s is %.4g (%.4g to %.4g), not flagged; the truth is %.4g", p.Load, name, f.Summary.Mean,
+					low, high, truth)
 			}
 		}
 	}

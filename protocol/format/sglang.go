@@ -12,7 +12,8 @@ var SGLang = Format{Name: "sglang", Read: sglangTool.Read}
 var sglangTool = tool{
 	name: "sglang", about: "SGLang's bench_serving",
 	// {"tag": null, "backend": "vllm", "request_rate": Infinity, "max_concurrency": 8, "random_input_len": 64,
-	//  "duration": 2.1, "completed": 80, "total_throughput": 3214.2, "mean_e2e_latency_ms": 209.1, "concurrency": 7.9, …}
+	//  "duration": 2.1, "completed": 80, "total_throughput": 3214.2, "mean_e2e_latency_ms": 209.1, "concurrency": 7.9,
+	//  …}
 	mine: func(d *doc) bool {
 		return d.has("completed", "duration", "request_throughput") &&
 			(d.has("mean_e2e_latency_ms") || d.has("total_output_tokens_retokenized"))
@@ -57,7 +58,8 @@ func readSGLang(d *doc) ([]*found, error) {
 	f.model(r.Server.Model)
 	// A range of lengths, or a dataset with its own, is not asked for by these.
 	if r.RangeRatio.known && r.RangeRatio.v == 1 && len(r.Dataset) >= 6 && r.Dataset[:6] == "random" {
-		f.askedInput, f.askedOutput = f.count("random_input_len", r.AskedInput), f.count("random_output_len", r.AskedOutput)
+		f.askedInput, f.askedOutput = f.count("random_input_len", r.AskedInput), f.count("random_output_len",
+			r.AskedOutput)
 	}
 	f.seconds = f.within("duration", r.Duration, maxSeconds, "a time from 0 to 10⁹ seconds")
 	f.completed = f.count("completed", r.Completed)

@@ -17,10 +17,12 @@ var VLLM = Format{Name: "vllm", Write: writeVLLM, Read: vllmTool.Read}
 var vllmTool = tool{
 	name: "vllm", about: "vLLM's bench serve",
 	notes: []string{
-		"vLLM's TTFT ends at the first message with a choice, whose text may be empty (our first_choice), and its TPOT divides by the output tokens − 1",
+		"vLLM's TTFT ends at the first message with a choice, whose text may be empty (our first_choice), and its " +
+			"TPOT divides by the output tokens − 1",
 	},
 	// {"date": "20261128-114910", "backend": "vllm", "model_id": "m", "num_prompts": 80, "request_rate": "inf",
-	//  "max_concurrency": 8, "duration": 2.1, "completed": 80, "total_input_tokens": 2413, "request_throughput": 38.1, …}
+	//  "max_concurrency": 8, "duration": 2.1, "completed": 80, "total_input_tokens": 2413, "request_throughput": 38.1,
+	//  …}
 	mine: func(d *doc) bool {
 		return d.has("completed", "duration", "request_throughput") && (d.has("model_id") || d.has("num_prompts")) &&
 			!d.has("total_output_tokens_retokenized") && !d.has("mean_e2e_latency_ms")
@@ -108,7 +110,9 @@ func readVLLM(d *doc) ([]*found, error) {
 	process, burstiness := burstProcess(r.Burstiness)
 	f.load(r.Concurrency, r.Rate, process, burstiness)
 	if r.RampUp != nil && *r.RampUp != "" {
-		f.warn(loadgen.WarnRampDominated, []string{loadgen.All}, "the rate of arrivals rose all along (ramp_up_strategy %s): this is not a measurement at one rate", strconv.Quote(*r.RampUp))
+		f.warn(loadgen.WarnRampDominated, []string{loadgen.All},
+			"the rate of arrivals rose all along (ramp_up_strategy %s): this is not a measurement at one rate",
+			strconv.Quote(*r.RampUp))
 	}
 	f.throughputs(r.Requests, r.OutputRate, r.TotalRate)
 	if g := r.Goodput.or(r.OldGoodput); g.known && f.completed.v > 0 {

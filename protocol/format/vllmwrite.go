@@ -61,8 +61,8 @@ func writeVLLM(create func(string) (io.WriteCloser, error), e *protocol.Experime
 
 // vllmObject has vLLM's keys in vLLM's order, each with vLLM's own definition: ttft ends at the first chunk with a
 // choice, the deviation is the population's, percentiles are linear between order statistics. One differs:
-// max_concurrent_requests is the true peak, where vLLM counts whoever touches the busiest second. The arrays with a value
-// for each request are not there (latencies and queue_times, and those of --save-detailed): an experiment keeps
+// max_concurrent_requests is the true peak, where vLLM counts whoever touches the busiest second. The arrays with a
+// value for each request are not there (latencies and queue_times, and those of --save-detailed): an experiment keeps
 // distributions. What is not known is null. What vLLM has no key for is under "servegauge".
 func vllmObject(e *protocol.Experiment, m protocol.Measurement) object {
 	r, l := &m.Result, m.Step.Level
@@ -111,12 +111,16 @@ func vllmObject(e *protocol.Experiment, m protocol.Measurement) object {
 		peak = r.InFlight.Peak
 	}
 	out := object{
-		{"date", date}, {"endpoint_type", backend}, {"backend", backend}, {"label", label}, {"model_id", model}, {"tokenizer_id", nil},
-		{"num_prompts", r.Accounting.Issued}, {"request_rate", rate}, {"burstiness", burstiness}, {"max_concurrency", concurrency},
+		{"date", date}, {"endpoint_type", backend}, {"backend", backend}, {"label", label}, {"model_id", model},
+		{"tokenizer_id", nil},
+		{"num_prompts", r.Accounting.Issued}, {"request_rate", rate}, {"burstiness", burstiness}, {"max_concurrency",
+			concurrency},
 		{"duration", duration}, {"completed", r.Accounting.Completed}, {"failed", failed},
 		{"total_input_tokens", input}, {"total_output_tokens", output},
-		{"request_throughput", figure(m, loadgen.RequestThroughput)}, {"request_goodput", figure(m, loadgen.GoodputThroughput)},
-		{"output_throughput", figure(m, loadgen.OutputThroughput)}, {"total_token_throughput", figure(m, loadgen.TotalThroughput)},
+		{"request_throughput", figure(m, loadgen.RequestThroughput)}, {"request_goodput", figure(m,
+			loadgen.GoodputThroughput)},
+		{"output_throughput", figure(m, loadgen.OutputThroughput)}, {"total_token_throughput", figure(m,
+			loadgen.TotalThroughput)},
 		{"max_output_tokens_per_s", busiestSecond(r.Timeline)}, {"max_concurrent_requests", peak}, {"rtfx", 0.0},
 	}
 	for _, v := range vllmMetrics {
@@ -148,10 +152,12 @@ func vllmSummary(m protocol.Measurement, metric, key string) (out object) {
 		}
 	}
 	out = object{
-		{"mean_" + key + "_ms", mean}, {"median_" + key + "_ms", figure(m, loadgen.QuantileName(metric, 50))}, {"std_" + key + "_ms", sd},
+		{"mean_" + key + "_ms", mean}, {"median_" + key + "_ms", figure(m, loadgen.QuantileName(metric, 50))},
+		{"std_" + key + "_ms", sd},
 	}
 	for _, f := range m.Result.Figures {
-		if of, p, ok := loadgen.QuantileOf(f.Name); ok && of == metric && p != 50 && loadgen.QuantileName(of, p) == f.Name {
+		if of, p, ok := loadgen.QuantileOf(f.Name); ok && of == metric && p != 50 && loadgen.QuantileName(of,
+			p) == f.Name {
 			out = append(out, member{"p" + number(p) + "_" + key + "_ms", f.Value})
 		}
 	}
@@ -171,7 +177,8 @@ func ourObject(e *protocol.Experiment, m protocol.Measurement) object {
 		}
 	}
 	return object{
-		{"schema", 1}, {"tool", e.Tool}, {"run", m.Step.Run}, {"seq", m.Step.Seq}, {"arm", m.Step.Arm}, {"instance", m.Instance},
+		{"schema", 1}, {"tool", e.Tool}, {"run", m.Step.Run}, {"seq", m.Step.Seq}, {"arm", m.Step.Arm}, {"instance",
+			m.Instance},
 		{"input_tokens", m.Step.Input}, {"output_tokens", m.Step.Output},
 		{"warmup", m.Result.Warmup.Issued}, {"valid", m.Result.Valid()}, {"warnings", warnings}, {"figures", figures},
 	}

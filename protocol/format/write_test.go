@@ -31,7 +31,8 @@ var update = flag.Bool("update", false, "write the golden files")
 // experiment is one of ours with runs × levels, of so many requests each.
 func measuredHere(levels []int, runs, requests int) *protocol.Experiment {
 	e := &protocol.Experiment{
-		Tool: "servegauge v0.0.0", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Design: []byte("{}"), Complete: true,
+		Tool: "servegauge v0.0.0", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Design: []byte("{}"),
+		Complete: true,
 	}
 	for run := 1; run <= runs; run++ {
 		for seq, c := range levels {
@@ -92,7 +93,8 @@ func spoilt() *protocol.Experiment {
 	for i := range e.Measurements {
 		m := &e.Measurements[i]
 		if m.Step.Level.Concurrency == 8 {
-			m.Result.Warnings = []loadgen.Warning{{Code: loadgen.WarnRampDominated, Message: "the drain weighs", Spoils: []string{loadgen.TotalThroughput}}}
+			m.Result.Warnings = []loadgen.Warning{{Code: loadgen.WarnRampDominated, Message: "the drain weighs",
+				Spoils: []string{loadgen.TotalThroughput}}}
 		}
 	}
 	return e
@@ -164,9 +166,10 @@ func TestGolden(t *testing.T) {
 
 // Each of our vLLM files has vLLM's keys in vLLM's order, and those of our own under one name.
 func TestVLLMKeys(t *testing.T) {
-	want := strings.Fields(`date endpoint_type backend label model_id tokenizer_id num_prompts request_rate burstiness max_concurrency duration
-		completed failed total_input_tokens total_output_tokens request_throughput request_goodput output_throughput total_token_throughput
-		max_output_tokens_per_s max_concurrent_requests rtfx`)
+	want := strings.Fields(`
+		date endpoint_type backend label model_id tokenizer_id num_prompts request_rate
+		burstiness max_concurrency duration completed failed total_input_tokens total_output_tokens request_throughput
+		request_goodput output_throughput total_token_throughput max_output_tokens_per_s max_concurrent_requests rtfx`)
 	for _, m := range []string{"ttft", "tpot", "itl", "e2el"} {
 		want = append(want, "mean_"+m+"_ms", "median_"+m+"_ms", "std_"+m+"_ms", "p90_"+m+"_ms", "p99_"+m+"_ms")
 	}
@@ -223,8 +226,10 @@ func TestWrittenIsRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, figure := range []struct{ ours, theirs string }{
-				{loadgen.TotalThroughput, loadgen.TotalThroughput}, {loadgen.RequestThroughput, loadgen.RequestThroughput},
-				{"e2e_mean", "e2e_mean"}, {"e2e_p99", "e2e_p99"}, {"tpot_p50", "tpot_p50"}, {"first_choice_mean", "ttft_mean"},
+				{loadgen.TotalThroughput, loadgen.TotalThroughput}, {loadgen.RequestThroughput,
+					loadgen.RequestThroughput},
+				{"e2e_mean", "e2e_mean"}, {"e2e_p99", "e2e_p99"}, {"tpot_p50", "tpot_p50"}, {"first_choice_mean",
+					"ttft_mean"},
 			} {
 				if f.Name == LLMD.Name && figure.theirs == "ttft_mean" {
 					figure.ours = "ttft_mean"
@@ -232,29 +237,34 @@ func TestWrittenIsRead(t *testing.T) {
 				want, _ := a.Points[i].Figure(figure.ours)
 				got, err := p.Figure(figure.theirs)
 				if err != nil || !slices.Equal(got.Values, want.Values) {
-					t.Errorf("%s: %s at %v is %v, %v; want %v", f.Name, figure.theirs, p.Load, got.Values, err, want.Values)
+					t.Errorf("%s: %s at %v is %v, %v; want %v", f.Name, figure.theirs, p.Load, got.Values, err,
+						want.Values)
 				}
 			}
 		}
 	}
 }
 
-// Names of models, arms and instances are others' texts: no spreadsheet runs them, no line is theirs, no file is elsewhere.
+// Names of models, arms and instances are others' texts: no spreadsheet runs them, no line is theirs, no file is
+// elsewhere.
 func TestWrittenIsEscaped(t *testing.T) {
 	evil := []string{
-		"=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "../../etc/passwd", "a\nBenchmarkEvil 1 1 tok/s", `q"uo\te`,
+		"=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "../../etc/passwd",
+		"a\nBenchmarkEvil 1 1 tok/s", `q"uo\te`,
 		"x\u2028key: v", strings.Repeat("long", 100), "#", "a: b",
 	}
 	for _, text := range evil {
 		e := measuredHere([]int{2}, 2, 20)
 		e.Tool = text
 		for i := range e.Measurements {
-			e.Measurements[i].Models, e.Measurements[i].Step.Arm, e.Measurements[i].Instance = []string{text}, text, text
+			e.Measurements[i].Models, e.Measurements[i].Step.Arm, e.Measurements[i].Instance = []string{text}, text,
+				text
 			e.Measurements[i].Result.Warnings = []loadgen.Warning{{Code: text, Message: text, Spoils: []string{text}}}
 		}
 		all := files(t, e, written...)
 		for name, content := range all {
-			if strings.Contains(name, "..") || strings.Count(name, "/") > 1 || len(name) > 220 || strings.ContainsAny(name, "\n\r\t=@\"'") {
+			if strings.Contains(name, "..") || strings.Count(name,
+				"/") > 1 || len(name) > 220 || strings.ContainsAny(name, "\n\r\t=@\"'") {
 				t.Errorf("a file is called %q", name)
 			}
 			switch {
@@ -324,7 +334,8 @@ func TestOpenMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	ttft, _ := p.Figure("ttft_p99")
-	if got := values("servegauge_ttft_p99_seconds", map[string]string{"concurrency": "2", "stat": "mean"}); len(got) != 1 || math.Abs(got[0]-ttft.Summary.Mean/1000) > 1e-12 {
+	if got := values("servegauge_ttft_p99_seconds", map[string]string{"concurrency": "2",
+		"stat": "mean"}); len(got) != 1 || math.Abs(got[0]-ttft.Summary.Mean/1000) > 1e-12 {
 		t.Errorf("ttft_p99 %v; want %g ms", got, ttft.Summary.Mean)
 	}
 	if got := values("servegauge_total_tokens_per_second", map[string]string{"concurrency": "2"}); len(got) != 3 {
@@ -333,7 +344,8 @@ func TestOpenMetrics(t *testing.T) {
 	if got := values("servegauge_total_tokens_per_second", map[string]string{"concurrency": "8"}); len(got) != 0 {
 		t.Errorf("a throughput that must not be used is pushed: %v", got)
 	}
-	if got := values("servegauge_unusable", map[string]string{"concurrency": "8", "figure": "total_tokens_per_s", "code": "ramp-dominated"}); len(got) != 1 {
+	if got := values("servegauge_unusable", map[string]string{"concurrency": "8", "figure": "total_tokens_per_s",
+		"code": "ramp-dominated"}); len(got) != 1 {
 		t.Errorf("why it is not there: %v", got)
 	}
 }
@@ -372,29 +384,3 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 func (f failing) Close() error              { return nil }
-
-// 5 runs × 20 levels × 10,000 requests: analysed, as JSON, and in all formats of this package.
-func BenchmarkWrite(b *testing.B) {
-	levels := make([]int, 20)
-	for i := range levels {
-		levels[i] = i + 1
-	}
-	e := measuredHere(levels, 5, 10_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		a := protocol.Analyze(e)
-		if err := json.NewEncoder(io.Discard).Encode(a); err != nil {
-			b.Fatal(err)
-		}
-		for _, f := range written {
-			if err := f.Write(func(string) (io.WriteCloser, error) { return discard{}, nil }, e, a); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-func (discard) Close() error                { return nil }

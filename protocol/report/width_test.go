@@ -17,11 +17,18 @@ func hostile() *protocol.Analysis {
 	a.Tool, a.Imported, a.KneeOf = long+"\x1b]0;title\x07", "vllm", loadgen.TotalThroughput
 	a.Models = []string{"\x1b[2J" + long, "\u202eevil"}
 	a.URLs = []string{"http://" + long}
-	a.Warnings = append(a.Warnings, loadgen.Warning{Code: "tool-definitions", Message: "\x9b31m" + long + "\r" + strings.Repeat("word ", 100)})
+	a.Warnings = append(
+		a.Warnings,
+		loadgen.Warning{Code: "tool-definitions", Message: "\x9b31m" + long + "\r" + strings.Repeat("word ", 100)},
+	)
 	for i := range a.Points {
 		a.Points[i].Arm = strings.Repeat("arm of many letters ", 5) + string(rune('a'+i))
 		a.Points[i].Warnings = append(a.Points[i].Warnings, protocol.PointWarning{
-			Warning: loadgen.Warning{Code: "code-" + long, Message: long, Spoils: []string{loadgen.All}}, Runs: []int{1},
+			Warning: loadgen.Warning{
+				Code:    "code-" + long,
+				Message: long,
+				Spoils:  []string{loadgen.All},
+			}, Runs: []int{1},
 		})
 	}
 	return a
