@@ -80,7 +80,7 @@ func text(out *printer, a *protocol.Analysis) error {
 	if a.Stamps.Chunks() > 0 {
 		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
 	}
-	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
+	out.f("mean of the runs ± half width of its 95 %% interval (Student's t)\nreplicate: %s\n\n", a.Unit)
 
 	table := newTable(out)
 	table.f("%s\tprompts\truns\t", levelHead(a))
