@@ -2,13 +2,16 @@ package format
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/stats"
 )
 
 func TestRunsAndArms(t *testing.T) {
@@ -131,5 +134,35 @@ func TestOpen(t *testing.T) {
 				t.Errorf("%s: %v; want %v", c.path, err, want)
 			}
 		}
+	}
+}
+
+// The knee of imported levels is found as ours is, by the throughput over the makespan, and says so; an open loop among
+// them and a level that must not be used are left out of it.
+func TestKneeOfImported(t *testing.T) {
+	files := map[string]string{"rate.json": rustFile}
+	for run := range 4 {
+		for _, c := range []int{1, 2, 4, 8, 16, 32} {
+			busy := min(c, 8)
+			x := float64(busy) * 5 * (1 + 0.002*float64((run*7+c*3)%5)) // requests/s of 200 ms each, 8 at once
+			e2e := float64(c) / x * 1000
+			if c == 32 {
+				e2e /= 2 // half of them were in flight: flagged, and left out
+			}
+			files[fmt.Sprintf("run%d/c%d.json", run, c)] = fmt.Sprintf(`{"date": "20260102-03%02d%02d", "backend": "vllm",
+				"model_id": "m", "num_prompts": %d, "request_rate": "inf", "max_concurrency": %d, "duration": %g,
+				"completed": %[3]d, "failed": 0, "total_input_tokens": %[6]d, "total_output_tokens": %[7]d,
+				"request_throughput": %[8]g, "output_throughput": %[9]g, "total_token_throughput": %[10]g, "mean_e2el_ms": %[11]g}`,
+				run, c, 100*c, c, float64(100*c)/x, 3000*c, 2000*c, x, 20*x, 50*x, e2e)
+		}
+	}
+	// The rate's shape is another one, and would be another knee: it is left out as an open loop.
+	_, a := importAll(t, files)
+	if a.KneeOf != loadgen.TotalThroughput || !strings.Contains(a.Knee.Reason, "over the makespan") {
+		t.Errorf("the knee is of %q: %s", a.KneeOf, a.Knee.Reason)
+	}
+	if a.Knee.Low != 4 || a.Knee.Kind != stats.KneeBracketed && a.Knee.Kind != stats.KneeAbove ||
+		!strings.Contains(a.Knee.Reason, "ramp-dominated at level 32") {
+		t.Errorf("knee %v: %s; want it above 4, without 32", a.Knee, a.Knee.Reason)
 	}
 }
