@@ -129,7 +129,7 @@ func readEvalScope(d *doc) ([]*found, error) {
 		}
 	}
 	// Averages are rounded, so that they make no counts to hold the rates against.
-	f.input, f.output = rounded(n["input"].times(f.completed)), rounded(n["outputs"].times(f.completed))
+	f.input, f.output = f.sum("Avg Input Tokens", n["input"].num), f.sum("Avg Output Tokens", n["outputs"].num)
 	return []*found{f}, nil
 }
 

@@ -90,6 +90,12 @@ func (f *found) throughputs(requests, output, total num) {
 	f.figure(loadgen.TotalThroughput, "tok/s", loadgen.HigherIsBetter, f.rate("total throughput", total.positive()), n)
 }
 
+// sum is how many tokens the completed requests had, of which the file has the mean.
+func (f *found) sum(key string, mean num) num {
+	n := f.within(key, mean.times(f.completed), maxCount, "a mean of no more than 10¹² tokens together")
+	return num{math.Round(n.v), n.known}
+}
+
 // A percentile is one of a latency.
 type percentile struct {
 	p     float64

@@ -40,7 +40,7 @@ func (f *found) judge() {
 	f.judgeCounts()
 	f.judgeTokens()
 	held, how := f.held()
-	if held.known {
+	if held = f.within("in flight", held, maxCount, "throughput and latency that can be of one level"); held.known {
 		n := f.issued.or(f.completed)
 		f.figure(loadgen.MeanInFlight, "requests", loadgen.Neither, held, n)
 	}

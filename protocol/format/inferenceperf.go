@@ -125,8 +125,8 @@ func readInferencePerf(d *doc) ([]*found, error) {
 
 // inferencePerfTokens takes the server's counts. The rates are of the others, so that they are not held against these.
 func (f *found) inferencePerfTokens(prompt, server, again, mismatches num) {
-	f.input = rounded(prompt.times(f.completed))
-	f.output = rounded(server.or(again).times(f.completed))
+	f.input = f.sum("prompt_tokens", prompt)
+	f.output = f.sum("output_tokens", server.or(again))
 	switch {
 	case server.known && again.known && !near(again.v, server.v):
 		f.retokenised("the answers' text was made of %.4g tokens a request where the server counted %.4g: the rates "+
@@ -138,8 +138,6 @@ func (f *found) inferencePerfTokens(prompt, server, again, mismatches num) {
 		f.tokensByClient("output")
 	}
 }
-
-func rounded(n num) num { return num{float64(int64(n.v + 0.5)), n.known} }
 
 // An inferencePerfSummary is a distribution, or its mean alone.
 type inferencePerfSummary struct{ Mean num }

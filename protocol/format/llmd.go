@@ -111,8 +111,8 @@ func readLLMD(d *doc) ([]*found, error) {
 			"no more than requests.total")
 	}
 	f.requests(total, num{})
-	f.input = rounded(llmdSummary(a.Requests.Input)["mean"].times(f.completed))
-	f.output = rounded(llmdSummary(a.Requests.Output)["mean"].times(f.completed))
+	f.input = f.sum("input_length", llmdSummary(a.Requests.Input)["mean"])
+	f.output = f.sum("output_length", llmdSummary(a.Requests.Output)["mean"])
 	if !f.llmdLoad(&r, by) {
 		return nil, &passedOver{d.where, "does not say what load it is of"}
 	}
