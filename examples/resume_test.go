@@ -188,5 +188,13 @@ func TestResume(t *testing.T) {
 	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !strings.Contains(p.stdout, "400") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
-	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-prompts", "20", "-runs", "1", "-strict", "single-run,cold")
+}
+
+// What a plan cannot show is known before it is carried out; what its levels show, after; what nobody can show, at once.
+func TestStrict(t *testing.T) {
+	failsWith(t, 1, []string{"-strict: the warning single-run was given by the plan, before anything was measured"},
+		"multirun", "-runs", "1", "-strict", "single-run,cold")
+	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-prompts", "20",
+		"-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-strict", "few-samples")
+	failsWith(t, 2, []string{`-strict: no warning has the code "few-sample"; want few-samples?`}, "multirun", "-strict", "all,few-sample")
 }

@@ -40,7 +40,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
-		flags.StringVar((*string)(&x.strict), "strict", "", "`codes` of warnings with commas between them, or all: exit code 1 where one of them is given")
+		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
@@ -101,6 +101,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	for _, w := range warnings { // now, and not after hours
 		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if err := x.strict.any(warnings); err != nil { // what the plan cannot show, it would not show after hours either
+		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
