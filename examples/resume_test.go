@@ -198,3 +198,35 @@ func TestStrict(t *testing.T) {
 		"-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-strict", "few-samples")
 	failsWith(t, 2, []string{`-strict: no warning has the code "few-sample"; want few-samples?`}, "multirun", "-strict", "all,few-sample")
 }
+
+// Levels are measured again for the causes that were named beforehand, and every try is shown.
+func TestRetry(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	args := []string{"-levels", "1,4", "-prompts", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
+	p := run(t, "multirun", append(args, "-out", out, "-retry", "2:prompt-capped")...)
+	if p.code != 0 || !strings.Contains(p.stdout, "Measured more than once") || !strings.Contains(p.stdout, "; counts") {
+		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
+	}
+	e, err := protocol.ReadExperiment(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := map[int]int{}
+	for _, m := range e.Measurements {
+		if !m.Step.Discard {
+			tries[m.Step.Level.Concurrency]++
+		}
+	}
+	if tries[1] != 1 || tries[4] != 3 {
+		t.Errorf("tries of each level: %v", tries)
+	}
+	failsWith(t, 2, []string{`-retry: no warning has the code "sever-died"; want server-died?`}, "multirun", "-retry", "sever-died")
+	failsWith(t, 2, []string{"-retry", "0:server-died", "from 1 to 100"}, "multirun", "-retry", "0:server-died")
+	failsWith(t, 2, []string{"-retry with -resume"}, "multirun", "-resume", out, "-retry", "server-died")
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	text := `{"runs": 1, "input_tokens": 1, "output_tokens": 1, "levels": [1], "prompts": "1", "retry": {"times": 1, "causes": ["server-dyed"]}}`
+	if err := os.WriteFile(plan, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 2, []string{"server-dyed", "want server-died?"}, "multirun", "-plan", plan)
+}

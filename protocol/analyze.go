@@ -63,6 +63,9 @@ type Analysis struct {
 	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
 	Drift *stats.DriftResult `json:"drift,omitempty"`
 
+	// Tries are those of the levels that were measured more than once ([Retry]), in the order in which they were made.
+	Tries []Try `json:"tries,omitempty"`
+
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
@@ -155,7 +158,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.warnRepeats()
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)
-	a.warnRetried(e.Measurements)
+	a.retried(e.Measurements)
 	if e.Shortened != "" {
 		a.warn(WarnShortened, "%s", e.Shortened)
 	}

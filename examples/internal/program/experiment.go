@@ -33,6 +33,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
+		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
 		x.goodput.Register(flags)
 		x.server.Register(flags)
 		x.evidence.Register(flags)
@@ -61,6 +62,7 @@ type experiment struct {
 	order       protocol.Order
 	budget      time.Duration
 	levelBudget time.Duration
+	retry       retryFlag
 	evidence    evidence
 	resume      string
 	accept      bool
@@ -83,6 +85,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	plan, err := x.chosen()
 	if err != nil {
+		return err
+	}
+	if err := knownCauses(plan.Retry); err != nil {
 		return err
 	}
 	s, err := x.server.server(&x.load)
@@ -184,6 +189,8 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				x.warmup.change(plan)
 			case "cooldown":
 				plan.Cooldown = x.cooldown
+			case "retry":
+				plan.Retry = x.retry.Retry
 			case "order":
 				plan.Order = x.order
 			case "budget":
@@ -201,7 +208,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "retry", "goodput", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {
