@@ -32,6 +32,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
+		flags.BoolVar(&x.prime, "prime", false, "start the server once before the first run, with a wave of requests, and throw that start away: first boots compile and fill caches; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
 		x.goodput.Register(flags)
@@ -69,6 +70,7 @@ type experiment struct {
 	requests    bool
 	strict      strict
 	warmup      Warmup
+	prime       bool
 	cooldown    time.Duration
 	server      serverFlags
 	out         string
@@ -95,6 +97,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	if _, fixed := s.(server.None); fixed {
+		if plan.Prime {
+			return Usagef("-prime: want a -server that is started anew; the one at -url is left as it is")
+		}
 		plan.Restart, plan.Cooldown = false, 0
 	}
 	warnings, err := plan.Check()
@@ -187,6 +192,8 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.Runs = x.runs.n
 			case "warmup":
 				x.warmup.change(plan)
+			case "prime":
+				plan.Prime = x.prime
 			case "cooldown":
 				plan.Cooldown = x.cooldown
 			case "retry":
@@ -208,7 +215,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "retry", "goodput", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "prompts", "warmup", "prime", "cooldown", "order", "budget", "level-budget", "retry", "goodput", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {
