@@ -54,28 +54,50 @@ func gone(pid int) bool {
 	return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 }
 
+// await waits until a file holds a text.
+func await(t *testing.T, file, text string) {
+	t.Helper()
+	for range 6000 {
+		if got, _ := os.ReadFile(file); bytes.Contains(got, []byte(text)) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s does not come to hold %s", file, text)
+}
+
 // Killed at any moment, as often as may be, and taken up again, an experiment has the levels of one that was left alone: none
 // is lost, none is measured twice, and no server is left.
 func TestKilledAtAnyMomentAndResumed(t *testing.T) {
+	killedAndResumed(t, kills(t), nil)
+}
+
+// killedAndResumed kills experiments n times and takes them up again. server are the flags that name what they measure,
+// in a resumed one too; none: the simulated server. It returns all that came to their end.
+func killedAndResumed(t *testing.T, n int, server []string) (finished []*protocol.Experiment) {
+	t.Helper()
+	plan := slices.Concat(shortPlan, server)
 	whole := filepath.Join(t.TempDir(), "whole")
 	begin := time.Now()
-	if p := run(t, "multirun", append(slices.Clone(shortPlan), "-out", whole)...); p.code != 0 {
+	if p := run(t, "multirun", append(slices.Clone(plan), "-out", whole)...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	lasts := time.Since(begin)
 	_, want := measured(t, whole)
-	random := rand.New(rand.NewPCG(1, uint64(kills(t))))
+	random := rand.New(rand.NewPCG(1, uint64(n)))
 	dir, killed, experiments := "", 0, 0
-	for n := kills(t); killed < n; {
+	next := func() []string {
 		if dir == "" {
 			dir = filepath.Join(t.TempDir(), fmt.Sprint("killed-", experiments))
 			experiments++
 		}
-		args := append(slices.Clone(shortPlan), "-out", dir)
 		if _, err := protocol.ReadExperiment(dir); err == nil {
-			args = []string{"-resume", dir}
+			return append([]string{"-resume", dir}, server...)
 		}
-		cmd := command(context.Background(), "multirun", args...)
+		return append(slices.Clone(plan), "-out", dir) // it was killed before there was anything
+	}
+	for killed < n {
+		cmd := command(context.Background(), "multirun", next()...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
@@ -83,8 +105,13 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
+		moment := time.Duration(random.Int64N(int64(lasts) * 3 / 5))
+		if killed == 0 { // once surely while a server runs
+			await(t, filepath.Join(dir, protocol.JournalFile), `"start":`)
+			moment = 0
+		}
 		select {
-		case <-time.After(time.Duration(random.Int64N(int64(lasts) * 3 / 5))):
+		case <-time.After(moment):
 			_ = cmd.Process.Kill()
 			<-done
 			killed++
@@ -92,25 +119,18 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 			if err != nil && !strings.Contains(stderr.String(), "holds an experiment already") {
 				t.Fatalf("after %d kills: %v\n%s", killed, err, &stderr)
 			}
-			check(t, dir, want)
+			finished = append(finished, check(t, dir, want))
 			dir = ""
 		}
 	}
-	if dir == "" {
-		return
-	}
-	args := []string{"-resume", dir}
-	if _, err := protocol.ReadExperiment(dir); err != nil { // it was killed before there was anything
-		args = append(slices.Clone(shortPlan), "-out", dir)
-	}
-	if p := run(t, "multirun", args...); p.code != 0 {
+	if p := run(t, "multirun", next()...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
-	check(t, dir, want)
+	return append(finished, check(t, dir, want))
 }
 
 // check holds a finished experiment against the steps that it should have.
-func check(t *testing.T, dir string, want []string) {
+func check(t *testing.T, dir string, want []string) *protocol.Experiment {
 	t.Helper()
 	e, got := measured(t, dir)
 	if !slices.Equal(got, want) {
@@ -121,7 +141,7 @@ func check(t *testing.T, dir string, want []string) {
 	}
 	for _, s := range e.Starts {
 		var pid int
-		if _, err := fmt.Sscanf(s.Instance, "pid %d", &pid); err != nil {
+		if _, err := fmt.Sscanf(strings.TrimPrefix(s.Instance, "start command "), "pid %d", &pid); err != nil {
 			t.Fatal(err)
 		}
 		for range 500 {
@@ -134,6 +154,7 @@ func check(t *testing.T, dir string, want []string) {
 			t.Errorf("server %d is left", pid)
 		}
 	}
+	return e
 }
 
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
