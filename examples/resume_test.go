@@ -178,6 +178,9 @@ func TestResume(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
 	failsWith(t, 2, []string{"-levels with -resume"}, "multirun", "-resume", out, "-levels", "2")
+	if err := os.Remove(filepath.Join(out, protocol.PlanFile)); err != nil { // as if it had been killed before it was written
+		t.Fatal(err)
+	}
 	failsWith(t, 2, []string{"-runs +2", "-resume DIR"}, "multirun", "-runs", "+2")
 	failsWith(t, 2, []string{"-accept-changes", "-resume DIR"}, "multirun", "-accept-changes")
 	failsWith(t, 1, []string{"the requests differs from before", "top_p"}, "multirun", "-resume", out, "-body", `{"top_p":0.5}`)

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -225,6 +226,11 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 		}
 	}
 	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
+	if errors.Is(err, fs.ErrNotExist) { // killed before it was written; the journal begins with it
+		if e, journalErr := protocol.ReadExperiment(x.resume); journalErr == nil {
+			plan, err = protocol.ReadPlan(bytes.NewReader(e.Design))
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
 	} else if err != nil {
