@@ -254,3 +254,28 @@ func TestRetry(t *testing.T) {
 	}
 	failsWith(t, 2, []string{"server-dyed", "want server-died?"}, "multirun", "-plan", plan)
 }
+
+// The plan that a run has written is carried out again as it was: with the same steps and seeds, and it is written again.
+func TestPlanOfARunIsCarriedOutAgain(t *testing.T) {
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	args := []string{"-levels", "1,4", "-prompts", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
+		"-order", "shuffled", "-level-budget", "20s", "-retry", "server-died", "-prime", "-goodput", "ttft:500", "-timeout", "1m", "-client-check=false"}
+	if p := run(t, "multirun", append(args, "-out", first)...); p.code != 0 {
+		t.Fatalf("%d: %s", p.code, p.stderr)
+	}
+	if p := run(t, "multirun", "-plan", filepath.Join(first, protocol.PlanFile), "-client-check=false", "-out", second); p.code != 0 {
+		t.Fatalf("%d: %s", p.code, p.stderr)
+	}
+	want, err := os.ReadFile(filepath.Join(first, protocol.PlanFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(second, protocol.PlanFile)); !bytes.Equal(got, want) {
+		t.Errorf("the plan is now\n%s\nand was\n%s", got, want)
+	}
+	e, wantSteps := measured(t, first)
+	_, steps := measured(t, second)
+	if !slices.Equal(steps, wantSteps) || len(steps) != 1+2*3 || len(e.Starts) != 3 {
+		t.Errorf("%d starts, steps\n%s\nwant\n%s", len(e.Starts), strings.Join(steps, "\n"), strings.Join(wantSteps, "\n"))
+	}
+}
