@@ -18,7 +18,7 @@ import (
 )
 
 // shortPlan are the flags of a plan of a few seconds, without what would differ from one run of it to the next.
-var shortPlan = []string{"-levels", "1,4", "-prompts", "20", "-runs", "3", "-cooldown", "0s", "-input", "16", "-output", "4", "-seed", "7"}
+var shortPlan = []string{"-levels", "1,4", "-requests", "20", "-runs", "3", "-cooldown", "0s", "-input", "16", "-output", "4", "-seed", "7"}
 
 // measured are the steps of an experiment and what came of them, timings aside.
 func measured(t *testing.T, dir string) (e *protocol.Experiment, steps []string) {
@@ -160,7 +160,7 @@ func check(t *testing.T, dir string, want []string) *protocol.Experiment {
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
 func TestResume(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-prompts", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
+	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-requests", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
@@ -218,7 +218,7 @@ func TestResume(t *testing.T) {
 func TestStrict(t *testing.T) {
 	failsWith(t, 1, []string{"-strict: the warning single-run was given by the plan, before anything was measured"},
 		"multirun", "-runs", "1", "-strict", "single-run,cold")
-	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-prompts", "20",
+	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-requests", "20",
 		"-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-strict", "few-samples")
 	failsWith(t, 2, []string{`-strict: no warning has the code "few-sample"; want few-samples?`}, "multirun", "-strict", "all,few-sample")
 }
@@ -226,7 +226,7 @@ func TestStrict(t *testing.T) {
 // Levels are measured again for the causes that were named beforehand, and every try is shown.
 func TestRetry(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	args := []string{"-levels", "1,4", "-prompts", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
+	args := []string{"-levels", "1,4", "-requests", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
 	p := run(t, "multirun", append(args, "-out", out, "-retry", "2:prompt-capped")...)
 	if p.code != 0 || !strings.Contains(p.stdout, "Measured more than once") || !strings.Contains(p.stdout, "; counts") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
@@ -258,7 +258,7 @@ func TestRetry(t *testing.T) {
 // The plan that a run has written is carried out again as it was: with the same steps and seeds, and it is written again.
 func TestPlanOfARunIsCarriedOutAgain(t *testing.T) {
 	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
-	args := []string{"-levels", "1,4", "-prompts", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
+	args := []string{"-levels", "1,4", "-requests", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
 		"-order", "shuffled", "-level-budget", "20s", "-retry", "server-died", "-prime", "-goodput", "ttft:500", "-timeout", "1m", "-client-check=false"}
 	if p := run(t, "multirun", append(args, "-out", first)...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)

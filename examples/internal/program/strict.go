@@ -26,32 +26,11 @@ func knownCode(flag, code string) error {
 	if slices.Contains(all, code) {
 		return nil
 	}
-	nearest := slices.MinFunc(all, func(a, b string) int { return distance(code, a) - distance(code, b) })
-	if 2*distance(code, nearest) <= len(nearest) {
-		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, nearest)
+	near := slices.MinFunc(all, func(a, b string) int { return distance(code, a) - distance(code, b) })
+	if 2*distance(code, near) <= len(near) {
+		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, near)
 	}
 	return Usagef("-%s: no warning has the code %q; want one of %s", flag, code, strings.Join(all, ", "))
-}
-
-// distance is how many letters have to be put in, taken out or changed to make one word of the other (Levenshtein's).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // of the part of a before the present letter
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := before
-			if a[i] != b[j] {
-				changed++
-			}
-			before = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // strict says which warnings are fatal, as one list: codes, or words for many of them, and codes with a minus in front
