@@ -140,8 +140,8 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	switch {
 	case errors.Is(err, errEmptyJournal):
 		before, size = nil, 0
-		if err := foreignFiles(dir, file); err != nil {
-			return nil, nil, err
+		if foreign := foreignFiles(dir, file); foreign != nil && !resume {
+			return nil, nil, foreign
 		}
 	case err != nil && resume:
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
