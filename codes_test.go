@@ -1,10 +1,12 @@
 package servegauge_test
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -27,16 +29,23 @@ var giveWarnings = map[string][]string{
 // whoever names one (-strict, the causes of a retry) can be told that there is none of that name.
 func TestCodes(t *testing.T) {
 	owner := map[string]string{}
+	method, err := os.ReadFile("docs/method.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, codes := range giveWarnings {
 		for _, code := range codes {
 			if other := owner[code]; other != "" || !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(code) {
 				t.Errorf("the code %q of %s: also of %q, or not of letters and dashes", code, name, other)
 			}
 			owner[code] = name
+			if !bytes.Contains(method, []byte("`"+code+"`")) {
+				t.Errorf("docs/method.md does not tell of the warning %s of %s", code, name)
+			}
 		}
 	}
 	files := token.NewFileSet()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -119,7 +128,8 @@ func codesOf(t *testing.T, dir string) map[string]bool {
 	listed[dir] = names
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, "codes.go"), nil, parser.SkipObjectResolution)
 	if _, gives := giveWarnings[dir]; err != nil || !gives {
-		t.Errorf("%s has codes of warnings: it needs a codes.go with their list, and its place in this test (%v)", dir, err)
+		t.Errorf("%s has codes of warnings: it needs a codes.go with their list, and its place in this test (%v)",
+			dir, err)
 		return names
 	}
 	ast.Inspect(file, func(n ast.Node) bool {

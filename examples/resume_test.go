@@ -220,6 +220,12 @@ func TestStrict(t *testing.T) {
 		"multirun", "-runs", "1", "-strict", "single-run,cold")
 	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-requests", "20",
 		"-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-strict", "few-samples")
+	dataset := filepath.Join(t.TempDir(), "prompts.jsonl")
+	if err := os.WriteFile(dataset, []byte("{\"prompt\": \"one\"}\n{\"prompt\": \"two\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 1, []string{"-strict: the warning prompts-repeat was given"}, "multirun", "-levels", "1", "-requests", "20",
+		"-runs", "2", "-cooldown", "0s", "-output", "4", "-client-check=false", "-dataset", dataset, "-strict", "prompts-repeat")
 	failsWith(t, 2, []string{`-strict: no warning has the code "few-sample"; want few-samples?`}, "multirun", "-strict", "all,few-sample")
 }
 

@@ -137,7 +137,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
-	return errors.Join(err, x.strict.check(analysis))
+	return errors.Join(err, x.strict.check(analysis, x.load.warned))
 }
 
 // chosen is the plan that the flags ask for.

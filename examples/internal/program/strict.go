@@ -103,9 +103,9 @@ func (s strict) any(warnings []loadgen.Warning) error {
 	return fmt.Errorf("-strict: the warnings %s were given", strings.Join(found, ", "))
 }
 
-// check is an error where the analysis has one of them.
-func (s strict) check(a *protocol.Analysis) error {
-	warnings := slices.Clone(a.Warnings)
+// check is an error where the analysis has one of them, or the client has given one.
+func (s strict) check(a *protocol.Analysis, clients []loadgen.Warning) error {
+	warnings := slices.Concat(a.Warnings, clients)
 	for _, p := range a.Points {
 		for _, w := range p.Warnings {
 			warnings = append(warnings, w.Warning)

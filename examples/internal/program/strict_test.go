@@ -59,9 +59,19 @@ func TestStrict(t *testing.T) {
 		{"cold,cache-hits", with(hits), "cache-hits"},
 		{"cold", with(hits, few, words), ""},
 	} {
-		err := strict(c.strict).check(c.analysis)
+		err := strict(c.strict).check(c.analysis, nil)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.strict, err, c.want)
+		}
+	}
+}
+
+// What the client noticed is in no analysis, and counts.
+func TestStrictOfTheClient(t *testing.T) {
+	words := []loadgen.Warning{{Code: "words"}}
+	for text, fatal := range map[string]bool{"words": true, "all": true, "all,-words": false, "spoiled": false, "": false} {
+		if err := strict(text).check(&protocol.Analysis{}, words); (err != nil) != fatal {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
