@@ -60,8 +60,13 @@ type Analysis struct {
 
 	Points []Point `json:"points"`
 
-	// Drift is that of the figure KneeOf over the order of the runs; nil where it cannot be told.
-	Drift *stats.DriftResult `json:"drift,omitempty"`
+	// Drift is that of the figure KneeOf over the order of the runs, and TTFTDrift that of the mean TTFT; nil where it
+	// cannot be told.
+	Drift     *stats.DriftResult `json:"drift,omitempty"`
+	TTFTDrift *stats.DriftResult `json:"ttft_drift,omitempty"`
+
+	// Tries are those of the levels that were measured more than once ([Retry]), in the order in which they were made.
+	Tries []Try `json:"tries,omitempty"`
 
 	// Imported is the name of the format that the experiment was read from, where another tool measured; "": ours.
 	Imported string `json:"imported,omitempty"`
@@ -161,7 +166,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.warnRepeats()
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)
-	a.warnRetried(e.Measurements)
+	a.retried(e.Measurements)
 	if e.Shortened != "" {
 		a.warn(WarnShortened, "%s", e.Shortened)
 	}
@@ -176,11 +181,11 @@ func Analyze(e *Experiment) *Analysis {
 		a.Warnings = append(a.Warnings, e.Import.Warnings...)
 		points, a.KneeOf = importedKnee(a)
 	}
-	a.Drift = runDrift(a)
-	a.warnDrift()
+	a.drifts()
 	a.Knee = knee(a, points)
 	if e.Import != nil {
-		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s", a.KneeOf, a.Knee.Reason)
+		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
+			a.KneeOf, a.Knee.Reason)
 	}
 	return a
 }
