@@ -152,7 +152,8 @@ func TestKneeOfImported(t *testing.T) {
 			files[fmt.Sprintf("run%d/c%d.json", run, c)] = fmt.Sprintf(`{"date": "20260102-03%02d%02d", "backend": "vllm",
 				"model_id": "m", "num_prompts": %d, "request_rate": "inf", "max_concurrency": %d, "duration": %g,
 				"completed": %[3]d, "failed": 0, "total_input_tokens": %[6]d, "total_output_tokens": %[7]d,
-				"request_throughput": %[8]g, "output_throughput": %[9]g, "total_token_throughput": %[10]g, "mean_e2el_ms": %[11]g}`,
+				"request_throughput": %[8]g, "output_throughput": %[9]g, "total_token_throughput": %[10]g,
+				"mean_e2el_ms": %[11]g}`,
 				run, c, 100*c, c, float64(100*c)/x, 3000*c, 2000*c, x, 20*x, 50*x, e2e)
 		}
 	}

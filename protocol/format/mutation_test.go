@@ -16,7 +16,8 @@ func TestMutatedFiles(t *testing.T) {
 	}
 	r := rand.New(rand.NewSource(1))
 	subs := []string{
-		"null", "-1", "0", "1e400", "NaN", "[]", "{}", `"x"`, "true", "Infinity", `""`, "1e-300", "9e15", ",", "}", "{", `"`, "\\",
+		"null", "-1", "0", "1e400", "NaN", "[]", "{}", `"x"`, "true", "Infinity", `""`, "1e-300", "9e15",
+		",", "}", "{", `"`, "\\",
 	}
 	reads, errs := 0, 0
 	for n := range 1000 {
