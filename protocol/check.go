@@ -3,10 +3,12 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
@@ -70,15 +72,26 @@ func (j Judgement) String() string {
 		s += " at " + j.Load.String()
 	}
 	if j.Load != nil && j.Interval.N > 0 {
-		s += ": " + strings.Replace(j.Interval.String(), " [", " "+j.Unit+" [", 1)
+		s += ": " + j.measured()
 	}
-	if j.Reason != "" {
-		s += ": " + j.Reason
-	}
-	if j.RunsToDecide > 0 {
-		s += fmt.Sprintf("; %d runs in all would decide 4 times in 5, if mean and spread are as they look from %d", j.RunsToDecide, j.Runs)
+	if more := j.qualified(); more != "" {
+		s += ": " + more
 	}
 	return s
+}
+
+// measured is the interval with the figure's unit: "412 ms [398, 426] at 95 %".
+func (j Judgement) measured() string {
+	return strings.Replace(j.Interval.String(), " [", " "+j.Unit+" [", 1)
+}
+
+// qualified is the reason, and what would decide.
+func (j Judgement) qualified() string {
+	if j.RunsToDecide == 0 {
+		return j.Reason
+	}
+	return joined(j.Reason, fmt.Sprintf("%d runs in all would decide 4 times in 5, if mean and spread are as they look from %d",
+		j.RunsToDecide, j.Runs))
 }
 
 // A Breach is a limit that was not shown to hold: it is broken, or undecided.
@@ -127,6 +140,25 @@ func (a *Analysis) Judge(limits ...Limit) []Judgement {
 	return out
 }
 
+// WriteJudgements writes a table of judgements for people: a line each, and below it why it is undecided.
+func WriteJudgements(w io.Writer, judged []Judgement) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, j := range judged {
+		at, interval := "–", "–"
+		if j.Load != nil {
+			at = j.Load.String()
+		}
+		if j.Interval.N > 0 {
+			interval = j.measured()
+		}
+		fmt.Fprintf(out, "%s\t%v\t%s\t%s\n", j.Decision, j.Limit, at, interval)
+		if more := j.qualified(); more != "" {
+			fmt.Fprintf(out, "\t  %s\n", more)
+		}
+	}
+	return out.Flush()
+}
+
 // pointsAt are the points at a load.
 func (a *Analysis) pointsAt(at Load) (out []*Point) {
 	for i := range a.Points {
@@ -152,7 +184,7 @@ func (p *Point) judge(l Limit) Judgement {
 		j.Reason = unitErr.Error()
 		return j
 	case spoiled != nil:
-		j.Interval = e.Interval
+		j.Interval, _ = e.judged()
 		j.Reason = "it must not be used: " + strings.Join(spoiled.Codes, ", ")
 		return j
 	}

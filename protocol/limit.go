@@ -136,10 +136,36 @@ func (e *LimitError) Error() string {
 	if e.Nearest != "" {
 		s += fmt.Sprintf("; %s is meant?", e.Nearest)
 	}
-	if len(e.Figures) > 0 {
-		s += "; there are " + strings.Join(e.Figures, ", ")
+	if len(e.Figures) > 0 && e.Nearest == "" {
+		s += "; there are " + inWords(e.Figures)
 	}
 	return s
+}
+
+// inWords are names of figures, those of a metric together: "requests_per_s, ttft (mean, p50, p90, p95, p99)".
+func inWords(names []string) string {
+	var out []string
+	statistics := map[string][]string{}
+	for _, name := range names {
+		metric, _, ok := loadgen.QuantileOf(name)
+		if mean, is := strings.CutSuffix(name, loadgen.MeanName("")); is {
+			metric, ok = mean, true
+		}
+		if !ok {
+			out = append(out, name)
+			continue
+		}
+		if statistics[metric] == nil {
+			out = append(out, metric)
+		}
+		statistics[metric] = append(statistics[metric], strings.TrimPrefix(name, metric+"_"))
+	}
+	for i, name := range out {
+		if all := statistics[name]; all != nil {
+			out[i] = fmt.Sprintf("%s_… (%s)", name, strings.Join(all, ", "))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // nearestTo is the name that is most like a word: fewest letters to change, and no more than a third of them; "" where

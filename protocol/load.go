@@ -31,6 +31,9 @@ func loadOf(s Step) Load {
 	return Load{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Rate: a.Rate, Arrivals: a.Process}
 }
 
+// Load is what the step's point has as its load.
+func (s Step) Load() Load { return loadOf(s) }
+
 // Open reports whether it is the load of an open loop.
 func (l Load) Open() bool { return l.Arrivals != "" }
 

@@ -56,8 +56,9 @@ type Estimate struct {
 	// run. Interval, of the mean of the runs' shares, is too narrow for one near 100 %.
 	Share *stats.Interval `json:"share,omitempty"`
 
-	// Within is the interval of a quantile or of a share of one run, over its requests: it leaves out what differs
-	// between runs. nil where there are more runs, and of figures that have none.
+	// Within is the interval of a quantile or a share of one run, over its requests, or of its throughput, over parts of
+	// the steady window: it leaves out what differs between runs. nil where there are more runs, and of figures that
+	// have none.
 	Within *stats.Interval `json:"within,omitempty"`
 
 	SpoiledBy []string `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
