@@ -52,8 +52,9 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
-	"protocol/vllm":   {"internal/secret"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/vllm":    {"internal/secret"},
+	"protocol/compare": {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
+	"protocol/report":  {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
@@ -84,6 +85,7 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
+	"protocol/compare": {"flag", "log", "net/http"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -47,8 +47,9 @@ type Estimate struct {
 	Name     string            `json:"name"` // as in [loadgen.Figure]
 	Unit     string            `json:"unit"`
 	Better   loadgen.Direction `json:"better"`
-	Runs     []int             `json:"runs"`   // those that have the figure
-	Values   []float64         `json:"values"` // of those runs
+	Runs     []int             `json:"runs"`              // those that have the figure
+	Values   []float64         `json:"values"`            // of those runs
+	Samples  []int             `json:"samples,omitempty"` // behind each value, as [loadgen.Figure.N]
 	Summary  stats.Summary     `json:"summary"`
 	Interval stats.Interval    `json:"interval"`
 
@@ -151,6 +152,7 @@ func newPoint(group []Measurement, unit string) Point {
 			}
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
+			p.Estimates[i].Samples = append(p.Estimates[i].Samples, f.N)
 			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
 			if tooFew(f) > 0 {
 				p.Estimates[i].MarkedBy = []string{WarnFewSamples}

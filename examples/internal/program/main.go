@@ -38,8 +38,23 @@ var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 // Main runs a program and exits. about is one line that says what it is for; setup registers the program's flags and
 // returns what to run once they are parsed.
 //
+// Programs that take arguments beside flags use [MainWith].
+//
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
+	MainWith(about, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+		run := setup(flags)
+		return func(ctx context.Context, stop <-chan struct{}) error {
+			if flags.NArg() > 0 {
+				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))
+			}
+			return run(ctx, stop)
+		}
+	})
+}
+
+// MainWith is [Main] for a program that takes arguments beside its flags, which may come before or after them.
+func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
@@ -47,7 +62,7 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)
-	switch err := flags.Parse(os.Args[1:]); {
+	switch err := parse(flags, os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Printf("%s\n\n", about)
 		flags.SetOutput(os.Stdout)
@@ -55,8 +70,6 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 		os.Exit(0)
 	case err != nil:
 		os.Exit(code(Usagef("%v; -help lists the flags", err)))
-	case flags.NArg() > 0:
-		os.Exit(code(Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))))
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -77,6 +90,26 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 		cancel(errors.New("interrupted twice"))
 	}()
 	os.Exit(code(run(ctx, stop)))
+}
+
+// parse reads flags and arguments in any order: the flag package ends at the first argument, and would leave a flag
+// behind it to be one.
+func parse(flags *flag.FlagSet, args []string) error {
+	var rest []string
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		read := len(args) - flags.NArg()
+		if read > 0 && args[read-1] == "--" { // all that follows are arguments
+			rest = append(rest, flags.Args()...)
+			break
+		}
+		if args = flags.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return flags.Parse(append([]string{"--"}, rest...))
 }
 
 // code prints an error on one line and gives its exit code.
