@@ -52,9 +52,10 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
-	"protocol/vllm":    {"internal/secret"},
-	"protocol/compare": {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
-	"protocol/report":  {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/vllm":         {"internal/secret"},
+	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
+	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
+	"protocol/report":       {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
