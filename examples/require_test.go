@@ -12,7 +12,7 @@ import (
 // be meant.
 func TestRequire(t *testing.T) {
 	// Too few waves of requests to know whether the server is warm, which a busy machine would make of it.
-	small := []string{"-levels", "8,16", "-prompts", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false"}
+	small := []string{"-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false"}
 	one := []string{"-requests", "60", "-concurrency", "4"}
 	for _, c := range []struct {
 		name    string

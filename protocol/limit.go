@@ -168,42 +168,6 @@ func inWords(names []string) string {
 	return strings.Join(out, ", ")
 }
 
-// nearestTo is the name that is most like a word: fewest letters to change, and no more than a third of them; "" where
-// there is none.
-func nearestTo(word string, names []string) string {
-	best, least := "", len(word)/3+1
-	for _, name := range names {
-		if d := editDistance(word, name); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// editDistance is how many letters have to be put in, left out, changed, or exchanged with the next one, to make b of a.
-func editDistance(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, last[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
-}
-
 // names are those of figures, each once.
 func names(figures []loadgen.Figure) (out []string) {
 	for _, f := range figures {

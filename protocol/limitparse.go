@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -151,7 +152,7 @@ func (p *limitParser) figure(at int, name string) (loadgen.Figure, error) {
 	}
 	err := p.wrong(at, "the name of a figure that there can be")
 	err.Found, err.Figures = name, names(p.known)
-	err.Nearest = nearestTo(name, err.Figures)
+	err.Nearest = nearest.Name(name, err.Figures)
 	return loadgen.Figure{}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -113,7 +114,7 @@ func (p *Point) Figure(name string) (Estimate, error) {
 	for _, e := range p.Estimates {
 		have = append(have, e.Name)
 	}
-	return Estimate{}, &FigureError{p.Load, name, nearestTo(name, have), have}
+	return Estimate{}, &FigureError{p.Load, name, nearest.Name(name, have), have}
 }
 
 // newPoint turns one value a run into estimates over runs.
