@@ -45,6 +45,8 @@ func (l Load) String() string {
 		s = "a trace"
 	case l.Open():
 		s = fmt.Sprintf("%s %g/s", l.Arrivals, l.Rate)
+	case l.Rate != 0: // one that is looked for
+		s = fmt.Sprintf("%g/s", l.Rate)
 	default:
 		s = fmt.Sprintf("concurrency %d", l.Concurrency)
 	}

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/servegauge/servegauge/internal/number"
+	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
 )
 
@@ -92,13 +93,27 @@ func (r *Result) Conclusion() string {
 	return s
 }
 
+// leftOut has a line for each load and reason, with the figures that it is of.
 func (r *Result) leftOut() (lines []string) {
+	type group struct {
+		load   protocol.Load
+		reason string
+	}
+	var order []group
+	of := map[group][]string{}
 	for _, l := range r.LeftOut {
-		name := fmt.Sprint(l.Load)
-		if l.Figure != "" {
-			name = fmt.Sprintf("%s at %v", l.Figure, l.Load)
+		g := group{l.Load, l.Reason}
+		if of[g] == nil {
+			order = append(order, g)
 		}
-		lines = append(lines, name+": "+l.Reason)
+		of[g] = append(of[g], l.Figure)
+	}
+	for _, g := range order {
+		name := fmt.Sprint(g.load)
+		if of[g][0] != "" {
+			name = fmt.Sprintf("%s at %v", strings.Join(of[g], ", "), g.load)
+		}
+		lines = append(lines, name+": "+g.reason)
 	}
 	return lines
 }

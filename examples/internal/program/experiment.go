@@ -147,7 +147,7 @@ func stepsOf(p protocol.Plan) (steps []protocol.Step) {
 	for _, c := range p.Levels {
 		steps = append(steps, protocol.Step{
 			Spec:  workload.Spec{Input: p.Input, Output: p.Output},
-			Level: loadgen.Level{Concurrency: c, Objectives: p.Objectives},
+			Level: loadgen.Level{Concurrency: c, Objectives: p.Objectives, Percentiles: p.Percentiles},
 		})
 	}
 	return steps
