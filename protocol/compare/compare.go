@@ -131,14 +131,6 @@ type LeftOut struct {
 	Reason string        `json:"reason"`
 }
 
-// Codes of the warnings about a comparison.
-const (
-	WarnSame         = "same-experiment" // one experiment is on both sides
-	WarnWithinServer = protocol.WarnWithinServer
-	WarnIncomplete   = protocol.WarnIncomplete
-	WarnDiffers      = "conditions-differ" // what forbids a comparison was told to be ignored
-)
-
 // Compare compares b with a, the baseline. Each value is one run, or where both sides are of several experiments the
 // mean of one: those of one experiment have the day in common. A figure is compared by [stats.CompareFamily] with all
 // others as its family, and a share of requests, as the success rate is, by the counts of requests with its part of the
@@ -220,10 +212,10 @@ func (r *Result) conditions(a, b *Side, anyway bool) error {
 	}
 	for _, p := range slices.Concat(a.Parts, b.Parts) {
 		if p.Analysis.Unit == protocol.UnitWithinServer && p.Analysis.Runs > 1 {
-			r.warn(WarnWithinServer, "%s: its runs are of one server: a difference may be that of two starts of one server", p.Name)
+			r.warn(protocol.WarnWithinServer, "%s: its runs are of one server: a difference may be that of two starts of one server", p.Name)
 		}
 		if !p.Analysis.Valid() {
-			r.warn(WarnIncomplete, "%s: the experiment is not valid as a whole; see its own warnings", p.Name)
+			r.warn(protocol.WarnIncomplete, "%s: the experiment is not valid as a whole; see its own warnings", p.Name)
 		}
 	}
 	return nil
