@@ -115,9 +115,9 @@ type Figure struct {
 	A      []float64         `json:"a"`
 	B      []float64         `json:"b"`
 
-	// Alone is the verdict on this figure as if no other were looked at, and Verdict that which holds beside all others:
-	// any false one among these has a probability of 5 % at most. Faster is better and slower is worse, whatever the
-	// figure. Ratios are b over a.
+	// Alone is the verdict on this figure as if no other were looked at, and Verdict that which holds beside all
+	// others: any false one among these has a probability of 5 % at most. Faster is better and slower is worse,
+	// whatever the figure. Ratios are b over a.
 	Alone   stats.Verdict `json:"alone"`
 	Verdict stats.Verdict `json:"verdict"`
 
