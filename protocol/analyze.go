@@ -63,7 +63,11 @@ type Analysis struct {
 	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
 	Drift *stats.DriftResult `json:"drift,omitempty"`
 
-	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
+	// Knee is that of the steady total throughput: over all points, or, of a design with stages, over those of its widest
+	// sweep. What such a design concludes is in Findings, and so is whatever else a design does ([Conclude]).
+	Knee     stats.KneeResult `json:"knee"`
+	Findings []Finding        `json:"findings,omitempty"`
+
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
 
@@ -165,7 +169,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.headrooms()
 	a.Drift = runDrift(a)
 	a.warnDrift()
-	a.Knee = knee(a)
+	a.Knee = knee(a, sweepRuns(measured))
 	return a
 }
 

@@ -276,6 +276,11 @@ func numberList(numbers []int) string {
 	for _, n := range numbers {
 		names = append(names, strconv.Itoa(n))
 	}
+	return inWords(names)
+}
+
+// inWords is "a, b and c".
+func inWords(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
