@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
+	"protocol/design": {"protocol", "loadgen", "stats", "internal/strictjson"},
 	"protocol/vllm":   {"internal/secret"},
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 

@@ -83,7 +83,24 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	if a.Knee.NextRuns > 0 {
 		out.f("Runs that would be wanted at this spread: %d\n", a.Knee.NextRuns)
 	}
+	findings(out, a.Findings)
 	return warnings(out, a)
+}
+
+// findings writes what the design concludes.
+func findings(out *printer, all []protocol.Finding) {
+	if len(all) > 0 {
+		out.f("\nFindings:\n")
+	}
+	for _, f := range all {
+		out.f("  %s: %s\n", f.Name, f.Answer)
+		if f.Reason != "" {
+			out.f("    %s\n", f.Reason)
+		}
+		for _, w := range f.Warnings {
+			out.f("    warning: %s\n", w)
+		}
+	}
 }
 
 // requests says what became of all of them, and whether the server did the work that it was asked for.
@@ -184,9 +201,11 @@ func warnings(out *printer, a *protocol.Analysis) error {
 // estimated, for want of the one that is to be measured.
 const pagesThroughput = 11_200
 
-// PlanText writes what a plan will do, with the warnings of its check.
-func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
+// PlanText writes what a design will do, with the warnings of its check.
+func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error {
 	out := &printer{w: w}
+	outline := d.Outline()
+	p := outline.Plan
 	requests := 0
 	for _, c := range p.Levels {
 		requests += p.Prompts.At(c)
@@ -199,7 +218,15 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	if p.Restart {
 		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
 	}
-	out.f("Plan %s\n", p.Name)
+	if outline.Kind == "plan" {
+		out.f("Plan %s\n", p.Name)
+	} else {
+		out.f("Plan %s, of a design: %s\n", p.Name, outline.Kind)
+	}
+	for _, line := range outline.Lines {
+		name, what, _ := strings.Cut(line, ": ")
+		out.f("  %-12s %s\n", name, what)
+	}
 	out.f("  runs         %d, %s\n", p.Runs, restart)
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
 	out.f("  levels       %s\n", numbers(p.Levels))
@@ -231,7 +258,7 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	out.f("  in all       %s%s requests, %s input and %s output tokens\n", most, decimal(float64(requests), 0),
 		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
 	out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
-		p.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
+		d.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
 	for _, warning := range warnings {
 		out.f("  warning      %s\n", warning)
 	}

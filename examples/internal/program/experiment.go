@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +32,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
+		x.designs.register(flags)
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
 		x.server.Register(flags)
@@ -56,6 +56,7 @@ type experiment struct {
 	load        Load
 	goodput     Objectives
 	percentiles Percentiles
+	designs     designs
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts
@@ -83,23 +84,21 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
 		return err
 	}
-	plan, err := x.chosen()
-	if err != nil {
-		return err
-	}
 	s, err := x.server.server(&x.load)
 	if err != nil {
 		return err
 	}
-	if _, fixed := s.(server.None); fixed {
-		plan.Restart, plan.Cooldown = false, 0
+	_, fixed := s.(server.None)
+	chosen, err := x.design(fixed)
+	if err != nil {
+		return err
 	}
-	warnings, err := plan.Check()
+	warnings, err := chosen.Check()
 	if err != nil {
 		return err
 	}
 	if x.dryRun {
-		return x.show(plan, warnings)
+		return x.show(chosen, warnings)
 	}
 	for _, w := range warnings { // now, and not after hours
 		fmt.Fprintln(os.Stderr, "warning:", w)
@@ -107,14 +106,14 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
-	result, err := Run(ctx, stop, &x.load, s, plan, func(r *protocol.Runner) {
+	result, err := Run(ctx, stop, &x.load, s, chosen, func(r *protocol.Runner) {
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
-	analysis := protocol.Analyze(result)
+	analysis := protocol.Conclude(result, chosen)
 	unfinished := err != nil
 	err = errors.Join(err, x.save(analysis), x.print(analysis))
 	if unfinished && x.out != "" {
@@ -128,9 +127,6 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 
 // chosen is the plan that the flags ask for.
 func (x *experiment) chosen() (protocol.Plan, error) {
-	if x.resume != "" {
-		return x.resumed()
-	}
 	if x.accept {
 		return protocol.Plan{}, Usagef("-accept-changes: want -resume DIR with it")
 	}
@@ -201,33 +197,6 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	return plan, nil
 }
 
-// plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "percentiles", "input", "output", "seed", "timeout", "out"}
-
-// resumed is the plan of the experiment that is taken up again.
-func (x *experiment) resumed() (protocol.Plan, error) {
-	for _, name := range plansOwn {
-		if given(x.flags, name) {
-			return protocol.Plan{}, Usagef("-%s with -resume: want one of them; %s has its plan", name, x.resume)
-		}
-	}
-	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
-	} else if err != nil {
-		return plan, err
-	}
-	x.out = x.resume
-	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = plan.Input, plan.Output, plan.Seed, plan.Timeout
-	switch {
-	case x.runs.more:
-		plan.Runs += x.runs.n
-	case x.runs.n > 0:
-		plan.Runs = x.runs.n
-	}
-	return plan, nil
-}
-
 func readPlan(name string) (protocol.Plan, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -247,38 +216,15 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 	return found
 }
 
-// A runCount is a flag of a number of runs, or of how many more.
-type runCount struct {
-	n    int
-	more bool
-}
-
-func (c *runCount) String() string {
-	if c.more {
-		return "+" + strconv.Itoa(c.n)
-	}
-	return strconv.Itoa(c.n)
-}
-
-func (c *runCount) Set(s string) error {
-	digits, more := strings.CutPrefix(s, "+")
-	n, err := strconv.Atoi(digits)
-	if err != nil || n < 1 {
-		return fmt.Errorf("%q: want a number of runs from 1 up, or +N for so many more", s)
-	}
-	c.n, c.more = n, more
-	return nil
-}
-
 // show prints what would be done.
-func (x *experiment) show(plan protocol.Plan, warnings []loadgen.Warning) error {
+func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
 	if x.json {
 		return WriteJSON(os.Stdout, struct {
-			Plan     protocol.Plan     `json:"plan"`
+			Plan     protocol.Planned  `json:"plan"`
 			Warnings []loadgen.Warning `json:"warnings"`
-		}{plan, warnings})
+		}{d, warnings})
 	}
-	if err := report.PlanText(os.Stdout, plan, warnings); err != nil {
+	if err := report.PlanText(os.Stdout, d, warnings); err != nil {
 		return err
 	}
 	return x.server.show(os.Stdout)
