@@ -26,6 +26,7 @@ type Planned interface {
 type Outline struct {
 	Kind  string   // "plan", "adaptive sweep"
 	Plan  Plan     // what a run of it is; levels that it has yet to find are examples
+	Arms  int      // servers of which each does that; 0: one
 	Lines []string // what it does beside, each as "name: what"
 }
 

@@ -373,7 +373,7 @@ type adaptiveJSON AdaptiveSweep
 // MarshalJSON writes the design with the name of its kind.
 func (d AdaptiveSweep) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		Kind string `json:"design"`
+		kind
 		adaptiveJSON
-	}{"adaptive", adaptiveJSON(d)})
+	}{kind{"adaptive"}, adaptiveJSON(d)})
 }

@@ -14,15 +14,22 @@ import (
 
 // kinds are the designs that there are, by the name of their kind in JSON.
 var kinds = map[string]func(text []byte) (protocol.Planned, error){
-	"adaptive": read[struct {
-		kind
-		adaptiveJSON
-	}, AdaptiveSweep](func(d struct {
-		kind
-		adaptiveJSON
-	}) AdaptiveSweep {
-		return AdaptiveSweep(d.adaptiveJSON)
-	}),
+	"adaptive": func(text []byte) (protocol.Planned, error) {
+		var d struct {
+			kind
+			adaptiveJSON
+		}
+		err := strictjson.Unmarshal(text, &d)
+		return AdaptiveSweep(d.adaptiveJSON), err
+	},
+	"ablation": func(text []byte) (protocol.Planned, error) {
+		var d struct {
+			kind
+			ablationJSON
+		}
+		err := strictjson.Unmarshal(text, &d)
+		return Ablation(d.ablationJSON), err
+	},
 }
 
 // mostDesign bounds, in bytes, a design that is read.
@@ -57,20 +64,11 @@ func Read(r io.Reader) (protocol.Planned, error) {
 			"one of "+strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")+"; none: a plan")
 	}
 	d, err := reader(text)
+	if err == nil {
+		_, err = d.Check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("design: %w", err)
 	}
 	return d, nil
-}
-
-func read[J any, D protocol.Planned](design func(J) D) func([]byte) (protocol.Planned, error) {
-	return func(text []byte) (protocol.Planned, error) {
-		var j J
-		if err := strictjson.Unmarshal(text, &j); err != nil {
-			return nil, err
-		}
-		d := design(j)
-		_, err := d.Check()
-		return d, err
-	}
 }

@@ -213,7 +213,7 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 			requests += c
 		}
 	}
-	requests = (requests + p.Warmup) * p.Runs
+	requests = (requests + p.Warmup) * p.Runs * max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
 		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)

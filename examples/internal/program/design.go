@@ -43,5 +43,8 @@ func (x *experiment) design(fixed bool) (protocol.Planned, error) {
 	if fixed {
 		plan.Restart, plan.Cooldown = false, 0
 	}
+	if x.arms != nil {
+		return design.Ablation{Plan: plan, Margin: float64(x.arms.margin), Figures: x.arms.figures}, nil
+	}
 	return x.designs.of(plan, given(x.flags, "levels")), nil
 }

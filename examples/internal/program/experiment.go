@@ -13,6 +13,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/design"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/server"
 )
@@ -20,22 +21,36 @@ import (
 // Experiment returns the setup of a program that carries out a plan with restarts: seed is the plan as the page
 // has it, quick a plan of its shape that takes under a minute on the simulated server.
 func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick})
+}
+
+// Ablation is the same of a program that compares two servers, in blocks of a run each.
+func Ablation(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick, arms: &arms{}})
+}
+
+func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
-		x := &experiment{seed: seed, quick: quick}
-		x.load.Register(flags, 0, 0, seed.Timeout)
+		x.load.Register(flags, 0, 0, x.seed.Timeout)
 		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
 		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
-		flags.Var(&x.runs, "runs", "`number` of runs, or with -resume +N: so many more; not given: the plan's")
+		x.runs.name = "runs"
+		if x.arms != nil {
+			x.runs.name = "blocks"
+			x.arms.register(flags)
+		} else {
+			x.designs.register(flags)
+		}
+		flags.Var(&x.runs, x.runs.name, "`number` of "+x.runs.name+", or with -resume +N: so many more; not given: the plan's")
 		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
-		x.designs.register(flags)
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
-		x.server.Register(flags)
+		x.server.Register(flags, x.arms == nil)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
@@ -57,6 +72,8 @@ type experiment struct {
 	goodput     Objectives
 	percentiles Percentiles
 	designs     designs
+	byArm       map[string]protocol.Server
+	arms        *arms // of a comparison of two servers; nil: there is one
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts
@@ -84,7 +101,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
 		return err
 	}
-	s, err := x.server.server(&x.load)
+	s, err := x.serverOf()
 	if err != nil {
 		return err
 	}
@@ -107,6 +124,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
 	result, err := Run(ctx, stop, &x.load, s, chosen, func(r *protocol.Runner) {
+		r.Arms = x.byArm
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})
@@ -125,6 +143,15 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	return errors.Join(err, x.strict.check(analysis))
 }
 
+// serverOf is the server, or the first of those that are compared.
+func (x *experiment) serverOf() (s protocol.Server, err error) {
+	if x.arms == nil {
+		return x.server.server(&x.load)
+	}
+	x.byArm, err = x.arms.servers(&x.load, x.server.options)
+	return x.byArm[design.ArmA], err
+}
+
 // chosen is the plan that the flags ask for.
 func (x *experiment) chosen() (protocol.Plan, error) {
 	if x.accept {
@@ -134,12 +161,12 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		return protocol.Plan{}, Usagef("-save-requests: want -out DIR with it")
 	}
 	if x.runs.more {
-		return protocol.Plan{}, Usagef("-runs %v: want -resume DIR with it, which has runs to add to", &x.runs)
+		return protocol.Plan{}, Usagef("-%s %v: want -resume DIR with it, which has %[1]s to add to", x.runs.name, &x.runs)
 	}
 	name := x.plan
 	if name == "" {
 		name = "published"
-		if x.load.URL == "" && x.server.text == "" {
+		if x.load.URL == "" && x.server.text == "" && (x.arms == nil || x.arms.a == "") {
 			name = "quick"
 		}
 	}
@@ -175,7 +202,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.Levels = x.levels
 			case "requests":
 				plan.Prompts = x.prompts
-			case "runs":
+			case x.runs.name:
 				plan.Runs = x.runs.n
 			case "warmup":
 				x.warmup.change(plan)

@@ -19,7 +19,7 @@ var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "ord
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Planned, error) {
-	for _, name := range slices.Concat(plansOwn, designFlags) {
+	for _, name := range slices.Concat(plansOwn, designFlags, armsOwn) {
 		if given(x.flags, name) {
 			return nil, Usagef("-%s with -resume: want one of them; %s has its plan", name, x.resume)
 		}
@@ -36,18 +36,20 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 	if x.runs.n == 0 {
 		return before, nil
 	}
-	plan, ok := before.(protocol.Plan)
-	if !ok {
-		return nil, Usagef("-runs %v with -resume: want a plan there; %s is of a design that says itself how many runs it takes",
-			&x.runs, x.resume)
+	runs := x.runs.n
+	if x.runs.more {
+		runs += base.Runs
 	}
-	switch {
-	case x.runs.more:
-		plan.Runs += x.runs.n
-	case x.runs.n > 0:
-		plan.Runs = x.runs.n
+	switch d := before.(type) {
+	case protocol.Plan:
+		d.Runs = runs
+		return d, nil
+	case design.Ablation:
+		d.Plan.Runs = runs
+		return d, nil
 	}
-	return plan, nil
+	return nil, Usagef("-%s %v with -resume: want a plan there; %s is of a design that says itself how many runs it takes",
+		x.runs.name, &x.runs, x.resume)
 }
 
 func readDesign(name string) (protocol.Planned, error) {
@@ -65,6 +67,7 @@ func readDesign(name string) (protocol.Planned, error) {
 
 // A runCount is a flag of a number of runs, or of how many more.
 type runCount struct {
+	name string // of what is counted
 	n    int
 	more bool
 }
