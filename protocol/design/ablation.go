@@ -58,23 +58,27 @@ func (d Ablation) next(done []protocol.Measurement) (protocol.Step, error) {
 	for _, m := range done {
 		byArm[m.Step.Arm] = append(byArm[m.Step.Arm], m)
 	}
-	for block := range d.Plan.Runs {
-		for _, arm := range d.order(block + 1) {
-			step, err := d.arm(arm).Next(byArm[arm])
-			switch {
-			case errors.Is(err, io.EOF) || err == nil && step.Run > block+1:
-				continue // it has this block
-			case err != nil:
-				return step, err
-			}
-			step.Arm = arm
-			if step.Restart && len(done) > 0 {
-				step.Cooldown = d.Plan.Cooldown
-			}
-			return step, nil
+	var next protocol.Step
+	for _, arm := range []string{ArmA, ArmB} {
+		step, err := d.arm(arm).Next(byArm[arm])
+		if errors.Is(err, io.EOF) {
+			continue
+		}
+		if err != nil {
+			return step, err
+		}
+		step.Arm = arm
+		if next.Arm == "" || step.Run < next.Run || step.Run == next.Run && d.order(step.Run)[0] == arm {
+			next = step
 		}
 	}
-	return protocol.Step{}, io.EOF
+	if next.Arm == "" {
+		return next, io.EOF
+	}
+	if next.Restart && len(done) > 0 {
+		next.Cooldown = d.Plan.Cooldown
+	}
+	return next, nil
 }
 
 // arm is the plan of an arm.
