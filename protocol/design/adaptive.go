@@ -321,6 +321,9 @@ func (d AdaptiveSweep) validate() error {
 	if d.Plan.Runs < leastRuns {
 		return invalid("runs", d.Plan.Runs, "at least 3, for a knee")
 	}
+	if len(d.Plan.Rates) > 0 {
+		return invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
+	}
 	if d.Most < 0 {
 		return invalid("highest level", d.Most, "0 (4096) or more")
 	}

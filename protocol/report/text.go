@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -213,6 +214,9 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 			requests += c
 		}
 	}
+	for _, rate := range p.Rates {
+		requests += p.Prompts.AtRate(rate)
+	}
 	requests = (requests + p.Warmup) * p.Runs * max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
@@ -229,7 +233,15 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	}
 	out.f("  runs         %d, %s\n", p.Runs, restart)
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
-	out.f("  levels       %s\n", numbers(p.Levels))
+	if len(p.Rates) > 0 {
+		out.f("  rates        %s requests/s, arrivals %s", numbers(p.Rates), cmp.Or(p.Arrivals.Process, loadgen.PoissonArrivals))
+		if p.MaxInFlight > 0 {
+			out.f(", at most %d in flight", p.MaxInFlight)
+		}
+		out.f("\n")
+	} else {
+		out.f("  levels       %s\n", numbers(p.Levels))
+	}
 	if p.Order != protocol.AsGiven {
 		out.f("  order        %s\n", p.Order)
 	}
@@ -239,7 +251,10 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	} else {
 		out.f("  warmup       %d requests a run, discarded", p.Warmup)
 	}
-	if p.Handover {
+	switch {
+	case p.Handover && len(p.Rates) > 0:
+		out.f("; and each rate led in by a tenth of its requests")
+	case p.Handover:
 		out.f("; and each level led in by as many as its concurrency")
 	}
 	out.f("\n  timeout      %s a request\n", duration(p.Timeout))

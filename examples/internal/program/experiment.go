@@ -34,7 +34,8 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		x.load.Register(flags, 0, 0, x.seed.Timeout)
 		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+		x.open.register(flags)
+		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x, or of the rate: 60x is as many as arrive in 60 s; not given: the plan's")
 		x.runs.name = "runs"
 		if x.arms != nil {
 			x.runs.name = "blocks"
@@ -73,6 +74,7 @@ type experiment struct {
 	percentiles Percentiles
 	designs     designs
 	byArm       map[string]protocol.Server
+	open        openLoop
 	arms        *arms // of a comparison of two servers; nil: there is one
 	plan        string
 	levels      IntList
@@ -193,13 +195,16 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		}
 	}
 	objectives := plan.Objectives
+	if err := x.open.check(x.flags); err != nil {
+		return plan, err
+	}
 	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
 			case "percentiles":
 				plan.Percentiles = x.percentiles
 			case "levels":
-				plan.Levels = x.levels
+				plan.Levels, plan.Rates = x.levels, nil
 			case "requests":
 				plan.Prompts = x.prompts
 			case x.runs.name:
@@ -216,6 +221,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.LevelBudget = x.levelBudget
 			}
 		})
+		x.open.change(plan, x.flags)
 	})
 	plan.Objectives = x.goodput
 	if len(x.goodput) == 0 {
