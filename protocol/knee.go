@@ -124,7 +124,7 @@ func (l Load) levelList(values []float64) string {
 	if len(names) > 1 {
 		word += "s"
 	}
-	return word + " " + inWords(names) + unit
+	return word + " " + listOf(names) + unit
 }
 
 // KneeFigure is the figure whose knee is reported: input and output tokens/s in the steady window.

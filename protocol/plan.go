@@ -289,11 +289,11 @@ func numberList(numbers []int) string {
 	for _, n := range numbers {
 		names = append(names, strconv.Itoa(n))
 	}
-	return inWords(names)
+	return listOf(names)
 }
 
-// inWords is "a, b and c".
-func inWords(names []string) string {
+// listOf is "a, b and c".
+func listOf(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
