@@ -89,7 +89,7 @@ type sweepState struct {
 
 // after is the state after what was done.
 func (d AdaptiveSweep) after(done []protocol.Measurement) sweepState {
-	levels, number, before := d.Plan.Levels, 1, 0
+	levels, number, before := levelsOf(d.Plan), 1, 0
 	if len(levels) == 0 {
 		plan := d.Plan
 		plan.Runs, plan.Order, plan.WarmUntilSteady = 1, protocol.AsGiven, 0
@@ -138,7 +138,7 @@ func (d AdaptiveSweep) after(done []protocol.Measurement) sweepState {
 		if refined.Next == nil {
 			return state
 		}
-		s := stageOf(d.Plan, number, before, whole(refined.Next))
+		s := stageOf(d.Plan, number, before, refined.Next)
 		if !s.over(done) {
 			state.stage = &s
 			return state
@@ -158,14 +158,14 @@ func (d AdaptiveSweep) after(done []protocol.Measurement) sweepState {
 }
 
 // extended are the levels of another sweep that may close the end which this one left open; nil: there are none.
-func (d AdaptiveSweep) extended(levels []int, k stats.KneeResult) []int {
+func (d AdaptiveSweep) extended(levels []float64, k stats.KneeResult) []float64 {
 	levels = slices.Sorted(slices.Values(levels))
 	switch {
-	case k.Kind == stats.KneeAbove && k.NextRuns == 0 && 2*levels[len(levels)-1] <= d.most():
-		from := slices.Index(levels, int(k.Low))
+	case k.Kind == stats.KneeAbove && k.NextRuns == 0 && int(2*levels[len(levels)-1]) <= d.most():
+		from := slices.Index(levels, k.Low)
 		return append(slices.Clone(levels[max(from, 0):]), 2*levels[len(levels)-1])
 	case k.Kind == stats.KneeAtMost && levels[0] > 1:
-		return append([]int{max(levels[0]/2, 1)}, levels...)
+		return append([]float64{max(math.Floor(levels[0]/2), 1)}, levels...)
 	}
 	return nil
 }
@@ -188,22 +188,22 @@ func (d AdaptiveSweep) extensions() int {
 }
 
 // doubling are the levels from one on, each twice the one before, up to most.
-func doubling(from, most int) (levels []int) {
+func doubling(from, most int) (levels []float64) {
 	for l := from; l <= most; l *= 2 {
-		levels = append(levels, l)
+		levels = append(levels, float64(l))
 	}
 	return levels
 }
 
 // pilotLevels are those that a sweep should have, by what the pilot has seen; over says that it has seen enough. A level
 // without a throughput is one that gives no more.
-func pilotLevels(own []protocol.Measurement, most int) (levels []int, over bool) {
+func pilotLevels(own []protocol.Measurement, most int) (levels []float64, over bool) {
 	best, flat := 0.0, 0
 	for _, m := range own {
 		if m.Step.Level.Warmup == 0 {
 			continue // what leads the run in
 		}
-		c := m.Step.Level.Concurrency
+		c := float64(m.Step.Level.Concurrency)
 		if n := len(levels); n > 0 && levels[n-1] == c { // another try
 			continue
 		}
@@ -222,14 +222,7 @@ func pilotLevels(own []protocol.Measurement, most int) (levels []int, over bool)
 			return levels, true
 		}
 	}
-	return levels, len(levels) > 0 && 2*levels[len(levels)-1] > most
-}
-
-func whole(levels []float64) (out []int) {
-	for _, l := range levels {
-		out = append(out, int(math.Round(l)))
-	}
-	return out
+	return levels, len(levels) > 0 && int(2*levels[len(levels)-1]) > most
 }
 
 // Conclude implements [protocol.Concluder]: the knee, as far as it was narrowed.
@@ -312,7 +305,7 @@ func (d AdaptiveSweep) Check() ([]loadgen.Warning, error) {
 func (d AdaptiveSweep) usual() protocol.Plan {
 	plan := d.Plan
 	if len(plan.Levels) == 0 {
-		plan.Levels = doubling(1, min(d.most(), 1<<(usualLevels-1)))
+		plan.Levels = whole(doubling(1, min(d.most(), 1<<(usualLevels-1))))
 	}
 	return plan
 }

@@ -30,6 +30,14 @@ var kinds = map[string]func(text []byte) (protocol.Planned, error){
 		err := strictjson.Unmarshal(text, &d)
 		return Ablation(d.ablationJSON), err
 	},
+	"slo": func(text []byte) (protocol.Planned, error) {
+		var d struct {
+			kind
+			sloJSON
+		}
+		err := strictjson.Unmarshal(text, &d)
+		return SLO(d.sloJSON), err
+	},
 }
 
 // mostDesign bounds, in bytes, a design that is read.

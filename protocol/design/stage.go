@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -20,10 +21,14 @@ type stage struct {
 
 // stageOf makes a stage of a design's plan: with levels of its own, prompts that no other stage has, and no budget for
 // all, which is the design's.
-func stageOf(plan protocol.Plan, number, before int, levels []int) stage {
+func stageOf(plan protocol.Plan, number, before int, levels []float64) stage {
 	plan.LevelBudget = levelBudget(plan)
 	plan.Budget = 0
-	plan.Levels = levels
+	if len(plan.Rates) > 0 {
+		plan.Rates = levels
+	} else {
+		plan.Levels = whole(levels)
+	}
 	plan.Seed = rand.NewPCG(plan.Seed, 1<<62+uint64(number)).Uint64() >> 11
 	return stage{number, before, plan}
 }
@@ -38,6 +43,25 @@ func levelBudget(plan protocol.Plan) time.Duration {
 	}
 	each := levelShare * float64(plan.Budget) / float64(max(plan.Runs, 1)*max(len(plan.Levels), usualLevels))
 	return max(time.Duration(each), time.Second)
+}
+
+func whole(levels []float64) (out []int) {
+	for _, l := range levels {
+		out = append(out, int(math.Round(l)))
+	}
+	return out
+}
+
+// levelsOf are the levels of a plan, or its rates.
+func levelsOf(plan protocol.Plan) []float64 {
+	if len(plan.Rates) > 0 {
+		return plan.Rates
+	}
+	var out []float64
+	for _, l := range plan.Levels {
+		out = append(out, float64(l))
+	}
+	return out
 }
 
 // usualLevels is how many levels a sweep has, about, that finds its own.

@@ -44,12 +44,12 @@ func (w *world) measure(s protocol.Step) protocol.Measurement {
 		Rate: s.Level.Arrivals.Rate, Arrivals: s.Level.Arrivals.Process}
 	m := protocol.Measurement{Step: s, Instance: fmt.Sprint("start ", w.starts), Took: w.took}
 	for name, x := range w.truth(l) {
-		better := loadgen.LowerIsBetter
+		better, unit := loadgen.LowerIsBetter, "ms"
 		if strings.Contains(name, "per_s") {
-			better = loadgen.HigherIsBetter
+			better, unit = loadgen.HigherIsBetter, "tok/s"
 		}
 		x *= math.Exp(w.start + w.cov*math.Sqrt(1-w.shared)*w.rng.NormFloat64())
-		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Value: x, Better: better, N: s.Level.Requests})
+		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Unit: unit, Value: x, Better: better, N: s.Level.Requests})
 	}
 	m.Result.Accounting.Completed = s.Level.Requests
 	return m
