@@ -117,9 +117,10 @@ func (d SLO) after(done []protocol.Measurement) sloState {
 			return state
 		}
 		number, before = number+1, before+d.Plan.Runs
-		state.unit = sweep.analysis(done).Unit
+		analysis := sweep.analysis(done)
+		state.unit = analysis.Unit
 		for _, l := range levels {
-			j := d.judge(sweep, done, l, sweepConfidence)
+			j := d.judge(analysis, sweep.measured(done), l, sweepConfidence)
 			state.judged = append(state.judged, j)
 			if j.Decision != protocol.Holds {
 				state.high = j
@@ -149,7 +150,7 @@ func (d SLO) after(done []protocol.Measurement) sloState {
 			return state
 		}
 		number, before = number+1, before+d.Plan.Runs
-		j := d.judge(s, done, x, stepConfidence)
+		j := d.judge(s.analysis(done), s.measured(done), x, stepConfidence)
 		state.judged = append(state.judged, j)
 		if j.Decision == protocol.Holds {
 			state.low = j
@@ -223,23 +224,17 @@ func (d SLO) keeps(m protocol.Measurement) bool {
 }
 
 // judge says whether all limits hold at a level of a stage.
-func (d SLO) judge(s stage, done []protocol.Measurement, level, confidence float64) judgedLevel {
+func (d SLO) judge(a *protocol.Analysis, own []protocol.Measurement, level, confidence float64) judgedLevel {
 	out := judgedLevel{Level: level, Decision: protocol.Holds}
-	p, err := pointAt(s.analysis(done), level)
+	p, err := pointAt(a, level)
 	if err != nil {
 		out.Decision, out.Why = protocol.Undecided, err.Error()
 		return out
 	}
-	var at []protocol.Measurement
-	for _, m := range done {
-		if l := m.Step.Level; m.Step.Stage == s.number && !m.Step.Discard &&
-			(l.Arrivals.Rate == level || l.Arrivals.Process == "" && float64(l.Concurrency) == level) {
-			at = append(at, m)
-		}
-	}
+	own = slices.DeleteFunc(own, func(m protocol.Measurement) bool { return m.Step.Discard || levelOf(m.Step) != level })
 	var why []string
 	for _, l := range d.Limits {
-		v, decision, problem := decide(p, at, l, confidence)
+		v, decision, problem := decide(p, own, l, confidence)
 		out.Intervals = append(out.Intervals, v)
 		if decision == protocol.Holds {
 			continue
@@ -287,6 +282,14 @@ func decide(p *protocol.Point, own []protocol.Measurement, l protocol.Limit, con
 		return v, protocol.Undecided, err.Error()
 	}
 	return v, decision, ""
+}
+
+// levelOf is the concurrency of a step, or its rate.
+func levelOf(s protocol.Step) float64 {
+	if s.Level.Arrivals.Process != "" {
+		return s.Level.Arrivals.Rate
+	}
+	return float64(s.Level.Concurrency)
 }
 
 // countsOf are the requests behind a share, in percent, of the runs of an estimate. Of several tries of a level the last

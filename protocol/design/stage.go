@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -69,12 +70,9 @@ const usualLevels = 8
 
 // own are the measurements of the stage, with runs counted from 1.
 func (s stage) own(done []protocol.Measurement) []protocol.Measurement {
-	var own []protocol.Measurement
-	for _, m := range done {
-		if m.Step.Stage == s.number {
-			m.Step.Run -= s.before
-			own = append(own, m)
-		}
+	own := s.measured(done)
+	for i := range own {
+		own[i].Step.Run -= s.before
 	}
 	return own
 }
@@ -99,24 +97,14 @@ func (s stage) over(done []protocol.Measurement) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// runs are the numbers of the stage's runs.
-func (s stage) runs() []int {
-	var out []int
-	for i := range s.plan.Runs {
-		out = append(out, s.before+i+1)
-	}
-	return out
+// measured are the measurements of the stage, as they stand.
+func (s stage) measured(done []protocol.Measurement) []protocol.Measurement {
+	return slices.DeleteFunc(slices.Clone(done), func(m protocol.Measurement) bool { return m.Step.Stage != s.number })
 }
 
 // analysis is that of the stage alone.
 func (s stage) analysis(done []protocol.Measurement) *protocol.Analysis {
-	var own []protocol.Measurement
-	for _, m := range done {
-		if m.Step.Stage == s.number {
-			own = append(own, m)
-		}
-	}
-	return protocol.Analyze(&protocol.Experiment{Measurements: own, Complete: true})
+	return protocol.Analyze(&protocol.Experiment{Measurements: s.measured(done), Complete: true})
 }
 
 // spent is how long all has taken, and the longest of the runs.
