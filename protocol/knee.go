@@ -127,10 +127,11 @@ func (l Load) levelList(values []float64) string {
 	return word + " " + listOf(names) + unit
 }
 
-// KneeFigure is the figure whose knee is reported: input and output tokens/s in the steady window.
+// KneeFigure is the figure whose knee over concurrency is reported: input and output tokens/s in the steady window. Over
+// rates it is [loadgen.TotalThroughput], because an open loop has no such window.
 const KneeFigure = loadgen.SteadyTotalThroughput
 
-// knee applies the rule of package stats to the steady total throughput of the given runs; nil: of all.
+// knee applies the rule of package stats to the throughput of the given runs; nil: of all.
 func knee(a *Analysis, runs []int) stats.KneeResult {
 	unresolved := func(reason string) stats.KneeResult {
 		n := a.Runs
@@ -139,7 +140,11 @@ func knee(a *Analysis, runs []int) stats.KneeResult {
 		}
 		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: reason, N: n, Unit: a.Unit}
 	}
-	s, err := a.Sweep(KneeFigure, runs)
+	figure := KneeFigure
+	if len(a.Points) > 0 && a.Points[0].Open() {
+		figure = loadgen.TotalThroughput
+	}
+	s, err := a.Sweep(figure, runs)
 	if err != nil {
 		return unresolved(err.Error())
 	}

@@ -38,6 +38,22 @@ var kinds = map[string]func(text []byte) (protocol.Planned, error){
 		err := strictjson.Unmarshal(text, &d)
 		return SLO(d.sloJSON), err
 	},
+	"until-precise": func(text []byte) (protocol.Planned, error) {
+		var d struct {
+			kind
+			preciseJSON
+		}
+		err := strictjson.Unmarshal(text, &d)
+		return UntilPrecise(d.preciseJSON), err
+	},
+	"grid": func(text []byte) (protocol.Planned, error) {
+		var d struct {
+			kind
+			gridJSON
+		}
+		err := strictjson.Unmarshal(text, &d)
+		return Grid(d.gridJSON), err
+	},
 }
 
 // mostDesign bounds, in bytes, a design that is read.

@@ -71,7 +71,11 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	histograms(out, a, shown)
 	evidence(out, a)
 
-	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
+	knee := "smallest concurrency with 95 % of the highest steady throughput"
+	if a.Points[0].Open() {
+		knee = "smallest rate of arrivals, in requests/s, with 95 % of the highest throughput"
+	}
+	out.f("\nKnee (%s): %s\n", knee, a.Knee)
 	if a.Knee.Reason != "" {
 		out.f("  %s\n", a.Knee.Reason)
 	}

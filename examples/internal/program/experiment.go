@@ -29,6 +29,11 @@ func Ablation(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Contex
 	return setup(&experiment{seed: seed, quick: quick, arms: &arms{}})
 }
 
+// SLO is the same of a program that searches for the largest load within limits.
+func SLO(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick, search: &search{}})
+}
+
 func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		x.load.Register(flags, 0, 0, x.seed.Timeout)
@@ -37,10 +42,13 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		x.open.register(flags)
 		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x, or of the rate: 60x is as many as arrive in 60 s; not given: the plan's")
 		x.runs.name = "runs"
-		if x.arms != nil {
+		switch {
+		case x.arms != nil:
 			x.runs.name = "blocks"
 			x.arms.register(flags)
-		} else {
+		case x.search != nil:
+			x.search.register(flags)
+		default:
 			x.designs.register(flags)
 		}
 		flags.Var(&x.runs, x.runs.name, "`number` of "+x.runs.name+", or with -resume +N: so many more; not given: the plan's")
@@ -75,7 +83,8 @@ type experiment struct {
 	designs     designs
 	byArm       map[string]protocol.Server
 	open        openLoop
-	arms        *arms // of a comparison of two servers; nil: there is one
+	search      *search // for the largest load within limits; nil: there is none
+	arms        *arms   // of a comparison of two servers; nil: there is one
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts

@@ -19,7 +19,7 @@ var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "ord
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Planned, error) {
-	for _, name := range slices.Concat(plansOwn, designFlags, armsOwn, openFlags) {
+	for _, name := range slices.Concat(plansOwn, designFlags, armsOwn, openFlags, []string{"limit"}) {
 		if given(x.flags, name) {
 			return nil, Usagef("-%s with -resume: want one of them; %s has its plan", name, x.resume)
 		}
