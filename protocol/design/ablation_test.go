@@ -188,7 +188,7 @@ func TestAblationRefuses(t *testing.T) {
 func TestAblationSimulation(t *testing.T) {
 	n := 25
 	if *long {
-		n = 4000
+		n = 1000
 	}
 	rng := rand.New(rand.NewPCG(12, 7))
 	for _, blocks := range []int{4, 6, 10} {

@@ -147,7 +147,7 @@ func (w counted) carryOut(t testing.TB, d protocol.Design) (done []protocol.Meas
 func TestSLOSimulation(t *testing.T) {
 	n := 40
 	if *long {
-		n = 4000
+		n = 1600
 	}
 	rng := rand.New(rand.NewPCG(5, 99))
 	var falsely, shown share
