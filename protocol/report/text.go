@@ -41,8 +41,8 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 		out.f("Nothing was measured.\n")
 		return warnings(out, a)
 	}
-	p := a.Points[0]
-	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	a, shape := byShape(a)
+	out.f("%s; %d %s; throughput is input + output tokens; times in ms\n", shape, a.Runs, plural(a.Runs, "run"))
 	sent(out, a)
 	machines(out, a)
 	out.f("%s\n", requests(a))
@@ -90,6 +90,21 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	findings(out, a.Findings)
 	return warnings(out, a)
+}
+
+// byShape says of what tokens the requests are, and where the points differ in that names them by it.
+func byShape(a *protocol.Analysis) (named *protocol.Analysis, shape string) {
+	first := a.Points[0]
+	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Input != first.Input || p.Output != first.Output }) {
+		return a, fmt.Sprintf("%d tokens in, %d out", first.Input, first.Output)
+	}
+	copied := *a
+	copied.Points = slices.Clone(a.Points)
+	for i := range copied.Points {
+		p := &copied.Points[i]
+		p.Arm = strings.TrimPrefix(fmt.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
+	}
+	return &copied, "tokens in x out as named"
 }
 
 // findings writes what the design concludes.
