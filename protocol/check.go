@@ -3,10 +3,12 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
@@ -57,8 +59,9 @@ type Judgement struct {
 	Interval stats.Interval `json:"interval"`
 	Unit     string         `json:"unit,omitempty"`
 
-	// Runs is how many there are. RunsToDecide, where it is undecided, is with how many in all it would be decided, four
-	// times in five, if mean and spread are what they look like from these. 0: it cannot be said.
+	// Runs is how many there are. RunsToDecide is with how many in all it is decided, four times in five, if mean and
+	// spread are what they look like from these: more than there are where it is undecided, and where it is decided
+	// perhaps fewer. 0: it cannot be said.
 	Runs         int `json:"runs"`
 	RunsToDecide int `json:"runs_to_decide,omitempty"`
 }
@@ -70,15 +73,26 @@ func (j Judgement) String() string {
 		s += " at " + j.Load.String()
 	}
 	if j.Load != nil && j.Interval.N > 0 {
-		s += ": " + strings.Replace(j.Interval.String(), " [", " "+j.Unit+" [", 1)
+		s += ": " + j.measured()
 	}
-	if j.Reason != "" {
-		s += ": " + j.Reason
-	}
-	if j.RunsToDecide > 0 {
-		s += fmt.Sprintf("; %d runs in all would decide 4 times in 5, if mean and spread are as they look from %d", j.RunsToDecide, j.Runs)
+	if more := j.qualified(); more != "" {
+		s += ": " + more
 	}
 	return s
+}
+
+// measured is the interval with the figure's unit: "412 ms [398, 426] at 95 %".
+func (j Judgement) measured() string {
+	return strings.Replace(j.Interval.String(), " [", " "+j.Unit+" [", 1)
+}
+
+// qualified is the reason, and what would decide.
+func (j Judgement) qualified() string {
+	if j.RunsToDecide == 0 || j.Decision != Undecided {
+		return j.Reason
+	}
+	return joined(j.Reason, fmt.Sprintf("%d runs in all would decide 4 times in 5, if mean and spread are as they look from %d",
+		j.RunsToDecide, j.Runs))
 }
 
 // A Breach is a limit that was not shown to hold: it is broken, or undecided.
@@ -127,6 +141,25 @@ func (a *Analysis) Judge(limits ...Limit) []Judgement {
 	return out
 }
 
+// WriteJudgements writes a table of judgements for people: a line each, and below it why it is undecided.
+func WriteJudgements(w io.Writer, judged []Judgement) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, j := range judged {
+		at, interval := "–", "–"
+		if j.Load != nil {
+			at = j.Load.String()
+		}
+		if j.Interval.N > 0 {
+			interval = j.measured()
+		}
+		fmt.Fprintf(out, "%s\t%v\t%s\t%s\n", j.Decision, j.Limit, at, interval)
+		if more := j.qualified(); more != "" {
+			fmt.Fprintf(out, "\t  %s\n", more)
+		}
+	}
+	return out.Flush()
+}
+
 // pointsAt are the points at a load.
 func (a *Analysis) pointsAt(at Load) (out []*Point) {
 	for i := range a.Points {
@@ -152,19 +185,22 @@ func (p *Point) judge(l Limit) Judgement {
 		j.Reason = unitErr.Error()
 		return j
 	case spoiled != nil:
-		j.Interval = e.Interval
+		j.Interval, _ = e.judged()
 		j.Reason = "it must not be used: " + strings.Join(spoiled.Codes, ", ")
 		return j
 	}
 	j.Interval, j.Reason = e.judged()
 	j.Decision = l.decide(j.Interval, low, high)
-	if !j.Interval.Defined() || j.Decision != Undecided {
+	if !j.Interval.Defined() {
 		return j
 	}
-	j.Reason = joined("the bound is inside the interval", j.Reason)
+	if j.Decision == Undecided {
+		j.Reason = joined("the bound is inside the interval", j.Reason)
+	}
 	for _, bound := range []float64{low, high} {
-		if bound != 0 && j.Interval.Low <= bound && bound <= j.Interval.High {
-			j.RunsToDecide = max(j.RunsToDecide, e.runsToDecide(bound))
+		inside := j.Interval.Low <= bound && bound <= j.Interval.High
+		if bound != 0 && inside == (j.Decision == Undecided) {
+			j.RunsToDecide = max(j.RunsToDecide, e.runsToDecide(bound, inside))
 		}
 	}
 	return j
@@ -213,18 +249,39 @@ func joined(parts ...string) string {
 // times in five: 1.96 standard errors of the 1.96 + 0.84 that the distance is.
 const decidesAt = 0.7
 
-// runsToDecide is how many runs in all would exclude a bound, if the mean is where it looks. Unlike the number for a
-// comparison it has to follow the distance that was seen: a limit has no margin. 0: it cannot be said.
-func (e *Estimate) runsToDecide(bound float64) int {
+// runsToDecide is how many runs in all would exclude a bound, if the mean is where it looks; more says that those that
+// there are do not. Unlike the number for a comparison it has to follow the distance that was seen: a limit has no
+// margin. 0: it cannot be said.
+func (e *Estimate) runsToDecide(bound float64, more bool) int {
 	distance := math.Abs(e.Interval.Estimate - bound)
 	if e.Share != nil || len(e.Values) < 2 || !(distance > 0) {
 		return 0
+	}
+	if !more {
+		n := 2
+		for n < len(e.Values) && !(halfWidth(n, e.Summary.SD) <= decidesAt*distance) {
+			n++
+		}
+		return n
 	}
 	plan, err := stats.SteinRuns(e.Values, decidesAt*distance, Confidence)
 	if err != nil || plan.N <= len(e.Values) || plan.N > mostRuns {
 		return 0
 	}
 	return plan.N
+}
+
+// halfWidth is that of the interval of n runs with a standard deviation.
+func halfWidth(n int, sd float64) float64 {
+	x := make([]float64, n)
+	for i := range x { // equal steps, whose standard deviation is √(n(n + 1)/12)
+		x[i] = float64(i) * sd / math.Sqrt(float64(n*(n+1))/12)
+	}
+	v, err := stats.MeanInterval(x, Confidence, UnitRestart)
+	if err != nil {
+		return math.NaN()
+	}
+	return v.HalfWidth()
 }
 
 // mostRuns is beyond what anybody runs: to say that 40,000 runs would decide says only that the mean is on the bound.

@@ -70,7 +70,8 @@ func TestLimitHoldsWhereTheWholeIntervalDoes(t *testing.T) {
 			limits = []Limit{{Figure: "ttft_p50", Min: 1, Unit: "tok/s"}}
 		}
 		j := a.Judge(limits...)
-		if len(j) != 1 || j[0].Decision != c.want || !strings.Contains(j[0].String(), c.says) || (j[0].RunsToDecide > 0) != (c.runs > 0) || j[0].RunsToDecide < c.runs {
+		if len(j) != 1 || j[0].Decision != c.want || !strings.Contains(j[0].String(), c.says) ||
+			c.want == Undecided && ((j[0].RunsToDecide > 0) != (c.runs > 0) || j[0].RunsToDecide < c.runs) {
 			t.Errorf("%s: %v, want %v and %d runs or more: %s", c.limit, j, c.want, c.runs, c.says)
 		}
 		if breaches := a.Check(limits...); (len(breaches) == 0) != (c.want == Holds) {
@@ -80,6 +81,14 @@ func TestLimitHoldsWhereTheWholeIntervalDoes(t *testing.T) {
 	j := a.Judge(mustParse(t, "ttft_p50<7074ms")...)[0]
 	if want := 11; j.RunsToDecide != want { // ⌈(2.7764 · 273.248 / (0.7 · (7074 − 6735.2)))²⌉ = ⌈10.23⌉
 		t.Errorf("%d runs would decide, want %d", j.RunsToDecide, want)
+	}
+	// Where it is decided, fewer may do: t(.975; n − 1) · 273.248 / √n is 2455, 679 and 435 for n = 2, 3 and 4.
+	for limit, want := range map[string]int{
+		"ttft_p50<11000ms": 2, "ttft_p50<8000ms": 3, "ttft_p50<7400ms": 4, "ttft_p50<7100ms": 5, "ttft_p50<5000ms": 3,
+	} {
+		if j := a.Judge(mustParse(t, limit)...)[0]; j.RunsToDecide != want || j.Decision == Undecided {
+			t.Errorf("%v: %d runs would have decided, want %d", j, j.RunsToDecide, want)
+		}
 	}
 }
 

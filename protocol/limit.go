@@ -136,46 +136,36 @@ func (e *LimitError) Error() string {
 	if e.Nearest != "" {
 		s += fmt.Sprintf("; %s is meant?", e.Nearest)
 	}
-	if len(e.Figures) > 0 {
-		s += "; there are " + strings.Join(e.Figures, ", ")
+	if len(e.Figures) > 0 && e.Nearest == "" {
+		s += "; there are " + inWords(e.Figures)
 	}
 	return s
 }
 
-// nearestTo is the name that is most like a word: fewest letters to change, and no more than a third of them; "" where
-// there is none.
-func nearestTo(word string, names []string) string {
-	best, least := "", len(word)/3+1
+// inWords are names of figures, those of a metric together: "requests_per_s, ttft (mean, p50, p90, p95, p99)".
+func inWords(names []string) string {
+	var out []string
+	statistics := map[string][]string{}
 	for _, name := range names {
-		if d := editDistance(word, name); d < least {
-			best, least = name, d
+		metric, _, ok := loadgen.QuantileOf(name)
+		if mean, is := strings.CutSuffix(name, loadgen.MeanName("")); is {
+			metric, ok = mean, true
+		}
+		if !ok {
+			out = append(out, name)
+			continue
+		}
+		if statistics[metric] == nil {
+			out = append(out, metric)
+		}
+		statistics[metric] = append(statistics[metric], strings.TrimPrefix(name, metric+"_"))
+	}
+	for i, name := range out {
+		if all := statistics[name]; all != nil {
+			out[i] = fmt.Sprintf("%s_… (%s)", name, strings.Join(all, ", "))
 		}
 	}
-	return best
-}
-
-// editDistance is how many letters have to be put in, left out, changed, or exchanged with the next one, to make b of a.
-func editDistance(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, last[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
+	return strings.Join(out, ", ")
 }
 
 // names are those of figures, each once.

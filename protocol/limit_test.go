@@ -35,6 +35,7 @@ func TestParseLimits(t *testing.T) {
 			"e2e_p95@b:1024x128:poisson:20/s:8<2000ms"},
 		{"attainment_ttft>95%", []Limit{{Figure: "attainment_ttft", Min: 95, Strict: true, Unit: "%"}}, ""},
 		{"in_flight_peak<=16", []Limit{{Figure: "in_flight_peak", Max: 16}}, ""},
+		{"ttft_p99.9<1s", []Limit{{Figure: "ttft_p99.9", Max: 1000, Strict: true, Unit: "ms"}}, "ttft_p99.9<1000ms"},
 		{"my_own<3furlong", []Limit{{Figure: "my_own", Max: 3, Strict: true, Unit: "furlong"}}, "my_own<3 furlong"},
 		{"energy_per_token<0.2J", []Limit{{Figure: "energy_per_token", Max: 0.2, Strict: true, Unit: "J"}}, ""},
 	} {
@@ -109,6 +110,14 @@ func TestParseLimitsSaysWhereItIsWrong(t *testing.T) {
 	var wrong *LimitError
 	if _, err := ParseLimits("tftt_p99<500ms", known...); errors.As(err, &wrong) && !slices.Contains(wrong.Figures, "ttft_p99") {
 		t.Errorf("what figures exist is not said: %v", wrong.Figures)
+	}
+	// Of a percentile that nobody listed the unit is that of its metric.
+	if _, err := ParseLimits("ttft_p99.9<0.5"); !errors.As(err, &wrong) || wrong.Position != 14 {
+		t.Errorf("%v", err)
+	}
+	many := loadgen.PossibleFigures(loadgen.Level{Concurrency: 8, Requests: 80, Percentiles: []float64{99.9}})
+	if _, err := ParseLimits("ttft_p99.9<500ms", many...); err != nil {
+		t.Error(err)
 	}
 	// The position is in characters for people, and in bytes for programs.
 	_, err := ParseLimits("ttft_p99≤5ms,ttft_p99=5ms")

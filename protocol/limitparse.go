@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -137,22 +138,29 @@ func (p *limitParser) limit() (l Limit, err error) {
 	return l, err
 }
 
-// figure finds a figure among those that there can be, or among those that every level can have. It is empty for one
-// that is in neither, where all are taken.
+// figure finds a figure among those that there can be. Where all names are taken it is one that every level can have, of
+// any percentile, and else empty.
 func (p *limitParser) figure(at int, name string) (loadgen.Figure, error) {
-	for _, f := range slices.Concat(p.known, builtin) {
-		if f.Name != name || len(p.known) > 0 && !slices.ContainsFunc(p.known, func(k loadgen.Figure) bool { return k.Name == name }) {
-			continue
+	find := func(in []loadgen.Figure, name string) (loadgen.Figure, bool) {
+		if i := slices.IndexFunc(in, func(f loadgen.Figure) bool { return f.Name == name }); i >= 0 {
+			return in[i], true
 		}
-		return f, nil
+		return loadgen.Figure{}, false
 	}
-	if len(p.known) == 0 {
-		return loadgen.Figure{}, nil
+	if len(p.known) > 0 {
+		if f, ok := find(p.known, name); ok {
+			return f, nil
+		}
+		err := p.wrong(at, "the name of a figure that there can be")
+		err.Found, err.Figures = name, names(p.known)
+		err.Nearest = nearest.Name(name, err.Figures)
+		return loadgen.Figure{}, err
 	}
-	err := p.wrong(at, "the name of a figure that there can be")
-	err.Found, err.Figures = name, names(p.known)
-	err.Nearest = nearestTo(name, err.Figures)
-	return loadgen.Figure{}, err
+	f, ok := find(builtin, name)
+	if metric, _, is := loadgen.QuantileOf(name); !ok && is {
+		f, _ = find(builtin, loadgen.MeanName(metric))
+	}
+	return f, nil
 }
 
 // builtin are the figures that a level can have without metrics of one's own. Those of its objectives have the

@@ -98,8 +98,19 @@ func (p Plan) validateLoads() error {
 		}
 		l.Requests, l.Objectives, l.Percentiles = p.requests(l), p.Objectives, p.Percentiles
 		if err := l.Validate(); err != nil {
-			return fmt.Errorf("%s: %w", l.Load(), err)
+			return fmt.Errorf("%s: %w", loadOf(Step{Level: l}).levelList([]float64{loadOf(Step{Level: l}).value()}), err)
 		}
 	}
 	return nil
+}
+
+// Steps are those of the plan, in their order, without what a [Retry] adds.
+func (p Plan) Steps() (steps []Step) {
+	for n := 0; ; n++ {
+		s, err := p.at(n)
+		if err != nil {
+			return steps
+		}
+		steps = append(steps, s)
+	}
 }

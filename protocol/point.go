@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -47,8 +48,9 @@ type Estimate struct {
 	Name     string            `json:"name"` // as in [loadgen.Figure]
 	Unit     string            `json:"unit"`
 	Better   loadgen.Direction `json:"better"`
-	Runs     []int             `json:"runs"`   // those that have the figure
-	Values   []float64         `json:"values"` // of those runs
+	Runs     []int             `json:"runs"`              // those that have the figure
+	Values   []float64         `json:"values"`            // of those runs
+	Samples  []int             `json:"samples,omitempty"` // behind each value, as [loadgen.Figure.N]
 	Summary  stats.Summary     `json:"summary"`
 	Interval stats.Interval    `json:"interval"`
 
@@ -56,8 +58,9 @@ type Estimate struct {
 	// run. Interval, of the mean of the runs' shares, is too narrow for one near 100 %.
 	Share *stats.Interval `json:"share,omitempty"`
 
-	// Within is the interval of a quantile or of a share of one run, over its requests: it leaves out what differs
-	// between runs. nil where there are more runs, and of figures that have none.
+	// Within is the interval of a quantile or a share of one run, over its requests, or of its throughput, over parts of
+	// the steady window: it leaves out what differs between runs. nil where there are more runs, and of figures that
+	// have none.
 	Within *stats.Interval `json:"within,omitempty"`
 
 	SpoiledBy []string `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
@@ -111,7 +114,7 @@ func (p *Point) Figure(name string) (Estimate, error) {
 	for _, e := range p.Estimates {
 		have = append(have, e.Name)
 	}
-	return Estimate{}, &FigureError{p.Load, name, nearestTo(name, have), have}
+	return Estimate{}, &FigureError{p.Load, name, nearest.Name(name, have), have}
 }
 
 // newPoint turns one value a run into estimates over runs.
@@ -150,6 +153,7 @@ func newPoint(group []Measurement, unit string) Point {
 			}
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
+			p.Estimates[i].Samples = append(p.Estimates[i].Samples, f.N)
 			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
 			if tooFew(f) > 0 {
 				p.Estimates[i].MarkedBy = []string{WarnFewSamples}

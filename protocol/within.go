@@ -58,9 +58,9 @@ func inPercent(v stats.Interval) *stats.Interval {
 	return &v
 }
 
-// within is the interval of a figure of one run by its own requests; nil where there is none: for means and
-// throughputs, for percentiles of what several of are of one request, such as the gaps between its chunks, and for
-// those of more samples than are kept.
+// within is the interval of a figure of one run by that run alone; nil where there is none: for means, for percentiles
+// of what one request has several of, such as the gaps between its chunks, for those of more samples than are kept, and
+// for other throughputs than that of the steady window.
 func within(name string, m Measurement) *stats.Interval {
 	if counts := shares(name, []Measurement{m}); len(counts) == 1 {
 		v, err := stats.ProportionInterval(counts[0].Met, counts[0].Issued, Confidence, unitRequest)
@@ -68,6 +68,9 @@ func within(name string, m Measurement) *stats.Interval {
 			return nil
 		}
 		return inPercent(v)
+	}
+	if name == loadgen.SteadyTotalThroughput {
+		return withinWindow(&m.Result)
 	}
 	metric, p, ok := loadgen.QuantileOf(name)
 	if !ok || slices.Contains(pooledMetrics, metric) {
@@ -79,6 +82,20 @@ func within(name string, m Measurement) *stats.Interval {
 		return nil // of those that were lost it is not known how late they would have been
 	}
 	v, err := d.QuantileInterval(p, Confidence, unitRequest)
+	if err != nil || !v.Defined() {
+		return nil
+	}
+	return &v
+}
+
+// withinWindow is the interval of the throughput over the steady window of one run, of the means of equal parts of it;
+// nil where these are shorter than two waves of requests: neighbours would then be alike, as in [stats.MeanOfLevel].
+func withinWindow(r *loadgen.Result) *stats.Interval {
+	batches, _ := steadyBatches(r)
+	if batches == nil || r.Steady.Completions < 2*r.Level.Concurrency*len(batches) {
+		return nil
+	}
+	v, err := stats.MeanInterval(batches, Confidence, "part of the steady window of one run")
 	if err != nil || !v.Defined() {
 		return nil
 	}

@@ -186,7 +186,7 @@ func TestAblationRefuses(t *testing.T) {
 // How often two equal servers are told apart, and how often two that differ by 5 % are, under noise of 3 % of which half
 // is the start's own, and a drift of 1 % from each start to the next; at two levels.
 func TestAblationSimulation(t *testing.T) {
-	n := 25
+	n := 10
 	if *long {
 		n = 1000
 	}

@@ -254,7 +254,7 @@ func kneeOf(curve func(float64) float64, tested []float64) float64 {
 // How often the answer holds the true knee, over servers of many shapes and noises. Everything is drawn anew for each
 // experiment: the shape, where its knee is, the noise, what of it is the start's own, and the number of runs.
 func TestAdaptiveSweepSimulation(t *testing.T) {
-	n := 40
+	n := 12
 	if *long {
 		n = 4000
 	}

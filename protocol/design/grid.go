@@ -148,6 +148,9 @@ func (d Grid) validate() error {
 	if d.Plan.Retry.Times > 0 {
 		return invalid("retries of a level", d.Plan.Retry.Times, "none in a grid")
 	}
+	if d.Plan.Prime {
+		return invalid("priming", d.Plan.Prime, "none in a grid")
+	}
 	for i, s := range d.Shapes {
 		if slices.Contains(d.Shapes[:i], s) {
 			return invalid("shapes", s, "each shape once; more runs repeat it")

@@ -62,7 +62,7 @@ func TestUntilPrecise(t *testing.T) {
 
 // How often the interval holds the truth, where the number of runs follows from the pilot.
 func TestUntilPreciseSimulation(t *testing.T) {
-	n := 40
+	n := 15
 	if *long {
 		n = 3000
 	}

@@ -187,7 +187,7 @@ func (d SLO) middle(low, high float64) float64 {
 func (d SLO) pilotLevels(own []protocol.Measurement) (levels []float64, over bool) {
 	var all []float64
 	for _, m := range own {
-		if m.Step.Seq == 0 && (d.Plan.Warmup > 0 || d.Plan.WarmUntilSteady > 0) {
+		if m.Step.Run < 1 || m.Step.Seq == 0 && (d.Plan.Warmup > 0 || d.Plan.WarmUntilSteady > 0) {
 			continue // what leads the run in
 		}
 		c := float64(m.Step.Level.Concurrency)

@@ -145,7 +145,7 @@ func (w counted) carryOut(t testing.TB, d protocol.Design) (done []protocol.Meas
 // either may be the one that counts; the capacity is drawn, and in a third of the experiments just below a level that is
 // tested.
 func TestSLOSimulation(t *testing.T) {
-	n := 40
+	n := 12
 	if *long {
 		n = 1600
 	}

@@ -25,6 +25,7 @@ type stage struct {
 func stageOf(plan protocol.Plan, number, before int, levels []float64) stage {
 	plan.LevelBudget = levelBudget(plan)
 	plan.Budget = 0
+	plan.Prime = plan.Prime && number == 1
 	if len(plan.Rates) > 0 {
 		plan.Rates = levels
 	} else {
@@ -121,7 +122,7 @@ func spent(done []protocol.Measurement) (all, longest time.Duration) {
 // overBudget says that another run would go beyond a budget, if it took as long as the longest so far; "": it would not.
 // A run that has begun is ended.
 func overBudget(budget time.Duration, next protocol.Step, done []protocol.Measurement) string {
-	if budget == 0 || len(done) == 0 || done[len(done)-1].Step.Run >= next.Run {
+	if budget == 0 || len(done) == 0 || next.Run <= 1 || done[len(done)-1].Step.Run >= next.Run {
 		return ""
 	}
 	all, longest := spent(done)

@@ -70,6 +70,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	histograms(out, a, shown)
 	evidence(out, a)
+	tries(out, a)
 
 	knee := "smallest concurrency with 95 % of the highest steady throughput"
 	if a.Points[0].Open() {
@@ -251,6 +252,9 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 		out.f("  %-12s %s\n", name, what)
 	}
 	out.f("  runs         %d, %s\n", p.Runs, restart)
+	if p.Prime {
+		out.f("  prime        one start before them, with a wave of requests at the highest level, thrown away\n")
+	}
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
 	if len(p.Rates) > 0 {
 		out.f("  rates        %s requests/s, arrivals %s", numbers(p.Rates), cmp.Or(p.Arrivals.Process, loadgen.PoissonArrivals))

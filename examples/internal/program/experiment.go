@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -56,7 +57,9 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
+		flags.BoolVar(&x.prime, "prime", false, "start the server once before the first run, with a wave of requests, and throw that start away: first boots compile and fill caches; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
+		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
 		x.server.Register(flags, x.arms == nil)
@@ -65,7 +68,8 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
-		flags.StringVar((*string)(&x.strict), "strict", "", "`codes` of warnings with commas between them, or all: exit code 1 where one of them is given")
+		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
+		x.require.Register(flags)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
@@ -92,12 +96,15 @@ type experiment struct {
 	order       protocol.Order
 	budget      time.Duration
 	levelBudget time.Duration
+	retry       retryFlag
 	evidence    evidence
 	resume      string
 	accept      bool
 	requests    bool
 	strict      strict
+	require     Require
 	warmup      Warmup
+	prime       bool
 	cooldown    time.Duration
 	server      serverFlags
 	out         string
@@ -121,8 +128,17 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	if base := chosen.Outline().Plan; fixed && base.Prime {
+		return Usagef("-prime: want a server that is started anew; the one at its URL is left as it is")
+	}
+	if err := knownCauses(chosen.Outline().Plan.Retry); err != nil {
+		return err
+	}
 	warnings, err := chosen.Check()
 	if err != nil {
+		return err
+	}
+	if err := x.require.Check(stepsOf(chosen.Outline()), x.evidence.view); err != nil {
 		return err
 	}
 	if x.dryRun {
@@ -130,6 +146,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	for _, w := range warnings { // now, and not after hours
 		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if err := x.strict.any(warnings); err != nil { // what the plan cannot show, it would not show after hours either
+		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
@@ -145,13 +164,32 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	analysis := protocol.Conclude(result, chosen)
 	unfinished := err != nil
 	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	verdict := x.require.Verdict(x.beside(), analysis)
 	if unfinished && x.out != "" {
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
-	return errors.Join(err, x.strict.check(analysis))
+	return errors.Join(err, x.strict.check(analysis, x.load.warned), verdict)
+}
+
+// beside is where what is said beside the result goes: after it, unless that is for a program to read.
+func (x *experiment) beside() io.Writer {
+	if x.json {
+		return os.Stderr
+	}
+	return os.Stdout
+}
+
+// stepsOf are the steps that a design foresees, of a run.
+func stepsOf(o protocol.Outline) (steps []protocol.Step) {
+	for _, s := range o.Plan.Steps() {
+		if s.Run == 1 && !s.Discard {
+			steps = append(steps, s)
+		}
+	}
+	return steps
 }
 
 // serverOf is the server, or the first of those that are compared.
@@ -220,8 +258,12 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.Runs = x.runs.n
 			case "warmup":
 				x.warmup.change(plan)
+			case "prime":
+				plan.Prime = x.prime
 			case "cooldown":
 				plan.Cooldown = x.cooldown
+			case "retry":
+				plan.Retry = x.retry.Retry
 			case "order":
 				plan.Order = x.order
 			case "budget":

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +16,8 @@ import (
 )
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "percentiles", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "prime", "cooldown", "order", "budget", "level-budget", "retry", "goodput",
+	"percentiles", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Planned, error) {
@@ -25,6 +27,11 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 		}
 	}
 	before, err := readDesign(filepath.Join(x.resume, protocol.PlanFile))
+	if errors.Is(err, fs.ErrNotExist) { // killed before it was written; the journal begins with it
+		if e, journalErr := protocol.ReadExperiment(x.resume); journalErr == nil {
+			before, err = design.Read(bytes.NewReader(e.Design))
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
 	} else if err != nil {
