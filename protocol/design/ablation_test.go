@@ -188,7 +188,7 @@ func TestAblationRefuses(t *testing.T) {
 func TestAblationSimulation(t *testing.T) {
 	n := 10
 	if *long {
-		n = 1000
+		n = 300
 	}
 	rng := rand.New(rand.NewPCG(12, 7))
 	for _, blocks := range []int{4, 6, 10} {

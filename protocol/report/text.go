@@ -228,16 +228,10 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	outline := d.Outline()
 	p := outline.Plan
 	requests := 0
-	for _, c := range p.Levels {
-		requests += p.Prompts.At(c)
-		if p.Handover {
-			requests += c
-		}
+	for _, step := range p.Steps() {
+		requests += step.Level.Requests + step.Level.Warmup
 	}
-	for _, rate := range p.Rates {
-		requests += p.Prompts.AtRate(rate)
-	}
-	requests = (requests + p.Warmup) * p.Runs * max(outline.Arms, 1)
+	requests *= max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
 		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
