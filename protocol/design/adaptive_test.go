@@ -337,3 +337,33 @@ func holdsKnee(t *testing.T, f protocol.Finding, curve func(float64) float64) (o
 	}
 	return true, false, 0
 }
+
+// A start that is thrown away is made once, for the whole of a design, and before each arm's first.
+func TestDesignsPrime(t *testing.T) {
+	p := plan(3, 4, 16)
+	p.Prime = true
+	slo := withLimits(t, p, "ttft_p99<500ms")
+	for _, c := range []struct {
+		d    protocol.Design
+		arms int
+	}{
+		{design.AdaptiveSweep{Plan: p}, 1}, {design.Ablation{Plan: p, Margin: 0.05}, 2}, {slo, 1},
+		{design.UntilPrecise{Plan: p, Precision: 0.02}, 1},
+	} {
+		w := &world{truth: rising(8), cov: 0.01, rng: rand.New(rand.NewPCG(1, 2))}
+		primed := 0
+		for i, m := range carryOut(t, c.d, w) {
+			if m.Step.Run < 1 {
+				if primed++; i >= c.arms || !m.Step.Discard || !m.Step.Restart {
+					t.Errorf("%T: step %d: %+v", c.d, i, m.Step)
+				}
+			}
+		}
+		if primed != c.arms {
+			t.Errorf("%T: %d starts are thrown away", c.d, primed)
+		}
+	}
+	if _, err := (design.Grid{Plan: p, Shapes: []design.Shape{{Input: 8, Output: 4}}}).Check(); err == nil {
+		t.Error("a grid primes nothing, and takes it")
+	}
+}
