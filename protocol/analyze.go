@@ -60,18 +60,25 @@ type Analysis struct {
 
 	Points []Point `json:"points"`
 
-	// Drift is that of the steady throughput over the order of the runs, and TTFTDrift that of the mean TTFT; nil where
-	// it cannot be told.
+	// Drift is that of the figure KneeOf over the order of the runs, and TTFTDrift that of the mean TTFT; nil where it
+	// cannot be told.
 	Drift     *stats.DriftResult `json:"drift,omitempty"`
 	TTFTDrift *stats.DriftResult `json:"ttft_drift,omitempty"`
 
 	// Tries are those of the levels that were measured more than once ([Retry]), in the order in which they were made.
 	Tries []Try `json:"tries,omitempty"`
 
-	// Knee is that of the steady total throughput: over all points, or, of a design with stages, over those of its widest
-	// sweep. What such a design concludes is in Findings, and so is whatever else a design does ([Conclude]).
-	Knee     stats.KneeResult `json:"knee"`
-	Findings []Finding        `json:"findings,omitempty"`
+	// Imported is the name of the format that the experiment was read from, where another tool measured; "": ours.
+	Imported string `json:"imported,omitempty"`
+
+	// Knee is that of the figure KneeOf: the steady total throughput, or over rates, which have no steady window, the total
+	// throughput. It is over all points, or, of a design with stages, over those of its widest sweep. What was imported
+	// has no steady throughput, and its knee is of one over the makespan, start and drain included.
+	Knee   stats.KneeResult `json:"knee"`
+	KneeOf string           `json:"knee_of,omitempty"`
+
+	// Findings are what the design concludes, where it is one that does ([Conclude]).
+	Findings []Finding `json:"findings,omitempty"`
 
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
@@ -172,8 +179,19 @@ func Analyze(e *Experiment) *Analysis {
 		a.Client = &e.Clients[n-1]
 	}
 	a.headrooms()
+	a.KneeOf = kneeFigure(a.Points)
+	points := a.Points
+	if e.Import != nil {
+		a.Imported = e.Import.Format
+		a.Warnings = append(a.Warnings, e.Import.Warnings...)
+		points, a.KneeOf = importedKnee(a)
+	}
 	a.drifts()
-	a.Knee = knee(a, sweepRuns(measured))
+	a.Knee = knee(a, points, sweepRuns(measured))
+	if e.Import != nil {
+		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
+			a.KneeOf, a.Knee.Reason)
+	}
 	return a
 }
 

@@ -30,9 +30,13 @@ type Sweep struct {
 // Sweep returns a figure over the levels that the given runs measured; nil: all runs. Points that differ in more than
 // their level are an error, and so are fewer than two whole levels where others were left out, or no point at all.
 func (a *Analysis) Sweep(figure string, runs []int) (Sweep, error) {
+	return sweep(a.Points, figure, runs)
+}
+
+func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 	var points []*Point
-	for i := range a.Points {
-		p := &a.Points[i]
+	for i := range of {
+		p := &of[i]
 		if runs == nil || slices.ContainsFunc(p.Runs, func(r int) bool { return slices.Contains(runs, r) }) {
 			points = append(points, p)
 		}
@@ -52,7 +56,10 @@ func (a *Analysis) Sweep(figure string, runs []int) (Sweep, error) {
 		}
 		code := p.spoiler(figure, runs)
 		if e := p.estimate(figure); code == "" && e == nil {
-			code = "no " + figure
+			code = "no " + strings.ReplaceAll(strings.TrimSuffix(figure, "_per_s"), "_", " ")
+			if figure == KneeFigure {
+				code = "no steady throughput"
+			}
 		}
 		if code == "" {
 			whole = append(whole, p)
@@ -131,8 +138,15 @@ func (l Load) levelList(values []float64) string {
 // rates it is [loadgen.TotalThroughput], because an open loop has no such window.
 const KneeFigure = loadgen.SteadyTotalThroughput
 
-// knee applies the rule of package stats to the throughput of the given runs; nil: of all.
-func knee(a *Analysis, runs []int) stats.KneeResult {
+func kneeFigure(points []Point) string {
+	if len(points) > 0 && points[0].Open() {
+		return loadgen.TotalThroughput
+	}
+	return KneeFigure
+}
+
+// knee applies the rule of package stats to the figure KneeOf at the points, in the given runs; nil: in all.
+func knee(a *Analysis, of []Point, runs []int) stats.KneeResult {
 	unresolved := func(reason string) stats.KneeResult {
 		n := a.Runs
 		if runs != nil {
@@ -140,11 +154,7 @@ func knee(a *Analysis, runs []int) stats.KneeResult {
 		}
 		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: reason, N: n, Unit: a.Unit}
 	}
-	figure := KneeFigure
-	if len(a.Points) > 0 && a.Points[0].Open() {
-		figure = loadgen.TotalThroughput
-	}
-	s, err := a.Sweep(figure, runs)
+	s, err := sweep(of, a.KneeOf, runs)
 	if err != nil {
 		return unresolved(err.Error())
 	}
@@ -194,6 +204,37 @@ func sweepRuns(measured []Measurement) []int {
 		}
 	}
 	return runs[widest]
+}
+
+// importedKnee chooses what the knee of imported results is of. They have no steady window, so that it is of a
+// throughput over the makespan: of all tokens, or where those are not known at two levels, of the output or of the
+// requests. An open loop has no knee, and of several points at one concurrency, such as of another number of requests,
+// the one that most runs measured is taken.
+func importedKnee(a *Analysis) (points []Point, figure string) {
+	at := map[Load]int{}
+	for _, p := range a.Points {
+		if p.Open() {
+			continue
+		}
+		if i, known := at[p.Load]; !known {
+			at[p.Load] = len(points)
+			points = append(points, p)
+		} else if len(p.Runs) > len(points[i].Runs) {
+			points[i] = p
+		}
+	}
+	for _, name := range []string{loadgen.TotalThroughput, loadgen.OutputThroughput, loadgen.RequestThroughput} {
+		usable := 0
+		for _, p := range points {
+			if e, err := p.Figure(name); err == nil && len(e.Values) > 0 {
+				usable++
+			}
+		}
+		if usable >= 2 {
+			return points, name
+		}
+	}
+	return points, loadgen.TotalThroughput
 }
 
 // onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its
