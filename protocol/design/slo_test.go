@@ -147,7 +147,7 @@ func (w counted) carryOut(t testing.TB, d protocol.Design) (done []protocol.Meas
 func TestSLOSimulation(t *testing.T) {
 	n := 12
 	if *long {
-		n = 1600
+		n = 400
 	}
 	rng := rand.New(rand.NewPCG(5, 99))
 	var falsely, shown share
