@@ -13,6 +13,7 @@ import (
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/report/chart"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -70,7 +71,7 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	a := protocol.Analyze(result)
-	err = errors.Join(err, c.save(a), c.print(a, what))
+	err = errors.Join(err, c.save(result, a), c.print(a, what))
 	switch {
 	case err != nil:
 		return err
@@ -117,9 +118,6 @@ func (c *check) print(a *protocol.Analysis, server string) error {
 	return report.ClientText(os.Stdout, a, server, c.need)
 }
 
-func (c *check) save(a *protocol.Analysis) error {
-	return program.Save(c.out, a, map[string]program.Chart{
-		"client-throughput.png": report.ClientThroughputChart,
-		"client-latency.png":    report.ClientLatencyChart,
-	})
+func (c *check) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return program.Save(c.out, e, a, chart.Client(e, a))
 }

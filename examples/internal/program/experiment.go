@@ -15,6 +15,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/report/chart"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -37,7 +38,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		x.percentiles.Register(flags)
 		x.server.Register(flags)
 		x.evidence.Register(flags)
-		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
+		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results, the charts and the report; it must not hold an experiment yet")
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
@@ -105,7 +106,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		fmt.Fprintln(os.Stderr, "warning:", w)
 	}
 	if x.out == "" {
-		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
+		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}
 	result, err := Run(ctx, stop, &x.load, s, plan, func(r *protocol.Runner) {
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
@@ -116,7 +117,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Analyze(result)
 	unfinished := err != nil
-	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	if unfinished && x.out != "" {
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
 	}
@@ -291,8 +292,8 @@ func (x *experiment) print(a *protocol.Analysis) error {
 	return report.Text(os.Stdout, a)
 }
 
-func (x *experiment) save(a *protocol.Analysis) error {
-	return Save(x.out, a, map[string]Chart{"throughput.png": report.ThroughputChart})
+func (x *experiment) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return Save(x.out, e, a, chart.Draw(e, a))
 }
 
 // An IntList is a flag of numbers with commas between them.

@@ -40,6 +40,19 @@ var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 //
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
+	MainOf(about, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}, []string) error {
+		run := setup(flags)
+		return func(ctx context.Context, stop <-chan struct{}, args []string) error {
+			if len(args) > 0 {
+				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", args[0])
+			}
+			return run(ctx, stop)
+		}
+	})
+}
+
+// MainOf is [Main] for a program that takes arguments beside its flags, before them or after.
+func MainOf(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}, args []string) error) {
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
@@ -48,7 +61,8 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)
 	version := flags.Bool("version", false, "print the version, and nothing else")
-	switch err := flags.Parse(os.Args[1:]); {
+	args, err := parse(flags, os.Args[1:])
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		Help(os.Stdout, about, flags)
 		os.Exit(0)
@@ -57,8 +71,6 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	case *version:
 		fmt.Println(protocol.Tool(), runtime.Version())
 		os.Exit(0)
-	case flags.NArg() > 0:
-		os.Exit(code(Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))))
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -78,7 +90,24 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 		signal.Stop(signals) // a third one ends the program at once
 		cancel(errors.New("interrupted twice"))
 	}()
-	os.Exit(code(run(ctx, stop)))
+	os.Exit(code(run(ctx, stop, args)))
+}
+
+// parse parses flags wherever they stand among the arguments, and returns the others.
+func parse(flags *flag.FlagSet, given []string) (args []string, err error) {
+	for {
+		if err := flags.Parse(given); err != nil {
+			return nil, err
+		}
+		rest := flags.Args()
+		if len(rest) == 0 {
+			return args, nil
+		}
+		if used := len(given) - len(rest); used > 0 && given[used-1] == "--" {
+			return append(args, rest...), nil // what follows is no flag, whatever it looks like
+		}
+		args, given = append(args, rest[0]), rest[1:]
+	}
 }
 
 // code prints an error on one line and gives its exit code.
