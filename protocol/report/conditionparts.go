@@ -147,7 +147,11 @@ func (s *subject) environments() (envs []*envinfo.Environment, whose []string) {
 func hardwarePart(out *section, s *subject) {
 	if m := s.Machines; m.Client != "" || m.Server != "" {
 		line := "Client: " + plain(m.Client) + "."
-		if m.Server != "" {
+		switch m.Server {
+		case "":
+		case "the client's":
+			line = "Client and server shared a machine: " + plain(m.Client) + "."
+		default:
 			line += " Server: " + plain(m.Server) + "."
 		}
 		out.text(line)

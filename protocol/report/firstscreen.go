@@ -37,6 +37,10 @@ func howFast(s *subject) answer {
 		out.Details = []string{fmt.Sprintf("The highest seen is %s %s at %v, and is spoiled by %s.",
 			sized(e.Summary.Mean), e.Unit, p.Load, strings.Join(e.SpoiledBy, ", "))}
 	}
+	if slices.ContainsFunc(p.Warnings, func(w protocol.PointWarning) bool { return w.Code == loadgen.WarnClientBound }) && ok {
+		out.Verdict = careful
+		out.Details = append(out.Details, "The client was the limit there in at least one run: the server may be faster.")
+	}
 	if n := s.gpus.N; n > 1 && ok && figure != loadgen.RequestThroughput {
 		out.Details = append(out.Details, fmt.Sprintf("%s tok/s per GPU, of %d.", sized(e.Summary.Mean/float64(n)), n))
 	}
@@ -133,13 +137,16 @@ func whatLimits(s *subject) answer {
 		out.Details = append(out.Details, "Beyond that concurrency more load adds latency, and less than 5 % of throughput.")
 	case stats.KneeAtMost:
 		out.Headline = fmt.Sprintf("Saturated at %s or before", decimal(k.High, 0))
+		out.Details = append(out.Details, "No lower end of the knee was found: no lower level was shown to give less than 95 % of the peak.")
 	case stats.KneeAbove:
-		out.Headline = fmt.Sprintf("Not saturated up to %s", decimal(k.Low, 0))
+		out.Headline = fmt.Sprintf("Saturates above %s", decimal(k.Low, 0))
+		out.Details = append(out.Details, fmt.Sprintf("Up to concurrency %s it gives less than 95 %% of its highest throughput; "+
+			"where above that it saturates was not resolved.", decimal(k.Low, 0)))
 	default:
 		out.Headline = "Not resolved"
-	}
-	if k.Kind != stats.KneeBracketed && k.Reason != "" {
-		out.Details = append(out.Details, capital(k.Reason)+".")
+		if k.Reason != "" {
+			out.Details = append(out.Details, "No knee can be told: "+plain(k.Reason)+".")
+		}
 	}
 	if _, p, _ := headline(s.Analysis); p != nil {
 		out.Details = append(out.Details, serverLimits(p)...)
@@ -202,7 +209,7 @@ func canTrust(s *subject) answer {
 		out.Details = append(out.Details, "The measurement is not valid: see the warnings.")
 	}
 	if len(reasons) > 0 {
-		out.Details = append(out.Details, "The others: "+strings.Join(sortedKeys(reasons), ", ")+".")
+		out.Details = append(out.Details, "The others must not, for "+strings.Join(sortedKeys(reasons), ", ")+".")
 	}
 	out.Details = append(out.Details, capital(requests(s.Analysis))+".")
 	if h := leastHeadroom(s.Analysis); h > 0 {

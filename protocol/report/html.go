@@ -56,5 +56,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"tone": func(v verdict) string {
 		return map[verdict]string{fine: "fine", careful: "careful", bad: "bad"}[v]
 	},
-	"sortable": func(t *Table) bool { return len(t.Rows) > 1 },
+	"numeric": func(t any, column int) bool {
+		switch t := t.(type) {
+		case *Table:
+			return numeric(t, column)
+		case Table:
+			return numeric(&t, column)
+		}
+		return false
+	},
+	"long": func(s string) bool { return len(s) > 40 },
 }).Parse(pageTemplate))

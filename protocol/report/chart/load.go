@@ -226,6 +226,9 @@ func frontier(a *protocol.Analysis) *Chart {
 		}
 		q := pointOf(p, speed.Summary.Mean, e, err)
 		q.spoiled = q.spoiled || speedErr != nil
+		if speed.Interval.Defined() {
+			q.left, q.right = speed.Interval.Low, speed.Interval.High
+		}
 		q.label = number.Short(float64(p.Concurrency), 0)
 		if p.Open() {
 			q.label = number.Short(p.Rate, 1) + "/s"
@@ -248,6 +251,6 @@ func frontier(a *protocol.Analysis) *Chart {
 	return &Chart{
 		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults, data: dataOf(x, []curve{k}, y),
 		notes:  "Ringed: no other level is better in both (Pareto). " + barsAre,
-		panels: []panel{{x: x, y: y, curves: []curve{k}, divides: true}},
+		panels: []panel{{x: x, y: y, curves: []curve{k}, divides: true, near: true}},
 	}
 }

@@ -1,11 +1,9 @@
 package chart
 
 import (
-	"fmt"
 	"image/color"
 	"math"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -63,7 +61,7 @@ func lookOf(i int, dashed bool) look {
 	return l
 }
 
-func faint(c color.NRGBA) color.NRGBA { c.A = 0x90; return c }
+func faint(c color.NRGBA) color.NRGBA { c.A = 0xb0; return c }
 
 // Sizes of letters.
 const (
@@ -146,25 +144,36 @@ func (p *panel) ranges(out *plot.Plot, f form) {
 		}
 	case p.ranks:
 		out.X.Min, out.X.Max = out.X.Min-0.4, out.X.Max+0.4
+	case p.near:
+		if out.X.Min > 0.6*out.X.Max { // from zero on all would be one heap
+			room := max((out.X.Max-out.X.Min)*0.15, out.X.Max*0.05)
+			out.X.Min, out.X.Max = out.X.Min-room, out.X.Max+room
+			break
+		}
+		out.X.Min, out.X.Max = 0, out.X.Max*1.12
 	default:
+		out.X.Min = min(out.X.Min, 0)
 		out.X.Max += (out.X.Max - out.X.Min) * 0.02
+	}
+	if p.reach > 0 {
+		out.X.Min, out.X.Max = min(p.from, 0), p.reach
 	}
 	if out.X.Max <= out.X.Min {
 		out.X.Min, out.X.Max = out.X.Min-1, out.X.Max+1
 	}
-	room := 0.045
+	width := 640.0 // of the axis, more or less
 	if f.narrow {
-		room = 0.1
+		width = 290
 	}
-	out.X.Tick.Marker = xTicks{p, out.X.Scale, room}
-	out.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick { return roundTicks(low, high, p.percent) })
+	out.X.Tick.Marker = xTicks{p, out.X.Scale, width}
+	out.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick { return roundTicks(low, high, p.most(), p.percent) })
 }
 
 // xTicks marks the levels that were measured, and names those that do not crowd.
 type xTicks struct {
 	*panel
 	scale plot.Normalizer
-	room  float64
+	width float64 // points
 }
 
 // Ticks implements [plot.Ticker].
@@ -178,27 +187,35 @@ func (t xTicks) Ticks(low, high float64) []plot.Tick {
 			}
 			return out
 		}
-		return roundTicks(low, high, false)
+		return roundTicks(low, high, max(3, t.width/90), false)
 	}
 	var out []plot.Tick
-	last := math.Inf(-1)
+	taken := math.Inf(-1)
 	for _, x := range slices.Compact(slices.Sorted(slices.Values(t.levels))) {
 		tick := plot.Tick{Value: x}
 		label := number.Short(x, 2)
-		at := t.scale.Normalize(low, high, x)
-		if at-last >= t.room*(1+float64(len(label))/4) {
-			tick.Label, last = label, at
+		at, half := t.scale.Normalize(low, high, x)*t.width, float64(len(label))*2.8
+		if at-half >= taken {
+			tick.Label, taken = label, at+half+5
 		}
 		out = append(out, tick)
 	}
 	return out
 }
 
-// roundTicks are at most six or so at round numbers.
-func roundTicks(low, high float64, share bool) []plot.Tick {
-	step := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
+// most is how many ticks the y axis has room for.
+func (p *panel) most() float64 {
+	if p.flat {
+		return 3
+	}
+	return 6
+}
+
+// roundTicks are at most so many, more or less, at round numbers.
+func roundTicks(low, high, most float64, share bool) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/most)))
 	for _, times := range []float64{1, 2, 2.5, 5, 10} {
-		if (high-low)/(step*times) <= 6 {
+		if (high-low)/(step*times) <= most {
 			step *= times
 			break
 		}
@@ -215,8 +232,7 @@ func roundTicks(low, high float64, share bool) []plot.Tick {
 		x := i * step
 		label := number.Fixed(x, digits)
 		if share {
-			label = strconv.FormatFloat(100*x, 'f', -1, 64) + " %"
-			label = fmt.Sprintf("%.0f %%", 100*x)
+			label = number.Fixed(100*x, 0) + " %"
 		}
 		out = append(out, plot.Tick{Value: x, Label: label})
 	}

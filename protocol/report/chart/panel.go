@@ -21,7 +21,10 @@ type panel struct {
 	free    bool      // y need not begin at zero: it is a difference
 	percent bool      // y is a share, 0 to 1
 	divides bool      // y is a throughput that can be divided by the number of GPUs
-	height  float64   // of its share; 0: 1
+	near    bool      // x need not begin at zero, where all of it is far from it
+	flat    bool      // it is one of several, and has little room
+	from    float64   // with reach, what x is from; panels over one time share it
+	reach   float64   // what x is to; 0: as far as there are points
 }
 
 // A curve is a figure over x.
@@ -37,7 +40,9 @@ type curve struct {
 // A point is a value and how sure it is.
 type point struct {
 	x, y      float64
-	low, high float64   // of the interval; NaN: there is none
+	low, high float64 // of the interval; NaN: there is none
+	left      float64 // of the interval of x; with right. 0 and 0: x has none
+	right     float64
 	runs      []float64 // the values behind it
 	spoiled   bool      // must not be used: it is hollow, and not joined to others
 	chosen    bool      // is marked, as on a Pareto front
@@ -142,12 +147,13 @@ func (d *drawn) Plot(c draw.Canvas, p *plot.Plot) {
 		return
 	}
 	for _, q := range d.points {
-		d.mark(&c, q, tx(q.x), ty)
+		d.mark(&c, q, tx, ty)
 	}
 }
 
 // mark draws one point: its interval, its runs beside it, and itself.
-func (d *drawn) mark(c *draw.Canvas, q point, x vg.Length, ty func(float64) vg.Length) {
+func (d *drawn) mark(c *draw.Canvas, q point, tx, ty func(float64) vg.Length) {
+	x := tx(q.x)
 	bar := draw.LineStyle{Color: d.hue, Width: vg.Points(1.2)}
 	if q.spoiled {
 		bar.Dashes = []vg.Length{vg.Points(2), vg.Points(2)}
@@ -162,6 +168,10 @@ func (d *drawn) mark(c *draw.Canvas, q point, x vg.Length, ty func(float64) vg.L
 				c.StrokeLine2(bar, x-cap, at, x+cap, at)
 			}
 		}
+	}
+	if q.right > q.left {
+		left, right := max(tx(q.left), c.Min.X), min(tx(q.right), c.Max.X)
+		c.StrokeLine2(bar, left, ty(q.y), right, ty(q.y))
 	}
 	beside := vg.Length(6)
 	if d.aside < 0 {
@@ -182,7 +192,7 @@ func (d *drawn) mark(c *draw.Canvas, q point, x vg.Length, ty func(float64) vg.L
 	}
 	if q.label != "" {
 		sty := words(small, muted)
-		c.FillText(sty, vg.Point{X: x + 9, Y: at.Y + 4}, q.label)
+		c.FillText(sty, vg.Point{X: x - sty.Width(q.label) - 7, Y: at.Y + 5}, q.label)
 	}
 	if q.title != "" {
 		*d.hits = append(*d.hits, hit{at, q.title})

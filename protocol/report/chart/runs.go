@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"gonum.org/v1/plot/vg"
+
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
@@ -107,7 +109,10 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 		return nil
 	}
 	var curves []curve
-	figure := loadgen.TotalThroughput
+	figure := loadgen.SteadyTotalThroughput
+	if usable(a, loadgen.TotalThroughput) > usable(a, figure) {
+		figure = loadgen.TotalThroughput
+	}
 	for _, i := range spread(len(a.Points)) {
 		p := &a.Points[i]
 		estimate, err := p.Figure(figure)
@@ -125,12 +130,29 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	if len(curves) == 0 {
 		return nil
 	}
+	for i := range curves { // side by side, so that none hides another
+		curves[i].aside = vg.Length(7 * (float64(i) - float64(len(curves)-1)/2))
+	}
+	what := "Total throughput in the steady window"
+	if figure == loadgen.TotalThroughput {
+		what = "Total throughput over the makespan"
+	}
 	return &Chart{
 		Name: "run-order", Title: "Throughput of each run against its level’s mean", Place: report.PlaceSpread,
 		data:   dataOf("run", curves, "difference from the level’s mean, %"),
-		notes:  "Total throughput over the makespan of single runs, which have no interval. Hollow and not joined: must not be used.",
+		notes:  what + " of single runs, which have no interval. Hollow and not joined: must not be used.",
 		panels: []panel{{x: "run", y: "difference from the mean, %", curves: curves, ranks: true, free: true}},
 	}
+}
+
+// usable is at how many points a figure may be used.
+func usable(a *protocol.Analysis, figure string) (n int) {
+	for i := range a.Points {
+		if _, err := a.Points[i].Figure(figure); err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // course is one level over its time: the load, the tokens, and what the server says of its queue and its cache. It is
@@ -189,6 +211,17 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 					{Text: short(q.y), Number: q.y, Is: true}})
 			}
 		}
+	}
+	from, to := 0.0, 0.0
+	for _, p := range panels {
+		for _, k := range p.curves {
+			for _, q := range k.points {
+				from, to = min(from, q.x), max(to, q.x)
+			}
+		}
+	}
+	for i := range panels {
+		panels[i].from, panels[i].reach, panels[i].flat = from, to, true
 	}
 	panels[len(panels)-1].x = "time since the level began, s"
 	return &Chart{
