@@ -10,12 +10,12 @@ import (
 )
 
 func main() {
-	program.MainOf(`report: the page of an experiment, or of several side by side, from what was stored
+	program.MainWith(`report: the page of an experiment, or of several side by side, from what was stored
 
   report results
-  report before after -format html,md -out comparison`, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}, []string) error {
+  report before after -format html,md -out comparison`, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		var r program.Report
 		r.Register(flags)
-		return func(_ context.Context, _ <-chan struct{}, dirs []string) error { return r.Run(os.Stdout, dirs) }
+		return func(context.Context, <-chan struct{}) error { return r.Run(os.Stdout, flags.Args()) }
 	})
 }

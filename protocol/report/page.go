@@ -66,9 +66,7 @@ func newDocument(all []Subject) *document {
 	var subjects []*subject
 	for i, given := range all {
 		s := newSubject(given)
-		if len(all) > 1 {
-			s.prefix = fmt.Sprintf("%d-", i+1)
-		}
+		s.prefix = Prefix(i, len(all))
 		subjects = append(subjects, s)
 	}
 	if len(subjects) == 0 {
@@ -111,6 +109,27 @@ func newDocument(all []Subject) *document {
 		}
 	}
 	return d
+}
+
+// Prefix is what stands before the names of charts and anchors of the i-th of n subjects, counted from 0.
+func Prefix(i, n int) string {
+	if n == 1 {
+		return ""
+	}
+	return strconv.Itoa(i+1) + "-"
+}
+
+// Names are those by which a page tells its subjects apart: their own, else those of their plans or models.
+func Names(all []Subject) (out []string) {
+	var subjects []*subject
+	for _, s := range all {
+		subjects = append(subjects, newSubject(s))
+	}
+	name(subjects)
+	for _, s := range subjects {
+		out = append(out, s.Name)
+	}
+	return out
 }
 
 // name gives each subject a name that no other has.
@@ -180,7 +199,9 @@ func (s *subject) charts(out *section, place Place) {
 	for i := range s.Charts {
 		if s.Charts[i].Place == place && len(s.Charts[i].Drawings) > 0 {
 			c := s.Charts[i]
-			c.Name = s.prefix + c.Name
+			if place != PlaceCompare {
+				c.Name = s.prefix + c.Name
+			}
 			out.add(block{Chart: &c})
 		}
 	}

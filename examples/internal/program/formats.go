@@ -47,7 +47,7 @@ func Save(dir string, e *protocol.Experiment, a *protocol.Analysis, charts []*ch
 	if err := a.Save(dir); err != nil {
 		return err
 	}
-	if err := chart.Save(dir, charts); err != nil {
+	if err := chart.Save(dir, "", charts); err != nil {
 		return err
 	}
 	drawn, err := chart.Charts(charts)

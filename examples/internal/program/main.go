@@ -38,21 +38,23 @@ var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 // Main runs a program and exits. about is one line that says what it is for, and may be followed by a blank line and
 // examples; setup registers the program's flags and returns what to run once they are parsed.
 //
+// Programs that take arguments beside flags use [MainWith].
+//
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
-	MainOf(about, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}, []string) error {
+	MainWith(about, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		run := setup(flags)
-		return func(ctx context.Context, stop <-chan struct{}, args []string) error {
-			if len(args) > 0 {
-				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", args[0])
+		return func(ctx context.Context, stop <-chan struct{}) error {
+			if flags.NArg() > 0 {
+				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))
 			}
 			return run(ctx, stop)
 		}
 	})
 }
 
-// MainOf is [Main] for a program that takes arguments beside its flags, before them or after.
-func MainOf(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}, args []string) error) {
+// MainWith is [Main] for a program that takes arguments beside its flags, which may come before or after them.
+func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
@@ -61,8 +63,7 @@ func MainOf(about string, setup func(*flag.FlagSet) func(ctx context.Context, st
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)
 	version := flags.Bool("version", false, "print the version, and nothing else")
-	args, err := parse(flags, os.Args[1:])
-	switch {
+	switch err := parse(flags, os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		Help(os.Stdout, about, flags)
 		os.Exit(0)
@@ -90,24 +91,27 @@ func MainOf(about string, setup func(*flag.FlagSet) func(ctx context.Context, st
 		signal.Stop(signals) // a third one ends the program at once
 		cancel(errors.New("interrupted twice"))
 	}()
-	os.Exit(code(run(ctx, stop, args)))
+	os.Exit(code(run(ctx, stop)))
 }
 
-// parse parses flags wherever they stand among the arguments, and returns the others.
-func parse(flags *flag.FlagSet, given []string) (args []string, err error) {
-	for {
-		if err := flags.Parse(given); err != nil {
-			return nil, err
+// parse reads flags and arguments in any order: the flag package ends at the first argument, and would leave a flag
+// behind it to be one.
+func parse(flags *flag.FlagSet, args []string) error {
+	var rest []string
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return err
 		}
-		rest := flags.Args()
-		if len(rest) == 0 {
-			return args, nil
+		read := len(args) - flags.NArg()
+		if read > 0 && args[read-1] == "--" { // all that follows are arguments
+			rest = append(rest, flags.Args()...)
+			break
 		}
-		if used := len(given) - len(rest); used > 0 && given[used-1] == "--" {
-			return append(args, rest...), nil // what follows is no flag, whatever it looks like
+		if args = flags.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
 		}
-		args, given = append(args, rest[0]), rest[1:]
 	}
+	return flags.Parse(append([]string{"--"}, rest...))
 }
 
 // code prints an error on one line and gives its exit code.

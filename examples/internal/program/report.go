@@ -44,13 +44,22 @@ func (r *Report) Run(w io.Writer, dirs []string) error {
 		return err
 	}
 	var subjects []report.Subject
-	var charts []*chart.Chart
-	for _, dir := range dirs {
+	charts := map[string][]*chart.Chart{} // by the prefix of their names
+	for i, dir := range dirs {
 		s, drawn, err := readSubject(dir, len(dirs) > 1)
 		if err != nil {
 			return err
 		}
-		subjects, charts = append(subjects, s), drawn
+		subjects = append(subjects, s)
+		charts[report.Prefix(i, len(dirs))] = drawn
+	}
+	if len(dirs) > 1 {
+		charts[""] = chart.Compare(subjects)
+		drawn, err := chart.Charts(charts[""])
+		if err != nil {
+			return err
+		}
+		subjects[0].Charts = append(drawn, subjects[0].Charts...)
 	}
 	if r.out == "" {
 		return formats[0].Write(w, subjects...)
@@ -58,8 +67,8 @@ func (r *Report) Run(w io.Writer, dirs []string) error {
 	if err := os.MkdirAll(r.out, 0o777); err != nil {
 		return err
 	}
-	if len(dirs) == 1 {
-		if err := chart.Save(r.out, charts); err != nil {
+	for prefix, drawn := range charts {
+		if err := chart.Save(r.out, prefix, drawn); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func Draw(e *protocol.Experiment, a *protocol.Analysis) []*Chart {
 	gpus := report.CountGPUs(e).N
 	conditions := report.Conditions(e, a)
 	for _, c := range []*Chart{
-		throughput(a), frontier(a), latency(a, e.Design, ttft), latency(a, e.Design, tpot), latency(a, e.Design, e2e),
+		throughput(a), arms(a), frontier(a), latency(a, e.Design, ttft), latency(a, e.Design, tpot), latency(a, e.Design, e2e),
 		distribution(e, a, ttft), distribution(e, a, itl), runOrder(e, a), course(e, a),
 	} {
 		if c != nil {
@@ -119,15 +119,15 @@ func (c *Chart) WriteSVG(w io.Writer) error {
 // WritePNG writes the chart as PNG, with twice as many pixels as its SVG has points.
 func (c *Chart) WritePNG(w io.Writer) error { return c.png(w, c.forms()[0]) }
 
-// Save writes each chart into dir, as NAME.svg and NAME.png.
-func Save(dir string, charts []*Chart) error {
+// Save writes each chart into dir, as NAME.svg and NAME.png, with a prefix where there are those of several experiments.
+func Save(dir, prefix string, charts []*Chart) error {
 	for _, c := range charts {
 		for ending, write := range map[string]func(io.Writer) error{".svg": c.WriteSVG, ".png": c.WritePNG} {
 			var picture bytes.Buffer
 			if err := write(&picture); err != nil {
 				return fmt.Errorf("chart %s: %w", c.Name, err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, c.Name+ending), picture.Bytes(), 0o666); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, prefix+c.Name+ending), picture.Bytes(), 0o666); err != nil {
 				return err
 			}
 		}

@@ -116,6 +116,9 @@ func (p *panel) ranges(out *plot.Plot, f form) {
 			out.Y.Max = max(out.Y.Max, l.y*1.02)
 		}
 	}
+	if p.margin > 0 {
+		out.Y.Min, out.Y.Max = min(out.Y.Min, -p.margin), max(out.Y.Max, p.margin)
+	}
 	if !p.free {
 		out.Y.Min = 0
 		out.Y.Max *= 1.08

@@ -22,6 +22,7 @@ type panel struct {
 	percent bool      // y is a share, 0 to 1
 	divides bool      // y is a throughput that can be divided by the number of GPUs
 	near    bool      // x need not begin at zero, where all of it is far from it
+	margin  float64   // around y = 0, within which differences do not matter; 0: there is none
 	flat    bool      // it is one of several, and has little room
 	from    float64   // with reach, what x is from; panels over one time share it
 	reach   float64   // what x is to; 0: as far as there are points
@@ -224,6 +225,10 @@ func (g *ground) Plot(c draw.Canvas, p *plot.Plot) {
 			at = c.Max.X - w - 2
 		}
 		c.FillText(sty, vg.Point{X: at, Y: c.Max.Y - 2}, b.name)
+	}
+	if g.margin > 0 {
+		low, high := max(ty(-g.margin), c.Min.Y), min(ty(g.margin), c.Max.Y)
+		c.FillPolygon(shade, []vg.Point{{X: c.Min.X, Y: low}, {X: c.Max.X, Y: low}, {X: c.Max.X, Y: high}, {X: c.Min.X, Y: high}})
 	}
 	for _, l := range g.limits {
 		y := ty(l.y)

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"gonum.org/v1/plot/vg"
-
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
@@ -131,7 +129,7 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 		return nil
 	}
 	for i := range curves { // side by side, so that none hides another
-		curves[i].aside = vg.Length(7 * (float64(i) - float64(len(curves)-1)/2))
+		curves[i].aside = aside(i, len(curves))
 	}
 	what := "Total throughput in the steady window"
 	if figure == loadgen.TotalThroughput {
