@@ -2,6 +2,8 @@ package report
 
 import (
 	"math"
+	"strings"
+	"unicode"
 
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -121,6 +123,68 @@ type Cell struct {
 	Flag string // why it must not be used, or only with care; "": it may
 	Bad  bool   // the flag forbids its use
 	Link string // an anchor of this page, without "#"
+}
+
+// clean leaves of every text what can be printed: what came from outside may hold what a terminal obeys, or what turns
+// the order of letters around.
+func (d *document) clean() {
+	d.Title = printable(d.Title)
+	cleanAll(d.Subtitle)
+	for i := range d.Answers {
+		d.Answers[i].Headline = printable(d.Answers[i].Headline)
+		cleanAll(d.Answers[i].Details)
+	}
+	for _, s := range d.Sections {
+		cleanBlocks(s.Blocks)
+	}
+}
+
+func cleanAll(texts []string) {
+	for i := range texts {
+		texts[i] = printable(texts[i])
+	}
+}
+
+func cleanBlocks(blocks []block) {
+	for i := range blocks {
+		b := &blocks[i]
+		b.Text, b.Code = printable(b.Text), printable(b.Code)
+		cleanAll(b.List)
+		if b.Heading != nil {
+			b.Heading.Text = printable(b.Heading.Text)
+		}
+		if b.Table != nil {
+			b.Table.clean()
+		}
+		if b.Chart != nil {
+			b.Chart.Title = printable(b.Chart.Title)
+			b.Chart.Data.clean()
+		}
+		if b.Details != nil {
+			b.Details.Summary = printable(b.Details.Summary)
+			cleanBlocks(b.Details.Blocks)
+		}
+	}
+}
+
+func (t *Table) clean() {
+	t.Caption = printable(t.Caption)
+	cleanAll(t.Head)
+	for _, row := range t.Rows {
+		for i := range row {
+			row[i].Text, row[i].Flag = printable(row[i].Text), printable(row[i].Flag)
+		}
+	}
+}
+
+// printable is a text without control characters but for line ends, and without those that turn the order around.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) && r != '\u00a0' && r != '\u202f' {
+			return '\ufffd'
+		}
+		return r
+	}, s)
 }
 
 func text(s string) Cell { return Cell{Text: s} }

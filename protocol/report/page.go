@@ -108,6 +108,7 @@ func newDocument(all []Subject) *document {
 			}
 		}
 	}
+	d.clean()
 	return d
 }
 

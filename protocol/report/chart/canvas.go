@@ -194,11 +194,27 @@ func (c *Chart) png(out io.Writer, f form) error {
 var themed = func() *strings.Replacer {
 	var pairs []string
 	for c, name := range variables {
-		hex := hexOf(c)
-		pairs = append(pairs, ":"+hex, ":var("+name+","+strings.ToLower(hex)+")")
+		for _, written := range []color.NRGBA{c, rounded(faint(c)), rounded(color.NRGBA{c.R, c.G, c.B, shade.A})} {
+			pairs = append(pairs, ":"+hexOf(written), ":var("+name+","+strings.ToLower(hexOf(c))+")")
+		}
 	}
+	pairs = append(pairs, plainFace, "", boldFace, "font-weight:bold;") // the picture has its face, and its texts inherit it
 	return strings.NewReplacer(pairs...)
 }()
+
+// How vgsvg names the face of each text.
+const (
+	plainFace = "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;"
+	boldFace  = "font-family:Liberation Sans;font-variant:normal;font-weight:bold;font-style:normal;"
+)
+
+// rounded is what becomes of a translucent colour that vgsvg writes, which it multiplies with its alpha and divides
+// again.
+func rounded(c color.NRGBA) color.NRGBA {
+	r, g, b, a := c.RGBA()
+	of := func(x uint32) uint8 { return uint8(255 * float64(x) / float64(a)) }
+	return color.NRGBA{of(r), of(g), of(b), 0xff}
+}
 
 func hexOf(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
 

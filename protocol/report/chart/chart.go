@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
@@ -44,10 +46,41 @@ func Draw(e *protocol.Experiment, a *protocol.Analysis) []*Chart {
 	} {
 		if c != nil {
 			c.gpus, c.conditions = gpus, conditions
+			c.clean()
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// clean leaves of texts from outside (arms, devices, codes of warnings, names of metrics) what can be printed: an SVG
+// with anything else is none.
+func (c *Chart) clean() {
+	c.Title, c.notes = report.Plain(c.Title), report.Plain(c.notes)
+	c.conditions = slices.Clone(c.conditions)
+	for i := range c.conditions {
+		c.conditions[i] = report.Plain(c.conditions[i])
+	}
+	for _, p := range c.panels {
+		for i := range p.curves {
+			p.curves[i].name = report.Plain(p.curves[i].name)
+			for j := range p.curves[i].points {
+				q := &p.curves[i].points[j]
+				q.label = report.Plain(q.label)
+				told := strings.Split(q.title, "\n")
+				for k := range told {
+					told[k] = report.Plain(told[k])
+				}
+				q.title = strings.Join(told, "\n")
+			}
+		}
+		for i := range p.limits {
+			p.limits[i].name = report.Plain(p.limits[i].name)
+		}
+		for i := range p.bands {
+			p.bands[i].name = report.Plain(p.bands[i].name)
+		}
+	}
 }
 
 // Charts are all drawings of charts, for a page.

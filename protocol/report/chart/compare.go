@@ -60,11 +60,13 @@ func Compare(subjects []report.Subject) []*Chart {
 			Name: c.name, Title: c.title, Place: report.PlaceCompare, notes: barsAre, conditions: conditions, data: dataOf(x, curves, c.y),
 			panels: []panel{{x: x, y: c.y, curves: curves, levels: slices.Compact(levels)}},
 		})
+		out[len(out)-1].clean()
 	}
 	if len(subjects) == 2 {
 		of := func(i int) side { return side{names[i], subjects[i].Analysis, ""} }
 		if c := effect(of(0), of(1), figure); c != nil {
 			c.Place, c.conditions = report.PlaceCompare, conditions
+			c.clean()
 			out = append(out, c)
 		}
 	}
