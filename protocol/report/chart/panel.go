@@ -150,9 +150,32 @@ func (d *drawn) Plot(c draw.Canvas, p *plot.Plot) {
 	for _, q := range d.points {
 		d.mark(&c, q, tx, ty)
 	}
+	d.runs(&c, tx, ty)
 }
 
-// mark draws one point: its interval, its runs beside it, and itself.
+// runs draws each run beside its mean: all dots as one path, which makes half of the file.
+func (d *drawn) runs(c *draw.Canvas, tx, ty func(float64) vg.Length) {
+	const radius, beside = vg.Length(1.7), vg.Length(6)
+	var dots vg.Path
+	for _, q := range d.points {
+		at := vg.Point{X: tx(q.x) + beside}
+		if d.aside < 0 {
+			at.X -= 2 * beside
+		}
+		for _, run := range q.runs {
+			at.Y = ty(run)
+			dots.Move(vg.Point{X: at.X + radius, Y: at.Y})
+			dots.Arc(at, radius, 0, 2*math.Pi)
+			dots.Close()
+		}
+	}
+	if len(dots) > 0 {
+		c.SetColor(faint(d.hue))
+		c.Fill(dots)
+	}
+}
+
+// mark draws one point: its interval and itself.
 func (d *drawn) mark(c *draw.Canvas, q point, tx, ty func(float64) vg.Length) {
 	x := tx(q.x)
 	bar := draw.LineStyle{Color: d.hue, Width: vg.Points(1.2)}
@@ -161,25 +184,24 @@ func (d *drawn) mark(c *draw.Canvas, q point, tx, ty func(float64) vg.Length) {
 	}
 	within := func(y vg.Length) vg.Length { return min(max(y, c.Min.Y), c.Max.Y) }
 	if !math.IsNaN(q.low) && !math.IsNaN(q.high) {
-		low, high := within(ty(q.low)), within(ty(q.high))
-		c.StrokeLine2(bar, x, low, x, high)
+		var interval vg.Path
+		segment := func(x0, y0, x1, y1 vg.Length) {
+			interval.Move(vg.Point{X: x0, Y: y0})
+			interval.Line(vg.Point{X: x1, Y: y1})
+		}
+		segment(x, within(ty(q.low)), x, within(ty(q.high)))
 		const cap = vg.Length(3.5)
 		for _, y := range []float64{q.low, q.high} {
 			if at := ty(y); at == within(at) { // an end beyond the picture has no cap
-				c.StrokeLine2(bar, x-cap, at, x+cap, at)
+				segment(x-cap, at, x+cap, at)
 			}
 		}
+		c.SetLineStyle(bar)
+		c.Stroke(interval)
 	}
 	if q.right > q.left {
 		left, right := max(tx(q.left), c.Min.X), min(tx(q.right), c.Max.X)
 		c.StrokeLine2(bar, left, ty(q.y), right, ty(q.y))
-	}
-	beside := vg.Length(6)
-	if d.aside < 0 {
-		beside = -beside
-	}
-	for _, run := range q.runs {
-		c.DrawGlyph(draw.GlyphStyle{Color: faint(d.hue), Radius: vg.Points(1.7), Shape: draw.CircleGlyph{}}, vg.Point{X: x + beside, Y: ty(run)})
 	}
 	at := vg.Point{X: x, Y: ty(q.y)}
 	shape := d.solid
