@@ -220,7 +220,9 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-func withoutCode(text string) string { return regexp.MustCompile(`(?m)^    .*$`).ReplaceAllString(text, "") }
+func withoutCode(text string) string {
+	return regexp.MustCompile(`(?m)^    .*$`).ReplaceAllString(text, "")
+}
 
 // indentedAt is whether a place is in a block of code, in which nothing means anything.
 func indentedAt(text string, at int) bool {
