@@ -57,10 +57,16 @@ type Drawing struct {
 type document struct {
 	Title    string
 	Subtitle []string
-	Answers  []answer
+	Answers  []answersOf
 	Sections []section
 
 	Scales, Bases bool // the charts have a choice of them
+}
+
+// answersOf are those of one subject, which has a name where there are several.
+type answersOf struct {
+	Name    string
+	Answers []answer
 }
 
 // An answer is one of the four that the first screen gives.
@@ -131,8 +137,12 @@ func (d *document) clean() {
 	d.Title = printable(d.Title)
 	cleanAll(d.Subtitle)
 	for i := range d.Answers {
-		d.Answers[i].Headline = printable(d.Answers[i].Headline)
-		cleanAll(d.Answers[i].Details)
+		d.Answers[i].Name = printable(d.Answers[i].Name)
+		for j := range d.Answers[i].Answers {
+			a := &d.Answers[i].Answers[j]
+			a.Headline = printable(a.Headline)
+			cleanAll(a.Details)
+		}
 	}
 	for _, s := range d.Sections {
 		cleanBlocks(s.Blocks)

@@ -184,12 +184,11 @@ func levelsWith(a *protocol.Analysis, codes ...string) (out []string) {
 
 func canTrust(s *subject) answer {
 	out := answer{Question: "Can I trust it?"}
-	good := 0
+	good := usableLevels(s.Analysis)
 	reasons := map[string]int{}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if usable(p, loadgen.SteadyTotalThroughput) || usable(p, loadgen.TotalThroughput) {
-			good++
 			continue
 		}
 		if e, _ := p.Figure(loadgen.TotalThroughput); len(e.SpoiledBy) > 0 {
@@ -221,6 +220,16 @@ func canTrust(s *subject) answer {
 		out.Details = append(out.Details, "Arrivals stamped by "+stampedBy(loadgen.Stamps{Kernel: s.Stamps.Kernel, Client: s.Stamps.Client})+".")
 	}
 	return out
+}
+
+// usableLevels is at how many levels a throughput may be used.
+func usableLevels(a *protocol.Analysis) (n int) {
+	for i := range a.Points {
+		if usable(&a.Points[i], loadgen.SteadyTotalThroughput) || usable(&a.Points[i], loadgen.TotalThroughput) {
+			n++
+		}
+	}
+	return n
 }
 
 func leastHeadroom(a *protocol.Analysis) float64 {

@@ -17,16 +17,21 @@ func Markdown(w io.Writer, subjects ...Subject) error {
 	for _, line := range d.Subtitle {
 		out.f("- %s\n", md(line))
 	}
-	for _, a := range d.Answers {
-		out.f("\n**%s** %s", md(a.Question), md(a.Headline))
-		if a.Verdict != neutral {
-			out.f(" (%s)", a.Verdict)
+	for _, of := range d.Answers {
+		if of.Name != "" {
+			out.f("\n## %s, in short\n", md(of.Name))
 		}
-		out.f(".")
-		for _, detail := range a.Details {
-			out.f(" %s", md(detail))
+		for _, a := range of.Answers {
+			out.f("\n**%s** %s", md(a.Question), md(a.Headline))
+			if a.Verdict != neutral {
+				out.f(" (%s)", a.Verdict)
+			}
+			out.f(".")
+			for _, detail := range a.Details {
+				out.f(" %s", md(detail))
+			}
+			out.f("\n")
 		}
-		out.f("\n")
 	}
 	for _, s := range d.Sections {
 		out.f("\n## %s\n", md(s.Title))

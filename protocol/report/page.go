@@ -76,11 +76,12 @@ func newDocument(all []Subject) *document {
 	first := subjects[0]
 	d := &document{Title: title(subjects), Subtitle: subtitle(first)}
 	if len(subjects) == 1 {
-		d.Answers = answers(first)
+		d.Answers = []answersOf{{Answers: answers(first)}}
 	} else {
 		d.Subtitle = nil
 		for _, s := range subjects {
-			d.Subtitle = append(d.Subtitle, s.Name+": "+strings.Join(subtitle(s), " · "))
+			d.Subtitle = append(d.Subtitle, s.Name+": "+strings.Join(subtitle(s), ", "))
+			d.Answers = append(d.Answers, answersOf{s.Name, answers(s)})
 		}
 		d.Sections = append(d.Sections, sideBySide(subjects))
 	}
@@ -182,7 +183,10 @@ func subtitle(s *subject) []string {
 	if !s.Time.IsZero() {
 		out = append(out, s.Time.UTC().Format("2 January 2006, 15:04 UTC"))
 	}
-	return append(out, "plan "+plain(s.Name))
+	if s.plan != nil {
+		out = append(out, "plan "+plain(s.plan.Name))
+	}
+	return out
 }
 
 // shapes are the tokens in and out: of all levels, where they are of one shape.

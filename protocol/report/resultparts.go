@@ -394,7 +394,7 @@ func warningsPart(out *section, s *subject) {
 // sideBySide are the subjects' main figures in one table.
 func sideBySide(subjects []*subject) section {
 	out := section{ID: "side-by-side", Title: "Side by side"}
-	t := Table{ID: "subjects", Head: []string{"", "Best level", "Throughput", "95 % from", "to", "Unit", "Levels that may be used", "Knee"}}
+	t := Table{ID: "subjects", Head: []string{"Experiment", "Best level", "Throughput", "95 % from", "to", "Unit", "Levels that may be used", "Knee"}}
 	for _, s := range subjects {
 		figure, p, _ := headline(s.Analysis)
 		if p == nil {
@@ -404,9 +404,8 @@ func sideBySide(subjects []*subject) section {
 		cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
 		level := s.levelCell(p)
 		level.Is, level.Text = false, p.Load.String()
-		trust := canTrust(s)
 		t.Rows = append(t.Rows, []Cell{text(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
-			text(e.Unit), text(trust.Headline), text(s.Knee.String())})
+			text(e.Unit), text(fmt.Sprintf("%d of %d", usableLevels(s.Analysis), len(s.Points))), text(s.Knee.String())})
 	}
 	out.table(t)
 	subjects[0].charts(&out, PlaceCompare)

@@ -66,6 +66,7 @@ func (c *Chart) below() string {
 
 // lines breaks a text into lines of a width.
 func lines(s string, sty draw.TextStyle, width vg.Length) []string {
+	width *= 0.96 // the reader's face may be wider
 	var out []string
 	line := ""
 	for _, word := range strings.Fields(s) {
@@ -149,7 +150,7 @@ func (c *Chart) paint(canvas vg.CanvasSizer, f form) []hit {
 				dc.StrokeLine2(draw.LineStyle{Color: e.hue, Width: vg.Points(1.6), Dashes: e.dashes}, at.X, at.Y, at.X+24, at.Y)
 			}
 			if !e.bare {
-				dc.DrawGlyph(draw.GlyphStyle{Color: e.hue, Radius: vg.Points(4), Shape: e.solid}, vg.Point{X: at.X + 12, Y: at.Y})
+				dc.DrawGlyph(draw.GlyphStyle{Color: e.hue, Radius: vg.Points(4), Shape: e.shape}, vg.Point{X: at.X + 12, Y: at.Y})
 			}
 			sty := words(normal, ink)
 			sty.YAlign = draw.YCenter
@@ -218,7 +219,8 @@ func rounded(c color.NRGBA) color.NRGBA {
 
 func hexOf(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
 
-const face = "font-family:system-ui,-apple-system,'Segoe UI','Liberation Sans',Arial,sans-serif"
+// face is of those that are as wide as the one that the picture was laid out with.
+const face = "font-family:Arial,Helvetica,'Liberation Sans',Arimo,sans-serif;overflow:visible"
 
 func (c *Chart) svg(f form) (string, error) {
 	w, h := c.size(f)

@@ -44,17 +44,15 @@ var dark = map[string]string{
 
 // A look tells a curve from the others, in colour, in grey and in shape.
 type look struct {
-	hue           color.NRGBA
-	dashes        []vg.Length
-	solid, hollow draw.GlyphDrawer
+	hue    color.NRGBA
+	dashes []vg.Length
+	shape  draw.GlyphDrawer
 }
 
 func lookOf(i int, dashed bool) look {
-	shapes := [][2]draw.GlyphDrawer{
-		{draw.CircleGlyph{}, draw.RingGlyph{}}, {draw.BoxGlyph{}, draw.SquareGlyph{}}, {draw.PyramidGlyph{}, draw.TriangleGlyph{}},
-	}
+	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}}
 	dashes := [][]vg.Length{nil, {6, 3}, {2, 2}, {8, 3, 2, 3}, {4, 2}, {1, 2}}
-	l := look{hue: hues[i%len(hues)], dashes: dashes[i%len(dashes)], solid: shapes[i%len(shapes)][0], hollow: shapes[i%len(shapes)][1]}
+	l := look{hue: hues[i%len(hues)], dashes: dashes[i%len(dashes)], shape: shapes[i%len(shapes)]}
 	if dashed {
 		l.dashes = []vg.Length{4, 3}
 	}

@@ -204,14 +204,17 @@ func (d *drawn) mark(c *draw.Canvas, q point, tx, ty func(float64) vg.Length) {
 		c.StrokeLine2(bar, left, ty(q.y), right, ty(q.y))
 	}
 	at := vg.Point{X: x, Y: ty(q.y)}
-	shape := d.solid
+	c.DrawGlyph(draw.GlyphStyle{Color: d.hue, Radius: vg.Points(4), Shape: d.shape}, at)
 	if q.spoiled {
-		c.DrawGlyph(draw.GlyphStyle{Color: paper, Radius: vg.Points(3.6), Shape: d.solid}, at)
-		shape = d.hollow
+		c.DrawGlyph(draw.GlyphStyle{Color: paper, Radius: vg.Points(2.5), Shape: d.shape}, at)
 	}
-	c.DrawGlyph(draw.GlyphStyle{Color: d.hue, Radius: vg.Points(4), Shape: shape}, at)
 	if q.chosen {
-		c.DrawGlyph(draw.GlyphStyle{Color: ink, Radius: vg.Points(7), Shape: draw.RingGlyph{}}, at)
+		var ring vg.Path
+		ring.Move(vg.Point{X: at.X + 7, Y: at.Y})
+		ring.Arc(at, 7, 0, 2*math.Pi)
+		ring.Close()
+		c.SetLineStyle(draw.LineStyle{Color: ink, Width: vg.Points(1.2)})
+		c.Stroke(ring)
 	}
 	if q.label != "" {
 		sty := words(small, muted)
