@@ -397,7 +397,7 @@ func configurationPart(out *section, s *subject) {
 	for _, m := range env.Server.Models {
 		if n, ok := m.MaxModelLen.Get(); ok {
 			id, _ := m.ID.Get()
-			t.Rows = append(t.Rows, []Cell{text("max_model_len of " + plain(id)), numberCell(float64(n), decimal(float64(n), 0))})
+			t.Rows = append(t.Rows, []Cell{textCell("max_model_len of " + plain(id)), numberCell(float64(n), decimal(float64(n), 0))})
 		}
 	}
 	for _, f := range env.Server.Facts {
@@ -521,13 +521,21 @@ func statisticsPart(out *section, s *subject) {
 		"Percentiles are taken over the completed requests of one run (type 7), and then averaged over the runs. "+
 			"A percentile of fewer samples than bound it is marked ?.",
 		"A value marked ! must not be used: a warning, which is named beside it, says why.",
-		"The knee is the smallest concurrency with 95 % of the highest steady throughput. It is given as a bracket, from "+
+		"The knee is the smallest concurrency with 95 % of the highest "+kneeWords(s.Analysis)+". It is given as a bracket, from "+
 			"paired tests within each run that hold 95 % in all.",
 	)
 	if s.Unit == protocol.UnitWithinServer {
 		lines = append(lines, "The runs were not shown to be on servers of their own (within-server): what differs between starts is not in the intervals.")
 	}
 	out.add(block{List: lines})
+}
+
+// kneeWords is what the knee is one of.
+func kneeWords(a *protocol.Analysis) string {
+	if a.KneeOf != "" && a.KneeOf != loadgen.SteadyTotalThroughput {
+		return "throughput over the makespan (imported results have no steady window)"
+	}
+	return "steady throughput"
 }
 
 func clientPart(out *section, s *subject) {
@@ -545,10 +553,10 @@ func clientPart(out *section, s *subject) {
 			t.Head = append(t.Head, figureWords(e)+", ms")
 		}
 		for _, c := range s.e.Clients {
-			row := []Cell{text(c.Time.UTC().Format("2006-01-02 15:04")), whole(c.Concurrency), whole(c.Input), whole(c.Output),
+			row := []Cell{textCell(c.Time.UTC().Format("2006-01-02 15:04")), whole(c.Concurrency), whole(c.Input), whole(c.Output),
 				numberCell(orNaN(c.Requests), decimal(c.Requests, 0)), numberCell(orNaN(c.Chunks), decimal(c.Chunks, 0))}
 			for _, name := range errors {
-				cell := text("–")
+				cell := textCell("–")
 				for _, f := range c.Errors {
 					if f.Name == name {
 						cell = numberCell(f.Value, sized(f.Value))
@@ -585,7 +593,7 @@ func clientPart(out *section, s *subject) {
 			}
 		}
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), numberCell(p.Headroom.Requests, sized(p.Headroom.Requests)),
-			numberCell(orNaN(p.Headroom.Chunks), sized(p.Headroom.Chunks)), text(verdict)})
+			numberCell(orNaN(p.Headroom.Chunks), sized(p.Headroom.Chunks)), textCell(verdict)})
 	}
 	out.table(t)
 }

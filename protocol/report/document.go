@@ -197,7 +197,7 @@ func printable(s string) string {
 	}, s)
 }
 
-func text(s string) Cell { return Cell{Text: s} }
+func textCell(s string) Cell { return Cell{Text: s} }
 
 func numberCell(x float64, shown string) Cell {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -209,7 +209,7 @@ func numberCell(x float64, shown string) Cell {
 func texts(row []string) []Cell {
 	out := make([]Cell, len(row))
 	for i, s := range row {
-		out[i] = text(s)
+		out[i] = textCell(s)
 	}
 	return out
 }

@@ -112,7 +112,9 @@ func howSure(s *subject) answer {
 	}
 	if d := s.Drift; d != nil && d.Assessed && (d.Total.Above(0) || d.Total.Below(0)) {
 		out.Verdict = careful
-		out.Details = append(out.Details, drift(s.Analysis)+".")
+		for _, line := range drifts(s.Analysis) {
+			out.Details = append(out.Details, line+".")
+		}
 	}
 	if err != nil {
 		out.Verdict = bad

@@ -18,7 +18,7 @@ type part struct {
 }
 
 // The page's sections in the order of the methodology page, then what that page lacks.
-var parts = []part{
+var pageParts = []part{
 	{"client", "Client validation", clientPart},
 	{"hardware", "Hardware", hardwarePart},
 	{"software", "Software", softwarePart},
@@ -85,7 +85,7 @@ func newDocument(all []Subject) *document {
 		}
 		d.Sections = append(d.Sections, sideBySide(subjects))
 	}
-	for _, p := range parts {
+	for _, p := range pageParts {
 		out := section{ID: p.id, Title: p.title}
 		for _, s := range subjects {
 			own := section{ID: p.id}
@@ -235,7 +235,7 @@ func anchorOf(s string) string {
 
 // levelCell is a level's name, which leads to its part of the page.
 func (s *subject) levelCell(p *protocol.Point) Cell {
-	c := text(levelOf(p))
+	c := textCell(levelOf(p))
 	c.Link = s.anchor(p)
 	if !p.Open() && p.Arm == "" {
 		c.Number, c.Is = float64(p.Concurrency), true
@@ -279,9 +279,9 @@ func sized(x float64) string {
 // flagsCell are the codes of a point's warnings.
 func flagsCell(p *protocol.Point) Cell {
 	if s := flags(p); s != "" {
-		return text(s)
+		return textCell(s)
 	}
-	return text("none")
+	return textCell("none")
 }
 
 // usable is whether a figure of a point may be used.

@@ -105,7 +105,7 @@ func TestGoldenPages(t *testing.T) {
 func TestSections(t *testing.T) {
 	page := rendered(t, HTML, subjectOf(measured(t, []int{1, 4, 16}, protocol.Prompts{PerConcurrency: 10})))
 	at := 0
-	for _, p := range parts {
+	for _, p := range pageParts {
 		i := strings.Index(page[at:], `<section id="`+p.id+`">`)
 		if i < 0 {
 			t.Fatalf("section %s is not there, or not in its place", p.id)
@@ -158,16 +158,16 @@ func TestNoNetwork(t *testing.T) {
 	}
 }
 
-// hostile is what somebody may call a model, who wishes the reader ill.
-const hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>[x](javascript:alert(1)) ![y](http://evil.example/z) `a` | b\x1b[31m\u202e\n# =cmd|' /C calc'!A0"
+// planted is what somebody may call a model, who wishes the reader ill.
+const planted = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>[x](javascript:alert(1)) ![y](http://evil.example/z) `a` | b\x1b[31m\u202e\n# =cmd|' /C calc'!A0"
 
 // Whatever came from outside is text, in every place that it can come from.
 func TestHostileTexts(t *testing.T) {
 	plant := func() *protocol.Experiment {
 		e := measured(t, []int{1, 4, 16, 32}, protocol.Prompts{Count: 20})
-		quoted, _ := json.Marshal(hostile)
+		quoted, _ := json.Marshal(planted)
 		h := string(quoted)
-		e.Tool, e.Error, e.Complete, e.Shortened = hostile, hostile, false, hostile
+		e.Tool, e.Error, e.Complete, e.Shortened = planted, planted, false, planted
 		e.Design = json.RawMessage(strings.Replace(string(e.Design), `"mine"`, h, 1))
 		value := `{"value": ` + h + `, "scope": "host"}`
 		unknown := `{"unknown": ` + h + `, "scope": "host"}`
@@ -180,23 +180,23 @@ func TestHostileTexts(t *testing.T) {
 			"model": {"revision": ` + value + `}`
 		e.Environment = environment(t, env)
 		for i := range e.Starts {
-			e.Starts[i].URL, e.Starts[i].Asked, e.Starts[i].Server = "http://"+hostile, quoted, environment(t, env)
-			e.Starts[i].Warnings = []loadgen.Warning{{Code: hostile, Message: hostile}}
+			e.Starts[i].URL, e.Starts[i].Asked, e.Starts[i].Server = "http://"+planted, quoted, environment(t, env)
+			e.Starts[i].Warnings = []loadgen.Warning{{Code: planted, Message: planted}}
 		}
-		e.Clients[0].Error = hostile
-		e.Workload.Headers, e.Workload.Body, e.Workload.Prompts = []string{hostile}, quoted, hostile
+		e.Clients[0].Error = planted
+		e.Workload.Headers, e.Workload.Body, e.Workload.Prompts = []string{planted}, quoted, planted
 		for i := range e.Measurements {
 			m := &e.Measurements[i]
-			m.Models, m.Step.Arm = []string{hostile}, hostile
-			m.Result.Errors = []loadgen.ErrorCount{{Class: "http", Count: 1, Example: hostile}}
-			m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: hostile, Message: hostile, Spoils: []string{hostile}})
-			m.Readings[1].Name, m.Readings[1].Error = hostile, hostile
-			m.Readings[0].Warnings = []loadgen.Warning{{Code: "x", Message: hostile}}
+			m.Models, m.Step.Arm = []string{planted}, planted
+			m.Result.Errors = []loadgen.ErrorCount{{Class: "http", Count: 1, Example: planted}}
+			m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: planted, Message: planted, Spoils: []string{planted}})
+			m.Readings[1].Name, m.Readings[1].Error = planted, planted
+			m.Readings[0].Warnings = []loadgen.Warning{{Code: "x", Message: planted}}
 		}
 		return e
 	}
 	one, two := subjectOf(plant()), subjectOf(plant())
-	two.Name = hostile
+	two.Name = planted
 	for _, subjects := range [][]Subject{{one}, {one, two}} {
 		page := rendered(t, HTML, subjects...)
 		for _, wrong := range []string{"<script>alert", "<img", "onerror=alert(1)>\"", "\x1b", "\u202e", "javascript:alert(1)\""} {

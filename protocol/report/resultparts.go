@@ -40,7 +40,7 @@ func resultsPart(out *section, s *subject) {
 		Head: []string{levelHead(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
-		requests := text("by time")
+		requests := textCell("by time")
 		if p.Requests > 0 {
 			requests = whole(p.Requests)
 		}
@@ -66,7 +66,7 @@ func (s *subject) across(figure string) Table {
 		cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
 			cell(e.Summary.SD), numberCell(e.Summary.CoV, percent(e.Summary.CoV)), whole(e.Summary.N),
-			cell(e.Summary.Min), cell(e.Summary.Max), text(orNone(strings.Join(slices.Concat(e.SpoiledBy, e.MarkedBy), ", ")))})
+			cell(e.Summary.Min), cell(e.Summary.Max), textCell(orNone(strings.Join(slices.Concat(e.SpoiledBy, e.MarkedBy), ", ")))})
 	}
 	return t
 }
@@ -83,7 +83,7 @@ func kneePart(out *section, s *subject) {
 		return
 	}
 	k := s.Knee
-	out.text(fmt.Sprintf("Smallest concurrency with 95 %% of the highest steady throughput: %s.", k))
+	out.text(fmt.Sprintf("Smallest concurrency with 95 %% of the highest %s: %s.", kneeWords(s.Analysis), k))
 	if k.Reason != "" {
 		out.text(capital(k.Reason) + ".")
 	}
@@ -143,7 +143,7 @@ func (s *subject) metricTable(word, metric string) Table {
 		for _, figure := range figures {
 			e, err := p.Figure(figure)
 			if e.Name == "" {
-				row = append(row, text("–"), text("–"))
+				row = append(row, textCell("–"), textCell("–"))
 				continue
 			}
 			found = true
@@ -170,7 +170,7 @@ func variancePart(out *section, s *subject) {
 			continue
 		}
 		levels, mean := p.Spread.Components.Levels, p.Spread.Components.Mean.Estimate
-		between := text("none seen")
+		between := textCell("none seen")
 		if !levels[0].Dropped {
 			share := math.Sqrt(levels[0].T2) / mean
 			between = numberCell(share, percent(share))
@@ -188,14 +188,14 @@ func variancePart(out *section, s *subject) {
 			}
 		}
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), between, numberCell(within, percent(within)),
-			text(p.Spread.Batch.Round(time.Millisecond).String()), text("± " + percent(p.Spread.Precision)), text(want)})
+			textCell(p.Spread.Batch.Round(time.Millisecond).String()), textCell("± " + percent(p.Spread.Precision)), textCell(want)})
 	}
 	out.table(t)
 	if len(t.Rows) == 0 {
 		out.text("No level has a steady window in two runs, so that the spread cannot be taken apart.")
 	}
-	if s.Drift != nil {
-		out.text(drift(s.Analysis) + ".")
+	for _, line := range drifts(s.Analysis) {
+		out.text(line + ".")
 	}
 	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
 		Head: []string{levelHead(s.Analysis)}}
@@ -216,7 +216,7 @@ func variancePart(out *section, s *subject) {
 		}
 		row := []Cell{s.levelCell(p)}
 		for _, run := range order {
-			cell := text("–")
+			cell := textCell("–")
 			if j := slices.Index(e.Runs, run); j >= 0 {
 				cell = flagged(numberCell(e.Values[j], sized(e.Values[j])), e, err)
 			}
@@ -304,9 +304,9 @@ func levelsPart(out *section, s *subject) {
 				continue
 			}
 			cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
-			row := []Cell{text(figureWords(figure)), text(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High)}
+			row := []Cell{textCell(figureWords(figure)), textCell(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High)}
 			for _, run := range p.Runs {
-				c := text("–")
+				c := textCell("–")
 				if j := slices.Index(e.Runs, run); j >= 0 {
 					c = cell(e.Values[j])
 				}
@@ -382,7 +382,7 @@ func warningsPart(out *section, s *subject) {
 			case len(w.Spoils) > 0:
 				spoils = fmt.Sprintf("%d %s", len(w.Spoils), plural(len(w.Spoils), "figure"))
 			}
-			t.Rows = append(t.Rows, []Cell{s.levelCell(p), text(w.Code), text(numbers(w.Runs)), text(spoils), text(plain(w.Message))})
+			t.Rows = append(t.Rows, []Cell{s.levelCell(p), textCell(w.Code), textCell(numbers(w.Runs)), textCell(spoils), textCell(plain(w.Message))})
 		}
 	}
 	out.table(t)
@@ -404,8 +404,8 @@ func sideBySide(subjects []*subject) section {
 		cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
 		level := s.levelCell(p)
 		level.Is, level.Text = false, p.Load.String()
-		t.Rows = append(t.Rows, []Cell{text(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
-			text(e.Unit), text(fmt.Sprintf("%d of %d", usableLevels(s.Analysis), len(s.Points))), text(s.Knee.String())})
+		t.Rows = append(t.Rows, []Cell{textCell(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
+			textCell(e.Unit), textCell(fmt.Sprintf("%d of %d", usableLevels(s.Analysis), len(s.Points))), textCell(s.Knee.String())})
 	}
 	out.table(t)
 	subjects[0].charts(&out, PlaceCompare)

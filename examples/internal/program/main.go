@@ -19,8 +19,9 @@ import (
 
 // Exit codes of all programs.
 const (
-	exitFailed = 1 // something failed, or the measurement is invalid
-	exitUsage  = 2 // wrong use
+	exitFailed    = 1 // something failed, the measurement is invalid, or a limit is broken
+	exitUsage     = 2 // wrong use
+	exitUndecided = 3 // what was asked is not decided
 )
 
 // A UsageError is the user's: exit code 2.
@@ -124,12 +125,28 @@ func code(err error) int {
 	var invalid *loadgen.InvalidError
 	var server *protocol.ServerError
 	switch {
+	case undecided(err):
+		return exitUndecided
 	case errors.As(err, &server):
 		return exitFailed
 	case errors.As(err, &usage), errors.As(err, &invalid):
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// undecided reports whether there is nothing else wrong than that something is undecided.
+func undecided(err error) bool {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range several.Unwrap() {
+			if !undecided(e) {
+				return false
+			}
+		}
+		return true
+	}
+	_, is := err.(*UndecidedError)
+	return is
 }
 
 func oneLine(s string) string {

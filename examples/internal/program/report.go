@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -9,9 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"errors"
-
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/report/chart"
 )
@@ -61,6 +61,9 @@ func (r *Report) Run(w io.Writer, dirs []string) error {
 		}
 		subjects[0].Charts = append(drawn, subjects[0].Charts...)
 	}
+	if r.out == "" && formats[0].Other != nil {
+		return Usagef("-format %s: want -out DIR with it, for its files", formats[0].Name)
+	}
 	if r.out == "" {
 		return formats[0].Write(w, subjects...)
 	}
@@ -76,7 +79,9 @@ func (r *Report) Run(w io.Writer, dirs []string) error {
 		return err
 	}
 	for _, f := range formats {
-		fmt.Fprintln(w, filepath.Join(r.out, f.File))
+		if f.File != "" {
+			fmt.Fprintln(w, filepath.Join(r.out, f.File))
+		}
 	}
 	return nil
 }
@@ -114,10 +119,11 @@ func (r *Report) chosen() ([]Format, error) {
 // readSubject reads one experiment and draws its charts. Among several it is named by its directory.
 func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error) {
 	e, err := protocol.ReadExperiment(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, with its %s: %v", dir, protocol.JournalFile, err)
-	} else if err != nil {
-		return report.Subject{}, nil, err
+	if errors.Is(err, fs.ErrNotExist) { // not ours: perhaps another tool's
+		e, err = format.Open(dir)
+	}
+	if err != nil {
+		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's results: %v", dir, err)
 	}
 	a := protocol.Analyze(e)
 	charts := chart.Draw(e, a)
