@@ -92,7 +92,8 @@ func serverEnvironment(e *protocol.Experiment) *envinfo.Environment {
 		return nil
 	}
 	a := protocol.Analyze(&protocol.Experiment{Environment: e.Environment, Starts: e.Starts})
-	if a.Machines.Server == "the client's" || a.Machines.Server == "" && len(e.Starts) == 0 || a.Machines.Server == a.Machines.Client {
+	if a.Machines.Server == "the client's" || a.Machines.Server == "" && len(e.Starts) == 0 ||
+		a.Machines.Server == a.Machines.Client {
 		return e.Environment
 	}
 	return nil
@@ -299,7 +300,8 @@ func configurationPart(out *section, s *subject) {
 	for _, m := range env.Server.Models {
 		if n, ok := m.MaxModelLen.Get(); ok {
 			id, _ := m.ID.Get()
-			t.Rows = append(t.Rows, []Cell{textCell("max_model_len of " + plain(id)), numberCell(float64(n), decimal(float64(n), 0))})
+			t.Rows = append(t.Rows, []Cell{textCell("max_model_len of " + plain(id)), numberCell(float64(n),
+				decimal(float64(n), 0))})
 		}
 	}
 	for _, f := range env.Server.Facts {

@@ -67,7 +67,8 @@ func plusMinus(e protocol.Estimate) string {
 // latencyWords are the latencies at one point.
 func latencyWords(p *protocol.Point) string {
 	var parts []string
-	for _, m := range []struct{ word, metric string }{{"TTFT", loadgen.TTFT}, {"TPOT", loadgen.TPOT}, {"E2E", loadgen.E2E}} {
+	for _, m := range []struct{ word, metric string }{{"TTFT", loadgen.TTFT}, {"TPOT", loadgen.TPOT}, {"E2E",
+		loadgen.E2E}} {
 		median, err := p.Figure(loadgen.QuantileName(m.metric, 50))
 		if median.Name == "" {
 			continue
@@ -95,12 +96,14 @@ func howSure(s *subject) answer {
 	switch {
 	case !e.Interval.Defined():
 		out.Headline, out.Verdict = "Not known", careful
-		out.Details = append(out.Details, fmt.Sprintf("%d %s: there is no interval.", e.Summary.N, plural(e.Summary.N, "run")))
+		out.Details = append(out.Details, fmt.Sprintf("%d %s: there is no interval.", e.Summary.N, plural(e.Summary.N,
+			"run")))
 	default:
 		share := half / e.Summary.Mean
 		out.Headline = "± " + percent(share)
 		out.Details = append(out.Details, fmt.Sprintf("The 95 %% interval is %s to %s %s, over %d %s; CoV %s.",
-			sized(e.Interval.Low), sized(e.Interval.High), e.Unit, e.Summary.N, replicateWords(s.Unit, e.Summary.N), percent(e.Summary.CoV)))
+			sized(e.Interval.Low), sized(e.Interval.High), e.Unit, e.Summary.N, replicateWords(s.Unit,
+				e.Summary.N), percent(e.Summary.CoV)))
 		if share > 0.1 {
 			out.Verdict = careful
 			out.Details = append(out.Details, "That is wide: more runs, or a quieter machine, would narrow it.")
@@ -163,7 +166,8 @@ func whatLimits(s *subject) answer {
 // serverLimits is what the server says of its queue and its cache at one point.
 func serverLimits(p *protocol.Point) (out []string) {
 	if e, _ := p.Figure("server_waiting_mean"); e.Name != "" && e.Summary.Mean >= 1 {
-		out = append(out, fmt.Sprintf("At %v %s requests waited in the server’s queue on average.", p.Load, sized(e.Summary.Mean)))
+		out = append(out, fmt.Sprintf("At %v %s requests waited in the server’s queue on average.", p.Load,
+			sized(e.Summary.Mean)))
 	}
 	if e, _ := p.Figure("server_kv_usage_peak"); e.Name != "" {
 		out = append(out, fmt.Sprintf("Its KV cache was up to %s %% full.", sized(e.Summary.Max)))
@@ -219,7 +223,8 @@ func canTrust(s *subject) answer {
 		out.Details = append(out.Details, "What the client can do was not measured.")
 	}
 	if n := s.Stamps.Chunks(); n > 0 {
-		out.Details = append(out.Details, "Arrivals stamped by "+stampedBy(loadgen.Stamps{Kernel: s.Stamps.Kernel, Client: s.Stamps.Client})+".")
+		out.Details = append(out.Details, "Arrivals stamped by "+stampedBy(loadgen.Stamps{Kernel: s.Stamps.Kernel,
+			Client: s.Stamps.Client})+".")
 	}
 	return out
 }

@@ -37,7 +37,8 @@ func HTML(w io.Writer, subjects ...Subject) error {
 // policy lets the browser run the page's own script, and fetch nothing.
 var policy = func() string {
 	sum := sha256.Sum256([]byte(pageScript))
-	return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; " +
+	return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) + "'; " +
 		"base-uri 'none'; form-action 'none'"
 }()
 

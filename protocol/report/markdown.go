@@ -115,7 +115,8 @@ func numeric(t *Table, column int) bool {
 
 // markup is what means something in Markdown, or in the HTML that it may hold. A dash, a dot or a # mean something at
 // the beginning of a line only, where md's texts never stand without something before them but in a paragraph.
-var markup = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;",
+var markup = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<",
+	"&lt;", ">", "&gt;",
 	"|", "\\|", "~", "\\~", "&", "&amp;", "!", "\\!", "$", "\\$", "://", ":&#47;&#47;", "www.", "www&#46;", "@", "&#64;")
 
 // md is a text as Markdown that shows it, and does nothing else.

@@ -192,7 +192,10 @@ func subtitle(s *subject) []string {
 // shapes are the tokens in and out: of all levels, where they are of one shape.
 func shapes(a *protocol.Analysis) string {
 	p := a.Points[0]
-	same := !slices.ContainsFunc(a.Points, func(q protocol.Point) bool { return q.Input != p.Input || q.Output != p.Output })
+	same := !slices.ContainsFunc(a.Points, func(q protocol.Point) bool {
+		return q.Input != p.Input ||
+			q.Output != p.Output
+	})
 	if !same {
 		return "several shapes"
 	}

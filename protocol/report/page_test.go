@@ -24,7 +24,8 @@ var sourceless = regexp.MustCompile(`("value": [^{}]*"scope": "\w+")}`)
 func environment(t *testing.T, members string) *envinfo.Environment {
 	t.Helper()
 	var e envinfo.Environment
-	if err := json.Unmarshal([]byte("{"+sourceless.ReplaceAllString(members, `$1, "source": "a test"}`)+"}"), &e); err != nil {
+	if err := json.Unmarshal([]byte("{"+sourceless.ReplaceAllString(members, `$1, "source": "a test"}`)+"}"),
+		&e); err != nil {
 		t.Fatal(err)
 	}
 	return &e
@@ -49,10 +50,12 @@ func measured(t *testing.T, levels []int, prompts protocol.Prompts) *protocol.Ex
 			"facts": [{"name": "block_size", "value": {"value": "16", "scope": "server"}}]},
 		"model": {"revision": {"value": "be673f326cab", "scope": "host"}}`)
 	for run := 1; run <= 3; run++ {
-		e.Starts = append(e.Starts, protocol.Start{Run: run, Instance: fmt.Sprint(run), URL: "http://10.0.0.7:8000", Server: served,
-			Asked: json.RawMessage(`["vllm","serve","llama"]`)})
+		e.Starts = append(e.Starts, protocol.Start{Run: run, Instance: fmt.Sprint(run), URL: "http://10.0.0.7:8000",
+			Server: served,
+			Asked:  json.RawMessage(`["vllm","serve","llama"]`)})
 	}
-	e.Clients = []protocol.ClientCheck{{Time: e.Time, Concurrency: 64, Input: 256, Output: 64, Requests: 900, Chunks: 70000,
+	e.Clients = []protocol.ClientCheck{{Time: e.Time, Concurrency: 64, Input: 256, Output: 64, Requests: 900,
+		Chunks: 70000,
 		Errors: []loadgen.Figure{{Name: "ttft_error_p99", Unit: "ms", Value: 0.4}}}}
 	for i := range e.Measurements {
 		m := &e.Measurements[i]
@@ -71,8 +74,9 @@ func measured(t *testing.T, levels []int, prompts protocol.Prompts) *protocol.Ex
 func subjectOf(e *protocol.Experiment) Subject {
 	return Subject{Experiment: e, Analysis: protocol.Analyze(e), Charts: []Chart{{
 		Name: "throughput", Title: "Throughput", Place: PlaceResults,
-		Drawings: []Drawing{{SVG: "<svg>log</svg>", Scale: "log", Basis: "total"}, {SVG: "<svg>gpu</svg>", Scale: "linear", Basis: "gpu", Narrow: true}},
-		Data:     Table{Head: []string{"x"}, Rows: [][]Cell{{{Text: "1", Number: 1, Is: true}}}},
+		Drawings: []Drawing{{SVG: "<svg>log</svg>", Scale: "log", Basis: "total"}, {SVG: "<svg>gpu</svg>",
+			Scale: "linear", Basis: "gpu", Narrow: true}},
+		Data: Table{Head: []string{"x"}, Rows: [][]Cell{{{Text: "1", Number: 1, Is: true}}}},
 	}}}
 }
 
@@ -125,7 +129,8 @@ func TestSections(t *testing.T) {
 // Every link within a page leads somewhere, and no two things have one anchor; also with several subjects.
 func TestAnchors(t *testing.T) {
 	one := subjectOf(measured(t, []int{1, 4, 16}, protocol.Prompts{PerConcurrency: 10}))
-	for _, subjects := range [][]Subject{{one}, {one, subjectOf(measured(t, []int{1, 4, 64}, protocol.Prompts{Count: 20}))}} {
+	for _, subjects := range [][]Subject{{one}, {one, subjectOf(measured(t, []int{1, 4, 64},
+		protocol.Prompts{Count: 20}))}} {
 		page := rendered(t, HTML, subjects...)
 		ids := map[string]bool{}
 		for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page, -1) {
@@ -189,7 +194,8 @@ func TestHostileTexts(t *testing.T) {
 			m := &e.Measurements[i]
 			m.Models, m.Step.Arm = []string{planted}, planted
 			m.Result.Errors = []loadgen.ErrorCount{{Class: "http", Count: 1, Example: planted}}
-			m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: planted, Message: planted, Spoils: []string{planted}})
+			m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: planted, Message: planted,
+				Spoils: []string{planted}})
 			m.Readings[1].Name, m.Readings[1].Error = planted, planted
 			m.Readings[0].Warnings = []loadgen.Warning{{Code: "x", Message: planted}}
 		}
@@ -199,7 +205,8 @@ func TestHostileTexts(t *testing.T) {
 	two.Name = planted
 	for _, subjects := range [][]Subject{{one}, {one, two}} {
 		page := rendered(t, HTML, subjects...)
-		for _, wrong := range []string{"<script>alert", "<img", "onerror=alert(1)>\"", "\x1b", "\u202e", "javascript:alert(1)\""} {
+		for _, wrong := range []string{"<script>alert", "<img", "onerror=alert(1)>\"", "\x1b", "\u202e",
+			"javascript:alert(1)\""} {
 			if strings.Contains(page, wrong) {
 				t.Errorf("HTML of %d has %q", len(subjects), wrong)
 			}
@@ -213,7 +220,8 @@ func TestHostileTexts(t *testing.T) {
 				t.Errorf("Markdown of %d has %q: %q", len(subjects), wrong, marked[max(0, i-80):i+40])
 			}
 		}
-		if link := regexp.MustCompile(`[^\\]\]\([^)]*`).FindAllString(withoutCode(marked), -1); len(link) != strings.Count(marked, "throughput.svg)") {
+		if link := regexp.MustCompile(`[^\\]\]\([^)]*`).FindAllString(withoutCode(marked),
+			-1); len(link) != strings.Count(marked, "throughput.svg)") {
 			t.Errorf("Markdown of %d has links that are no chart's: %q", len(subjects), link)
 		}
 		tableRows(t, marked)
@@ -258,10 +266,12 @@ func TestPageOfLittle(t *testing.T) {
 	empty := &protocol.Experiment{}
 	for name, subjects := range map[string][]Subject{
 		"none": nil, "empty": {{Experiment: empty}}, "analysis alone": {{Analysis: analysis(protocol.Prompts{Count: 20})}},
-		"two of nothing": {{Experiment: empty}, {}}, "a start": {{Experiment: &protocol.Experiment{Starts: []protocol.Start{{}}}}},
+		"two of nothing": {{Experiment: empty},
+			{}}, "a start": {{Experiment: &protocol.Experiment{Starts: []protocol.Start{{}}}}},
 	} {
 		for _, write := range []func(io.Writer, ...Subject) error{HTML, Markdown} {
-			if page := rendered(t, write, subjects...); len(page) < 20 || strings.Contains(page, "NaN") || strings.Contains(page, "%!(") {
+			if page := rendered(t, write, subjects...); len(page) < 20 || strings.Contains(page, "NaN") ||
+				strings.Contains(page, "%!(") {
 				t.Errorf("%s: %.200s", name, page)
 			}
 			if err := write(full{}, subjects...); !errors.Is(err, errFull) {
@@ -282,7 +292,8 @@ func TestFlagsBesideNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, spoiled := p.Figure(loadgen.TotalThroughput)
-		if row[1].Bad != (spoiled != nil) || (row[1].Flag == "") != (spoiled == nil) || (row[len(row)-1].Text == "none") != (spoiled == nil) {
+		if row[1].Bad != (spoiled != nil) || (row[1].Flag == "") != (spoiled == nil) ||
+			(row[len(row)-1].Text == "none") != (spoiled == nil) {
 			t.Errorf("%v: %+v, flags %q; %v", p.Load, row[1], row[len(row)-1].Text, spoiled)
 		}
 		if row[1].Bad {
@@ -302,8 +313,9 @@ func TestCountGPUs(t *testing.T) {
 		server string
 		want   GPUs
 	}{
-		"all":      {cards, GPUs{8, "8 × MI325X"}},
-		"four":     {cards + `, "containers": [{"engine": {"tensor_parallel_size": {"value": 4, "scope": "server"}}}]`, GPUs{4, "4 of 8 × MI325X"}},
+		"all": {cards, GPUs{8, "8 × MI325X"}},
+		"four": {cards + `, "containers": [{"engine": {"tensor_parallel_size": {"value": 4, "scope": "server"}}}]`,
+			GPUs{4, "4 of 8 × MI325X"}},
 		"two by 2": {cards + `, "containers": [{"engine": {"tensor_parallel_size": {"value": 2, "scope": "server"}, "data_parallel_size": {"value": 2, "scope": "server"}}}]`, GPUs{4, "4 of 8 × MI325X"}},
 		"nvidia":   {`"nvidia": {"cards": [{"model": {"value": "H100", "scope": "host"}}]}`, GPUs{1, "1 × H100"}},
 		"nothing":  {`"schema": 1`, GPUs{}},

@@ -196,7 +196,8 @@ func kneeWords(a *protocol.Analysis) string {
 
 func clientPart(out *section, s *subject) {
 	if len(s.e.Clients) > 0 {
-		t := Table{ID: s.prefix + "client-check", Head: []string{"Measured", "Concurrency", "Input tokens", "Output tokens", "Requests/s", "Chunks/s"}}
+		t := Table{ID: s.prefix + "client-check", Head: []string{"Measured", "Concurrency", "Input tokens",
+			"Output tokens", "Requests/s", "Chunks/s"}}
 		var errors []string
 		for _, c := range s.e.Clients {
 			for _, f := range c.Errors {
@@ -209,7 +210,8 @@ func clientPart(out *section, s *subject) {
 			t.Head = append(t.Head, figureWords(e)+", ms")
 		}
 		for _, c := range s.e.Clients {
-			row := []Cell{textCell(c.Time.UTC().Format("2006-01-02 15:04")), whole(c.Concurrency), whole(c.Input), whole(c.Output),
+			row := []Cell{textCell(c.Time.UTC().Format("2006-01-02 15:04")), whole(c.Concurrency), whole(c.Input),
+				whole(c.Output),
 				numberCell(orNaN(c.Requests), decimal(c.Requests, 0)), numberCell(orNaN(c.Chunks), decimal(c.Chunks, 0))}
 			for _, name := range errors {
 				cell := textCell("–")
@@ -233,7 +235,8 @@ func clientPart(out *section, s *subject) {
 	default:
 		out.text("Verdict: none. What the client can do on its host was not measured.")
 	}
-	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level", Head: []string{levelHead(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
+	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level",
+		Head: []string{levelHead(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Headroom == nil {

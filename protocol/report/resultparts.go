@@ -56,7 +56,8 @@ func resultsPart(out *section, s *subject) {
 
 // across is one figure over the levels, with everything that says how sure it is.
 func (s *subject) across(figure string) Table {
-	t := Table{ID: s.prefix + figure, Head: []string{levelHead(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV", "n", "Least", "Most", "Flags"}}
+	t := Table{ID: s.prefix + figure, Head: []string{levelHead(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
+		"n", "Least", "Most", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		e, err := p.Figure(figure)
@@ -66,7 +67,8 @@ func (s *subject) across(figure string) Table {
 		cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
 			cell(e.Summary.SD), numberCell(e.Summary.CoV, percent(e.Summary.CoV)), whole(e.Summary.N),
-			cell(e.Summary.Min), cell(e.Summary.Max), textCell(orNone(strings.Join(slices.Concat(e.SpoiledBy, e.MarkedBy), ", ")))})
+			cell(e.Summary.Min), cell(e.Summary.Max), textCell(orNone(strings.Join(slices.Concat(e.SpoiledBy, e.MarkedBy),
+				", ")))})
 	}
 	return t
 }
@@ -129,7 +131,8 @@ func (s *subject) metricTable(word, metric string) Table {
 			}
 		}
 	}
-	t := Table{ID: s.prefix + metric, Caption: word + ", " + unit + "; mean over the runs ± half width of its 95 % interval",
+	t := Table{ID: s.prefix + metric, Caption: word + ", " + unit +
+		"; mean over the runs ± half width of its 95 % interval",
 		Head: []string{levelHead(s.Analysis)}}
 	if metric == loadgen.Interactivity {
 		t.Caption += "; here low percentiles are the slow requests"
@@ -188,7 +191,8 @@ func variancePart(out *section, s *subject) {
 			}
 		}
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), between, numberCell(within, percent(within)),
-			textCell(p.Spread.Batch.Round(time.Millisecond).String()), textCell("± " + percent(p.Spread.Precision)), textCell(want)})
+			textCell(p.Spread.Batch.Round(time.Millisecond).String()), textCell("± " +
+				percent(p.Spread.Precision)), textCell(want)})
 	}
 	out.table(t)
 	if len(t.Rows) == 0 {
@@ -254,7 +258,11 @@ func (s *subject) besides(id string, columns []beside, own string) Table {
 	var figures []string
 	found := false
 	has := func(figure string) bool {
-		return figure != "" && slices.ContainsFunc(s.Points, func(p protocol.Point) bool { e, _ := p.Figure(figure); return e.Name != "" })
+		return figure != "" && slices.ContainsFunc(s.Points, func(p protocol.Point) bool {
+			e,
+				_ := p.Figure(figure)
+			return e.Name != ""
+		})
 	}
 	for _, c := range columns {
 		if !has(c.figure) {
@@ -304,7 +312,8 @@ func levelsPart(out *section, s *subject) {
 				continue
 			}
 			cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
-			row := []Cell{textCell(figureWords(figure)), textCell(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High)}
+			row := []Cell{textCell(figureWords(figure)), textCell(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low),
+				cell(e.Interval.High)}
 			for _, run := range p.Runs {
 				c := textCell("–")
 				if j := slices.Index(e.Runs, run); j >= 0 {
@@ -317,7 +326,8 @@ func levelsPart(out *section, s *subject) {
 		out.table(t)
 		var lines []string
 		for _, w := range p.Warnings {
-			lines = append(lines, fmt.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs), plain(w.Message)))
+			lines = append(lines, fmt.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs),
+				plain(w.Message)))
 		}
 		lines = append(lines, levelErrors(s.e, p)...)
 		if len(lines) > 0 {
@@ -329,7 +339,8 @@ func levelsPart(out *section, s *subject) {
 // levelErrors are how requests of a level failed, as the server said it.
 func levelErrors(e *protocol.Experiment, p *protocol.Point) (lines []string) {
 	for _, m := range e.Measurements {
-		if m.Step.Discard || m.Step.Arm != p.Arm || m.Step.Level.Concurrency != p.Concurrency || m.Step.Level.Arrivals.Rate != p.Rate {
+		if m.Step.Discard || m.Step.Arm != p.Arm || m.Step.Level.Concurrency != p.Concurrency ||
+			m.Step.Level.Arrivals.Rate != p.Rate {
 			continue
 		}
 		for _, failed := range m.Result.Errors {
@@ -369,7 +380,8 @@ func warningsPart(out *section, s *subject) {
 	if len(general) > 0 {
 		out.add(block{List: general})
 	}
-	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelHead(s.Analysis), "Code", "Runs", "Forbids", "What it says"}}
+	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelHead(s.Analysis), "Code", "Runs", "Forbids",
+		"What it says"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		for _, w := range p.Warnings {
@@ -382,7 +394,8 @@ func warningsPart(out *section, s *subject) {
 			case len(w.Spoils) > 0:
 				spoils = fmt.Sprintf("%d %s", len(w.Spoils), plural(len(w.Spoils), "figure"))
 			}
-			t.Rows = append(t.Rows, []Cell{s.levelCell(p), textCell(w.Code), textCell(numbers(w.Runs)), textCell(spoils), textCell(plain(w.Message))})
+			t.Rows = append(t.Rows, []Cell{s.levelCell(p), textCell(w.Code), textCell(numbers(w.Runs)), textCell(spoils),
+				textCell(plain(w.Message))})
 		}
 	}
 	out.table(t)
@@ -394,7 +407,8 @@ func warningsPart(out *section, s *subject) {
 // sideBySide are the subjects' main figures in one table.
 func sideBySide(subjects []*subject) section {
 	out := section{ID: "side-by-side", Title: "Side by side"}
-	t := Table{ID: "subjects", Head: []string{"Experiment", "Best level", "Throughput", "95 % from", "to", "Unit", "Levels that may be used", "Knee"}}
+	t := Table{ID: "subjects", Head: []string{"Experiment", "Best level", "Throughput", "95 % from", "to", "Unit",
+		"Levels that may be used", "Knee"}}
 	for _, s := range subjects {
 		figure, p, _ := headline(s.Analysis)
 		if p == nil {
@@ -404,8 +418,10 @@ func sideBySide(subjects []*subject) section {
 		cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
 		level := s.levelCell(p)
 		level.Is, level.Text = false, p.Load.String()
-		t.Rows = append(t.Rows, []Cell{textCell(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High),
-			textCell(e.Unit), textCell(fmt.Sprintf("%d of %d", usableLevels(s.Analysis), len(s.Points))), textCell(s.Knee.String())})
+		t.Rows = append(t.Rows, []Cell{textCell(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low),
+			cell(e.Interval.High),
+			textCell(e.Unit), textCell(fmt.Sprintf("%d of %d", usableLevels(s.Analysis),
+				len(s.Points))), textCell(s.Knee.String())})
 	}
 	out.table(t)
 	subjects[0].charts(&out, PlaceCompare)

@@ -199,7 +199,8 @@ var themed = func() *strings.Replacer {
 			pairs = append(pairs, ":"+hexOf(written), ":var("+name+","+strings.ToLower(hexOf(c))+")")
 		}
 	}
-	pairs = append(pairs, plainFace, "", boldFace, "font-weight:bold;") // the picture has its face, and its texts inherit it
+	pairs = append(pairs, plainFace, "", boldFace,
+		"font-weight:bold;") // the picture has its face, and its texts inherit it
 	return strings.NewReplacer(pairs...)
 }()
 

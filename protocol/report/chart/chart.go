@@ -41,7 +41,8 @@ func Draw(e *protocol.Experiment, a *protocol.Analysis) []*Chart {
 	gpus := report.CountGPUs(e).N
 	conditions := report.Conditions(e, a)
 	for _, c := range []*Chart{
-		throughput(a), arms(a), frontier(a), latency(a, e.Design, ttft), latency(a, e.Design, tpot), latency(a, e.Design, e2e),
+		throughput(a), arms(a), frontier(a), latency(a, e.Design, ttft), latency(a, e.Design, tpot), latency(a,
+			e.Design, e2e),
 		distribution(e, a, ttft), distribution(e, a, itl), runOrder(e, a), course(e, a),
 	} {
 		if c != nil {

@@ -34,7 +34,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // level of a run has so many samples of each metric.
 func experiment(runs int, levels []int, capped, samples int) *protocol.Experiment {
 	e := &protocol.Experiment{Complete: true, Time: time.Date(2026, 3, 11, 9, 30, 0, 0, time.UTC)}
-	e.Design, _ = json.Marshal(protocol.Plan{Name: "p", Runs: runs, Levels: levels, Objectives: []loadgen.Objective{{Metric: loadgen.TTFT, Limit: 50}}})
+	e.Design, _ = json.Marshal(protocol.Plan{Name: "p", Runs: runs, Levels: levels,
+		Objectives: []loadgen.Objective{{Metric: loadgen.TTFT, Limit: 50}}})
 	for run := 1; run <= runs; run++ {
 		e.Starts = append(e.Starts, protocol.Start{Run: run, Instance: fmt.Sprint(run)})
 		for seq, c := range levels {
@@ -74,7 +75,8 @@ func experiment(runs int, levels []int, capped, samples int) *protocol.Experimen
 					add(loadgen.QuantileName(metric, p), "ms", q)
 				}
 			}
-			r.Timeline = &loadgen.Timeline{Width: 100 * time.Millisecond, InFlight: make([]float64, 120), Output: make([]int, 120)}
+			r.Timeline = &loadgen.Timeline{Width: 100 * time.Millisecond, InFlight: make([]float64, 120),
+				Output: make([]int, 120)}
 			for i := range r.Timeline.InFlight {
 				r.Timeline.InFlight[i], r.Timeline.Output[i] = reached, int(speed/50)+i%7
 			}
@@ -84,7 +86,8 @@ func experiment(runs int, levels []int, capped, samples int) *protocol.Experimen
 				series.At, series.Value = append(series.At, time.Duration(i)*time.Second), append(series.Value, float64(i%3))
 				power.At, power.Value = append(power.At, time.Duration(i)*time.Second), append(power.Value, 300+float64(i))
 			}
-			m.Readings = []protocol.Reading{{Name: "server", Series: []protocol.Series{series}}, {Name: "gpus", Series: []protocol.Series{power}}}
+			m.Readings = []protocol.Reading{{Name: "server", Series: []protocol.Series{series}}, {Name: "gpus",
+				Series: []protocol.Series{power}}}
 			e.Measurements = append(e.Measurements, m)
 		}
 	}
@@ -134,14 +137,16 @@ func TestAllCharts(t *testing.T) {
 			t.Fatal(err)
 		}
 		w, h := c.size(form{})
-		if size := picture.Bounds().Size(); math.Abs(float64(size.X)-2*float64(w)) > 1 || math.Abs(float64(size.Y)-2*float64(h)) > 1 {
+		if size := picture.Bounds().Size(); math.Abs(float64(size.X)-2*float64(w)) > 1 ||
+			math.Abs(float64(size.Y)-2*float64(h)) > 1 {
 			t.Errorf("%s: PNG of %v, want twice %v × %v", c.Name, size, w, h)
 		}
 		if len(c.data.Rows) == 0 {
 			t.Errorf("%s has no data beside it", c.Name)
 		}
 	}
-	want := []string{"throughput", "frontier", "latency-ttft", "latency-tpot", "latency-e2e", "ecdf-ttft", "ecdf-itl", "run-order", "course"}
+	want := []string{"throughput", "frontier", "latency-ttft", "latency-tpot", "latency-e2e", "ecdf-ttft",
+		"ecdf-itl", "run-order", "course"}
 	if !slices.Equal(names, want) {
 		t.Errorf("charts %v, want %v", names, want)
 	}
@@ -200,7 +205,8 @@ func TestDataOfCharts(t *testing.T) {
 	for i, figure := range []string{loadgen.SteadyTotalThroughput, loadgen.TotalThroughput} {
 		for j, q := range c.panels[0].curves[i].points {
 			e, err := a.Points[j].Figure(figure)
-			if q.x != float64(a.Points[j].Concurrency) || q.y != e.Summary.Mean || q.low != e.Interval.Low || q.high != e.Interval.High ||
+			if q.x != float64(a.Points[j].Concurrency) || q.y != e.Summary.Mean || q.low != e.Interval.Low ||
+				q.high != e.Interval.High ||
 				!slices.Equal(q.runs, e.Values) || q.spoiled != (err != nil) {
 				t.Errorf("%s at %v: %+v, want %+v", figure, a.Points[j].Load, q, e)
 			}
@@ -214,7 +220,8 @@ func TestDataOfCharts(t *testing.T) {
 	if !c.panels[0].curves[0].points[3].spoiled {
 		t.Error("the capped level is drawn as any other")
 	}
-	limits := latency(a, json.RawMessage(`{"objectives":[{"metric":"ttft","limit":50},{"metric":"e2e","limit":9}]}`), ttft).panels[0].limits
+	limits := latency(a, json.RawMessage(`{"objectives":[{"metric":"ttft","limit":50},{"metric":"e2e","limit":9}]}`),
+		ttft).panels[0].limits
 	if len(limits) != 1 || limits[0].y != 50 {
 		t.Errorf("limits %+v", limits)
 	}
@@ -345,7 +352,8 @@ func TestEffect(t *testing.T) {
 		}
 	}
 	subjects := []report.Subject{
-		{Name: "before", Experiment: before, Analysis: protocol.Analyze(before)}, {Name: "after", Experiment: after, Analysis: protocol.Analyze(after)},
+		{Name: "before", Experiment: before, Analysis: protocol.Analyze(before)}, {Name: "after", Experiment: after,
+			Analysis: protocol.Analyze(after)},
 	}
 	both := &protocol.Experiment{}
 	for i, e := range []*protocol.Experiment{before, after} {
@@ -366,7 +374,8 @@ func TestEffect(t *testing.T) {
 			}
 		}
 	}
-	if c := named(t, Compare(subjects), "compare-throughput"); len(c.panels[0].curves) != 2 || c.panels[0].curves[1].name != "after" {
+	if c := named(t, Compare(subjects), "compare-throughput"); len(c.panels[0].curves) != 2 ||
+		c.panels[0].curves[1].name != "after" {
 		t.Errorf("curves %+v", c.panels[0].curves)
 	}
 }
@@ -398,7 +407,8 @@ func TestHostileCharts(t *testing.T) {
 	for i := range e.Measurements {
 		m := &e.Measurements[i]
 		m.Step.Arm, m.Models = hostile, []string{hostile}
-		m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: hostile, Spoils: []string{loadgen.TotalThroughput}})
+		m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: hostile,
+			Spoils: []string{loadgen.TotalThroughput}})
 		m.Readings[1].Series[0].Of = hostile
 	}
 	for _, c := range drawAll(e) {

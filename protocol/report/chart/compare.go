@@ -123,7 +123,8 @@ func effect(a, b side, figure string) *Chart {
 				continue
 			}
 			axis = at
-			e := point{x: x, y: 100 * (v.Ratio.Estimate - 1), low: math.NaN(), high: math.NaN(), spoiled: errA != nil || errB != nil}
+			e := point{x: x, y: 100 * (v.Ratio.Estimate - 1), low: math.NaN(), high: math.NaN(), spoiled: errA != nil ||
+				errB != nil}
 			e.title = fmt.Sprintf("%v\n%+.1f %%", p.Load, e.y)
 			if v.Ratio.Defined() {
 				e.low, e.high = 100*(v.Ratio.Low-1), 100*(v.Ratio.High-1)
@@ -141,7 +142,8 @@ func effect(a, b side, figure string) *Chart {
 		Name: "effect", Title: "Effect: " + k.name, Place: report.PlaceResults, data: dataOf(axis, []curve{k}, y),
 		notes: fmt.Sprintf("Ratio of the geometric means of the runs, less one; bars: its 95 %% interval (Welch, on logarithms), not "+
 			"adjusted for the number of levels; shaded: a margin of ± %s %%. Hollow: must not be used.", number.Short(100*margin, 1)),
-		panels: []panel{{x: axis, y: y, curves: []curve{k}, levels: slices.Compact(levels), free: true, margin: 100 * margin}},
+		panels: []panel{{x: axis, y: y, curves: []curve{k}, levels: slices.Compact(levels), free: true,
+			margin: 100 * margin}},
 	}
 }
 

@@ -73,7 +73,10 @@ func over(a *protocol.Analysis, figure, name string) (out []curve) {
 		points[label] = append(points[label], pointOf(p, x, e, err))
 	}
 	for _, label := range order {
-		sorted := slices.SortedStableFunc(slices.Values(points[label]), func(p, q point) int { return int(math.Copysign(1, p.x-q.x)) })
+		sorted := slices.SortedStableFunc(slices.Values(points[label]), func(p,
+			q point) int {
+			return int(math.Copysign(1, p.x-q.x))
+		})
 		out = append(out, curve{name: label, points: sorted})
 	}
 	return out
@@ -136,7 +139,8 @@ func dataOf(x string, curves []curve, y string) report.Table {
 }
 
 func throughput(a *protocol.Analysis) *Chart {
-	curves := slices.Concat(over(a, loadgen.SteadyTotalThroughput, "steady window"), over(a, loadgen.TotalThroughput, "makespan"))
+	curves := slices.Concat(over(a, loadgen.SteadyTotalThroughput, "steady window"), over(a, loadgen.TotalThroughput,
+		"makespan"))
 	y := "input + output tokens/s"
 	if len(curves) == 0 {
 		curves, y = over(a, loadgen.RequestThroughput, "requests"), "requests/s"
@@ -150,7 +154,8 @@ func throughput(a *protocol.Analysis) *Chart {
 	x := axisOf(a)
 	what, _, _ := strings.Cut(x, ",")
 	return &Chart{
-		Name: "throughput", Title: "Throughput over " + what, Place: report.PlaceResults, notes: barsAre, data: dataOf(x, curves, y),
+		Name: "throughput", Title: "Throughput over " +
+			what, Place: report.PlaceResults, notes: barsAre, data: dataOf(x, curves, y),
 		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true}},
 	}
 }

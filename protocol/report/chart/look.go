@@ -167,7 +167,10 @@ func (p *panel) ranges(out *plot.Plot, f form) {
 		width = 290
 	}
 	out.X.Tick.Marker = xTicks{p, out.X.Scale, width}
-	out.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick { return roundTicks(low, high, p.most(), p.percent) })
+	out.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick {
+		return roundTicks(low, high, p.most(),
+			p.percent)
+	})
 }
 
 // xTicks marks the levels that were measured, and names those that do not crowd.

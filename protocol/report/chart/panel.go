@@ -242,7 +242,8 @@ func (g *ground) Plot(c draw.Canvas, p *plot.Plot) {
 		if high < low {
 			continue
 		}
-		c.FillPolygon(shade, []vg.Point{{X: low, Y: c.Min.Y}, {X: high, Y: c.Min.Y}, {X: high, Y: c.Max.Y}, {X: low, Y: c.Max.Y}})
+		c.FillPolygon(shade, []vg.Point{{X: low, Y: c.Min.Y}, {X: high, Y: c.Min.Y}, {X: high, Y: c.Max.Y}, {X: low,
+			Y: c.Max.Y}})
 		sty := words(small, muted)
 		sty.YAlign = draw.YTop
 		at := low + 4
@@ -253,7 +254,8 @@ func (g *ground) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	if g.margin > 0 {
 		low, high := max(ty(-g.margin), c.Min.Y), min(ty(g.margin), c.Max.Y)
-		c.FillPolygon(shade, []vg.Point{{X: c.Min.X, Y: low}, {X: c.Max.X, Y: low}, {X: c.Max.X, Y: high}, {X: c.Min.X, Y: high}})
+		c.FillPolygon(shade, []vg.Point{{X: c.Min.X, Y: low}, {X: c.Max.X, Y: low}, {X: c.Max.X, Y: high}, {X: c.Min.X,
+			Y: high}})
 	}
 	for _, l := range g.limits {
 		y := ty(l.y)

@@ -34,7 +34,8 @@ func of(e *protocol.Experiment, p *protocol.Point) (out []*protocol.Measurement)
 	for i := range e.Measurements {
 		m := &e.Measurements[i]
 		s := m.Step
-		if !s.Discard && s.Arm == p.Arm && s.Input == p.Input && s.Output == p.Output && s.Level.Concurrency == p.Concurrency &&
+		if !s.Discard && s.Arm == p.Arm && s.Input == p.Input && s.Output == p.Output &&
+			s.Level.Concurrency == p.Concurrency &&
 			s.Level.Arrivals.Rate == p.Rate && s.Level.Arrivals.Process == p.Arrivals && slices.Contains(p.Runs, s.Run) {
 			out = append(out, m)
 		}
@@ -69,7 +70,8 @@ func distribution(e *protocol.Experiment, a *protocol.Analysis, m metric) *Chart
 		for _, q := range []float64{50, 90, 99} {
 			j := int(q * 2)
 			if j < len(k.points) {
-				k.points[j].title = fmt.Sprintf("%s\np%g: %s ms, of %s samples", k.name, q, short(k.points[j].x), number.Fixed(float64(all.Len()), 0))
+				k.points[j].title = fmt.Sprintf("%s\np%g: %s ms, of %s samples", k.name, q, short(k.points[j].x),
+					number.Fixed(float64(all.Len()), 0))
 			}
 		}
 		curves = append(curves, k)
@@ -120,8 +122,10 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 		k := curve{name: p.Load.String()}
 		for j, v := range estimate.Values {
 			d := 100 * (v/estimate.Summary.Mean - 1)
-			k.points = append(k.points, point{x: float64(estimate.Runs[j]), y: d, low: math.NaN(), high: math.NaN(), spoiled: err != nil,
-				title: fmt.Sprintf("%s, run %d\n%s %s, %+.1f %% of the mean", k.name, estimate.Runs[j], short(v), estimate.Unit, d)})
+			k.points = append(k.points, point{x: float64(estimate.Runs[j]), y: d, low: math.NaN(), high: math.NaN(),
+				spoiled: err != nil,
+				title: fmt.Sprintf("%s, run %d\n%s %s, %+.1f %% of the mean", k.name, estimate.Runs[j], short(v),
+					estimate.Unit, d)})
 		}
 		curves = append(curves, k)
 	}
@@ -180,7 +184,8 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	m := measured[0]
 	panels := loadPanels(m)
 	for _, want := range []struct{ name, y string }{
-		{"server_waiting", "waiting"}, {"server_kv_usage", "KV cache, %"}, {protocol.PowerSeries, "GPU power, W"}, {"gpu_busy", "GPU busy, %"},
+		{"server_waiting", "waiting"}, {"server_kv_usage", "KV cache, %"}, {protocol.PowerSeries,
+			"GPU power, W"}, {"gpu_busy", "GPU busy, %"},
 	} {
 		var curves []curve
 		for _, r := range m.Readings {
@@ -190,7 +195,8 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 				}
 				k := curve{name: s.Of, bare: true}
 				for i, at := range s.At {
-					k.points = append(k.points, point{x: s.Start.Add(at).Sub(m.Result.Start).Seconds(), y: s.Value[i], low: math.NaN(), high: math.NaN()})
+					k.points = append(k.points, point{x: s.Start.Add(at).Sub(m.Result.Start).Seconds(), y: s.Value[i],
+						low: math.NaN(), high: math.NaN()})
 				}
 				if len(k.points) > 1 {
 					curves = append(curves, k)
@@ -205,7 +211,8 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	for _, p := range panels {
 		for _, k := range p.curves {
 			for _, q := range k.points {
-				data.Rows = append(data.Rows, []report.Cell{{Text: p.y + " " + k.name}, {Text: number.Fixed(q.x, 2), Number: q.x, Is: true},
+				data.Rows = append(data.Rows, []report.Cell{{Text: p.y + " " + k.name}, {Text: number.Fixed(q.x, 2),
+					Number: q.x, Is: true},
 					{Text: short(q.y), Number: q.y, Is: true}})
 			}
 		}
@@ -223,7 +230,8 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	}
 	panels[len(panels)-1].x = "time since the level began, s"
 	return &Chart{
-		Name: "course", Title: fmt.Sprintf("One level over time: %v, run %d", most.Load, m.Step.Run), Place: report.PlaceServer,
+		Name: "course", Title: fmt.Sprintf("One level over time: %v, run %d", most.Load,
+			m.Step.Run), Place: report.PlaceServer,
 		notes: fmt.Sprintf("One run, in parts of %v, with what leads the level in and its drain; a single run has no interval.",
 			m.Result.Timeline.Width.Round(time.Millisecond)),
 		panels: panels, data: data,
