@@ -78,7 +78,7 @@ async function use(file) {
     await page.locator("#basis-gpu").check();
     if (await seen(page, ".drawing.total") !== 0 || await seen(page, ".drawing.gpu") === 0) report(`${name}: per GPU shows totals`);
   }
-  const table = page.locator("#results .caption + .table table").first();
+  const table = page.locator("#results .caption + .table:has(tbody tr:nth-child(2)) table").first();
   const column = () => table.locator("tbody tr td:nth-child(2)").evaluateAll((all) => all.map((e) => Number(e.dataset.n)));
   const button = table.locator("thead th:nth-child(2) button");
   await button.click();
@@ -86,7 +86,7 @@ async function use(file) {
   await button.click();
   const down = await column();
   if (up.length < 2 || up.some((x, i) => i && x < up[i - 1]) || down.some((x, i) => i && x > down[i - 1])) report(`${name}: sorted`, up, down);
-  await page.locator("#results .caption + .table + .copy").first().click();
+  await page.locator("#results .caption + .table:has(tbody tr:nth-child(2)) + .copy").first().click();
   await page.waitForTimeout(100);
   const csv = await page.evaluate(() => navigator.clipboard.readText());
   if (csv.trim().split("\n").length !== up.length + 1 || !csv.includes(String(down[0]))) report(`${name}: CSV`, csv);
