@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 	// The plotting library is here, and nowhere above it: see TestWeights.
 	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number"},
+	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},
 	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
