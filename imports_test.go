@@ -53,12 +53,14 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
+	"protocol/vllm":   {"internal/secret"},
+	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	// The plotting library is here, and nowhere above it: see TestWeights.
+	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number"},
 	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},
 	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
-	"protocol/vllm":         {"internal/secret"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
-	"protocol/report":       {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
@@ -89,8 +91,10 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
-	"protocol/format":  {"flag", "log", "net/http"},
-	"protocol/compare": {"flag", "log", "net/http"},
+
+	"protocol/report/chart": {"flag", "log", "net/http"},
+	"protocol/format":       {"flag", "log", "net/http"},
+	"protocol/compare":      {"flag", "log", "net/http"},
 }
 
 func goList(t *testing.T, args ...string) []string {
@@ -123,6 +127,34 @@ func TestImportsPointOneWay(t *testing.T) {
 			if slices.Contains(mustNotImport[name], direct) {
 				t.Errorf("%s imports %s", path, direct)
 			}
+		}
+	}
+}
+
+// heavy are libraries whose weight only those carry who asked for what they do: by the beginning of their import paths,
+// the only packages of ours that may depend on them.
+var heavy = map[string][]string{
+	"gonum.org/v1/plot": {"protocol/report/chart"},
+}
+
+// Who uses a part of this does not pay for the rest.
+func TestWeights(t *testing.T) {
+	for library, only := range heavy {
+		used := false
+		for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...") {
+			path, deps, _ := strings.Cut(line, " ")
+			name := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+			if name == "examples" || strings.HasPrefix(name, "examples/") {
+				continue
+			}
+			depends := strings.Contains(" "+deps, " "+library)
+			used = used || depends
+			if depends && !slices.Contains(only, name) {
+				t.Errorf("%s depends on %s, which is for %v alone", path, library, only)
+			}
+		}
+		if !used {
+			t.Errorf("nothing depends on %s: this test holds nothing", library)
 		}
 	}
 }

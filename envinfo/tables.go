@@ -17,15 +17,35 @@ import (
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
 	t := table.New(w)
-	g := &e.AMD
+	e.hardwareTable(t)
+	t.Line("")
+	e.softwareTable(t)
+	t.Line("")
+	writeImages(t, e.images())
+	return t.Flush()
+}
+
+// Tables are the rows of [Environment.WriteTables], for who writes tables of another kind: hardware and software with
+// two columns, images with three. The first row of each is its head.
+func (e *Environment) Tables() (hardware, software, images [][]string) {
+	collect := func(write func(*table.Table)) [][]string {
+		t := table.Collect()
+		write(t)
+		return t.Rows()
+	}
+	return collect(e.hardwareTable), collect(e.softwareTable), collect(func(t *table.Table) { writeImages(t, e.images()) })
+}
+
+func (e *Environment) hardwareTable(t *table.Table) {
 	t.Cells("Component", "Specification")
-	g.ShortRows(t)
+	e.AMD.ShortRows(t)
 	e.NVIDIA.ShortRows(t)
-	if len(g.Cards)+len(e.NVIDIA.Cards) == 0 {
+	if len(e.AMD.Cards)+len(e.NVIDIA.Cards) == 0 {
 		e.withoutCards(t)
 	}
+}
 
-	t.Line("")
+func (e *Environment) softwareTable(t *table.Table) {
 	t.Cells("Component", "Version")
 	scopes := map[string]int{}
 	software := slices.DeleteFunc(e.software(), e.irrelevant)
@@ -39,10 +59,6 @@ func (e *Environment) WriteTables(w io.Writer) error {
 		}
 		t.Cells(name, table.Show(s.Version, table.Plain).Text)
 	}
-
-	t.Line("")
-	writeImages(t, e.images())
-	return t.Flush()
 }
 
 // withoutCards writes what there is of a host that has no GPU, or whose GPUs nothing shows.

@@ -3,6 +3,7 @@ package envinfo
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/servegauge/servegauge/envinfo/fact"
 	"github.com/servegauge/servegauge/envinfo/internal/table"
@@ -15,6 +16,31 @@ import (
 // The error is that of w.
 func (e *Environment) WriteText(w io.Writer) error {
 	t := table.NewApart(w)
+	e.rows(t)
+	t.Unknown("Not known")
+	// In the table it would make the column as wide as itself.
+	options := table.Show(e.Host.CommandLine, table.Plain)
+	t.Line("")
+	t.Line(fmt.Sprintf("Kernel options (%s): %s", options.Source, options.Text))
+	if len(e.Warnings) > 0 {
+		t.Line("")
+		t.Line("Warnings")
+		for _, warning := range e.Warnings {
+			t.Line(warning.String())
+		}
+	}
+	return t.Flush()
+}
+
+// Unknown are the rows of what could not be read: the name of each, of what, its scope, and the reason. Those are
+// left out that were not asked for.
+func (e *Environment) Unknown() [][]string {
+	t := table.CollectUnknown()
+	e.rows(t)
+	return slices.DeleteFunc(t.Rows(), func(row []string) bool { return row[3] == fact.NotCaptured })
+}
+
+func (e *Environment) rows(t *table.Table) {
 	e.hardware(t)
 	e.softwareRows(t)
 	e.Host.Rows(t)
@@ -31,19 +57,6 @@ func (e *Environment) WriteText(w io.Writer) error {
 		e.Model.Rows(t)
 	}
 	e.Variables.Rows(t)
-	t.Unknown("Not known")
-	// In the table it would make the column as wide as itself.
-	options := table.Show(e.Host.CommandLine, table.Plain)
-	t.Line("")
-	t.Line(fmt.Sprintf("Kernel options (%s): %s", options.Source, options.Text))
-	if len(e.Warnings) > 0 {
-		t.Line("")
-		t.Line("Warnings")
-		for _, warning := range e.Warnings {
-			t.Line(warning.String())
-		}
-	}
-	return t.Flush()
 }
 
 func (e *Environment) hardware(t *table.Table) {

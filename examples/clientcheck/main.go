@@ -13,6 +13,7 @@ import (
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/report/chart"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -118,8 +119,5 @@ func (c *check) print(a *protocol.Analysis, server string) error {
 }
 
 func (c *check) save(e *protocol.Experiment, a *protocol.Analysis) error {
-	return program.Save(c.out, e, a, map[string]program.Chart{
-		"client-throughput.png": report.ClientThroughputChart,
-		"client-latency.png":    report.ClientLatencyChart,
-	})
+	return program.Save(c.out, e, a, chart.Client(e, a))
 }

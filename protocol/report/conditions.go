@@ -41,7 +41,9 @@ func sent(out *printer, a *protocol.Analysis) {
 	}
 }
 
-// plain is what a terminal can be given of a text from outside: of what can be printed, as much as anybody reads.
+// Plain is what a reader can be given of a text from outside: of what can be printed, as much as anybody reads.
+func Plain(s string) string { return plain(s) }
+
 func plain(s string) string {
 	const most = 400 // characters
 	text := []rune(strings.Map(func(r rune) rune {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,54 +295,10 @@ func TestWriteErrors(t *testing.T) {
 		"client":  ClientText(full{}, a, "a server", 1),
 		"plan":    PlanText(full{}, protocol.MultiRun(), nil),
 		"level":   LevelText(full{}, &loadgen.Result{}),
-		"chart":   ThroughputChart(full{}, a),
 		"nothing": Text(full{}, protocol.Analyze(&protocol.Experiment{})),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v", name, err)
 		}
-	}
-}
-
-func TestCharts(t *testing.T) {
-	for name, draw := range map[string]func(*bytes.Buffer, *protocol.Analysis) error{
-		"throughput":        func(b *bytes.Buffer, a *protocol.Analysis) error { return ThroughputChart(b, a) },
-		"client throughput": func(b *bytes.Buffer, a *protocol.Analysis) error { return ClientThroughputChart(b, a) },
-		"client latency":    func(b *bytes.Buffer, a *protocol.Analysis) error { return ClientLatencyChart(b, a) },
-	} {
-		pictures := map[string]bool{}
-		for _, prompts := range []protocol.Prompts{{PerConcurrency: 10}, {Count: 20}} {
-			var out bytes.Buffer
-			if err := draw(&out, analysis(prompts)); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			pictures[out.String()] = true
-			picture, err := png.Decode(&out)
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			if size := picture.Bounds().Size(); size.X < 600 || size.Y < 300 {
-				t.Errorf("%s: %v", name, size)
-			}
-		}
-		if len(pictures) != 2 {
-			t.Errorf("%s: flagged levels look like any other", name)
-		}
-		if err := draw(new(bytes.Buffer), protocol.Analyze(&protocol.Experiment{})); err == nil {
-			t.Errorf("%s: a chart of nothing", name)
-		}
-	}
-}
-
-// What may be used and what may not are drawn with different marks, and the interval is drawn as it is.
-func TestCollect(t *testing.T) {
-	line, good, spoiled := collect(analysis(protocol.Prompts{Count: 20}), loadgen.TotalThroughput)
-	if len(line) != 5 || len(good.XYs) != 2 || len(spoiled.XYs) != 3 {
-		t.Fatalf("%d on the line, %d good, %d spoiled; want 5, 2 and 3", len(line), len(good.XYs), len(spoiled.XYs))
-	}
-	// Values 960.3, 970, 979.7: SD 9.7, half width 4.302652729911275 · 9.7 / √3.
-	want := 4.302652729911275 * 9.7 / math.Sqrt(3)
-	if e := good.YErrors[0]; math.Abs(e.Low-want) > 1e-9 || math.Abs(e.High-want) > 1e-9 {
-		t.Errorf("interval %+v, want ± %v", e, want)
 	}
 }

@@ -31,10 +31,35 @@ func NewApart(w io.Writer) *Table {
 	return t
 }
 
+// Collect is a table that writes nothing and keeps its rows, for [Table.Rows].
+func Collect() *Table {
+	t := New(io.Discard)
+	t.keep = true
+	return t
+}
+
+// CollectUnknown is Collect of the rows that are unknown alone.
+func CollectUnknown() *Table {
+	t := NewApart(io.Discard)
+	t.keep = true
+	return t
+}
+
+// Rows are the rows of cells so far, of a table from [Collect] or [CollectUnknown].
+func (t *Table) Rows() [][]string {
+	if t.apart {
+		return t.unknown
+	}
+	return t.rows
+}
+
 // Table writes rows and keeps the first error.
 type Table struct {
 	w   *tabwriter.Writer
 	err error
+
+	keep bool // the rows, in place of writing them
+	rows [][]string
 
 	apart   bool
 	waiting []string   // blank lines and the heading that are written with the row that follows
@@ -74,6 +99,10 @@ func (t *Table) Cells(columns ...string) {
 	t.waiting = nil
 	for i := range columns {
 		columns[i] = strings.ReplaceAll(columns[i], "\t", " ") // a tab would shift the columns
+	}
+	if t.keep {
+		t.rows = append(t.rows, columns)
+		return
 	}
 	if t.err == nil {
 		_, t.err = fmt.Fprintln(t.w, strings.Join(columns, "\t"))

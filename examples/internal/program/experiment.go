@@ -16,6 +16,7 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/design"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/report/chart"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -64,7 +65,7 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		x.percentiles.Register(flags)
 		x.server.Register(flags, x.arms == nil)
 		x.evidence.Register(flags)
-		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
+		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results, the charts and the report; it must not hold an experiment yet")
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
@@ -153,7 +154,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
 	if x.out == "" {
-		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
+		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}
 	result, err := Run(ctx, stop, &x.load, s, chosen, func(r *protocol.Runner) {
 		r.Arms = x.byArm
@@ -327,7 +328,7 @@ func (x *experiment) print(a *protocol.Analysis) error {
 }
 
 func (x *experiment) save(e *protocol.Experiment, a *protocol.Analysis) error {
-	return Save(x.out, e, a, map[string]Chart{"throughput.png": report.ThroughputChart})
+	return Save(x.out, e, a, chart.Draw(e, a))
 }
 
 // An IntList is a flag of numbers with commas between them.

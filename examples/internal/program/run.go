@@ -1,19 +1,15 @@
 package program
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
-	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -45,33 +41,6 @@ func Run(
 	experiment, err := runner.Run(ctx, design)
 	progress.finish()
 	return experiment, err
-}
-
-// A Chart draws an analysis as PNG.
-type Chart func(io.Writer, *protocol.Analysis) error
-
-// Save writes the results of an experiment, in every format, and its charts, by their file names, into its directory.
-// "": nothing. Where nothing was measured there is nothing to draw.
-func Save(dir string, e *protocol.Experiment, a *protocol.Analysis, charts map[string]Chart) error {
-	if dir == "" {
-		return nil
-	}
-	if err := a.Save(dir); err != nil || len(a.Points) == 0 {
-		return err
-	}
-	if err := format.Write(dir, e, a, format.CSV, format.Benchstat, format.OpenMetrics, format.VLLM, format.LLMD); err != nil {
-		return err
-	}
-	for name, draw := range charts {
-		var picture bytes.Buffer
-		if err := draw(&picture, a); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), picture.Bytes(), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // WriteJSON writes v as JSON that people can read.

@@ -1,0 +1,261 @@
+package chart
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/servegauge/servegauge/internal/number"
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/stats"
+)
+
+const barsAre = "Marks: mean of the runs; bars: its 95 % interval (Student’s t); small dots: each run; hollow and not joined: " +
+	"must not be used, see the warnings."
+
+// loadOf is where a point is on the axis of the load, and what that axis is.
+func loadOf(p *protocol.Point) (x float64, axis string) {
+	if p.Open() && p.Rate > 0 {
+		return p.Rate, "offered rate, requests/s"
+	}
+	return float64(p.Concurrency), "concurrency, requests in flight"
+}
+
+// axisOf is what the points are spread over. Those of closed and of open loops are not on one axis: the first decides.
+func axisOf(a *protocol.Analysis) string {
+	if len(a.Points) == 0 {
+		return ""
+	}
+	_, axis := loadOf(&a.Points[0])
+	return axis
+}
+
+func levelsOf(a *protocol.Analysis) (out []float64) {
+	for i := range a.Points {
+		if x, axis := loadOf(&a.Points[i]); axis == axisOf(a) {
+			out = append(out, x)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// over is a figure over the load, a curve for each arm and shape.
+func over(a *protocol.Analysis, figure, name string) (out []curve) {
+	var order []string
+	points := map[string][]point{}
+	shapes := map[[2]int]bool{}
+	for _, p := range a.Points {
+		shapes[[2]int{p.Input, p.Output}] = true
+	}
+	for i := range a.Points {
+		p := &a.Points[i]
+		x, axis := loadOf(p)
+		e, err := p.Figure(figure)
+		if e.Name == "" || axis != axisOf(a) || e.Summary.N == 0 {
+			continue
+		}
+		label := name
+		if p.Arm != "" {
+			label = strings.TrimSpace(p.Arm + " " + label)
+		}
+		if len(shapes) > 1 {
+			label = strings.TrimSpace(fmt.Sprintf("%s %d in, %d out", label, p.Input, p.Output))
+		}
+		if points[label] == nil {
+			order = append(order, label)
+		}
+		points[label] = append(points[label], pointOf(p, x, e, err))
+	}
+	for _, label := range order {
+		sorted := slices.SortedStableFunc(slices.Values(points[label]), func(p,
+			q point) int {
+			return int(math.Copysign(1, p.x-q.x))
+		})
+		out = append(out, curve{name: label, points: sorted})
+	}
+	return out
+}
+
+func pointOf(p *protocol.Point, x float64, e protocol.Estimate, err error) point {
+	q := point{x: x, y: e.Summary.Mean, low: math.NaN(), high: math.NaN(), runs: e.Values, spoiled: err != nil}
+	title := fmt.Sprintf("%v\n%s %s", p.Load, short(e.Summary.Mean), e.Unit)
+	if e.Interval.Defined() {
+		q.low, q.high = e.Interval.Low, e.Interval.High
+		title += fmt.Sprintf(" (95 %%: %s to %s)", short(q.low), short(q.high))
+	}
+	var runs []string
+	for i, v := range e.Values {
+		runs = append(runs, fmt.Sprintf("run %d: %s", e.Runs[i], short(v)))
+	}
+	q.title = title + "\n" + strings.Join(runs, "\n")
+	if err != nil {
+		q.title += "\nmust not be used: " + strings.Join(e.SpoiledBy, ", ")
+	}
+	return q
+}
+
+func short(x float64) string {
+	switch size := math.Abs(x); {
+	case size >= 100:
+		return number.Fixed(x, 0)
+	case size >= 1:
+		return number.Fixed(x, 2)
+	}
+	return number.Fixed(x, 4)
+}
+
+// dataOf is what curves show, as a table.
+func dataOf(x string, curves []curve, y string) report.Table {
+	t := report.Table{Head: []string{"Curve", x, y, "95 % from", "to", "Runs", "May be used"}}
+	value := func(v float64) report.Cell {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return report.Cell{Text: "–"}
+		}
+		return report.Cell{Text: short(v), Number: v, Is: true}
+	}
+	for _, c := range curves {
+		for _, p := range c.points {
+			var runs []string
+			for _, v := range p.runs {
+				runs = append(runs, short(v))
+			}
+			use := "yes"
+			if p.spoiled {
+				use = "no"
+			}
+			load := value(p.x)
+			load.Text = number.Short(p.x, 3)
+			t.Rows = append(t.Rows, []report.Cell{{Text: c.name}, load, value(p.y), value(p.low), value(p.high),
+				{Text: strings.Join(runs, " ")}, {Text: use}})
+		}
+	}
+	return t
+}
+
+func throughput(a *protocol.Analysis) *Chart {
+	curves := slices.Concat(over(a, loadgen.SteadyTotalThroughput, "steady window"), over(a, loadgen.TotalThroughput,
+		"makespan"))
+	y := "input + output tokens/s"
+	if len(curves) == 0 {
+		curves, y = over(a, loadgen.RequestThroughput, "requests"), "requests/s"
+	}
+	if len(curves) == 0 {
+		return nil
+	}
+	if len(curves) == 2 {
+		curves[0].aside, curves[1].aside = -4, 4
+	}
+	x := axisOf(a)
+	what, _, _ := strings.Cut(x, ",")
+	return &Chart{
+		Name: "throughput", Title: "Throughput over " +
+			what, Place: report.PlaceResults, notes: barsAre, data: dataOf(x, curves, y),
+		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true}},
+	}
+}
+
+// kneeBand is the bracket of the knee.
+func kneeBand(a *protocol.Analysis) []band {
+	k := a.Knee
+	switch k.Kind {
+	case stats.KneeBracketed:
+		return []band{{k.Low, k.High, "knee " + k.String()}}
+	case stats.KneeAbove:
+		return []band{{k.Low, math.NaN(), "knee > " + number.Short(k.Low, 0)}}
+	case stats.KneeAtMost:
+		return []band{{math.NaN(), k.High, "knee ≤ " + number.Short(k.High, 0)}}
+	}
+	return nil
+}
+
+// A metric is one that charts are drawn of.
+type metric struct{ name, words string }
+
+var (
+	ttft = metric{loadgen.TTFT, "TTFT"}
+	tpot = metric{loadgen.TPOT, "TPOT"}
+	e2e  = metric{loadgen.E2E, "E2E latency"}
+	itl  = metric{loadgen.ITL, "Gaps between chunks (ITL)"}
+)
+
+// latency is a metric's percentiles over the load, with the limits that the plan has for it.
+func latency(a *protocol.Analysis, design json.RawMessage, m metric) *Chart {
+	var curves []curve
+	for _, p := range []float64{50, 90, 99} {
+		curves = append(curves, over(a, loadgen.QuantileName(m.name, p), "p"+strconv.FormatFloat(p, 'g', -1, 64))...)
+	}
+	if len(curves) == 0 {
+		return nil
+	}
+	var plan struct {
+		Objectives []loadgen.Objective `json:"objectives"`
+	}
+	_ = json.Unmarshal(design, &plan) // a design of another kind has no limits
+	var limits []limit
+	for _, o := range plan.Objectives {
+		if o.Metric == m.name {
+			limits = append(limits, limit{o.Limit, "limit " + o.String()})
+		}
+	}
+	x := axisOf(a)
+	what, _, _ := strings.Cut(x, ",")
+	return &Chart{
+		Name: "latency-" + m.name, Title: m.words + " over " + what, Place: report.PlaceLatency, notes: barsAre,
+		data:   dataOf(x, curves, m.words+", ms"),
+		panels: []panel{{x: x, y: m.words + ", ms", curves: curves, limits: limits, levels: levelsOf(a)}},
+	}
+}
+
+// frontier is the throughput over the interactivity, from which people choose: which user gets how much, at what load.
+// The points of the front are those than which none is better in both.
+func frontier(a *protocol.Analysis) *Chart {
+	var k curve
+	for i := range a.Points {
+		p := &a.Points[i]
+		speed, speedErr := p.Figure(loadgen.QuantileName(loadgen.Interactivity, 50))
+		var e protocol.Estimate
+		var err error
+		for _, figure := range []string{loadgen.SteadyOutputThroughput, loadgen.OutputThroughput} {
+			if e, err = p.Figure(figure); e.Name != "" && err == nil {
+				break
+			}
+		}
+		if speed.Name == "" || e.Name == "" {
+			continue
+		}
+		q := pointOf(p, speed.Summary.Mean, e, err)
+		q.spoiled = q.spoiled || speedErr != nil
+		if speed.Interval.Defined() {
+			q.left, q.right = speed.Interval.Low, speed.Interval.High
+		}
+		q.label = number.Short(float64(p.Concurrency), 0)
+		if p.Open() {
+			q.label = number.Short(p.Rate, 1) + "/s"
+		}
+		q.title += fmt.Sprintf("\ninteractivity p50 %s tok/s", short(q.x))
+		k.points = append(k.points, q)
+	}
+	if len(k.points) < 2 {
+		return nil
+	}
+	for i := range k.points {
+		p := &k.points[i]
+		p.chosen = !p.spoiled && !slices.ContainsFunc(k.points, func(q point) bool {
+			return !q.spoiled && q.x >= p.x && q.y >= p.y && (q.x > p.x || q.y > p.y)
+		})
+	}
+	k.loose = true
+	x, y := "interactivity p50, tokens/s of one user", "output tokens/s"
+	k.name = "each level, labelled with its load"
+	return &Chart{
+		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults, data: dataOf(x, []curve{k}, y),
+		notes:  "Ringed: no other level is better in both (Pareto). " + barsAre,
+		panels: []panel{{x: x, y: y, curves: []curve{k}, divides: true, near: true}},
+	}
+}
