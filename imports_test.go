@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
 	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
+	"loadgen/audit":       {"stats"}, // a rule for answers: no HTTP, no load
 
 	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
