@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 
 	"loadgen":             {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
 	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
-	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
+	"loadgen/openai":      {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
 	"loadgen/audit":       {"stats"}, // a rule for answers: no HTTP, no load
 

@@ -42,7 +42,8 @@ type Tally struct {
 	Tops      int `json:"tops,omitempty"`      // of these, where the given token was the most probable one
 }
 
-func (t *Tally) add(s *Score) {
+// Add counts an answer.
+func (t *Tally) Add(s *Score) {
 	t.Answers++
 	if s.Wrong() {
 		t.Wrong++
@@ -143,13 +144,13 @@ func (e *Evidence) Judge() *Outcome {
 	o := &Outcome{Method: e.Method, Healthy: e.Healthy}
 	for i := range e.Level {
 		s := &e.Level[i]
-		o.Level.add(s)
+		o.Level.Add(s)
 		if s.Wrong() && len(o.Faults) < mostFaults {
 			o.Faults = append(o.Faults, s.fault())
 		}
 	}
 	for i := range e.Control {
-		o.Control.add(&e.Control[i])
+		o.Control.Add(&e.Control[i])
 	}
 	if n := o.Level.Answers; n > 0 {
 		if v, err := stats.ProportionInterval(o.Level.Wrong, n, 0.95, "answer"); err == nil {
@@ -157,10 +158,11 @@ func (e *Evidence) Judge() *Outcome {
 		}
 		o.Smallest = Smallest(n)
 	}
-	found := fmt.Sprintf("; in the level %d of %d were", o.Level.Wrong, o.Level.Answers)
+	found := ""
+	if o.Level.Answers > 0 {
+		found = fmt.Sprintf("; in the level %d of %d are wrong", o.Level.Wrong, o.Level.Answers)
+	}
 	switch l, h, c := o.Level, o.Healthy, o.Control; {
-	case l.Answers == 0:
-		o.not("no answer of the level could be checked")
 	case c.Answers < ControlAnswers:
 		o.not("only %d of %d answers could be rescored under another's prompt", c.Answers, ControlAnswers)
 	case float64(c.Wrong) < ControlShare*float64(c.Answers):
@@ -172,6 +174,8 @@ func (e *Evidence) Judge() *Outcome {
 	case h.Wrong > 0:
 		o.not("%d of %d answers at one in flight are wrong already, so that what is wrong in the level is not known to be "+
 			"of the load%s", h.Wrong, h.Answers, found)
+	case l.Answers == 0:
+		o.not("no answer of the level was checked")
 	case l.Wrong >= Limit(l.Answers):
 		o.Verdict = Spoiled
 	default:

@@ -105,7 +105,7 @@ func TestJudge(t *testing.T) {
 		{"wrong alone", 300, 9, audit.Tally{Answers: 40, Wrong: 1}, 20, 20, audit.NotCheckable, "9 of 300"},
 		{"few alone", 300, 0, audit.Tally{Answers: 39}, 20, 20, audit.NotCheckable, "39 of 40"},
 		{"few rescored", 300, 0, healthy, 19, 19, audit.NotCheckable, "19 of 20"},
-		{"none", 0, 0, healthy, 0, 0, audit.NotCheckable, "no answer"},
+		{"none", 0, 0, healthy, 20, 20, audit.NotCheckable, "no answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := audit.Evidence{Method: audit.Scored, Level: scores(c.n, c.wrong), Healthy: c.healthy,
