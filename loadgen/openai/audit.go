@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -62,6 +63,10 @@ func (a *auditing) outcome(ctx context.Context) *audit.Outcome {
 	var err error
 	if a.api, err = NewAPI(a.target.config); err != nil {
 		return audit.Impossible("%v", err)
+	}
+	if transport, ok := a.api.client.Transport.(*http.Transport); ok && a.api.own {
+		transport.DisableKeepAlives = false // some hundreds of requests follow
+		defer transport.CloseIdleConnections()
 	}
 	var check checker
 	if check, err = a.checker(ctx); err == nil {

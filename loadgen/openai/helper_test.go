@@ -147,3 +147,13 @@ func containsAny(s string, parts []string) (string, bool) {
 	}
 	return "", false
 }
+
+func readAll(t testing.TB, r *http.Request) string {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(body)
+}
+
+func readCloser(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
