@@ -49,12 +49,12 @@ var mayImport = map[string][]string{
 	"loadgen/loadgentest": {"loadgen"},
 	"loadgen/audit":       {"stats"}, // a rule for answers: no HTTP, no load
 
-	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
+	"protocol":       {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
 	"protocol/vllm":   {"internal/secret"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/report": {"protocol", "loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others

@@ -117,11 +117,12 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err
 	}
-	result := &experiment.Measurements[0].Result
+	measured := &experiment.Measurements[0]
+	result := &measured.Result
 	if t.format == "json" {
 		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
 	} else {
-		err = errors.Join(err, report.LevelText(os.Stdout, result))
+		err = errors.Join(err, report.LevelText(os.Stdout, result), report.AuditText(os.Stdout, measured.Audit))
 	}
 	if err == nil && !result.Valid() {
 		err = program.ErrInvalid

@@ -34,6 +34,9 @@ func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome 
 	return outcome
 }
 
+// Audits reports whether answers are kept to be checked.
+func (t *Target) Audits() bool { return t.keeper != nil }
+
 // An auditing is one audit.
 type auditing struct {
 	target   *Target

@@ -69,6 +69,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	histograms(out, a, shown)
 	evidence(out, a)
+	audits(out, a)
 
 	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
 	if a.Knee.Reason != "" {

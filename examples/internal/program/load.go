@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -35,6 +36,8 @@ type Load struct {
 	Output   int
 	Seed     uint64
 	Timeout  time.Duration
+	audit    int
+	examples bool
 
 	client openai.Client // once they are checked
 }
@@ -63,6 +66,8 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
 	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
+	flags.IntVar(&l.audit, "audit", 0, "after each level, on the quiet server, check so many of its `answers` by what the server itself says of them: 300, and at most 640; 0: none")
+	flags.BoolVar(&l.examples, "audit-examples", false, "with -audit: show the beginnings of two wrong answers, which may be private")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
 
@@ -70,6 +75,14 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 func (l *Load) Check() error {
 	config := openai.Config{
 		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage, Header: l.access.headers.header(), HTTP2: l.http2,
+	}
+	switch {
+	case l.audit < 0 || l.audit > audit.Most:
+		return Usagef("-audit %d: want how many answers of a level to check, %d or at most %d, or 0 for none", l.audit, audit.Usual, audit.Most)
+	case l.audit > 0:
+		config.Audit = &openai.Audit{Answers: l.audit, Examples: l.examples}
+	case l.examples:
+		return Usagef("-audit-examples: want -audit with it")
 	}
 	var err error
 	if config.APIKey, err = l.access.key(); err != nil {
