@@ -106,7 +106,7 @@ type Outcome struct {
 	Share    *stats.Interval `json:"share,omitempty"`
 	Smallest float64         `json:"smallest,omitempty"`
 
-	Faults   []Fault   `json:"faults,omitempty"`   // of the first 16 wrong answers
+	Faults   []Fault   `json:"faults,omitempty"`   // of the first 32 wrong answers
 	Examples []Example `json:"examples,omitempty"` // two, on request
 
 	Kept    int           `json:"kept"`               // answers of the level that were kept
@@ -129,7 +129,7 @@ type Known struct {
 	Reason  string          `json:"reason,omitempty"` // why there are none
 }
 
-const mostFaults = 16
+const mostFaults = 32
 
 // Evidence is what an audit has to go by.
 type Evidence struct {

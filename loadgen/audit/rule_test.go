@@ -117,7 +117,7 @@ func TestJudge(t *testing.T) {
 			if !strings.HasPrefix(o.String(), string(c.want)) {
 				t.Errorf("said as %q", o)
 			}
-			if len(o.Faults) != min(c.wrong, 16) {
+			if len(o.Faults) != min(c.wrong, 32) {
 				t.Errorf("%d faults", len(o.Faults))
 			}
 			if _, err := json.Marshal(o); err != nil {
