@@ -42,8 +42,8 @@ type Point struct {
 
 // A RunAudit is what became of the answers of one run of a point.
 type RunAudit struct {
-	Run     int           `json:"run"`
-	Outcome audit.Outcome `json:"outcome"`
+	Run     int           `json:"run"`     // from 1
+	Outcome audit.Outcome `json:"outcome"` // what was found
 }
 
 // A PointWarning is a warning and the runs that gave rise to it. Its message is that of the first.

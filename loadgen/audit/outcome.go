@@ -35,8 +35,8 @@ const (
 
 // A Tally counts the answers of one sample.
 type Tally struct {
-	Answers int `json:"answers"`
-	Wrong   int `json:"wrong"`
+	Answers int `json:"answers"` // that were looked at
+	Wrong   int `json:"wrong"`   // of these
 
 	Positions int `json:"positions,omitempty"` // that were scored
 	Tops      int `json:"tops,omitempty"`      // of these, where the given token was the most probable one
@@ -86,14 +86,14 @@ func (f Fault) String() string {
 
 // An Example is a wrong answer. Texts may be private, so that there are none unless they are asked for.
 type Example struct {
-	Index  int    `json:"index"`
+	Index  int    `json:"index"`  // of its request in the level
 	Answer string `json:"answer"` // its beginning
 	First  int    `json:"first"`  // the first wrong position
 }
 
 // An Outcome is what an audit of one level came to.
 type Outcome struct {
-	Verdict Verdict `json:"verdict"`
+	Verdict Verdict `json:"verdict"`          // what it came to
 	Reason  string  `json:"reason,omitempty"` // why it is not checkable
 	Method  Method  `json:"method,omitempty"` // "": none was possible
 
@@ -119,8 +119,8 @@ type Outcome struct {
 
 // Known counts the answers to prompts whose answers are known.
 type Known struct {
-	Answers int             `json:"answers"`
-	Wrong   int             `json:"wrong"`
+	Answers int             `json:"answers"`          // that came during the level
+	Wrong   int             `json:"wrong"`            // of these, that are not what is accepted
 	Alone   int             `json:"alone"`            // prompts that the server answered rightly before the level, alone
 	Dropped int             `json:"dropped"`          // that it did not, and which were not asked in the level
 	Failed  int             `json:"failed"`           // requests that got no answer
