@@ -23,8 +23,8 @@ type Texts struct {
 
 // A Share is so many of so many.
 type Share struct {
-	Count int `json:"count"`
-	Of    int `json:"of"`
+	Count int `json:"count"` // that are so
+	Of    int `json:"of"`    // of these
 }
 
 // Add adds the counts of more.

@@ -113,20 +113,9 @@ type Outcome struct {
 	TooLong int           `json:"too_long,omitempty"` // that were not, because they were longer than what is kept
 	Took    time.Duration `json:"took_ns,omitempty"`
 
-	// Known are the answers to known-answer prompts, which were asked beside the level's requests; nil: none were.
+	// Known are the answers to questions whose answers are known, which were asked beside the level's requests; nil: none
+	// were.
 	Known *Known `json:"known,omitempty"`
-}
-
-// Known counts the answers to prompts whose answers are known.
-type Known struct {
-	Answers int             `json:"answers"`          // that came during the level
-	Wrong   int             `json:"wrong"`            // of these, that are not what is accepted
-	Alone   int             `json:"alone"`            // prompts that the server answered rightly before the level, alone
-	Dropped int             `json:"dropped"`          // that it did not, and which were not asked in the level
-	Failed  int             `json:"failed"`           // requests that got no answer
-	Share   float64         `json:"share"`            // most of the level's requests that there was one of these for
-	Rate    *stats.Interval `json:"rate,omitempty"`   // of wrong ones; nil: none was answered
-	Reason  string          `json:"reason,omitempty"` // why there are none
 }
 
 const mostFaults = 32
@@ -198,9 +187,11 @@ func (o *Outcome) not(format string, args ...any) {
 // String is the outcome in a sentence or two, for people.
 func (o *Outcome) String() string {
 	var s strings.Builder
-	switch o.Verdict {
-	case NotCheckable:
+	switch {
+	case o.Verdict == NotCheckable:
 		fmt.Fprintf(&s, "not checkable: %s", o.Reason)
+	case o.Method == KnownAnswers:
+		fmt.Fprintf(&s, "%s by known answers alone, which are not the level's own", o.Verdict)
 	default:
 		fmt.Fprintf(&s, "%s: %d of %d answers are wrong", o.Verdict, o.Level.Wrong, o.Level.Answers)
 		if o.Share != nil {
@@ -215,6 +206,9 @@ func (o *Outcome) String() string {
 	}
 	if o.Method == SingleTokens {
 		s.WriteString("; by single tokens at 8 positions, which is weaker: what is wrong between them is not seen")
+	}
+	if k := o.Known; k != nil {
+		fmt.Fprintf(&s, "; %v", k)
 	}
 	if o.TooLong > 0 {
 		fmt.Fprintf(&s, "; %d answers were too long to be kept", o.TooLong)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -29,7 +30,14 @@ func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome 
 	a := &auditing{target: t, evidence: audit.Evidence{Healthy: healthy}}
 	var tooLong int
 	a.sample, a.next, tooLong = t.keeper.sample()
+	known, err := t.asker.outcome(ctx)
 	outcome := a.outcome(ctx)
+	switch {
+	case err != nil:
+		outcome.Reason = strings.TrimPrefix(outcome.Reason+"; known answers: "+err.Error(), "; ")
+	case known != nil:
+		outcome.Consider(known)
+	}
 	outcome.Kept, outcome.TooLong, outcome.Took = len(a.sample), tooLong, time.Since(began)
 	return outcome
 }

@@ -1,10 +1,8 @@
 package openai_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,12 +21,9 @@ import (
 func paced(g *loadgentest.Greedy) http.Handler {
 	slow := loadgentest.Greedy{NoTokenIDs: g.NoTokenIDs, NoScores: g.NoScores, Ties: g.Ties, Step: 200 * time.Microsecond}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		r.Body = readCloser(string(body))
-		if bytes.Contains(body, []byte(`"stream":true`)) {
+		body := bodyOf(r)
+		r.Body = readCloser(body)
+		if strings.Contains(body, `"stream":true`) {
 			slow.ServeHTTP(w, r)
 		} else {
 			g.ServeHTTP(w, r)
@@ -212,7 +207,7 @@ func TestAuditLeavesTheLoadAlone(t *testing.T) {
 	with, without := 0, 0
 	bodies := map[string]bool{}
 	counts := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := readAll(t, r)
+		body := bodyOf(r)
 		mu.Lock()
 		if strings.HasSuffix(body, `,"return_token_ids":true}`) {
 			with++

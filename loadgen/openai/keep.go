@@ -21,13 +21,22 @@ type Audit struct {
 
 	// Examples has the outcome show the beginnings of two wrong answers. Zero: texts may be private, and none is shown.
 	Examples bool
+
+	// Questions have known answers. They are asked beside a level's requests, in none of its figures, in turn, one at a
+	// time, by the first model; Share is how many there are for each of its measured requests, at most. They check a
+	// server by which the level's own answers cannot be checked. None: none is asked. Zero Share: 0.01; at most 0.05.
+	Questions []audit.Question
+	Share     float64
 }
 
 func (a *Audit) validate() error {
-	if a != nil && (a.Answers < 0 || a.Answers > audit.Most) {
+	if a == nil {
+		return nil
+	}
+	if a.Answers < 0 || a.Answers > audit.Most {
 		return &loadgen.InvalidError{Field: "audit", Value: a.Answers, Want: "how many answers to keep, 1 to 640, or 0: 300"}
 	}
-	return nil
+	return a.validateQuestions()
 }
 
 const (

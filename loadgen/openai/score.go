@@ -36,16 +36,22 @@ type scorer struct {
 	model string
 }
 
-// call asks for a completion, in one piece, and reads what it is into answer.
+// call asks for a token behind a prompt, the most probable one, and reads what is said into answer.
 func (s *scorer) call(ctx context.Context, body map[string]any, answer any) error {
+	body["temperature"], body["max_tokens"] = 0, 1
+	return s.post(ctx, Completions, body, answer)
+}
+
+// post asks for an answer in one piece, and reads it.
+func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, scoreLimit, fmt.Errorf("no score within %v", scoreLimit))
 	defer cancel()
-	body["model"], body["temperature"], body["max_tokens"], body["stream"] = s.model, 0, 1, false
+	body["model"], body["stream"] = s.model, false
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	u := s.api.address.call(Completions)
+	u := s.api.address.call(endpoint)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
 	if err != nil {
 		return s.api.secrets.clean(err)

@@ -57,6 +57,9 @@ func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 
 func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	keeps := t.keeper.begin(i, r.Warmup)
+	if !r.Warmup {
+		t.asker.beganOne()
+	}
 	err := t.ask(ctx, i, r, keeps)
 	t.keeper.end(keeps, err == nil)
 	return err

@@ -75,6 +75,7 @@ type Target struct {
 	header  http.Header // of each request
 	secrets secrets
 	keeper  *keeper // nil: no answer is kept
+	asker   *asker  // nil: nothing is asked beside the level
 
 	lines *lines // nil: by the client
 	head  []byte // of each request, up to the length of its body
@@ -135,6 +136,9 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	u := where.call(c.Endpoint)
 	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c),
 		secrets: newSecrets(c, u.User), keeper: newKeeper(c.Audit), client: c.Client}
+	if t.asker, err = newAsker(&c); err != nil {
+		return nil, err
+	}
 	if t.client != nil {
 		return t, nil
 	}
@@ -227,8 +231,9 @@ func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
 // Sent says what the target sends, without secrets: for whoever keeps results.
 func (t *Target) Sent() workload.Description { return t.sent }
 
-// Close drops the connections that are idle. A Client given in the Config is left alone.
+// Close drops the connections that are idle, and questions of an [Audit] that are in flight. A Client given in the Config is left alone.
 func (t *Target) Close() error {
+	t.asker.close()
 	if t.lines != nil {
 		t.lines.close()
 	}
