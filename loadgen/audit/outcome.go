@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type Tally struct {
 
 	Positions int `json:"positions,omitempty"` // that were scored
 	Tops      int `json:"tops,omitempty"`      // of these, where the given token was the most probable one
+
+	// Gap is the largest gap of the answers that are not wrong, in nats: how far a healthy server comes to the limit.
+	Gap float64 `json:"gap_nats,omitempty"`
 }
 
 // Add counts an answer.
@@ -47,6 +51,8 @@ func (t *Tally) Add(s *Score) {
 	t.Answers++
 	if s.Wrong() {
 		t.Wrong++
+	} else if len(s.Gaps) > 0 {
+		t.Gap = max(t.Gap, slices.Max(s.Gaps))
 	}
 	t.Positions += len(s.Gaps)
 	t.Tops += s.Tops

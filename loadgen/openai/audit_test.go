@@ -58,8 +58,8 @@ func TestAuditPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, o := audited(t, &loadgentest.Greedy{Ties: 0.2}, loadgen.Level{Concurrency: 8, Requests: 60}, c)
-			if o.Verdict != audit.Passed || o.Method != audit.Scored || o.Level != (audit.Tally{Answers: 60, Positions: 960,
-				Tops: o.Level.Tops}) || o.Control.Wrong != 20 || o.Healthy.Answers != 40 || o.Kept != 60 {
+			if o.Verdict != audit.Passed || o.Method != audit.Scored || o.Level.Answers != 60 || o.Level.Wrong != 0 || o.Level.Positions != 960 ||
+				o.Level.Gap < 0.04 || o.Level.Gap > 0.06 || o.Control.Wrong != 20 || o.Healthy.Answers != 40 || o.Kept != 60 {
 				t.Fatalf("%v\n%+v", o, o)
 			}
 			if share, ok := o.Level.Agreement(); !ok || share < 0.85 || share > 0.95 { // half of the ties
@@ -178,6 +178,9 @@ func TestAuditBySingleTokens(t *testing.T) {
 		"by text": {NoTokenIDs: true, Ties: 0.1},
 	} {
 		for _, words := range []bool{false, true} {
+			if words && !server.NoTokenIDs { // by ids the prompt is one of ids anyway
+				continue
+			}
 			t.Run(fmt.Sprintf("%s, words=%v", name, words), func(t *testing.T) {
 				server := paced(server)
 				var c openai.Config

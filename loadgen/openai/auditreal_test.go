@@ -37,7 +37,7 @@ func (q questions) Prompt(i int, p *workload.Prompt) error {
 
 // TestAuditOnRealServer checks the answers of a real server, whose URL and model are in the environment; docs/audit.sh
 // starts one. At SERVEGAUGE_AUDIT_IN_FLIGHT in flight it has to raise no false alarm in 960 answers, and to find what a
-// proxy corrupts; of SERVEGAUGE_AUDIT_RANDOM, a model with random weights, it has to say that it is not checkable.
+// proxy corrupts, of prompts that SERVEGAUGE_AUDIT_SEED selects; of SERVEGAUGE_AUDIT_RANDOM, a model with random weights, it has to say that it is not checkable.
 func TestAuditOnRealServer(t *testing.T) {
 	url, model := os.Getenv("SERVEGAUGE_AUDIT_URL"), os.Getenv("SERVEGAUGE_AUDIT_MODEL")
 	if url == "" || model == "" {
@@ -50,8 +50,10 @@ func TestAuditOnRealServer(t *testing.T) {
 		return otherwise
 	}
 	inFlight, output := number("SERVEGAUGE_AUDIT_IN_FLIGHT", 48), number("SERVEGAUGE_AUDIT_OUTPUT", 64)
+	first := number("SERVEGAUGE_AUDIT_SEED", 0)
 	var healthy audit.Tally
 	level := func(name string, h http.Handler, seed, requests int) *audit.Outcome {
+		seed += first
 		c := openai.Config{URL: url, Model: model, Endpoint: openai.Chat, Workload: questions{seed, output},
 			Audit: &openai.Audit{Answers: requests, Seed: uint64(seed)}}
 		if h != nil {
@@ -81,7 +83,7 @@ func TestAuditOnRealServer(t *testing.T) {
 	caught, corrupted, innocent := 0, 0, 0
 	for i, rate := range []float64{0.01, 0.02, 0.05} {
 		var struck []string
-		proxy := &loadgentest.Corrupting{URL: url, Rate: rate, InFlight: inFlight / 2, Vocab: 49_000, Seed: uint64(i + 1),
+		proxy := &loadgentest.Corrupting{URL: url, Rate: rate, InFlight: inFlight / 2, Vocab: 49_000, Seed: uint64(i + 1 + first),
 			Struck: func(kind loadgentest.Corruption, body []byte) {
 				fmt.Printf("  corrupted: %s\n", kind)
 				struck = append(struck, string(body))
@@ -89,7 +91,7 @@ func TestAuditOnRealServer(t *testing.T) {
 		o := level(fmt.Sprintf("%g %% corrupted", 100*rate), proxy, 10+i, 300)
 		for _, f := range o.Faults {
 			var p workload.Prompt
-			_ = questions{10 + i, output}.Prompt(f.Index, &p)
+			_ = questions{10 + i + first, output}.Prompt(f.Index, &p)
 			if slices.ContainsFunc(struck, func(body string) bool { return strings.Contains(body, p.Text) }) {
 				caught++
 			} else {

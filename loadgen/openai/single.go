@@ -94,7 +94,7 @@ func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, 
 // next is the gap of what was given, if the server were to say its next token, and whether that is the most probable
 // one. A token beyond the few that the server tells has the gap of the least probable of those, at least.
 func (s *scorer) next(ctx context.Context, before any, given token) (gap float64, top bool, err error) {
-	const tops = 5
+	const tops = 20 // as many as vLLM tells unless it is started to tell others
 	body := map[string]any{"prompt": before, "logprobs": tops}
 	if given.id >= 0 {
 		body["return_tokens_as_token_ids"] = true
