@@ -26,8 +26,8 @@ const (
 	AnothersReply Corruption = "another's reply" // another request's answer, one that was given before
 )
 
-// Corrupting stands between clients and a server, of any make, and corrupts some of its answers to completions: their
-// texts, and their token ids where the server tells them. What comes is otherwise the server's own. So a check of
+// Corrupting stands between clients and a server, of any make, and corrupts some of its streamed answers to completions
+// and chats: their texts, and their token ids where the server tells them. Answers in one piece, such as scores, pass. What comes is otherwise the server's own. So a check of
 // answers can be tried against a truth:
 //
 //	proxy := &loadgentest.Corrupting{URL: "http://127.0.0.1:8000", Rate: 0.02, InFlight: 8}
@@ -239,11 +239,11 @@ func (e *editor) Write(b []byte) (int, error) {
 // rest is what is no event: an answer in one piece.
 func (e *editor) rest() {
 	if len(e.pending) > 0 {
-		_, _ = e.w.Write(e.edit(e.pending)) // the client is gone: nobody is left to be told
+		_, _ = e.w.Write(e.pending) // the client is gone: nobody is left to be told
 	}
 }
 
-// edit is an event, or a whole answer, with what was ordered in it.
+// edit is the data of an event with what was ordered in it.
 func (e *editor) edit(data []byte) []byte {
 	if string(data) == "[DONE]" {
 		e.whole = true
@@ -261,10 +261,8 @@ func (e *editor) edit(data []byte) []byte {
 	}
 	choice, _ := choices[0].(map[string]any)
 	holder, name := choice, "text"
-	for _, inner := range []string{"delta", "message"} {
-		if m, ok := choice[inner].(map[string]any); ok {
-			holder, name = m, "content"
-		}
+	if delta, ok := choice["delta"].(map[string]any); ok {
+		holder, name = delta, "content"
 	}
 	var one piece
 	one.text, _ = holder[name].(string)

@@ -167,7 +167,7 @@ func (g *Greedy) read(q *greedyRequest, chat bool) (said []int, err error) {
 	}
 	for _, id := range said {
 		if id < 0 || id >= g.vocab() {
-			return nil, fmt.Errorf("Token id %d is out of vocabulary", id) // as vLLM has it
+			return nil, fmt.Errorf("token id %d is out of vocabulary", id)
 		}
 	}
 	if len(said) == 0 {

@@ -48,6 +48,7 @@ func audited(t testing.TB, h http.Handler, l loadgen.Level, c openai.Config) (*l
 
 // A healthy server passes, in every way in which its answers come, though it gives the second token at every other tie.
 func TestAuditPasses(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]openai.Config{
 		"token ids": {},
 		"text":      {Workload: workload.RandomWords{Seed: 3, Input: 20, Output: 16}},
@@ -80,9 +81,11 @@ func asked(t testing.TB, body []byte) string {
 
 // What a proxy corrupts is found, all of it and nothing else, of each kind.
 func TestAuditFindsCorruption(t *testing.T) {
+	t.Parallel() // it waits for timers, mostly
 	prompts := workload.RandomTokens{Seed: 3, Input: 20, Output: 16}
 	for _, kind := range []loadgentest.Corruption{loadgentest.Garbage, loadgentest.Repetition, loadgentest.AnothersReply} {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			var struck []string
 			proxy := &loadgentest.Corrupting{Handler: paced(&loadgentest.Greedy{Ties: 0.1}), Rate: 0.1, InFlight: 2,
 				Kinds: []loadgentest.Corruption{kind}, Seed: 9,
@@ -109,6 +112,7 @@ func TestAuditFindsCorruption(t *testing.T) {
 // What is found has the share of what was corrupted where only some answers are kept, and the sample is by the seed
 // alone.
 func TestAuditOfASample(t *testing.T) {
+	t.Parallel() // it waits for timers, mostly
 	level := loadgen.Level{Concurrency: 8, Requests: 150, Warmup: 20}
 	audits := func(seed uint64) *audit.Outcome {
 		proxy := &loadgentest.Corrupting{Handler: paced(&loadgentest.Greedy{}), Rate: 0.2, InFlight: 4, Seed: 9}
@@ -126,6 +130,7 @@ func TestAuditOfASample(t *testing.T) {
 
 // What cannot be checked is not called passed, and its reason is said.
 func TestAuditNotCheckable(t *testing.T) {
+	t.Parallel()
 	level := loadgen.Level{Concurrency: 4, Requests: 50}
 	for _, c := range []struct {
 		name   string
@@ -160,6 +165,7 @@ func TestAuditNotCheckable(t *testing.T) {
 
 // Greedy by another name, or with fields that say what holds anyway.
 func TestAuditOfGreedyBodies(t *testing.T) {
+	t.Parallel()
 	for _, body := range []map[string]any{
 		{"temperature": 0.9, "top_k": 1}, {"temperature": 0.0, "presence_penalty": 0.0, "n": 1, "logit_bias": nil},
 		{"response_format": map[string]any{"type": "text"}},
@@ -173,6 +179,7 @@ func TestAuditOfGreedyBodies(t *testing.T) {
 // Where a server cannot score, single tokens do, and it is said that they are weaker: by ids where these are told, and
 // by text where not.
 func TestAuditBySingleTokens(t *testing.T) {
+	t.Parallel() // it waits for timers, mostly
 	for name, server := range map[string]*loadgentest.Greedy{
 		"by ids":  {NoScores: true, Ties: 0.1},
 		"by text": {NoTokenIDs: true, Ties: 0.1},
@@ -182,6 +189,7 @@ func TestAuditBySingleTokens(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, words=%v", name, words), func(t *testing.T) {
+				t.Parallel()
 				server := paced(server)
 				var c openai.Config
 				if words {
