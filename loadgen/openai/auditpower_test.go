@@ -12,12 +12,12 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-var long = flag.Bool("long", false, "run the simulations that take minutes")
+var simulates = flag.Bool("long", false, "run the simulations that take minutes")
 
 // Levels of 300 answers are spoiled as often as the rule says, from the requests to the verdict: with 1 % of the answers
 // corrupted in 0.80 of them, and with none in none.
 func TestAuditPowerSimulation(t *testing.T) {
-	if !*long {
+	if !*simulates {
 		t.Skip("takes minutes: -long runs it")
 	}
 	const levels, answers = 120, 300
