@@ -51,7 +51,7 @@ func (t byLine) ask(ctx context.Context, body *payload, r *loadgen.Record) (exch
 // through a proxy, over HTTP/2, or by a user's own client. Answers that were kept of a level before are dropped.
 func (t *Target) Open(ctx context.Context, n int) error {
 	t.keeper.reset()
-	t.asker.reset()
+	t.asker.reset(ctx)
 	if t.lines == nil {
 		return nil
 	}

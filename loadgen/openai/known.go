@@ -126,12 +126,18 @@ func (a *asker) close() {
 	a.flight.Wait()
 }
 
+// rest waits for what is in flight; the end of ctx ends that.
+func (a *asker) rest(ctx context.Context) {
+	defer context.AfterFunc(ctx, a.cancel)()
+	a.flight.Wait()
+}
+
 // reset drops the answers of a level before.
-func (a *asker) reset() {
+func (a *asker) reset(ctx context.Context) {
 	if a == nil {
 		return
 	}
-	a.flight.Wait()
+	a.rest(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.beside, a.next, a.answered, a.failed = 0, 0, nil, 0
@@ -143,7 +149,7 @@ func (a *asker) outcome(ctx context.Context) (*audit.Known, error) {
 	if a == nil {
 		return nil, nil
 	}
-	a.flight.Wait()
+	a.rest(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k := &audit.Known{Answers: len(a.answered), Failed: a.failed, Beside: a.beside}

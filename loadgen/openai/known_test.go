@@ -1,12 +1,14 @@
 package openai_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/audit"
@@ -106,6 +108,11 @@ func TestKnownAnswersEnd(t *testing.T) {
 		server := serve(t, hangs)
 		target := newTarget(t, openai.Config{URL: server.URL, Audit: &openai.Audit{Questions: questionsOf(t, 3), Share: 0.05}})
 		measure(t, loadgen.Level{Concurrency: 2, Requests: 100}, target)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if o := target.Audit(ctx, audit.Tally{}); o.Verdict != audit.NotCheckable || !strings.Contains(o.Reason, "deadline") {
+			t.Errorf("an audit that is called off: %v", o)
+		}
 		if err := target.Close(); err != nil {
 			t.Error(err)
 		}
