@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -93,6 +94,18 @@ func (d *Distribution) Quantile(p float64) (float64, bool) {
 	d.sort()
 	q, err := stats.Sorted(d.samples).Quantile(p / 100)
 	return q, err == nil
+}
+
+// QuantileInterval is the interval of the p-th percentile, 0 < p < 100, by order statistics, see [stats.QuantileInterval];
+// unit names what a sample is. It is an error where there is no sample or no such p, and where the samples were not
+// kept ([Distribution.Exact]).
+func (d *Distribution) QuantileInterval(p, confidence float64, unit string) (stats.Interval, error) {
+	if d.histogram != nil {
+		return stats.Interval{}, &InvalidError{"distribution", fmt.Sprintf("of %d samples", d.Len()),
+			fmt.Sprintf("%d samples at most: of more there are none left to be the bounds", MaxExact)}
+	}
+	d.sort()
+	return stats.QuantileInterval(d.samples, p/100, confidence, unit)
 }
 
 func (d *Distribution) sort() {

@@ -38,6 +38,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
 	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
 	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
+	t.require.Register(flags)
 	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
 	return t.run
 }
@@ -50,6 +51,7 @@ type test struct {
 	burstiness  float64
 	maxInFlight int
 	goodput     program.Objectives
+	require     program.Require
 	percentiles program.Percentiles
 	figures     bool
 	json        bool
@@ -120,13 +122,18 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := step.Level.Validate(); err != nil {
 		return err
 	}
+	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
+		return err
+	}
 	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, nil)
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err
 	}
 	measured := &experiment.Measurements[0]
 	result := &measured.Result
+	beside := os.Stdout
 	if t.json {
+		beside = os.Stderr
 		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
 	} else {
 		err = errors.Join(err, report.LevelText(os.Stdout, result), report.AuditText(os.Stdout, measured.Audit))
@@ -134,5 +141,5 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err == nil && !result.Valid() {
 		err = program.ErrInvalid
 	}
-	return err
+	return errors.Join(err, t.require.Verdict(beside, protocol.Analyze(experiment)))
 }
