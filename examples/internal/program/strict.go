@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
@@ -26,8 +27,7 @@ func knownCode(flag, code string) error {
 	if slices.Contains(all, code) {
 		return nil
 	}
-	near := slices.MinFunc(all, func(a, b string) int { return distance(code, a) - distance(code, b) })
-	if 2*distance(code, near) <= len(near) {
+	if near := nearest.Name(code, all); near != "" {
 		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, near)
 	}
 	return Usagef("-%s: no warning has the code %q; want one of %s", flag, code, strings.Join(all, ", "))
