@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
+	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/vllm":         {"internal/secret"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
@@ -88,6 +89,7 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
+	"protocol/format":  {"flag", "log", "net/http"},
 	"protocol/compare": {"flag", "log", "net/http"},
 }
 

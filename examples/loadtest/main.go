@@ -38,6 +38,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
 	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
 	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
+	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold an experiment yet")
 	t.require.Register(flags)
 	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
 	return t.run
@@ -55,6 +56,7 @@ type test struct {
 	percentiles program.Percentiles
 	figures     bool
 	json        bool
+	out         string
 }
 
 // openLoop makes the level an open loop where the flags say so, and refuses flags that would have no effect.
@@ -125,9 +127,14 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
 	}
-	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, nil)
+	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, func(r *protocol.Runner) {
+		r.Dir = t.out
+	})
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err
+	}
+	if t.out != "" {
+		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
 	}
 	measured := &experiment.Measurements[0]
 	result := &measured.Result

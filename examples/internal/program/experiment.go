@@ -49,6 +49,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
 		x.require.Register(flags)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
+		flags.BoolVar(&x.wide, "wide", false, "print tables in one piece and paragraphs on one line, however wide; without it they fit 80 columns")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
 		return x.run
@@ -82,6 +83,7 @@ type experiment struct {
 	server      serverFlags
 	out         string
 	json        bool
+	wide        bool
 	dryRun      bool
 }
 
@@ -137,7 +139,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Analyze(result)
 	unfinished := err != nil
-	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
 	if unfinished && x.out != "" {
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
@@ -339,11 +341,14 @@ func (x *experiment) print(a *protocol.Analysis) error {
 	if x.json {
 		return WriteJSON(os.Stdout, a)
 	}
+	if x.wide {
+		return report.WideText(os.Stdout, a)
+	}
 	return report.Text(os.Stdout, a)
 }
 
-func (x *experiment) save(a *protocol.Analysis) error {
-	return Save(x.out, a, map[string]Chart{"throughput.png": report.ThroughputChart})
+func (x *experiment) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return Save(x.out, e, a, map[string]Chart{"throughput.png": report.ThroughputChart})
 }
 
 // An IntList is a flag of numbers with commas between them.

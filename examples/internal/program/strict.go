@@ -9,13 +9,14 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/probe"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // codes are those of all warnings that a program can give.
 func codes() []string {
-	all := slices.Concat(loadgen.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes())
+	all := slices.Concat(loadgen.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes(), format.Codes())
 	slices.Sort(all)
 	return all
 }
