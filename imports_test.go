@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
+	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},
 	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/vllm":         {"internal/secret"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
