@@ -46,10 +46,11 @@ var mayImport = map[string][]string{
 
 	"loadgen":             {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
 	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
-	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
+	"loadgen/openai":      {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
+	"loadgen/audit":       {"stats"}, // a rule for answers: no HTTP, no load
 
-	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/secret", "internal/strictjson"},
+	"protocol":       {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
@@ -61,6 +62,7 @@ var mayImport = map[string][]string{
 	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
+	"protocol/report":       {"protocol", "loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others

@@ -43,6 +43,7 @@ type collector struct {
 	told                bool     // of connections that were made
 	stamps              Stamps
 	ending              ending
+	reading             reading
 	tpot                TPOTBasis
 	bunching            Bunching
 	unsure              map[string]*Unsure
@@ -174,6 +175,7 @@ func (c *collector) addCompleted(r *Record) {
 	c.lastDone = max(c.lastDone, r.Done)
 	c.tokens.add(r)
 	c.ending.add(r)
+	c.reading.add(r)
 	c.tpot.add(r)
 	for _, metrics := range [][]Metric{c.level.metrics(), c.own} {
 		for _, m := range metrics {
@@ -264,6 +266,7 @@ func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*R
 		Clock:         c.generator.Clock,
 		Tokens:        c.tokens,
 		Stamps:        c.stamps,
+		Texts:         c.reading.texts,
 		TPOT:          c.tpot,
 		Bunching:      c.bunching,
 		Unsure:        c.unsure,

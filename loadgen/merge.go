@@ -73,6 +73,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Tokens.Add(part.Tokens)
 		r.Stamps.Add(part.Stamps)
 		r.Answers.Add(part.Answers)
+		r.Texts.Add(part.Texts)
 		r.TPOT.Add(part.TPOT)
 		r.Bunching.Add(part.Bunching)
 		for name, u := range part.Unsure {

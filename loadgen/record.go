@@ -66,6 +66,12 @@ type Record struct {
 	DraftTold                    bool
 	AcceptedDraft, RejectedDraft int // tokens
 
+	// Prompt is a hash of what was asked, and Text one of the text that was answered: equal within a process where what
+	// they are of is, and 0 where that is not known, or there was no text. Replaced says that the text has a U+FFFD in it,
+	// the character that stands where bytes were no text.
+	Prompt, Text uint64
+	Replaced     bool
+
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request
 

@@ -37,6 +37,7 @@ type Result struct {
 	FinishReasons map[string]int `json:"finish_reasons,omitempty"`
 
 	Answers  Answers   `json:"answers,omitzero"`  // what they lacked
+	Texts    Texts     `json:"texts,omitzero"`    // what they looked like
 	TPOT     TPOTBasis `json:"tpot,omitzero"`     // what TPOT was divided by
 	Bunching Bunching  `json:"bunching,omitzero"` // whether chunks can have come as they were generated
 

@@ -146,6 +146,7 @@ func Analyze(e *Experiment) *Analysis {
 			}
 		}
 	}
+	lookAtAnswers(measured)
 	a.Machines, a.Unwatched = machines(e), unwatched(measured)
 	a.Unit, a.Runs = replicates(measured)
 	for _, group := range byCondition(measured) {

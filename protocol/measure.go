@@ -53,7 +53,11 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	if r.Measure != nil {
 		result, err = r.Measure(living, r.instance, step, generator)
 	} else {
-		result, err = r.measureHere(living, step, generator, &m)
+		var done func()
+		if generator.Target, done, err = r.target(living, step, &m); err == nil {
+			defer done()
+			result, err = generator.Measure(living, step.Level)
+		}
 	}
 	m.Readings = readings()
 	if result == nil {
@@ -85,6 +89,9 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 			err = changed // somebody else is there: nothing more can be measured
 			m.spoil(WarnServerRestarted, "the server that was measured is not surely one and the same: %s", reason(changed))
 		}
+	}
+	if err == nil && died == nil {
+		r.audit(living, generator.Target, &m)
 	}
 	if energy, ok := m.energy(); ok {
 		m.Readings = append(m.Readings, energy)
@@ -169,16 +176,15 @@ func (r *running) watch(ctx context.Context, step Step) func() []Reading {
 	}
 }
 
-// measureHere measures a step on a target of the Client, and notes which models it asked for what.
-func (r *running) measureHere(
-	ctx context.Context, s Step, g *loadgen.Generator, m *Measurement,
-) (*loadgen.Result, error) {
-	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
+// target is what a step loads, of the Client, to be done with in the end. It notes which models are asked for what.
+func (r *running) target(ctx context.Context, s Step, m *Measurement) (target loadgen.Target, done func(), err error) {
+	target, err = r.Client.Target(ctx, r.instance.URL, s.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	done = func() {}
 	if closer, ok := target.(io.Closer); ok {
-		defer closer.Close()
+		done = func() { _ = closer.Close() } // of connections that nobody needs any more
 	}
 	if asks, ok := target.(interface{ Models() []string }); ok {
 		m.Models = asks.Models()
@@ -186,12 +192,12 @@ func (r *running) measureHere(
 	if says, ok := target.(interface{ Sent() workload.Description }); ok {
 		sent := says.Sent()
 		if err := r.sameRequests(sent); err != nil {
-			return nil, err
+			done()
+			return nil, nil, err
 		}
 		m.Sent = &sent
 	}
-	g.Target = target
-	return g.Measure(ctx, s.Level)
+	return target, done, nil
 }
 
 // unchanged is an error where another instance answers than the one that was started, or nobody surely does.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/stats"
 )
 
@@ -31,10 +32,19 @@ type Point struct {
 	// Those in which it was have the warning [loadgen.WarnClientBound].
 	ClientJudged int `json:"client_judged,omitempty"`
 
+	// Audits are what became of the answers of the runs in which they were checked.
+	Audits []RunAudit `json:"audits,omitempty"`
+
 	Estimates []Estimate     `json:"estimates"`
 	Headroom  *Headroom      `json:"headroom,omitempty"` // of the client; nil where that was not measured
 	Spread    *Spread        `json:"spread,omitempty"`   // of the steady throughput; nil where it cannot be told
 	Warnings  []PointWarning `json:"warnings,omitempty"`
+}
+
+// A RunAudit is what became of the answers of one run of a point.
+type RunAudit struct {
+	Run     int           `json:"run"`     // from 1
+	Outcome audit.Outcome `json:"outcome"` // what was found
 }
 
 // A PointWarning is a warning and the runs that gave rise to it. Its message is that of the first.
@@ -131,6 +141,9 @@ func newPoint(group []Measurement, unit string) Point {
 		p.Runs = append(p.Runs, m.Step.Run)
 		if m.Result.Client != nil && m.Result.Client.Verdict.Judged {
 			p.ClientJudged++
+		}
+		if m.Audit != nil {
+			p.Audits = append(p.Audits, RunAudit{m.Step.Run, *m.Audit})
 		}
 		for _, w := range m.warnings() {
 			p.addWarning(w, m.Step.Run)

@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
@@ -23,8 +24,8 @@ type Client interface {
 	// server has ended by itself.
 	Ready(ctx context.Context, url string) error
 
-	// Target makes what a level of s puts under load at url. A Target that has a Close method is closed after its
-	// step; of one that has methods Models() []string and Sent() workload.Description the measurement says which
+	// Target makes what a level of s puts under load at url. One that is an [Auditor] is asked about the level's answers
+	// after it. A Target that has a Close method is closed after its step; of one that has methods Models() []string and Sent() workload.Description the measurement says which
 	// models were asked, and for what.
 	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
 }
@@ -120,6 +121,7 @@ const (
 	PhaseReady     Phase = "wait until it is ready"
 	PhaseStarted   Phase = "it is ready"
 	PhaseMeasure   Phase = "measure"
+	PhaseAudit     Phase = "check the answers"
 )
 
 const defaultReadyTimeout = 30 * time.Minute
@@ -223,18 +225,19 @@ type running struct {
 	asked      *workload.Description // what an experiment that is taken up again asked for; nil: it need not be compared
 	resuming   bool                  // the experiment is taken up again, and its server has yet to be compared
 	experiment *Experiment
-	began      time.Time           // the present step
-	instance   *Instance           // nil: none runs
-	arm        string              // the instance's
-	run        int                 // that it was started for
-	identity   Identity            // as it was when it was ready
-	before     map[string]Identity // of each arm's latest instance
-	answered   bool                // the instance has, at least once
-	dead       *LevelError         // the first level of the instance in which no request completed; nil: none
-	loaded     time.Time           // when the instance's latest load ended; zero: there was none
-	cold       string              // why the instance is not known to be warm; "": nothing speaks against it
-	unproven   bool                // and the next level may show that it is after all
-	free       memory              // of the host, without a server
+	began      time.Time              // the present step
+	instance   *Instance              // nil: none runs
+	arm        string                 // the instance's
+	run        int                    // that it was started for
+	identity   Identity               // as it was when it was ready
+	before     map[string]Identity    // of each arm's latest instance
+	answered   bool                   // the instance has, at least once
+	dead       *LevelError            // the first level of the instance in which no request completed; nil: none
+	loaded     time.Time              // when the instance's latest load ended; zero: there was none
+	healthy    map[sample]audit.Tally // of answers at one in flight, where a level's were audited
+	cold       string                 // why the instance is not known to be warm; "": nothing speaks against it
+	unproven   bool                   // and the next level may show that it is after all
+	free       memory                 // of the host, without a server
 }
 
 // note writes an entry to the journal and takes it over, whether or not it could be written.

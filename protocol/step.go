@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
@@ -59,6 +60,9 @@ type Measurement struct {
 
 	// Requests is how long [RequestsFile] is with the step's requests, in bytes; 0: they are not kept.
 	Requests int64 `json:"requests_size,omitempty"`
+
+	// Audit says whether the level's answers are the server's own still: nil where nobody asked ([Auditor]).
+	Audit *audit.Outcome `json:"audit,omitempty"`
 
 	// Readings are what the runner's probes saw meanwhile.
 	Readings []Reading `json:"readings,omitempty"`

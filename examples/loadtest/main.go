@@ -136,13 +136,14 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if t.out != "" {
 		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
 	}
-	result := &experiment.Measurements[0].Result
+	measured := &experiment.Measurements[0]
+	result := &measured.Result
 	beside := os.Stdout
 	if t.json {
 		beside = os.Stderr
 		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
 	} else {
-		err = errors.Join(err, report.LevelText(os.Stdout, result))
+		err = errors.Join(err, report.LevelText(os.Stdout, result), report.AuditText(os.Stdout, measured.Audit))
 	}
 	if err == nil && !result.Valid() {
 		err = program.ErrInvalid

@@ -21,6 +21,9 @@ type account struct {
 	most       int  // the most output tokens that were told at once
 	impossible bool // the latest usage cannot be
 
+	keeps  *kept  // nil: nothing of the answer is kept
+	digest digest // of its text
+
 	chunks  recorder
 	waits   bool // a chunk that has only a usage, which grew, is the latest
 	waiting arrival
@@ -51,6 +54,12 @@ func (a *account) add(c *chunk, text []byte) error {
 		a.texts += c.texts
 		a.answered = a.answered || c.answer
 		a.reasoned = a.reasoned || !c.answer
+	}
+	for _, raw := range c.said {
+		a.digest.add(raw)
+	}
+	if a.keeps != nil {
+		a.keeps.add(c)
 	}
 	a.count(c)
 	if c.stamped {
@@ -134,6 +143,7 @@ func (a *account) count(c *chunk) {
 // is granted.)
 func (a *account) settle() {
 	a.chunks.end()
+	a.r.Text, a.r.Replaced = a.digest.hash, a.digest.replaced
 	least := a.texts
 	if a.reasoned && a.answered {
 		least -= bits.OnesCount64(a.begun)

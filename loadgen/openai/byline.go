@@ -48,8 +48,10 @@ func (t byLine) ask(ctx context.Context, body *payload, r *loadgen.Record) (exch
 
 // Open makes connections to the server before they are needed, TLS handshakes included, until n are there: a second
 // level finds those of the first, unless they have been idle for too long. It does nothing where the requests go
-// through a proxy, over HTTP/2, or by a user's own client.
+// through a proxy, over HTTP/2, or by a user's own client. Answers that were kept of a level before are dropped.
 func (t *Target) Open(ctx context.Context, n int) error {
+	t.keeper.reset()
+	t.asker.reset(ctx)
 	if t.lines == nil {
 		return nil
 	}

@@ -118,6 +118,11 @@ func (c *Client) target(config Config, s workload.Spec, calibration *workload.Ca
 	if err != nil {
 		return nil, err
 	}
+	if config.Audit != nil { // each level has a sample of its own
+		kept := *config.Audit
+		kept.Seed ^= s.Seed
+		config.Audit = &kept
+	}
 	return New(config)
 }
 

@@ -3,9 +3,12 @@ package openai_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http/httptest"
+	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/loadgen/workload"
@@ -45,4 +48,34 @@ func Example() {
 	// 40000 tokens in, 2000 out, 0 answers not as asked
 	// ttft_p99 in ms from 40 samples true
 	// itl_mean in ms from 1960 samples true
+}
+
+// A level's answers are checked after it, by what the server itself says of them. The server here is one that corrupts
+// a tenth of its answers when more than two are in flight: its throughput does not show that.
+func ExampleTarget_Audit() {
+	server := httptest.NewServer(&loadgentest.Corrupting{
+		Handler: &loadgentest.Greedy{Model: "m", Step: time.Millisecond}, Rate: 0.1, InFlight: 2,
+	})
+	defer server.Close()
+	target, err := openai.New(openai.Config{
+		URL: server.URL, Model: "m", Workload: workload.RandomTokens{Seed: 1, Input: 16, Output: 8},
+		Audit: &openai.Audit{Answers: 100, Seed: 1},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer target.Close()
+
+	ctx := context.Background()
+	result, err := loadgen.Measure(ctx, loadgen.Level{Concurrency: 16, Requests: 100}, target)
+	if err != nil {
+		log.Fatal(err)
+	}
+	outcome := target.Audit(ctx, audit.Tally{}) // no sample at one in flight is known: it is taken first
+	fmt.Println(result.Accounting.Completed, "completed;", outcome.Verdict)
+	fmt.Println(outcome.Healthy.Wrong, "of", outcome.Healthy.Answers, "wrong at one in flight,",
+		outcome.Control.Wrong, "of", outcome.Control.Answers, "caught under another's prompt")
+	// Output:
+	// 100 completed; spoiled
+	// 0 of 40 wrong at one in flight, 20 of 20 caught under another's prompt
 }

@@ -147,3 +147,11 @@ func containsAny(s string, parts []string) (string, bool) {
 	}
 	return "", false
 }
+
+// bodyOf is the body of a request, "" where it cannot be read.
+func bodyOf(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body)
+	return string(body)
+}
+
+func readCloser(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }

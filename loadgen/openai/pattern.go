@@ -31,6 +31,7 @@ const (
 	gapOutput                    // completion_tokens
 	gapTotal                     // total_tokens
 	gapSent                      // the servegauge stamp, with the space before it
+	gapIDs                       // token_ids, with their brackets
 	gapString                    // another text of the outermost object, such as an id: where these differ, too
 	gapNumber                    // another number of it
 )
@@ -89,8 +90,9 @@ func (p *pattern) learn(event []byte, at, more int, s *scanner, c *chunk) {
 		p.gaps[p.n] = gap{g.kind, g.from + uint32(at), g.to + uint32(at)}
 		p.n++
 	}
-	if has[gapText] != 1 || has[gapOutput] > 1 || has[gapSent] > 1 || c.texts != 1 ||
-		(has[gapOutput] == 1) != c.completion.known || (has[gapSent] == 1) != c.stamped {
+	if has[gapText] != 1 || has[gapOutput] > 1 || has[gapSent] > 1 || has[gapIDs] > 1 || c.texts != 1 ||
+		(has[gapOutput] == 1) != c.completion.known || (has[gapSent] == 1) != c.stamped ||
+		(has[gapIDs] == 1) != (c.saidIDs != nil) || c.promptIDs != nil {
 		return
 	}
 	p.event, p.more, p.answer = append(p.event, event...), more, c.answer
@@ -126,7 +128,15 @@ func (p *pattern) fits(text []byte, s *scanner, c *chunk) int {
 			return 0
 		}
 		in += len(same)
-		if g.kind == gapText || g.kind == gapString {
+		switch g.kind {
+		case gapIDs:
+			end := idsEnd(text, in)
+			if end == 0 {
+				return 0
+			}
+			c.saidIDs = text[in:end]
+			in = end
+		case gapText, gapString:
 			if in == len(text) || text[in] != '"' {
 				return 0
 			}
@@ -138,13 +148,14 @@ func (p *pattern) fits(text []byte, s *scanner, c *chunk) int {
 			if g.kind == gapText {
 				c.content = len(raw) > 0
 				c.answer = c.content && p.answer
-				c.texts = 0
+				c.texts, s.words = 0, s.words[:0]
 				if c.content {
-					c.texts = 1
+					c.texts, s.words = 1, append(s.words, raw)
 				}
+				c.said = s.words
 			}
 			in = s.at
-		} else {
+		default:
 			n, after := number(text, in)
 			if after == 0 {
 				return 0
@@ -165,6 +176,26 @@ func (p *pattern) fits(text []byte, s *scanner, c *chunk) int {
 		return 0
 	}
 	return in + len(same) - p.more
+}
+
+// idsEnd is where an array of numbers ends that begins at at, 0 if there is none that is surely one.
+func idsEnd(text []byte, at int) int {
+	if at == len(text) || text[at] != '[' {
+		return 0
+	}
+	for at++; at < len(text); at++ {
+		_, end := number(text, at)
+		switch {
+		case end == 0 || end == len(text):
+			return 0
+		case text[end] == ']':
+			return end + 1
+		case text[end] != ',':
+			return 0
+		}
+		at = end
+	}
+	return 0
 }
 
 // number reads the digits at at, which spaces may precede, and returns where they end, or 0 if there is no number that

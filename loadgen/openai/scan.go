@@ -15,14 +15,18 @@ import (
 // maxDepth is how deep arrays and objects may be nested, as in encoding/json.
 const maxDepth = 10_000
 
-// A chunk is what an event of a stream, or an answer in one piece, says as far as it matters here. The texts
-// themselves do not: only whether there are any.
+// A chunk is what an event of a stream, or an answer in one piece, says as far as it matters here.
 type chunk struct {
 	choices         int    // how many
 	begun, finished uint64 // choices that are in it, and that have a finish_reason in it, a bit each, by their index
 	content, answer bool   // a choice holds anything; and anything that is not reasoning
 	texts           int    // choices that hold a text, which is at least a token each
 	finish          []byte // the last finish_reason, as it stands between its quotes
+
+	// What was said, in its order, as it stands between quotes; and arrays of token ids, of the prompt and of what the
+	// first choice said, nil where they are not told. All are parts of what was scanned.
+	said               [][]byte
+	promptIDs, saidIDs []byte
 
 	prompt, completion, cached count // usage
 	accepted, rejected         count // its completion_tokens_details, of speculative decoding
@@ -72,6 +76,7 @@ type scanner struct {
 	known    int  // bytes of opening, 0: none
 	mattered bool // something has been read that matters
 
+	words [][]byte     // memory for what a chunk said
 	gaps  [maxGaps]gap // where the latest data held what varies from chunk to chunk
 	noted int          // how many there were, also those that found no room
 }
@@ -81,6 +86,7 @@ func (s *scanner) scan(data []byte, c *chunk) bool {
 	s.data, s.at, s.depth, s.first, s.key = data, 0, 0, false, nil
 	s.wanted, s.wrong, s.cut = "", 0, false
 	s.mattered, s.noted = false, 0
+	s.words = s.words[:0]
 	*c = chunk{}
 	switch n := s.known; {
 	case n > 0 && len(data) > n && string(data[:n]) == string(s.opening[:n]):
@@ -99,6 +105,7 @@ func (s *scanner) scan(data []byte, c *chunk) bool {
 	if s.next(); s.at < len(s.data) {
 		s.fail(s.at, "the end")
 	}
+	c.said = s.words
 	if c.choices == 0 && !c.completion.known && c.says && !c.notice {
 		c.failed = true
 	}
@@ -185,6 +192,9 @@ func (s *scanner) top(c *chunk) {
 				s.metrics(c)
 			}
 		}
+	case "prompt_token_ids": // of a chat; completions have it in the choice
+		s.mattered = true
+		c.promptIDs = s.ids(0)
 	case "servegauge":
 		s.mattered = true
 		if s.null() {

@@ -20,6 +20,7 @@ type choice struct {
 	answer, reasoning bool  // there is any
 	text              bool  // there is a text, as the tokens of a model are
 	finish            []byte
+	ids               []byte // of the tokens that were said
 }
 
 func (s *scanner) choice(c *chunk) {
@@ -40,12 +41,19 @@ func (s *scanner) choice(c *chunk) {
 				for s.enter('{'); s.member(); {
 					s.delta(&one, c)
 				}
+			case "token_ids":
+				one.ids = s.ids(gapIDs)
+			case "prompt_token_ids":
+				c.promptIDs = s.ids(0)
 			case "error":
 				s.failure(c)
 			default:
 				s.skip()
 			}
 		}
+	}
+	if one.index == 0 {
+		c.saidIDs = one.ids
 	}
 	bit := uint64(1) << (one.index & 63)
 	c.choices++
@@ -61,6 +69,23 @@ func (s *scanner) choice(c *chunk) {
 			c.finish = one.finish
 		}
 	}
+}
+
+// ids passes over what servers tell token ids as, and returns the array: {"token_ids":[512,7]}. Anything else, such as
+// null, is nil. kind is that of the gap that it leaves, 0: it does not vary from chunk to chunk.
+func (s *scanner) ids(kind gapKind) []byte {
+	if s.next() != '[' {
+		s.skip()
+		return nil
+	}
+	data, from := s.data, s.at
+	if s.skip(); s.wanted != "" {
+		return nil
+	}
+	if kind != 0 {
+		s.note(kind, from)
+	}
+	return data[from:s.at]
 }
 
 // finish takes over a finish_reason. Some servers write the absence of one as a text.
@@ -133,6 +158,7 @@ func (s *scanner) said(one *choice, reasoning bool) (found bool) {
 		raw, _ := s.text()
 		if found = len(raw) > 0; found {
 			s.note(gapText, from)
+			s.words = append(s.words, raw)
 		}
 	case '[':
 		for s.enter('['); s.more(']'); {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"strconv"
@@ -55,7 +56,18 @@ func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 }
 
 func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
-	body, err := t.prepare(i, r)
+	keeps := t.keeper.begin(i, r.Warmup)
+	if !r.Warmup {
+		t.asker.beganOne()
+	}
+	err := t.ask(ctx, i, r, keeps)
+	t.keeper.end(keeps, err == nil)
+	return err
+}
+
+// ask is do, with what is kept of the answer in keeps; nil: nothing is.
+func (t *Target) ask(ctx context.Context, i int, r *loadgen.Record, keeps *kept) error {
+	body, err := t.prepare(i, r, keeps)
 	if err != nil {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
@@ -63,8 +75,9 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	return body.advise(t.post(ctx, body, r))
 }
 
-// prepare makes the body of request i, and notes what it asks for.
-func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
+// prepare makes the body of request i, and notes what it asks for. Where something of its answer is kept it asks for
+// token ids too.
+func (t *Target) prepare(i int, r *loadgen.Record, keeps *kept) (*payload, error) {
 	p := prompts.Get().(*pooled)
 	defer prompts.Put(p)
 	p.reset()
@@ -85,6 +98,10 @@ func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
 		body.release()
 		return nil, err
 	}
+	r.Prompt = maphash.Bytes(promptSeed, body.memory[room:])
+	if body.keeps = keeps; keeps != nil && !t.body.replaced[tokenIDs] {
+		body.memory = append(body.memory[:len(body.memory)-1], `,"`+tokenIDs+`":true}`...)
+	}
 	body.json = body.memory[room:]
 	return body, nil
 }
@@ -95,23 +112,23 @@ func (t *Target) post(ctx context.Context, body *payload, r *loadgen.Record) err
 	if err != nil {
 		return classify(ctx, err)
 	}
-	err = t.answer(response, x, r)
+	err = t.answer(response, x, r, body.keeps)
 	read := err == nil || response.StatusCode/100 != 2 // as far as anybody wants to
 	x.end(read && drain(x))
 	return classify(ctx, err)
 }
 
 // answer reads the answer to a request.
-func (t *Target) answer(response *http.Response, x exchange, r *loadgen.Record) error {
+func (t *Target) answer(response *http.Response, x exchange, r *loadgen.Record, keeps *kept) error {
 	r.Status = response.StatusCode
 	switch {
 	case response.StatusCode/100 != 2:
 		response.Body = io.NopCloser(x)
 		return statusError(response)
 	case t.config.Whole:
-		return readWhole(x, response.Header, r)
+		return readWhole(x, response.Header, r, keeps)
 	}
-	return readStream(x, response.Header, r)
+	return readStream(x, response.Header, r, keeps)
 }
 
 const (

@@ -14,8 +14,8 @@ import (
 // maxWhole bounds, in bytes, an answer in one piece. Past it the answer is no answer.
 const maxWhole = 64 << 20
 
-// readWhole reads an answer in one piece.
-func readWhole(body io.Reader, head http.Header, r *loadgen.Record) error {
+// readWhole reads an answer in one piece. keeps is what is kept of it, nil: nothing is.
+func readWhole(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept) error {
 	text, err := io.ReadAll(io.LimitReader(body, maxWhole+1))
 	r.Done = r.Now()
 	if err != nil {
@@ -36,7 +36,7 @@ func readWhole(body io.Reader, head http.Header, r *loadgen.Record) error {
 	if c.choices == 0 && !c.failed {
 		return protocolError("the answer has no choices: %s", excerpt(text))
 	}
-	a := account{r: r, whole: true}
+	a := account{r: r, whole: true, keeps: keeps}
 	if err := a.add(&c, text); err != nil {
 		return err
 	}
@@ -58,8 +58,9 @@ type streamReader struct {
 var streamReaders = sync.Pool{New: func() any { return new(streamReader) }}
 
 // readStream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
-// a finish_reason for every choice. A connection that closes cleanly without either was cut.
-func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
+// a finish_reason for every choice. A connection that closes cleanly without either was cut. keeps is what is kept of
+// it, nil: nothing is.
+func readStream(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept) error {
 	if encoded(head, nil) != nil {
 		first := make([]byte, 16)
 		n, _ := io.ReadFull(body, first) // what it is called is what is wrong with it
@@ -67,7 +68,7 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	}
 	s := streamReaders.Get().(*streamReader)
 	s.events.open(body, r)
-	s.account = account{r: r, chunks: recorder{r: r}}
+	s.account = account{r: r, chunks: recorder{r: r}, keeps: keeps}
 	defer s.release()
 	err := s.read(head)
 	if err == nil {
@@ -88,6 +89,10 @@ func (s *streamReader) release() {
 	s.account = account{}
 	s.chunk = chunk{} // it holds parts of what was scanned
 	s.scanner.data, s.scanner.key = nil, nil
+	clear(s.scanner.words[:cap(s.scanner.words)])
+	if s.scanner.words = s.scanner.words[:0]; cap(s.scanner.words) > 64 {
+		s.scanner.words = nil
+	}
 	s.pattern = pattern{event: s.pattern.event[:0]}
 	s.odd = s.odd[:0]
 	streamReaders.Put(s)

@@ -56,6 +56,10 @@ type Config struct {
 	// flight, as a server's many users have.
 	HTTP2 bool
 
+	// Audit keeps some of a level's answers, to be checked after it by [Target.Audit]. Of the requests whose answers may
+	// be kept the bodies have one field more, return_token_ids; nothing else differs. nil: none is kept.
+	Audit *Audit
+
 	// Client makes the requests; TLS and HTTP2 are then its own matter, and are refused. Zero: a client of the target's
 	// own, without limit on connections, with the proxies of the environment, that follows no redirect.
 	Client *http.Client
@@ -70,6 +74,8 @@ type Target struct {
 	url     string
 	header  http.Header // of each request
 	secrets secrets
+	keeper  *keeper // nil: no answer is kept
+	asker   *asker  // nil: nothing is asked beside the level
 
 	lines *lines // nil: by the client
 	head  []byte // of each request, up to the length of its body
@@ -120,13 +126,19 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if err != nil {
 		return nil, err
 	}
+	if err := c.Audit.validate(); err != nil {
+		return nil, err
+	}
 	sent, err := c.describe()
 	if err != nil {
 		return nil, err
 	}
 	u := where.call(c.Endpoint)
 	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c),
-		secrets: newSecrets(c, u.User), client: c.Client}
+		secrets: newSecrets(c, u.User), keeper: newKeeper(c.Audit), client: c.Client}
+	if t.asker, err = newAsker(&c); err != nil {
+		return nil, err
+	}
 	if t.client != nil {
 		return t, nil
 	}
@@ -219,8 +231,9 @@ func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
 // Sent says what the target sends, without secrets: for whoever keeps results.
 func (t *Target) Sent() workload.Description { return t.sent }
 
-// Close drops the connections that are idle. A Client given in the Config is left alone.
+// Close drops the connections that are idle, and questions of an [Audit] that are in flight. A Client given in the Config is left alone.
 func (t *Target) Close() error {
+	t.asker.close()
 	if t.lines != nil {
 		t.lines.close()
 	}

@@ -103,6 +103,7 @@ func text(out *printer, a *protocol.Analysis) error {
 	}
 	histograms(out, a, shown)
 	evidence(out, a)
+	audits(out, a)
 	tries(out, a)
 
 	of := "smallest concurrency with 95 % of the highest steady throughput"

@@ -24,7 +24,8 @@ var flagGroups = []struct {
 		"budget", "level-budget", "retry", "prime", "client-check", "fleet",
 	}},
 	{"The requests", []string{
-		"endpoint", "stream", "dataset", "prefix", "text", "vocabulary", "body", "continuous-usage", "seed", "timeout", "audit",
+		"endpoint", "stream", "dataset", "prefix", "text", "vocabulary", "body", "continuous-usage", "seed", "timeout",
+		"audit", "audit-examples", "audit-known", "audit-known-share",
 	}},
 	{"The server", []string{
 		"server", "server-grace", "server-probe", "server-view", "server-envinfo", "replicas", "reset-cache",

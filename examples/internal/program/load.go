@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -37,6 +38,10 @@ type Load struct {
 	Output   int
 	Seed     uint64
 	Timeout  time.Duration
+	audit    int
+	examples bool
+	known    string
+	share    float64
 
 	client openai.Client // once they are checked
 }
@@ -65,6 +70,10 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
 	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
+	flags.IntVar(&l.audit, "audit", 0, "after each level, on the quiet server, check so many of its `answers` by what the server itself says of them: 300, and at most 640; 0: none")
+	flags.BoolVar(&l.examples, "audit-examples", false, "with -audit: show the beginnings of two wrong answers, which may be private")
+	flags.StringVar(&l.known, "audit-known", "", "with -audit: `file` of JSON lines (prompt, accept: a regular expression, max_tokens) with questions whose answers are known, asked beside each level and counted apart, for servers that tell neither token ids nor probabilities")
+	flags.Float64Var(&l.share, "audit-known-share", 0, "with -audit-known: most `questions` for each request of a level, up to 0.05; 0: 0.01")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
 
@@ -73,7 +82,23 @@ func (l *Load) Check() error {
 	config := openai.Config{
 		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage, Header: l.access.headers.header(), HTTP2: l.http2,
 	}
+	switch {
+	case l.audit < 0 || l.audit > audit.Most:
+		return Usagef("-audit %d: want how many answers of a level to check, %d or at most %d, or 0 for none", l.audit, audit.Usual, audit.Most)
+	case l.audit > 0:
+		config.Audit = &openai.Audit{Answers: l.audit, Examples: l.examples, Share: l.share}
+	case l.examples, l.known != "", l.share != 0:
+		return Usagef("-audit-examples, -audit-known, -audit-known-share: want -audit with it")
+	}
+	if l.known == "" && l.share != 0 {
+		return Usagef("-audit-known-share %g: want -audit-known with it", l.share)
+	}
 	var err error
+	if l.known != "" {
+		if config.Audit.Questions, err = readQuestions(l.known); err != nil {
+			return err
+		}
+	}
 	if config.APIKey, err = l.access.key(); err != nil {
 		return err
 	}
@@ -139,6 +164,20 @@ func (l *Load) Check() error {
 }
 
 func warn(w loadgen.Warning) { fmt.Fprintln(os.Stderr, "warning:", oneLine(w.Message)) }
+
+// readQuestions reads a file of questions.
+func readQuestions(name string) ([]audit.Question, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, Usagef("-audit-known: %v", err)
+	}
+	defer file.Close()
+	questions, err := audit.ReadQuestions(file)
+	if err != nil {
+		return nil, Usagef("-audit-known %s: %v", name, err)
+	}
+	return questions, nil
+}
 
 // read reads the file of prompts. "": nil.
 func read(name string) (*workload.Dataset, error) {

@@ -47,7 +47,7 @@ func (p *progress) event(e protocol.Event) {
 			fmt.Fprintln(os.Stderr, "warning:", oneLine(w.String()))
 		}
 		return
-	case e.Phase == protocol.PhaseCalibrate:
+	case e.Phase == protocol.PhaseCalibrate, e.Phase == protocol.PhaseAudit:
 		fmt.Fprintln(os.Stderr, text)
 		return
 	case e.Phase != protocol.PhaseReady && !p.restarts:

@@ -1,0 +1,275 @@
+package openai
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
+)
+
+// Audit checks the answers that were kept of the latest level ([Config.Audit]) by what the server says of them now,
+// alone and one after the other: see package audit. It is to be called once the level is over, and nothing else loads the
+// server. A level of 300 answers is some 320 prefills of a prompt and its answer, and 40 more answers for the healthy
+// sample, unless healthy has one, of an earlier level of the same server and shape.
+//
+// The outcome is nil where nothing is kept. Whatever keeps answers from being checked, such as a server that does not
+// tell token ids or log-probabilities, or an answer that is not greedy, is the outcome's reason; so is the end of ctx.
+func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome {
+	if t.keeper == nil {
+		return nil
+	}
+	began := time.Now()
+	a := &auditing{target: t, evidence: audit.Evidence{Healthy: healthy}}
+	var tooLong int
+	a.sample, a.next, tooLong = t.keeper.sample()
+	known, err := t.asker.outcome(ctx)
+	outcome := a.outcome(ctx)
+	switch {
+	case err != nil:
+		outcome.Reason = strings.TrimPrefix(outcome.Reason+"; known answers: "+err.Error(), "; ")
+	case known != nil:
+		outcome.Consider(known)
+	}
+	outcome.Kept, outcome.TooLong, outcome.Took = len(a.sample), tooLong, time.Since(began)
+	return outcome
+}
+
+// Audits reports whether answers are kept to be checked.
+func (t *Target) Audits() bool { return t.keeper != nil }
+
+// An auditing is one audit.
+type auditing struct {
+	target   *Target
+	api      *API
+	sample   []*kept
+	next     int // requests from here on were not in the level
+	evidence audit.Evidence
+	refused  int // scores in a row that the server would not give
+}
+
+// fewestAnswers is of how many answers 20 can be put behind another's prompt.
+const fewestAnswers = 5
+
+func (a *auditing) outcome(ctx context.Context) *audit.Outcome {
+	if len(a.sample) < fewestAnswers {
+		return audit.Impossible("%d answers were kept, and it takes %d", len(a.sample), fewestAnswers)
+	}
+	for _, k := range a.sample {
+		why, err := a.unfit(k)
+		if err != nil {
+			return audit.Impossible("request %d cannot be made again: %v", k.index, err)
+		}
+		if why != "" {
+			return audit.Impossible("request %d is not checkable: %s", k.index, why)
+		}
+	}
+	var err error
+	if a.api, err = NewAPI(a.target.config); err != nil {
+		return audit.Impossible("%v", err)
+	}
+	if transport, ok := a.api.client.Transport.(*http.Transport); ok && a.api.own {
+		transport.DisableKeepAlives = false // some hundreds of requests follow
+		defer transport.CloseIdleConnections()
+	}
+	var check checker
+	if check, err = a.checker(ctx); err == nil {
+		err = a.check(ctx, check)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		o := a.evidence.Judge() // what there is of it
+		o.Verdict, o.Reason = audit.NotCheckable, err.Error()
+		return o
+	}
+	o := a.evidence.Judge()
+	a.examples(o)
+	return o
+}
+
+// unfit says why an answer cannot be checked, by what was asked; "": it can.
+func (a *auditing) unfit(k *kept) (why string, err error) {
+	if k.several {
+		return "its answer has several choices, or token ids that are none", nil
+	}
+	body, err := a.target.prepare(k.index, new(loadgen.Record), nil)
+	if err != nil {
+		return "", err
+	}
+	defer body.release()
+	return notGreedy(body.json), nil
+}
+
+// model is the model that answered request i.
+func (a *auditing) model(i int) (string, error) {
+	body, err := a.target.prepare(i, new(loadgen.Record), nil)
+	if err != nil {
+		return "", err
+	}
+	defer body.release()
+	var said struct{ Model string }
+	return said.Model, json.Unmarshal(body.json, &said)
+}
+
+// A checker looks at an answer behind the prompt of another, or of its own.
+type checker func(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error)
+
+// checker finds out how this server's answers can be checked, by the first of them.
+func (a *auditing) checker(ctx context.Context) (checker, error) {
+	k := a.sample[0]
+	s, err := a.scorer(k)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	if slices.ContainsFunc(a.sample, func(k *kept) bool { return len(k.answer) == 0 || len(k.prompt) == 0 }) {
+		failed = errors.New("the server does not tell token ids (return_token_ids)")
+	} else {
+		for _, k := range a.sample[:3] { // the first may be one that no server would score
+			if _, err = s.score(ctx, k.prompt, k.answer); err == nil {
+				a.evidence.Method = audit.Scored
+				return scoredAnswer, nil
+			}
+			failed = errors.Join(errCannotScore, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if _, err = a.singles(ctx, s, k, k); err == nil {
+		a.evidence.Method = audit.SingleTokens
+		return a.singles, nil
+	}
+	return nil, fmt.Errorf("%w; nor by single tokens: %w", failed, err)
+}
+
+func (a *auditing) scorer(k *kept) (*scorer, error) {
+	model, err := a.model(k.index)
+	return &scorer{a.api, model}, err
+}
+
+func scoredAnswer(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
+	return s.score(ctx, prompt.prompt, answer.answer)
+}
+
+// check gathers the evidence: first the control, since without it the rest means nothing.
+func (a *auditing) check(ctx context.Context, check checker) error {
+	for i := range len(a.sample) * (len(a.sample) - 1) {
+		if len(a.evidence.Control) == audit.ControlAnswers {
+			break
+		}
+		answer := a.sample[i%len(a.sample)]
+		prompt := a.sample[(i+1+i/len(a.sample))%len(a.sample)]
+		if slices.Equal(prompt.prompt, answer.prompt) && prompt.chance != answer.chance && len(prompt.prompt) > 0 {
+			continue // the same question twice
+		}
+		score, err := a.one(ctx, check, prompt, answer)
+		if err != nil {
+			return err
+		}
+		a.evidence.Control = append(a.evidence.Control, score)
+	}
+	if caught := a.evidence.Judge(); caught.Control.Answers == audit.ControlAnswers &&
+		float64(caught.Control.Wrong) < audit.ControlShare*audit.ControlAnswers {
+		return nil
+	}
+	if err := a.healthy(ctx, check); err != nil {
+		return err
+	}
+	for _, k := range a.sample {
+		score, err := a.one(ctx, check, k, k)
+		if err != nil {
+			return err
+		}
+		a.evidence.Level = append(a.evidence.Level, score)
+	}
+	return nil
+}
+
+// mostRefused is how many answers in a row a server may refuse to score before that is taken for its own state, and not
+// for theirs.
+const mostRefused = 3
+
+// one checks one answer. One that the server will not take, as with token ids that it does not know, is wrong; one that
+// it has no score for, once and again, is too.
+func (a *auditing) one(ctx context.Context, check checker, prompt, answer *kept) (audit.Score, error) {
+	s, err := a.scorer(answer)
+	if err != nil {
+		return audit.Score{}, err
+	}
+	var score audit.Score
+	for range 2 {
+		score, err = check(ctx, s, prompt, answer)
+		e, refused := errors.AsType[*refusedError](err)
+		if err == nil || !refused || e.status/100 != 5 {
+			break
+		}
+	}
+	score.Index = answer.index
+	e, refused := errors.AsType[*refusedError](err)
+	if !refused {
+		a.refused = 0
+		return score, err
+	}
+	if a.refused++; a.refused >= mostRefused {
+		return score, fmt.Errorf("%d answers in a row could not be scored: %w", a.refused, err)
+	}
+	score.Refused = e.Error()
+	return score, nil
+}
+
+// healthy asks for answers at one in flight, unless there is such a sample already, and checks them. Their prompts are
+// ones that the level did not have, so that nothing of it is found in a cache.
+func (a *auditing) healthy(ctx context.Context, check checker) error {
+	h := &a.evidence.Healthy
+	if h.Answers >= audit.HealthyAnswers {
+		return nil
+	}
+	*h = audit.Tally{}
+	for i := range audit.HealthyAnswers {
+		k := &kept{index: a.next + i}
+		if err := a.target.ask(ctx, k.index, new(loadgen.Record), k); err != nil {
+			return fmt.Errorf("an answer at one in flight: %w", a.target.secrets.clean(err))
+		}
+		score, err := a.one(ctx, check, k, k)
+		if err != nil {
+			return fmt.Errorf("an answer at one in flight: %w", err)
+		}
+		h.Add(&score)
+	}
+	return nil
+}
+
+// examples shows the beginnings of two wrong answers, where that was asked for.
+func (a *auditing) examples(o *audit.Outcome) {
+	const most, length = 2, 200 // examples, and characters
+	if !a.target.config.Audit.Examples {
+		return
+	}
+	for _, f := range o.Faults[:min(len(o.Faults), most)] {
+		i := slices.IndexFunc(a.sample, func(k *kept) bool { return k.index == f.Index })
+		text := []rune(a.target.secrets.hide(unquoted(a.sample[i].text)))
+		if len(text) > length {
+			text = append(text[:length], '…')
+		}
+		o.Examples = append(o.Examples, audit.Example{Index: f.Index, Answer: string(text), First: f.First})
+	}
+}
+
+// unquoted is a text as it stands in JSON between quotes.
+func unquoted(raw []byte) string {
+	var text string
+	if json.Unmarshal(slices.Concat([]byte{'"'}, raw, []byte{'"'}), &text) != nil {
+		text = string(bytes.ToValidUTF8(raw, replacement))
+	}
+	return text
+}

@@ -1,0 +1,152 @@
+package openai
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen/audit"
+)
+
+// errCannotScore says that a server does not tell what a score is made of.
+var errCannotScore = errors.New("the server does not tell the log-probabilities of a prompt (prompt_logprobs)")
+
+// A refusedError is an answer with a bad status to a request for a score.
+type refusedError struct {
+	status int
+	said   string
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.said) }
+
+// scoreLimit bounds one request for a score: a prefill, and one token.
+const scoreLimit = 5 * time.Minute
+
+// A scorer asks a server what it thinks of answers.
+type scorer struct {
+	api   *API
+	model string
+}
+
+// call asks for a token behind a prompt, the most probable one, and reads what is said into answer.
+func (s *scorer) call(ctx context.Context, body map[string]any, answer any) error {
+	body["temperature"], body["max_tokens"] = 0, 1
+	return s.post(ctx, Completions, body, answer)
+}
+
+// post asks for an answer in one piece, and reads it.
+func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, scoreLimit, fmt.Errorf("no score within %v", scoreLimit))
+	defer cancel()
+	body["model"], body["stream"] = s.model, false
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	u := s.api.address.call(endpoint)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
+	if err != nil {
+		return s.api.secrets.clean(err)
+	}
+	request.Header = s.api.header.Clone()
+	request.Header.Set("Content-Type", "application/json")
+	request.Host = request.Header.Get("Host")
+	response, err := s.api.client.Do(request)
+	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // without the URL
+		}
+		return s.api.secrets.clean(err)
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(response.Body, maxWhole+1))
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return &refusedError{response.StatusCode, s.api.secrets.hide(complaint(said[:min(len(said), mostQuoted)]))}
+	case err != nil:
+		return fmt.Errorf("the score broke off: %w", err)
+	case len(said) > maxWhole:
+		return fmt.Errorf("the score is longer than %d MiB", maxWhole>>20)
+	}
+	if !json.Valid(said) {
+		// Python writes what is no number as it calls it, which is no JSON. In a text it does not matter.
+		for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
+			said = bytes.ReplaceAll(said, []byte(word), []byte("null"))
+		}
+	}
+	if err := json.Unmarshal(said, answer); err != nil {
+		return fmt.Errorf("the score is not what was expected: %w", err)
+	}
+	return nil
+}
+
+// An entry is what a server says of one position of a prompt, by token id: the given token and the most probable one.
+//
+//	{"512":{"logprob":-0.1,"rank":1,"decoded_token":" a"},"7":{"logprob":-4.2,"rank":9,"decoded_token":" b"}}
+type entry map[string]*struct {
+	Logprob *float64 `json:"logprob"`
+}
+
+// gap is the gap of the token that was given, NaN where it cannot be told, and whether it is the most probable one.
+func (e entry) gap(given int32) (gap float64, top bool) {
+	one := e[strconv.Itoa(int(given))]
+	if one == nil || one.Logprob == nil {
+		return math.NaN(), false
+	}
+	best := math.Inf(-1)
+	for _, other := range e {
+		if other == nil || other.Logprob == nil { // it was no number
+			return math.NaN(), false
+		}
+		best = max(best, *other.Logprob)
+	}
+	return best - *one.Logprob, best == *one.Logprob
+}
+
+// score asks for the gaps of an answer behind a prompt. Where prompt and answer fill the model's context to its end,
+// so that there is no room for the one token that has to be asked for, the last one goes without.
+func (s *scorer) score(ctx context.Context, prompt, answer []int32) (audit.Score, error) {
+	score, err := s.scoreAll(ctx, prompt, answer)
+	if _, refused := errors.AsType[*refusedError](err); refused && len(answer) > 1 {
+		if shorter, again := s.scoreAll(ctx, prompt, answer[:len(answer)-1]); again == nil {
+			return shorter, nil
+		}
+	}
+	return score, err
+}
+
+func (s *scorer) scoreAll(ctx context.Context, prompt, answer []int32) (score audit.Score, err error) {
+	ids := make([]int32, 0, len(prompt)+len(answer))
+	ids = append(append(ids, prompt...), answer...)
+	var said struct {
+		Choices []struct {
+			PromptLogprobs []entry `json:"prompt_logprobs"`
+		} `json:"choices"`
+	}
+	if err := s.call(ctx, map[string]any{"prompt": ids, "prompt_logprobs": 1}, &said); err != nil {
+		return score, err
+	}
+	if len(said.Choices) == 0 || len(said.Choices[0].PromptLogprobs) == 0 {
+		return score, errCannotScore
+	}
+	entries := said.Choices[0].PromptLogprobs
+	if len(entries) != len(ids) {
+		return score, fmt.Errorf("%w: it tells %d for %d tokens", errCannotScore, len(entries), len(ids))
+	}
+	score.Gaps = make([]float64, len(answer))
+	for i, given := range answer {
+		var top bool
+		if score.Gaps[i], top = entries[len(prompt)+i].gap(given); top {
+			score.Tops++
+		}
+	}
+	return score, nil
+}

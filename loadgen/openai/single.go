@@ -1,0 +1,195 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/audit"
+)
+
+// positions are up to 8 of so many, spread evenly over them from the first on.
+func positions(n int) []int {
+	const most = 8
+	at := make([]int, 0, most)
+	for i := range min(n, most) {
+		at = append(at, i*n/min(n, most))
+	}
+	return at
+}
+
+var errNoTop = errors.New("the server does not tell the log-probabilities of the first few tokens (logprobs)")
+
+// singles asks at some positions of an answer which token comes next, and how probable the first few are.
+func (a *auditing) singles(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
+	score := audit.Score{At: positions(len(answer.ends))}
+	if told := len(answer.answer) > 0 && len(prompt.prompt) > 0; told {
+		score.At = positions(len(answer.answer))
+	}
+	for _, at := range score.At {
+		before, given, err := a.upTo(prompt, answer, at)
+		if err != nil {
+			return score, err
+		}
+		gap, top, err := s.next(ctx, before, given)
+		if err != nil {
+			return score, err
+		}
+		score.Gaps = append(score.Gaps, gap)
+		if top {
+			score.Tops++
+		}
+	}
+	return score, nil
+}
+
+// A token is what was given at a position: by its id, or by its text where no id was told.
+type token struct {
+	id   int32 // −1: not told
+	text string
+}
+
+// upTo is the prompt up to a position of the answer, and what was given there.
+func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, err error) {
+	if len(prompt.prompt) > 0 && at < len(answer.answer) {
+		return slices.Concat(prompt.prompt, answer.answer[:at]), token{id: answer.answer[at]}, nil
+	}
+	body, err := a.target.prepare(prompt.index, new(loadgen.Record), nil)
+	if err != nil {
+		return nil, given, err
+	}
+	defer body.release()
+	var asked struct{ Prompt json.RawMessage }
+	if err := json.Unmarshal(body.json, &asked); err != nil || len(asked.Prompt) == 0 {
+		return nil, given, errors.New("where token ids are not told, an answer of chat cannot be continued")
+	}
+	from := 0
+	if at > 0 {
+		from = int(answer.ends[at-1])
+	}
+	given = token{id: -1, text: unquoted(answer.text[from:])}
+	said := unquoted(answer.text[:from])
+	var text string
+	var ids []int
+	switch {
+	case json.Unmarshal(asked.Prompt, &text) == nil:
+		return text + said, given, nil
+	case json.Unmarshal(asked.Prompt, &ids) == nil && said == "":
+		return ids, given, nil
+	case json.Unmarshal(asked.Prompt, &ids) == nil: // as llama.cpp takes them: [512,7," a"]
+		mixed := make([]any, 0, len(ids)+1)
+		for _, id := range ids {
+			mixed = append(mixed, id)
+		}
+		return append(mixed, said), given, nil
+	}
+	return nil, given, errors.New("its prompt is neither a text nor token ids")
+}
+
+// next is the gap of what was given, if the server were to say its next token, and whether that is the most probable
+// one. A token beyond the few that the server tells has the gap of the least probable of those, at least.
+func (s *scorer) next(ctx context.Context, before any, given token) (gap float64, top bool, err error) {
+	const tops = 20 // as many as vLLM tells unless it is started to tell others
+	body := map[string]any{"prompt": before, "logprobs": tops}
+	if given.id >= 0 {
+		body["return_tokens_as_token_ids"] = true
+	}
+	var said struct {
+		Choices []struct {
+			Logprobs *fewTokens `json:"logprobs"`
+		} `json:"choices"`
+	}
+	if err := s.call(ctx, body, &said); err != nil {
+		return 0, false, err
+	}
+	if len(said.Choices) == 0 || said.Choices[0].Logprobs == nil {
+		return 0, false, errNoTop
+	}
+	few := said.Choices[0].Logprobs.all()
+	if len(few) == 0 {
+		return 0, false, errNoTop
+	}
+	best, least, own := math.Inf(-1), math.Inf(1), math.Inf(-1)
+	for _, one := range few {
+		best, least = max(best, one.logprob), min(least, one.logprob)
+		if one.is(given) {
+			own = max(own, one.logprob)
+		}
+	}
+	if math.IsInf(own, -1) {
+		return best - least, false, nil
+	}
+	return best - own, own == best, nil
+}
+
+// fewTokens are the most probable tokens of one position, in either of the shapes that servers have:
+//
+//	{"tokens":[" a"],"top_logprobs":[{" a":-0.1," b":-3.2}]}                                completions; vLLM
+//	{"content":[{"top_logprobs":[{"id":512,"token":" a","bytes":[32,97],"logprob":-0.1}]}]}  chat's; llama.cpp
+type fewTokens struct {
+	Tops    []map[string]*float64 `json:"top_logprobs"`
+	Content []struct {
+		Tops []struct {
+			ID      *int32   `json:"id"`
+			Token   string   `json:"token"`
+			Bytes   []int    `json:"bytes"`
+			Logprob *float64 `json:"logprob"`
+		} `json:"top_logprobs"`
+	} `json:"content"`
+}
+
+// A likely token is one of them.
+type likely struct {
+	token
+	logprob float64
+}
+
+// is reports whether it is what was given. Of a text it is the beginning.
+func (l likely) is(given token) bool {
+	if given.id >= 0 {
+		return l.id == given.id
+	}
+	return l.text != "" && strings.HasPrefix(given.text, l.text)
+}
+
+// all are those of the first position. One that has no number is left out.
+func (f *fewTokens) all() (few []likely) {
+	if len(f.Tops) > 0 {
+		for name, logprob := range f.Tops[0] {
+			if logprob == nil {
+				continue
+			}
+			one := likely{token{id: -1, text: name}, *logprob}
+			if digits, ok := strings.CutPrefix(name, "token_id:"); ok {
+				if n, err := strconv.ParseInt(digits, 10, 32); err == nil {
+					one.id = int32(n)
+				}
+			}
+			few = append(few, one)
+		}
+	}
+	if len(f.Content) > 0 {
+		for _, t := range f.Content[0].Tops {
+			if t.Logprob == nil {
+				continue
+			}
+			one := likely{token{id: -1, text: t.Token}, *t.Logprob}
+			if t.ID != nil {
+				one.id = *t.ID
+			}
+			if len(t.Bytes) > 0 {
+				one.text = ""
+				for _, b := range t.Bytes {
+					one.text += string([]byte{byte(b)})
+				}
+			}
+			few = append(few, one)
+		}
+	}
+	return few
+}
