@@ -54,8 +54,7 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
-	"protocol/vllm":   {"internal/secret"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/vllm": {"internal/secret"},
 	// The plotting library is here, and nowhere above it: see TestWeights.
 	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number"},
 	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},

@@ -45,7 +45,7 @@ func audits(out *printer, a *protocol.Analysis) {
 				any = true
 			}
 			out.f("  at %s, %s: %s\n", levelOf(p), fmt.Sprintf("run %d", r.Run), plain(r.Outcome.String()))
-			auditDetails(&printer{w: indented{out}}, &r.Outcome)
+			auditDetails(&printer{w: furtherIn{out}}, &r.Outcome)
 		}
 	}
 	if any {
@@ -53,10 +53,10 @@ func audits(out *printer, a *protocol.Analysis) {
 	}
 }
 
-// indented writes lines further in.
-type indented struct{ w io.Writer }
+// furtherIn writes lines further in.
+type furtherIn struct{ w io.Writer }
 
-func (i indented) Write(b []byte) (int, error) {
+func (i furtherIn) Write(b []byte) (int, error) {
 	if _, err := io.WriteString(i.w, "  "); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/design"
 	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/report/chart"
@@ -125,7 +127,7 @@ func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error)
 	if err != nil {
 		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's results: %v", dir, err)
 	}
-	a := protocol.Analyze(e)
+	a := concluded(e)
 	charts := chart.Draw(e, a)
 	drawn, err := chart.Charts(charts)
 	s := report.Subject{Experiment: e, Analysis: a, Charts: drawn}
@@ -133,4 +135,13 @@ func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error)
 		s.Name = filepath.Base(filepath.Clean(dir))
 	}
 	return s, charts, err
+}
+
+// concluded is the analysis of an experiment that was read, with what its design finds, where that can be read too.
+func concluded(e *protocol.Experiment) *protocol.Analysis {
+	d, err := design.Read(bytes.NewReader(e.Design))
+	if err != nil {
+		return protocol.Analyze(e)
+	}
+	return protocol.Conclude(e, d)
 }
