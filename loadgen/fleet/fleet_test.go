@@ -13,6 +13,7 @@ import (
 // Four workers are one generator: every request of the level once, the requests in flight held, its quantiles those of
 // all samples together, and its observers told of each.
 func TestOneLevelFromFourWorkers(t *testing.T) {
+	t.Parallel()
 	f := newField(t)
 	var mu sync.Mutex
 	var issued []int

@@ -74,6 +74,7 @@ func takeLead(ctx context.Context, c *Coordinator, n names, holder string) (*lea
 	pumping, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	go l.pump(pumping)
+	l.want(func(*order) {}) // so that whoever is there says so
 	return l, nil
 }
 

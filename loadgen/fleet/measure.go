@@ -210,9 +210,11 @@ func (m *measuring) sameWorkload() error {
 }
 
 const (
-	pings     = 30
-	pingLimit = time.Second
-	pingAtOne = 8 // workers: more at once would wait for each other, and be less sure
+	pings      = 30
+	pingsLeast = 5           // however long they take
+	pingFor    = time.Second // for more than these
+	pingLimit  = time.Second
+	pingAtOne  = 8 // workers: more at once would wait for each other, and be less sure
 )
 
 // compareClocks asks each member for its clock.
@@ -245,7 +247,11 @@ func (m *measuring) compareClocks(ctx context.Context, into map[string]loadgen.C
 func (m *measuring) ping(ctx context.Context, instance string) (loadgen.ClockOffset, error) {
 	var answers []pinging
 	var failure error
-	for range pings {
+	began := time.Now()
+	for n := range pings {
+		if n >= pingsLeast && time.Since(began) > pingFor {
+			break
+		}
 		attempt, cancel := context.WithTimeout(ctx, pingLimit)
 		p := pinging{asked: m.clock()}
 		answer, err := m.Conn.RequestWithContext(attempt, m.names.clock(instance), nil)
