@@ -20,7 +20,8 @@ type Coordinator struct {
 	Fleet string     // zero: [DefaultFleet]
 
 	// Workers is how many there are to be, at least 1: a number and no "as many as there are", so that the load is not
-	// another one because a machine was late. Of more than these the first by name take part.
+	// another one because a machine was late. Of more than these the first by name take part, and at a concurrency below
+	// it the first so many ([loadgen.Result.Generators]).
 	Workers int
 
 	// Gather is how long to wait until so many are there, before each level. Zero: a minute.
@@ -65,7 +66,7 @@ func (c *Coordinator) validate(j *Job, g *loadgen.Generator) error {
 		return &loadgen.InvalidError{Field: "metrics", Value: len(g.Metrics), Want: "none here: a func does not travel; " +
 			"workers have Metrics of their own"}
 	}
-	return j.validate(c.Workers)
+	return j.validate(j.shards(c.Workers))
 }
 
 // leads takes the fleet over, once. c.mu is held.

@@ -32,7 +32,19 @@ type Job struct {
 
 var sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-func (j *Job) validate(workers int) error {
+// shards are how many the level can be split into, of so many workers: each has to have something to do.
+func (j *Job) shards(workers int) int {
+	l := j.Level
+	for l.Shards = workers; l.Shards > 1; l.Shards-- {
+		if l.Validate() == nil {
+			break
+		}
+	}
+	return max(l.Shards, 1)
+}
+
+// validate returns an error for a job that cannot be split into so many shards.
+func (j *Job) validate(shards int) error {
 	switch {
 	case j.Level.Shards > 0:
 		return &loadgen.InvalidError{Field: "shards", Value: j.Level.Shards, Want: "0: a fleet makes the shards itself"}
@@ -43,9 +55,9 @@ func (j *Job) validate(workers int) error {
 	if _, err := origin(j.URL); err != nil {
 		return err
 	}
-	shard := j.Level
-	shard.Shards = workers
-	return shard.Validate()
+	l := j.Level
+	l.Shards = shards
+	return l.Validate()
 }
 
 // DefaultFleet is the name of a fleet that nobody has named.

@@ -103,6 +103,9 @@ func (l *lead) hear(m *nats.Msg) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was := l.workers[b.Instance]
+	if was != nil && b.Seq <= was.Seq {
+		return
+	}
 	if b.Left && (was == nil || was.Session != l.order.Session || was.Phase != stored) {
 		delete(l.workers, b.Instance)
 	} else if was != nil || len(l.workers) < mostWorkers {
@@ -128,6 +131,7 @@ func (l *lead) want(change func(*order)) {
 }
 
 func (l *lead) publish() {
+	l.order.Seq++
 	if data, err := json.Marshal(l.order); err == nil {
 		_ = l.Conn.Publish(l.names.order(), data) // it is said again
 	}
@@ -221,8 +225,8 @@ func (l *lead) wait(ctx context.Context, limit time.Duration, until func() (bool
 // alive reports whether a worker has been heard of lately. l.mu is held.
 func (w *seen) alive() bool { return w != nil && time.Since(w.at) <= Lost }
 
-// gather waits until there are as many workers as there should be, and gives each a shard.
-func (l *lead) gather(ctx context.Context, gone []string) ([]member, error) {
+// gather waits until there are as many workers as there should be, and gives shards to the first of them.
+func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member, error) {
 	limit := cmp.Or(l.Gather, defaultGather)
 	var members []member
 	var have []string
@@ -256,6 +260,9 @@ func (l *lead) gather(ctx context.Context, gone []string) ([]member, error) {
 		}
 		return true, l.agree(members)
 	})
+	if err == nil {
+		members = members[:shards]
+	}
 	switch {
 	case errors.Is(err, errLate) && twice != "":
 		return nil, &DisagreementError{What: "name each", Odd: []string{fmt.Sprintf("two are called %.128q", twice)},

@@ -129,6 +129,9 @@ func (l *lease) release(ctx context.Context) error {
 	return l.kv.Purge(ctx, l.key, jetstream.LastRevision(l.revision))
 }
 
+// claims is what an order says of who coordinates.
+func (o *order) claims() leaseValue { return leaseValue{Holder: o.Holder, Term: o.Term} }
+
 // holds reports whether an order is of the one who coordinates.
 func holds(ctx context.Context, kv jetstream.KeyValue, o *order) (bool, error) {
 	entry, err := kv.Get(ctx, leaseKey)

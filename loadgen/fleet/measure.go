@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -89,6 +90,10 @@ type measuring struct {
 	records *nats.Subscription
 }
 
+// shards are how many the level is split into: one for each worker, or as many as have something to do in it. At a
+// concurrency of 1 that is one.
+func (m *measuring) shards() int { return m.job.shards(m.Workers) }
+
 // end lets the workers go.
 func (m *measuring) end() {
 	m.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks = "", "", nil, nil })
@@ -102,7 +107,7 @@ func (m *measuring) end() {
 func (m *measuring) begin(ctx context.Context) error {
 	var gone []string
 	for range starts {
-		members, err := m.gather(ctx, gone)
+		members, err := m.gather(ctx, m.shards(), gone)
 		if err != nil {
 			return err
 		}
@@ -311,7 +316,7 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 	}
 	then, _ := json.Marshal(m.level.Job)
 	now, _ := json.Marshal(m.job)
-	if !bytes.Equal(then, now) || len(m.level.Members) != m.Workers {
+	if !bytes.Equal(then, now) || len(m.level.Members) != m.shards() {
 		return false
 	}
 	kept := map[string]bool{}
@@ -344,7 +349,7 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 		if kept[w.Instance] && err == nil {
 			m.mu.Lock() // whatever has become of it since
 			m.workers[w.Instance] = &seen{beat{Instance: w.Instance, Name: w.Name, Session: m.level.Session, Phase: stored,
-				Version: protocolVersion}, time.Now().Add(time.Hour)}
+				Version: protocolVersion, Seq: math.MaxUint64}, time.Now().Add(time.Hour)}
 			m.mu.Unlock()
 		}
 	}

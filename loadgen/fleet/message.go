@@ -47,10 +47,11 @@ const (
 
 // An order is what a coordinator wants, for example:
 //
-//	{"version":1,"term":7,"holder":"host/4711","session":"Ab3…","phase":"run","shards":{"x9…":0},"at_ns":1754…,"clocks":{…}}
+//	{"version":1,"term":7,"seq":41,"holder":"host/4711","session":"Ab3…","phase":"run","shards":{"x9…":0},"at_ns":1754…,"clocks":{…}}
 type order struct {
 	Version int    `json:"version"`
 	Term    uint64 `json:"term"`
+	Seq     uint64 `json:"seq"` // of the term's orders: one that is late is not obeyed
 	Holder  string `json:"holder"`
 	Session string `json:"session,omitempty"` // "": none; whoever has one ends it
 	Phase   phase  `json:"phase,omitempty"`
@@ -78,6 +79,7 @@ type beat struct {
 	Progress loadgen.Progress `json:"progress,omitzero"`
 
 	Term uint64 `json:"term,omitempty"` // the latest that it knows
+	Seq  uint64 `json:"seq"`            // of the instance's beats: one that is late says nothing
 	Left bool   `json:"left,omitempty"` // it ends, as its last words
 }
 

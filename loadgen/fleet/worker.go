@@ -62,9 +62,12 @@ type working struct {
 
 	// of the loop
 	term    uint64
-	refused uint64    // a term that was found to be nobody's
-	heard   time.Time // when an order of the present coordinator came last
-	session *session  // nil: none
+	holder  string // who coordinates
+	seq     uint64 // of the latest order
+	beats   uint64
+	refused leaseValue // of a term that was found to be nobody's
+	heard   time.Time  // when an order of the present coordinator came last
+	session *session   // nil: none
 	ending  sync.WaitGroup
 	latest  <-chan struct{} // closed once the latest session has ended; nil: there was none
 
@@ -161,7 +164,8 @@ func (r *working) tell(format string, args ...any) {
 // beat says what the worker is and does.
 func (r *working) beat(left bool) {
 	b := beat{Version: protocolVersion, Instance: r.instance, Name: r.Name, Program: version(), Build: build(),
-		CPUs: float64(runtime.GOMAXPROCS(0)), Sustains: r.Sustains, Phase: idle, Term: r.term, Left: left}
+		CPUs: float64(runtime.GOMAXPROCS(0)), Sustains: r.Sustains, Phase: idle, Term: r.term, Seq: r.beats, Left: left}
+	r.beats++
 	if s := r.session; s != nil {
 		b.Session = s.id
 		s.say(&b)
@@ -177,17 +181,18 @@ const orderLimit = 2 * time.Second
 // obey does what an order says, unless it is none of the one who coordinates.
 func (r *working) obey(ctx context.Context, o *order) {
 	switch {
-	case o.Term < r.term || o.Term == r.refused:
+	case o.Term < r.term || o.Term == r.term && (o.Seq <= r.seq || o.Holder != r.holder) ||
+		o.claims() == r.refused:
 		return
 	case o.Term > r.term:
 		if !r.coordinates(ctx, o) {
 			return
 		}
-		r.term = o.Term
+		r.term, r.holder = o.Term, o.Holder
 		r.tell("coordinated by %.200q", o.Holder)
 		defer r.beat(false)
 	}
-	r.heard = time.Now()
+	r.seq, r.heard = o.Seq, time.Now()
 	shard, mine := o.Shards[r.instance]
 	if r.session != nil && (!mine || r.session.id != o.Session) {
 		r.end(errors.New("the coordinator has gone on without"))
@@ -222,7 +227,7 @@ func (r *working) coordinates(ctx context.Context, o *order) bool {
 	}
 	ok, err := holds(ctx, r.kv, o)
 	if err == nil && !ok {
-		r.refused = o.Term
+		r.refused = o.claims()
 	}
 	return ok
 }
