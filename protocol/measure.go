@@ -50,10 +50,10 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	m.Time = time.Now().UTC()
 	var result *loadgen.Result
 	var err error
-	if r.Measure != nil {
+	if r.Client == nil {
 		result, err = r.Measure(living, r.instance, step, generator)
 	} else {
-		result, err = r.measureHere(living, step, generator, &m)
+		result, err = r.measureTarget(living, step, generator, &m)
 	}
 	m.Readings = readings()
 	if result == nil {
@@ -169,8 +169,8 @@ func (r *running) watch(ctx context.Context, step Step) func() []Reading {
 	}
 }
 
-// measureHere measures a step on a target of the Client, and notes which models it asked for what.
-func (r *running) measureHere(
+// measureTarget measures a step on a target of the Client, here or by Measure, and notes which models it asked for what.
+func (r *running) measureTarget(
 	ctx context.Context, s Step, g *loadgen.Generator, m *Measurement,
 ) (*loadgen.Result, error) {
 	target, err := r.Client.Target(ctx, r.instance.URL, s.Spec)
@@ -191,6 +191,9 @@ func (r *running) measureHere(
 		m.Sent = &sent
 	}
 	g.Target = target
+	if r.Measure != nil {
+		return r.Measure(ctx, r.instance, s, g)
+	}
 	return g.Measure(ctx, s.Level)
 }
 

@@ -16,7 +16,7 @@ func origin(text string) (string, error) {
 	case err != nil:
 		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", text), Want: "a URL of a server"}
 	case u.User != nil:
-		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", u.Redacted()),
+		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", hidden(u)),
 			Want: "one without a user and a password: what lets a worker in is in its own environment"}
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", text), Want: "http:// or https://, and a host"}
@@ -28,6 +28,18 @@ func origin(text string) (string, error) {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port), nil
 }
 
+// hidden is a URL as it may be printed. A name alone may be a token.
+func hidden(u *url.URL) string {
+	shown := *u
+	if u.User != nil {
+		shown.User = url.User("xxxxx")
+	}
+	return shown.String()
+}
+
+// AnyServer, in [Worker.Allow], is every server there is: for the coordinator's own child processes, whose owner it is.
+const AnyServer = "*"
+
 // allowed is an error for a server that is not on the list.
 func allowed(list []string, server string) error {
 	asked, err := origin(server)
@@ -35,6 +47,9 @@ func allowed(list []string, server string) error {
 		return err
 	}
 	if !slices.ContainsFunc(list, func(entry string) bool {
+		if entry == AnyServer {
+			return true
+		}
 		o, err := origin(entry)
 		return err == nil && o == asked
 	}) {

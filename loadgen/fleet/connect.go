@@ -40,7 +40,7 @@ type Server struct {
 // The time that a connection which no packet crosses any more is taken for one that stands is up to pingEvery ×
 // (pingsOut + 1): less than Lost.
 const (
-	pingEvery = 700 * time.Millisecond
+	pingEvery = 1200 * time.Millisecond
 	pingsOut  = 2
 	dialLimit = 5 * time.Second
 )
@@ -84,7 +84,7 @@ func (s Server) shown() string {
 		if err != nil {
 			return "(not a URL)"
 		}
-		shown = append(shown, u.Redacted())
+		shown = append(shown, hidden(u))
 	}
 	return strings.Join(shown, ",")
 }

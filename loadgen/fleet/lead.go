@@ -151,9 +151,9 @@ func (l *lead) pump(ctx context.Context) {
 		}
 		now := time.Now()
 		l.mu.Lock()
-		if now.Sub(last) > Lost/2 { // this process stood still, and what was said meanwhile is still on its way to it
+		if late := now.Sub(last) - every; late > every { // this process stood still: what was said meanwhile is still on its way
 			for _, w := range l.workers {
-				w.at = now
+				w.at = w.at.Add(late)
 			}
 		}
 		for instance, w := range l.workers {

@@ -109,6 +109,8 @@ func (m *measuring) nothing(w member, others []*loadgen.Result) *loadgen.Result 
 // spreadLimit is a share of the window: what a figure over it may be off by because not all workers were there.
 const spreadLimit = 0.01
 
+const enoughHeadroom = 2 // × what a worker's part needed, as package protocol has it for one client
+
 // warn adds what only the fleet knows.
 func (m *measuring) warn(r *loadgen.Result) {
 	warn := func(code string, spoils []string, format string, args ...any) {
@@ -153,6 +155,12 @@ func (m *measuring) warn(r *loadgen.Result) {
 			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate},
 			"the workers started %v apart, by clocks that are known to ± %v, over 1 %% of a window of %v: latencies are "+
 				"each machine's own and stand; figures over a time do not", spread, off, window)
+	}
+	for _, p := range r.Parts {
+		if h, known := p.Headroom(); known && h < enoughHeadroom {
+			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.0f requests/s, %.2g times what it needed here: use more "+
+				"workers, or machines of their own", p.Generator.Name, p.Generator.Sustained, h)
+		}
 	}
 	if m.hears == nil {
 		return

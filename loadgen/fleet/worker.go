@@ -29,7 +29,8 @@ type Worker struct {
 	// Name is how results and errors call it; no two of a fleet may have one name. Zero: the host's, and the process id.
 	Name string
 
-	// Allow are the servers that it may load: URLs, of which scheme, host and port count. None: it loads nothing.
+	// Allow are the servers that it may load: URLs, of which scheme, host and port count, or [AnyServer]. None: it loads
+	// nothing.
 	Allow []string
 
 	// Target makes what is put under load for a job. dataset is the job's, nil where it has none. A target that has a
@@ -90,7 +91,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return &loadgen.InvalidError{Field: "name", Value: fmt.Sprintf("%.40q…", w.Name), Want: "at most 128 bytes"}
 	}
 	for _, entry := range w.Allow {
-		if _, err := origin(entry); err != nil {
+		if _, err := origin(entry); err != nil && entry != AnyServer {
 			return fmt.Errorf("allowed server: %w", err)
 		}
 	}
