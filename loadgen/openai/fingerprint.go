@@ -2,7 +2,6 @@ package openai
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -27,5 +26,5 @@ func (t *Target) Fingerprint() string {
 		_ = out.Encode(p)
 	}
 	_ = out.Encode(t.config.Body)
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	return fmt.Sprintf("%x", sum.Sum(nil)[:16])
 }
