@@ -35,6 +35,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
 		x.server.Register(flags)
+		x.fleet.Register(flags)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
@@ -69,6 +70,7 @@ type experiment struct {
 	warmup      Warmup
 	cooldown    time.Duration
 	server      serverFlags
+	fleet       Fleet
 	out         string
 	json        bool
 	dryRun      bool
@@ -78,7 +80,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
 		return err
 	}
-	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
+	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate()); err != nil {
 		return err
 	}
 	plan, err := x.chosen()
@@ -105,7 +107,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
-	result, err := Run(ctx, stop, &x.load, s, plan, func(r *protocol.Runner) {
+	result, err := RunFleet(ctx, stop, &x.load, s, &x.fleet, plan, func(r *protocol.Runner) {
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})

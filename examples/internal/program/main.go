@@ -42,6 +42,10 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
+	if configuration := os.Getenv(workerVariable); configuration != "" {
+		signal.Ignore(os.Interrupt) // of a terminal it goes to all, and the coordinator says what is to be done
+		os.Exit(code(workChild(configuration)))
+	}
 	collectLess()
 	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are printed once, by us
