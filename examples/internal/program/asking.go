@@ -69,6 +69,17 @@ type Targets struct {
 	client  *openai.Client
 }
 
+// NewTargets makes them, and reads the key and the certificates, so that what is wrong with them is said at once.
+func NewTargets(a *Access) (*Targets, error) {
+	if _, err := a.key(); err != nil {
+		return nil, err
+	}
+	if _, err := trust(a.caFile); err != nil {
+		return nil, err
+	}
+	return &Targets{access: a}, nil
+}
+
 // Target is a [fleet.Worker]'s.
 func (t *Targets) Target(ctx context.Context, j fleet.Job, dataset *workload.Dataset) (loadgen.Target, error) {
 	t.mu.Lock()

@@ -39,7 +39,7 @@ var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 //
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
-	if configuration := os.Getenv(childVariable); configuration != "" {
+	if configuration := os.Getenv(ChildVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
 	if configuration := os.Getenv(workerVariable); configuration != "" {
