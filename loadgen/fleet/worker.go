@@ -57,7 +57,6 @@ type working struct {
 	names    names
 	instance string
 	kv       jetstream.KeyValue
-	store    *store
 	changed  chan struct{} // something that a beat tells
 	orders   chan order
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -22,6 +23,7 @@ type Broker struct {
 	nats *server.Server
 	dir  string
 	door net.Listener
+	lock *flock.Flock // held as long as the directory is in use
 
 	mu     sync.Mutex
 	open   map[net.Conn]bool
@@ -36,11 +38,16 @@ const (
 
 // Start starts a server. What it keeps is in memory and in a temporary directory, and is gone with Close.
 func Start() (*Broker, error) {
-	dir, err := os.MkdirTemp("", "servegauge-fleet-") // of mode 0700
+	sweep()
+	dir, err := os.MkdirTemp("", prefix) // of mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	b := &Broker{dir: dir, open: map[net.Conn]bool{}}
+	b := &Broker{dir: dir, open: map[net.Conn]bool{}, lock: flock.New(filepath.Join(dir, lockFile))}
+	if _, err := b.lock.TryLock(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("broker: %w", err)
+	}
 	options := &server.Options{
 		ServerName: "servegauge", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, JetStreamMaxMemory: memory, JetStreamMaxStore: memory, StoreDir: filepath.Join(dir, "store"),
@@ -136,5 +143,28 @@ func (b *Broker) Close() error {
 		b.nats.Shutdown()
 		b.nats.WaitForShutdown()
 	}
-	return os.RemoveAll(b.dir)
+	err := os.RemoveAll(b.dir)
+	return errors.Join(err, b.lock.Close())
+}
+
+const (
+	prefix   = "servegauge-fleet-"
+	lockFile = "lock"
+	fresh    = time.Minute // in which a directory may have no lock yet
+)
+
+// sweep deletes what servers have left whose process was killed. Another user's cannot be deleted, and is not.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	for _, dir := range left {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < fresh {
+			continue
+		}
+		lock := flock.New(filepath.Join(dir, lockFile))
+		if free, err := lock.TryLock(); err == nil && free {
+			_ = os.RemoveAll(dir)
+		}
+		_ = lock.Close()
+	}
 }
