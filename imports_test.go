@@ -43,10 +43,12 @@ var mayImport = map[string][]string{
 	"envinfo": {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/internal/leaves", "envinfo/amd", "envinfo/nvidia",
 		"envinfo/host", "envinfo/software", "envinfo/serving", "envinfo/container", "envinfo/state"},
 
-	"loadgen":             {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
-	"loadgen/workload":    {"loadgen", "loadgen/internal/jsontext"},
-	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
-	"loadgen/loadgentest": {"loadgen"},
+	"loadgen":              {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
+	"loadgen/workload":     {"loadgen", "loadgen/internal/jsontext"},
+	"loadgen/openai":       {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
+	"loadgen/loadgentest":  {"loadgen"},
+	"loadgen/fleet":        {"loadgen", "loadgen/internal/finetimer", "loadgen/workload"},
+	"loadgen/fleet/broker": {},
 
 	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
@@ -84,6 +86,32 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
+	"loadgen/fleet":    {"flag", "log", "net/http", "os/exec"}, // a worker runs no command, and speaks HTTP by its Target alone
+}
+
+// heavy are modules that only some may have below them: whoever imports another of our packages does not build them.
+// nats-server is 17 MB of a program, so that a worker has none.
+var heavy = map[string][]string{
+	"github.com/nats-io/nats.go": {"loadgen/fleet", "loadgen/fleet/broker", "examples/fleet", "examples/internal/program",
+		"examples/loadtest", "examples/multirun", "examples/finesweep", "examples/clientcheck", "examples/simserver",
+		"examples/envinfo"},
+	"github.com/nats-io/nats-server": {"loadgen/fleet/broker", "examples/loadtest", "examples/multirun", "examples/finesweep"},
+}
+
+func TestHeavyModulesStayWhereTheyAre(t *testing.T) {
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...") {
+		path, deps, _ := strings.Cut(line, " ")
+		name := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		for weight, may := range heavy {
+			has := slices.ContainsFunc(strings.Fields(deps), func(d string) bool { return strings.HasPrefix(d+"/", weight+"/") })
+			if has && !slices.Contains(may, name) {
+				t.Errorf("%s has %s below it", path, weight)
+			}
+			if !has && slices.Contains(may, name) {
+				t.Errorf("%s may have %s below it, and has not: say so no more", path, weight)
+			}
+		}
+	}
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -186,7 +186,7 @@ func TestFleetOverNATS(t *testing.T) {
 		s.Workers[1].State != "idle" {
 		t.Errorf("%v: %s %s", err, p.stdout, p.stderr)
 	}
-	failsWith(t, 1, []string{"w0", "allows"}, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"},
+	failsWith(t, 1, []string{"worker w", "allows"}, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"},
 		access...)...)
 	if p := run(t, "fleet", "status", "-nats", nats); p.code != 1 || !strings.Contains(p.errorLine(t), "uthoriz") {
 		t.Errorf("without a token: exit code %d, %s", p.code, p.stderr)
