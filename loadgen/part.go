@@ -4,7 +4,7 @@ import "time"
 
 // A Part is what is kept of one generator's own result in one that was merged: what cannot be added up.
 type Part struct {
-	Shard      int           `json:"shard"`
+	Shard      int           `json:"shard"`      // which of the level's generators it was, from 0
 	Start      time.Duration `json:"start_ns"`   // after [Result.Start], by the clock that all generators go by
 	Accounting Accounting    `json:"accounting"` // of the measured requests
 	Makespan   time.Duration `json:"makespan_ns"`
@@ -18,7 +18,7 @@ type Part struct {
 
 // A GeneratorIdentity is a generator of several, as it presents itself, and what was seen of its clock.
 type GeneratorIdentity struct {
-	Name    string  `json:"name"`
+	Name    string  `json:"name"`              // unlike any other of the level
 	Version string  `json:"version,omitempty"` // of the program
 	Build   string  `json:"build,omitempty"`   // a hash of the program; "": not known
 	CPUs    float64 `json:"cpus,omitempty"`    // that it may use
