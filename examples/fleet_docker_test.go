@@ -57,7 +57,7 @@ func TestDockerFleet(t *testing.T) {
 		})
 	}
 	p := run(t, "loadtest", "-fleet", nats, "-fleet-token-env", "NATS_TOKEN", "-workers", "2", "-url", to, "-concurrency", "6", "-requests",
-		"120", "-format", "json")
+		"120", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, p.stderr)

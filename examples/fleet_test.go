@@ -32,7 +32,7 @@ func fleetOf(r *loadgen.Result) (names []string) {
 // Four child processes are one client: each request once, the requests in flight held, and a text that tells of the
 // worst of them.
 func TestFleetOfChildren(t *testing.T) {
-	p := run(t, "loadtest", "-fleet", "4", "-concurrency", "14", "-requests", "420", "-warmup", "14", "-format", "json")
+	p := run(t, "loadtest", "-fleet", "4", "-concurrency", "14", "-requests", "420", "-warmup", "14", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, p.stderr)
@@ -168,7 +168,7 @@ func TestFleetOverNATS(t *testing.T) {
 			fmt.Sprint(8 * i)}, access...)...)
 	}
 	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60", "-dataset", prompts,
-		"-output", "4", "-format", "json"}, access...)
+		"-output", "4", "-json"}, access...)
 	p := run(t, "loadtest", load...)
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {

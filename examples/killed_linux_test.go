@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -42,7 +43,7 @@ func serverProgram(t *testing.T) string {
 func modestly(t *testing.T, server, port string) (out string, args []string) {
 	out = filepath.Join(t.TempDir(), "out")
 	return out, []string{"-url", "http://127.0.0.1:" + port, "-server", server, "-server-grace", "5s", "-out", out,
-		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-prompts", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
+		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-requests", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
 }
 
 // The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
@@ -85,12 +86,44 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
+// Where the server does not mind that the program is killed, what is left is found and named by the next one that takes
+// the experiment up again: its levels are those of one that was left alone, and nothing is left at its end.
+func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
+	program := serverProgram(t)
+	n := max(1, kills(t)/2) // of each kind
+	for _, server := range []string{
+		"process:" + program + " serve some/model --port %s",
+		"cmd:;" + program + " serve some/model --port %s & wait",
+	} {
+		t.Setenv("XDG_CACHE_HOME", t.TempDir())
+		port := freePort(t)
+		flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, port), "-server-grace", "5s", "-client-check=false"}
+		named := 0
+		for _, e := range killedAndResumed(t, n, flags) {
+			for _, s := range e.Starts {
+				for _, w := range s.Warnings {
+					if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") && strings.Contains(w.Message, "still ran") {
+						named++
+					}
+				}
+			}
+		}
+		if named == 0 {
+			t.Errorf("%s: killed %d times, and nothing that was left was named", server, n)
+		}
+		if pids := running(program); len(pids) != 0 {
+			t.Errorf("%s: processes %v are left", server, pids)
+		}
+		t.Logf("%s: killed %d times, %d times a server was left, named and ended", server, n, named)
+	}
+}
+
 // A connection that drops, which hangs up and takes away who reads, drains, saves and stops the server.
 func TestHangup(t *testing.T) {
 	program := serverProgram(t)
 	port := freePort(t)
 	out, args := modestly(t, "cmd:;"+program+" serve some/model --port "+port, port)
-	cmd := command(t.Context(), "multirun", append(args, "-prompts", "100000x")...)
+	cmd := command(t.Context(), "multirun", append(args, "-requests", "100000x")...)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,10 @@ import (
 )
 
 func main() {
-	program.Main("simserver: an OpenAI-compatible server whose truth is known", setup)
+	program.Main(`simserver: an OpenAI-compatible server whose truth is known
+
+  simserver -max-sequences 16 -prefill 8000 -decode 500 -concurrency 32
+  simserver -echo -address 127.0.0.1:0`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
@@ -55,6 +58,10 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
+		listener, err := program.Listen(*address) // a port that is taken is said before any truth
+		if err != nil {
+			return err
+		}
 		simulated, ok := handler.(*loadgentest.Simulated)
 		if replicas, several := handler.(*loadgentest.Replicas); several {
 			simulated, ok = replicas.Servers[0], true
@@ -85,6 +92,6 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 				}
 			}
 		}
-		return program.Serve(stop, *address, handler)
+		return program.Serve(stop, listener, handler)
 	}
 }

@@ -6,16 +6,6 @@ import (
 	"time"
 )
 
-// Codes of the warnings about fleets.
-const (
-	WarnWorkerLost  = "worker-lost"     // a worker went while the level lasted: it was stopped, and no figure may be used
-	WarnStartSpread = "start-spread"    // workers started, or may have started, too far apart for a figure over a time
-	WarnRecordsLost = "records-lost"    // observers here were not told of all requests; the result has them all
-	WarnTakenUp     = "level-taken-up"  // the level was begun by a coordinator that has gone
-	WarnHeadroom    = "little-headroom" // a worker was seen to sustain less than twice what its part of the level needed
-	WarnObserver    = "observer-panic"  // an observer here panicked, and was called no more
-)
-
 // A DisagreementError says that workers that are to be one generator are not alike, so that nothing was measured.
 type DisagreementError struct {
 	What string   // "build", "workload", …

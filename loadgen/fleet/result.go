@@ -90,7 +90,8 @@ func (m *measuring) nothing(w member, others []*loadgen.Result) *loadgen.Result 
 	r := &loadgen.Result{Level: m.shard(w), Start: time.Unix(0, m.level.At), CutShort: true,
 		Timeline: &loadgen.Timeline{Width: time.Millisecond, Occupied: []float64{}}}
 	if len(others) > 0 {
-		r.Start, r.Clock = others[0].Start, others[0].Clock
+		r.Level, r.Start, r.Clock = others[0].Level, others[0].Start, others[0].Clock
+		r.Level.Shard = w.Shard
 		for _, o := range others {
 			if o.Timeline == nil {
 				r.Timeline = nil
@@ -180,5 +181,5 @@ func (m *measuring) warn(r *loadgen.Result) {
 }
 
 func observerWarning(in string) loadgen.Warning {
-	return loadgen.Warning{Code: WarnObserver, Message: "an observer's " + in + " panicked; it was called no more"}
+	return loadgen.Warning{Code: loadgen.WarnObserverPanic, Message: "an observer's " + in + " panicked; it was called no more"}
 }
