@@ -51,7 +51,7 @@ func TestFleetOfChildren(t *testing.T) {
 // An experiment of a fleet, killed in the middle of a level, is taken up again; its workers go with it.
 func TestFleetKilledAndResumed(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-prompts", "60x", "-runs", "2", "-input", "16",
+	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "60x", "-runs", "2", "-input", "16",
 		"-output", "4", "-cooldown", "0s", "-save-requests", "-out", out)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
