@@ -20,7 +20,7 @@ func TestDockerFleet(t *testing.T) {
 	t.Setenv("NATS_TOKEN", "hunter2")
 	t.Setenv("DOCKER_BUILDKIT", "0")
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "fleet"), "./fleet")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "fleet"), "./fleet")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
