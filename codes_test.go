@@ -16,6 +16,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/probe"
 	"github.com/servegauge/servegauge/protocol/server"
 )
@@ -23,7 +24,7 @@ import (
 // giveWarnings are the packages that give warnings, with the lists of their codes.
 var giveWarnings = map[string][]string{
 	"loadgen": loadgen.Codes(), "loadgen/fleet": fleet.Codes(), "loadgen/openai": openai.Codes(), "protocol": protocol.Codes(),
-	"protocol/probe": probe.Codes(), "protocol/server": server.Codes(),
+	"protocol/probe": probe.Codes(), "protocol/server": server.Codes(), "protocol/format": format.Codes(),
 }
 
 // Each code of a warning is a constant, each constant is in the list of its package, and no code is in two lists: then

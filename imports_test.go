@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
 	"internal/number":            {}, // one way to write figures for people
+	"internal/nearest":           {}, // what was meant by a name that is none
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
 	"loadgen/internal/procstat":  {}, // what the instrument needs of the operating system
 	"loadgen/internal/jsontext":  {}, // JSON whose text counts: the prompts' and the requests'
@@ -50,12 +51,15 @@ var mayImport = map[string][]string{
 	"loadgen/fleet":        {"loadgen", "loadgen/internal/finetimer", "loadgen/workload"},
 	"loadgen/fleet/broker": {},
 
-	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
+	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
-	"protocol/vllm":   {"internal/secret"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
+	"protocol/vllm":         {"internal/secret"},
+	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
+	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
+	"protocol/report":       {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
@@ -87,6 +91,8 @@ var mustNotImport = map[string][]string{
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
 	"loadgen/fleet":    {"flag", "log", "net/http", "os/exec"}, // a worker runs no command, and speaks HTTP by its Target alone
+	"protocol/format":  {"flag", "log", "net/http"},
+	"protocol/compare": {"flag", "log", "net/http"},
 }
 
 // heavy are modules that only some may have below them: whoever imports another of our packages does not build them.
@@ -94,7 +100,7 @@ var mustNotImport = map[string][]string{
 var heavy = map[string][]string{
 	"github.com/nats-io/nats.go": {"loadgen/fleet", "loadgen/fleet/broker", "examples/fleet", "examples/internal/program",
 		"examples/loadtest", "examples/multirun", "examples/finesweep", "examples/clientcheck", "examples/simserver",
-		"examples/envinfo"},
+		"examples/envinfo", "examples/compare"},
 	"github.com/nats-io/nats-server": {"loadgen/fleet/broker", "examples/loadtest", "examples/multirun", "examples/finesweep"},
 }
 
