@@ -122,3 +122,14 @@ func codes(r *loadgen.Result) map[string]bool {
 	}
 	return out
 }
+
+// underWay has f called once, a little after 20 requests are over.
+func underWay(g *loadgen.Generator, f func()) *loadgen.Generator {
+	n := 0
+	g.Observers = append(g.Observers, loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) {
+		if n++; n == 20 {
+			time.AfterFunc(300*time.Millisecond, f)
+		}
+	}})
+	return g
+}

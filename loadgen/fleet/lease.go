@@ -124,9 +124,22 @@ func (l *lease) renew(ctx context.Context, n names) error {
 	return &BusyError{Fleet: n.fleet, Holder: fmt.Sprintf("%.200q", now.Holder)}
 }
 
-// release lets another take it at once.
+// release lets another take it at once. One that is another's by now is left alone.
 func (l *lease) release(ctx context.Context) error {
-	return l.kv.Purge(ctx, l.key, jetstream.LastRevision(l.revision))
+	err := l.kv.Purge(ctx, l.key, jetstream.LastRevision(l.revision))
+	if err == nil {
+		return nil
+	}
+	entry, getErr := l.kv.Get(ctx, l.key)
+	var now leaseValue
+	if errors.Is(getErr, jetstream.ErrKeyNotFound) ||
+		getErr == nil && (decode(entry.Value(), &now) != nil || now.Nonce != l.value.Nonce) {
+		return nil
+	}
+	if getErr != nil {
+		return err
+	}
+	return l.kv.Purge(ctx, l.key, jetstream.LastRevision(entry.Revision())) // ours, renewed without our being told
 }
 
 // claims is what an order says of who coordinates.

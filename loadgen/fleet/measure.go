@@ -165,7 +165,11 @@ func (m *measuring) together(ctx context.Context) error {
 	if err := m.reached(ctx, armLimit, armed, "open its connections"); err != nil {
 		return err
 	}
-	return m.compareClocks(ctx, m.level.Clocks)
+	if lost := m.compareClocks(ctx, m.level.Clocks); len(lost) > 0 {
+		m.level.lost = lost
+		return errLost
+	}
+	return nil
 }
 
 // reached waits until all members have come to a phase.
@@ -222,10 +226,10 @@ const (
 	pingAtOne  = 8 // workers: more at once would wait for each other, and be less sure
 )
 
-// compareClocks asks each member for its clock.
-func (m *measuring) compareClocks(ctx context.Context, into map[string]loadgen.ClockOffset) error {
+// compareClocks asks each member for its clock, and says of whom it was not had, and why.
+func (m *measuring) compareClocks(ctx context.Context, into map[string]loadgen.ClockOffset) map[string]string {
 	var mu sync.Mutex
-	var failure error
+	lost := map[string]string{}
 	var asking sync.WaitGroup
 	free := make(chan struct{}, pingAtOne)
 	for _, w := range m.level.Members {
@@ -239,14 +243,14 @@ func (m *measuring) compareClocks(ctx context.Context, into map[string]loadgen.C
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				failure = &WorkerError{Name: w.Name, Why: fmt.Sprintf("its clock: %v", err)}
+				lost[w.Instance] = fmt.Sprintf("its clock: %v", err)
 				return
 			}
 			into[w.Instance] = offset
 		})
 	}
 	asking.Wait()
-	return failure
+	return lost
 }
 
 func (m *measuring) ping(ctx context.Context, instance string) (loadgen.ClockOffset, error) {

@@ -97,15 +97,14 @@ func TestWorkerThatStandsStill(t *testing.T) {
 	c := f.coordinator(2)
 	c.Gather = 30 * time.Second
 	var stood, missed time.Time
-	c.Told = func(string) {}
-	time.AfterFunc(2500*time.Millisecond, func() {
+	still := underWay(&loadgen.Generator{}, func() {
 		stood = time.Now()
 		if err := b.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Error(err)
 		}
 		time.AfterFunc(10*time.Second, func() { _ = b.Process.Signal(syscall.SIGCONT) })
 	})
-	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, nil)
+	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, still)
 	missed = time.Now()
 	if !codes(r)[WarnWorkerLost] || r.Valid() || r.Accounting.Completed == 0 {
 		t.Errorf("%v", r.Warnings)

@@ -34,16 +34,48 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		}
 		parts[i] = part
 	}
+	r, err := m.merge(parts)
+	if err != nil && m.cut(parts) {
+		// What was cut short soon may have been measured by one before another began: then the larger part is what there is.
+		most := 0
+		for i, p := range parts {
+			if p != nil && (parts[most] == nil || p.Accounting.Issued > parts[most].Accounting.Issued) {
+				most = i
+			}
+		}
+		for i, w := range m.level.Members {
+			if i != most && parts[i] != nil {
+				parts[i], m.level.lost[w.Instance] = nil, fmt.Sprintf("what it measured does not fit the rest: %v", err)
+			}
+		}
+		r, err = m.merge(parts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("merging the results of %d workers: %w", len(parts), err)
+	}
+	m.identify(r)
+	m.warn(r)
+	return r, nil
+}
+
+// cut reports whether the level did not go to its end.
+func (m *measuring) cut(parts []*loadgen.Result) bool {
+	return slices.ContainsFunc(parts, func(p *loadgen.Result) bool { return p == nil || p.CutShort })
+}
+
+// merge merges the members' results, with nothing in the place of those that are nil.
+func (m *measuring) merge(parts []*loadgen.Result) (*loadgen.Result, error) {
 	whole := slices.DeleteFunc(slices.Clone(parts), func(p *loadgen.Result) bool { return p == nil })
 	for i, part := range parts {
 		if part == nil {
 			whole = append(whole, m.nothing(m.level.Members[i], whole))
 		}
 	}
-	r, err := loadgen.MergeResults(whole...)
-	if err != nil {
-		return nil, fmt.Errorf("merging the results of %d workers: %w", len(whole), err)
-	}
+	return loadgen.MergeResults(whole...)
+}
+
+// identify says whose each part was.
+func (m *measuring) identify(r *loadgen.Result) {
 	for i, w := range m.level.Members {
 		id := w.Identity
 		id.Lost = m.level.lost[w.Instance] != ""
@@ -55,8 +87,6 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		}
 		r.Parts[i].Generator = &id
 	}
-	m.warn(r)
-	return r, nil
 }
 
 // part is a member's result.

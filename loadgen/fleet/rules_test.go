@@ -66,6 +66,9 @@ func TestOddWorkersAreNamed(t *testing.T) {
 			for {
 				select {
 				case <-done:
+					b.Seq, b.Left = b.Seq+1, true
+					text, _ := json.Marshal(b)
+					_ = conn.Publish(c.lead.names.beat(b.Instance), text)
 					return
 				case <-time.After(50 * time.Millisecond):
 					b.Seq++
@@ -81,9 +84,11 @@ func TestOddWorkersAreNamed(t *testing.T) {
 		if !ok || len(odd.Odd) != 1 || !strings.HasPrefix(odd.Odd[0], b.Name+" ") {
 			t.Errorf("%s: %v", b.Name, err)
 		}
-		c.lead.mu.Lock()
-		delete(c.lead.workers, b.Instance)
-		c.lead.mu.Unlock()
+		if err := c.lead.wait(t.Context(), 20*time.Second, func() (bool, error) {
+			return c.lead.workers[b.Instance] == nil, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if loaded.Load() != 0 {
 		t.Errorf("%d requests were sent", loaded.Load())
@@ -229,15 +234,13 @@ func TestStopAndCancel(t *testing.T) {
 	c := f.coordinator(2)
 	long := Job{URL: testURL, Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}
 	stop := make(chan struct{})
-	time.AfterFunc(1500*time.Millisecond, func() { close(stop) })
-	r, err := c.Measure(t.Context(), long, &loadgen.Generator{Stop: stop})
+	r, err := c.Measure(t.Context(), long, underWay(&loadgen.Generator{Stop: stop}, func() { close(stop) }))
 	if err != nil || !r.CutShort || r.Accounting.Cancelled != 0 || r.Accounting.Completed == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(1500*time.Millisecond, func() { cancel(cause) })
-	r, err = c.Measure(ctx, long, nil)
+	r, err = c.Measure(ctx, long, underWay(&loadgen.Generator{}, func() { cancel(cause) }))
 	if !errors.Is(err, cause) || r == nil || !r.CutShort || r.Accounting.Cancelled == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -251,9 +254,10 @@ func TestWorkerThatLeaves(t *testing.T) {
 	f.worker("stays", takes(20*time.Millisecond), nil)
 	leave := f.worker("leaves", takes(20*time.Millisecond), nil)
 	c := f.coordinator(2)
-	time.AfterFunc(1500*time.Millisecond, leave)
 	began := time.Now()
-	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, nil)
+	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, underWay(&loadgen.Generator{}, func() {
+		go leave()
+	}))
 	if !codes(r)[WarnWorkerLost] || r.Valid() || time.Since(began) > 40*time.Second {
 		t.Errorf("%v after %v", r.Warnings, time.Since(began))
 	}
