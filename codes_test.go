@@ -16,6 +16,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/compare"
 	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/probe"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -25,6 +26,13 @@ import (
 var giveWarnings = map[string][]string{
 	"loadgen": loadgen.Codes(), "loadgen/fleet": fleet.Codes(), "loadgen/openai": openai.Codes(), "protocol": protocol.Codes(),
 	"protocol/probe": probe.Codes(), "protocol/server": server.Codes(), "protocol/format": format.Codes(),
+	"loadgen":          loadgen.Codes(),
+	"loadgen/openai":   openai.Codes(),
+	"protocol":         protocol.Codes(),
+	"protocol/compare": compare.Codes(),
+	"protocol/format":  format.Codes(),
+	"protocol/probe":   probe.Codes(),
+	"protocol/server":  server.Codes(),
 }
 
 // Each code of a warning is a constant, each constant is in the list of its package, and no code is in two lists: then

@@ -294,6 +294,7 @@ func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*R
 			watched.Reconnects = &c.reconnects
 		}
 	}
+	r.Means = r.means()
 	r.Figures = r.figures(c.generator.Metrics)
 	r.Warnings = append(append(r.warnings(), r.clientWarnings()...), c.hooks.warnings(c.level)...)
 	r.Warnings = append(r.Warnings, notes...)

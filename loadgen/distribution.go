@@ -121,9 +121,9 @@ func (d *Distribution) Quantile(p float64) (float64, bool) {
 	return q, err == nil
 }
 
-// QuantileInterval is the interval of the p-th percentile, 0 < p < 100, by order statistics, see [stats.QuantileInterval];
-// unit names what a sample is. It is an error where there is no sample or no such p, and where the samples were not
-// kept ([Distribution.Exact]).
+// QuantileInterval is the interval of the p-th percentile, 0 < p < 100, by order statistics, see
+// [stats.QuantileInterval]; unit names what a sample is. It is an error where there is no sample or no such p, and
+// where the samples were not kept ([Distribution.Exact]).
 func (d *Distribution) QuantileInterval(p, confidence float64, unit string) (stats.Interval, error) {
 	if d.histogram != nil {
 		return stats.Interval{}, &InvalidError{"distribution", fmt.Sprintf("of %d samples", d.Len()),

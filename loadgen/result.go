@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/servegauge/servegauge/stats"
 )
 
 // A Result is what one level showed. It marshals to JSON, with the distributions behind the figures, so that results of
@@ -70,6 +72,11 @@ type Result struct {
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`
 	Warnings []Warning    `json:"warnings,omitempty"`
+
+	// Means are the means of TTFT, TPOT, E2E and their like with an interval within this run, by batches of successive
+	// requests ([stats.MeanOfLevel]). A metric is missing where there are fewer than ten requests for each one in
+	// flight, or more than are kept; and all are where results were merged, whose order is not known.
+	Means map[string]stats.LevelMean `json:"means,omitempty"`
 
 	// Distributions are the samples behind the figures, by the name of the metric.
 	Distributions map[string]*Distribution `json:"distributions,omitempty"`

@@ -114,14 +114,14 @@ func (a *Analysis) Check(limits ...Limit) []Breach {
 
 // Judge says of each limit, at each point that it is for, whether it holds. It holds where the whole 95 % interval of
 // the figure is within the limit, is broken where all of it is outside, and undecided otherwise: where the bound is
-// inside the interval, where the figure is spoiled by a warning or has no interval, and where there is no such figure or
-// no such point. So a limit that does hold, by however little, is called broken in 2.5 % of the experiments at most, and
-// the other way round; each limit at each point by itself.
+// inside the interval, where the figure is spoiled by a warning or has no interval, and where there is no such figure
+// or no such point. So a limit that does hold, by however little, is called broken in 2.5 % of the experiments at most,
+// and the other way round; each limit at each point by itself.
 //
 // The interval is over runs: of shares, as the attainment and the success rate are, that of the counts of requests
-// ([stats.ShareInterval]), and of other figures that of their mean. With one run there is none, and a quantile or a share
-// is judged by the requests of that run, as [Estimate.Within] has it; what differs between runs is not in that, and the
-// Reason says so.
+// ([stats.ShareInterval]), and of other figures that of their mean. With one run there is none, and a quantile or a
+// share is judged by the requests of that run, as [Estimate.Within] has it; what differs between runs is not in that,
+// and the Reason says so.
 func (a *Analysis) Judge(limits ...Limit) []Judgement {
 	var out []Judgement
 	for _, l := range limits {

@@ -17,10 +17,10 @@ import (
 //
 //	ttft_p99<500ms, attainment>=99%, output_tokens_per_s@16>1.2k, e2e_p95@20/s<=2s
 //
-// Each is the name of a figure, @ and a load where not every one is meant, one of <, <=, > and >=, and a number with its
-// unit. Units are those of the figures: %, tok/s, req/s, J and so on, and for times ns, us, ms, s or min. A number may
-// have k or M behind it, for thousands and millions. Figures in percent and times must have their unit, so that 0.99 is
-// not taken for 99 % nor 0.5 for half a second; others may go without.
+// Each is the name of a figure, @ and a load where not every one is meant, one of <, <=, > and >=, and a number with
+// its unit. Units are those of the figures: %, tok/s, req/s, J and so on, and for times ns, us, ms, s or min. A number
+// may have k or M behind it, for thousands and millions. Figures in percent and times must have their unit, so that
+// 0.99 is not taken for 99 % nor 0.5 for half a second; others may go without.
 //
 // The load is a concurrency (16), a rate of arrivals (20/s), input and output tokens (1024x128), the name of an arm, or
 // several of these with colons between them: @b:1024x128:16.
@@ -138,8 +138,8 @@ func (p *limitParser) limit() (l Limit, err error) {
 	return l, err
 }
 
-// figure finds a figure among those that there can be. Where all names are taken it is one that every level can have, of
-// any percentile, and else empty.
+// figure finds a figure among those that there can be. Where all names are taken it is one that every level can have,
+// of any percentile, and else empty.
 func (p *limitParser) figure(at int, name string) (loadgen.Figure, error) {
 	find := func(in []loadgen.Figure, name string) (loadgen.Figure, bool) {
 		if i := slices.IndexFunc(in, func(f loadgen.Figure) bool { return f.Name == name }); i >= 0 {

@@ -54,12 +54,12 @@ type Estimate struct {
 	Summary  stats.Summary     `json:"summary"`
 	Interval stats.Interval    `json:"interval"`
 
-	// Share is the interval of a share of requests, in percent, from the counts of each run; nil: it is no share, or one
-	// run. Interval, of the mean of the runs' shares, is too narrow for one near 100 %.
+	// Share is the interval of a share of requests, in percent, from the counts of each run; nil: it is no share, or
+	// one run. Interval, of the mean of the runs' shares, is too narrow for one near 100 %.
 	Share *stats.Interval `json:"share,omitempty"`
 
-	// Within is the interval of a quantile or a share of one run, over its requests, or of its throughput, over parts of
-	// the steady window: it leaves out what differs between runs. nil where there are more runs, and of figures that
+	// Within is the interval of a quantile or a share of one run, over its requests, or of its throughput, over parts
+	// of the steady window: it leaves out what differs between runs. nil where there are more runs, and of figures that
 	// have none.
 	Within *stats.Interval `json:"within,omitempty"`
 

@@ -27,6 +27,9 @@ func ReadResults(r io.Reader) (*Analysis, error) {
 		Tool   string
 	}
 	if err := json.Unmarshal(text, &version); version.Schema != ResultsSchema && (err == nil || version.Schema != 0) {
+		if version.Schema == 0 {
+			return nil, fmt.Errorf("results: it is no file of results, which says its schema")
+		}
 		return nil, &SchemaError{Schema: version.Schema, Tool: version.Tool, Reads: ResultsSchema}
 	}
 	a := &Analysis{}

@@ -58,7 +58,7 @@ func inPercent(v stats.Interval) *stats.Interval {
 	return &v
 }
 
-// within is the interval of a figure of one run by that run alone; nil where there is none: for means, for percentiles
+// within is the interval of a figure of one run by that run alone; nil where there is none: for means without one, for percentiles
 // of what one request has several of, such as the gaps between its chunks, for those of more samples than are kept, and
 // for other throughputs than that of the steady window.
 func within(name string, m Measurement) *stats.Interval {
@@ -71,6 +71,12 @@ func within(name string, m Measurement) *stats.Interval {
 	}
 	if name == loadgen.SteadyTotalThroughput {
 		return withinWindow(&m.Result)
+	}
+	if metric, mean := strings.CutSuffix(name, "_mean"); mean {
+		if m, known := m.Result.Means[metric]; known && loadgen.MeanName(metric) == name {
+			return &m.Mean
+		}
+		return nil
 	}
 	metric, p, ok := loadgen.QuantileOf(name)
 	if !ok || slices.Contains(pooledMetrics, metric) {

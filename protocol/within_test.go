@@ -7,7 +7,8 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// The throughput of one run has an interval over parts of the steady window, where these are two waves of requests each.
+// The throughput of one run has an interval over parts of the steady window, where these are two waves of requests
+// each.
 func TestThroughputOfOneRun(t *testing.T) {
 	for _, c := range []struct {
 		name        string

@@ -16,9 +16,9 @@ import (
 // alone. No runs is ErrEmpty; a run that issued nothing, a count outside 0 … Issued, and a confidence not strictly
 // between 0 and 1 are ErrOutOfRange.
 func ShareInterval(runs []Count, confidence float64, unit string) (Interval, error) {
-	// Student's t on the shares of runs was rejected: three runs of 20 requests at a true 0.98 agree on 1 in three cases
-	// of ten. Pooling the requests was, too: it takes what a restart does to all of its requests for as many independent
-	// events.
+	// Student's t on the shares of runs was rejected: three runs of 20 requests at a true 0.98 agree on 1 in three
+	// cases of ten. Pooling the requests was, too: it takes what a restart does to all of its requests for as many
+	// independent events.
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
 	}

@@ -1,5 +1,6 @@
 // Compare says in what the servers of two experiments differ: by how much, and how sure that is. Its exit code is 0
-// where none of the figures is worse, 1 where one is, 3 where that is undecided, and 2 where the two cannot be compared.
+// where none of the figures is worse, 1 where one is, 3 where that is undecided, and 2 where the two cannot be
+// compared.
 package main
 
 import (

@@ -115,9 +115,9 @@ type Figure struct {
 	A      []float64         `json:"a"`
 	B      []float64         `json:"b"`
 
-	// Alone is the verdict on this figure as if no other were looked at, and Verdict that which holds beside all others:
-	// any false one among these has a probability of 5 % at most. Faster is better and slower is worse, whatever the
-	// figure. Ratios are b over a.
+	// Alone is the verdict on this figure as if no other were looked at, and Verdict that which holds beside all
+	// others: any false one among these has a probability of 5 % at most. Faster is better and slower is worse,
+	// whatever the figure. Ratios are b over a.
 	Alone   stats.Verdict `json:"alone"`
 	Verdict stats.Verdict `json:"verdict"`
 
@@ -130,14 +130,6 @@ type LeftOut struct {
 	Figure string        `json:"figure,omitempty"` // "": all of the load
 	Reason string        `json:"reason"`
 }
-
-// Codes of the warnings about a comparison.
-const (
-	WarnSame         = "same-experiment" // one experiment is on both sides
-	WarnWithinServer = protocol.WarnWithinServer
-	WarnIncomplete   = protocol.WarnIncomplete
-	WarnDiffers      = "conditions-differ" // what forbids a comparison was told to be ignored
-)
 
 // Compare compares b with a, the baseline. Each value is one run, or where both sides are of several experiments the
 // mean of one: those of one experiment have the day in common. A figure is compared by [stats.CompareFamily] with all
@@ -220,10 +212,10 @@ func (r *Result) conditions(a, b *Side, anyway bool) error {
 	}
 	for _, p := range slices.Concat(a.Parts, b.Parts) {
 		if p.Analysis.Unit == protocol.UnitWithinServer && p.Analysis.Runs > 1 {
-			r.warn(WarnWithinServer, "%s: its runs are of one server: a difference may be that of two starts of one server", p.Name)
+			r.warn(protocol.WarnWithinServer, "%s: its runs are of one server: a difference may be that of two starts of one server", p.Name)
 		}
 		if !p.Analysis.Valid() {
-			r.warn(WarnIncomplete, "%s: the experiment is not valid as a whole; see its own warnings", p.Name)
+			r.warn(protocol.WarnIncomplete, "%s: the experiment is not valid as a whole; see its own warnings", p.Name)
 		}
 	}
 	return nil

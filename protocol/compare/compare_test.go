@@ -358,7 +358,7 @@ func TestRead(t *testing.T) {
 	for path, says := range map[string]string{
 		"nowhere": "no such file", "empty": "it holds no experiment", "none": "the file is empty", "cut": "unexpected end",
 		"text": "invalid character", "list": "cannot unmarshal", "nan": "invalid character", "huge": "cannot unmarshal number",
-		"fewer": "3 values of 5 runs", "later": "schema 7, written by servegauge v9, and this version reads 1", "unversioned": "schema 0",
+		"fewer": "3 values of 5 runs", "later": "schema 7, written by servegauge v9, and this version reads 1", "unversioned": "no file of results, which says its schema",
 		"laterjournal": "schema 7, written by servegauge v9", "halfjournal": "journal", "folder": "is no file", "empty/readme.txt": "the file is empty",
 	} {
 		_, err := compare.Read(filepath.Join(dir, path))

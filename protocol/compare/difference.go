@@ -136,12 +136,31 @@ func environments(add func(string, bool, string, ...any), whose string, a, b *en
 		case !d.Matters:
 		case d.Kind == envinfo.NotComparable:
 			add("unknown", false, "the %s's %v", whose, d)
+		case ballooned(d):
+			add("unknown", false, "the %s's %v, which a virtual machine may have from one hour to the next", whose, d)
 		case hardware(d.Path):
 			add("hardware", true, "the %s's %v", whose, d)
 		default:
 			add("software", false, "the %s's %v", whose, d)
 		}
 	}
+}
+
+// balloon is how much of a host's memory may come or go without its being another host: less than a module is.
+const balloon = 0.2
+
+// ballooned reports whether a difference is that a virtual machine has a little more memory or less:
+//
+//	changed: host.numa.nodes[0].memory: 15797612544 B → 16602918912 B
+func ballooned(d envinfo.Difference) bool {
+	if d.Kind != envinfo.Changed || !strings.HasPrefix(d.Path, "host.") || !strings.HasSuffix(d.Path, "memory") {
+		return false
+	}
+	var a, b float64
+	if _, err := fmt.Sscanf(d.A+" "+d.B, "%g B %g B", &a, &b); err != nil {
+		return false
+	}
+	return a > 0 && b > 0 && max(a, b)/min(a, b) < 1+balloon
 }
 
 // hardware reports whether what is at a path of an environment is the machine itself and not what runs on it. The list

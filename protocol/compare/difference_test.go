@@ -49,6 +49,17 @@ func TestHardware(t *testing.T) {
 			t.Errorf("%s: %v, %s; want %v, %s", c.name, forbid, all, c.forbid, c.says)
 		}
 	}
+	with := func(bytes int64) *envinfo.Environment {
+		e := machine("EPYC 9575F", "6.8", 64)
+		e.Host.Memory = fact.Known(bytes, "B", fact.ScopeHost, "test")
+		return e
+	}
+	for bytes, forbids := range map[int64]bool{15797612544: false, 14e9: false, 12e9: true, 32e9: true} {
+		got := differences(part(with(16602918912), nil), part(with(bytes), nil))
+		if len(got) != 1 || got[0].Forbids != forbids {
+			t.Errorf("%d bytes: %v", bytes, got)
+		}
+	}
 	// Of results alone the machine is known in words.
 	a, b := part(same, nil), part(machine("Xeon", "6.8", 64), nil)
 	a.Client, b.Client = nil, nil

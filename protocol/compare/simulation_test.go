@@ -145,8 +145,8 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// simulated is an experiment on servers that are by so much slower than the truth, in virtual time and without a network
-// between. Each start of a server is faster or slower by 1 %, as starts are.
+// simulated is an experiment on servers that are by so much slower than the truth, in virtual time and without a
+// network between. Each start of a server is faster or slower by 1 %, as starts are.
 func simulated(t *testing.T, at time.Time, seed uint64, runs int, slower float64) *protocol.Experiment {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	e := &protocol.Experiment{Complete: true, Time: at}

@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// TestGate is the gate to copy: the server that is yours in the place of the simulated one, and the limits that it is to
-// keep.
+// TestGate is the gate to copy: the server that is yours in the place of the simulated one, and the limits that it is
+// to keep.
 func TestGate(t *testing.T) {
 	a := protocoltest.Run(t, protocoltest.Experiment{
 		Server: server.Handler(func(start int) http.Handler {
@@ -27,7 +27,7 @@ func TestGate(t *testing.T) {
 	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<200ms, success_rate>=80%")...)
 }
 
-// A gate fails where a limit is broken, which a server that takes 400 ms for what may take 200 ms does.
+// A gate fails where a limit is broken, which a server that takes 358 ms for what may take 200 ms does.
 func Example() {
 	t := &failing{} // in a test suite it is the test's own *testing.T
 

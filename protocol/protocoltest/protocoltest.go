@@ -1,5 +1,6 @@
-// Package protocoltest makes a gate of a measurement, for Go test suites: a test starts a server, measures it in several
-// runs with restarts within a stated time, and fails unless limits hold. See the example, which is meant to be copied.
+// Package protocoltest makes a gate of a measurement, for Go test suites: a test starts a server, measures it in
+// several runs with restarts within a stated time, and fails unless limits hold. See the example, which is meant to be
+// copied.
 //
 // A limit that is broken and one that is undecided fail in words of their own: the first is the server's, the second
 // asks for more runs, and says how many. [Require] says so too where fewer runs would do.
@@ -21,8 +22,8 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// TB is what a test must have; a [testing.TB] has it. Where it has Helper, Context, Deadline and ArtifactDir or TempDir,
-// as that has, they are used too.
+// TB is what a test must have; a [testing.TB] has it. Where it has Helper, Context, Deadline and ArtifactDir or
+// TempDir, as that has, they are used too.
 type TB interface {
 	Logf(format string, args ...any)
 	Skipf(format string, args ...any)
@@ -38,8 +39,8 @@ type Experiment struct {
 	// Client speaks to it. nil: an openai.Client, which asks for completions of the model that the server names first.
 	Client protocol.Client
 
-	// Plan is what is measured. What is zero in it is chosen: 5 runs, at a concurrency of 8, 20 requests for each one in
-	// flight, 64 tokens in and 16 out, another seed each time, and levels that begin on a busy server.
+	// Plan is what is measured. What is zero in it is chosen: 5 runs, at a concurrency of 8, 20 requests for each one
+	// in flight, 64 tokens in and 16 out, another seed each time, and levels that begin on a busy server.
 	Plan protocol.Plan
 
 	// Budget is how long all of it may take, starts and warmups included: levels get their part of it, and runs that

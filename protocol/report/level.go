@@ -12,8 +12,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// LevelText writes the result of one level: its accounting, its figures and its warnings. One level of one run has no
-// interval, and the text says so.
+// LevelText writes the result of one level: its accounting, its figures and its warnings. The only intervals are
+// those within this one run, and the text says so.
 func LevelText(w io.Writer, r *loadgen.Result) error {
 	out := &printer{w: w}
 	a := r.Accounting
@@ -43,7 +43,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if r.Level.Seed != 0 {
 		out.f("Seed %d\n", r.Level.Seed)
 	}
-	out.f("One level of one run: the figures have no interval. A value marked ! must not be used, and one marked ?\nis a percentile of fewer samples than it takes to bound it.\n\n")
+	out.f("One level of one run: the interval of a mean (±, 95 %%) is within this run alone,\n" +
+		"and another start of the server may differ by more. A value marked ! must not be\n" +
+		"used, one marked ? is a percentile of fewer samples than it takes to bound it.\n\n")
 
 	writeFigures(out, r)
 	var lines []string
@@ -155,7 +157,7 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	table.f("max\tunit\tsamples\t\n")
 	for _, metric := range metrics {
 		mean, _ := r.Figure(loadgen.MeanName(metric))
-		table.f("%s\t%s\t", metric, cell(mean))
+		table.f("%s\t%s\t", metric, cell(mean)+meanInterval(r, metric))
 		for _, p := range percentiles {
 			if f, ok := r.Figure(loadgen.QuantileName(metric, p)); ok {
 				table.f("%s\t", cell(f))
@@ -175,6 +177,15 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	}
 	table.flush()
 	levelHistograms(out, r, metrics)
+}
+
+// meanInterval is the half width of the 95 % interval of a metric's mean within the run; "" where there is none.
+func meanInterval(r *loadgen.Result, metric string) string {
+	m, ok := r.Means[metric]
+	if !ok {
+		return ""
+	}
+	return " ±" + decimal(m.Mean.HalfWidth(), 2)
 }
 
 // issuedRow is a metric's percentiles over all issued requests, where not all of these have it.
