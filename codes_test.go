@@ -24,9 +24,8 @@ import (
 
 // giveWarnings are the packages that give warnings, with the lists of their codes.
 var giveWarnings = map[string][]string{
-	"loadgen": loadgen.Codes(), "loadgen/fleet": fleet.Codes(), "loadgen/openai": openai.Codes(), "protocol": protocol.Codes(),
-	"protocol/probe": probe.Codes(), "protocol/server": server.Codes(), "protocol/format": format.Codes(),
 	"loadgen":          loadgen.Codes(),
+	"loadgen/fleet":    fleet.Codes(),
 	"loadgen/openai":   openai.Codes(),
 	"protocol":         protocol.Codes(),
 	"protocol/compare": compare.Codes(),
