@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
+	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},
 	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
 	"protocol/vllm":         {"internal/secret"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
@@ -100,7 +101,7 @@ var mustNotImport = map[string][]string{
 var heavy = map[string][]string{
 	"github.com/nats-io/nats.go": {"loadgen/fleet", "loadgen/fleet/broker", "examples/fleet", "examples/internal/program",
 		"examples/loadtest", "examples/multirun", "examples/finesweep", "examples/clientcheck", "examples/simserver",
-		"examples/envinfo", "examples/compare"},
+		"examples/envinfo", "examples/compare", "examples/ablation", "examples/slo"},
 	"github.com/nats-io/nats-server": {"loadgen/fleet/broker", "examples/loadtest", "examples/multirun", "examples/finesweep"},
 }
 

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,7 +62,7 @@ type program struct {
 // command is a program with its flags. The client check, which takes four seconds each time, is for those tests that ask for
 // it.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	if name == "multirun" || name == "finesweep" {
+	if slices.Contains([]string{"multirun", "finesweep", "ablation", "slo"}, name) {
 		args = append([]string{"-client-check=false"}, args...)
 	}
 	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)

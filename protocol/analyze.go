@@ -71,10 +71,15 @@ type Analysis struct {
 	// Imported is the name of the format that the experiment was read from, where another tool measured; "": ours.
 	Imported string `json:"imported,omitempty"`
 
-	// Knee is that of the figure KneeOf, over all points: the steady total throughput. What was imported has none, and
-	// its knee is of a throughput over the makespan, start and drain included.
-	Knee     stats.KneeResult  `json:"knee"`
-	KneeOf   string            `json:"knee_of,omitempty"`
+	// Knee is that of the figure KneeOf: the steady total throughput, or over rates, which have no steady window, the total
+	// throughput. It is over all points, or, of a design with stages, over those of its widest sweep. What was imported
+	// has no steady throughput, and its knee is of one over the makespan, start and drain included.
+	Knee   stats.KneeResult `json:"knee"`
+	KneeOf string           `json:"knee_of,omitempty"`
+
+	// Findings are what the design concludes, where it is one that does ([Conclude]).
+	Findings []Finding `json:"findings,omitempty"`
+
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
 
@@ -174,7 +179,7 @@ func Analyze(e *Experiment) *Analysis {
 		a.Client = &e.Clients[n-1]
 	}
 	a.headrooms()
-	a.KneeOf = loadgen.SteadyTotalThroughput
+	a.KneeOf = kneeFigure(a.Points)
 	points := a.Points
 	if e.Import != nil {
 		a.Imported = e.Import.Format
@@ -182,7 +187,7 @@ func Analyze(e *Experiment) *Analysis {
 		points, a.KneeOf = importedKnee(a)
 	}
 	a.drifts()
-	a.Knee = knee(a, points)
+	a.Knee = knee(a, points, sweepRuns(measured))
 	if e.Import != nil {
 		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
 			a.KneeOf, a.Knee.Reason)

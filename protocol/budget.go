@@ -20,7 +20,7 @@ func (p Plan) levelBudget() time.Duration {
 		return p.LevelBudget
 	}
 	left := p.Budget - time.Duration(p.Runs-1)*p.Cooldown
-	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.Levels))), leastLevel)
+	return max(time.Duration(levelShare*float64(left)/float64(p.Runs*len(p.loads()))), leastLevel)
 }
 
 // leastLevel is the least time that a level is given.
@@ -28,7 +28,7 @@ const leastLevel = time.Second
 
 // leastBudget is the least time in which the plan could be carried out at all.
 func (p Plan) leastBudget() time.Duration {
-	return time.Duration(p.Runs-1)*p.Cooldown + time.Duration(p.Runs*len(p.Levels))*leastLevel
+	return time.Duration(p.Runs-1)*p.Cooldown + time.Duration(p.Runs*len(p.loads()))*leastLevel
 }
 
 // warmBound bounds warming until steady; within a Budget also to a third of what levels leave of each run's part.
@@ -121,11 +121,7 @@ func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 		if tokens == 0 || busy == 0 {
 			return 0, false
 		}
-		each := time.Duration(float64(s.expected()*(s.Input+s.Output)) / (tokens / busy) * float64(time.Second))
-		if s.Level.Duration > 0 {
-			each = min(each, s.Level.Duration)
-		}
-		left += each
+		left += s.takes(s.expected(), tokens/busy)
 	}
 }
 
@@ -135,9 +131,22 @@ const warmExpected = 30
 // expected is how many requests a step will measure.
 func (s Step) expected() int {
 	if s.UntilSteady {
-		return warmExpected * s.Level.Concurrency
+		return warmExpected * max(s.Level.Concurrency, 1)
 	}
 	return s.Level.Requests
+}
+
+// takes is how long so many requests take, about: as their tokens do, or, in an open loop, as they arrive.
+func (s Step) takes(requests int, tokensPerSecond float64) time.Duration {
+	seconds := float64(requests*(s.Input+s.Output)) / tokensPerSecond
+	if rate := s.Level.Arrivals.Rate; rate > 0 {
+		seconds = float64(requests) / rate
+	}
+	each := time.Duration(seconds * float64(time.Second))
+	if s.Level.Duration > 0 {
+		each = min(each, s.Level.Duration)
+	}
+	return each
 }
 
 // Estimate is how long the plan takes on a server of so many input and output tokens/s, without the starts of the
@@ -149,10 +158,6 @@ func (p Plan) Estimate(tokensPerSecond float64) time.Duration {
 		if err != nil {
 			return all
 		}
-		each := time.Duration(float64((s.expected()+s.Level.Warmup)*(s.Input+s.Output)) / tokensPerSecond * float64(time.Second))
-		if s.Level.Duration > 0 {
-			each = min(each, s.Level.Duration)
-		}
-		all += s.Cooldown + each
+		all += s.Cooldown + s.takes(s.expected()+s.Level.Warmup, tokensPerSecond)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -72,14 +73,14 @@ func heaviest(d Design) (Step, error) {
 	return d.Next(nil)
 }
 
-// Heaviest is the first step of the greatest concurrency.
+// Heaviest is the first step of the greatest concurrency, or rate.
 func (p Plan) Heaviest() (most Step, err error) {
-	for n := range len(p.Levels) + 1 {
+	for n := range len(p.loads()) + 1 {
 		s, err := p.at(n)
 		if err != nil {
 			return most, err
 		}
-		if s.Level.Concurrency > most.Level.Concurrency {
+		if n == 0 || byLoad(s.Level, most.Level) > 0 {
 			most = s
 		}
 	}
@@ -97,7 +98,7 @@ func (r *running) calibrate(ctx context.Context, d Design) error {
 		return nil // the design says so itself, in a moment
 	}
 	r.progress(Event{Phase: PhaseCalibrate, Step: step})
-	level := loadgen.Level{Concurrency: max(step.Level.Concurrency, 1), Duration: c.For, Timeout: time.Minute}
+	level := loadgen.Level{Concurrency: inFlight(step.Level), Duration: c.For, Timeout: time.Minute}
 	if level.Duration == 0 {
 		level.Duration = calibrationTime
 	}
@@ -128,6 +129,15 @@ func (r *running) calibrate(ctx context.Context, d Design) error {
 		check.Error = reason(err)
 	}
 	return r.note(Entry{Client: &check})
+}
+
+// inFlight is how many requests a load has in flight at once: of an open loop without a bound as many as arrive in a
+// second, for want of knowing how long they take.
+func inFlight(l loadgen.Level) int {
+	if l.Concurrency == 0 {
+		return int(max(min(math.Ceil(l.Arrivals.Rate), loadgen.MaxConcurrency), 1))
+	}
+	return l.Concurrency
 }
 
 // against loads a server that is no limit, and ends it again. nil: there is none.

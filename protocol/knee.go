@@ -1,41 +1,63 @@
 package protocol
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
 
-// knee applies the rule of package stats to the figure KneeOf of the complete runs, at the points that are whole: a
-// level that is spoiled in one run is left out in all, by name and reason. Where the highest levels are left out, only
-// a lower end is claimed.
-func knee(a *Analysis, of []Point) stats.KneeResult {
-	unresolved := func(format string, args ...any) stats.KneeResult {
-		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: fmt.Sprintf(format, args...), N: a.Runs, Unit: a.Unit}
+// A Sweep is one figure over the levels of a sweep, as tests of throughput over concurrency or rate take it: of complete
+// runs, at the levels that are whole. A level whose figure is spoiled in one run is left out in all, by name and reason.
+type Sweep struct {
+	Levels  []float64   // concurrencies, or rates of arrivals, ascending
+	Numbers []int       // those of the runs that have a value at each of the levels
+	Runs    [][]float64 // the values, by run and level
+
+	// LeftOut says which levels were left out, and why; "": none was. Above says that one of them is higher than all
+	// that are whole, so that nothing is known of a peak there.
+	LeftOut string
+	Above   bool
+}
+
+// Sweep returns a figure over the levels that the given runs measured; nil: all runs. Points that differ in more than
+// their level are an error, and so are fewer than two whole levels where others were left out, or no point at all.
+func (a *Analysis) Sweep(figure string, runs []int) (Sweep, error) {
+	return sweep(a.Points, figure, runs)
+}
+
+func sweep(of []Point, figure string, runs []int) (Sweep, error) {
+	var points []*Point
+	for i := range of {
+		p := &of[i]
+		if runs == nil || slices.ContainsFunc(p.Runs, func(r int) bool { return slices.Contains(runs, r) }) {
+			points = append(points, p)
+		}
 	}
-	if len(of) == 0 {
-		return unresolved("nothing was measured")
+	if len(points) == 0 {
+		return Sweep{}, errors.New("nothing was measured")
 	}
-	first := of[0]
-	left := map[string][]int{} // levels that are left out, by the reason
+	first := points[0]
+	left := map[string][]float64{} // levels that are left out, by the reason
 	var codes []string
-	var whole []Point
-	highestLeft := 0
-	for _, p := range of {
-		if p.Open() {
-			return unresolved("%v is an open loop's: a knee is one of concurrency", p.Load)
+	var whole []*Point
+	highestLeft, capped := 0.0, 0
+	for _, p := range points {
+		if p.Arm != first.Arm || p.Input != first.Input || p.Output != first.Output || p.Arrivals != first.Arrivals ||
+			p.Open() && p.Concurrency != first.Concurrency || p.Arrivals == loadgen.TraceArrivals {
+			return Sweep{}, errors.New("the levels differ in more than their load")
 		}
-		if p.Arm != first.Arm || p.Input != first.Input || p.Output != first.Output {
-			return unresolved("the levels differ in more than their concurrency")
-		}
-		code := p.spoiler(a.KneeOf)
-		if _, err := p.Figure(a.KneeOf); code == "" && err != nil {
-			code = "no " + strings.ReplaceAll(strings.TrimSuffix(a.KneeOf, "_per_s"), "_", " ")
-			if a.KneeOf == loadgen.SteadyTotalThroughput {
+		code := p.spoiler(figure, runs)
+		if e := p.estimate(figure); code == "" && e == nil {
+			code = "no " + strings.ReplaceAll(strings.TrimSuffix(figure, "_per_s"), "_", " ")
+			if figure == KneeFigure {
 				code = "no steady throughput"
 			}
 		}
@@ -46,52 +68,142 @@ func knee(a *Analysis, of []Point) stats.KneeResult {
 		if left[code] == nil {
 			codes = append(codes, code)
 		}
-		left[code] = append(left[code], p.Concurrency)
-		highestLeft = max(highestLeft, p.Concurrency)
+		if code == loadgen.WarnPromptCapped {
+			capped = max(capped, p.Condition)
+		}
+		left[code] = append(left[code], p.Load.value())
+		highestLeft = max(highestLeft, p.Load.value())
 	}
+	var s Sweep
 	var reasons []string
 	for _, code := range codes {
-		where := "at " + levelList(left[code])
+		where := "at " + first.levelList(left[code])
 		if code == loadgen.WarnPromptCapped {
-			where = fmt.Sprintf("at %d (%s)", cappedAt(a), levelList(left[code]))
+			where = fmt.Sprintf("at %d (%s)", capped, first.levelList(left[code]))
 		}
 		reasons = append(reasons, code+" "+where)
 	}
-	why := strings.Join(reasons, "; ")
-	if len(whole) < 2 && why != "" {
-		return unresolved("%s", why)
+	s.LeftOut = strings.Join(reasons, "; ")
+	if len(whole) < 2 && s.LeftOut != "" {
+		return s, errors.New(s.LeftOut)
 	}
-	points := slices.SortedStableFunc(slices.Values(whole), func(x, y Point) int { return x.Concurrency - y.Concurrency })
-	levels := make([]float64, len(points))
-	for j, p := range points {
-		levels[j] = float64(p.Concurrency)
+	slices.SortStableFunc(whole, func(x, y *Point) int { return cmp.Compare(x.Load.value(), y.Load.value()) })
+	for _, p := range whole {
+		s.Levels = append(s.Levels, p.Load.value())
 	}
-	var runs [][]float64
-	for _, run := range points[0].Runs {
-		values := make([]float64, 0, len(points))
-		for _, p := range points {
-			e, _ := p.Figure(a.KneeOf)
+	s.Above = highestLeft > s.Levels[len(s.Levels)-1]
+	for _, run := range whole[0].Runs {
+		if runs != nil && !slices.Contains(runs, run) {
+			continue
+		}
+		values := make([]float64, 0, len(whole))
+		for _, p := range whole {
+			e := p.estimate(figure)
 			if i := slices.Index(e.Runs, run); i >= 0 {
 				values = append(values, e.Values[i])
 			}
 		}
-		if len(values) == len(points) {
-			runs = append(runs, values)
+		if len(values) == len(whole) {
+			s.Numbers, s.Runs = append(s.Numbers, run), append(s.Runs, values)
 		}
 	}
-	result, err := stats.Knee(levels, runs)
+	return s, nil
+}
+
+// value is the place of a load among others of a sweep: its concurrency, or the rate of its arrivals.
+func (l Load) value() float64 {
+	if l.Open() {
+		return l.Rate
+	}
+	return float64(l.Concurrency)
+}
+
+// levelList is "levels 200, 500 and 750", or "rates 5 and 10/s".
+func (l Load) levelList(values []float64) string {
+	var names []string
+	for _, v := range values {
+		names = append(names, strconv.FormatFloat(v, 'f', -1, 64))
+	}
+	word, unit := "level", ""
+	if l.Open() {
+		word, unit = "rate", "/s"
+	}
+	if len(names) > 1 {
+		word += "s"
+	}
+	return word + " " + listOf(names) + unit
+}
+
+// KneeFigure is the figure whose knee over concurrency is reported: input and output tokens/s in the steady window. Over
+// rates it is [loadgen.TotalThroughput], because an open loop has no such window.
+const KneeFigure = loadgen.SteadyTotalThroughput
+
+func kneeFigure(points []Point) string {
+	if len(points) > 0 && points[0].Open() {
+		return loadgen.TotalThroughput
+	}
+	return KneeFigure
+}
+
+// knee applies the rule of package stats to the figure KneeOf at the points, in the given runs; nil: in all.
+func knee(a *Analysis, of []Point, runs []int) stats.KneeResult {
+	unresolved := func(reason string) stats.KneeResult {
+		n := a.Runs
+		if runs != nil {
+			n = len(runs)
+		}
+		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: reason, N: n, Unit: a.Unit}
+	}
+	s, err := sweep(of, a.KneeOf, runs)
 	if err != nil {
-		return unresolved("%v", err)
+		return unresolved(err.Error())
+	}
+	result, err := s.Knee()
+	if err != nil {
+		return unresolved(err.Error())
 	}
 	result.Unit = a.Unit
-	if why == "" {
-		return result
-	}
-	result.Reason += "; left out: " + why
-	if highestLeft > points[len(points)-1].Concurrency {
-		result = onlyBelow(result, points[len(points)-1].Concurrency)
-	}
 	return result
+}
+
+// Knee is the saturation knee over the whole levels, by the rule of package stats. Where the highest levels were left
+// out, only a lower end is claimed.
+func (s Sweep) Knee() (stats.KneeResult, error) {
+	result, err := stats.Knee(s.Levels, s.Runs)
+	if err != nil || s.LeftOut == "" {
+		return result, err
+	}
+	result.Reason += "; left out: " + s.LeftOut
+	if s.Above {
+		result = onlyBelow(result, s.Levels[len(s.Levels)-1])
+	}
+	return result, nil
+}
+
+// sweepRuns are the runs whose sweep has the knee: of a design with stages those of the stage with the most levels, the
+// last of equals; of others all, which is nil.
+func sweepRuns(measured []Measurement) []int {
+	levels := map[int][]Load{}
+	runs := map[int][]int{}
+	for _, m := range measured {
+		s := m.Step
+		if l := loadOf(s); !slices.Contains(levels[s.Stage], l) {
+			levels[s.Stage] = append(levels[s.Stage], l)
+		}
+		if !slices.Contains(runs[s.Stage], s.Run) {
+			runs[s.Stage] = append(runs[s.Stage], s.Run)
+		}
+	}
+	if len(levels) < 2 {
+		return nil
+	}
+	widest := 0
+	for _, stage := range slices.Sorted(maps.Keys(levels)) {
+		if len(levels[stage]) >= len(levels[widest]) {
+			widest = stage
+		}
+	}
+	return runs[widest]
 }
 
 // importedKnee chooses what the knee of imported results is of. They have no steady window, so that it is of a
@@ -127,8 +239,8 @@ func importedKnee(a *Analysis) (points []Point, figure string) {
 
 // onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its
 // lower end. (A level that gives less than 95 % of a peak gives less than 95 % of a higher one.)
-func onlyBelow(k stats.KneeResult, highest int) stats.KneeResult {
-	above := fmt.Sprintf("; nothing is known of the levels above %d, so that no upper end and no peak is claimed", highest)
+func onlyBelow(k stats.KneeResult, highest float64) stats.KneeResult {
+	above := fmt.Sprintf("; nothing is known of the levels above %g, so that no upper end and no peak is claimed", highest)
 	switch k.Kind {
 	case stats.KneeBracketed:
 		k.Kind, k.High = stats.KneeAbove, math.NaN()
@@ -140,23 +252,24 @@ func onlyBelow(k stats.KneeResult, highest int) stats.KneeResult {
 	return k
 }
 
-// spoiler is the code of the first warning that forbids the use of a figure, whether or not there is one; "" for none.
-func (p *Point) spoiler(name string) string {
+// spoiler is the code of the first warning of the given runs (nil: any) that forbids the use of a figure, whether or not
+// there is one; "" for none.
+func (p *Point) spoiler(name string, runs []int) string {
 	for _, w := range p.Warnings {
-		if w.SpoilsFigure(name) {
+		of := runs == nil || slices.ContainsFunc(w.Runs, func(r int) bool { return slices.Contains(runs, r) })
+		if of && w.SpoilsFigure(name) {
 			return w.Code
 		}
 	}
 	return ""
 }
 
-// cappedAt is the number of requests in flight that no capped level got beyond.
-func cappedAt(a *Analysis) int {
-	most := 0
-	for _, p := range a.Points {
-		if p.Condition < p.Concurrency {
-			most = max(most, p.Condition)
+// estimate is that of a figure, whether or not it may be used; nil: there is none.
+func (p *Point) estimate(name string) *Estimate {
+	for i := range p.Estimates {
+		if p.Estimates[i].Name == name {
+			return &p.Estimates[i]
 		}
 	}
-	return most
+	return nil
 }

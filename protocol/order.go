@@ -39,23 +39,24 @@ func (o *Order) UnmarshalText(text []byte) error {
 // MarshalText writes the name of an order.
 func (o Order) MarshalText() ([]byte, error) { return []byte(o), nil }
 
-// ordered are the levels in the order of a run, from 0.
-func (p Plan) ordered(run int) []int {
-	levels := slices.Clone(p.Levels)
+// ordered are the loads in the order of a run, from 0.
+func (p Plan) ordered(run int) []loadgen.Level {
+	levels := p.loads()
 	n := len(levels)
 	switch p.Order {
 	case Ascending:
-		slices.Sort(levels)
+		slices.SortFunc(levels, byLoad)
 	case Descending:
-		slices.Sort(levels)
+		slices.SortFunc(levels, byLoad)
 		slices.Reverse(levels)
 	case Shuffled:
 		// Beside the seeds of the prompts, which are those of the plan's seed and the step's number.
 		random := rand.New(rand.NewPCG(p.Seed, 1<<63+uint64(run)))
 		random.Shuffle(n, func(i, j int) { levels[i], levels[j] = levels[j], levels[i] })
 	case Latin:
+		given := slices.Clone(levels)
 		for i, k := range latinRow(n, run) {
-			levels[i] = p.Levels[k]
+			levels[i] = given[k]
 		}
 	}
 	return levels

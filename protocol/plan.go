@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -37,11 +38,19 @@ type Plan struct {
 	// idle for 30 s. 0: none.
 	WarmUntilSteady time.Duration `json:"warm_until_steady_ns,omitempty"`
 
-	Input   int     `json:"input_tokens"`  // tokens of each prompt
-	Output  int     `json:"output_tokens"` // tokens asked of each request
-	Levels  []int   `json:"levels"`        // concurrencies, in the order in which they are run; none twice
-	Prompts Prompts `json:"prompts"`       // measured requests at each level
+	Input   int     `json:"input_tokens"`     // tokens of each prompt
+	Output  int     `json:"output_tokens"`    // tokens asked of each request
+	Levels  []int   `json:"levels,omitempty"` // concurrencies, in the order in which they are run; none twice
+	Prompts Prompts `json:"prompts"`          // measured requests at each level
 	Order   Order   `json:"order,omitempty"`
+
+	// Rates, in the place of Levels, are those of the arrivals of an open loop, in requests/s: what users send who do not
+	// wait for each other. Arrivals is their process, whose rate is left 0; zero: poisson. MaxInFlight is the most that
+	// may be in flight, beyond which arrivals wait; 0: no bound. The knee is then over rates: the smallest that is served
+	// with 95 % of the most throughput.
+	Rates       []float64        `json:"rates,omitempty"`
+	Arrivals    loadgen.Arrivals `json:"arrivals,omitzero"`
+	MaxInFlight int              `json:"max_in_flight,omitempty"`
 
 	// Handover leads each level in with as many discarded requests as its concurrency, which hand their slots over
 	// one by one. A level then begins on a busy server. Without it each level begins on an idle one.
@@ -170,12 +179,12 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 // at is the n-th step.
 func (p Plan) at(n int) (Step, error) {
 	if p.Prime {
-		if n == 0 && len(p.Levels) > 0 && p.Runs > 0 {
+		if n == 0 && len(p.loads()) > 0 && p.Runs > 0 {
 			return p.priming(), nil
 		}
 		n--
 	}
-	perRun := len(p.Levels)
+	perRun := len(p.loads())
 	if p.leadsIn() {
 		perRun++
 	}
@@ -196,28 +205,32 @@ func (p Plan) at(n int) (Step, error) {
 	if p.leadsIn() {
 		if seq == 0 {
 			s.Discard = true
-			if p.WarmUntilSteady > 0 {
-				s.UntilSteady = true
-				s.Level = loadgen.Level{Concurrency: levels[0], Duration: p.warmBound(), Timeout: p.Timeout}
-				return s, nil
-			}
-			s.Level = loadgen.Level{Concurrency: min(p.Warmup, levels[0]), Requests: p.Warmup, Timeout: p.Timeout}
+			s.Level, s.UntilSteady = p.warmupLevel(levels[0])
+			s.Level.Seed = arrivalSeed(s)
 			return s, nil
 		}
 		seq--
 	}
-	c := levels[seq]
-	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Duration: p.levelBudget(), Timeout: p.Timeout, Objectives: p.Objectives, Percentiles: p.Percentiles}
-	if p.Handover {
-		s.Level.Warmup = c
-	}
+	s.Level = levels[seq]
+	s.Level.Seed = arrivalSeed(s)
+	s.Level.Requests, s.Level.Warmup = p.requests(s.Level), p.handover(s.Level)
+	s.Level.Duration, s.Level.Timeout = p.levelBudget(), p.Timeout
+	s.Level.Objectives, s.Level.Percentiles = p.Objectives, p.Percentiles
 	return s, nil
+}
+
+// arrivalSeed chooses the arrivals of an open loop, others in each run.
+func arrivalSeed(s Step) uint64 {
+	if s.Level.Arrivals.Process == "" {
+		return 0
+	}
+	return s.Seed
 }
 
 // priming is the step of the start that is thrown away.
 func (p Plan) priming() Step {
-	highest := slices.Max(p.Levels)
-	requests := min(highest, p.Prompts.At(highest))
+	highest := slices.MaxFunc(p.loads(), byLoad)
+	requests := min(inFlight(highest), p.requests(highest))
 	return Step{
 		Restart: true, Discard: true,
 		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, math.MaxUint64).Uint64() >> 11},
@@ -301,6 +314,11 @@ func numberList(numbers []int) string {
 	for _, n := range numbers {
 		names = append(names, strconv.Itoa(n))
 	}
+	return listOf(names)
+}
+
+// listOf is "a, b and c".
+func listOf(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
@@ -315,8 +333,6 @@ func (p Plan) validate() error {
 	switch {
 	case p.Runs < 1 || p.Runs > 1000:
 		return invalid("runs", p.Runs, "a number from 1 to 1,000")
-	case len(p.Levels) == 0 || len(p.Levels) > 1000:
-		return invalid("levels", p.Levels, "from 1 to 1,000 concurrencies")
 	case p.Prompts.Count < 0 || p.Prompts.PerConcurrency < 0 || (p.Prompts.Count == 0) == (p.Prompts.PerConcurrency == 0):
 		return invalid("prompts", fmt.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
 	case p.Input < 1 || p.Input > 10_000_000:
@@ -348,17 +364,5 @@ func (p Plan) validate() error {
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")
 	}
-	if err := p.Retry.validate(); err != nil {
-		return err
-	}
-	for i, c := range p.Levels {
-		if slices.Contains(p.Levels[:i], c) {
-			return invalid("levels", c, "each level once; more runs repeat it")
-		}
-		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Objectives: p.Objectives, Percentiles: p.Percentiles}
-		if err := level.Validate(); err != nil {
-			return fmt.Errorf("level %d: %w", c, err)
-		}
-	}
-	return nil
+	return errors.Join(p.Retry.validate(), p.validateLoads())
 }

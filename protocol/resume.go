@@ -69,8 +69,8 @@ func (e *ResumeError) Error() string {
 func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, environment *envinfo.Environment) error {
 	entry := &Resume{Tool: Tool()}
 	if !equalJSON(before.Design, design) {
-		plan, ok := d.(Plan)
-		if !ok || !plan.extends(before.Design) {
+		longer, ok := d.(interface{ Extends(json.RawMessage) bool })
+		if !ok || !longer.Extends(before.Design) {
 			return &ResumeError{What: "plan", Changes: jsonChanges(before.Design, design)}
 		}
 		entry.Design = design
@@ -110,8 +110,9 @@ func ballooned(d envinfo.Difference) bool {
 	return a > 0 && b > 0 && max(a, b)/min(a, b) < 1+balloon
 }
 
-// extends reports whether p is the plan of a design, with more runs.
-func (p Plan) extends(design json.RawMessage) bool {
+// Extends reports whether p is the plan that a design is, in JSON, with as many runs or more. An experiment that is taken
+// up again may have another design than before where that one says so of itself.
+func (p Plan) Extends(design json.RawMessage) bool {
 	var before Plan
 	if json.Unmarshal(design, &before) != nil || p.Runs < before.Runs {
 		return false

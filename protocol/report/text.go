@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -69,8 +70,8 @@ func text(out *printer, a *protocol.Analysis) error {
 		out.f("Nothing was measured.\n")
 		return warnings(out, a)
 	}
-	p := a.Points[0]
-	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	a, shape := byShape(a)
+	out.f("%s; %d %s; throughput is input + output tokens; times in ms\n", shape, a.Runs, plural(a.Runs, "run"))
 	if a.Imported != "" {
 		out.f("measured by %s, and read from its files: figures are as it printed them\n", plain(a.Tool))
 	}
@@ -104,11 +105,14 @@ func text(out *printer, a *protocol.Analysis) error {
 	evidence(out, a)
 	tries(out, a)
 
-	of := "steady throughput"
-	if a.Imported != "" {
-		of = "throughput over the makespan"
+	of := "smallest concurrency with 95 % of the highest steady throughput"
+	switch {
+	case a.Imported != "":
+		of = "smallest concurrency with 95 % of the highest throughput over the makespan"
+	case a.Points[0].Open():
+		of = "smallest rate of arrivals, in requests/s, with 95 % of the highest throughput"
 	}
-	out.f("\nKnee (smallest concurrency with 95 %% of the highest %s): %s\n", of, a.Knee)
+	out.f("\nKnee (%s): %s\n", of, a.Knee)
 	if a.Knee.Reason != "" {
 		out.f("  %s\n", a.Knee.Reason)
 	}
@@ -121,7 +125,39 @@ func text(out *printer, a *protocol.Analysis) error {
 	if a.Knee.NextRuns > 0 {
 		out.f("Runs that would be wanted at this spread: %d\n", a.Knee.NextRuns)
 	}
+	findings(out, a.Findings)
 	return warnings(out, a)
+}
+
+// byShape says of what tokens the requests are, and where the points differ in that names them by it.
+func byShape(a *protocol.Analysis) (named *protocol.Analysis, shape string) {
+	first := a.Points[0]
+	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Input != first.Input || p.Output != first.Output }) {
+		return a, fmt.Sprintf("%d tokens in, %d out", first.Input, first.Output)
+	}
+	copied := *a
+	copied.Points = slices.Clone(a.Points)
+	for i := range copied.Points {
+		p := &copied.Points[i]
+		p.Arm = strings.TrimPrefix(fmt.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
+	}
+	return &copied, "tokens in x out as named"
+}
+
+// findings writes what the design concludes.
+func findings(out *printer, all []protocol.Finding) {
+	if len(all) > 0 {
+		out.f("\nFindings:\n")
+	}
+	for _, f := range all {
+		out.f("  %s: %s\n", f.Name, f.Answer)
+		if f.Reason != "" {
+			out.f("    %s\n", f.Reason)
+		}
+		for _, w := range f.Warnings {
+			out.f("    warning: %s\n", w)
+		}
+	}
 }
 
 // requests says what became of all of them, and whether the server did the work that it was asked for.
@@ -222,28 +258,43 @@ func warnings(out *printer, a *protocol.Analysis) error {
 // estimated, for want of the one that is to be measured.
 const pagesThroughput = 11_200
 
-// PlanText writes what a plan will do, with the warnings of its check.
-func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
+// PlanText writes what a design will do, with the warnings of its check.
+func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error {
 	out := &printer{w: w}
+	outline := d.Outline()
+	p := outline.Plan
 	requests := 0
-	for _, c := range p.Levels {
-		requests += p.Prompts.At(c)
-		if p.Handover {
-			requests += c
-		}
+	for _, step := range p.Steps() {
+		requests += step.Level.Requests + step.Level.Warmup
 	}
-	requests = (requests + p.Warmup) * p.Runs
+	requests *= max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
 		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
 	}
-	out.f("Plan %s\n", p.Name)
+	if outline.Kind == "plan" {
+		out.f("Plan %s\n", p.Name)
+	} else {
+		out.f("Plan %s, of a design: %s\n", p.Name, outline.Kind)
+	}
+	for _, line := range outline.Lines {
+		name, what, _ := strings.Cut(line, ": ")
+		out.f("  %-12s %s\n", name, what)
+	}
 	out.f("  runs         %d, %s\n", p.Runs, restart)
 	if p.Prime {
 		out.f("  prime        one start before them, with a wave of requests at the highest level, thrown away\n")
 	}
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
-	out.f("  levels       %s\n", numbers(p.Levels))
+	if len(p.Rates) > 0 {
+		out.f("  rates        %s requests/s, arrivals %s", numbers(p.Rates), cmp.Or(p.Arrivals.Process, loadgen.PoissonArrivals))
+		if p.MaxInFlight > 0 {
+			out.f(", at most %d in flight", p.MaxInFlight)
+		}
+		out.f("\n")
+	} else {
+		out.f("  levels       %s\n", numbers(p.Levels))
+	}
 	if p.Order != protocol.AsGiven {
 		out.f("  order        %s\n", p.Order)
 	}
@@ -253,7 +304,10 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	} else {
 		out.f("  warmup       %d requests a run, discarded", p.Warmup)
 	}
-	if p.Handover {
+	switch {
+	case p.Handover && len(p.Rates) > 0:
+		out.f("; and each rate led in by a tenth of its requests")
+	case p.Handover:
 		out.f("; and each level led in by as many as its concurrency")
 	}
 	out.f("\n  timeout      %s a request\n", duration(p.Timeout))
@@ -272,7 +326,7 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	out.f("  in all       %s%s requests, %s input and %s output tokens\n", most, decimal(float64(requests), 0),
 		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
 	out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
-		p.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
+		d.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
 	for _, warning := range warnings {
 		out.f("  warning      %s\n", warning)
 	}

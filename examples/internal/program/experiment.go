@@ -1,7 +1,6 @@
 package program
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -9,14 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/design"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/server"
 )
@@ -24,13 +22,37 @@ import (
 // Experiment returns the setup of a program that carries out a plan with restarts: seed is the plan as the page
 // has it, quick a plan of its shape that takes under a minute on the simulated server.
 func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick})
+}
+
+// Ablation is the same of a program that compares two servers, in blocks of a run each.
+func Ablation(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick, arms: &arms{}})
+}
+
+// SLO is the same of a program that searches for the largest load within limits.
+func SLO(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
+	return setup(&experiment{seed: seed, quick: quick, search: &search{}})
+}
+
+func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
-		x := &experiment{seed: seed, quick: quick}
-		x.load.Register(flags, 0, 0, seed.Timeout)
+		x.load.Register(flags, 0, 0, x.seed.Timeout)
 		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
-		flags.Var(&x.runs, "runs", "`number` of runs, or with -resume +N: so many more; not given: the plan's")
+		x.open.register(flags)
+		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x, or of the rate: 60x is as many as arrive in 60 s; not given: the plan's")
+		x.runs.name = "runs"
+		switch {
+		case x.arms != nil:
+			x.runs.name = "blocks"
+			x.arms.register(flags)
+		case x.search != nil:
+			x.search.register(flags)
+		default:
+			x.designs.register(flags)
+		}
+		flags.Var(&x.runs, x.runs.name, "`number` of "+x.runs.name+", or with -resume +N: so many more; not given: the plan's")
 		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
@@ -40,7 +62,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
-		x.server.Register(flags)
+		x.server.Register(flags, x.arms == nil)
 		x.fleet.Register(flags)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
@@ -64,6 +86,11 @@ type experiment struct {
 	load        Load
 	goodput     Objectives
 	percentiles Percentiles
+	designs     designs
+	byArm       map[string]protocol.Server
+	open        openLoop
+	search      *search // for the largest load within limits; nil: there is none
+	arms        *arms   // of a comparison of two servers; nil: there is one
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts
@@ -96,32 +123,30 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate()); err != nil {
 		return err
 	}
-	plan, err := x.chosen()
+	s, err := x.serverOf()
 	if err != nil {
 		return err
 	}
-	if err := knownCauses(plan.Retry); err != nil {
-		return err
-	}
-	s, err := x.server.server(&x.load)
+	_, fixed := s.(server.None)
+	chosen, err := x.design(fixed)
 	if err != nil {
 		return err
 	}
-	if _, fixed := s.(server.None); fixed {
-		if plan.Prime {
-			return Usagef("-prime: want a -server that is started anew; the one at -url is left as it is")
-		}
-		plan.Restart, plan.Cooldown = false, 0
+	if base := chosen.Outline().Plan; fixed && base.Prime {
+		return Usagef("-prime: want a server that is started anew; the one at its URL is left as it is")
 	}
-	warnings, err := plan.Check()
+	if err := knownCauses(chosen.Outline().Plan.Retry); err != nil {
+		return err
+	}
+	warnings, err := chosen.Check()
 	if err != nil {
 		return err
 	}
-	if err := x.require.Check(stepsOf(plan), x.evidence.view); err != nil {
+	if err := x.require.Check(stepsOf(chosen.Outline()), x.evidence.view); err != nil {
 		return err
 	}
 	if x.dryRun {
-		return x.show(plan, warnings)
+		return x.show(chosen, warnings)
 	}
 	for _, w := range warnings { // now, and not after hours
 		fmt.Fprintln(os.Stderr, "warning:", w)
@@ -132,14 +157,15 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
 	}
-	result, err := RunFleet(ctx, stop, &x.load, s, &x.fleet, plan, func(r *protocol.Runner) {
+	result, err := RunFleet(ctx, stop, &x.load, s, &x.fleet, chosen, func(r *protocol.Runner) {
+		r.Arms = x.byArm
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
-	analysis := protocol.Analyze(result)
+	analysis := protocol.Conclude(result, chosen)
 	unfinished := err != nil
 	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
@@ -160,22 +186,27 @@ func (x *experiment) beside() io.Writer {
 	return os.Stdout
 }
 
-// stepsOf are a plan's levels as steps.
-func stepsOf(p protocol.Plan) (steps []protocol.Step) {
-	for _, c := range p.Levels {
-		steps = append(steps, protocol.Step{
-			Spec:  workload.Spec{Input: p.Input, Output: p.Output},
-			Level: loadgen.Level{Concurrency: c, Objectives: p.Objectives, Percentiles: p.Percentiles},
-		})
+// stepsOf are the steps that a design foresees, of a run.
+func stepsOf(o protocol.Outline) (steps []protocol.Step) {
+	for _, s := range o.Plan.Steps() {
+		if s.Run == 1 && !s.Discard {
+			steps = append(steps, s)
+		}
 	}
 	return steps
 }
 
+// serverOf is the server, or the first of those that are compared.
+func (x *experiment) serverOf() (s protocol.Server, err error) {
+	if x.arms == nil {
+		return x.server.server(&x.load)
+	}
+	x.byArm, err = x.arms.servers(&x.load, x.server.options)
+	return x.byArm[design.ArmA], err
+}
+
 // chosen is the plan that the flags ask for.
 func (x *experiment) chosen() (protocol.Plan, error) {
-	if x.resume != "" {
-		return x.resumed()
-	}
 	if x.accept {
 		return protocol.Plan{}, Usagef("-accept-changes: want -resume DIR with it")
 	}
@@ -183,12 +214,12 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		return protocol.Plan{}, Usagef("-save-requests: want -out DIR with it")
 	}
 	if x.runs.more {
-		return protocol.Plan{}, Usagef("-runs %v: want -resume DIR with it, which has runs to add to", &x.runs)
+		return protocol.Plan{}, Usagef("-%s %v: want -resume DIR with it, which has %[1]s to add to", x.runs.name, &x.runs)
 	}
 	name := x.plan
 	if name == "" {
 		name = "published"
-		if x.load.URL == "" && x.server.text == "" {
+		if x.load.URL == "" && x.server.text == "" && (x.arms == nil || x.arms.a == "") {
 			name = "quick"
 		}
 	}
@@ -215,16 +246,19 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 		}
 	}
 	objectives := plan.Objectives
+	if err := x.open.check(x.flags); err != nil {
+		return plan, err
+	}
 	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
 			case "percentiles":
 				plan.Percentiles = x.percentiles
 			case "levels":
-				plan.Levels = x.levels
+				plan.Levels, plan.Rates = x.levels, nil
 			case "requests":
 				plan.Prompts = x.prompts
-			case "runs":
+			case x.runs.name:
 				plan.Runs = x.runs.n
 			case "warmup":
 				x.warmup.change(plan)
@@ -242,43 +276,11 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.LevelBudget = x.levelBudget
 			}
 		})
+		x.open.change(plan, x.flags)
 	})
 	plan.Objectives = x.goodput
 	if len(x.goodput) == 0 {
 		plan.Objectives = objectives
-	}
-	return plan, nil
-}
-
-// plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "prime", "cooldown", "order", "budget", "level-budget", "retry", "goodput",
-	"percentiles", "input", "output", "seed", "timeout", "out"}
-
-// resumed is the plan of the experiment that is taken up again.
-func (x *experiment) resumed() (protocol.Plan, error) {
-	for _, name := range plansOwn {
-		if given(x.flags, name) {
-			return protocol.Plan{}, Usagef("-%s with -resume: want one of them; %s has its plan", name, x.resume)
-		}
-	}
-	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
-	if errors.Is(err, fs.ErrNotExist) { // killed before it was written; the journal begins with it
-		if e, journalErr := protocol.ReadExperiment(x.resume); journalErr == nil {
-			plan, err = protocol.ReadPlan(bytes.NewReader(e.Design))
-		}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
-	} else if err != nil {
-		return plan, err
-	}
-	x.out = x.resume
-	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = plan.Input, plan.Output, plan.Seed, plan.Timeout
-	switch {
-	case x.runs.more:
-		plan.Runs += x.runs.n
-	case x.runs.n > 0:
-		plan.Runs = x.runs.n
 	}
 	return plan, nil
 }
@@ -302,38 +304,15 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 	return found
 }
 
-// A runCount is a flag of a number of runs, or of how many more.
-type runCount struct {
-	n    int
-	more bool
-}
-
-func (c *runCount) String() string {
-	if c.more {
-		return "+" + strconv.Itoa(c.n)
-	}
-	return strconv.Itoa(c.n)
-}
-
-func (c *runCount) Set(s string) error {
-	digits, more := strings.CutPrefix(s, "+")
-	n, err := strconv.Atoi(digits)
-	if err != nil || n < 1 {
-		return fmt.Errorf("%q: want a number of runs from 1 up, or +N for so many more", s)
-	}
-	c.n, c.more = n, more
-	return nil
-}
-
 // show prints what would be done.
-func (x *experiment) show(plan protocol.Plan, warnings []loadgen.Warning) error {
+func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
 	if x.json {
 		return WriteJSON(os.Stdout, struct {
-			Plan     protocol.Plan     `json:"plan"`
+			Plan     protocol.Planned  `json:"plan"`
 			Warnings []loadgen.Warning `json:"warnings"`
-		}{plan, warnings})
+		}{d, warnings})
 	}
-	if err := report.PlanText(os.Stdout, plan, warnings); err != nil {
+	if err := report.PlanText(os.Stdout, d, warnings); err != nil {
 		return err
 	}
 	return x.server.show(os.Stdout)

@@ -17,7 +17,7 @@ var flagGroups = []struct {
 }{
 	{"What is measured", []string{
 		"url", "model", "concurrency", "rate", "levels", "rates", "requests", "duration", "runs", "plan", "input", "output",
-		"a", "b", "blocks", "margin", "limit", "require", "goodput", "percentiles", "figures", "need", "tokens",
+		"a", "b", "a-url", "b-url", "blocks", "margin", "limit", "require", "goodput", "percentiles", "figures", "need", "tokens",
 	}},
 	{"The load", []string{
 		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid", "cooldown",

@@ -16,14 +16,20 @@ type serverFlags struct {
 	options server.Options
 }
 
-// Register registers the flags.
-func (s *serverFlags) Register(flags *flag.FlagSet) {
-	flags.StringVar(&s.text, "server", "", "what the `server` is, to restart it between runs: "+server.Forms()+
-		"; not given: the one at -url, which is left as it is, or a simulated one")
+// Register registers the flags; that which names the server where there is one.
+func (s *serverFlags) Register(flags *flag.FlagSet, one bool) {
+	if one {
+		s.registerOne(flags)
+	}
 	flags.StringVar(&s.options.Probe, "server-probe", "",
 		"`URL` to ask whether the server has gone, where a gateway stays that answers for it at -url")
 	flags.DurationVar(&s.options.Grace, "server-grace", 0,
 		"how `long` the server may take to stop before it is killed; 0s: 2m")
+}
+
+func (s *serverFlags) registerOne(flags *flag.FlagSet) {
+	flags.StringVar(&s.text, "server", "", "what the `server` is, to restart it between runs: "+server.Forms()+
+		"; not given: the one at -url, which is left as it is, or a simulated one")
 }
 
 // server is what the runner restarts.
