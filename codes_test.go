@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/compare"
@@ -24,6 +25,7 @@ import (
 // giveWarnings are the packages that give warnings, with the lists of their codes.
 var giveWarnings = map[string][]string{
 	"loadgen":          loadgen.Codes(),
+	"loadgen/fleet":    fleet.Codes(),
 	"loadgen/openai":   openai.Codes(),
 	"protocol":         protocol.Codes(),
 	"protocol/compare": compare.Codes(),

@@ -66,13 +66,14 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("before the level began: %w", err)
 	}
+	watch := newWatch(l.Seed)
 	hooks.each("Start", func(o Observer) func() {
 		if o.Start == nil {
 			return nil
 		}
 		return func() { o.Start(l) }
 	})
-	watch := startWatch(l.Seed)
+	watch.begin()
 	slots := newSlots(l)
 	if g.Stop != nil {
 		stopWatching := make(chan struct{})

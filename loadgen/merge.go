@@ -67,6 +67,8 @@ func MergeResults(parts ...*Result) (*Result, error) {
 			r.FirstSent = min(r.FirstSent, later+part.FirstSent)
 			lastDone = max(lastDone, later+part.FirstSent+part.Makespan)
 		}
+		r.Parts = append(r.Parts, Part{Shard: part.Level.Shard, Start: later, Accounting: part.Accounting,
+			Makespan: part.Makespan, Client: part.Client, Clock: part.Clock})
 		r.CutShort = r.CutShort || part.CutShort
 		r.Accounting.Add(part.Accounting)
 		r.Warmup.Add(part.Warmup)
@@ -101,6 +103,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		}
 		figures = append(figures, part.Figures...)
 	}
+	slices.SortFunc(r.Parts, func(a, b Part) int { return a.Shard - b.Shard })
 	r.FinishReasons = mergeReasons(parts)
 	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
 	r.Makespan = lastDone - r.FirstSent

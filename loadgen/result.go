@@ -64,8 +64,11 @@ type Result struct {
 	// Timeline is the load over time, warmup included; nil where it is not known, as in a result of another tool.
 	Timeline *Timeline `json:"timeline,omitempty"`
 	// Client is what the client saw of itself, and whether it was the limit. nil where results were merged, whose
-	// clients were several; their warnings are kept.
+	// clients were several: Parts has each one's, and their warnings are kept.
 	Client *ClientWatch `json:"client,omitempty"`
+
+	// Parts are what is kept of each generator's own, by their shards, where results were merged; nil elsewhere.
+	Parts []Part `json:"parts,omitempty"`
 
 	Figures  []Figure     `json:"figures"`
 	Errors   []ErrorCount `json:"errors,omitempty"`

@@ -36,11 +36,12 @@ type sample struct {
 	spec workload.Spec // without its seed
 }
 
-// audit has the answers of a level checked on the quiet server, before it is stopped or loaded again. Warmups are not.
+// audit has the answers of a level checked on the quiet server, before it is stopped or loaded again. Warmups are not, and
+// neither is what somebody else measured (Measure), whose answers are not here.
 // An experiment that was asked to stop does not begin with it, and does not wait for its end.
 func (r *running) audit(ctx context.Context, target loadgen.Target, m *Measurement) {
 	auditor, ok := target.(Auditor)
-	if !ok || !auditor.Audits() || m.Step.Discard || m.Result.CutShort || m.GaveUp {
+	if !ok || r.Runner.Measure != nil || !auditor.Audits() || m.Step.Discard || m.Result.CutShort || m.GaveUp {
 		return
 	}
 	ctx, release := r.untilStopped(ctx)

@@ -50,13 +50,13 @@ func (r *running) measure(ctx context.Context, step Step, again bool) error {
 	m.Time = time.Now().UTC()
 	var result *loadgen.Result
 	var err error
-	if r.Measure != nil {
+	if r.Client == nil {
 		result, err = r.Measure(living, r.instance, step, generator)
 	} else {
 		var done func()
 		if generator.Target, done, err = r.target(living, step, &m); err == nil {
 			defer done()
-			result, err = generator.Measure(living, step.Level)
+			result, err = r.measured(living, step, generator)
 		}
 	}
 	m.Readings = readings()
@@ -198,6 +198,14 @@ func (r *running) target(ctx context.Context, s Step, m *Measurement) (target lo
 		m.Sent = &sent
 	}
 	return target, done, nil
+}
+
+// measured measures a step on the generator's target, here or by Measure.
+func (r *running) measured(ctx context.Context, s Step, g *loadgen.Generator) (*loadgen.Result, error) {
+	if r.Runner.Measure != nil {
+		return r.Runner.Measure(ctx, r.instance, s, g)
+	}
+	return g.Measure(ctx, s.Level)
 }
 
 // unchanged is an error where another instance answers than the one that was started, or nobody surely does.

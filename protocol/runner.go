@@ -45,8 +45,8 @@ type Runner struct {
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
 
-	// Measure measures a step on an instance, with a generator that lacks nothing but its Target. nil: here, on a
-	// target of the Client.
+	// Measure measures a step on an instance, with a generator whose Target is the Client's (nil where there is none),
+	// such as on other machines: then the target here says what they send. nil: here.
 	Measure func(context.Context, *Instance, Step, *loadgen.Generator) (*loadgen.Result, error)
 
 	// Inspect asks for the server's evidence at each start, once it is ready: what its container and the server itself

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/loadgen/fleet/broker"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 func main() {
+	program.StartBroker = func() (program.Broker, error) { return broker.Start() }
 	quick := protocol.Plan{
 		Name: "ablation-quick", Runs: 6, Restart: true, Cooldown: 500 * time.Millisecond, Warmup: 10,
 		Input: 64, Output: 16, Levels: []int{16}, Prompts: protocol.Prompts{PerConcurrency: 20}, Handover: true,

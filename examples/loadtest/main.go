@@ -10,16 +10,19 @@ import (
 
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/fleet/broker"
 	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 )
 
 func main() {
+	program.StartBroker = func() (program.Broker, error) { return broker.Start() }
 	program.Main(`loadtest: one level of load, once
 
   loadtest -url http://127.0.0.1:8000 -concurrency 16 -input 256 -output 64
-  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m -goodput ttft:500,tpot:50`, setup)
+  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m -goodput ttft:500,tpot:50
+  loadtest -url http://127.0.0.1:8000 -concurrency 4096 -fleet 4`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
@@ -32,6 +35,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&t.level.Retries, "retries", 0, "how many more `times` a request is tried after 429, 502, 503, 504, or without a connection; it waits as long as the server asked for (Retry-After), and its latencies count from the first time")
 	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, or let the rate rise over it; have a -warmup that covers it")
 	t.goodput.Register(flags)
+	t.fleet.Register(flags)
 	t.percentiles.Register(flags)
 	flags.BoolVar(&t.figures, "figures", false, "say what each figure means, and measure nothing")
 	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
@@ -52,6 +56,7 @@ type test struct {
 	burstiness  float64
 	maxInFlight int
 	goodput     program.Objectives
+	fleet       program.Fleet
 	require     program.Require
 	percentiles program.Percentiles
 	figures     bool
@@ -114,6 +119,9 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if t.load.Input == 0 || t.load.Output == 0 {
 		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
 	}
+	if err := t.fleet.Validate(); err != nil {
+		return err
+	}
 	if err := t.openLoop(); err != nil {
 		return err
 	}
@@ -127,7 +135,7 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
 	}
-	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, func(r *protocol.Runner) {
+	experiment, err := program.RunFleet(ctx, stop, &t.load, t.load.Server(), &t.fleet, protocol.Steps{step}, func(r *protocol.Runner) {
 		r.Dir = t.out
 	})
 	if experiment == nil || len(experiment.Measurements) == 0 {

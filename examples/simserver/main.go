@@ -58,19 +58,19 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		listener, err := program.Listen(*address) // a port that is taken is said before any truth
-		if err != nil {
-			return err
-		}
 		simulated, ok := handler.(*loadgentest.Simulated)
 		if replicas, several := handler.(*loadgentest.Replicas); several {
 			simulated, ok = replicas.Servers[0], true
 			fmt.Fprintf(os.Stderr, "%d engines, each of them: ", len(replicas.Servers))
 		}
+		if room := s.KVBlocks * s.BlockTokens; ok && s.KVBlocks > 0 && *input+*output > room {
+			return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with -kv-blocks", *input, *output, room)
+		}
+		listener, err := program.Listen(*address) // a port that is taken is said before any truth
+		if err != nil {
+			return err
+		}
 		if ok {
-			if room := s.KVBlocks * s.BlockTokens; s.KVBlocks > 0 && *input+*output > room {
-				return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with -kv-blocks", *input, *output, room)
-			}
 			truth := simulated.Truth(*input, *output)
 			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; ", truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
 			switch {

@@ -37,6 +37,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if r.Client != nil {
 		out.f("Client: %s\n", clientLine(r.Client))
 	}
+	if worst := r.Worst(); worst != nil {
+		out.f("Client: the worst of %d generators is %s\n", len(r.Parts), partLine(worst))
+	}
 	if r.Level.Seed != 0 {
 		out.f("Seed %d\n", r.Level.Seed)
 	}
@@ -95,6 +98,19 @@ func clientLine(w *loadgen.ClientWatch) string {
 		verdict = loadgen.WarnClientBound // the warning has the reasons
 	}
 	return strings.Join(parts, ", ") + "; " + verdict
+}
+
+// partLine is what one generator of several saw of itself.
+func partLine(p *loadgen.Part) string {
+	line := fmt.Sprintf("shard %d", p.Shard)
+	if g := p.Generator; g != nil {
+		line = plain(g.Name)
+	}
+	line += ": " + clientLine(p.Client)
+	if headroom, known := p.Headroom(); known {
+		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom, 1))
+	}
+	return line
 }
 
 // writeFigures writes the throughputs and conditions a line each, then the metrics, with their mean and percentiles in

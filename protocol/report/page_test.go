@@ -107,7 +107,10 @@ func TestGoldenPages(t *testing.T) {
 
 // The page has the methodology page's sections in its order, then its own, and each section is reached by a link.
 func TestSections(t *testing.T) {
-	page := rendered(t, HTML, subjectOf(measured(t, []int{1, 4, 16}, protocol.Prompts{PerConcurrency: 10})))
+	subject := subjectOf(measured(t, []int{1, 4, 16}, protocol.Prompts{PerConcurrency: 10}))
+	subject.Analysis.Findings = []protocol.Finding{{Name: "knee", Answer: "(4, 16]", Reason: "measured"}}
+	subject.Analysis.Points[0].Audits = []protocol.RunAudit{{Run: 1}}
+	page := rendered(t, HTML, subject)
 	at := 0
 	for _, p := range pageParts {
 		i := strings.Index(page[at:], `<section id="`+p.id+`">`)

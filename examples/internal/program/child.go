@@ -16,8 +16,8 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// childVariable tells a program that it is to be the simulated server, and how.
-const childVariable = "SERVEGAUGE_SIMULATED_SERVER"
+// ChildVariable tells a program that it is to be the simulated server, and how.
+const ChildVariable = "SERVEGAUGE_SIMULATED_SERVER"
 
 // A Simulation says which server the program itself is when it is started again as a child: so that the server has a
 // process of its own, as a real one has, and a restart is a restart.
@@ -69,7 +69,7 @@ func (s *Simulation) Start(ctx context.Context) (*protocol.Instance, error) {
 	}
 	return server.Process{
 		Argv:  []string{self},
-		Env:   append(os.Environ(), childVariable+"="+string(configuration)),
+		Env:   append(os.Environ(), ChildVariable+"="+string(configuration)),
 		Grace: 10 * time.Second,
 	}.Start(ctx)
 }
@@ -110,7 +110,7 @@ func (s *Simulation) Handler() (http.Handler, error) {
 func serveChild(configuration string) error {
 	var s Simulation
 	if err := json.Unmarshal([]byte(configuration), &s); err != nil {
-		return Usagef("%s: %v", childVariable, err)
+		return Usagef("%s: %v", ChildVariable, err)
 	}
 	handler, err := s.Handler()
 	if err != nil {

@@ -64,6 +64,7 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
 		x.server.Register(flags, x.arms == nil)
+		x.fleet.Register(flags)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results, the charts and the report; it must not hold an experiment yet")
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
@@ -109,6 +110,7 @@ type experiment struct {
 	prime       bool
 	cooldown    time.Duration
 	server      serverFlags
+	fleet       Fleet
 	out         string
 	json        bool
 	wide        bool
@@ -119,7 +121,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
 		return err
 	}
-	if err := errors.Join(x.evidence.validate(), x.strict.validate()); err != nil {
+	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate()); err != nil {
 		return err
 	}
 	s, err := x.serverOf()
@@ -156,7 +158,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}
-	result, err := Run(ctx, stop, &x.load, s, chosen, func(r *protocol.Runner) {
+	result, err := RunFleet(ctx, stop, &x.load, s, &x.fleet, chosen, func(r *protocol.Runner) {
 		r.Arms = x.byArm
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())

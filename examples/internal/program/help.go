@@ -21,7 +21,7 @@ var flagGroups = []struct {
 	}},
 	{"The load", []string{
 		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid", "cooldown",
-		"budget", "level-budget", "retry", "prime", "client-check", "fleet",
+		"budget", "level-budget", "retry", "prime", "client-check",
 	}},
 	{"The requests", []string{
 		"endpoint", "stream", "dataset", "prefix", "text", "vocabulary", "body", "continuous-usage", "seed", "timeout",
@@ -33,6 +33,10 @@ var flagGroups = []struct {
 	{"Access", []string{"api-key-env", "header", "ca-file", "http2"}},
 	{"What is kept and printed", []string{
 		"out", "json", "wide", "format", "save-requests", "strict", "resume", "accept-changes", "dry-run", "version",
+	}},
+	{"Several machines", []string{
+		"fleet", "workers", "fleet-name", "fleet-ca-file", "fleet-cert", "fleet-credentials", "fleet-key", "fleet-nkey", "fleet-token-env",
+		"fleet-plain",
 	}},
 	{"A host and what it serves", []string{
 		"container", "pinned", "root", "tools-timeout", "diff", "state", "tables", "mlperf",

@@ -56,8 +56,12 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 
 // MainWith is [Main] for a program that takes arguments beside its flags, which may come before or after them.
 func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
-	if configuration := os.Getenv(childVariable); configuration != "" {
+	if configuration := os.Getenv(ChildVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
+	}
+	if configuration := os.Getenv(workerVariable); configuration != "" {
+		signal.Ignore(os.Interrupt) // of a terminal it goes to all, and the coordinator says what is to be done
+		os.Exit(code(workChild(configuration)))
 	}
 	collectLess()
 	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)

@@ -18,6 +18,14 @@ import (
 func Run(
 	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, more func(*protocol.Runner),
 ) (*protocol.Experiment, error) {
+	return RunFleet(ctx, stop, load, s, nil, design, more)
+}
+
+// RunFleet is [Run] by the generators of a fleet. nil, or one that no flag asks for: by this process.
+func RunFleet(
+	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, f *Fleet, design protocol.Design,
+	more func(*protocol.Runner),
+) (*protocol.Experiment, error) {
 	_, fixed := s.(server.None)
 	progress := newProgress(!fixed)
 	if plan, ok := design.(protocol.Plan); ok {
@@ -37,6 +45,13 @@ func Run(
 	}
 	if more != nil {
 		more(runner)
+	}
+	if f != nil && f.Used() {
+		end, err := f.apply(ctx, runner, load)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
 	}
 	experiment, err := runner.Run(ctx, design)
 	progress.finish()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/format"
@@ -16,7 +17,8 @@ import (
 
 // codes are those of all warnings that a program can give.
 func codes() []string {
-	all := slices.Concat(loadgen.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes(), format.Codes())
+	all := slices.Concat(loadgen.Codes(), fleet.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes(),
+		format.Codes())
 	slices.Sort(all)
 	return all
 }

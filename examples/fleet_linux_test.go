@@ -1,0 +1,106 @@
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/fleet"
+	"github.com/servegauge/servegauge/protocol"
+)
+
+// childWorkers are the processes that pid has started as workers.
+func childWorkers(pid int) (pids []int) {
+	found, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, name := range found {
+		environment, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(environment, []byte("SERVEGAUGE_FLEET_WORKER=")) {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join(filepath.Dir(name), "stat"))
+		_, after, ok := strings.Cut(string(stat), ") ") // 4711 (multirun) S 4710 …
+		if fields := strings.Fields(after); err == nil && ok && len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
+			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+// A level to which a worker was lost is kept, spoiled, and measured again because the plan says so: by a worker that has
+// come in the place of the one that went. Without such a word of the plan it stays as it is.
+func TestFleetWorkerKilledInALevel(t *testing.T) {
+	for _, retry := range []string{"", "1:" + fleet.WarnWorkerLost} {
+		t.Run(retry, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			args := []string{"-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "100x", "-input", "16", "-output", "4", "-warmup", "0",
+				"-cooldown", "0s", "-out", out}
+			if retry != "" {
+				args = append(args, "-retry", retry)
+			}
+			cmd := command(context.Background(), "multirun", args...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			go func() { _ = cmd.Wait(); close(done) }()
+			running := false
+			for !running { // until the level is under way: a worker has connections to the server
+				select {
+				case <-done:
+					t.Fatalf("it ended: %s", &stderr)
+				case <-time.After(20 * time.Millisecond):
+				}
+				for _, pid := range childWorkers(cmd.Process.Pid) {
+					sockets, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+					tcp, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/net/tcp")
+					for _, fd := range sockets {
+						inode, _ := os.Readlink(fd) // socket:[123]
+						inode = strings.TrimSuffix(strings.TrimPrefix(inode, "socket:["), "]")
+						running = running || bytes.Contains(tcp, []byte(" "+inode+" "))
+					}
+				}
+			}
+			time.Sleep(800 * time.Millisecond)
+			_ = syscall.Kill(childWorkers(cmd.Process.Pid)[0], syscall.SIGKILL)
+			select {
+			case <-done:
+			case <-time.After(2 * time.Minute):
+				_ = cmd.Process.Kill()
+				t.Fatal("it hangs")
+			}
+			e, err := protocol.ReadExperiment(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, code := 1, 1
+			if retry != "" {
+				want, code = 2, 0
+			}
+			if len(e.Measurements) != want || cmd.ProcessState.ExitCode() != code {
+				t.Fatalf("%d measurements, exit code %d\n%s", len(e.Measurements), cmd.ProcessState.ExitCode(), &stderr)
+			}
+			first, last := e.Measurements[0].Result, e.Measurements[want-1].Result
+			if !slices.ContainsFunc(first.Warnings, func(w loadgen.Warning) bool { return w.Code == fleet.WarnWorkerLost }) || first.Valid() {
+				t.Errorf("%v", first.Warnings)
+			}
+			if retry != "" && (!last.Valid() || last.Accounting.Completed != 400 || last.Generators != 2) {
+				t.Errorf("%+v, %v", last.Accounting, last.Warnings)
+			}
+			if left := childWorkers(cmd.Process.Pid); len(left) > 0 {
+				t.Errorf("workers are left: %v", left)
+			}
+		})
+	}
+}

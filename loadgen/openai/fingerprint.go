@@ -1,0 +1,30 @@
+package openai
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+
+	"github.com/servegauge/servegauge/loadgen/workload"
+)
+
+// fingerprintPrompts is how many prompts a fingerprint is of: enough for prompts of other words, another seed or another
+// order to be told apart.
+const fingerprintPrompts = 8
+
+// Fingerprint is a hash of the target's first prompts and of what it adds to them, secrets included: of two targets that
+// have the same one, requests of the same number are the same.
+func (t *Target) Fingerprint() string {
+	sum := sha256.New()
+	out := json.NewEncoder(sum) // of a hash, which takes everything
+	for i := range fingerprintPrompts {
+		var p workload.Prompt
+		if err := t.config.Workload.Prompt(i, &p); err != nil {
+			_, _ = fmt.Fprintln(sum, err)
+			continue
+		}
+		_ = out.Encode(p)
+	}
+	_ = out.Encode(t.config.Body)
+	return fmt.Sprintf("%x", sum.Sum(nil)[:16])
+}
