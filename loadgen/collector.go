@@ -45,6 +45,8 @@ type collector struct {
 	ending              ending
 	tpot                TPOTBasis
 	bunching            Bunching
+	sessions            sessionCounter
+	groups              groups
 	unsure              map[string]*Unsure
 
 	completed, failed, cancelled, outputTokens atomic.Int64 // warmup included, for [Progress]
@@ -94,9 +96,14 @@ func (c *collector) count(o outcome) {
 	}
 	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
-	if c.gaps != nil && !r.Warmup {
+	if c.gaps != nil && !r.Warmup && o.nth > 0 {
 		c.gaps.add(o.nth, r.Sent-r.Scheduled)
 	}
+	if !r.Warmup && o.nth > 0 {
+		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
+	}
+	c.sessions.add(o, c.distribution)
+	c.groups.add(r, failure)
 	c.timeline.add(r, failure)
 	books := &c.measured
 	if r.Warmup {
@@ -140,7 +147,6 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	if !r.Warmup {
 		c.measuredBusy += max(0, r.Done-r.Sent)
 		c.measuredTaken += max(0, r.Left-r.Sent)
-		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
 }
 
@@ -282,7 +288,9 @@ func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*R
 	if c.goals != nil {
 		r.Goodput = &c.goals.counts
 	}
-	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
+	r.Sessions = c.sessions.counts(s, r)
+	r.Groups = c.groups.all
+	r.Open = s.openLoop(r.arrivals(), c.sentFrom, c.sentTo)
 	c.gaps.tell(r.Open)
 	for _, h := range c.hooks.all {
 		if h.broken.Load() {

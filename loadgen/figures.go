@@ -33,6 +33,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
 		}
 	}
+	r.sessionFigures(add)
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
@@ -65,7 +66,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(AttainmentName(o.Metric), "%", HigherIsBetter, 100*float64(g.Objectives[i])/float64(n), n)
 		}
 	}
-	for _, m := range slices.Concat(r.Level.metrics(), pooled, own) {
+	for _, m := range slices.Concat(r.Level.metrics(), pooled, perSession, own) {
 		d := r.Distributions[m.Name]
 		if d == nil {
 			continue
@@ -93,5 +94,6 @@ func (r *Result) figures(own []Metric) []Figure {
 			}
 		}
 	}
+	r.groupFigures(add)
 	return out
 }

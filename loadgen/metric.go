@@ -194,10 +194,13 @@ var pooled = []Metric{
 	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
 }
 
+// perSession is the built-in metric with one value a session that completed.
+var perSession = []Metric{{Name: SessionDuration, Unit: "ms", Better: LowerIsBetter}}
+
 // checkMetrics returns an error for a metric that could not be told from another, or not be computed.
 func checkMetrics(own []Metric) error {
 	taken := map[string]bool{}
-	for _, m := range slices.Concat(perArrival, pooled) {
+	for _, m := range slices.Concat(perArrival, pooled, perSession) {
 		taken[m.Name] = true
 	}
 	for _, m := range own {

@@ -30,6 +30,8 @@ type Description struct {
 	IDs      []int `json:"token_ids,omitempty"` // the lowest and the highest that a prompt may have
 	File     *File `json:"dataset,omitempty"`   // nil: the prompts are made up, from the step's seed
 
+	Sessions *SessionShape `json:"sessions,omitempty"` // nil: each request is by itself
+
 	// names of those beside the usual; no values, which may be secret
 	Headers []string `json:"headers,omitempty"`
 	// fields added to each request's body: a JSON object, its secrets hidden
@@ -42,6 +44,17 @@ const (
 	Words    = "random words"
 	FromFile = "dataset"
 )
+
+// A SessionShape says what sessions are like: each a distribution as people write it ([ParseDistribution]), with "" for
+// what a file says itself.
+type SessionShape struct {
+	Turns    string `json:"turns,omitempty"`
+	First    string `json:"first_input,omitempty"` // "": as Input
+	Input    string `json:"input,omitempty"`       // of each message of the user
+	Output   string `json:"output_tokens,omitempty"`
+	Think    string `json:"think_s,omitempty"`
+	Recorded bool   `json:"recorded,omitempty"` // later turns hold the file's answers, and not the server's
+}
 
 // Units of [Description.InputIn].
 const (
@@ -56,8 +69,8 @@ type File struct {
 	Prompts int    `json:"prompts"` // how many it has
 }
 
-// Describe returns the part of a description that is w's.
-func Describe(w Workload) Description {
+// Describe returns the part of a description that is w's, a [Workload] or [Conversations].
+func Describe(w any) Description {
 	var d Description
 	if says, ok := w.(interface{ Describe(*Description) }); ok {
 		says.Describe(&d)
@@ -99,10 +112,31 @@ func (d Description) String() string {
 	switch {
 	case d.Prefix > 0 && d.Prefixes > 1:
 		parts = append(parts, fmt.Sprintf("the first %d %s one of %d prefixes", d.Prefix, unit, d.Prefixes))
+	case d.Prefix > 0 && d.Sessions != nil:
+		parts = append(parts, fmt.Sprintf("a system prompt of %d %s, the same in all sessions", d.Prefix, unit))
 	case d.Prefix > 0:
 		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
 	}
+	if d.Sessions != nil {
+		parts = append(parts, d.Sessions.String())
+	}
 	return strings.Join(parts, "; ")
+}
+
+// String is the shape as people read it.
+func (s *SessionShape) String() string {
+	text := "sessions"
+	for _, part := range []struct{ name, value string }{
+		{"turns", s.Turns}, {"first input", s.First}, {"input", s.Input}, {"output", s.Output}, {"think time (s)", s.Think},
+	} {
+		if part.value != "" {
+			text += fmt.Sprintf(", %s %s", part.name, part.value)
+		}
+	}
+	if s.Recorded {
+		text += ", with the file's answers"
+	}
+	return text
 }
 
 // Describe says what the prompts are, for [Describe].
