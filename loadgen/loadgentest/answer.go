@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// token is the text of every token: one word, with the space that separates it.
+// token is the text of every token of an Echo: one word, with the space that separates it.
 const token = " token"
 
 var (
@@ -73,9 +73,7 @@ func (x *exchange) chunk(n int) {
 	} else {
 		b = append(b, `{"index":0,"text":"`...)
 	}
-	for range n {
-		b = append(b, token...)
-	}
+	b = x.tokens(b, x.done-n, n)
 	if x.chat {
 		b = append(b, `"},"logprobs":null,"finish_reason":`...)
 	} else {
@@ -92,6 +90,18 @@ func (x *exchange) chunk(n int) {
 	x.out = b
 	x.stamp()
 	x.out = append(x.out, "}\n\n"...)
+}
+
+// tokens renders n tokens of the answer, from one on.
+func (x *exchange) tokens(b []byte, from, n int) []byte {
+	for j := range n {
+		if x.says == 0 {
+			b = append(b, token...)
+		} else {
+			b = appendToken(b, x.says, from+j)
+		}
+	}
+	return b
 }
 
 // end renders what follows the last content chunk.
@@ -114,9 +124,7 @@ func (x *exchange) whole(w http.ResponseWriter) {
 	} else {
 		b = append(b, `{"index":0,"text":"`...)
 	}
-	for range x.output {
-		b = append(b, token...)
-	}
+	b = x.tokens(b, 0, x.output)
 	if x.chat {
 		b = append(b, `"},"logprobs":null,"finish_reason":"length"}]`...)
 	} else {

@@ -60,7 +60,7 @@ type limits struct {
 	anyModel bool   // whatever it is called
 	vocab    int    // token ids from here on are refused; 0: none is
 	length   int    // tokens of prompt and answer together; 0: no limit
-	prefix   bool   // the prompt is to be noted for the prefix cache, up to length
+	prefix   bool   // there is a prefix cache
 
 	simulated *Simulated // whose metrics these are; nil: no more than a queue's
 }
@@ -132,8 +132,8 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		return false
 	}
 	x.most = 0
-	if l.prefix {
-		x.most = l.length
+	if l.simulated != nil {
+		x.most = maxBody // the answer depends on it
 	}
 	if err := x.parse(x.body); err != nil {
 		q.reject()
@@ -157,6 +157,12 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 			"However, you requested %d tokens (%d in the prompt, %d in the completion).",
 			l.length, x.input+x.output, x.input, x.output))
 		return false
+	}
+	if l.simulated != nil {
+		x.says = max(1, hashTokens(0, x.prefix.tokens))
+		if len(x.said) > 0 {
+			q.turns(x.ownWords())
+		}
 	}
 	return true
 }

@@ -24,12 +24,15 @@ type request struct {
 	stream     bool
 	usage      bool // a chunk with the usage at the end of a stream
 	continuous bool // the usage so far in each chunk
+
+	said []span // messages that the model is to have said
+	says uint64 // what is answered: the hash of the prompt; 0: a token after the other
 }
 
 // parse reads body into q, keeping q.chat and how much of the prompt is to be
 // noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{chat: q.chat, maxID: -1, prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
+	*q = request{chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -199,12 +202,18 @@ func (q *request) text(s *scanner) error {
 func (q *request) messages(s *scanner) error {
 	q.input = 0
 	q.cut(0)
+	q.said = q.said[:0]
 	n := 0
 	err := s.array(func() error {
 		n++
-		content, before := 0, len(q.prefix.tokens)
+		content, before, own := 0, len(q.prefix.tokens), false
 		err := s.object(func(key []byte) error {
-			if name := unquote(key); string(name) != "content" {
+			switch name := unquote(key); {
+			case string(name) == "role" && s.peek() == '"':
+				raw, err := s.str()
+				own = err == nil && string(unquote(raw)) == "assistant"
+				return err
+			case string(name) != "content":
 				return s.skip()
 			}
 			content = 0
@@ -236,6 +245,9 @@ func (q *request) messages(s *scanner) error {
 			return nil
 		})
 		q.input += content
+		if own {
+			q.said = append(q.said, span{before, len(q.prefix.tokens)})
+		}
 		return err
 	})
 	if err == nil && n == 0 {

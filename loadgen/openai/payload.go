@@ -19,6 +19,7 @@ type payload struct {
 	ids    bool         // the prompt is token ids
 	chat   bool         // it goes to chat
 	secure bool         // by https://
+	heard  *spoken      // what takes the text of the answer; nil: nobody wants it
 	users  atomic.Int32 // the request itself, and the readers that are open
 }
 
@@ -28,7 +29,7 @@ var payloads = sync.Pool{New: func() any { return new(payload) }}
 func newPayload(head int) *payload {
 	p := payloads.Get().(*payload)
 	p.memory = slices.Grow(p.memory[:0], head)[:head]
-	p.json = nil
+	p.json, p.heard = nil, nil
 	p.users.Store(1)
 	return p
 }

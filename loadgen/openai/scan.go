@@ -72,6 +72,8 @@ type scanner struct {
 	known    int  // bytes of opening, 0: none
 	mattered bool // something has been read that matters
 
+	heard *spoken // what takes the text of the answer; nil: nobody wants it
+
 	gaps  [maxGaps]gap // where the latest data held what varies from chunk to chunk
 	noted int          // how many there were, also those that found no room
 }

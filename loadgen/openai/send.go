@@ -11,6 +11,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/netstamp"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A way is how requests get to the server: over connections of our own ([byLine]), or by net/http's client
@@ -42,7 +43,11 @@ func (t *Target) way() way {
 
 // Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
 func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
-	err := t.do(ctx, i, r)
+	return t.told(t.do(ctx, i, r), r)
+}
+
+// told is what came of a request as it may be told.
+func (t *Target) told(err error, r *loadgen.Record) error {
 	r.Finish = t.secrets.finish(r.Finish)
 	if err == nil {
 		return nil
@@ -55,7 +60,18 @@ func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 }
 
 func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
-	body, err := t.prepare(i, r)
+	if t.config.Workload == nil {
+		return &loadgen.InvalidError{Field: "unit", Value: `""`, Want: "a level of sessions (Unit): the target has " +
+			"Conversations, and no Workload"}
+	}
+	p := prompts.Get().(*pooled)
+	p.reset()
+	err := t.config.Workload.Prompt(i, &p.Prompt)
+	var body *payload
+	if err == nil {
+		body, err = t.prepare(&p.Prompt, i, r)
+	}
+	prompts.Put(p)
 	if err != nil {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
@@ -63,25 +79,22 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	return body.advise(t.post(ctx, body, r))
 }
 
-// prepare makes the body of request i, and notes what it asks for.
-func (t *Target) prepare(i int, r *loadgen.Record) (*payload, error) {
-	p := prompts.Get().(*pooled)
-	defer prompts.Put(p)
-	p.reset()
-	if err := t.config.Workload.Prompt(i, &p.Prompt); err != nil {
-		return nil, err
-	}
-	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(&p.Prompt)
+// prepare makes the body of a request for a prompt, and notes what it asks for. turn is whose turn it is among models.
+func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record) (*payload, error) {
+	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(p)
 	model := p.Model
 	if model == "" {
-		model = t.config.Models[i%len(t.config.Models)]
+		model = t.config.Models[turn%len(t.config.Models)]
+	}
+	if p.Model != "" || len(t.config.Models) > 1 {
+		r.Model = model
 	}
 	room := headRoom(t.head)
 	body := newPayload(room)
 	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
 	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
 	var err error
-	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
+	if body.memory, err = t.body.append(body.memory, p, model, t.config.Endpoint); err != nil {
 		body.release()
 		return nil, err
 	}
@@ -95,23 +108,24 @@ func (t *Target) post(ctx context.Context, body *payload, r *loadgen.Record) err
 	if err != nil {
 		return classify(ctx, err)
 	}
-	err = t.answer(response, x, r)
+	err = t.answer(response, x, body.heard, r)
 	read := err == nil || response.StatusCode/100 != 2 // as far as anybody wants to
 	x.end(read && drain(x))
 	return classify(ctx, err)
 }
 
 // answer reads the answer to a request.
-func (t *Target) answer(response *http.Response, x exchange, r *loadgen.Record) error {
+func (t *Target) answer(response *http.Response, x exchange, h *spoken, r *loadgen.Record) error {
+	how := reading{heard: h}
 	r.Status = response.StatusCode
 	switch {
 	case response.StatusCode/100 != 2:
 		response.Body = io.NopCloser(x)
 		return statusError(response)
 	case t.config.Whole:
-		return readWhole(x, response.Header, r)
+		return how.whole(x, response.Header, r)
 	}
-	return readStream(x, response.Header, r)
+	return how.stream(x, response.Header, r)
 }
 
 const (

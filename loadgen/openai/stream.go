@@ -14,8 +14,13 @@ import (
 // maxWhole bounds, in bytes, an answer in one piece. Past it the answer is no answer.
 const maxWhole = 64 << 20
 
-// readWhole reads an answer in one piece.
-func readWhole(body io.Reader, head http.Header, r *loadgen.Record) error {
+// reading is how an answer is read.
+type reading struct {
+	heard *spoken // what takes its text; nil: nobody wants it
+}
+
+// whole reads an answer in one piece.
+func (how reading) whole(body io.Reader, head http.Header, r *loadgen.Record) error {
 	text, err := io.ReadAll(io.LimitReader(body, maxWhole+1))
 	r.Done = r.Now()
 	if err != nil {
@@ -27,7 +32,7 @@ func readWhole(body io.Reader, head http.Header, r *loadgen.Record) error {
 	if err := encoded(head, text); err != nil {
 		return err
 	}
-	var s scanner
+	s := scanner{heard: how.heard}
 	var c chunk
 	text = bytes.TrimPrefix(text, byteOrderMark)
 	if !s.scan(text, &c) {
@@ -57,9 +62,9 @@ type streamReader struct {
 
 var streamReaders = sync.Pool{New: func() any { return new(streamReader) }}
 
-// readStream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
+// stream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
 // a finish_reason for every choice. A connection that closes cleanly without either was cut.
-func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
+func (how reading) stream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	if encoded(head, nil) != nil {
 		first := make([]byte, 16)
 		n, _ := io.ReadFull(body, first) // what it is called is what is wrong with it
@@ -67,6 +72,7 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	}
 	s := streamReaders.Get().(*streamReader)
 	s.events.open(body, r)
+	s.scanner.heard = how.heard
 	s.account = account{r: r, chunks: recorder{r: r}}
 	defer s.release()
 	err := s.read(head)
@@ -87,7 +93,7 @@ func (s *streamReader) release() {
 	s.events.close()
 	s.account = account{}
 	s.chunk = chunk{} // it holds parts of what was scanned
-	s.scanner.data, s.scanner.key = nil, nil
+	s.scanner.data, s.scanner.key, s.scanner.heard = nil, nil, nil
 	s.pattern = pattern{event: s.pattern.event[:0]}
 	s.odd = s.odd[:0]
 	streamReaders.Put(s)

@@ -25,8 +25,12 @@ type Config struct {
 	Model string // as the server names it
 	// in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
 	Models   []string
-	Endpoint Endpoint          // zero: Completions
+	Endpoint Endpoint          // zero: Completions, or Chat for Conversations
 	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
+
+	// Conversations are sessions in the place of a Workload, for levels of sessions ([loadgen.Level.Unit]). All requests of
+	// one ask the same model. Zero: none; a level of sessions is then one of sessions of a single request.
+	Conversations workload.Conversations
 
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
 	Whole bool
@@ -90,6 +94,8 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		return nil, err
 	}
 	switch {
+	case c.Endpoint == "" && where.endpoint == "" && c.Conversations != nil:
+		c.Endpoint = Chat
 	case c.Endpoint == "" && where.endpoint == "":
 		c.Endpoint = Completions
 	case c.Endpoint == "":
@@ -110,7 +116,10 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if slices.Contains(c.Models, "") {
 		return nil, &loadgen.InvalidError{Field: "model", Value: `""`, Want: "the name that the server's /v1/models gives"}
 	}
-	if c.Workload == nil {
+	if c.Workload != nil && c.Conversations != nil {
+		return nil, &loadgen.InvalidError{Field: "workload", Value: c.Workload, Want: "either a Workload or Conversations"}
+	}
+	if c.Workload == nil && c.Conversations == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
 	}
 	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
@@ -158,7 +167,11 @@ func (c *Config) reach() (address, error) {
 
 // describe says what a target for c sends.
 func (c *Config) describe() (workload.Description, error) {
-	sent := workload.Describe(c.Workload)
+	var of any = c.Workload
+	if c.Conversations != nil {
+		of = c.Conversations
+	}
+	sent := workload.Describe(of)
 	sent.Endpoint, sent.Whole, sent.Usage = string(c.Endpoint), c.Whole, c.ContinuousUsage
 	names := slices.Collect(maps.Keys(canonical(c.Header)))
 	if c.APIKey != "" && !slices.Contains(names, "Authorization") {
