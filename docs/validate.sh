@@ -73,7 +73,7 @@ kill $server
 
 if [ -n "$start" ]; then
   vllm=(-server "cmd:$stop;$start" -input 256 -output 64 -runs 3 -cooldown 5s)
-  record vllm-multirun bin/multirun "${vllm[@]}" -levels 1,4,8,16,32,64 -prompts 10x -out vllm-multirun
-  record vllm-capped bin/multirun "${vllm[@]}" -levels 1,4,8,16,32,64 -prompts 20 -out vllm-capped
-  record vllm-finesweep bin/finesweep "${vllm[@]}" -levels 4,8,12,16,20,24,32 -prompts 10x -out vllm-finesweep
+  record vllm-multirun bin/multirun "${vllm[@]}" -levels 1,4,8,16,32,64 -requests 10x -out vllm-multirun
+  record vllm-capped bin/multirun "${vllm[@]}" -levels 1,4,8,16,32,64 -requests 20 -out vllm-capped
+  record vllm-finesweep bin/finesweep "${vllm[@]}" -levels 4,8,12,16,20,24,32 -requests 10x -out vllm-finesweep
 fi

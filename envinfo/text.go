@@ -8,13 +8,13 @@ import (
 	"github.com/servegauge/servegauge/envinfo/internal/table"
 )
 
-// WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown says "unknown"
-// and, in place of the source, the reason. Figures that a maker publishes and sizes that were read have rows of their
-// own: a card of 256 GB offers 255.7 GiB, and neither number is the other.
+// WriteText writes e as tables for people: what, how much, of which scope, from where. What is unknown comes last,
+// with the reason. Figures that a maker publishes and sizes that were read have rows of their own: a card of 256 GB
+// offers 255.7 GiB, and neither number is the other.
 //
 // The error is that of w.
 func (e *Environment) WriteText(w io.Writer) error {
-	t := table.New(w)
+	t := table.NewApart(w)
 	e.hardware(t)
 	e.softwareRows(t)
 	e.Host.Rows(t)
@@ -31,6 +31,7 @@ func (e *Environment) WriteText(w io.Writer) error {
 		e.Model.Rows(t)
 	}
 	e.Variables.Rows(t)
+	t.Unknown("Not known")
 	// In the table it would make the column as wide as itself.
 	options := table.Show(e.Host.CommandLine, table.Plain)
 	t.Line("")
@@ -78,12 +79,8 @@ func (e *Environment) softwareRows(t *table.Table) {
 	h, p := &e.Host, &e.Program
 	t.Line("")
 	t.Head("Software")
-	for _, found := range []bool{true, false} { // what was found first: of most makers there is nothing
-		for _, s := range e.Software {
-			if _, ok := s.Version.Get(); ok == found {
-				t.Row(s.Name, table.Show(s.Version, table.Plain))
-			}
-		}
+	for _, s := range e.Software {
+		t.Row(s.Name, table.Show(s.Version, table.Plain))
 	}
 	t.Row("Kernel", table.Show(h.Kernel, table.Plain))
 	t.Row("Distribution", table.Show(h.Distribution, table.Plain))

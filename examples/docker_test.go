@@ -81,7 +81,7 @@ func made(t *testing.T, port string, flags ...string) (name string) {
 func quickly(t *testing.T, port string, args ...string) (out string, all []string) {
 	out = filepath.Join(t.TempDir(), "out")
 	return out, append([]string{"-url", "http://127.0.0.1:" + port, "-out", out, "-plan", "quick",
-		"-levels", "2,4", "-prompts", "5x", "-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2", "-server-grace", "5s"}, args...)
+		"-levels", "2,4", "-requests", "5x", "-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2", "-server-grace", "5s"}, args...)
 }
 
 func read(t *testing.T, out string) *protocol.Experiment {
@@ -139,7 +139,7 @@ func TestDockerKilledInALevel(t *testing.T) {
 	port := freePort(t)
 	name := made(t, port)
 	out, args := quickly(t, port, "-server", "docker:"+name, "-runs", "3", "-warmup", "0",
-		"-prompts", "200000", "-output", "64")
+		"-requests", "200000", "-output", "64")
 	cmd := command(t.Context(), "multirun", args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -283,7 +283,7 @@ func TestDockerLeftOver(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
 	serve := []string{"-runs", "1", "-server", "docker:run --network=host " + image + " some/model --port " + port}
-	out, args := quickly(t, port, append(serve, "-prompts", "200000")...)
+	out, args := quickly(t, port, append(serve, "-requests", "200000")...)
 	cmd := command(context.Background(), "multirun", args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -309,7 +309,7 @@ func TestDockerLeftOver(t *testing.T) {
 func TestDockerHangup(t *testing.T) {
 	buildImage(t)
 	port := freePort(t)
-	out, args := quickly(t, port, "-runs", "1", "-prompts", "200000",
+	out, args := quickly(t, port, "-runs", "1", "-requests", "200000",
 		"-server", "docker:run --network=host "+image+" some/model --port "+port)
 	cmd := command(t.Context(), "multirun", args...)
 	if err := cmd.Start(); err != nil {

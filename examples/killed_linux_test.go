@@ -42,7 +42,7 @@ func serverProgram(t *testing.T) string {
 func modestly(t *testing.T, server, port string) (out string, args []string) {
 	out = filepath.Join(t.TempDir(), "out")
 	return out, []string{"-url", "http://127.0.0.1:" + port, "-server", server, "-server-grace", "5s", "-out", out,
-		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-prompts", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
+		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-requests", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
 }
 
 // The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
@@ -90,7 +90,7 @@ func TestHangup(t *testing.T) {
 	program := serverProgram(t)
 	port := freePort(t)
 	out, args := modestly(t, "cmd:;"+program+" serve some/model --port "+port, port)
-	cmd := command(t.Context(), "multirun", append(args, "-prompts", "100000x")...)
+	cmd := command(t.Context(), "multirun", append(args, "-requests", "100000x")...)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

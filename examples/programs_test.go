@@ -130,8 +130,10 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-levels", "4,4"}, []string{"levels 4", "once"}},
 		{"multirun", []string{"-levels", "1000000000"}, []string{"1000000000", "100,000"}},
 		{"multirun", []string{"-runs", "-1"}, []string{`"-1"`, "-runs", "from 1 up"}},
-		{"multirun", []string{"-prompts", "-5"}, []string{"-prompts", `"-5"`, "10x"}},
-		{"multirun", []string{"-prompts", "many"}, []string{`"many"`}},
+		{"multirun", []string{"-requests", "-5"}, []string{"-requests", `"-5"`, "10x"}},
+		{"loadtest", []string{"-percentiles", "50,100"}, []string{"100", "between 0 and 100"}},
+		{"multirun", []string{"-percentiles", "median"}, []string{`"median"`, "99.9"}},
+		{"multirun", []string{"-requests", "many"}, []string{`"many"`}},
 		{"multirun", []string{"-warmup", "-2"}, []string{"warmup -2"}},
 		{"multirun", []string{"-warmup", "soon"}, []string{`"soon"`, "or steady"}},
 		{"multirun", []string{"-cooldown", "-1m"}, []string{"cooldown -1m"}},
@@ -197,7 +199,6 @@ func TestWrongUse(t *testing.T) {
 		{"loadtest", []string{"-max-in-flight", "4"}, []string{"-max-in-flight", "-rate"}},
 		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
 		{"simserver", []string{"-output", "0"}, []string{"-output 0"}},
-		{"loadtest", []string{"-format", "xml"}, []string{"xml", "text or json"}},
 		{"loadtest", []string{"-goodput", "ttft"}, []string{"-goodput", `"ttft"`, "ttft:500"}},
 		{"loadtest", []string{"-goodput", "ttft:fast"}, []string{`"ttft:fast"`, "limit in ms"}},
 		{"loadtest", []string{"-goodput", "ttft:-5"}, []string{"ttft:-5", "above 0"}},
@@ -256,7 +257,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 	}))
 	defer bad.Close()
 	nothing := freeURL(t)
-	quick := []string{"-levels", "1,2", "-prompts", "3", "-runs", "1", "-input", "4", "-output", "2"}
+	quick := []string{"-levels", "1,2", "-requests", "3", "-runs", "1", "-input", "4", "-output", "2"}
 	for _, c := range []struct {
 		what string
 		args []string
@@ -439,7 +440,7 @@ func TestServersOfFewWords(t *testing.T) {
 		{"/gateway", []string{"-vocabulary", "4000"}, workload.Description{Endpoint: "completions", Prompts: workload.TokenIDs, InputIn: "tokens", IDs: []int{1000, 3749}}},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		p := run(t, "multirun", append([]string{"-url", server.URL + c.path + "?code=planted-code", "-model", "alias", "-levels", "1,2", "-prompts", "3", "-runs", "1",
+		p := run(t, "multirun", append([]string{"-url", server.URL + c.path + "?code=planted-code", "-model", "alias", "-levels", "1,2", "-requests", "3", "-runs", "1",
 			"-input", "8", "-output", "2", "-out", out}, c.args...)...)
 		e, err := protocol.ReadExperiment(out)
 		if p.code != 0 || err != nil || !strings.Contains(p.stderr, `warning: model "alias"`) {
@@ -462,7 +463,7 @@ func TestServersOfFewWords(t *testing.T) {
 
 // The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
 func TestGoodput(t *testing.T) {
-	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-format", "json")
+	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-json")
 	var result loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil {
 		t.Fatalf("%v: %s", err, p.stdout)
@@ -504,7 +505,7 @@ func TestUnwritableOut(t *testing.T) {
 }
 
 // small makes an experiment of a second on the simulated server, restarts included.
-var small = []string{"-levels", "1,2", "-prompts", "10x", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4"}
+var small = []string{"-levels", "1,2", "-requests", "10x", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4"}
 
 func TestMultirun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "new", "out")
@@ -639,7 +640,7 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.stdout), &a); err != nil || a.Runs != 3 || a.Unit != protocol.UnitRestart {
 		t.Errorf("%v: %s", err, p.stdout)
 	}
-	p = run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-format", "json")
+	p = run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-json")
 	var result map[string]any
 	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil || result["accounting"] == nil {
 		t.Errorf("%v: %s", err, p.stdout)
@@ -658,7 +659,7 @@ func TestWithinServer(t *testing.T) {
 
 // The page's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
 func TestPromptCapped(t *testing.T) {
-	p := run(t, "multirun", "-levels", "4,32,64", "-prompts", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
+	p := run(t, "multirun", "-levels", "4,32,64", "-requests", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
 	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
 		if !strings.Contains(p.stdout, say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
@@ -715,7 +716,7 @@ func TestInterrupt(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-prompts", "500x", "-input", "16", "-output", "4", "-out", out)
+			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-requests", "500x", "-input", "16", "-output", "4", "-out", out)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {
@@ -761,7 +762,7 @@ func TestInterrupt(t *testing.T) {
 // When the program is killed, its server goes as well.
 func TestKilled(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-levels", "1", "-prompts", "100000", "-input", "16", "-output", "4", "-out", out)
+	cmd := command(context.Background(), "multirun", "-levels", "1", "-requests", "100000", "-input", "16", "-output", "4", "-out", out)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // shortPlan are the flags of a plan of a few seconds, without what would differ from one run of it to the next.
-var shortPlan = []string{"-levels", "1,4", "-prompts", "20", "-runs", "3", "-cooldown", "0s", "-input", "16", "-output", "4", "-seed", "7"}
+var shortPlan = []string{"-levels", "1,4", "-requests", "20", "-runs", "3", "-cooldown", "0s", "-input", "16", "-output", "4", "-seed", "7"}
 
 // measured are the steps of an experiment and what came of them, timings aside.
 func measured(t *testing.T, dir string) (e *protocol.Experiment, steps []string) {
@@ -139,7 +139,7 @@ func check(t *testing.T, dir string, want []string) {
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
 func TestResume(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-prompts", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
+	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-requests", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
@@ -188,5 +188,5 @@ func TestResume(t *testing.T) {
 	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !strings.Contains(p.stdout, "400") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
-	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-prompts", "20", "-runs", "1", "-strict", "single-run,cold")
+	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-requests", "20", "-runs", "1", "-strict", "single-run,cold")
 }

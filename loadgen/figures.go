@@ -74,7 +74,7 @@ func (r *Result) figures(own []Metric) []Figure {
 		if mean, ok := d.Mean(); ok {
 			add(MeanName(m.Name), m.Unit, m.Better, mean, d.Len())
 		}
-		for _, p := range quantiles {
+		for _, p := range r.Level.percentiles() {
 			if q, ok := d.Quantile(p); ok {
 				add(QuantileName(m.Name, p), m.Unit, m.Better, q, d.Len())
 				if !d.Exact() {
@@ -85,7 +85,7 @@ func (r *Result) figures(own []Metric) []Figure {
 		if !slices.Contains(issuedMetrics, m.Name) {
 			continue
 		}
-		for _, p := range quantiles {
+		for _, p := range r.Level.percentiles() {
 			if q, ok := d.issuedQuantile(p, r.lost(m.Name)); ok {
 				add(IssuedName(m.Name, p), m.Unit, m.Better, q, d.Len()+r.lost(m.Name))
 				if !d.Exact() {

@@ -49,7 +49,7 @@ func (r *Result) censoredWarning(warn func(code string, spoils []string, format 
 		if d == nil || lost == 0 {
 			continue
 		}
-		for _, p := range quantiles {
+		for _, p := range r.Level.percentiles() {
 			q, ok := d.Quantile(p)
 			if !ok {
 				continue

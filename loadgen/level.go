@@ -94,11 +94,18 @@ type Level struct {
 
 	// Objectives are what a request must meet, all of them, to count in the goodput. None: no goodput.
 	Objectives []Objective `json:"objectives,omitempty"`
+
+	// Percentiles are those that each metric reports beside the median and the 99th, which gates go by: numbers between
+	// 0 and 100, such as 99.9. None: 90 and 95.
+	Percentiles []float64 `json:"percentiles,omitempty"`
 }
 
 // Validate returns an [*InvalidError] for the first field whose value cannot be measured, or nil.
 func (l Level) Validate() error {
 	if err := l.Arrivals.validate(); err != nil {
+		return err
+	}
+	if err := l.validatePercentiles(); err != nil {
 		return err
 	}
 	trace := len(l.Arrivals.Trace)

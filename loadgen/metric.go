@@ -112,8 +112,38 @@ const (
 	ReadLag       = "read_lag"       // Seen − Arrived, where known: what the client added after the kernel had a chunk
 )
 
-// quantiles are the percentiles that every metric reports.
+// quantiles are the percentiles that every metric reports where the level names none.
 var quantiles = []float64{50, 90, 95, 99}
+
+// maxPercentiles is more than anybody reads.
+const maxPercentiles = 32
+
+// percentiles are those that the level's metrics report, in their order. The gates go by the median and the 99th, so
+// that these are always there.
+func (l Level) percentiles() []float64 {
+	if len(l.Percentiles) == 0 {
+		return quantiles
+	}
+	all := append([]float64{50, 99}, l.Percentiles...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// validatePercentiles returns an [*InvalidError] for the first percentile that is none, or nil.
+func (l Level) validatePercentiles() error {
+	if len(l.Percentiles) > maxPercentiles {
+		return &InvalidError{"percentiles", len(l.Percentiles), fmt.Sprintf("%d at most", maxPercentiles)}
+	}
+	for i, p := range l.Percentiles {
+		if !(p > 0 && p < 100) {
+			return &InvalidError{"percentiles", p, "numbers between 0 and 100, such as 50, 99 and 99.9"}
+		}
+		if slices.Contains(l.Percentiles[:i], p) {
+			return &InvalidError{"percentiles", p, "each of them once"}
+		}
+	}
+	return nil
+}
 
 // QuantileName is the name of the figure of a metric's p-th percentile: QuantileName("ttft", 99) is "ttft_p99".
 func QuantileName(metric string, p float64) string {

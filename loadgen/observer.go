@@ -97,7 +97,7 @@ func (h *hook) warning(l Level) (Warning, bool) {
 	w := Warning{Code: h.code, Message: h.name + ": " + h.why + "; it was called no more"}
 	if m := h.metric.Name; m != "" {
 		w.Message += ", and its figures are left out"
-		w.Spoils = figuresOf(m) // in other runs of the level there may be some
+		w.Spoils = l.figuresOf(m) // in other runs of the level there may be some
 		w.Spoils = append(w.Spoils, l.goodputOf(m)...)
 	}
 	return w, true

@@ -268,19 +268,19 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 // spoiledWith are the names of all figures of the metrics, and of what the level's objectives on them say: who met a
 // limit by a latency that must not be used is not known either.
 func (l Level) spoiledWith(metrics ...string) []string {
-	return append(figuresOf(metrics...), l.goodputOf(metrics...)...)
+	return append(l.figuresOf(metrics...), l.goodputOf(metrics...)...)
 }
 
 // figuresOf are the names of all figures of the metrics.
-func figuresOf(metrics ...string) []string {
+func (l Level) figuresOf(metrics ...string) []string {
 	var out []string
 	for _, m := range metrics {
 		out = append(out, MeanName(m))
-		for _, p := range quantiles {
+		for _, p := range l.percentiles() {
 			out = append(out, QuantileName(m, p))
 		}
 		if slices.Contains(issuedMetrics, m) {
-			for _, p := range quantiles {
+			for _, p := range l.percentiles() {
 				out = append(out, IssuedName(m, p))
 			}
 		}

@@ -205,7 +205,7 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 			off := u.Sum / float64(d.Len())
 			check(MeanName(metric), mean-off, mean+off)
 		}
-		for _, p := range quantiles {
+		for _, p := range r.Level.percentiles() {
 			check(QuantileName(metric, p), quantileLeast(p), quantileMost(p))
 		}
 		if spoiled {

@@ -53,6 +53,8 @@ type Plan struct {
 	Retry Retry `json:"retry,omitzero"` // which levels are measured again
 
 	Objectives []loadgen.Objective `json:"objectives,omitempty"` // of every level, for its goodput; none: no goodput
+
+	Percentiles []float64 `json:"percentiles,omitempty"` // of every level, as in [loadgen.Level]; none: 50, 90, 95, 99
 }
 
 // Prompts is how many requests a level gets: Count, or PerConcurrency times its concurrency, of which one must be
@@ -193,7 +195,7 @@ func (p Plan) at(n int) (Step, error) {
 		seq--
 	}
 	c := levels[seq]
-	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Duration: p.levelBudget(), Timeout: p.Timeout, Objectives: p.Objectives}
+	s.Level = loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Duration: p.levelBudget(), Timeout: p.Timeout, Objectives: p.Objectives, Percentiles: p.Percentiles}
 	if p.Handover {
 		s.Level.Warmup = c
 	}
@@ -326,7 +328,7 @@ func (p Plan) validate() error {
 		if slices.Contains(p.Levels[:i], c) {
 			return invalid("levels", c, "each level once; more runs repeat it")
 		}
-		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Objectives: p.Objectives}
+		level := loadgen.Level{Concurrency: c, Requests: p.Prompts.At(c), Objectives: p.Objectives, Percentiles: p.Percentiles}
 		if err := level.Validate(); err != nil {
 			return fmt.Errorf("level %d: %w", c, err)
 		}

@@ -66,9 +66,9 @@ func clients() []client {
 		{
 			Name: oursName,
 			Stream: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} -output {output} " +
-				"-stream={stream} -format json"),
+				"-stream={stream} -json"),
 			Whole: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} -output {output} " +
-				"-stream={stream} -format json"),
+				"-stream={stream} -json"),
 			TTFT: figureNamed("ttft_mean"), Exits: 1, // where over 1 % of its requests failed
 			RequestRate: 16_000, ChunkRate: 450_000,
 		},

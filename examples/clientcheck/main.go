@@ -17,13 +17,16 @@ import (
 )
 
 func main() {
-	program.Main("clientcheck: the load generator against a server that answers at once", setup)
+	program.Main(`clientcheck: the load generator against a server that answers at once
+
+  clientcheck
+  clientcheck -plan corrected -need 4.4 -out client`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c := &check{}
 	c.load.Register(flags, 0, 0, protocol.ClientValidation().Timeout)
-	flags.StringVar(&c.plan, "plan", "seed", "seed (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
+	flags.StringVar(&c.plan, "plan", "published", "published (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
 	flags.Var(&c.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
 	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
 	flags.IntVar(&c.tokens, "tokens", 0, "`tokens` that each answer has, a chunk each; 0: the plan's 100")
@@ -83,11 +86,11 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 func (c *check) chosen() (protocol.Plan, error) {
 	plan := protocol.ClientValidation()
 	switch c.plan {
-	case "seed":
+	case "published":
 	case "corrected":
 		plan = plan.Corrected()
 	default:
-		return plan, program.Usagef("-plan %q: want seed or corrected", c.plan)
+		return plan, program.Usagef("-plan %q: want published or corrected", c.plan)
 	}
 	plan = c.load.Plan(plan, func(plan *protocol.Plan) {
 		if c.levels != nil {

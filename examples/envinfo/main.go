@@ -16,7 +16,7 @@
 //	-container NAME      a container, with what is installed in it; podman:NAME, kubernetes:NAMESPACE/POD/CONTAINER, or
 //	                     of docker
 //	-pinned DIGEST       the digest of the image that the container is to run
-//	-server URL          an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the
+//	-url URL             an inference server, with -api-key-env NAME, -header "Name: value" and -ca-file FILE as the
 //	                     programs have them that load one
 //	-model NAME          a model: its name in the cache of Hugging Face, or its folder
 //
@@ -45,6 +45,11 @@ import (
 	"github.com/servegauge/servegauge/examples/internal/program"
 )
 
+const about = `envinfo: what machine, software, container, server and model there is, and where each value is from
+
+  envinfo
+  envinfo -json -container vllm -url http://127.0.0.1:8000 > environment.json`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -66,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&serves.container, "container", "",
 		"add the container `NAME` of docker, or podman:NAME or kubernetes:NAMESPACE/POD/CONTAINER")
 	flags.StringVar(&serves.pinned, "pinned", "", "`DIGEST` of the image that the container is to run")
-	flags.StringVar(&serves.server, "server", "", "add the inference server at `URL`")
+	flags.StringVar(&serves.server, "url", "", "add the inference server at `URL`")
 	serves.access.Register(flags)
 	timeout := flags.Duration("tools-timeout", 0,
 		"most `time` for amd-smi, rocm-smi, nvidia-smi and rpm together; 0: 2.5s")
@@ -75,18 +80,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(
-			stdout,
-			"usage: envinfo [-json] [-root DIR] [-container NAME [-pinned DIGEST]] "+
-				"[-server URL [-api-key-env NAME] [-header \"Name: value\"] [-ca-file FILE]] [-model NAME] "+
-				"[-tools-timeout TIME] "+
-				"[-diff FILE | -state | -tables | -mlperf]",
-		)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
+		program.Help(stdout, about, flags)
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "envinfo: %v; see envinfo -h\n", err)
+		fmt.Fprintln(stderr, "envinfo:", program.Explain(flags, err))
 		return 2
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "envinfo: unexpected argument %q; envinfo takes flags only, see envinfo -h\n", flags.Arg(0))
@@ -115,13 +112,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case *now && serves.any():
 		fmt.Fprintln(stderr,
-			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -server or -model")
+			"envinfo: -state is of the GPUs and the host; it takes no -container, -pinned, -url or -model")
 		return 2
 	case given["root"] && (serves.container != "" || serves.server != ""):
-		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -server")
+		fmt.Fprintln(stderr, "envinfo: with -root nothing but files is read, and no -container and no -url")
 		return 2
 	case serves.server == "" && serves.access.Given():
-		fmt.Fprintln(stderr, "envinfo: -api-key-env, -header and -ca-file are for a server; give -server too")
+		fmt.Fprintln(stderr, "envinfo: -api-key-env, -header and -ca-file are for a server; give -url too")
 		return 2
 	case serves.pinned != "" && serves.container == "":
 		fmt.Fprintln(stderr, "envinfo: -pinned is of the image of a container; give -container too")

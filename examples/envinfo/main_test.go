@@ -58,19 +58,19 @@ func TestRun(t *testing.T) {
 		{"tables as JSON", []string{"-tables", "-json"}, 2, "", "no JSON"},
 		{"model", []string{"-root", root, "-model", "/m"}, 0, "/m/config.json: no such file", ""},
 		{"model as JSON", []string{"-root", root, "-model", "/m", "-json"}, 0, `"name": {`, ""},
-		{"server", []string{"-server", "http://user:planted@127.0.0.1:1"}, 0, "GET /version", ""},
-		{"a key of nothing", []string{"-api-key-env", "HOME"}, 2, "", "give -server too"},
-		{"a key that is not there", []string{"-server", "http://127.0.0.1:1", "-api-key-env", "NO_SUCH_VARIABLE"}, 2,
+		{"server", []string{"-url", "http://user:planted@127.0.0.1:1"}, 0, "GET /version", ""},
+		{"a key of nothing", []string{"-api-key-env", "HOME"}, 2, "", "give -url too"},
+		{"a key that is not there", []string{"-url", "http://127.0.0.1:1", "-api-key-env", "NO_SUCH_VARIABLE"}, 2,
 			"",
 			"-api-key-env NO_SUCH_VARIABLE"},
-		{"no CA", []string{"-server", "https://127.0.0.1:1", "-ca-file", file}, 2, "", "want PEM"},
+		{"no CA", []string{"-url", "https://127.0.0.1:1", "-ca-file", file}, 2, "", "want PEM"},
 		{"a time that is none", []string{"-tools-timeout", "-1s"}, 2, "", "-tools-timeout -1s"},
-		{"no server", []string{"-server", "127.0.0.1"}, 2, "", "give http://HOST:PORT"},
+		{"no server", []string{"-url", "127.0.0.1"}, 2, "", "give http://HOST:PORT"},
 		{"no container", []string{"-container", "vm:c"}, 2, "", "give docker, podman or kubernetes"},
 		{"not a container", []string{"-container", "-c"}, 2, "", "give its name or id"},
 		{"container of a tree", []string{"-root", root, "-container", "c"}, 2, "", "no -container"},
 		{"pinned of nothing", []string{"-pinned", "sha256:1"}, 2, "", "give -container too"},
-		{"state of a server", []string{"-state", "-server", "http://127.0.0.1:1"}, 2, "", "it takes no"},
+		{"state of a server", []string{"-state", "-url", "http://127.0.0.1:1"}, 2, "", "it takes no"},
 		{"help", []string{"-h"}, 0, "-root DIR", ""},
 		{"no such root", []string{"-root", filepath.Join(root, "none")}, 1, "", `none" is not a directory`},
 		{"root is a file", []string{"-root", file}, 1, "", "is not a directory"},
@@ -145,7 +145,7 @@ func TestAccess(t *testing.T) {
 	}
 	t.Setenv("PLANTED_KEY", "planted-key")
 	var stdout, stderr bytes.Buffer
-	args := []string{"-json", "-server", server.URL, "-api-key-env", "PLANTED_KEY", "-header",
+	args := []string{"-json", "-url", server.URL, "-api-key-env", "PLANTED_KEY", "-header",
 		"X-Team: planted-header", "-ca-file", ca}
 	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit status %d: %s", code, &stderr)

@@ -16,7 +16,10 @@ import (
 )
 
 func main() {
-	program.Main("loadtest: one level of load, once", setup)
+	program.Main(`loadtest: one level of load, once
+
+  loadtest -url http://127.0.0.1:8000 -concurrency 16 -input 256 -output 64
+  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m -goodput ttft:500,tpot:50`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
@@ -29,11 +32,13 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.IntVar(&t.level.Retries, "retries", 0, "how many more `times` a request is tried after 429, 502, 503, 504, or without a connection; it waits as long as the server asked for (Retry-After), and its latencies count from the first time")
 	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, or let the rate rise over it; have a -warmup that covers it")
 	t.goodput.Register(flags)
+	t.percentiles.Register(flags)
+	flags.BoolVar(&t.figures, "figures", false, "say what each figure means, and measure nothing")
 	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
 	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
 	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
-	flags.StringVar(&t.format, "format", "text", "text or json")
+	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
 	return t.run
 }
 
@@ -45,7 +50,9 @@ type test struct {
 	burstiness  float64
 	maxInFlight int
 	goodput     program.Objectives
-	format      string
+	percentiles program.Percentiles
+	figures     bool
+	json        bool
 }
 
 // openLoop makes the level an open loop where the flags say so, and refuses flags that would have no effect.
@@ -84,7 +91,7 @@ func (t *test) openLoop() error {
 // step is the level as a step of its own.
 func (t *test) step() protocol.Step {
 	level := t.level
-	level.Timeout, level.Objectives = t.load.Timeout, t.goodput
+	level.Timeout, level.Objectives, level.Percentiles = t.load.Timeout, t.goodput, t.percentiles
 	open := level.Arrivals.Process != ""
 	switch {
 	case open && level.Requests == 0 && level.Duration == 0:
@@ -97,8 +104,8 @@ func (t *test) step() protocol.Step {
 }
 
 func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
-	if t.format != "text" && t.format != "json" {
-		return program.Usagef("-format %q: want text or json", t.format)
+	if t.figures {
+		return report.Glossary(os.Stdout)
 	}
 	if t.load.Input == 0 || t.load.Output == 0 {
 		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
@@ -118,7 +125,7 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	result := &experiment.Measurements[0].Result
-	if t.format == "json" {
+	if t.json {
 		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
 	} else {
 		err = errors.Join(err, report.LevelText(os.Stdout, result))

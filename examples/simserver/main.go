@@ -13,7 +13,10 @@ import (
 )
 
 func main() {
-	program.Main("simserver: an OpenAI-compatible server whose truth is known", setup)
+	program.Main(`simserver: an OpenAI-compatible server whose truth is known
+
+  simserver -max-sequences 16 -prefill 8000 -decode 500 -concurrency 32
+  simserver -echo -address 127.0.0.1:0`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {

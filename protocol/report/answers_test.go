@@ -51,7 +51,7 @@ func TestLevelTextOfAnswers(t *testing.T) {
 				row = strings.Join(strings.Fields(line), " ")
 			}
 		}
-		if want := "e2e, of all issued – 1,000.00 1,000.00 1,000.00 1,000.00? ms 200"; row != want {
+		if want := "e2e, of all issued – 1,000.00 1,000.00 1,000.00 1,000.00? – ms 200"; row != want {
 			t.Errorf("%q, want %q in\n%s", row, want, failed)
 		}
 	})

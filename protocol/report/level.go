@@ -117,7 +117,7 @@ func writeFigures(out *printer, r *loadgen.Result) {
 			continue // beside those of the completed requests, where they are others
 		}
 		base := baseOf(f.Name)
-		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight {
+		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight && mean.Name != loadgen.MeanOccupied {
 			if mean.Name == f.Name {
 				metrics = append(metrics, base)
 			}
@@ -131,40 +131,91 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	}
 	out.f("\n")
 	table := newTable(out)
-	table.f("metric\tmean\tp50\tp90\tp95\tp99\tunit\tsamples\t\n")
+	percentiles := percentilesOf(r)
+	table.f("metric\tmean\t")
+	for _, p := range percentiles {
+		table.f("p%g\t", p)
+	}
+	table.f("max\tunit\tsamples\t\n")
 	for _, metric := range metrics {
 		mean, _ := r.Figure(loadgen.MeanName(metric))
 		table.f("%s\t%s\t", metric, cell(mean))
-		for _, p := range []float64{50, 90, 95, 99} {
+		for _, p := range percentiles {
 			if f, ok := r.Figure(loadgen.QuantileName(metric, p)); ok {
 				table.f("%s\t", cell(f))
 			} else {
 				table.f("–\t")
 			}
 		}
-		table.f("%s\t%d\t\n", mean.Unit, mean.N)
-		issuedRow(table, r, metric, mean.Unit, cell)
+		most := "–"
+		if d := r.Distributions[metric]; d != nil {
+			if x, ok := d.Quantile(100); ok {
+				most = decimal(x, 2)
+			}
+		}
+		table.f("%s\t%s\t%d\t\n", most, mean.Unit, mean.N)
+		issuedRow(table, r, metric, mean.Unit, percentiles, cell)
+		slowEnd(table, r, mean, percentiles)
 	}
 	table.flush()
 	levelHistograms(out, r, metrics)
 }
 
 // issuedRow is a metric's percentiles over all issued requests, where not all of these have it.
-func issuedRow(table *table, r *loadgen.Result, metric, unit string, cell func(loadgen.Figure) string) {
+func issuedRow(table *table, r *loadgen.Result, metric, unit string, percentiles []float64, cell func(loadgen.Figure) string) {
 	median, ok := r.Figure(loadgen.IssuedName(metric, 50))
 	completed, _ := r.Figure(loadgen.QuantileName(metric, 50))
 	if !ok || median.N == completed.N {
 		return
 	}
 	table.f("%s, of all issued\t–\t", metric)
-	for _, p := range []float64{50, 90, 95, 99} {
+	for _, p := range percentiles {
 		if f, ok := r.Figure(loadgen.IssuedName(metric, p)); ok {
 			table.f("%s\t", cell(f))
 		} else {
 			table.f("–\t")
 		}
 	}
-	table.f("%s\t%d\t\n", unit, median.N)
+	table.f("–\t%s\t%d\t\n", unit, median.N)
+}
+
+// slowEnd is a row of what so many per cent of the requests had at least, for a metric of which more is better: its p99
+// is that of the fastest, where people look for the slowest.
+func slowEnd(table *table, r *loadgen.Result, mean loadgen.Figure, percentiles []float64) {
+	metric := baseOf(mean.Name)
+	d := r.Distributions[metric]
+	if mean.Better != loadgen.HigherIsBetter || d == nil {
+		return
+	}
+	mark := ""
+	if slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.SpoilsFigure(mean.Name) }) {
+		mark = "!"
+	}
+	table.f("%s, at least\t–\t", metric)
+	for _, p := range percentiles {
+		x, ok := d.Quantile(100 - p)
+		switch {
+		case !ok:
+			table.f("–\t")
+		case mark == "" && stats.TailWarnings(mean.N, p/100) != nil:
+			table.f("%s?\t", decimal(x, 2))
+		default:
+			table.f("%s%s\t", decimal(x, 2), mark)
+		}
+	}
+	table.f("–\t%s\t%d\t\n", mean.Unit, mean.N)
+}
+
+// percentilesOf are those that the result has figures of, in their order.
+func percentilesOf(r *loadgen.Result) []float64 {
+	var out []float64
+	for _, f := range r.Figures {
+		if _, p, ok := loadgen.QuantileOf(f.Name); ok && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // baseOf is the metric of a mean or a quantile: what stands before the last underscore.

@@ -23,17 +23,55 @@ func (t *Table) Flush() error {
 	return t.w.Flush()
 }
 
+// NewApart is a table of what there is: rows that are unknown are kept until [Table.Unknown], and a heading above
+// nothing but these is not written.
+func NewApart(w io.Writer) *Table {
+	t := New(w)
+	t.apart = true
+	return t
+}
+
 // Table writes rows and keeps the first error.
 type Table struct {
 	w   *tabwriter.Writer
 	err error
+
+	apart   bool
+	waiting []string   // blank lines and the heading that are written with the row that follows
+	title   string     // of the heading
+	unknown [][]string // the rows that were kept
+}
+
+// Unknown writes the rows that were kept, each with its reason, under a heading.
+func (t *Table) Unknown(title string) {
+	t.apart, t.waiting = false, nil
+	if len(t.unknown) == 0 {
+		return
+	}
+	t.Cells("")
+	t.Cells(title, "Of", "Scope", "Reason")
+	for _, row := range t.unknown {
+		t.Cells(row...)
+	}
 }
 
 // Line writes a line outside of the columns.
-func (t *Table) Line(s string) { t.Cells(s) }
+func (t *Table) Line(s string) {
+	if t.apart && s == "" {
+		t.waiting = []string{""} // a heading that still waits had no rows
+		return
+	}
+	t.Cells(s)
+}
 
 // Cells writes a row of cells.
 func (t *Table) Cells(columns ...string) {
+	for _, line := range t.waiting {
+		if t.err == nil {
+			_, t.err = fmt.Fprintln(t.w, line)
+		}
+	}
+	t.waiting = nil
 	for i := range columns {
 		columns[i] = strings.ReplaceAll(columns[i], "\t", " ") // a tab would shift the columns
 	}
@@ -43,10 +81,24 @@ func (t *Table) Cells(columns ...string) {
 }
 
 // Head begins a table.
-func (t *Table) Head(title string) { t.Cells(title, "Specification", "Scope", "Source") }
+func (t *Table) Head(title string) {
+	columns := []string{title, "Specification", "Scope", "Source"}
+	if t.apart {
+		t.title = title
+		t.waiting = append(t.waiting, strings.Join(columns, "\t"))
+		return
+	}
+	t.Cells(columns...)
+}
 
 // Row writes a value under a name.
-func (t *Table) Row(name string, c Cell) { t.Cells(name, c.Text, string(c.Scope), c.Source) }
+func (t *Table) Row(name string, c Cell) {
+	if t.apart && c.Text == "unknown" {
+		t.unknown = append(t.unknown, []string{name, t.title, string(c.Scope), c.Source})
+		return
+	}
+	t.Cells(name, c.Text, string(c.Scope), c.Source)
+}
 
 // Cell is a value as it is printed.
 type Cell struct {

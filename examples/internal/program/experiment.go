@@ -24,9 +24,9 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		x := &experiment{seed: seed, quick: quick}
 		x.load.Register(flags, 0, 0, seed.Timeout)
-		flags.StringVar(&x.plan, "plan", "", "published (or seed: as published), corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
+		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-		flags.TextVar(&x.prompts, "prompts", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
 		flags.Var(&x.runs, "runs", "`number` of runs, or with -resume +N: so many more; not given: the plan's")
 		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
@@ -34,6 +34,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
 		x.goodput.Register(flags)
+		x.percentiles.Register(flags)
 		x.server.Register(flags)
 		x.evidence.Register(flags)
 		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results and the chart; it must not hold an experiment yet")
@@ -54,6 +55,7 @@ type experiment struct {
 	flags       *flag.FlagSet
 	load        Load
 	goodput     Objectives
+	percentiles Percentiles
 	plan        string
 	levels      IntList
 	prompts     protocol.Prompts
@@ -147,7 +149,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	}
 	var plan protocol.Plan
 	switch name {
-	case "published", "seed":
+	case "published":
 		plan = x.seed
 	case "corrected":
 		plan = x.seed.Corrected()
@@ -171,9 +173,11 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
+			case "percentiles":
+				plan.Percentiles = x.percentiles
 			case "levels":
 				plan.Levels = x.levels
-			case "prompts":
+			case "requests":
 				plan.Prompts = x.prompts
 			case "runs":
 				plan.Runs = x.runs.n
@@ -198,7 +202,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "prompts", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "percentiles", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {

@@ -10,6 +10,40 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
+// Percentiles is a flag of the percentiles that each metric reports: 50,99,99.9.
+type Percentiles []float64
+
+// Register registers the flag.
+func (p *Percentiles) Register(flags *flag.FlagSet) {
+	flags.Var(p, "percentiles", "`numbers` between 0 and 100 with commas between them, such as 50,99,99.9: the percentiles to report, "+
+		"beside the median and the 99th; not given: 90 and 95")
+}
+
+func (p *Percentiles) String() string {
+	var parts []string
+	for _, x := range *p {
+		parts = append(parts, strconv.FormatFloat(x, 'g', -1, 64))
+	}
+	return strings.Join(parts, ",")
+}
+
+// Set reads the numbers.
+func (p *Percentiles) Set(s string) error {
+	var read Percentiles
+	for part := range strings.SplitSeq(s, ",") {
+		x, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(part), "p"), 64)
+		if err != nil {
+			return fmt.Errorf("%q: want numbers between 0 and 100, such as 50,99,99.9", part)
+		}
+		read = append(read, x)
+	}
+	if err := (loadgen.Level{Concurrency: 1, Requests: 1, Percentiles: read}).Validate(); err != nil {
+		return err
+	}
+	*p = read
+	return nil
+}
+
 // Objectives is a flag of what a request must meet to count in the goodput: ttft:500,tpot:50.
 type Objectives []loadgen.Objective
 

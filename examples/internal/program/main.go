@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -34,8 +35,8 @@ func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(fo
 // ErrInvalid is what a program returns when it has printed a measurement that is not valid.
 var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 
-// Main runs a program and exits. about is one line that says what it is for; setup registers the program's flags and
-// returns what to run once they are parsed.
+// Main runs a program and exits. about is one line that says what it is for, and may be followed by a blank line and
+// examples; setup registers the program's flags and returns what to run once they are parsed.
 //
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
@@ -46,14 +47,16 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	flags := flag.NewFlagSet(os.Args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)
+	version := flags.Bool("version", false, "print the version, and nothing else")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Printf("%s\n\n", about)
-		flags.SetOutput(os.Stdout)
-		flags.PrintDefaults()
+		Help(os.Stdout, about, flags)
 		os.Exit(0)
 	case err != nil:
-		os.Exit(code(Usagef("%v; -help lists the flags", err)))
+		os.Exit(code(&UsageError{Explain(flags, err)}))
+	case *version:
+		fmt.Println(protocol.Tool(), runtime.Version())
+		os.Exit(0)
 	case flags.NArg() > 0:
 		os.Exit(code(Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))))
 	}

@@ -5,18 +5,19 @@ import (
 	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// progress tells on stderr what goes on: with a bar on a terminal, with a line now and then elsewhere.
+// progress tells on stderr what goes on: with a line in its place on a terminal, with one now and then elsewhere.
 type progress struct {
 	terminal  bool
-	restarts  bool // the server is ours to start
-	bar       *progressbar.ProgressBar
+	restarts  bool           // the server is ours to start
+	line      *statusLine    // of the level in progress, on a terminal
+	rest      time.Duration  // that the experiment would take, at restAt
+	restAt    time.Time      // zero: not known
 	waited    time.Duration  // for the server, in lineEvery, that was told
 	told      time.Time      // when a line last said how a calibration goes on
 	estimated time.Time      // when a line last said how much is left
@@ -64,6 +65,12 @@ func (p *progress) measured(e *protocol.Experiment) {
 		return
 	}
 	left, known := p.plan.Remaining(e.Measurements)
+	if known {
+		p.rest, p.restAt = left, time.Now()
+	}
+	if p.terminal {
+		return // the line says so
+	}
 	if known && left > leastLeft && time.Since(p.estimated) > lineEvery {
 		p.estimated = time.Now()
 		fmt.Fprintf(os.Stderr, "about %v left\n", left.Round(time.Second))
@@ -111,14 +118,8 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		what += ", for " + s.Level.Duration.String() + " at most"
 	}
 	if p.terminal {
-		p.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(os.Stderr),
-			progressbar.OptionSetDescription(what),
-			progressbar.OptionShowCount(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetPredictTime(true),
-		)
-		return loadgen.Observer{Record: func(*loadgen.Record, *loadgen.Error) { _ = p.bar.Add(1) }}
+		p.line = &statusLine{out: os.Stderr, width: terminalWidth, what: what, total: total, bound: s.Level.Duration, rest: p.restOfAll}
+		return p.line.observer()
 	}
 	fmt.Fprintln(os.Stderr, what+load(s.Level))
 	lines := time.Duration(0)
@@ -149,11 +150,26 @@ func share(done, total int) string {
 	return fmt.Sprintf("%d of %d requests are", done, total)
 }
 
-// finish ends the bar of the level before.
+// finish ends the line of the level before.
 func (p *progress) finish() {
-	if p.bar != nil {
-		_ = p.bar.Exit()
-		fmt.Fprintln(os.Stderr)
-		p.bar = nil
+	if p.line != nil {
+		p.line.finish()
+		p.line = nil
 	}
+}
+
+// restOfAll is about how long the experiment will take from now on; 0: not known.
+func (p *progress) restOfAll() time.Duration {
+	if p.restAt.IsZero() {
+		return 0
+	}
+	return max(p.rest-time.Since(p.restAt), 0)
+}
+
+// terminalWidth is that of the terminal now, which may be made wider or narrower at any time.
+func terminalWidth() int {
+	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
 }
