@@ -26,7 +26,9 @@ type users struct {
 	at   func() time.Duration
 }
 
-func (u *users) Do(context.Context, int, *loadgen.Record) error { return errors.New("a request by itself") }
+func (u *users) Do(context.Context, int, *loadgen.Record) error {
+	return errors.New("a request by itself")
+}
 
 func (u *users) Session(i int) (loadgen.Session, error) { return &user{u, i}, nil }
 

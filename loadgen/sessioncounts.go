@@ -140,7 +140,7 @@ func (r *Result) sessionWarning(warn func(code string, spoils []string, format s
 	}
 	var spoils []string
 	if n := s.Accounting; float64(n.Failed) > failureLimit*float64(n.Issued) {
-		spoils = append(figuresOf(SessionDuration), SessionThroughput)
+		spoils = append(r.Level.figuresOf(SessionDuration), SessionThroughput)
 		for _, g := range r.Groups {
 			if g.By == ByTurn && g.Name != "1" {
 				spoils = append(spoils, "*"+g.label())

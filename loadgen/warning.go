@@ -52,6 +52,7 @@ const (
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
 	WarnFailedRequests        = "failed-requests"         // some requests failed
+	WarnTooLong               = "context-too-long"        // some requests have more tokens than the server can take
 	WarnRetried               = "retried"                 // some requests were tried more than once
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
@@ -91,7 +92,7 @@ func (w Warning) recomputed() bool {
 		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
 		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
-		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken}, w.Code)
+		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken, WarnTooLong}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -109,7 +110,8 @@ func (r *Result) warnings() []Warning {
 	if failed, issued := a.Failed+r.Warmup.Failed, a.Issued+r.Warmup.Issued; failed > 0 {
 		var spoils []string
 		share := float64(failed) / float64(issued)
-		if share > failureLimit {
+		long := r.tooLong(warn)
+		if float64(failed-long)/float64(issued) > failureLimit || float64(long)/float64(issued) > tooLongLimit {
 			spoils = []string{All}
 		}
 		example := ""
@@ -117,7 +119,8 @@ func (r *Result) warnings() []Warning {
 			example = ", such as: " + r.Errors[0].Example
 		}
 		warn(WarnFailedRequests, spoils,
-			"%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
+			"%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% (those that are too long for the server "+
+				"apart, which may be 10 %%) no figure must be used",
 			failed, issued, 100*share, example)
 	}
 	r.sessionWarning(warn)
@@ -163,6 +166,24 @@ func (r *Result) warnings() []Warning {
 			a.Issued, a.Cancelled)
 	}
 	return out
+}
+
+// tooLongLimit is the share of requests that are too long for the server from which on what is left is another load. They
+// are refused at once, and are no work for it; a trace of another server has some.
+const tooLongLimit = 0.1
+
+// tooLong counts the requests that the server cannot do, which were sent all the same.
+func (r *Result) tooLong(warn func(code string, spoils []string, format string, args ...any)) (n int) {
+	for _, e := range r.Errors {
+		if e.Class == ClassTooLong {
+			n += e.Count
+		}
+	}
+	if n > 0 {
+		warn(WarnTooLong, nil, "%d of %d requests have more tokens than the server takes, which refused them: they are among "+
+			"the failed ones, and the load and all figures are of the others", n, r.Accounting.Issued+r.Warmup.Issued)
+	}
+	return n
 }
 
 // closedWarnings are the gates that only a closed loop can fail.

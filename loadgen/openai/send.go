@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -153,6 +155,17 @@ func drain(x exchange) bool {
 	return false
 }
 
+// contexts are the words in which servers say that a request has more tokens than they take: vLLM's twice, llama.cpp's,
+// SGLang's, TGI's and OpenAI's.
+var contexts = []string{"maximum context length", "longer than the maximum model length", "exceeds the available context size",
+	"longer than the model's context length", "`inputs` tokens + `max_new_tokens` must be", "context_length_exceeded"}
+
+// tooLong reports whether an answer says that.
+func tooLong(status int, text string) bool {
+	return (status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == 422) &&
+		slices.ContainsFunc(contexts, func(words string) bool { return strings.Contains(text, words) })
+}
+
 // statusError reads enough of an answer with a bad status to say what the server complained of.
 func statusError(response *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, mostQuoted))
@@ -163,8 +176,12 @@ func statusError(response *http.Response) error {
 	if to := response.Header.Get("Location"); to != "" {
 		said += ", redirected to " + to
 	}
+	class := loadgen.ClassStatus
+	if tooLong(response.StatusCode, string(text)) {
+		class = loadgen.ClassTooLong
+	}
 	return &loadgen.Error{
-		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
+		Class: class, Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
 		Err: errors.New(said),
 	}
 }

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"encoding/json"
-	"io"
 	"strings"
 	"time"
 
@@ -174,17 +173,3 @@ func (h *history) open() {
 
 // messages are the messages, good until another is added.
 func (h *history) messages() json.RawMessage { return json.RawMessage((*h)[:len(*h):len(*h)]) }
-
-// ReadDistributionOr parses a text as ParseDistribution does, or reads the file that "file:NAME" names, by open.
-func ReadDistributionOr(text string, open func(name string) (io.ReadCloser, error)) (Distribution, error) {
-	name, ok := strings.CutPrefix(text, "file:")
-	if !ok {
-		return ParseDistribution(text)
-	}
-	file, err := open(name)
-	if err != nil {
-		return Distribution{}, err
-	}
-	defer file.Close()
-	return ReadDistribution(file, name[strings.LastIndexByte(name, '/')+1:])
-}

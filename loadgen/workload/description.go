@@ -32,6 +32,10 @@ type Description struct {
 
 	Sessions *SessionShape `json:"sessions,omitempty"` // nil: each request is by itself
 
+	Lengths string      `json:"lengths,omitempty"`     // of prompts and answers, where they are drawn from distributions
+	Tree    []string    `json:"prefix_tree,omitempty"` // of each level, tokens and branches: "1000x1", "400x8"
+	Trace   *TraceShape `json:"trace,omitempty"`       // nil: the prompts are of no trace
+
 	// names of those beside the usual; no values, which may be secret
 	Headers []string `json:"headers,omitempty"`
 	// fields added to each request's body: a JSON object, its secrets hidden
@@ -54,6 +58,14 @@ type SessionShape struct {
 	Output   string `json:"output_tokens,omitempty"`
 	Think    string `json:"think_s,omitempty"`
 	Recorded bool   `json:"recorded,omitempty"` // later turns hold the file's answers, and not the server's
+}
+
+// A TraceShape says which part of a trace is replayed, and how.
+type TraceShape struct {
+	Requests int     `json:"requests"`                // of the File's Prompts
+	Speed    float64 `json:"speed"`                   // 1: the trace's own
+	Shared   int     `json:"shared_tokens,omitempty"` // of the input tokens, those that a request before begins with too
+	Input    int     `json:"input_tokens"`
 }
 
 // Units of [Description.InputIn].
@@ -117,6 +129,16 @@ func (d Description) String() string {
 	case d.Prefix > 0:
 		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
 	}
+	if len(d.Tree) > 0 {
+		parts = append(parts, "a tree of prefixes "+strings.Join(d.Tree, ", "))
+	}
+	if d.Lengths != "" {
+		parts = append(parts, "lengths: "+d.Lengths)
+	}
+	if t := d.Trace; t != nil {
+		parts = append(parts, fmt.Sprintf("a trace of %d requests at %g times its speed, %d of its %d input tokens shared with "+
+			"requests before", t.Requests, t.Speed, t.Shared, t.Input))
+	}
 	if d.Sessions != nil {
 		parts = append(parts, d.Sessions.String())
 	}
@@ -157,6 +179,9 @@ func (w RandomWords) Describe(d *Description) {
 
 func (s shape) describe(d *Description) {
 	d.InputMax, d.OutputMax, d.Prefix, d.Prefixes = s.inputMax, s.outputMax, s.prefix, s.prefixCount
+	if !s.lengths.IsZero() {
+		d.Lengths = s.lengths.String()
+	}
 }
 
 // Describe says what the prompts are, for [Describe].

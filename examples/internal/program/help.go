@@ -26,6 +26,10 @@ var flagGroups = []struct {
 	{"The requests", []string{
 		"endpoint", "stream", "dataset", "prefix", "text", "vocabulary", "body", "continuous-usage", "seed", "timeout", "audit",
 	}},
+	{"Lengths, sessions and traces", []string{
+		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think", "first-input",
+		"system", "conversations", "recorded", "trace", "trace-format", "speed", "window",
+	}},
 	{"The server", []string{
 		"server", "server-grace", "server-probe", "server-view", "server-envinfo", "replicas", "reset-cache",
 	}},
