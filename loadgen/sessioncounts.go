@@ -27,10 +27,10 @@ type SessionCounts struct {
 
 // Names of the figures of sessions.
 const (
-	SessionThroughput = "sessions_per_s"   // completed ÷ makespan
-	SessionsUnderWay  = "sessions_mean"    // [SessionCounts.Mean]
-	SessionDuration   = "session_duration" // first Sent to last Done of a completed session, thinking included
-	SessionSuccess    = "session_success"  // completed ÷ begun, in percent
+	SessionThroughput = "sessions_per_s"     // completed ÷ makespan
+	SessionsUnderWay  = "sessions_under_way" // [SessionCounts.Mean]
+	SessionDuration   = "session_duration"   // first Sent to last Done of a completed session, thinking included
+	SessionSuccess    = "session_success"    // completed ÷ begun, in percent
 )
 
 // WarnSessionsBroken says that over 1 % of the sessions were ended by a request that failed.

@@ -43,7 +43,7 @@ func (t *Target) way() way {
 	return byClient{t}
 }
 
-// Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
+// Do sends prompt i of the workload, or the first request of conversation i, and records what came back. No error that it returns holds a secret.
 func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 	return t.told(t.do(ctx, i, r), r)
 }
@@ -63,8 +63,7 @@ func (t *Target) told(err error, r *loadgen.Record) error {
 
 func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 	if t.config.Workload == nil {
-		return &loadgen.InvalidError{Field: "unit", Value: `""`, Want: "a level of sessions (Unit): the target has " +
-			"Conversations, and no Workload"}
+		return t.begins(ctx, i, r)
 	}
 	p := prompts.Get().(*pooled)
 	p.reset()

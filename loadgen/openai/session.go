@@ -46,6 +46,18 @@ func (t *Target) Session(i int) (loadgen.Session, error) {
 	return s, nil
 }
 
+// begins performs the first request of conversation i, and no other: what a level of single requests has of sessions.
+func (t *Target) begins(ctx context.Context, i int, r *loadgen.Record) error {
+	s, err := t.Session(i)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Next(-1); err != nil {
+		return err
+	}
+	return s.Do(ctx, 0, r)
+}
+
 // Next implements [loadgen.Session].
 func (s *session) Next(k int) ([]loadgen.FollowUp, error) {
 	s.mu.Lock()

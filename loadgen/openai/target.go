@@ -29,7 +29,8 @@ type Config struct {
 	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
 
 	// Conversations are sessions in the place of a Workload, for levels of sessions ([loadgen.Level.Unit]). All requests of
-	// one ask the same model. Zero: none; a level of sessions is then one of sessions of a single request.
+	// one ask the same model. A level of single requests has the first request of each. Zero: none;
+	// a level of sessions is then one of sessions of a single request.
 	Conversations workload.Conversations
 
 	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
