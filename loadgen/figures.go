@@ -21,7 +21,11 @@ func (r *Result) figures(own []Metric) []Figure {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 		if counted > 0 {
-			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			if r.Tokens.Output == 0 && r.Tokens.Input > 0 {
+				add(InputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input)/span, counted)
+			} else {
+				add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			}
 			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
 		}
 	}

@@ -67,6 +67,7 @@ type Figure struct {
 const (
 	RequestThroughput       = "requests_per_s"             // completed ÷ makespan
 	OutputThroughput        = "output_tokens_per_s"        // output tokens ÷ makespan
+	InputThroughput         = "input_tokens_per_s"         // input tokens ÷ makespan, of a level that generates none: embeddings
 	TotalThroughput         = "total_tokens_per_s"         // (input + output tokens) ÷ makespan
 	SteadyRequestThroughput = "steady_requests_per_s"      // completions in the steady window ÷ its length
 	SteadyOutputThroughput  = "steady_output_tokens_per_s" // output tokens that arrived in the steady window ÷ its length

@@ -19,6 +19,7 @@ var (
 // its server, becomes the id.
 func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 	h := w.Header()
+	x.number, x.model = number, []byte(model)
 	b := x.head[:0]
 	if x.stream {
 		h["Content-Type"] = contentSSE
@@ -67,6 +68,10 @@ func (x *exchange) role() {
 // chunk renders a content chunk of n tokens.
 func (x *exchange) chunk(n int) {
 	x.done += n
+	if x.kind == responses {
+		x.delta(n)
+		return
+	}
 	b := append(x.out, x.head...)
 	if x.chat {
 		b = append(b, `{"index":0,"delta":{"content":"`...)
@@ -106,6 +111,10 @@ func (x *exchange) tokens(b []byte, from, n int) []byte {
 
 // end renders what follows the last content chunk.
 func (x *exchange) end() {
+	if x.kind == responses {
+		x.completed()
+		return
+	}
 	if x.usage {
 		b := append(x.out, x.head...)
 		b = append(b, ']')
@@ -118,6 +127,10 @@ func (x *exchange) end() {
 // whole renders an answer that is not streamed.
 func (x *exchange) whole(w http.ResponseWriter) {
 	x.done = x.output
+	if x.kind != text {
+		x.wholeOther(w)
+		return
+	}
 	b := append(x.out, x.head...)
 	if x.chat {
 		b = append(b, `{"index":0,"message":{"role":"assistant","content":"`...)

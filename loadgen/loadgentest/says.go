@@ -46,7 +46,7 @@ type span struct{ from, to int }
 // ownWords reports how many messages of a chat the model is to have said, and how many of these it would have said
 // otherwise.
 func (q *request) ownWords() (turns, strange int) {
-	h, at := uint64(0), 0
+	h, at := q.begins, 0
 	var word [len(token)]byte
 	for _, m := range q.said {
 		if m.to > len(q.prefix.tokens) {

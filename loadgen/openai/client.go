@@ -199,7 +199,7 @@ func (c *Client) inWords(config Config) bool {
 			config.Endpoint = where.endpoint
 		}
 	}
-	return c.Text || config.Endpoint == Chat
+	return c.Text || config.Endpoint.inText()
 }
 
 // A repeating dataset says when it begins again.

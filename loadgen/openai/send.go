@@ -83,6 +83,9 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 // prepare makes the body of a request for a prompt, and notes what it asks for. turn is whose turn it is among models.
 func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record) (*payload, error) {
 	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(p)
+	if !t.config.Endpoint.generates() {
+		r.AskedOutput = 0
+	}
 	model := p.Model
 	if model == "" {
 		model = t.config.Models[turn%len(t.config.Models)]
@@ -93,7 +96,7 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record) (*payl
 	room := headRoom(t.head)
 	body := newPayload(room)
 	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
-	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
+	body.chat, body.secure = t.config.Endpoint.inText(), t.address.base.Scheme == "https"
 	var err error
 	if body.memory, err = t.body.append(body.memory, p, model, t.config.Endpoint); err != nil {
 		body.release()
@@ -117,7 +120,7 @@ func (t *Target) post(ctx context.Context, body *payload, r *loadgen.Record) err
 
 // answer reads the answer to a request.
 func (t *Target) answer(response *http.Response, x exchange, h *spoken, r *loadgen.Record) error {
-	how := reading{heard: h}
+	how := reading{heard: h, endpoint: t.config.Endpoint}
 	r.Status = response.StatusCode
 	switch {
 	case response.StatusCode/100 != 2:

@@ -237,7 +237,9 @@ func TestTooLongForTheServer(t *testing.T) {
 }
 
 func TestModelsOfSessionsAndAdapters(t *testing.T) {
-	server := httptest.NewServer(&loadgentest.Echo{})
+	sim := caching()
+	sim.Model, sim.Adapters = "base", []string{"lora"}
+	server := httptest.NewServer(sim)
 	defer server.Close()
 	target, err := New(Config{URL: server.URL, Models: []string{"base", "lora", "base"}, Conversations: talks})
 	if err != nil {
@@ -257,5 +259,8 @@ func TestModelsOfSessionsAndAdapters(t *testing.T) {
 	}
 	if _, ok := r.Figure("output_tokens_per_s{model=lora}"); !ok {
 		t.Error("no throughput of the adapter")
+	}
+	if c := sim.Counts(); c.Strange != 0 || c.Turns != 180 { // a turn that went to the other would be
+		t.Errorf("%+v", c)
 	}
 }

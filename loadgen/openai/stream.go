@@ -16,7 +16,8 @@ const maxWhole = 64 << 20
 
 // reading is how an answer is read.
 type reading struct {
-	heard *spoken // what takes its text; nil: nobody wants it
+	heard    *spoken // what takes its text; nil: nobody wants it
+	endpoint Endpoint
 }
 
 // whole reads an answer in one piece.
@@ -35,11 +36,18 @@ func (how reading) whole(body io.Reader, head http.Header, r *loadgen.Record) er
 	s := scanner{heard: how.heard}
 	var c chunk
 	text = bytes.TrimPrefix(text, byteOrderMark)
-	if !s.scan(text, &c) {
+	scan := s.scan
+	switch how.endpoint {
+	case Responses:
+		scan = s.scanWholeResponse
+	case Embeddings, Rerank:
+		scan = s.scanVectors
+	}
+	if !scan(text, &c) {
 		return protocolError("the answer is not what was expected: %s: %s", oneLine(s.err().Error()), beginning(head, text))
 	}
 	if c.choices == 0 && !c.failed {
-		return protocolError("the answer has no choices: %s", excerpt(text))
+		return protocolError("the answer has no %s: %s", how.holds(), excerpt(text))
 	}
 	a := account{r: r, whole: true}
 	if err := a.add(&c, text); err != nil {
@@ -57,10 +65,24 @@ type streamReader struct {
 	pattern pattern
 	chunk   chunk
 	account account
+	typed   bool   // events have types, as those of responses
 	odd     []byte // the first event that says nothing that is understood
 }
 
 var streamReaders = sync.Pool{New: func() any { return new(streamReader) }}
+
+// holds is what an answer in one piece should have.
+func (how reading) holds() string {
+	switch how.endpoint {
+	case Responses:
+		return "output"
+	case Embeddings:
+		return "data"
+	case Rerank:
+		return "results"
+	}
+	return "choices"
+}
 
 // stream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
 // a finish_reason for every choice. A connection that closes cleanly without either was cut.
@@ -72,7 +94,7 @@ func (how reading) stream(body io.Reader, head http.Header, r *loadgen.Record) e
 	}
 	s := streamReaders.Get().(*streamReader)
 	s.events.open(body, r)
-	s.scanner.heard = how.heard
+	s.scanner.heard, s.typed = how.heard, how.endpoint == Responses
 	s.account = account{r: r, chunks: recorder{r: r}}
 	defer s.release()
 	err := s.read(head)
@@ -94,7 +116,7 @@ func (s *streamReader) release() {
 	s.account = account{}
 	s.chunk = chunk{} // it holds parts of what was scanned
 	s.scanner.data, s.scanner.key, s.scanner.heard = nil, nil, nil
-	s.pattern = pattern{event: s.pattern.event[:0]}
+	s.pattern, s.typed = pattern{event: s.pattern.event[:0]}, false
 	s.odd = s.odd[:0]
 	streamReaders.Put(s)
 }
@@ -127,9 +149,11 @@ func (s *streamReader) read(head http.Header) error {
 			}
 			return nil
 		case len(data) == 0: // the end
-		case s.scanner.scan(data, &s.chunk):
-			event, at, more := s.events.whole()
-			s.pattern.learn(event, at, more, &s.scanner, &s.chunk)
+		case s.scan(data):
+			if !s.typed {
+				event, at, more := s.events.whole()
+				s.pattern.learn(event, at, more, &s.scanner, &s.chunk)
+			}
 			if err := s.account.arrived(&s.chunk, data, &s.events); err != nil {
 				return err
 			}
@@ -156,6 +180,14 @@ func (s *streamReader) read(head http.Header) error {
 			return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 		}
 	}
+}
+
+// scan reads an event.
+func (s *streamReader) scan(data []byte) bool {
+	if s.typed {
+		return s.scanner.scanResponse(data, &s.chunk)
+	}
+	return s.scanner.scan(data, &s.chunk)
 }
 
 // unanswered is a stream that ended as if it were complete, without any choice.

@@ -11,14 +11,6 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// An Endpoint is one of the two calls that generate text.
-type Endpoint string
-
-const (
-	Completions Endpoint = "completions" // /v1/completions: takes token ids, so that the input length is exact
-	Chat        Endpoint = "chat"        // /v1/chat/completions: takes text, through the model's chat template
-)
-
 // A Config says which server is asked, for what, and how.
 type Config struct {
 	URL   string // the server's root or its /v1: "http://127.0.0.1:8000"
@@ -33,7 +25,8 @@ type Config struct {
 	// a level of sessions is then one of sessions of a single request.
 	Conversations workload.Conversations
 
-	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
+	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed, where the
+	// endpoint generates text.
 	Whole bool
 
 	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so
@@ -101,8 +94,9 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		c.Endpoint = Completions
 	case c.Endpoint == "":
 		c.Endpoint = where.endpoint
-	case c.Endpoint != Completions && c.Endpoint != Chat:
-		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "completions or chat"}
+	case !slices.Contains(Endpoints(), c.Endpoint):
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint,
+			Want: "completions, chat, responses, embeddings or rerank"}
 	case where.endpoint != "" && c.Endpoint != where.endpoint:
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: string(where.endpoint) +
 			", or none, where the URL ends in " + string(where.endpoint) + "'s path"}
@@ -113,6 +107,7 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	case c.Model != "":
 		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "either these or Model, not both"}
 	}
+	c.Whole = c.Whole || !c.Endpoint.generates()
 	c.Models = slices.Clone(c.Models)
 	if slices.Contains(c.Models, "") {
 		return nil, &loadgen.InvalidError{Field: "model", Value: `""`, Want: "the name that the server's /v1/models gives"}
