@@ -107,6 +107,9 @@ const (
 	E2E           = "e2e"            // Done − Sent
 	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
 	SendLag       = "send_lag"       // Sent − Scheduled
+	Upload        = "upload"         // Written − Sent of requests with images or sounds, which is part of their TTFT
+	RequestBytes  = "request_bytes"  // of the bodies of these
+	MediaTokens   = "media_tokens"   // input tokens of their images and sounds, where the server tells
 	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
 	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
 	ChunkLateness = "chunk_lateness" // arrival − the server's stamp, likewise: what is between the two clocks
@@ -191,6 +194,11 @@ var perRequest = []Metric{
 	{SendLag, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.Sent-r.Scheduled) / millisecond, true
 	}},
+	{Upload, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Written-r.Sent) / millisecond, r.Media > 0 && r.Written >= r.Sent && r.Written != 0
+	}},
+	{RequestBytes, "B", Neither, func(r *Record) (float64, bool) { return float64(r.Bytes), r.Media > 0 }},
+	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) { return float64(r.MediaTokens), r.MediaTold && r.Media > 0 }},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
 		// The server knows of the last attempt alone.

@@ -73,6 +73,13 @@ type Record struct {
 	DraftTold                    bool
 	AcceptedDraft, RejectedDraft int // tokens
 
+	// Media is how many images and sounds the request held, and Bytes how long its body was, where there were any.
+	Media, Bytes int
+
+	// MediaTokens is how many of the Input tokens the server says that these were; MediaTold: it says so.
+	MediaTold   bool
+	MediaTokens int
+
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request
 

@@ -174,11 +174,21 @@ func (x *exchange) appendUsage(b []byte) []byte {
 // appendDetails appends to a usage, which is complete but for them, its details,
 // where there are any. vLLM has none in what it tells underway.
 func (x *exchange) appendDetails(b []byte) []byte {
-	if !x.details {
+	if !x.details && x.media == 0 {
 		return b
 	}
-	b = append(b[:len(b)-1], `,"prompt_tokens_details":{"cached_tokens":`...)
-	b = strconv.AppendInt(b, int64(x.cached), 10)
+	b = append(b[:len(b)-1], `,"prompt_tokens_details":{`...)
+	if x.details {
+		b = append(b, `"cached_tokens":`...)
+		b = strconv.AppendInt(b, int64(x.cached), 10)
+	}
+	if x.media > 0 {
+		if x.details {
+			b = append(b, ',')
+		}
+		b = append(b, `"image_tokens":`...)
+		b = strconv.AppendInt(b, int64(x.media), 10)
+	}
 	return append(b, "}}"...)
 }
 

@@ -28,6 +28,7 @@ type request struct {
 
 	said      []span // messages that the model is to have said
 	documents int    // of rerank
+	media     int    // tokens of images and sounds
 
 	begins uint64 // the hash of no prompt, which an adapter changes
 	says   uint64 // what is answered: the hash of the prompt; 0: a token after the other
@@ -282,7 +283,12 @@ func (q *request) messages(s *scanner) error {
 				return s.array(func() error {
 					part, before := 0, len(q.prefix.tokens)
 					err := s.object(func(key []byte) error {
-						if name := unquote(key); string(name) != "text" || s.peek() != '"' {
+						switch name := unquote(key); {
+						case string(name) == "image_url" && s.peek() == '{', string(name) == "input_audio" && s.peek() == '{':
+							n, err := q.medium(s)
+							part += n
+							return err
+						case string(name) != "text" || s.peek() != '"':
 							return s.skip()
 						}
 						raw, err := s.str()

@@ -25,6 +25,7 @@ type chunk struct {
 	finish          []byte // the last finish_reason, as it stands between its quotes
 
 	prompt, completion, cached count // usage
+	media                      count // image, audio and multimodal tokens of its prompt_tokens_details
 	accepted, rejected         count // its completion_tokens_details, of speculative decoding
 	draft, draftAccepted       count // metrics, of the same: all that was proposed
 

@@ -103,6 +103,9 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record) (*payl
 		return nil, err
 	}
 	body.json = body.memory[room:]
+	if r.Media = p.Media; p.Media > 0 {
+		r.Bytes = len(body.json)
+	}
 	return body, nil
 }
 

@@ -32,6 +32,7 @@ type Description struct {
 
 	Sessions *SessionShape `json:"sessions,omitempty"` // nil: each request is by itself
 
+	Media   *MediaShape `json:"media,omitempty"`       // images and sounds beside the text; nil: none
 	Lengths string      `json:"lengths,omitempty"`     // of prompts and answers, where they are drawn from distributions
 	Tree    []string    `json:"prefix_tree,omitempty"` // of each level, tokens and branches: "1000x1", "400x8"
 	Trace   *TraceShape `json:"trace,omitempty"`       // nil: the prompts are of no trace
@@ -52,12 +53,19 @@ const (
 // A SessionShape says what sessions are like: each a distribution as people write it ([ParseDistribution]), with "" for
 // what a file says itself.
 type SessionShape struct {
-	Turns    string `json:"turns,omitempty"`
-	First    string `json:"first_input,omitempty"` // "": as Input
-	Input    string `json:"input,omitempty"`       // of each message of the user
-	Output   string `json:"output_tokens,omitempty"`
-	Think    string `json:"think_s,omitempty"`
-	Recorded bool   `json:"recorded,omitempty"` // later turns hold the file's answers, and not the server's
+	Turns    string `json:"turns,omitempty"`         // of a session
+	First    string `json:"first_input,omitempty"`   // "": as Input
+	Input    string `json:"input,omitempty"`         // of each message of the user
+	Output   string `json:"output_tokens,omitempty"` // of each answer
+	Think    string `json:"think_s,omitempty"`       // seconds from an answer to the next message
+	Recorded bool   `json:"recorded,omitempty"`      // later turns hold the file's answers, and not the server's
+}
+
+// A MediaShape says what stands beside the text of prompts.
+type MediaShape struct {
+	Kind   string `json:"kind"`   // "100 images of 512x512, png", or the folder's name
+	Number int    `json:"number"` // of different ones
+	Each   int    `json:"each"`   // in a request
 }
 
 // A TraceShape says which part of a trace is replayed, and how.
@@ -65,7 +73,7 @@ type TraceShape struct {
 	Requests int     `json:"requests"`                // of the File's Prompts
 	Speed    float64 `json:"speed"`                   // 1: the trace's own
 	Shared   int     `json:"shared_tokens,omitempty"` // of the input tokens, those that a request before begins with too
-	Input    int     `json:"input_tokens"`
+	Input    int     `json:"input_tokens"`            // of all its requests
 }
 
 // Units of [Description.InputIn].
@@ -128,6 +136,9 @@ func (d Description) String() string {
 		parts = append(parts, fmt.Sprintf("a system prompt of %d %s, the same in all sessions", d.Prefix, unit))
 	case d.Prefix > 0:
 		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
+	}
+	if m := d.Media; m != nil {
+		parts = append(parts, fmt.Sprintf("%d a request of %s", m.Each, m.Kind))
 	}
 	if len(d.Tree) > 0 {
 		parts = append(parts, "a tree of prefixes "+strings.Join(d.Tree, ", "))

@@ -29,6 +29,7 @@ type Prompt struct {
 
 	Model  string // which model is asked; "": the one that the target has for this request
 	Input  int    // tokens that the server should count in the prompt, 0: not known beforehand
+	Media  int    // images and sounds in Messages; 0: none, or nobody counted them
 	Output int    // tokens to generate; in a Body that leaves the end to the model, 0: not known beforehand
 }
 
