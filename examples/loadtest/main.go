@@ -125,6 +125,7 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := step.Level.Validate(); err != nil {
 		return err
 	}
+	t.load.Workload.Expect(os.Stderr, step.Seed, step.Level)
 	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, nil)
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err

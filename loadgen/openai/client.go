@@ -43,6 +43,10 @@ type Client struct {
 	// Lengths are those of random prompts and their answers, in the place of the level's. Zero: the level's.
 	Lengths workload.Lengths
 
+	// Media stand before each prompt, MediaEach of them (zero: 1), by chat: images and sounds. Zero: none.
+	Media     workload.Media
+	MediaEach int
+
 	// Workload makes the prompts of a level, in the place of all of the above. Zero: by these.
 	Workload func(workload.Spec) (workload.Workload, error)
 
@@ -102,7 +106,7 @@ func (c *Client) Validate(url string, s workload.Spec) error {
 func (c *Client) at(url string) Config {
 	config := c.Config
 	config.URL = url
-	if config.Endpoint == "" && (c.Talks != nil || c.Conversations != nil) {
+	if config.Endpoint == "" && (c.Talks != nil || c.Conversations != nil || c.Media.Len() > 0) {
 		if where, err := parseAddress(url); err == nil && where.endpoint == "" {
 			config.Endpoint = Chat
 		}
@@ -141,6 +145,9 @@ func (c *Client) target(config Config, s workload.Spec, calibration *workload.Ca
 		config.Conversations, err = talks, talks.Validate()
 	default:
 		config.Workload, err = c.prompts(config, s, calibration)
+		if c.Media.Len() > 0 {
+			config.Workload = workload.WithMedia{Text: config.Workload, Media: c.Media, Each: c.MediaEach}
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ var flagGroups = []struct {
 	}},
 	{"Lengths, sessions and traces", []string{
 		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think", "first-input",
-		"system", "conversations", "recorded", "trace", "trace-format", "speed", "window",
+		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each", "sound", "trace", "trace-format", "speed", "window",
 	}},
 	{"The server", []string{
 		"server", "server-grace", "server-probe", "server-view", "server-envinfo", "replicas", "reset-cache",

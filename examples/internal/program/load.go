@@ -48,7 +48,7 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "",
-		"completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
+		"completions (exact input length, by token ids), chat, responses, embeddings or rerank; none: the one that -url names, or else completions")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
 	flags.BoolVar(&l.usage, "continuous-usage", false,
 		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")

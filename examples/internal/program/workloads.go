@@ -2,6 +2,7 @@ package program
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,8 +26,10 @@ type Workloads struct {
 	pairs, tree                        string
 	trace, traceFormat, window         string
 	speed                              float64
+	media                              mediaFlags
 
-	replayed *workload.Trace // once it is read
+	replayed *workload.Trace                 // once it is read
+	grown    func(seed uint64) workload.Tree // nil: none
 }
 
 // Register registers the flags.
@@ -43,6 +46,7 @@ func (w *Workloads) Register(flags *flag.FlagSet) {
 	flags.StringVar(&w.tree, "tree", "", "prompts that share beginnings: TOKENSxBRANCHES of each `level`, such as 1000x1,400x8")
 	flags.StringVar(&w.conversations, "conversations", "", "`file` of sessions: JSON lines with messages, conversations (ShareGPT, or its array) or requests (fan-out and join)")
 	flags.BoolVar(&w.recorded, "recorded", false, "with -conversations: later turns hold the file's answers, and not the server's")
+	w.media.register(flags)
 	flags.StringVar(&w.trace, "trace", "", "`file` to replay in an open loop, with its own times and lengths")
 	flags.StringVar(&w.traceFormat, "trace-format", "mooncake", "with -trace: mooncake, azure, burstgpt or requests (a requests.jsonl.gz)")
 	flags.Float64Var(&w.speed, "speed", 1, "with -trace: so many `times` as fast")
@@ -67,6 +71,9 @@ func (w *Workloads) set(c *openai.Client, l *Load) error {
 	}
 	if n > 1 {
 		return Usagef("-sessions, -trace, -tree, -dataset: want one of them")
+	}
+	if err := w.media.set(c, l); err != nil {
+		return err
 	}
 	distributions := map[string]*workload.Distribution{}
 	for name, text := range map[string]string{"turns": w.turns, "think": w.think, "first-input": w.first,
@@ -101,9 +108,12 @@ func (w *Workloads) set(c *openai.Client, l *Load) error {
 	case w.tree != "":
 		var levels []workload.TreeLevel
 		if levels, err = workload.ParseTree(w.tree); err == nil {
-			c.Workload = func(s workload.Spec) (workload.Workload, error) {
-				t := workload.Tree{Seed: s.Seed, Levels: levels, Own: lengths.Input, Output: lengths.Output,
+			w.grown = func(seed uint64) workload.Tree {
+				return workload.Tree{Seed: seed, Levels: levels, Own: lengths.Input, Output: lengths.Output,
 					Text: l.asText || l.endpoint == "chat"}
+			}
+			c.Workload = func(s workload.Spec) (workload.Workload, error) {
+				t := w.grown(s.Seed)
 				return t, t.Validate()
 			}
 		}
@@ -144,6 +154,21 @@ func (w *Workloads) Level(l *loadgen.Level) error {
 		return Usagef("-conversations: want -sessions or -duration with it, which say how many are measured")
 	}
 	return nil
+}
+
+// Expect says what a prefix cache can find at most of a level's prompts, where that is known beforehand.
+func (w *Workloads) Expect(out io.Writer, seed uint64, l loadgen.Level) {
+	var shared, input int
+	switch {
+	case w.grown != nil && l.Requests > 0:
+		shared, input = w.grown(seed).Shared(l.Warmup+l.Requests, 1)
+	case w.replayed != nil:
+		shared, input = w.replayed.Shared()
+	}
+	if input > 0 && shared > 0 {
+		fmt.Fprintf(out, "%d of %d input tokens (%.1f %%) begin a prompt before too: what a prefix cache can find at most\n",
+			shared, input, 100*float64(shared)/float64(input))
+	}
 }
 
 func (w *Workloads) readConversations(output, think workload.Distribution, seed uint64) (workload.TalkFile, error) {
