@@ -177,18 +177,6 @@ func TestDockerKilledInALevel(t *testing.T) {
 	}
 }
 
-// await waits until a file holds a text.
-func await(t *testing.T, file, text string) {
-	t.Helper()
-	for range 6000 {
-		if got, _ := os.ReadFile(file); bytes.Contains(got, []byte(text)) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("%s does not come to hold %s", file, text)
-}
-
 // A restart that does nothing, as of a wrapper that mends the wrong container, is an error, and nothing is measured.
 func TestDockerRestartThatDoesNothing(t *testing.T) {
 	buildImage(t)

@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -82,6 +83,38 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err != nil || !e.Complete || len(e.Starts) != 2 || len(e.Stops) != 2 {
 			t.Errorf("%s: %v", server, err)
 		}
+	}
+}
+
+// Where the server does not mind that the program is killed, what is left is found and named by the next one that takes
+// the experiment up again: its levels are those of one that was left alone, and nothing is left at its end.
+func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
+	program := serverProgram(t)
+	n := max(1, kills(t)/2) // of each kind
+	for _, server := range []string{
+		"process:" + program + " serve some/model --port %s",
+		"cmd:;" + program + " serve some/model --port %s & wait",
+	} {
+		t.Setenv("XDG_CACHE_HOME", t.TempDir())
+		port := freePort(t)
+		flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, port), "-server-grace", "5s", "-client-check=false"}
+		named := 0
+		for _, e := range killedAndResumed(t, n, flags) {
+			for _, s := range e.Starts {
+				for _, w := range s.Warnings {
+					if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") && strings.Contains(w.Message, "still ran") {
+						named++
+					}
+				}
+			}
+		}
+		if named == 0 {
+			t.Errorf("%s: killed %d times, and nothing that was left was named", server, n)
+		}
+		if pids := running(program); len(pids) != 0 {
+			t.Errorf("%s: processes %v are left", server, pids)
+		}
+		t.Logf("%s: killed %d times, %d times a server was left, named and ended", server, n, named)
 	}
 }
 

@@ -54,28 +54,50 @@ func gone(pid int) bool {
 	return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 }
 
+// await waits until a file holds a text.
+func await(t *testing.T, file, text string) {
+	t.Helper()
+	for range 6000 {
+		if got, _ := os.ReadFile(file); bytes.Contains(got, []byte(text)) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s does not come to hold %s", file, text)
+}
+
 // Killed at any moment, as often as may be, and taken up again, an experiment has the levels of one that was left alone: none
 // is lost, none is measured twice, and no server is left.
 func TestKilledAtAnyMomentAndResumed(t *testing.T) {
+	killedAndResumed(t, kills(t), nil)
+}
+
+// killedAndResumed kills experiments n times and takes them up again. server are the flags that name what they measure,
+// in a resumed one too; none: the simulated server. It returns all that came to their end.
+func killedAndResumed(t *testing.T, n int, server []string) (finished []*protocol.Experiment) {
+	t.Helper()
+	plan := slices.Concat(shortPlan, server)
 	whole := filepath.Join(t.TempDir(), "whole")
 	begin := time.Now()
-	if p := run(t, "multirun", append(slices.Clone(shortPlan), "-out", whole)...); p.code != 0 {
+	if p := run(t, "multirun", append(slices.Clone(plan), "-out", whole)...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	lasts := time.Since(begin)
 	_, want := measured(t, whole)
-	random := rand.New(rand.NewPCG(1, uint64(kills(t))))
+	random := rand.New(rand.NewPCG(1, uint64(n)))
 	dir, killed, experiments := "", 0, 0
-	for n := kills(t); killed < n; {
+	next := func() []string {
 		if dir == "" {
 			dir = filepath.Join(t.TempDir(), fmt.Sprint("killed-", experiments))
 			experiments++
 		}
-		args := append(slices.Clone(shortPlan), "-out", dir)
 		if _, err := protocol.ReadExperiment(dir); err == nil {
-			args = []string{"-resume", dir}
+			return append([]string{"-resume", dir}, server...)
 		}
-		cmd := command(context.Background(), "multirun", args...)
+		return append(slices.Clone(plan), "-out", dir) // it was killed before there was anything
+	}
+	for killed < n {
+		cmd := command(context.Background(), "multirun", next()...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
@@ -83,8 +105,13 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
+		moment := time.Duration(random.Int64N(int64(lasts) * 3 / 5))
+		if killed == 0 { // once surely while a server runs
+			await(t, filepath.Join(dir, protocol.JournalFile), `"start":`)
+			moment = 0
+		}
 		select {
-		case <-time.After(time.Duration(random.Int64N(int64(lasts) * 3 / 5))):
+		case <-time.After(moment):
 			_ = cmd.Process.Kill()
 			<-done
 			killed++
@@ -92,25 +119,18 @@ func TestKilledAtAnyMomentAndResumed(t *testing.T) {
 			if err != nil && !strings.Contains(stderr.String(), "holds an experiment already") {
 				t.Fatalf("after %d kills: %v\n%s", killed, err, &stderr)
 			}
-			check(t, dir, want)
+			finished = append(finished, check(t, dir, want))
 			dir = ""
 		}
 	}
-	if dir == "" {
-		return
-	}
-	args := []string{"-resume", dir}
-	if _, err := protocol.ReadExperiment(dir); err != nil { // it was killed before there was anything
-		args = append(slices.Clone(shortPlan), "-out", dir)
-	}
-	if p := run(t, "multirun", args...); p.code != 0 {
+	if p := run(t, "multirun", next()...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
-	check(t, dir, want)
+	return append(finished, check(t, dir, want))
 }
 
 // check holds a finished experiment against the steps that it should have.
-func check(t *testing.T, dir string, want []string) {
+func check(t *testing.T, dir string, want []string) *protocol.Experiment {
 	t.Helper()
 	e, got := measured(t, dir)
 	if !slices.Equal(got, want) {
@@ -121,7 +141,7 @@ func check(t *testing.T, dir string, want []string) {
 	}
 	for _, s := range e.Starts {
 		var pid int
-		if _, err := fmt.Sscanf(s.Instance, "pid %d", &pid); err != nil {
+		if _, err := fmt.Sscanf(strings.TrimPrefix(s.Instance, "start command "), "pid %d", &pid); err != nil {
 			t.Fatal(err)
 		}
 		for range 500 {
@@ -134,6 +154,7 @@ func check(t *testing.T, dir string, want []string) {
 			t.Errorf("server %d is left", pid)
 		}
 	}
+	return e
 }
 
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
@@ -157,6 +178,9 @@ func TestResume(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
 	failsWith(t, 2, []string{"-levels with -resume"}, "multirun", "-resume", out, "-levels", "2")
+	if err := os.Remove(filepath.Join(out, protocol.PlanFile)); err != nil { // as if it had been killed before it was written
+		t.Fatal(err)
+	}
 	failsWith(t, 2, []string{"-runs +2", "-resume DIR"}, "multirun", "-runs", "+2")
 	failsWith(t, 2, []string{"-accept-changes", "-resume DIR"}, "multirun", "-accept-changes")
 	failsWith(t, 1, []string{"the requests differs from before", "top_p"}, "multirun", "-resume", out, "-body", `{"top_p":0.5}`)
@@ -188,5 +212,76 @@ func TestResume(t *testing.T) {
 	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !strings.Contains(p.stdout, "400") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
-	failsWith(t, 1, []string{"-strict: the warning single-run was given"}, "multirun", "-levels", "1", "-requests", "20", "-runs", "1", "-strict", "single-run,cold")
+}
+
+// What a plan cannot show is known before it is carried out; what its levels show, after; what nobody can show, at once.
+func TestStrict(t *testing.T) {
+	failsWith(t, 1, []string{"-strict: the warning single-run was given by the plan, before anything was measured"},
+		"multirun", "-runs", "1", "-strict", "single-run,cold")
+	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-requests", "20",
+		"-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-client-check=false", "-strict", "few-samples")
+	dataset := filepath.Join(t.TempDir(), "prompts.jsonl")
+	if err := os.WriteFile(dataset, []byte("{\"prompt\": \"one\"}\n{\"prompt\": \"two\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 1, []string{"-strict: the warning prompts-repeat was given"}, "multirun", "-levels", "1", "-requests", "20",
+		"-runs", "2", "-cooldown", "0s", "-output", "4", "-client-check=false", "-dataset", dataset, "-strict", "prompts-repeat")
+	failsWith(t, 2, []string{`-strict: no warning has the code "few-sample"; want few-samples?`}, "multirun", "-strict", "all,few-sample")
+}
+
+// Levels are measured again for the causes that were named beforehand, and every try is shown.
+func TestRetry(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	args := []string{"-levels", "1,4", "-requests", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
+	p := run(t, "multirun", append(args, "-out", out, "-retry", "2:prompt-capped")...)
+	if p.code != 0 || !strings.Contains(p.stdout, "Measured more than once") || !strings.Contains(p.stdout, "; counts") {
+		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
+	}
+	e, err := protocol.ReadExperiment(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := map[int]int{}
+	for _, m := range e.Measurements {
+		if !m.Step.Discard {
+			tries[m.Step.Level.Concurrency]++
+		}
+	}
+	if tries[1] != 1 || tries[4] != 3 {
+		t.Errorf("tries of each level: %v", tries)
+	}
+	failsWith(t, 2, []string{`-retry: no warning has the code "sever-died"; want server-died?`}, "multirun", "-retry", "sever-died")
+	failsWith(t, 2, []string{"-retry", "0:server-died", "from 1 to 100"}, "multirun", "-retry", "0:server-died")
+	failsWith(t, 2, []string{"-retry with -resume"}, "multirun", "-resume", out, "-retry", "server-died")
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	text := `{"runs": 1, "input_tokens": 1, "output_tokens": 1, "levels": [1], "prompts": "1", "retry": {"times": 1, "causes": ["server-dyed"]}}`
+	if err := os.WriteFile(plan, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, 2, []string{"server-dyed", "want server-died?"}, "multirun", "-plan", plan)
+}
+
+// The plan that a run has written is carried out again as it was: with the same steps and seeds, and it is written again.
+func TestPlanOfARunIsCarriedOutAgain(t *testing.T) {
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	args := []string{"-levels", "1,4", "-requests", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
+		"-order", "shuffled", "-level-budget", "20s", "-retry", "server-died", "-prime", "-goodput", "ttft:500", "-timeout", "1m", "-client-check=false"}
+	if p := run(t, "multirun", append(args, "-out", first)...); p.code != 0 {
+		t.Fatalf("%d: %s", p.code, p.stderr)
+	}
+	if p := run(t, "multirun", "-plan", filepath.Join(first, protocol.PlanFile), "-client-check=false", "-out", second); p.code != 0 {
+		t.Fatalf("%d: %s", p.code, p.stderr)
+	}
+	want, err := os.ReadFile(filepath.Join(first, protocol.PlanFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(second, protocol.PlanFile)); !bytes.Equal(got, want) {
+		t.Errorf("the plan is now\n%s\nand was\n%s", got, want)
+	}
+	e, wantSteps := measured(t, first)
+	_, steps := measured(t, second)
+	if !slices.Equal(steps, wantSteps) || len(steps) != 1+2*3 || len(e.Starts) != 3 {
+		t.Errorf("%d starts, steps\n%s\nwant\n%s", len(e.Starts), strings.Join(steps, "\n"), strings.Join(wantSteps, "\n"))
+	}
 }

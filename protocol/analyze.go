@@ -60,8 +60,13 @@ type Analysis struct {
 
 	Points []Point `json:"points"`
 
-	// Drift is that of the steady throughput over the order of the runs; nil where it cannot be told.
-	Drift *stats.DriftResult `json:"drift,omitempty"`
+	// Drift is that of the steady throughput over the order of the runs, and TTFTDrift that of the mean TTFT; nil where
+	// it cannot be told.
+	Drift     *stats.DriftResult `json:"drift,omitempty"`
+	TTFTDrift *stats.DriftResult `json:"ttft_drift,omitempty"`
+
+	// Tries are those of the levels that were measured more than once ([Retry]), in the order in which they were made.
+	Tries []Try `json:"tries,omitempty"`
 
 	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
@@ -155,7 +160,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.warnRepeats()
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)
-	a.warnRetried(e.Measurements)
+	a.retried(e.Measurements)
 	if e.Shortened != "" {
 		a.warn(WarnShortened, "%s", e.Shortened)
 	}
@@ -163,8 +168,7 @@ func Analyze(e *Experiment) *Analysis {
 		a.Client = &e.Clients[n-1]
 	}
 	a.headrooms()
-	a.Drift = runDrift(a)
-	a.warnDrift()
+	a.drifts()
 	a.Knee = knee(a)
 	return a
 }

@@ -46,7 +46,9 @@ func spent(done []Measurement) (all, longest time.Duration) {
 	for _, m := range done {
 		all += m.Took
 		runs[m.Step.Run] += m.Took
-		longest = max(longest, runs[m.Step.Run])
+		if m.Step.Run > 0 { // the start that primes is none
+			longest = max(longest, runs[m.Step.Run])
+		}
 	}
 	return all, longest
 }

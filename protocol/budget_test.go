@@ -152,6 +152,10 @@ func TestLevelRetries(t *testing.T) {
 		{map[int]int{2: 2}, "1 2 2 2 1 2", true, false},
 		{map[int]int{2: 3}, "1 2 2 2 1 2", true, true}, // and then it is what it is
 	} {
+		tries := 0
+		for _, n := range c.bad { // which next counts down
+			tries += min(n, plan.Retry.Times) + 1
+		}
 		runs, e := next(plan, c.bad)
 		if got := strings.ReplaceAll(strings.Join(runs, " "), "concurrency ", ""); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
@@ -159,6 +163,16 @@ func TestLevelRetries(t *testing.T) {
 		a := Analyze(e)
 		if slices.Contains(warningCodes(a.Warnings), WarnLevelRetried) != c.retried {
 			t.Errorf("%s: %v", c.want, a.Warnings)
+		}
+		if len(a.Tries) != tries {
+			t.Errorf("%s: %d tries are shown, want all %d", c.want, len(a.Tries), tries)
+		}
+		for i, try := range a.Tries {
+			last := i+1 == len(a.Tries)
+			if try.Try != i+1 || try.Run != 1 || try.Counts != last || len(try.Figures) != 1 ||
+				slices.Contains(try.Codes, cause) != (!last || c.spoiled) {
+				t.Errorf("%s: %+v", c.want, try)
+			}
 		}
 		spoiled := false
 		for _, p := range a.Points {

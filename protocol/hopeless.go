@@ -22,6 +22,9 @@ func (e *LevelError) Error() string {
 	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
 	if e.Step.Discard {
 		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
+		if e.Step.Run == 0 {
+			what = "the priming start"
+		}
 	}
 	if len(e.Errors) == 0 {
 		return what + ": no request completed"

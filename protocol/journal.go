@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -139,6 +140,9 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	switch {
 	case errors.Is(err, errEmptyJournal):
 		before, size = nil, 0
+		if foreign := foreignFiles(dir, file); foreign != nil && !resume {
+			return nil, nil, foreign
+		}
 	case err != nil && resume:
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
 	case !resume && (err != nil || before.Complete || len(before.Measurements) > 0):
@@ -166,6 +170,26 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 		}
 	}
 	return j, before, nil
+}
+
+// foreignFiles is an error where a directory without a line of a journal holds something that no attempt at an
+// experiment has left there, and that one would write over.
+func foreignFiles(dir string, journal *os.File) error {
+	for _, name := range []string{PlanFile, EnvironmentFile, ResultsFile, RequestsFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("output directory %s holds a %s that is of no experiment there; give another, or take the file away", dir, name)
+		}
+	}
+	const begins = `{"schema":`
+	half := make([]byte, len(begins))
+	n, err := journal.ReadAt(half, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if half = half[:n]; !strings.HasPrefix(begins, string(bytes.TrimRight(half, "\x00"))) { // zeros: as a crash can leave
+		return fmt.Errorf("output directory %s holds a %s that is no experiment's; give another, or take the file away", dir, JournalFile)
+	}
+	return nil
 }
 
 func (j *journal) append(e Entry) error {
@@ -256,6 +280,10 @@ func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error
 			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		entry, err := readEntry(line)
+		if _, other := errors.AsType[*SchemaError](err); err != nil && n > 1 && !other {
+			return nil, told, 0, fmt.Errorf("journal line %d: %w; the %d before it can be read: to go on from there, "+
+				"keep them alone in a copy of the directory (head -n %[3]d)", n, err, n-1)
+		}
 		if err != nil {
 			return nil, told, 0, fmt.Errorf("journal line %d: %w", n, err)
 		}
@@ -285,6 +313,9 @@ type SchemaError struct {
 }
 
 func (e *SchemaError) Error() string {
+	if e.Schema == 0 {
+		return "it is no line of an experiment's journal, which says its schema"
+	}
 	by := ""
 	if e.Tool != "" {
 		by = ", written by " + e.Tool

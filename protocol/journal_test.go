@@ -66,11 +66,12 @@ func TestJournalThatIsNone(t *testing.T) {
 		{"empty", "", "empty"},
 		{"no begin", rest, "line 1"},
 		{"two begins", first + "\n" + text, "line 2"},
-		{"not JSON", first + "\n" + "nonsense\n" + rest, "line 2"},
+		{"not JSON", first + "\n" + "nonsense\n" + rest, "the 1 before it can be read: to go on from there, keep them alone in a copy of the directory (head -n 1)"},
 		{"another schema", strings.Replace(text, `"schema":1`, `"schema":99`, 1), "schema 99, written by servegauge"},
 		{"another schema later", first + "\n" + strings.Replace(rest, `"schema":1`, `"schema":2`, 1), "line 2: schema 2, and this version reads 1"},
 		{"a shape that came later", `{"schema":2,"begin":{"tool":"servegauge v9"},"time":[1,2],"start":7}` + "\n", "schema 2, written by servegauge v9"},
-		{"no schema", "{}\n", "line 1: schema 0"},
+		{"no schema", "{}\n", "line 1: it is no line of an experiment's journal"},
+		{"another program's", `{"level":"info","msg":"hello"}` + "\n", "line 1: it is no line of an experiment's journal"},
 		{"two things in a line", first + "\n" + `{"schema":1,"end":{},"stop":{}}` + "\n", "line 2: it is of 2 things"},
 		{"half a line of garbage", first + "\n" + rest[:len(rest)/2] + "\n" + rest, "journal line"},
 		{"zeros, as a crash can leave", first + "\n\x00\x00\x00\n", "line 2"},
@@ -141,5 +142,39 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	}
 	if e, err := ReadExperiment(dir); err != nil || e.Complete || len(e.Starts) != 0 {
 		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// What lies in the directory and is of no experiment is not written over; what an attempt that came to nothing left is.
+func TestFilesOfOthersStay(t *testing.T) {
+	for _, c := range []struct {
+		name, file, text string
+		free             bool
+	}{
+		{"another's journal, without an end of line", JournalFile, "my own notes", false},
+		{"another's journal, in JSON", JournalFile, `{"time":1}`, false},
+		{"another's journal, with lines", JournalFile, "a\nb\n", false},
+		{"a plan", PlanFile, `{"runs":1}`, false},
+		{"results", ResultsFile, "mine", false},
+		{"requests", RequestsFile, "", false},
+		{"half a line of ours", JournalFile, `{"schema":1,"time":"20`, true},
+		{"less of it", JournalFile, `{"sc`, true},
+		{"zeros", JournalFile, "\x00\x00\x00", true},
+		{"nothing", JournalFile, "", true},
+		{"something else", "notes.txt", "mine", true},
+	} {
+		dir := t.TempDir()
+		name := filepath.Join(dir, c.file)
+		if err := os.WriteFile(name, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan := small()
+		plan.Runs, plan.Levels, plan.Cooldown = 1, []int{1}, 0
+		runner := &Runner{Server: fixed("http://server"), Dir: dir, Client: always(nil)}
+		_, err := runner.Run(context.Background(), plan)
+		left, _ := os.ReadFile(name)
+		if (err == nil) != c.free || !c.free && (string(left) != c.text || !strings.Contains(err.Error(), dir)) {
+			t.Errorf("%s: %v; it is now %.40q", c.name, err, left)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -22,6 +23,11 @@ type Plan struct {
 	Runs     int           `json:"runs"`                  // at least 1
 	Restart  bool          `json:"restart"`               // a new server for each run: what makes runs independent
 	Cooldown time.Duration `json:"cooldown_ns,omitempty"` // rest before each restart but the first
+
+	// Prime starts the server once before the first run, for one wave of requests at the highest level, and throws that
+	// start away: the first boot of an image compiles kernels, fills caches on its volumes and may come to less memory
+	// for its KV cache than those after it. It takes Restart. The step is that of run 0.
+	Prime bool `json:"prime,omitempty"`
 
 	Warmup int `json:"warmup,omitempty"` // requests that are sent first in each run and discarded, 0: none
 
@@ -155,7 +161,7 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 		return s, nil
 	}
 	s, err := p.at(len(settled(done)))
-	if err == nil && s.Seq == 0 && p.overBudget(done) {
+	if err == nil && s.Seq == 0 && s.Run > 1 && p.overBudget(done) {
 		return Step{}, io.EOF
 	}
 	return s, err
@@ -163,6 +169,12 @@ func (p Plan) Next(done []Measurement) (Step, error) {
 
 // at is the n-th step.
 func (p Plan) at(n int) (Step, error) {
+	if p.Prime {
+		if n == 0 && len(p.Levels) > 0 && p.Runs > 0 {
+			return p.priming(), nil
+		}
+		n--
+	}
 	perRun := len(p.Levels)
 	if p.leadsIn() {
 		perRun++
@@ -177,7 +189,7 @@ func (p Plan) at(n int) (Step, error) {
 		Run: run + 1, Seq: seq, Restart: p.Restart && seq == 0,
 		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, uint64(n)).Uint64() >> 11},
 	}
-	if s.Restart && run > 0 {
+	if s.Restart && (run > 0 || p.Prime) {
 		s.Cooldown = p.Cooldown
 	}
 	levels := p.ordered(run)
@@ -200,6 +212,19 @@ func (p Plan) at(n int) (Step, error) {
 		s.Level.Warmup = c
 	}
 	return s, nil
+}
+
+// priming is the step of the start that is thrown away.
+func (p Plan) priming() Step {
+	highest := slices.Max(p.Levels)
+	requests := min(highest, p.Prompts.At(highest))
+	return Step{
+		Restart: true, Discard: true,
+		Spec: workload.Spec{Input: p.Input, Output: p.Output, Seed: rand.NewPCG(p.Seed, math.MaxUint64).Uint64() >> 11},
+		Level: loadgen.Level{
+			Concurrency: requests, Requests: requests, Duration: p.levelBudget(), Timeout: p.Timeout,
+		},
+	}
 }
 
 // leadsIn reports whether each run begins with a step that is discarded.
@@ -302,6 +327,8 @@ func (p Plan) validate() error {
 		return invalid("warmup", p.Warmup, "a number from 0 to 100,000,000")
 	case p.WarmUntilSteady < 0 || p.WarmUntilSteady > 24*time.Hour:
 		return invalid("warming until steady", p.WarmUntilSteady, "from 0s (none) to 24h")
+	case p.Prime && !p.Restart:
+		return invalid("prime", p.Prime, "restart with it: a start that is thrown away is one more start of the server")
 	case p.Warmup > 0 && p.WarmUntilSteady > 0:
 		return invalid("warmup", p.Warmup, "either a number of requests or until steady, not both")
 	case p.Cooldown < 0 || p.Cooldown > 24*time.Hour:

@@ -76,7 +76,7 @@ func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, e
 		entry.Design = design
 	}
 	for _, difference := range envinfo.Diff(before.Environment, environment) {
-		if difference.Matters && difference.Kind != envinfo.NotComparable {
+		if difference.Matters && difference.Kind != envinfo.NotComparable && !ballooned(difference) {
 			entry.Changes = append(entry.Changes, difference.String())
 		}
 	}
@@ -90,6 +90,24 @@ func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, e
 		}
 	}
 	return r.note(Entry{Resume: entry})
+}
+
+// balloon is how much of a host's memory may come or go without its being another host.
+const balloon = 0.05
+
+// ballooned reports whether a difference is that a virtual machine was given a little more memory or less, as some are
+// from one minute to the next:
+//
+//	changed: host.numa.nodes[0].memory: 14186999808 B → 14321217536 B
+func ballooned(d envinfo.Difference) bool {
+	if d.Kind != envinfo.Changed || !strings.HasPrefix(d.Path, "host.") || !strings.HasSuffix(d.Path, "memory") {
+		return false
+	}
+	var a, b float64
+	if _, err := fmt.Sscanf(d.A+" "+d.B, "%g B %g B", &a, &b); err != nil {
+		return false
+	}
+	return a > 0 && b > 0 && max(a, b)/min(a, b) < 1+balloon
 }
 
 // extends reports whether p is the plan of a design, with more runs.

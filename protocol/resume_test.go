@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/servegauge/servegauge/envinfo"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -327,4 +328,28 @@ func TestCopiedDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameJSON(t, Analyze(a), Analyze(b))
+}
+
+// Memory that comes and goes a little is that of a virtual machine, and no other host.
+func TestBallooned(t *testing.T) {
+	for _, c := range []struct {
+		path, a, b string
+		want       bool
+	}{
+		{"host.numa.nodes[0].memory", "14186999808 B", "14321217536 B", true},
+		{"host.memory", "14321217536 B", "14186999808 B", true},
+		{"host.usable_memory", "100 B", "104 B", true},
+		{"host.memory", "14186999808 B", "28373999616 B", false},
+		{"host.memory", "unlimited", "14186999808 B", false},
+		{"host.memory", "0 B", "14186999808 B", false},
+		{"amd.cards[0].memory", "100 B", "101 B", false}, // a card's does not come and go
+		{"host.kernel", "100 B", "101 B", false},
+	} {
+		if got := ballooned(envinfo.Difference{Kind: envinfo.Changed, Path: c.path, A: c.a, B: c.b}); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	if ballooned(envinfo.Difference{Kind: envinfo.OnlySecond, Path: "host.numa.nodes[1].memory", B: "100 B"}) {
+		t.Error("a node that was not there")
+	}
 }

@@ -66,20 +66,43 @@ func settled(done []Measurement) []Measurement {
 
 func sameStep(a, b Step) bool { return a.Run == b.Run && a.Seq == b.Seq && a.Arm == b.Arm }
 
-// warnRetried names the levels that were measured more than once.
-func (a *Analysis) warnRetried(all []Measurement) {
+// A Try is one of several measurements of a level of a run, made because the plan said beforehand that there would be
+// another one for a cause such as this one had.
+type Try struct {
+	Load
+	Run     int              `json:"run"`    // from 1
+	Try     int              `json:"try"`    // from 1
+	Counts  bool             `json:"counts"` // it is the last, which is the level's
+	Codes   []string         `json:"codes"`  // of its warnings, among which is the cause of the next try; none: []
+	Figures []loadgen.Figure `json:"figures"`
+}
+
+// retried takes over every try of the levels that were measured more than once, those too that do not count: what was
+// left out is shown beside what was not.
+func (a *Analysis) retried(all []Measurement) {
 	var what []string
 	for i, m := range all {
-		if m.Step.Try > 1 && i > 0 {
-			what = append(what, fmt.Sprintf("%v of run %d after %s", loadOf(m.Step), m.Step.Run, strings.Join(codesOf(all[i-1].warnings()), ", ")))
+		again := m.Step.Try > 1 && i > 0
+		next := i+1 < len(all) && all[i+1].Step.Try > 1 && sameStep(m.Step, all[i+1].Step)
+		if !again && !next {
+			continue
 		}
+		t := Try{
+			Load: loadOf(m.Step), Run: m.Step.Run, Try: max(m.Step.Try, 1), Counts: !next,
+			Codes: codesOf(m.warnings()), Figures: m.Result.Figures,
+		}
+		if again {
+			what = append(what, fmt.Sprintf("%v of run %d after %s", t.Load, t.Run, strings.Join(codesOf(all[i-1].warnings()), ", ")))
+		}
+		a.Tries = append(a.Tries, t)
 	}
 	if len(what) > 0 {
 		a.warn(WarnLevelRetried, "measured again, as the plan had said beforehand, and the tries before do not count: %s", strings.Join(what, "; "))
 	}
 }
 
-func codesOf(warnings []loadgen.Warning) (out []string) {
+func codesOf(warnings []loadgen.Warning) []string {
+	out := []string{}
 	for _, w := range warnings {
 		if !slices.Contains(out, w.Code) {
 			out = append(out, w.Code)

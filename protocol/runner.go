@@ -182,7 +182,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err == nil {
 		err = run.steps(ctx, d)
 	}
-	err = errors.Join(err, run.stop(ctx))
+	if stopErr := run.stop(ctx); !errors.Is(err, stopErr) { // a journal that cannot be written says so once
+		err = errors.Join(err, stopErr)
+	}
 	end := &End{Error: reason(err)}
 	if s, ok := d.(interface{ Shortened([]Measurement) string }); ok && err == nil {
 		end.Shortened = s.Shortened(run.experiment.Measurements)

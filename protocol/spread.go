@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -103,15 +104,15 @@ func restartCost(e *Experiment) time.Duration {
 // WarnRunDrift is the code of the warning that the figures changed over the order of the runs.
 const WarnRunDrift = "run-drift"
 
-// runDrift says whether the steady throughput drifted from run to run, over the points of a closed loop that all runs
-// have whole; nil where that cannot be told.
-func runDrift(a *Analysis) *stats.DriftResult {
+// runDrift says whether a figure drifted from run to run, over the points that all runs have whole; nil where that
+// cannot be told. The throughput of an open loop is what was offered, and tells nothing.
+func runDrift(a *Analysis, figure string, confidence float64) *stats.DriftResult {
 	var runs []int
 	var rows [][]float64
 	for i := range a.Points {
 		p := &a.Points[i]
-		e, err := p.Figure(loadgen.SteadyTotalThroughput)
-		if err != nil || p.Open() {
+		e, err := p.Figure(figure)
+		if err != nil || p.Open() && figure == loadgen.SteadyTotalThroughput {
 			continue
 		}
 		if runs == nil {
@@ -128,24 +129,45 @@ func runDrift(a *Analysis) *stats.DriftResult {
 	if len(runs) < 2 {
 		return nil
 	}
-	d, err := stats.Drift(rows, Confidence, a.Unit)
+	d, err := stats.Drift(rows, confidence, a.Unit)
 	if err != nil {
 		return nil
 	}
 	return &d
 }
 
-// warnDrift says that the runs drifted where that is shown.
-func (a *Analysis) warnDrift() {
-	d := a.Drift
-	if d == nil || !d.Assessed || !(d.Total.Low > 0 || d.Total.High < 0) {
-		return
+// drifts looks for drift in the throughput and in TTFT: a queue that grows from run to run, or memory that is in
+// pieces, moves TTFT long before it moves the throughput. Either is warned of at half of the error that one alone would
+// be allowed, so that an experiment without drift has a warning in one of twenty.
+func (a *Analysis) drifts() {
+	var what []string
+	for _, d := range []struct {
+		result       **stats.DriftResult
+		figure, name string
+	}{
+		{&a.Drift, loadgen.SteadyTotalThroughput, "the steady throughput"},
+		{&a.TTFTDrift, loadgen.MeanName(loadgen.TTFT), "mean TTFT"},
+	} {
+		*d.result = runDrift(a, d.figure, Confidence)
+		strict := runDrift(a, d.figure, (1+Confidence)/2)
+		if strict == nil || !strict.Assessed || !(strict.Total.Low > 0 || strict.Total.High < 0) {
+			continue
+		}
+		t := (*d.result).Total
+		what = append(what, fmt.Sprintf("%s changed by %s (95 %%: %s to %s)",
+			d.name, change(t.Estimate), change(t.Low), change(t.High)))
 	}
-	a.warn(WarnRunDrift, "from the first run to the last the steady throughput changed by %s (95 %%: %s to %s): what changed with the time, or the server's uptime, is in all intervals; look for it, or have the order of the levels change from run to run",
-		percent(d.Total.Estimate), percent(d.Total.Low), percent(d.Total.High))
+	if len(what) > 0 {
+		a.warn(WarnRunDrift, "from the first run to the last %s: what changed with the time, or the server's uptime, "+
+			"is in all intervals; look for it, or have the order of the levels change from run to run",
+			strings.Join(what, ", and "))
+	}
 }
 
-// percent is a small change of a logarithm: "+2.1 %".
+// change is what a change of a logarithm is in percent: 0.7 is "+101 %".
+func change(log float64) string { return percent(math.Expm1(log)) }
+
+// percent is a small change as a share: "+2.1 %".
 func percent(x float64) string {
 	if math.Abs(x) >= 0.1 {
 		return fmt.Sprintf("%+.0f %%", 100*x)

@@ -3,6 +3,7 @@ package protocol
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,27 +62,46 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// A drift over the runs is found, and scatter is not taken for one.
+// A drift over the runs is found, of the throughput and of TTFT alone, and scatter of both is not taken for one.
 func TestRunDrift(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	analyze := func(drift float64) *Analysis {
+	analyze := func(throughput, ttft float64) *Analysis {
 		e := &Experiment{Complete: true}
 		for run := range 8 {
-			rate := 10_000 * (1 + drift*float64(run)/7) * (1 + .004*random.NormFloat64())
-			e.Measurements = append(e.Measurements, steadyRun(run+1, rate, 100, random))
+			part := float64(run) / 7
+			rate := 10_000 * (1 + throughput*part) * (1 + .004*random.NormFloat64())
+			m := steadyRun(run+1, rate, 100, random)
+			m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: loadgen.MeanName(loadgen.TTFT),
+				Value: 200 * (1 + ttft*part) * (1 + .03*random.NormFloat64()), Better: loadgen.LowerIsBetter})
+			e.Measurements = append(e.Measurements, m)
 		}
 		return Analyze(e)
 	}
-	if a := analyze(-.05); a.Drift == nil || warningCodes(a.Warnings)[0] != WarnRunDrift || math.Abs(a.Drift.Total.Estimate+.05) > .015 {
-		t.Errorf("%+v, %v", a.Drift, a.Warnings)
+	for _, c := range []struct {
+		throughput, ttft float64
+		says, saysNot    string
+	}{
+		{-.05, 0, "the steady throughput changed by -", "TTFT"},
+		{0, 1.5, "mean TTFT changed by +", "throughput"}, // as the page has it: 4.6 s fresh, and 11.6 after an hour
+		{-.05, 1.5, "the steady throughput changed by -", "none of it"},
+	} {
+		a := analyze(c.throughput, c.ttft)
+		if a.Drift == nil || a.TTFTDrift == nil || math.Abs(a.Drift.Total.Estimate-c.throughput) > .02 ||
+			math.Abs(a.TTFTDrift.Total.Estimate-math.Log1p(c.ttft)) > .25 {
+			t.Errorf("%+v: %+v, %+v", c, a.Drift, a.TTFTDrift)
+		}
+		if codes := warningCodes(a.Warnings); len(codes) == 0 || codes[0] != WarnRunDrift ||
+			!strings.Contains(a.Warnings[0].Message, c.says) || strings.Contains(a.Warnings[0].Message, c.saysNot) {
+			t.Errorf("%+v: %v", c, a.Warnings)
+		}
 	}
 	found := 0
-	for range 200 {
-		if a := analyze(0); len(a.Warnings) > 0 {
+	for range 400 {
+		if a := analyze(0, 0); len(a.Warnings) > 0 {
 			found++
 		}
 	}
-	if found > 22 { // 5 %, and three standard deviations of chance
-		t.Errorf("%d of 200 experiments without a drift had one", found)
+	if found > 33 { // 5 %, and three standard deviations of chance
+		t.Errorf("%d of 400 experiments without a drift had one", found)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // A Step is one thing to measure: a load on the server of a run.
 type Step struct {
-	Run int    `json:"run"`           // from 1
+	Run int    `json:"run"`           // from 1; 0: a start before them, which is thrown away ([Plan.Prime])
 	Seq int    `json:"seq"`           // position in the run, from 0
 	Arm string `json:"arm,omitempty"` // which server of a comparison; "" where there is one
 

@@ -77,8 +77,8 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	case !a.Valid():
 		return program.ErrInvalid
 	}
-	if v := report.NewClientVerdict(a, c.need); v.Headroom != nil && *v.Headroom < 1 {
-		return fmt.Errorf("the client is the limit: it sustained %.0f requests/s, and %g are needed (-need)", v.Requests, c.need)
+	if shortage := report.NewClientVerdict(a, c.need).Shortage(); shortage != "" {
+		return fmt.Errorf("-need: %s", shortage)
 	}
 	return nil
 }

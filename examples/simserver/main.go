@@ -58,6 +58,10 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
+		listener, err := program.Listen(*address) // a port that is taken is said before any truth
+		if err != nil {
+			return err
+		}
 		simulated, ok := handler.(*loadgentest.Simulated)
 		if replicas, several := handler.(*loadgentest.Replicas); several {
 			simulated, ok = replicas.Servers[0], true
@@ -88,6 +92,6 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 				}
 			}
 		}
-		return program.Serve(stop, *address, handler)
+		return program.Serve(stop, listener, handler)
 	}
 }

@@ -67,35 +67,27 @@ func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) 
 	}
 	histograms(out, a, shown)
 	out.f("\n")
-	switch v := NewClientVerdict(a, need); {
-	case v.Concurrency == 0:
-		out.f("Verdict: none. No level had a steady window, so nothing is known of what the client can sustain.\n")
-	case v.Headroom == nil:
-		out.f("Verdict: %s\n", v)
-		out.f("Headroom: not stated; it takes the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens).\n")
-	default:
-		out.f("Verdict: %s\n", v)
-		limit := ""
-		if *v.Headroom < 1 {
-			limit = " The client is the limit."
-		}
-		out.f("Headroom: %s × the %g requests/s that are needed.%s\n", decimal(*v.Headroom, 2), need, limit)
-	}
+	v := NewClientVerdict(a, need)
+	out.f("Verdict: %s\n", v)
+	out.f("Headroom: %s\n", v.headroom())
 	out.f("Client-bound: %s\n", clientBound(a))
 	return warnings(out, a)
 }
 
-// clientBound says at which levels the client judged itself to be the limit.
+// clientBound says at which levels the client judged itself to be the limit. One that fell behind its level is not
+// called free of it, whatever it thinks of itself.
 func clientBound(a *protocol.Analysis) string {
-	var bound, free, unjudged []string
+	var bound, behind, free, unjudged []string
 	for i := range a.Points {
 		p := &a.Points[i]
 		c := strconv.Itoa(p.Concurrency)
 		switch {
+		case given(p, loadgen.WarnClientBound):
+			bound = append(bound, c)
 		case p.ClientJudged == 0:
 			unjudged = append(unjudged, c)
-		case slices.ContainsFunc(p.Warnings, func(w protocol.PointWarning) bool { return w.Code == loadgen.WarnClientBound }):
-			bound = append(bound, c)
+		case given(p, loadgen.WarnConcurrencyNotReached):
+			behind = append(behind, c)
 		default:
 			free = append(free, c)
 		}
@@ -104,27 +96,41 @@ func clientBound(a *protocol.Analysis) string {
 	if len(bound) > 0 {
 		parts = append(parts, "at "+strings.Join(bound, ", ")+", as it must be sooner or later where the server answers at once")
 	}
+	if len(behind) > 0 {
+		parts = append(parts, "not to be told at "+strings.Join(behind, ", ")+", where the client shows no sign of it and fewer were in flight than asked")
+	}
 	if len(free) > 0 {
 		parts = append(parts, "not at "+strings.Join(free, ", "))
 	}
 	if len(unjudged) > 0 {
 		parts = append(parts, "not judged at "+strings.Join(unjudged, ", ")+", in less than 1 s or 100 requests")
 	}
+	if len(parts) == 0 {
+		return "no level was measured."
+	}
 	return strings.Join(parts, "; ") + "."
 }
 
-// A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. Against a
-// server that answers at once the client is the limit sooner or later, and fewer than the concurrency are in flight:
-// then the rate is still what the client did, but not at the concurrency that the level is named after, and Held is
-// false.
+// given reports whether a point has a warning.
+func given(p *protocol.Point, code string) bool {
+	return slices.ContainsFunc(p.Warnings, func(w protocol.PointWarning) bool { return w.Code == code })
+}
+
+// A ClientVerdict is what a client was seen to sustain: the highest steady request rate of all levels. It is a lower
+// bound, whatever else the levels were: the client did that much, and nobody saw that it could not do more.
+//
+// Against a server that answers at once the client is the limit sooner or later, and fewer than the concurrency are in
+// flight. The rate is then no figure at the concurrency that the level is named after, and so it is marked as unusable
+// where levels are told; as what the client did it stands. Held is false then.
 type ClientVerdict struct {
-	Concurrency int      `json:"concurrency"`         // of the level with the highest rate; 0: no level had a steady window
+	Concurrency int      `json:"concurrency"`         // of the level with the highest rate; 0: no level had a steady window of use
 	Held        bool     `json:"held"`                // that level held 95 % of its concurrency in the steady window
-	InFlight    float64  `json:"in_flight"`           // on average at that level
-	Requests    float64  `json:"requests_per_s"`      // in the steady window
+	Limited     bool     `json:"limited"`             // the client, or the machine, was seen to be the limit, there or above
+	InFlight    float64  `json:"in_flight"`           // on average over that level
+	Requests    float64  `json:"requests_per_s"`      // in its steady window: the client can do at least that
 	Tokens      float64  `json:"output_tokens_per_s"` // likewise
 	Need        float64  `json:"need_requests_per_s"` // 0: not stated
-	Headroom    *float64 `json:"headroom,omitempty"`  // Requests ÷ Need; nil where either is unknown
+	Headroom    *float64 `json:"headroom,omitempty"`  // Requests ÷ Need, a lower bound too; nil where either is unknown
 }
 
 // NewClientVerdict judges a client validation.
@@ -138,13 +144,18 @@ func NewClientVerdict(a *protocol.Analysis, need float64) ClientVerdict {
 				requests.Name = "" // no steady window worth the name
 			}
 		}
-		if requests.Name == "" || requests.Summary.Mean <= v.Requests {
+		if requests.Name == "" || !(requests.Summary.Mean > v.Requests) {
 			continue
 		}
 		tokens, _ := p.Figure(loadgen.SteadyOutputThroughput)
 		inFlight, _ := p.Figure(loadgen.MeanInFlight)
 		v.Concurrency, v.Held, v.InFlight = p.Concurrency, err == nil, inFlight.Summary.Mean
 		v.Requests, v.Tokens = requests.Summary.Mean, tokens.Summary.Mean
+	}
+	for i := range a.Points {
+		p := &a.Points[i]
+		limited := given(p, loadgen.WarnClientBound) || given(p, loadgen.WarnConcurrencyNotReached)
+		v.Limited = v.Limited || v.Concurrency > 0 && p.Concurrency >= v.Concurrency && limited
 	}
 	if v.Concurrency > 0 && need > 0 {
 		headroom := v.Requests / need
@@ -153,11 +164,46 @@ func NewClientVerdict(a *protocol.Analysis, need float64) ClientVerdict {
 	return v
 }
 
+// Enough reports whether the client was seen to do what is needed, and false also where that is not stated.
+func (v ClientVerdict) Enough() bool { return v.Headroom != nil && *v.Headroom >= 1 }
+
+// String is the verdict in a sentence.
 func (v ClientVerdict) String() string {
-	s := fmt.Sprintf("the client sustained %s requests/s and %s output tokens/s in the steady window at concurrency %d",
+	if v.Concurrency == 0 {
+		return "none. No level had a steady window that can be used, so nothing is known of what the client can sustain."
+	}
+	s := fmt.Sprintf("the client can sustain at least %s requests/s and %s output tokens/s, as it did in the steady window at concurrency %d",
 		decimal(v.Requests, 0), decimal(v.Tokens, 0), v.Concurrency)
 	if v.Held {
 		return s + ", which it held."
 	}
-	return s + fmt.Sprintf(", of which %s were in flight on average: it, or a machine that it shares with the server, was the limit there.", decimal(v.InFlight, 1))
+	return s + fmt.Sprintf(". It did not hold that concurrency (%s were in flight on average over the level), so the rate is none "+
+		"at %d in flight, and is marked in the table; what the client did is a lower bound all the same.",
+		decimal(v.InFlight, 1), v.Concurrency)
+}
+
+// headroom is what the verdict means for what is needed, in a sentence.
+func (v ClientVerdict) headroom() string {
+	switch {
+	case v.Need <= 0:
+		return "not stated; it takes the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens)."
+	case v.Headroom == nil:
+		return fmt.Sprintf("not known, of the %g requests/s that are needed.", v.Need)
+	case v.Enough():
+		return fmt.Sprintf("at least %s × the %g requests/s that are needed.", decimal(*v.Headroom, 2), v.Need)
+	}
+	return v.Shortage() + "."
+}
+
+// Shortage says what is wrong where the client was not seen to do what is needed; "" where it was, or where nothing is
+// needed or known.
+func (v ClientVerdict) Shortage() string {
+	if v.Headroom == nil || v.Enough() {
+		return ""
+	}
+	s := fmt.Sprintf("%s requests/s were seen, %s × the %g that are needed; ", decimal(v.Requests, 0), decimal(*v.Headroom, 2), v.Need)
+	if v.Limited {
+		return s + "the client, or the machine that it shares with the server, was the limit"
+	}
+	return s + "nothing limited the client, so that it may do more: measure higher levels to know"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/stats"
 )
 
 // A cell of the tables beside the client's: a figure, and in brackets another where there is one.
@@ -54,9 +55,7 @@ func evidence(out *printer, a *protocol.Analysis) {
 	if line := headroom(a); line != "" {
 		lines = append(lines, line)
 	}
-	if d := a.Drift; d != nil {
-		lines = append(lines, drift(a))
-	}
+	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
 		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
 	}
@@ -180,13 +179,23 @@ func headroom(a *protocol.Analysis) string {
 	return s
 }
 
-func drift(a *protocol.Analysis) string {
-	d := a.Drift
-	if !d.Assessed {
-		return "Drift over the runs: not assessed, which takes 5 runs"
+// drifts are lines on what changed from run to run, by how much: what is a change of a logarithm is told in percent.
+func drifts(a *protocol.Analysis) (lines []string) {
+	for _, d := range []struct {
+		of   *stats.DriftResult
+		name string
+	}{{a.Drift, "the steady throughput"}, {a.TTFTDrift, "mean TTFT"}} {
+		switch {
+		case d.of == nil:
+		case !d.of.Assessed:
+			return []string{"Drift over the runs: not assessed, which takes 5 runs"}
+		default:
+			t := d.of.Total
+			lines = append(lines, fmt.Sprintf("Drift over the runs: %s changed by %s from the first to the last (95 %%: %s to %s)",
+				d.name, signed(math.Expm1(t.Estimate)), signed(math.Expm1(t.Low)), signed(math.Expm1(t.High))))
+		}
 	}
-	return fmt.Sprintf("Drift over the runs: the steady throughput changed by %s from the first to the last (95 %%: %s to %s)",
-		signed(d.Total.Estimate), signed(d.Total.Low), signed(d.Total.High))
+	return lines
 }
 
 // signed is a share with its sign: "+0.3 %".

@@ -69,6 +69,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	histograms(out, a, shown)
 	evidence(out, a)
+	tries(out, a)
 
 	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
 	if a.Knee.Reason != "" {
@@ -201,6 +202,9 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 	}
 	out.f("Plan %s\n", p.Name)
 	out.f("  runs         %d, %s\n", p.Runs, restart)
+	if p.Prime {
+		out.f("  prime        one start before them, with a wave of requests at the highest level, thrown away\n")
+	}
 	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
 	out.f("  levels       %s\n", numbers(p.Levels))
 	if p.Order != protocol.AsGiven {

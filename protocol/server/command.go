@@ -50,9 +50,9 @@ const maxOutput = 8 << 20
 // terminal, which asks us to stop the server, does not reach the command that does.
 func output(ctx context.Context, argv []string) ([]byte, error) {
 	var out bounded
-	var all tail
+	var said, complaint tail
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &all), &all
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, &said), &complaint
 	ownGroup(cmd)
 	cmd.Cancel = func() error { killGroup(cmd); return nil }
 	cmd.WaitDelay = 2 * time.Second
@@ -67,7 +67,11 @@ func output(ctx context.Context, argv []string) ([]byte, error) {
 		err = fmt.Errorf("it printed more than %d MiB", maxOutput>>20)
 	}
 	if err != nil {
-		return nil, &commandError{argv: argv, said: all.String(), err: err}
+		// docker inspect prints "[]" where it fails; others complain on standard output.
+		if complaint.String() != "" {
+			return nil, &commandError{argv: argv, said: complaint.String(), err: err}
+		}
+		return nil, &commandError{argv: argv, said: said.String(), err: err}
 	}
 	return out.Bytes(), nil
 }

@@ -29,7 +29,8 @@ type Control struct {
 	Remove  []string // takes away what is left of it once it has ended; zero: it stays
 
 	// Identity reads what Inspect prints. The error is an [*EndedError] where the server does not run. nil: what
-	// listens at the URL is the server, where the system tells.
+	// listens at the URL is the server, where the system tells. An identity without a proof gets one from the server's
+	// metrics, where they say when its process began or how many requests it has counted.
 	Identity func(inspect []byte) (protocol.Identity, error)
 
 	// Grace is how long the server may take to stop. Zero: 120 s.
@@ -75,16 +76,28 @@ func (c Control) Server() protocol.Server {
 	if c.Probe == "" {
 		c.Probe = c.URL
 	}
-	return controlled{c}
+	return controlled{c, &tally{url: c.URL}}
 }
 
-type controlled struct{ Control }
+type controlled struct {
+	Control
+	tally *tally // for where nothing else tells one instance from another
+}
 
 // what names the server in errors.
 func (c controlled) what() string { return c.Kind + " " + c.Name }
 
 // inspect asks who runs. The error is an EndedError where nobody does.
 func (c controlled) inspect(ctx context.Context) (protocol.Identity, error) {
+	id, err := c.inspected(ctx)
+	if err == nil && id.Proof == "" {
+		id.Proof = c.tally.proof(ctx)
+	}
+	return id, err
+}
+
+// inspected is what the system or the runtime tells.
+func (c controlled) inspected(ctx context.Context) (protocol.Identity, error) {
 	if c.Inspect == nil || c.Identity == nil {
 		return listenerIdentity(c.Kind, c.URL), nil
 	}
@@ -204,6 +217,7 @@ func (c controlled) halt(ctx context.Context) (protocol.Stop, error) {
 	case err != nil:
 		return fail(err)
 	}
+	c.tally.halted() // and not before: the old one was asked until it had ended
 	stop.ExitCode, stop.OOMKilled = ended.ExitCode, ended.OOMKilled
 	if code := ended.ExitCode; code != nil && *code == exitKilled && time.Since(begin) >= c.Grace {
 		stop.Killed = true

@@ -243,6 +243,30 @@ func TestContainersThatDoNotStart(t *testing.T) {
 	}
 }
 
+// A daemon that is down is what the error says, and not what its tool prints on the side; nothing is taken for absent.
+func TestDaemonThatIsDown(t *testing.T) {
+	bin := t.TempDir()
+	const down = "#!/bin/sh\necho '[]'\necho 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(down), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	for _, text := range []string{"docker:vllm", "docker:run --name made image"} {
+		_, err := parsed(t, text).Start(t.Context())
+		if err == nil || !strings.HasSuffix(err.Error(), "it last said: Cannot connect to the Docker daemon at unix:///var/run/docker.sock.") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	// One that complains on standard output is heard too.
+	said := "#!/bin/sh\necho 'no permission'\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(said), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsed(t, "docker:vllm").Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no permission") {
+		t.Error(err)
+	}
+}
+
 // A start that is cut off leaves nothing, although the daemon goes on when the command that asked it was killed.
 func TestContainerWhoseStartIsCutOff(t *testing.T) {
 	dir := docker(t)

@@ -12,28 +12,10 @@ import (
 )
 
 // listeners finds the processes that listen at a TCP port. known is false where one of them cannot be found.
-//
-// A line of /proc/net/tcp, of a socket that listens (0A) at 127.0.0.1:8000:
-//
-//	sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-//	 0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 75482 1 …
 func listeners(port int) (found []holder, known bool) {
 	inodes := map[string]bool{} // whether its process is known
-	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			fields := strings.Fields(line)
-			if len(fields) < 10 || fields[3] != "0A" {
-				continue
-			}
-			_, hex, _ := strings.Cut(fields[1], ":")
-			if n, err := strconv.ParseUint(hex, 16, 16); err == nil && int(n) == port {
-				inodes[fields[9]] = false
-			}
-		}
+	for _, inode := range listening(port) {
+		inodes[inode] = false
 	}
 	if len(inodes) == 0 {
 		return nil, true
@@ -47,17 +29,18 @@ func listeners(port int) (found []holder, known bool) {
 		if err != nil {
 			continue // not ours to see, or gone
 		}
-		for _, d := range descriptors {
+		holds := false
+		for _, d := range descriptors { // all of them: it may listen at two addresses, or for both families
 			target, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/fd/" + d.Name())
 			inode, socket := strings.CutPrefix(target, "socket:[")
 			inode = strings.TrimSuffix(inode, "]")
-			if _, wanted := inodes[inode]; err != nil || !socket || !wanted {
-				continue
+			if _, wanted := inodes[inode]; err == nil && socket && wanted {
+				inodes[inode], holds = true, true
 			}
-			inodes[inode] = true
+		}
+		if holds {
 			s, _ := readStat(pid)
 			found = append(found, holder{pid: pid, ticks: s.start, name: s.name})
-			break
 		}
 	}
 	for _, seen := range inodes {

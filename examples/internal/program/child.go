@@ -121,21 +121,31 @@ func serveChild(configuration string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(gone)
 	}()
-	return Serve(gone, "127.0.0.1:0", handler)
+	listener, err := Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	return Serve(gone, listener, handler)
 }
 
-// Serve serves a handler at an address until stop is closed, and prints its URL first.
-func Serve(stop <-chan struct{}, address string, handler http.Handler) error {
+// Listen takes the port of an address.
+func Listen(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("%w; another -address may be free, and port 0 takes one that is", err)
+		return nil, fmt.Errorf("%w; another -address may be free, and port 0 takes one that is", err)
 	}
+	return listener, nil
+}
+
+// Serve serves a handler until stop is closed, and prints its URL first.
+func Serve(stop <-chan struct{}, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // for -http2
 	fmt.Printf("http://%s\n", listener.Addr())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	var err error
 	select {
 	case err = <-served:
 	case <-stop:

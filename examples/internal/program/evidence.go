@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/url"
 	"os/exec"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
@@ -189,34 +187,4 @@ func local(raw string) bool {
 		}
 	}
 	return false
-}
-
-// strict are the codes of warnings that a user has made fatal.
-type strict string
-
-// validate refuses what no warning has as its code, which would never be given, and be taken for a check that held.
-func (s strict) validate() error {
-	if s == "" {
-		return nil
-	}
-	for code := range strings.SplitSeq(string(s), ",") {
-		if code == "" || strings.ContainsFunc(code, func(c rune) bool { return c != '-' && (c < 'a' || c > 'z') }) {
-			return Usagef("-strict %s: want codes of warnings with commas between them, such as client-bound,cache-hits, or all", s)
-		}
-	}
-	return nil
-}
-
-// check is an error where the analysis has one of them: any at all for "all".
-func (s strict) check(a *protocol.Analysis) error {
-	if s == "" {
-		return nil
-	}
-	found := a.Codes()
-	for _, code := range found {
-		if s == "all" || slices.Contains(strings.Split(string(s), ","), code) {
-			return fmt.Errorf("-strict: the warning %s was given", code)
-		}
-	}
-	return nil
 }

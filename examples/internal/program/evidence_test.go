@@ -8,31 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
-
-// Codes that no warning can have are refused before anything is measured, and of those that one can have each is looked for.
-func TestStrict(t *testing.T) {
-	for text, good := range map[string]bool{
-		"": true, "all": true, "client-bound": true, "cache-hits,few-samples": true,
-		"Client-Bound": false, "client_bound": false, "a,,b": false, ",": false, "a, b": false, "p99": false,
-	} {
-		err := strict(text).validate()
-		if _, usage := errors.AsType[*UsageError](err); (err == nil) != good || err != nil && !usage {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-	a := &protocol.Analysis{Points: []protocol.Point{{Warnings: []protocol.PointWarning{{Warning: loadgen.Warning{Code: "cache-hits"}}}}}}
-	for text, fatal := range map[string]bool{"": false, "all": true, "cache-hits": true, "x,cache-hits": true, "cache": false} {
-		if err := strict(text).check(a); (err != nil) != fatal {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-	if err := strict("all").check(&protocol.Analysis{}); err != nil {
-		t.Errorf("nothing wrong: %v", err)
-	}
-}
 
 func TestReplicasNeedTheView(t *testing.T) {
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -32,7 +33,9 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
 		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
+		flags.BoolVar(&x.prime, "prime", false, "start the server once before the first run, with a wave of requests, and throw that start away: first boots compile and fill caches; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
+		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
 		x.server.Register(flags)
@@ -41,7 +44,7 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
-		flags.StringVar((*string)(&x.strict), "strict", "", "`codes` of warnings with commas between them, or all: exit code 1 where one of them is given")
+		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
@@ -63,12 +66,14 @@ type experiment struct {
 	order       protocol.Order
 	budget      time.Duration
 	levelBudget time.Duration
+	retry       retryFlag
 	evidence    evidence
 	resume      string
 	accept      bool
 	requests    bool
 	strict      strict
 	warmup      Warmup
+	prime       bool
 	cooldown    time.Duration
 	server      serverFlags
 	out         string
@@ -87,11 +92,17 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	if err := knownCauses(plan.Retry); err != nil {
+		return err
+	}
 	s, err := x.server.server(&x.load)
 	if err != nil {
 		return err
 	}
 	if _, fixed := s.(server.None); fixed {
+		if plan.Prime {
+			return Usagef("-prime: want a -server that is started anew; the one at -url is left as it is")
+		}
 		plan.Restart, plan.Cooldown = false, 0
 	}
 	warnings, err := plan.Check()
@@ -103,6 +114,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	for _, w := range warnings { // now, and not after hours
 		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if err := x.strict.any(warnings); err != nil { // what the plan cannot show, it would not show after hours either
+		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results and a chart")
@@ -123,7 +137,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
-	return errors.Join(err, x.strict.check(analysis))
+	return errors.Join(err, x.strict.check(analysis, x.load.warned))
 }
 
 // chosen is the plan that the flags ask for.
@@ -183,8 +197,12 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 				plan.Runs = x.runs.n
 			case "warmup":
 				x.warmup.change(plan)
+			case "prime":
+				plan.Prime = x.prime
 			case "cooldown":
 				plan.Cooldown = x.cooldown
+			case "retry":
+				plan.Retry = x.retry.Retry
 			case "order":
 				plan.Order = x.order
 			case "budget":
@@ -202,7 +220,8 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 }
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "cooldown", "order", "budget", "level-budget", "goodput", "percentiles", "input", "output", "seed", "timeout", "out"}
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "prime", "cooldown", "order", "budget", "level-budget", "retry", "goodput",
+	"percentiles", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.
 func (x *experiment) resumed() (protocol.Plan, error) {
@@ -212,6 +231,11 @@ func (x *experiment) resumed() (protocol.Plan, error) {
 		}
 	}
 	plan, err := readPlan(filepath.Join(x.resume, protocol.PlanFile))
+	if errors.Is(err, fs.ErrNotExist) { // killed before it was written; the journal begins with it
+		if e, journalErr := protocol.ReadExperiment(x.resume); journalErr == nil {
+			plan, err = protocol.ReadPlan(bytes.NewReader(e.Design))
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, Usagef("-resume %s: want the -out directory of an experiment: %v", x.resume, err)
 	} else if err != nil {

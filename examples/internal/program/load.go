@@ -19,6 +19,8 @@ import (
 
 // Load is what is asked of the server, and where it is: the flags that all programs share which load one.
 type Load struct {
+	warned []loadgen.Warning // what the client noticed, which is in no result
+
 	URL      string
 	model    string
 	access   Access
@@ -119,7 +121,10 @@ func (l *Load) Check() error {
 		l.Seed = rand.Uint64N(1 << 53) // what jq and JavaScript keep of a number
 	}
 	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix,
-		Warn: warn}
+		Warn: func(w loadgen.Warning) {
+			warn(w)
+			l.warned = append(l.warned, w)
+		}}
 	if err := l.Workload.set(&l.client, l); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (p *progress) event(e protocol.Event) {
 	case e.Phase == protocol.PhaseCooldown:
 		text += " for " + e.Wait.String()
 	}
-	fmt.Fprintf(os.Stderr, "run %d: %s\n", e.Step.Run, text)
+	fmt.Fprintf(os.Stderr, "%s: %s\n", runOf(e.Step), text)
 }
 
 // measured is a [protocol.Runner]'s Measured: how much is left, once that can be told.
@@ -102,9 +102,9 @@ func (p *progress) waiting(waited time.Duration, last error) {
 // observe is a [protocol.Runner]'s Observe.
 func (p *progress) observe(s protocol.Step) loadgen.Observer {
 	p.finish()
-	what := fmt.Sprintf("run %d: %s", s.Run, s.Level.Load())
+	what := fmt.Sprintf("%s: %s", runOf(s), s.Level.Load())
 	if s.Discard {
-		what = fmt.Sprintf("run %d: warmup", s.Run)
+		what = fmt.Sprintf("%s: warmup", runOf(s))
 	}
 	if s.UntilSteady {
 		what += fmt.Sprintf(" at %s until steady", s.Level.Load())
@@ -129,6 +129,14 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 			fmt.Fprintf(os.Stderr, "%s: %s over\n", what, share(p.Completed+p.Failed+p.Cancelled, total))
 		}
 	}}
+}
+
+// runOf names the run of a step.
+func runOf(s protocol.Step) string {
+	if s.Run == 0 {
+		return "priming start"
+	}
+	return fmt.Sprintf("run %d", s.Run)
 }
 
 // load says how many requests a level has, those that lead it in apart.

@@ -1,0 +1,8 @@
+package probe
+
+// Codes are those of all warnings that this package gives, each once, as [loadgen.Codes] are.
+func Codes() []string {
+	return []string{
+		WarnCacheHits, WarnPreempted, WarnReplicaUnused, WarnRestarted,
+	}
+}
