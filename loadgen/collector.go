@@ -102,8 +102,12 @@ func (c *collector) count(o outcome) {
 	if !r.Warmup && o.nth > 0 {
 		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
-	c.sessions.add(o, c.distribution)
-	c.groups.add(r, failure)
+	if o.ended != nil {
+		c.sessions.add(o, c.distribution)
+	}
+	if r.Turn != 0 || r.Model != "" {
+		c.groups.add(r, failure)
+	}
 	c.timeline.add(r, failure)
 	books := &c.measured
 	if r.Warmup {

@@ -49,11 +49,9 @@ type sessionCounter struct {
 	busy, measuredBusy, steadyBusy time.Duration
 }
 
+// add counts the session that ended with a request.
 func (c *sessionCounter) add(o outcome, distribution func(string) *Distribution) {
 	e := o.ended
-	if e == nil {
-		return
-	}
 	books := &c.Accounting
 	if e.warmup {
 		books = &c.Warmup

@@ -121,7 +121,7 @@ func (s *scanner) told(one *choice, reasoning bool) {
 	case '"':
 		from := s.at + 1
 		found := s.said(one, reasoning)
-		if one.text = found || one.text; found && !reasoning && s.wanted == "" {
+		if one.text = found || one.text; s.heard != nil && found && !reasoning && s.wanted == "" {
 			s.heard.add(s.data[from : s.at-1])
 		}
 	case '[', '{', 'n':
