@@ -185,7 +185,11 @@ func (c *collector) addCompleted(r *Record) {
 	c.tokens.add(r)
 	c.ending.add(r)
 	c.tpot.add(r)
-	for _, metrics := range [][]Metric{c.level.metrics(), c.own} {
+	var media []Metric
+	if r.Media > 0 {
+		media = perMedia
+	}
+	for _, metrics := range [][]Metric{c.level.metrics(), c.own, media} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
 				c.distribution(m.Name).Add(x)

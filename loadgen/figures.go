@@ -70,7 +70,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(AttainmentName(o.Metric), "%", HigherIsBetter, 100*float64(g.Objectives[i])/float64(n), n)
 		}
 	}
-	for _, m := range slices.Concat(r.Level.metrics(), pooled, perSession, own) {
+	for _, m := range slices.Concat(r.Level.metrics(), pooled, perSession, perMedia, own) {
 		d := r.Distributions[m.Name]
 		if d == nil {
 			continue

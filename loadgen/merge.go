@@ -289,7 +289,7 @@ func mergeErrors(a, b []ErrorCount) []ErrorCount {
 // ownMetrics are the metrics that are not built in, as far as their figures tell: they have no Of.
 func ownMetrics(distributions map[string]*Distribution, figures []Figure) []Metric {
 	var own []Metric
-	known := slices.Concat(perRequest, pooled, perSession)
+	known := slices.Concat(perRequest, pooled, perSession, perMedia)
 	for _, f := range figures {
 		name, mean := strings.CutSuffix(f.Name, MeanName(""))
 		if mean && distributions[name] != nil && !slices.ContainsFunc(slices.Concat(known, own),

@@ -194,11 +194,6 @@ var perRequest = []Metric{
 	{SendLag, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		return float64(r.Sent-r.Scheduled) / millisecond, true
 	}},
-	{Upload, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
-		return float64(r.Written-r.Sent) / millisecond, r.Media > 0 && r.Written >= r.Sent && r.Written != 0
-	}},
-	{RequestBytes, "B", Neither, func(r *Record) (float64, bool) { return float64(r.Bytes), r.Media > 0 }},
-	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) { return float64(r.MediaTokens), r.MediaTold && r.Media > 0 }},
 	{TTFTError, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
 		first, ok := r.TTFT()
 		// The server knows of the last attempt alone.
@@ -233,13 +228,22 @@ var pooled = []Metric{
 	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
 }
 
+// perMedia are the built-in metrics of requests with images or sounds.
+var perMedia = []Metric{
+	{Upload, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Written-r.Sent) / millisecond, r.Media > 0 && r.Written >= r.Sent && r.Written != 0
+	}},
+	{RequestBytes, "B", Neither, func(r *Record) (float64, bool) { return float64(r.Bytes), r.Media > 0 }},
+	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) { return float64(r.MediaTokens), r.MediaTold && r.Media > 0 }},
+}
+
 // perSession is the built-in metric with one value a session that completed.
 var perSession = []Metric{{Name: SessionDuration, Unit: "ms", Better: LowerIsBetter}}
 
 // checkMetrics returns an error for a metric that could not be told from another, or not be computed.
 func checkMetrics(own []Metric) error {
 	taken := map[string]bool{}
-	for _, m := range slices.Concat(perArrival, pooled, perSession) {
+	for _, m := range slices.Concat(perArrival, pooled, perSession, perMedia) {
 		taken[m.Name] = true
 	}
 	for _, m := range own {
