@@ -203,17 +203,18 @@ func (t Trace) Arrivals() loadgen.Arrivals {
 // after the end of those before.
 func (t Trace) Shared() (shared, input int) {
 	type key struct{ before, block uint64 }
-	known := map[key]bool{}
+	known := map[key]int{} // how many tokens of the block a request had
 	for _, a := range t.asks {
 		input += a.input
 		h, found := uint64(0), true
 		for i, b := range a.blocks {
 			k := key{h, b}
 			size := min(t.block, a.input-i*t.block)
-			if found = found && known[k] && size == t.block; found {
-				shared += size
+			if found {
+				shared += min(size, known[k])
+				found = known[k] == t.block
 			}
-			known[k] = true
+			known[k] = max(known[k], size)
 			h = h*0x9e3779b97f4a7c15 + b + 1
 		}
 	}

@@ -52,7 +52,7 @@ func TestMooncake(t *testing.T) {
 	if !slices.Equal(all[0].Tokens, all[3].Tokens) || common(all[0].Tokens, all[2].Tokens) > 3 {
 		t.Error("equal blocks differ, or different ones do not")
 	}
-	if shared, input := tr.Shared(); shared != 1024+1024 || input != 1100+1536+40+1100 {
+	if shared, input := tr.Shared(); shared != 1024+1100 || input != 1100+1536+40+1100 {
 		t.Errorf("%d of %d shared", shared, input)
 	}
 	want := []time.Duration{0, 500 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
