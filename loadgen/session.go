@@ -99,8 +99,15 @@ type conversation struct {
 	requests    int // that are over
 	failed      bool
 	first       int           // the level's number of its first request
+	began       time.Duration // when it took its slot
 	sent        time.Duration // of that
 	done        time.Duration // of the one that ended last
+}
+
+// A part is a request of a session, as an arrival has it.
+type part struct {
+	of      *conversation
+	k, turn int // its number in the session, and its turn
 }
 
 // begin has the target begin the session, and names the requests with which it does.
@@ -123,22 +130,23 @@ func (c *conversation) begin(target Sessions) ([]FollowUp, error) {
 // converse performs the present request of a session, begins that where it has not begun, and asks it for what
 // follows. It is a visit to the user's code. left is when the request was over.
 func (w *worker) converse(ctx context.Context) (left time.Duration, err error) {
-	s, c, r := w.source.(*sessionLoop), w.present.session, w.record
+	s, part, r := w.source.(*sessionLoop), w.present.part, w.record
+	c := part.of
 	if c.session == nil {
 		named, err := c.begin(s.target)
 		if err != nil {
 			return 0, err
 		}
-		w.present.turn = named[0].Turn
+		part.turn = named[0].Turn
 		s.name(c, named[1:], w.present.due)
 	}
-	r.Session, r.Turn = c.i, w.present.turn // again, for another attempt has a new record
-	if err := c.session.Do(ctx, w.present.k, r); err != nil {
+	r.Session, r.Turn = c.i, part.turn // again, for another attempt has a new record
+	if err := c.session.Do(ctx, part.k, r); err != nil {
 		return 0, err
 	}
 	left = r.Now()
-	if w.follow, err = c.session.Next(w.present.k); err != nil {
-		return left, fmt.Errorf("session %d after its request %d: %w", c.i, w.present.k, err)
+	if w.follow, err = c.session.Next(part.k); err != nil {
+		return left, fmt.Errorf("session %d after its request %d: %w", c.i, part.k, err)
 	}
 	return left, nil
 }

@@ -16,8 +16,8 @@ type SessionCounts struct {
 	Requests int `json:"requests"` // of the measured sessions that completed, together
 	Most     int `json:"most"`     // requests of one of them, at most
 
-	// Peak is the most that were under way at once, from the first Sent to the last Done, thinking included; Mean is
-	// Σ of that time ÷ the time of [InFlight], and Measured the part of the measured ones. Steady is the mean in the
+	// Peak is the most that were under way at once: from when they were begun until their last request had left, thinking
+	// included. Mean is Σ of that time ÷ the time of [InFlight], and Measured the part of the measured ones. Steady is the mean in the
 	// steady window, 0 where there is none. Sessions that were cut short are in none of them but the Peak.
 	Peak     int     `json:"peak"`
 	Mean     float64 `json:"mean"`
@@ -40,6 +40,7 @@ const WarnSessionsBroken = "sessions-broken"
 type ended struct {
 	warmup, failed bool
 	sent, done     time.Duration
+	began, left    time.Duration // when it took its slot, and when that was free
 	requests       int
 }
 
@@ -58,16 +59,16 @@ func (c *sessionCounter) add(o outcome, distribution func(string) *Distribution)
 	}
 	took := max(0, e.done-e.sent)
 	if !e.warmup {
-		c.measuredBusy += took
+		c.measuredBusy += e.left - e.began
 	}
 	if v := o.view; v.measuredAt != never {
-		c.busy += max(0, e.done-max(e.sent, v.measuredAt))
+		c.busy += max(0, e.left-max(e.began, v.measuredAt))
 		if v.from != never {
-			until := e.done
+			until := e.left
 			if v.to != never {
 				until = min(until, v.to)
 			}
-			c.steadyBusy += max(0, until-max(e.sent, v.from))
+			c.steadyBusy += max(0, until-max(e.began, v.from))
 		}
 	}
 	switch {

@@ -186,7 +186,7 @@ func (s *sessionLoop) begin(now, due time.Duration) arrival {
 		s.blocked = false
 		s.due, s.more = s.schedule.draw()
 	}
-	c := &conversation{i: s.level.number(b.begun), warmup: warmup, named: 1, outstanding: 1, first: s.slots.next}
+	c := &conversation{i: s.level.number(b.begun), warmup: warmup, named: 1, outstanding: 1, first: s.slots.next, began: now}
 	b.begun++
 	b.underWay++
 	b.peak = max(b.peak, b.underWay)
@@ -217,8 +217,7 @@ func (s *sessionLoop) shutExhausted(now time.Duration) {
 
 // issue takes request k of a session, and sees to it that there is somebody to wait for the one after.
 func (s *sessionLoop) issue(now, due time.Duration, c *conversation, k, turn int) arrival {
-	a := arrival{i: s.slots.next*max(s.level.Shards, 1) + s.level.Shard, due: due, warmup: c.warmup, session: c, k: k,
-		turn: turn}
+	a := arrival{i: s.slots.next*max(s.level.Shards, 1) + s.level.Shard, due: due, warmup: c.warmup, part: &part{c, k, turn}}
 	s.slots.next++
 	if c.warmup {
 		s.books.requests++
@@ -258,10 +257,10 @@ func (s *sessionLoop) queue(c *conversation, named []FollowUp, after time.Durati
 func (s *sessionLoop) end(w *worker) view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, c, r := s.books, w.present.session, w.record
+	b, c, r := s.books, w.present.part.of, w.record
 	s.inFlight--
 	s.finished++
-	if w.present.k == 0 {
+	if w.present.part.k == 0 {
 		c.sent = r.Sent
 	}
 	c.done = max(c.done, r.Done)
@@ -281,7 +280,8 @@ func (s *sessionLoop) end(w *worker) view {
 		if c.warmup {
 			b.warmedUp++
 		}
-		w.ended = &ended{warmup: c.warmup, failed: c.failed, sent: c.sent, done: c.done, requests: c.requests}
+		w.ended = &ended{warmup: c.warmup, failed: c.failed, sent: c.sent, done: c.done, began: c.began,
+			left: r.Left, requests: c.requests}
 		b.signal()
 	}
 	if s.schedule != nil {

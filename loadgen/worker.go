@@ -36,9 +36,8 @@ type arrival struct {
 	nth int           // of the generator's own, from 1 on; of a session's requests the first has the session's, others 0
 	due time.Duration // when it was due: in a closed loop, when its slot was free
 
-	warmup  bool
-	session *conversation // nil: it is by itself
-	k, turn int           // its number in the session, and its turn
+	warmup bool
+	part   *part // of a session; nil: it is by itself
 }
 
 // outcome is a request that is over.
@@ -150,8 +149,8 @@ func (w *worker) work() {
 func (w *worker) reset() {
 	w.record.reset(w.present.i, w.present.warmup, w.slots.epoch)
 	w.record.Scheduled = w.present.due
-	if c := w.present.session; c != nil {
-		w.record.Session, w.record.Turn = c.i, w.present.turn
+	if p := w.present.part; p != nil {
+		w.record.Session, w.record.Turn = p.of.i, p.turn
 	}
 	w.begun, w.retried = w.record.Sent, nil
 }
@@ -205,7 +204,7 @@ func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
 	var err error
 	var left time.Duration
 	p, mine := w.visit(func() {
-		if w.present.session == nil {
+		if w.present.part == nil {
 			err = w.target.Do(ctx, i, r)
 		} else {
 			left, err = w.converse(ctx)
