@@ -52,11 +52,11 @@ func (s *slots) exhausted(now time.Duration) bool {
 	if l.open() {
 		return false
 	}
-	next := s.next
+	next, bound := s.next, l.Requests
 	if s.sessions != nil {
-		next = s.sessions.begun
+		next, bound = s.sessions.begun, l.Sessions
 	}
-	return l.bound() > 0 && next >= l.Warmup+l.bound() ||
+	return bound > 0 && next >= l.Warmup+bound ||
 		l.Duration > 0 && next > l.Warmup && now-s.measuredAt >= l.Duration
 }
 
