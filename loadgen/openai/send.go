@@ -103,6 +103,9 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record) (*payl
 		return nil, err
 	}
 	body.json = body.memory[room:]
+	if e := t.config.Endpoint; e != Completions && e != Chat {
+		body.further = e
+	}
 	if r.Media = p.Media; p.Media > 0 {
 		r.Bytes = len(body.json)
 	}
