@@ -15,14 +15,21 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/compare"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/probe"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // giveWarnings are the packages that give warnings, with the lists of their codes.
 var giveWarnings = map[string][]string{
-	"loadgen": loadgen.Codes(), "loadgen/openai": openai.Codes(), "protocol": protocol.Codes(),
-	"protocol/probe": probe.Codes(), "protocol/server": server.Codes(),
+	"loadgen":          loadgen.Codes(),
+	"loadgen/openai":   openai.Codes(),
+	"protocol":         protocol.Codes(),
+	"protocol/compare": compare.Codes(),
+	"protocol/format":  format.Codes(),
+	"protocol/probe":   probe.Codes(),
+	"protocol/server":  server.Codes(),
 }
 
 // Each code of a warning is a constant, each constant is in the list of its package, and no code is in two lists: then

@@ -9,7 +9,7 @@
 //     no requests and no clocks.
 //   - [github.com/servegauge/servegauge/protocol] runs experiments: levels × runs, with a server restart between runs,
 //     a journal of all that was measured, and the analysis across runs. Below it, vllm has what is particular to that
-//     server, and report prints results.
+//     server, report prints results, compare compares two experiments, and protocoltest makes a gate for test suites.
 //   - [github.com/servegauge/servegauge/envinfo] reads what machine and software produced a number.
 //
 // The programs in examples are thin: each is a few flags around these packages.

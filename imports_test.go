@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
 	"internal/number":            {}, // one way to write figures for people
+	"internal/nearest":           {}, // what was meant by a name that is none
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
 	"loadgen/internal/procstat":  {}, // what the instrument needs of the operating system
 	"loadgen/internal/jsontext":  {}, // JSON whose text counts: the prompts' and the requests'
@@ -48,12 +49,15 @@ var mayImport = map[string][]string{
 	"loadgen/openai":      {"loadgen", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest": {"loadgen"},
 
-	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/secret", "internal/strictjson"},
+	"protocol":       {"loadgen", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/secret", "internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
-	"protocol/vllm":   {"internal/secret"},
-	"protocol/report": {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
+	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
+	"protocol/vllm":         {"internal/secret"},
+	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
+	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
+	"protocol/report":       {"protocol", "loadgen", "loadgen/workload", "stats", "envinfo", "internal/number"},
 
 	"docs/schema":  {"protocol", "protocol/server", "envinfo", "envinfo/fact", "loadgen", "stats"}, // a program: the schemas, of the types
 	"docs/clients": {"loadgen", "loadgen/loadgentest", "stats", "internal/number"},                 // a program, which measures ours from outside as it does others
@@ -84,6 +88,8 @@ var mustNotImport = map[string][]string{
 	"protocol/server":  {"flag", "log"},
 	"protocol/probe":   {"flag", "log"},
 	"protocol/report":  {"flag", "log", "os", "net/http"},
+	"protocol/format":  {"flag", "log", "net/http"},
+	"protocol/compare": {"flag", "log", "net/http"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -223,7 +223,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"multirun", "finesweep", "clientcheck", "loadtest", "simserver", "envinfo"} {
+	for _, name := range []string{"multirun", "finesweep", "clientcheck", "loadtest", "simserver", "envinfo", "compare"} {
 		if p := run(t, name, "-help"); p.code != 0 || !strings.Contains(p.stdout+p.stderr, "-") {
 			t.Errorf("%s -help: exit code %d\n%s%s", name, p.code, p.stdout, p.stderr)
 		}

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -83,6 +84,31 @@ func (d *Distribution) Mean() (float64, bool) {
 	return mean, !math.IsInf(mean, 0) && !math.IsNaN(mean)
 }
 
+// SD is the standard deviation of the samples as a population: their squares ÷ their number, as numpy and vLLM have it,
+// and not ÷ one less. Of a histogram it is that of its buckets' middles. false when there is no sample, or the squares
+// are too great for a number.
+func (d *Distribution) SD() (float64, bool) {
+	mean, ok := d.Mean()
+	if !ok {
+		return 0, false
+	}
+	sum := 0.0
+	if d.histogram != nil {
+		d.histogram.tabulate()
+		var before int64
+		for _, b := range d.histogram.bars {
+			sum += float64(b.upTo-before) * float64((b.value-mean)*(b.value-mean))
+			before = b.upTo
+		}
+	} else {
+		for _, x := range d.samples {
+			sum += float64((x - mean) * (x - mean))
+		}
+	}
+	sd := math.Sqrt(sum / float64(d.Len()))
+	return sd, !math.IsInf(sd, 0) && !math.IsNaN(sd)
+}
+
 // Quantile is the p-th percentile, 0 ≤ p ≤ 100, of type 7: linear between order statistics. It is false when there is
 // no sample or no such p. A histogram interpolates likewise, between the middles of the buckets in which the two order
 // statistics are.
@@ -93,6 +119,18 @@ func (d *Distribution) Quantile(p float64) (float64, bool) {
 	d.sort()
 	q, err := stats.Sorted(d.samples).Quantile(p / 100)
 	return q, err == nil
+}
+
+// QuantileInterval is the interval of the p-th percentile, 0 < p < 100, by order statistics, see
+// [stats.QuantileInterval]; unit names what a sample is. It is an error where there is no sample or no such p, and
+// where the samples were not kept ([Distribution.Exact]).
+func (d *Distribution) QuantileInterval(p, confidence float64, unit string) (stats.Interval, error) {
+	if d.histogram != nil {
+		return stats.Interval{}, &InvalidError{"distribution", fmt.Sprintf("of %d samples", d.Len()),
+			fmt.Sprintf("%d samples at most: of more there are none left to be the bounds", MaxExact)}
+	}
+	d.sort()
+	return stats.QuantileInterval(d.samples, p/100, confidence, unit)
 }
 
 func (d *Distribution) sort() {

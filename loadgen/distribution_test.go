@@ -285,3 +285,26 @@ func BenchmarkDistributionAdd(b *testing.B) {
 		})
 	}
 }
+
+func TestSDIsThatOfThePopulation(t *testing.T) {
+	var none, few, one, many Distribution
+	if _, ok := none.SD(); ok {
+		t.Error("an SD of no samples")
+	}
+	one.Add(5)
+	if sd, ok := one.SD(); !ok || sd != 0 {
+		t.Errorf("SD of one sample %g, %v", sd, ok)
+	}
+	for _, x := range []float64{2, 4, 4, 4, 5, 5, 7, 9} { // the textbook's: 2 as a population, 2.14 as a sample
+		few.Add(x)
+	}
+	if sd, ok := few.SD(); !ok || sd != 2 {
+		t.Errorf("SD %g, %v; want 2", sd, ok)
+	}
+	for i := range 3 * MaxExact { // uniform over 0 to 1: √(1/12)
+		many.Add((float64(i) + 0.5) / (3 * MaxExact))
+	}
+	if sd, ok := many.SD(); many.Exact() || !ok || math.Abs(sd*math.Sqrt(12)-1) > 0.001 {
+		t.Errorf("SD %g, %v; want %g", sd, ok, 1/math.Sqrt(12))
+	}
+}

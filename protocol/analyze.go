@@ -60,15 +60,21 @@ type Analysis struct {
 
 	Points []Point `json:"points"`
 
-	// Drift is that of the steady throughput over the order of the runs, and TTFTDrift that of the mean TTFT; nil where
-	// it cannot be told.
+	// Drift is that of the figure KneeOf over the order of the runs, and TTFTDrift that of the mean TTFT; nil where it
+	// cannot be told.
 	Drift     *stats.DriftResult `json:"drift,omitempty"`
 	TTFTDrift *stats.DriftResult `json:"ttft_drift,omitempty"`
 
 	// Tries are those of the levels that were measured more than once ([Retry]), in the order in which they were made.
 	Tries []Try `json:"tries,omitempty"`
 
-	Knee     stats.KneeResult  `json:"knee"` // of the steady total throughput, over all points
+	// Imported is the name of the format that the experiment was read from, where another tool measured; "": ours.
+	Imported string `json:"imported,omitempty"`
+
+	// Knee is that of the figure KneeOf, over all points: the steady total throughput. What was imported has none, and
+	// its knee is of a throughput over the makespan, start and drain included.
+	Knee     stats.KneeResult  `json:"knee"`
+	KneeOf   string            `json:"knee_of,omitempty"`
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`
 }
 
@@ -168,8 +174,19 @@ func Analyze(e *Experiment) *Analysis {
 		a.Client = &e.Clients[n-1]
 	}
 	a.headrooms()
+	a.KneeOf = loadgen.SteadyTotalThroughput
+	points := a.Points
+	if e.Import != nil {
+		a.Imported = e.Import.Format
+		a.Warnings = append(a.Warnings, e.Import.Warnings...)
+		points, a.KneeOf = importedKnee(a)
+	}
 	a.drifts()
-	a.Knee = knee(a)
+	a.Knee = knee(a, points)
+	if e.Import != nil {
+		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
+			a.KneeOf, a.Knee.Reason)
+	}
 	return a
 }
 

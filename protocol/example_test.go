@@ -14,20 +14,20 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// doubling is a design of one's own: it doubles the concurrency until a level completes fewer than Least requests/s more
-// than the one before. It is plain data, so that it is journalled, and says what comes next from what was measured
-// alone, so that an experiment that was interrupted goes on where it was.
-type doubling struct{ Least float64 }
+// doubling is a design of one's own: it doubles the concurrency until Enough output tokens have been measured. It is plain
+// data, so that it is journalled, and says what comes next from what was measured alone, so that an experiment that was
+// interrupted goes on where it was.
+type doubling struct{ Enough int }
 
 func (d doubling) Next(done []protocol.Measurement) (protocol.Step, error) {
-	rate := func(m protocol.Measurement) float64 {
-		f, _ := m.Result.Figure(loadgen.RequestThroughput)
-		return f.Value
+	tokens := 0
+	for _, m := range done {
+		tokens += m.Result.Tokens.Output
 	}
-	n := len(done)
-	if n > 1 && rate(done[n-1])-rate(done[n-2]) < d.Least {
+	if tokens >= d.Enough {
 		return protocol.Step{}, io.EOF
 	}
+	n := len(done)
 	c := 1 << n
 	return protocol.Step{
 		Run: 1, Seq: n, Restart: n == 0,
@@ -36,15 +36,14 @@ func (d doubling) Next(done []protocol.Measurement) (protocol.Step, error) {
 	}, nil
 }
 
-// The server runs 4 requests at once, so that 8 in flight bring nothing.
 func ExampleDesign() {
 	runner := protocol.Runner{
 		Server: server.Handler(func(int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 200}
+			return &loadgentest.Echo{}
 		}),
 		Client: &openai.Client{},
 	}
-	experiment, err := runner.Run(context.Background(), doubling{Least: 20})
+	experiment, err := runner.Run(context.Background(), doubling{Enough: 500})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
@@ -37,6 +38,17 @@ type Experiment struct {
 	Error    string `json:"error,omitempty"` // why not, where that is known
 
 	Shortened string `json:"shortened,omitempty"` // what a design that finished left out, such as runs beyond its budget
+
+	// Import says that another tool measured, and what its files left open; nil: this library measured.
+	Import *Import `json:"import,omitempty"`
+}
+
+// An Import says where an experiment was read from that another tool had measured. Its measurements have the figures
+// that the tool printed, with the tool's own definitions, and no steady window.
+type Import struct {
+	Format   string            `json:"format"`             // the name of the format: "vllm"
+	Files    int               `json:"files"`              // that measurements were found in
+	Warnings []loadgen.Warning `json:"warnings,omitempty"` // what the files leave open, and what was passed over
 }
 
 // requestsSize is how long the file of requests is up to the latest step that is in the journal.

@@ -306,10 +306,11 @@ func readJournal(r io.Reader) (e *Experiment, told traces, size int64, err error
 	}
 }
 
-// A SchemaError says that a journal is of another version than this one reads.
+// A SchemaError says that a journal, or a file of results, is of another version than this one reads.
 type SchemaError struct {
 	Schema int    // 0: it says none
 	Tool   string // that wrote it, where that is known
+	Reads  int    // the version that this one reads
 }
 
 func (e *SchemaError) Error() string {
@@ -321,7 +322,7 @@ func (e *SchemaError) Error() string {
 		by = ", written by " + e.Tool
 	}
 	return fmt.Sprintf("schema %d%s, and this version reads %d; read it with the version that wrote it",
-		e.Schema, by, SchemaVersion)
+		e.Schema, by, e.Reads)
 }
 
 // readEntry reads a line of a journal. Its version comes first: nothing else of a line of another one means what it
@@ -332,7 +333,7 @@ func readEntry(line []byte) (e Entry, err error) {
 		Begin  struct{ Tool string }
 	}
 	if err := json.Unmarshal(line, &version); version.Schema != SchemaVersion && (err == nil || version.Schema != 0) {
-		return e, &SchemaError{version.Schema, version.Begin.Tool}
+		return e, &SchemaError{version.Schema, version.Begin.Tool, SchemaVersion}
 	}
 	if err := json.Unmarshal(line, &e); err != nil {
 		return e, err

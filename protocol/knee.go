@@ -10,31 +10,34 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// knee applies the rule of package stats to the steady total throughput of the complete runs, at the levels that are
-// whole: a level that is spoiled in one run is left out in all, by name and reason. Where the highest levels are left
-// out, only a lower end is claimed.
-func knee(a *Analysis) stats.KneeResult {
+// knee applies the rule of package stats to the figure KneeOf of the complete runs, at the points that are whole: a
+// level that is spoiled in one run is left out in all, by name and reason. Where the highest levels are left out, only
+// a lower end is claimed.
+func knee(a *Analysis, of []Point) stats.KneeResult {
 	unresolved := func(format string, args ...any) stats.KneeResult {
 		return stats.KneeResult{Low: math.NaN(), High: math.NaN(), Reason: fmt.Sprintf(format, args...), N: a.Runs, Unit: a.Unit}
 	}
-	if len(a.Points) == 0 {
+	if len(of) == 0 {
 		return unresolved("nothing was measured")
 	}
-	first := a.Points[0]
+	first := of[0]
 	left := map[string][]int{} // levels that are left out, by the reason
 	var codes []string
 	var whole []Point
 	highestLeft := 0
-	for _, p := range a.Points {
+	for _, p := range of {
 		if p.Open() {
 			return unresolved("%v is an open loop's: a knee is one of concurrency", p.Load)
 		}
 		if p.Arm != first.Arm || p.Input != first.Input || p.Output != first.Output {
 			return unresolved("the levels differ in more than their concurrency")
 		}
-		code := p.spoiler(loadgen.SteadyTotalThroughput)
-		if _, err := p.Figure(loadgen.SteadyTotalThroughput); code == "" && err != nil {
-			code = "no steady throughput"
+		code := p.spoiler(a.KneeOf)
+		if _, err := p.Figure(a.KneeOf); code == "" && err != nil {
+			code = "no " + strings.ReplaceAll(strings.TrimSuffix(a.KneeOf, "_per_s"), "_", " ")
+			if a.KneeOf == loadgen.SteadyTotalThroughput {
+				code = "no steady throughput"
+			}
 		}
 		if code == "" {
 			whole = append(whole, p)
@@ -67,7 +70,7 @@ func knee(a *Analysis) stats.KneeResult {
 	for _, run := range points[0].Runs {
 		values := make([]float64, 0, len(points))
 		for _, p := range points {
-			e, _ := p.Figure(loadgen.SteadyTotalThroughput)
+			e, _ := p.Figure(a.KneeOf)
 			if i := slices.Index(e.Runs, run); i >= 0 {
 				values = append(values, e.Values[i])
 			}
@@ -89,6 +92,37 @@ func knee(a *Analysis) stats.KneeResult {
 		result = onlyBelow(result, points[len(points)-1].Concurrency)
 	}
 	return result
+}
+
+// importedKnee chooses what the knee of imported results is of. They have no steady window, so that it is of a
+// throughput over the makespan: of all tokens, or where those are not known at two levels, of the output or of the
+// requests. An open loop has no knee, and of several points at one concurrency, such as of another number of requests,
+// the one that most runs measured is taken.
+func importedKnee(a *Analysis) (points []Point, figure string) {
+	at := map[Load]int{}
+	for _, p := range a.Points {
+		if p.Open() {
+			continue
+		}
+		if i, known := at[p.Load]; !known {
+			at[p.Load] = len(points)
+			points = append(points, p)
+		} else if len(p.Runs) > len(points[i].Runs) {
+			points[i] = p
+		}
+	}
+	for _, name := range []string{loadgen.TotalThroughput, loadgen.OutputThroughput, loadgen.RequestThroughput} {
+		usable := 0
+		for _, p := range points {
+			if e, err := p.Figure(name); err == nil && len(e.Values) > 0 {
+				usable++
+			}
+		}
+		if usable >= 2 {
+			return points, name
+		}
+	}
+	return points, loadgen.TotalThroughput
 }
 
 // onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its

@@ -31,6 +31,9 @@ func loadOf(s Step) Load {
 	return Load{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Rate: a.Rate, Arrivals: a.Process}
 }
 
+// Load is what the step's point has as its load.
+func (s Step) Load() Load { return loadOf(s) }
+
 // Open reports whether it is the load of an open loop.
 func (l Load) Open() bool { return l.Arrivals != "" }
 
@@ -42,6 +45,8 @@ func (l Load) String() string {
 		s = "a trace"
 	case l.Open():
 		s = fmt.Sprintf("%s %g/s", l.Arrivals, l.Rate)
+	case l.Rate != 0: // one that is looked for
+		s = fmt.Sprintf("%g/s", l.Rate)
 	default:
 		s = fmt.Sprintf("concurrency %d", l.Concurrency)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -44,15 +45,26 @@ type PointWarning struct {
 
 // An Estimate is a figure over runs. The interval's estimate is the mean of the runs' values.
 type Estimate struct {
-	Name      string            `json:"name"` // as in [loadgen.Figure]
-	Unit      string            `json:"unit"`
-	Better    loadgen.Direction `json:"better"`
-	Runs      []int             `json:"runs"`   // those that have the figure
-	Values    []float64         `json:"values"` // of those runs
-	Summary   stats.Summary     `json:"summary"`
-	Interval  stats.Interval    `json:"interval"`
-	SpoiledBy []string          `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
-	MarkedBy  []string          `json:"marked_by,omitempty"`  // codes of those that say how far it can be relied on: [WarnFewSamples]
+	Name     string            `json:"name"` // as in [loadgen.Figure]
+	Unit     string            `json:"unit"`
+	Better   loadgen.Direction `json:"better"`
+	Runs     []int             `json:"runs"`              // those that have the figure
+	Values   []float64         `json:"values"`            // of those runs
+	Samples  []int             `json:"samples,omitempty"` // behind each value, as [loadgen.Figure.N]
+	Summary  stats.Summary     `json:"summary"`
+	Interval stats.Interval    `json:"interval"`
+
+	// Share is the interval of a share of requests, in percent, from the counts of each run; nil: it is no share, or
+	// one run. Interval, of the mean of the runs' shares, is too narrow for one near 100 %.
+	Share *stats.Interval `json:"share,omitempty"`
+
+	// Within is the interval of a quantile or a share of one run, over its requests, or of its throughput, over parts
+	// of the steady window: it leaves out what differs between runs. nil where there are more runs, and of figures that
+	// have none.
+	Within *stats.Interval `json:"within,omitempty"`
+
+	SpoiledBy []string `json:"spoiled_by,omitempty"` // codes of the point's warnings that forbid its use
+	MarkedBy  []string `json:"marked_by,omitempty"`  // codes of those that say how far it can be relied on: [WarnFewSamples]
 
 	// Method is that of the runs' figures, as in [loadgen.Figure], where at least one has another than the exact one.
 	// "": all are exact.
@@ -70,8 +82,24 @@ func (e *SpoiledError) Error() string {
 	return fmt.Sprintf("%s at %v must not be used: %s", e.Figure, e.Load, strings.Join(e.Codes, ", "))
 }
 
+// A FigureError says that no run at a point has a figure.
+type FigureError struct {
+	Load    Load
+	Figure  string
+	Nearest string   // the one that is most like it; "": none is
+	Have    []string // all that there are
+}
+
+func (e *FigureError) Error() string {
+	s := fmt.Sprintf("no run at %v has the figure %q", e.Load, e.Figure)
+	if e.Nearest != "" {
+		s += fmt.Sprintf("; %s is meant?", e.Nearest)
+	}
+	return s
+}
+
 // Figure finds the estimate called name. It returns the estimate and a [*SpoiledError] where a warning forbids its
-// use, and another error where there is none.
+// use, and a [*FigureError] where there is none.
 func (p *Point) Figure(name string) (Estimate, error) {
 	for _, e := range p.Estimates {
 		if e.Name != name {
@@ -82,7 +110,11 @@ func (p *Point) Figure(name string) (Estimate, error) {
 		}
 		return e, nil
 	}
-	return Estimate{}, fmt.Errorf("no run at %v has the figure %q", p.Load, name)
+	var have []string
+	for _, e := range p.Estimates {
+		have = append(have, e.Name)
+	}
+	return Estimate{}, &FigureError{p.Load, name, nearest.Name(name, have), have}
 }
 
 // newPoint turns one value a run into estimates over runs.
@@ -121,6 +153,7 @@ func newPoint(group []Measurement, unit string) Point {
 			}
 			p.Estimates[i].Runs = append(p.Estimates[i].Runs, m.Step.Run)
 			p.Estimates[i].Values = append(p.Estimates[i].Values, f.Value)
+			p.Estimates[i].Samples = append(p.Estimates[i].Samples, f.N)
 			p.Estimates[i].Method = cmp.Or(p.Estimates[i].Method, f.Method)
 			if tooFew(f) > 0 {
 				p.Estimates[i].MarkedBy = []string{WarnFewSamples}
@@ -133,6 +166,10 @@ func newPoint(group []Measurement, unit string) Point {
 		// Then there is neither summary nor interval, which is what the zero values say.
 		e.Summary, _ = stats.Summarize(e.Values)
 		e.Interval, _ = stats.MeanInterval(e.Values, Confidence, unit)
+		e.Share = share(e.Name, group, unit)
+		if len(group) == 1 {
+			e.Within = within(e.Name, group[0])
+		}
 		for _, w := range p.Warnings {
 			if w.SpoilsFigure(e.Name) {
 				e.SpoiledBy = append(e.SpoiledBy, w.Code)

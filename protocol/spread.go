@@ -112,7 +112,7 @@ func runDrift(a *Analysis, figure string, confidence float64) *stats.DriftResult
 	for i := range a.Points {
 		p := &a.Points[i]
 		e, err := p.Figure(figure)
-		if err != nil || p.Open() && figure == loadgen.SteadyTotalThroughput {
+		if err != nil || p.Open() && figure == a.KneeOf {
 			continue
 		}
 		if runs == nil {
@@ -140,12 +140,16 @@ func runDrift(a *Analysis, figure string, confidence float64) *stats.DriftResult
 // pieces, moves TTFT long before it moves the throughput. Either is warned of at half of the error that one alone would
 // be allowed, so that an experiment without drift has a warning in one of twenty.
 func (a *Analysis) drifts() {
+	throughput := "the steady throughput"
+	if a.Imported != "" {
+		throughput = a.KneeOf + " over the makespan"
+	}
 	var what []string
 	for _, d := range []struct {
 		result       **stats.DriftResult
 		figure, name string
 	}{
-		{&a.Drift, loadgen.SteadyTotalThroughput, "the steady throughput"},
+		{&a.Drift, a.KneeOf, throughput},
 		{&a.TTFTDrift, loadgen.MeanName(loadgen.TTFT), "mean TTFT"},
 	} {
 		*d.result = runDrift(a, d.figure, Confidence)

@@ -142,7 +142,7 @@ func TestCapacityOfCounts(t *testing.T) {
 	}
 	// By hand: shares .8, .9, 1 of 100 have the variance 0.01, their mean 0.01/3, so 0.9·0.1/(0.01/3) = 27 requests,
 	// less (1.9679/4.3027)² of them.
-	v, err := shareInterval([]Count{{80, 100}, {90, 100}, {100, 100}}, 0.95, "run")
+	v, err := ShareInterval([]Count{{80, 100}, {90, 100}, {100, 100}}, 0.95, "run")
 	effective := 27 * math.Pow(1.96793/4.30265, 2)
 	low, high, err2 := clopperPearson(0.9*effective, effective, 0.025)
 	if err != nil || err2 != nil || !near(v.Low, low, 1e-4) || !near(v.High, high, 1e-4) {

@@ -6,7 +6,7 @@
 //   - [MeanInterval] and [LogMeanInterval]: the [Interval] for a mean
 //   - [SDInterval] and [LogSDInterval]: that for a spread
 //   - [MedianInterval] and [QuantileInterval]: those for quantiles, by order statistics
-//   - [ProportionInterval]: that for a rate of success
+//   - [ProportionInterval]: that for a rate of success, and [ShareInterval] over several runs
 //   - [Quantile] and [Sorted]: quantiles by type 7, and by types 1 and 8
 //   - [TailFloor], [TailWarnings] and [CertifyTail]: how many samples a tail needs, and its bound; [QuantileFloor] for
 //     others

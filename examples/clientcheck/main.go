@@ -70,7 +70,7 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	a := protocol.Analyze(result)
-	err = errors.Join(err, c.save(a), c.print(a, what))
+	err = errors.Join(err, c.save(result, a), c.print(a, what))
 	switch {
 	case err != nil:
 		return err
@@ -117,8 +117,8 @@ func (c *check) print(a *protocol.Analysis, server string) error {
 	return report.ClientText(os.Stdout, a, server, c.need)
 }
 
-func (c *check) save(a *protocol.Analysis) error {
-	return program.Save(c.out, a, map[string]program.Chart{
+func (c *check) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return program.Save(c.out, e, a, map[string]program.Chart{
 		"client-throughput.png": report.ClientThroughputChart,
 		"client-latency.png":    report.ClientLatencyChart,
 	})

@@ -39,6 +39,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
 	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
 	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
+	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold an experiment yet")
+	t.require.Register(flags)
 	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
 	return t.run
 }
@@ -51,9 +53,11 @@ type test struct {
 	burstiness  float64
 	maxInFlight int
 	goodput     program.Objectives
+	require     program.Require
 	percentiles program.Percentiles
 	figures     bool
 	json        bool
+	out         string
 }
 
 // openLoop makes the level an open loop where the flags say so, and refuses flags that would have no effect.
@@ -126,12 +130,22 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	t.load.Workload.Expect(os.Stderr, step.Seed, step.Level)
-	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, nil)
+	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
+		return err
+	}
+	experiment, err := program.Run(ctx, stop, &t.load, t.load.Server(), protocol.Steps{step}, func(r *protocol.Runner) {
+		r.Dir = t.out
+	})
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err
 	}
+	if t.out != "" {
+		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
+	}
 	result := &experiment.Measurements[0].Result
+	beside := os.Stdout
 	if t.json {
+		beside = os.Stderr
 		err = errors.Join(err, program.WriteJSON(os.Stdout, result))
 	} else {
 		err = errors.Join(err, report.LevelText(os.Stdout, result))
@@ -139,5 +153,5 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err == nil && !result.Valid() {
 		err = program.ErrInvalid
 	}
-	return err
+	return errors.Join(err, t.require.Verdict(beside, protocol.Analyze(experiment)))
 }

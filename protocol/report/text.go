@@ -1,13 +1,11 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/servegauge/servegauge/internal/number"
@@ -32,26 +30,61 @@ var columns = []column{
 	{"in flight", loadgen.MeanInFlight, 1, false},
 }
 
-// Text writes the analysis as tables for a terminal: a line for each level with its intervals and flags, then the
-// knee, then every warning in full. A value that a warning spoils is followed by "!".
-func Text(w io.Writer, a *protocol.Analysis) error {
-	out := &printer{w: w}
+// importedColumns are of what another tool measured, which has no steady window; those that no level has are left out.
+var importedColumns = []column{
+	{"req/s", loadgen.RequestThroughput, 2, false},
+	{"output tok/s", loadgen.OutputThroughput, 0, false},
+	{"total tok/s", loadgen.TotalThroughput, 0, true},
+	{"TTFT p50", loadgen.QuantileName(loadgen.TTFT, 50), 1, false},
+	{"E2E mean", loadgen.MeanName(loadgen.E2E), 0, false},
+	{"in flight", loadgen.MeanInFlight, 1, false},
+}
+
+// columnsOf are the table's columns of an analysis.
+func columnsOf(a *protocol.Analysis) []column {
+	if a.Imported == "" {
+		return columns
+	}
+	return slices.DeleteFunc(slices.Clone(importedColumns), func(c column) bool {
+		return !slices.ContainsFunc(a.Points, func(p protocol.Point) bool {
+			e, _ := p.Figure(c.figure)
+			return e.Name != ""
+		})
+	})
+}
+
+// textWidth is that of [Text], in columns: what a terminal has, and a mail or a comment shows unbroken.
+const textWidth = 80
+
+// Text writes the analysis as tables for a terminal of 80 columns: a line for each level with its intervals and flags,
+// then the knee, then every warning in full. A value that a warning spoils is followed by "!". A table that is wider
+// goes on below, with the levels again.
+func Text(w io.Writer, a *protocol.Analysis) error { return text(&printer{w: w, width: textWidth}, a) }
+
+// WideText is [Text] with each table in one piece and each paragraph on one line, however long.
+func WideText(w io.Writer, a *protocol.Analysis) error { return text(&printer{w: w}, a) }
+
+func text(out *printer, a *protocol.Analysis) error {
 	if len(a.Points) == 0 {
 		out.f("Nothing was measured.\n")
 		return warnings(out, a)
 	}
 	p := a.Points[0]
 	out.f("%d tokens in, %d out; %d %s; throughput is input + output tokens; times in ms\n", p.Input, p.Output, a.Runs, plural(a.Runs, "run"))
+	if a.Imported != "" {
+		out.f("measured by %s, and read from its files: figures are as it printed them\n", plain(a.Tool))
+	}
 	sent(out, a)
 	machines(out, a)
 	out.f("%s\n", requests(a))
 	if a.Stamps.Chunks() > 0 {
 		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
 	}
-	out.f("mean of the runs ± half width of its 95 %% interval (Student's t); replicate: %s\n\n", a.Unit)
+	out.f("mean of the runs ± half width of its 95 %% interval (Student's t)\nreplicate: %s\n\n", a.Unit)
 
 	table := newTable(out)
 	table.f("%s\tprompts\truns\t", levelHead(a))
+	columns := columnsOf(a)
 	for _, c := range columns {
 		table.f("%s\t", c.head)
 		if c.spread {
@@ -60,7 +93,7 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	}
 	table.f("  flags\n")
 	for i := range a.Points {
-		row(table, &a.Points[i])
+		row(table, &a.Points[i], columns)
 	}
 	table.flush()
 	var shown []string
@@ -71,7 +104,11 @@ func Text(w io.Writer, a *protocol.Analysis) error {
 	evidence(out, a)
 	tries(out, a)
 
-	out.f("\nKnee (smallest concurrency with 95 %% of the highest steady throughput): %s\n", a.Knee)
+	of := "steady throughput"
+	if a.Imported != "" {
+		of = "throughput over the makespan"
+	}
+	out.f("\nKnee (smallest concurrency with 95 %% of the highest %s): %s\n", of, a.Knee)
 	if a.Knee.Reason != "" {
 		out.f("  %s\n", a.Knee.Reason)
 	}
@@ -99,7 +136,7 @@ func requests(a *protocol.Analysis) string {
 	}
 }
 
-func row(table *table, p *protocol.Point) {
+func row(table *table, p *protocol.Point, columns []column) {
 	table.f("%s\t%s\t%d\t", levelOf(p), count(p.Requests), len(p.Runs))
 	for _, c := range columns {
 		e, err := p.Figure(c.figure)
@@ -240,45 +277,6 @@ func PlanText(w io.Writer, p protocol.Plan, warnings []loadgen.Warning) error {
 		out.f("  warning      %s\n", warning)
 	}
 	return out.err
-}
-
-// A printer keeps the first error of its writer.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) Write(b []byte) (int, error) {
-	if p.err != nil {
-		return 0, p.err
-	}
-	n, err := p.w.Write(b)
-	p.err = err
-	return n, err
-}
-
-func (p *printer) f(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
-
-// A table is columns aligned to the right, without the blanks at the end of a line that alignment leaves.
-type table struct {
-	to   *printer
-	text bytes.Buffer
-	tabs *tabwriter.Writer
-}
-
-func newTable(to *printer) *table {
-	t := &table{to: to}
-	t.tabs = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	return t
-}
-
-func (t *table) f(format string, args ...any) { fmt.Fprintf(t.tabs, format, args...) }
-
-func (t *table) flush() {
-	t.tabs.Flush()
-	for line := range strings.Lines(t.text.String()) {
-		t.to.f("%s\n", strings.TrimRight(line, " \n"))
-	}
 }
 
 func decimal(x float64, digits int) string { return number.Fixed(x, digits) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -45,7 +47,9 @@ func Experiment(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Cont
 		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
 		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
+		x.require.Register(flags)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
+		flags.BoolVar(&x.wide, "wide", false, "print tables in one piece and paragraphs on one line, however wide; without it they fit 80 columns")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
 		return x.run
@@ -72,12 +76,14 @@ type experiment struct {
 	accept      bool
 	requests    bool
 	strict      strict
+	require     Require
 	warmup      Warmup
 	prime       bool
 	cooldown    time.Duration
 	server      serverFlags
 	out         string
 	json        bool
+	wide        bool
 	dryRun      bool
 }
 
@@ -109,6 +115,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	if err := x.require.Check(stepsOf(plan), x.evidence.view); err != nil {
+		return err
+	}
 	if x.dryRun {
 		return x.show(plan, warnings)
 	}
@@ -130,14 +139,34 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Analyze(result)
 	unfinished := err != nil
-	err = errors.Join(err, x.save(analysis), x.print(analysis))
+	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
+	verdict := x.require.Verdict(x.beside(), analysis)
 	if unfinished && x.out != "" {
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
-	return errors.Join(err, x.strict.check(analysis, x.load.warned))
+	return errors.Join(err, x.strict.check(analysis, x.load.warned), verdict)
+}
+
+// beside is where what is said beside the result goes: after it, unless that is for a program to read.
+func (x *experiment) beside() io.Writer {
+	if x.json {
+		return os.Stderr
+	}
+	return os.Stdout
+}
+
+// stepsOf are a plan's levels as steps.
+func stepsOf(p protocol.Plan) (steps []protocol.Step) {
+	for _, c := range p.Levels {
+		steps = append(steps, protocol.Step{
+			Spec:  workload.Spec{Input: p.Input, Output: p.Output},
+			Level: loadgen.Level{Concurrency: c, Objectives: p.Objectives, Percentiles: p.Percentiles},
+		})
+	}
+	return steps
 }
 
 // chosen is the plan that the flags ask for.
@@ -312,11 +341,14 @@ func (x *experiment) print(a *protocol.Analysis) error {
 	if x.json {
 		return WriteJSON(os.Stdout, a)
 	}
+	if x.wide {
+		return report.WideText(os.Stdout, a)
+	}
 	return report.Text(os.Stdout, a)
 }
 
-func (x *experiment) save(a *protocol.Analysis) error {
-	return Save(x.out, a, map[string]Chart{"throughput.png": report.ThroughputChart})
+func (x *experiment) save(e *protocol.Experiment, a *protocol.Analysis) error {
+	return Save(x.out, e, a, map[string]Chart{"throughput.png": report.ThroughputChart})
 }
 
 // An IntList is a flag of numbers with commas between them.

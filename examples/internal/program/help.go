@@ -35,7 +35,7 @@ var flagGroups = []struct {
 	}},
 	{"Access", []string{"api-key-env", "header", "ca-file", "http2"}},
 	{"What is kept and printed", []string{
-		"out", "json", "format", "save-requests", "strict", "resume", "accept-changes", "dry-run", "version",
+		"out", "json", "wide", "format", "save-requests", "strict", "resume", "accept-changes", "dry-run", "version",
 	}},
 	{"A host and what it serves", []string{
 		"container", "pinned", "root", "tools-timeout", "diff", "state", "tables", "mlperf",

@@ -19,8 +19,9 @@ import (
 
 // Exit codes of all programs.
 const (
-	exitFailed = 1 // something failed, or the measurement is invalid
-	exitUsage  = 2 // wrong use
+	exitFailed    = 1 // something failed, the measurement is invalid, or a limit is broken
+	exitUsage     = 2 // wrong use
+	exitUndecided = 3 // what was asked is not decided
 )
 
 // A UsageError is the user's: exit code 2.
@@ -38,8 +39,23 @@ var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 // Main runs a program and exits. about is one line that says what it is for, and may be followed by a blank line and
 // examples; setup registers the program's flags and returns what to run once they are parsed.
 //
+// Programs that take arguments beside flags use [MainWith].
+//
 // The first interrupt closes stop: drain, save, print. The second cancels ctx: stop now.
 func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
+	MainWith(about, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+		run := setup(flags)
+		return func(ctx context.Context, stop <-chan struct{}) error {
+			if flags.NArg() > 0 {
+				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))
+			}
+			return run(ctx, stop)
+		}
+	})
+}
+
+// MainWith is [Main] for a program that takes arguments beside its flags, which may come before or after them.
+func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop <-chan struct{}) error) {
 	if configuration := os.Getenv(childVariable); configuration != "" {
 		os.Exit(code(serveChild(configuration)))
 	}
@@ -48,7 +64,7 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	flags.SetOutput(io.Discard) // errors are printed once, by us
 	run := setup(flags)
 	version := flags.Bool("version", false, "print the version, and nothing else")
-	switch err := flags.Parse(os.Args[1:]); {
+	switch err := parse(flags, os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		Help(os.Stdout, about, flags)
 		os.Exit(0)
@@ -57,8 +73,6 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	case *version:
 		fmt.Println(protocol.Tool(), runtime.Version())
 		os.Exit(0)
-	case flags.NArg() > 0:
-		os.Exit(code(Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))))
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -81,6 +95,26 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 	os.Exit(code(run(ctx, stop)))
 }
 
+// parse reads flags and arguments in any order: the flag package ends at the first argument, and would leave a flag
+// behind it to be one.
+func parse(flags *flag.FlagSet, args []string) error {
+	var rest []string
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		read := len(args) - flags.NArg()
+		if read > 0 && args[read-1] == "--" { // all that follows are arguments
+			rest = append(rest, flags.Args()...)
+			break
+		}
+		if args = flags.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return flags.Parse(append([]string{"--"}, rest...))
+}
+
 // code prints an error on one line and gives its exit code.
 func code(err error) int {
 	if err == nil {
@@ -91,12 +125,28 @@ func code(err error) int {
 	var invalid *loadgen.InvalidError
 	var server *protocol.ServerError
 	switch {
+	case undecided(err):
+		return exitUndecided
 	case errors.As(err, &server):
 		return exitFailed
 	case errors.As(err, &usage), errors.As(err, &invalid):
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// undecided reports whether there is nothing else wrong than that something is undecided.
+func undecided(err error) bool {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range several.Unwrap() {
+			if !undecided(e) {
+				return false
+			}
+		}
+		return true
+	}
+	_, is := err.(*UndecidedError)
+	return is
 }
 
 func oneLine(s string) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/servegauge/servegauge/envinfo/state"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -49,13 +50,16 @@ func Run(
 // A Chart draws an analysis as PNG.
 type Chart func(io.Writer, *protocol.Analysis) error
 
-// Save writes the results of an experiment and its charts, by their file names, into its directory. "": nothing. Where
-// nothing was measured there is nothing to draw.
-func Save(dir string, a *protocol.Analysis, charts map[string]Chart) error {
+// Save writes the results of an experiment, in every format, and its charts, by their file names, into its directory.
+// "": nothing. Where nothing was measured there is nothing to draw.
+func Save(dir string, e *protocol.Experiment, a *protocol.Analysis, charts map[string]Chart) error {
 	if dir == "" {
 		return nil
 	}
 	if err := a.Save(dir); err != nil || len(a.Points) == 0 {
+		return err
+	}
+	if err := format.Write(dir, e, a, format.CSV, format.Benchstat, format.OpenMetrics, format.VLLM, format.LLMD); err != nil {
 		return err
 	}
 	for name, draw := range charts {

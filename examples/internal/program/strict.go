@@ -5,16 +5,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/nearest"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/openai"
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/probe"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
 // codes are those of all warnings that a program can give.
 func codes() []string {
-	all := slices.Concat(loadgen.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes())
+	all := slices.Concat(loadgen.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes(), format.Codes())
 	slices.Sort(all)
 	return all
 }
@@ -26,8 +28,7 @@ func knownCode(flag, code string) error {
 	if slices.Contains(all, code) {
 		return nil
 	}
-	near := slices.MinFunc(all, func(a, b string) int { return distance(code, a) - distance(code, b) })
-	if 2*distance(code, near) <= len(near) {
+	if near := nearest.Name(code, all); near != "" {
 		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, near)
 	}
 	return Usagef("-%s: no warning has the code %q; want one of %s", flag, code, strings.Join(all, ", "))

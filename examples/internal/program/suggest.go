@@ -5,6 +5,8 @@ import (
 	"flag"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/nearest"
 )
 
 // elsewhere are the flags of other load generators, and ours for the same: what hands know. Where there is none of ours,
@@ -87,7 +89,7 @@ func suggestion(flags *flag.FlagSet, name string) string {
 		ours = key
 	}
 	if ours == "" || flags.Lookup(ours) == nil {
-		ours = nearest(flags, key)
+		ours = nearestFlag(flags, key)
 	}
 	if ours == "" {
 		return ""
@@ -100,34 +102,9 @@ func suggestion(flags *flag.FlagSet, name string) string {
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
-// nearest is the flag that is fewest letters away from a name, if these are few.
-func nearest(flags *flag.FlagSet, name string) string {
-	best, least := "", max(len(name)/3, 1)+1
-	flags.VisitAll(func(f *flag.Flag) {
-		if d := distance(name, f.Name); d < least {
-			best, least = f.Name, d
-		}
-	})
-	return best
-}
-
-// distance is Levenshtein's: how many letters are to be put in, taken out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+// nearestFlag is the flag that is fewest letters away from a name, if these are few.
+func nearestFlag(flags *flag.FlagSet, name string) string {
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return nearest.Name(name, names)
 }

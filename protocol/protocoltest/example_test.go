@@ -1,0 +1,57 @@
+package protocoltest_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
+	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/protocoltest"
+	"github.com/servegauge/servegauge/protocol/server"
+)
+
+// TestGate is the gate to copy: the server that is yours in the place of the simulated one, and the limits that it is
+// to keep.
+func TestGate(t *testing.T) {
+	a := protocoltest.Run(t, protocoltest.Experiment{
+		Server: server.Handler(func(start int) http.Handler {
+			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 1000, Noise: 0.05, Seed: uint64(start)}
+		}),
+		Plan: protocol.Plan{
+			Runs: 3, Levels: []int{8}, Prompts: protocol.Prompts{Count: 48}, Input: 64, Output: 8,
+		},
+		Budget: 20 * time.Second,
+	})
+	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<200ms, success_rate>=80%")...)
+}
+
+// A gate fails where a limit is broken, which a server that takes 358 ms for what may take 200 ms does.
+func Example() {
+	t := &failing{} // in a test suite it is the test's own *testing.T
+
+	a := protocoltest.Run(t, protocoltest.Experiment{
+		Server: server.Handler(func(start int) http.Handler {
+			return &loadgentest.Simulated{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 20, Noise: 0.01, Seed: uint64(start)}
+		}),
+		Plan: protocol.Plan{
+			Runs: 3, Levels: []int{12}, Prompts: protocol.Prompts{Count: 12}, Input: 64, Output: 8,
+		},
+		Budget: 20 * time.Second,
+	})
+	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<200ms")...)
+
+	fmt.Println("failed:", t.failed)
+	fmt.Println("e2e_p50<200ms is", a.Judge(protocol.Limit{Figure: "e2e_p50", Max: 200})[0].Decision)
+	// Output:
+	// failed: true
+	// e2e_p50<200ms is broken
+}
+
+// failing is a test that only remembers whether it failed.
+type failing struct{ failed bool }
+
+func (t *failing) Logf(string, ...any)   {}
+func (t *failing) Skipf(string, ...any)  {}
+func (t *failing) Fatalf(string, ...any) { t.failed = true }
