@@ -23,7 +23,6 @@ type users struct {
 
 	mu   sync.Mutex
 	sent []string // "session.k at time"
-	at   func() time.Duration
 }
 
 func (u *users) Do(context.Context, int, *loadgen.Record) error {

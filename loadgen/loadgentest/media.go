@@ -45,7 +45,7 @@ func (q *request) medium(s *scanner) (tokens int, err error) {
 		case !data:
 			encoded = text
 		case !strings.HasPrefix(head, "data:"):
-			return errors.New("a URL that is neither http:// nor data:")
+			return errors.New("a URL of neither http:// nor data")
 		}
 		content, err = base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
