@@ -33,7 +33,7 @@ func Example() {
 	// see server.Parse, and the kinds that it knows.
 	runner := &protocol.Runner{
 		Server: server.Handler(func(start int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 1000, Seed: uint64(start)}
+			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 300, Seed: uint64(start)}
 		}),
 		Client: &openai.Client{},
 	}

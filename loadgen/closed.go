@@ -52,8 +52,12 @@ func (s *slots) exhausted(now time.Duration) bool {
 	if l.open() {
 		return false
 	}
-	return l.Requests > 0 && s.next >= l.Warmup+l.Requests ||
-		l.Duration > 0 && s.next > l.Warmup && now-s.measuredAt >= l.Duration
+	next, bound := s.next, l.Requests
+	if s.sessions != nil {
+		next, bound = s.sessions.begun, l.Sessions
+	}
+	return bound > 0 && next >= l.Warmup+bound ||
+		l.Duration > 0 && next > l.Warmup && now-s.measuredAt >= l.Duration
 }
 
 // slotStart is when slot k of a closed loop, of the shard's own, may take its first request.

@@ -8,7 +8,8 @@ func Codes() []string {
 		WarnClockStep, WarnConcurrencyNotReached, WarnCutShort, WarnDelayed, WarnFailedRequests,
 		WarnFewDescriptors, WarnLateEnd, WarnMergedWindow, WarnMultiTokenChunks, WarnNoContent,
 		WarnNoFinishReason, WarnNoSteadyWindow, WarnObserverPanic, WarnObserverStuck, WarnOverloaded,
-		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnShortWindow, WarnTPOTEstimated,
+		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnSessionsBroken, WarnShortWindow,
+		WarnTPOTEstimated, WarnTooLong,
 		WarnTokenMismatch, WarnTokensUnknown, WarnTokensUnmatched, WarnUsageContradicted,
 	}
 }

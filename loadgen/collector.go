@@ -46,6 +46,8 @@ type collector struct {
 	reading             reading
 	tpot                TPOTBasis
 	bunching            Bunching
+	sessions            sessionCounter
+	groups              groups
 	unsure              map[string]*Unsure
 
 	completed, failed, cancelled, outputTokens atomic.Int64 // warmup included, for [Progress]
@@ -95,8 +97,17 @@ func (c *collector) count(o outcome) {
 	}
 	c.retries.add(o.retried)
 	c.addLoad(r, o.view, failure == nil)
-	if c.gaps != nil && !r.Warmup {
+	if c.gaps != nil && !r.Warmup && o.nth > 0 {
 		c.gaps.add(o.nth, r.Sent-r.Scheduled)
+	}
+	if !r.Warmup && o.nth > 0 {
+		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
+	}
+	if o.ended != nil {
+		c.sessions.add(o, c.distribution)
+	}
+	if r.Turn != 0 || r.Model != "" {
+		c.groups.add(r, failure)
 	}
 	c.timeline.add(r, failure)
 	books := &c.measured
@@ -141,7 +152,6 @@ func (c *collector) addLoad(r *Record, v view, completed bool) {
 	if !r.Warmup {
 		c.measuredBusy += max(0, r.Done-r.Sent)
 		c.measuredTaken += max(0, r.Left-r.Sent)
-		c.sentFrom, c.sentTo = min(c.sentFrom, r.Sent), max(c.sentTo, r.Sent)
 	}
 }
 
@@ -177,7 +187,11 @@ func (c *collector) addCompleted(r *Record) {
 	c.ending.add(r)
 	c.reading.add(r)
 	c.tpot.add(r)
-	for _, metrics := range [][]Metric{c.level.metrics(), c.own} {
+	var media []Metric
+	if r.Media > 0 {
+		media = perMedia
+	}
+	for _, metrics := range [][]Metric{c.level.metrics(), c.own, media} {
 		for _, m := range metrics {
 			if x, ok := m.Of(r); ok {
 				c.distribution(m.Name).Add(x)
@@ -285,7 +299,9 @@ func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*R
 	if c.goals != nil {
 		r.Goodput = &c.goals.counts
 	}
-	r.Open = s.openLoop(r.Accounting.Issued, c.sentFrom, c.sentTo)
+	r.Sessions = c.sessions.counts(s, r)
+	r.Groups = c.groups.all
+	r.Open = s.openLoop(r.arrivals(), c.sentFrom, c.sentTo)
 	c.gaps.tell(r.Open)
 	for _, h := range c.hooks.all {
 		if h.broken.Load() {

@@ -27,6 +27,7 @@ const (
 	ClassTimeout   Class = "timeout-before-first-byte" // out of time before any content came
 	ClassStalled   Class = "timeout-in-stream"         // out of time after the first content
 	ClassStatus    Class = "status"                    // an answer with a status other than 2xx
+	ClassTooLong   Class = "context-too-long"          // the server says that prompt and answer have more tokens than it can take
 	ClassStale     Class = "stale-connection"          // a connection used before was found closed, before any answer
 	ClassTruncated Class = "truncated"                 // the answer ended without saying that it had
 	ClassProtocol  Class = "protocol"                  // an answer that is not what the protocol promises

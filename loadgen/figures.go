@@ -21,7 +21,11 @@ func (r *Result) figures(own []Metric) []Figure {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 		if counted > 0 {
-			add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			if r.Tokens.Output == 0 && r.Tokens.Input > 0 {
+				add(InputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input)/span, counted)
+			} else {
+				add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
+			}
 			add(TotalThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input+r.Tokens.Output)/span, counted)
 		}
 	}
@@ -33,6 +37,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
 		}
 	}
+	r.sessionFigures(add)
 	if r.Accounting.Issued > 0 {
 		add(MeanInFlight, "requests", Neither, r.InFlight.Mean, r.Accounting.Issued)
 		add(PeakInFlight, "requests", Neither, float64(r.InFlight.Peak), r.Accounting.Issued)
@@ -65,7 +70,7 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(AttainmentName(o.Metric), "%", HigherIsBetter, 100*float64(g.Objectives[i])/float64(n), n)
 		}
 	}
-	for _, m := range slices.Concat(r.Level.metrics(), pooled, own) {
+	for _, m := range slices.Concat(r.Level.metrics(), pooled, perSession, perMedia, own) {
 		d := r.Distributions[m.Name]
 		if d == nil {
 			continue
@@ -93,5 +98,6 @@ func (r *Result) figures(own []Metric) []Figure {
 			}
 		}
 	}
+	r.groupFigures(add)
 	return out
 }

@@ -57,6 +57,10 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 	if g.Target == nil {
 		return nil, &InvalidError{"target", nil, "a Target"}
 	}
+	if _, has := g.Target.(Sessions); l.Unit != "" && !has {
+		return nil, &InvalidError{"target", fmt.Sprintf("%T", g.Target),
+			"one that has Sessions, for a level of sessions (Unit)"}
+	}
 	host := newHost(ctx)
 	defer host.close()
 	hooks := newHooks(g, host)

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,14 @@ type Level struct {
 
 	// Requests ends the issuing after so many measured requests. 0: no such bound, Duration ends it.
 	Requests int `json:"requests,omitempty"`
+
+	// Unit says that the level is of sessions, of a Target that has [Sessions], and what Concurrency counts: sessions or
+	// their requests. "": of single requests.
+	Unit Unit `json:"unit,omitempty"`
+
+	// Sessions ends the beginning of sessions after so many measured ones; those that have begun are carried on to their
+	// end. 0: no such bound, Duration ends it. Only with a Unit, in the place of Requests.
+	Sessions int `json:"sessions,omitempty"`
 
 	// Duration ends the issuing so long after the first measured request; what is in flight then is drained and
 	// counted. 0: no such bound, Requests ends it. In an open loop it bounds when requests are due: each that is due
@@ -109,7 +118,7 @@ func (l Level) Validate() error {
 		return &InvalidError{"requests", l.Requests, "a number from 0 (bounded by duration) to 100,000,000"}
 	case l.Duration < 0:
 		return &InvalidError{"duration", l.Duration, "0 (bounded by requests) or more"}
-	case l.Requests == 0 && l.Duration == 0 && trace == 0:
+	case l.bound() == 0 && l.Duration == 0 && trace == 0:
 		return &InvalidError{"requests", l.Requests, "at least 1, or a duration: a level must end"}
 	case l.Warmup < 0 || l.Warmup > MaxRequests:
 		return &InvalidError{"warmup", l.Warmup, "a number from 0 to 100,000,000"}
@@ -121,9 +130,12 @@ func (l Level) Validate() error {
 		return &InvalidError{"timeout", l.Timeout, "0 (none) or more"}
 	case l.Retries < 0 || l.Retries > MaxRetries:
 		return &InvalidError{"retries", l.Retries, "a number from 0 (none) to 100"}
-	case trace > 0 && l.Warmup+max(l.Requests, 1) > trace:
+	case trace > 0 && l.Warmup+max(l.bound(), 1) > trace:
 		return &InvalidError{"trace", trace, fmt.Sprintf("at least %d offsets, for the warmup and the requests",
-			l.Warmup+max(l.Requests, 1))}
+			l.Warmup+max(l.bound(), 1))}
+	}
+	if err := l.validateSessions(); err != nil {
+		return err
 	}
 	if err := l.validateShards(); err != nil {
 		return err
@@ -135,11 +147,20 @@ func (l Level) Validate() error {
 // 10s".
 func (l Level) Load() string {
 	load := l.Arrivals.String()
+	if l.Unit != "" {
+		load = strings.Replace(load, "requests/s", "sessions/s", 1)
+	}
 	switch {
 	case !l.open():
 		load = fmt.Sprintf("concurrency %d", l.Concurrency)
+		if l.Unit != "" {
+			load += " of " + l.unit()
+		}
 	case l.Concurrency > 0:
 		load += fmt.Sprintf(", at most %d in flight", l.Concurrency)
+		if l.Unit == UnitSession {
+			load = strings.TrimSuffix(load, "in flight") + "under way"
+		}
 	}
 	if l.RampUp > 0 {
 		load += fmt.Sprintf(", ramped up over %v", l.RampUp)

@@ -107,9 +107,11 @@ func MergeResults(parts ...*Result) (*Result, error) {
 	r.FinishReasons = mergeReasons(parts)
 	r.FirstSent = min(r.FirstSent, lastDone) // 0 where none completed
 	r.Makespan = lastDone - r.FirstSent
-	r.Open = mergeOpen(parts, begun, r.Accounting.Issued)
 	r.Timeline = mergeTimelines(parts, begun)
 	r.Steady = mergeWindows(parts, begun, r.Timeline)
+	r.Sessions = mergeSessions(parts, r.InFlight, r.Steady)
+	r.Groups = mergeGroups(parts)
+	r.Open = mergeOpen(parts, begun, r.arrivals())
 	r.Figures = r.figures(ownMetrics(r.Distributions, figures))
 	r.Warnings = append(r.warnings(), r.clockWarnings(parts)...)
 	for _, part := range parts {
@@ -291,7 +293,7 @@ func mergeErrors(a, b []ErrorCount) []ErrorCount {
 // ownMetrics are the metrics that are not built in, as far as their figures tell: they have no Of.
 func ownMetrics(distributions map[string]*Distribution, figures []Figure) []Metric {
 	var own []Metric
-	known := slices.Concat(perRequest, pooled)
+	known := slices.Concat(perRequest, pooled, perSession, perMedia)
 	for _, f := range figures {
 		name, mean := strings.CutSuffix(f.Name, MeanName(""))
 		if mean && distributions[name] != nil && !slices.ContainsFunc(slices.Concat(known, own),

@@ -67,6 +67,7 @@ type Figure struct {
 const (
 	RequestThroughput       = "requests_per_s"             // completed ÷ makespan
 	OutputThroughput        = "output_tokens_per_s"        // output tokens ÷ makespan
+	InputThroughput         = "input_tokens_per_s"         // input tokens ÷ makespan, of a level that generates none: embeddings
 	TotalThroughput         = "total_tokens_per_s"         // (input + output tokens) ÷ makespan
 	SteadyRequestThroughput = "steady_requests_per_s"      // completions in the steady window ÷ its length
 	SteadyOutputThroughput  = "steady_output_tokens_per_s" // output tokens that arrived in the steady window ÷ its length
@@ -106,6 +107,9 @@ const (
 	E2E           = "e2e"            // Done − Sent
 	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
 	SendLag       = "send_lag"       // Sent − Scheduled
+	Upload        = "upload"         // Written − Sent of requests with images or sounds, which is part of their TTFT
+	RequestBytes  = "request_bytes"  // of the bodies of these
+	MediaTokens   = "media_tokens"   // input tokens of their images and sounds, where the server tells
 	TTFTError     = "ttft_error"     // TTFT − the server's own, where the server stamps its chunks
 	ITLError      = "itl_error"      // |gap − the server's own gap|, likewise
 	ChunkLateness = "chunk_lateness" // arrival − the server's stamp, likewise: what is between the two clocks
@@ -224,10 +228,22 @@ var pooled = []Metric{
 	{Name: ChunkLateness, Unit: "ms", Better: LowerIsBetter},
 }
 
+// perMedia are the built-in metrics of requests with images or sounds.
+var perMedia = []Metric{
+	{Upload, "ms", LowerIsBetter, func(r *Record) (float64, bool) {
+		return float64(r.Written-r.Sent) / millisecond, r.Media > 0 && r.Written >= r.Sent && r.Written != 0
+	}},
+	{RequestBytes, "B", Neither, func(r *Record) (float64, bool) { return float64(r.Bytes), r.Media > 0 }},
+	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) { return float64(r.MediaTokens), r.MediaTold && r.Media > 0 }},
+}
+
+// perSession is the built-in metric with one value a session that completed.
+var perSession = []Metric{{Name: SessionDuration, Unit: "ms", Better: LowerIsBetter}}
+
 // checkMetrics returns an error for a metric that could not be told from another, or not be computed.
 func checkMetrics(own []Metric) error {
 	taken := map[string]bool{}
-	for _, m := range slices.Concat(perArrival, pooled) {
+	for _, m := range slices.Concat(perArrival, pooled, perSession, perMedia) {
 		taken[m.Name] = true
 	}
 	for _, m := range own {

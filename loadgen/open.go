@@ -209,7 +209,7 @@ const (
 // openWarnings are the gates that only an open loop can fail. What is below timerSlack is within what timers and the
 // scheduler take, and is put down to no one.
 func (r *Result) openWarnings(warn func(code string, spoils []string, format string, args ...any)) {
-	o, issued := r.Open, r.Accounting.Issued
+	o, issued := r.Open, r.arrivals()
 	span := func(rate float64) time.Duration { return seconds(float64(issued-1) / rate) }
 	lag, hasLag := r.Figure(QuantileName(SendLag, 99))
 	switch {

@@ -10,6 +10,7 @@ import (
 // A pacer sleeps until moments of a level.
 type pacer struct {
 	*slots
+	ended <-chan struct{} // the slots', or what else is to interrupt a sleep
 	timer *time.Timer
 	fine  *finetimer.Timer // nil: the runtime's timers alone
 }
@@ -23,7 +24,7 @@ const (
 // newPacer makes a pacer that is to be fine, where the system has the means, or as fine as the runtime's timers,
 // which on Linux are rounded up to whole milliseconds.
 func newPacer(s *slots, fine bool) *pacer {
-	p := &pacer{slots: s, timer: time.NewTimer(forever)}
+	p := &pacer{slots: s, ended: s.ended, timer: time.NewTimer(forever)}
 	if fine {
 		p.fine = finetimer.New()
 	}

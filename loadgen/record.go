@@ -12,6 +12,13 @@ type Record struct {
 	Index  int  // 0 for the first request of the level, warmup included
 	Warmup bool // in no metric and no count, but in the load that the server had
 
+	// Session is the number of the session that it is of, from 0, and Turn which of its turns, from 1; Turn is 0 where it
+	// is of none ([Level.Unit]). A Target that knows of turns without sessions may set it. Figures are by turn too.
+	Session, Turn int
+
+	// Model is which of several models or adapters was asked, by whose name figures are told too. "": there is one.
+	Model string
+
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
 	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, of several
 	Done      time.Duration // last chunk of a stream that had a choice or whose usage grew, or the end of a whole answer
@@ -71,6 +78,12 @@ type Record struct {
 	// the character that stands where bytes were no text.
 	Prompt, Text uint64
 	Replaced     bool
+	// Media is how many images and sounds the request held, and Bytes how long its body was, where there were any.
+	Media, Bytes int
+
+	// MediaTokens is how many of the Input tokens the server says that these were; MediaTold: it says so.
+	MediaTold   bool
+	MediaTokens int
 
 	Status  int  // the HTTP status, 0 where there is none
 	NewConn bool // a connection was made for this request

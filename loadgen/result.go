@@ -57,6 +57,12 @@ type Result struct {
 	// Open is how the arrivals went; nil for a closed loop.
 	Open *OpenLoop `json:"open,omitempty"`
 
+	// Sessions are those of a level that has them; nil: it is of single requests.
+	Sessions *SessionCounts `json:"sessions,omitempty"`
+
+	// Groups are the measured requests by what some of them have in common: their turn, or the model that was asked.
+	Groups []*Group `json:"groups,omitempty"`
+
 	// Clock is how the generator's clock stood to the one that all generators of the level go by; nil: nobody compared
 	// them ([Generator.Clock]).
 	Clock *ClockOffset `json:"clock_offset,omitempty"`

@@ -6,10 +6,13 @@ import "fmt"
 // of the concurrency, of the requests and of the warmup. Of a whole level that is the level itself.
 func (l Level) own() Level {
 	if l.Shards > 1 {
-		all, warmup := l.share(l.Warmup+l.Requests), l.share(l.Warmup)
+		all, warmup := l.share(l.Warmup+l.bound()), l.share(l.Warmup)
 		l.Concurrency, l.Warmup = l.ownSlots(l.Concurrency), warmup
-		if l.Requests > 0 {
+		switch {
+		case l.Requests > 0:
 			l.Requests = all - l.Warmup
+		case l.Sessions > 0:
+			l.Sessions = all - l.Warmup
 		}
 	}
 	l.Shard, l.Shards = 0, 0
@@ -56,7 +59,7 @@ func (l Level) validateShards() error {
 	if l.Shard < 0 || l.Shard >= max(l.Shards, 1) {
 		return &InvalidError{"shard", l.Shard, "a number from 0 to one less than the shards; 0 for the whole level"}
 	}
-	measured := l.Requests
+	measured := l.bound()
 	if trace := len(l.Arrivals.Trace); trace > 0 && measured == 0 {
 		measured = trace - l.Warmup
 	}

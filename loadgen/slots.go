@@ -26,8 +26,9 @@ type slots struct {
 	steadyAt   time.Duration // when the first wave had gone, or never
 	lastIssue  time.Duration
 
-	lasts    []last    // of each worker that has ended
-	arrivals *arrivals // nil: a closed loop
+	lasts    []last        // of each worker that has ended
+	arrivals *arrivals     // nil: a closed loop
+	sessions *sessionBooks // nil: a level of single requests
 }
 
 // last is a worker's last request, which may have held its slot for longer than the time that in flight is a mean over.
@@ -43,6 +44,9 @@ func newSlots(l Level) *slots {
 	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never, steadyAt: never}
 	if l.open() {
 		s.arrivals = &arrivals{heldUntil: never}
+	}
+	if l.Unit != "" {
+		s.sessions = &sessionBooks{wake: make(chan struct{}, 1)}
 	}
 	return s
 }
@@ -69,7 +73,7 @@ func (s *slots) take(now time.Duration) arrival {
 		s.inRamp++
 	}
 	s.lastIssue = now
-	return arrival{i: i, nth: s.next, due: now}
+	return arrival{i: i, nth: s.next, due: now, warmup: i < s.level.Warmup}
 }
 
 // shut ends the issuing. It is called with the lock held.
@@ -86,11 +90,19 @@ func (s *slots) close() {
 	defer s.mu.Unlock()
 	s.cut = s.cut || !s.closed && !s.exhausted(time.Since(s.epoch))
 	s.shut()
+	if b := s.sessions; b != nil {
+		s.cut = s.cut || b.underWay > 0
+		b.halted = true
+		b.signal()
+	}
 }
 
 // issued is how many requests were issued, of the warmup and of the measured ones. It is called with the lock held.
 func (s *slots) issued() (warmup, measured int) {
 	warmup = min(s.next, s.own.Warmup)
+	if s.sessions != nil {
+		warmup = s.sessions.requests
+	}
 	return warmup, s.next - warmup
 }
 

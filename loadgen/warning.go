@@ -15,7 +15,8 @@ type Warning struct {
 	Spoils  []string `json:"spoils"`  // names of the figures that must not be used; All for every one of them
 }
 
-// All in [Warning.Spoils] stands for every figure, [Steady] for those of the steady window.
+// All in [Warning.Spoils] stands for every figure, [Steady] for those of the steady window, and "*{turn=2}" for those
+// of a group. What spoils a figure of the level spoils it of its groups too.
 const (
 	All    = "*"
 	Steady = "steady_*"
@@ -23,9 +24,13 @@ const (
 
 // SpoilsFigure reports whether the figure called name must not be used.
 func (w Warning) SpoilsFigure(name string) bool {
+	of, _, _, group := GroupOf(name)
 	return slices.ContainsFunc(w.Spoils, func(s string) bool {
 		prefix, wild := strings.CutSuffix(s, "*")
-		return s == name || wild && strings.HasPrefix(name, prefix)
+		if suffix, all := strings.CutPrefix(s, All); all && group && suffix != "" {
+			return strings.HasSuffix(name, suffix)
+		}
+		return s == name || wild && strings.HasPrefix(name, prefix) || group && s == of
 	})
 }
 
@@ -47,6 +52,7 @@ const (
 	WarnShortWindow           = "short-window"            // too few completions in the steady window
 	WarnConcurrencyNotReached = "concurrency-not-reached" // never in flight, or below 95 % inside the steady window
 	WarnFailedRequests        = "failed-requests"         // some requests failed
+	WarnTooLong               = "context-too-long"        // some requests have more tokens than the server can take
 	WarnRetried               = "retried"                 // some requests were tried more than once
 	WarnTokensUnknown         = "tokens-unknown"          // the server did not count tokens
 	WarnTokenMismatch         = "token-mismatch"          // the server's counts are not what was asked for
@@ -86,7 +92,7 @@ func (w Warning) recomputed() bool {
 		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
 		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
-		WarnArrivalsUnsure, WarnCensored}, w.Code)
+		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken, WarnTooLong}, w.Code)
 }
 
 // warnings holds the gates over a level's result: what the conditions that it really had have spoiled.
@@ -104,7 +110,8 @@ func (r *Result) warnings() []Warning {
 	if failed, issued := a.Failed+r.Warmup.Failed, a.Issued+r.Warmup.Issued; failed > 0 {
 		var spoils []string
 		share := float64(failed) / float64(issued)
-		if share > failureLimit {
+		long := r.tooLong(warn)
+		if float64(failed-long)/float64(issued) > failureLimit || float64(long)/float64(issued) > tooLongLimit {
 			spoils = []string{All}
 		}
 		example := ""
@@ -112,9 +119,11 @@ func (r *Result) warnings() []Warning {
 			example = ", such as: " + r.Errors[0].Example
 		}
 		warn(WarnFailedRequests, spoils,
-			"%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% no figure must be used",
+			"%d of %d requests (%.3g %%, warmup included) failed%s; over 1 %% (those that are too long for the server "+
+				"apart, which may be 10 %%) no figure must be used",
 			failed, issued, 100*share, example)
 	}
+	r.sessionWarning(warn)
 	r.retryWarning(warn)
 	r.lateEndWarning(warn)
 	if r.Tokens.Uncounted > 0 {
@@ -159,41 +168,59 @@ func (r *Result) warnings() []Warning {
 	return out
 }
 
+// tooLongLimit is the share of requests that are too long for the server from which on what is left is another load. They
+// are refused at once, and are no work for it; a trace of another server has some.
+const tooLongLimit = 0.1
+
+// tooLong counts the requests that the server cannot do, which were sent all the same.
+func (r *Result) tooLong(warn func(code string, spoils []string, format string, args ...any)) (n int) {
+	for _, e := range r.Errors {
+		if e.Class == ClassTooLong {
+			n += e.Count
+		}
+	}
+	if n > 0 {
+		warn(WarnTooLong, nil, "%d of %d requests have more tokens than the server takes, which refused them: they are among "+
+			"the failed ones, and the load and all figures are of the others", n, r.Accounting.Issued+r.Warmup.Issued)
+	}
+	return n
+}
+
 // closedWarnings are the gates that only a closed loop can fail.
 func (r *Result) closedWarnings(warn func(code string, spoils []string, format string, args ...any)) {
 	level := r.Level.own()
 	c := level.Concurrency
 	want := inFlightFloor * float64(c)
-	a, measured := r.Accounting, r.InFlight.heldMeasured()
+	a, h := r.Accounting, r.held()
 
-	capped := level.Requests > 0 && level.Requests < c
-	unreached := !capped && r.InFlight.Peak < c
+	capped := h.asked > 0 && h.asked < c
+	unreached := !capped && h.peak < c
 	if capped {
 		warn(WarnPromptCapped, []string{All},
-			"%d requests cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; "+
-				"use at least %d requests",
-			a.Issued, c, min(r.InFlight.Peak, a.Issued), c, 10*c)
+			"%d %s cannot keep %d in flight, at most %d were: this is not a measurement at concurrency %d; "+
+				"use at least %d %s",
+			r.arrivals(), h.what, c, min(h.peak, r.arrivals()), c, 10*c, h.what)
 	}
 	if unreached {
-		why := "because requests were over sooner than the client could send others"
+		why := "because " + h.what + " were over sooner than the client could send others"
 		if level.RampUp > 0 {
 			why += ", or all of them before the ramp-up was"
 		}
 		warn(WarnConcurrencyNotReached, []string{All},
 			"at most %d of %d were ever in flight, %s: this is not a measurement at concurrency %d",
-			r.InFlight.Peak, c, why, c)
+			h.peak, c, why, c)
 	}
 	if !capped && !unreached {
 		var spoils, why []string
-		if measured < want {
+		if h.measured < want {
 			spoils = append(spoils, makespanThroughputs...)
 			because := "its throughput is that of the start and the drain as well; use the steady figures, or more requests"
-			if w := r.Steady; w != nil && w.held() < want {
+			if r.Steady != nil && h.steady < want {
 				because = "its throughput is that of fewer in flight, in the steady window too"
 			}
-			why = append(why, fmt.Sprintf("%.1f measured requests of %d were in their slots on average over the "+
+			why = append(why, fmt.Sprintf("%.1f measured %s of %d were in their slots on average over the "+
 				"makespan, below 95 %%: %s",
-				measured, c, because))
+				h.measured, h.what, c, because))
 		}
 		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
 			spoils = append(spoils, r.perRequestFigures()...)
@@ -215,18 +242,18 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			r.Generators)
 	case w == nil:
 		warn(WarnNoSteadyWindow, []string{Steady},
-			"the last of %d requests was issued before the first wave of %d had gone, so the load was never "+
-				"steady; use at least %d requests",
-			a.Issued+r.Warmup.Issued, max(c, level.Warmup), 10*c)
+			"the last of %d %s was issued before the first wave of %d had gone, so the load was never "+
+				"steady; use at least %d %s",
+			r.arrivals()+level.Warmup, h.what, max(c, level.Warmup), 10*c, h.what)
 	case w.Completions < windowCompletions*c:
 		warn(WarnShortWindow, []string{Steady},
 			"%d requests completed in the steady window, and %d (3 × the concurrency) are needed; use at least %d requests",
 			w.Completions, windowCompletions*c, 10*c)
-	case w.held() < want:
+	case h.steady < want:
 		warn(WarnConcurrencyNotReached, []string{Steady},
 			"%.1f of %d slots were taken inside the steady window, below 95 %%: the client did not keep the "+
 				"server loaded; it, or a machine that the two share, was the limit",
-			w.held(), c)
+			h.steady, c)
 	}
 }
 

@@ -33,8 +33,11 @@ type source interface {
 // An arrival is a request that is taken and has yet to be performed.
 type arrival struct {
 	i   int           // its number in the level
-	nth int           // of the generator's own, from 1 on
+	nth int           // of the generator's own, from 1 on; of a session's requests the first has the session's, others 0
 	due time.Duration // when it was due: in a closed loop, when its slot was free
+
+	warmup bool
+	part   *part // of a session; nil: it is by itself
 }
 
 // outcome is a request that is over.
@@ -47,16 +50,23 @@ type outcome struct {
 	later   bool     // not the first request of its worker
 	own     []sample // of the user's metrics
 	kept    bool     // the record belongs to a hook that was left behind
+	ended   *ended   // the session that ended with it; nil: none did
 }
 
 // run performs all requests of the level, and returns when the last of them is over.
 func (l *loop) run() {
-	if l.level.open() {
+	switch sessions, _ := l.target.(Sessions); {
+	case l.level.Unit != "":
+		s := newSessionLoop(l, sessions)
+		defer s.pacer.close()
+		l.source = s
+		l.start(0)
+	case l.level.open():
 		s := newSchedules(l)
 		defer s.pacer.close()
 		l.source = s
 		l.start(0)
-	} else {
+	default:
 		l.source = closedLoop{l.slots}
 		for k := range l.level.workers() {
 			l.start(k)
@@ -78,10 +88,10 @@ func (l *loop) start(k int) {
 // workers is how many goroutines the level needs: no more than there are requests.
 func (l Level) workers() int {
 	l = l.own()
-	if l.Requests == 0 {
+	if l.bound() == 0 {
 		return l.Concurrency
 	}
-	return min(l.Concurrency, l.Warmup+l.Requests)
+	return min(l.Concurrency, l.Warmup+l.bound())
 }
 
 // waiting is how many outcomes may wait to be told of and counted. An open loop may have no bound, and must not pay
@@ -103,8 +113,11 @@ type worker struct {
 	record  *Record
 	begun   time.Duration // of the present request, the first of its attempts
 	retried []*Error
-	used    bool // for a request before,
-	last    last // and this is it
+	failed  bool       // the present request has
+	follow  []FollowUp // what its session has named after it
+	ended   *ended     // the session that has ended with it
+	used    bool       // for a request before,
+	last    last       // and this is it
 
 	taken    arrival // of a closed loop: the slot's next request,
 	hasTaken bool    // where there is one
@@ -134,8 +147,11 @@ func (w *worker) work() {
 
 // reset makes the record a new one of the present request.
 func (w *worker) reset() {
-	w.record.reset(w.present.i, w.present.i < w.level.Warmup, w.slots.epoch)
+	w.record.reset(w.present.i, w.present.warmup, w.slots.epoch)
 	w.record.Scheduled = w.present.due
+	if p := w.present.part; p != nil {
+		w.record.Session, w.record.Turn = p.of.i, p.turn
+	}
 	w.begun, w.retried = w.record.Sent, nil
 }
 
@@ -146,7 +162,9 @@ func (w *worker) over(failure *Error) {
 	if w.ctx.Err() != nil || w.stopped() { // at once, and not when those who watch for it come round to it
 		w.slots.close()
 	}
+	w.failed = failure != nil
 	o.view = w.source.end(w)
+	o.ended = w.ended
 	w.last = last{w.record.Left, o.view.measuredAt != never, !w.record.Warmup, failure == nil}
 	w.out.put(o)
 }
@@ -172,6 +190,7 @@ func (w *worker) instead(how error) {
 	r.Sent, r.Attempts = begun, 1+len(retried)
 	r.Left = r.Now()
 	r.Done = r.Left
+	w.follow = nil
 	late := how == errAbandoned || w.level.Timeout > 0 && r.Done-begun > w.level.Timeout
 	w.over(classify(how, w.ctx.Err() != nil, late, false))
 	w.work()
@@ -183,15 +202,23 @@ var records = sync.Pool{New: func() any { return new(Record) }}
 func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
 	i, r, timeout := w.present.i, w.record, w.level.Timeout
 	var err error
+	var left time.Duration
 	p, mine := w.visit(func() {
-		if err = w.target.Do(ctx, i, r); err != nil {
+		if w.present.part == nil {
+			err = w.target.Do(ctx, i, r)
+		} else {
+			left, err = w.converse(ctx)
+		}
+		if err != nil {
 			probe(err)
 		}
 	})
 	if !mine {
 		return nil, false
 	}
-	r.Left = r.Now()
+	if r.Left = left; left == 0 {
+		r.Left = r.Now()
+	}
 	if r.Done == 0 {
 		r.Done = r.Left
 	}

@@ -28,6 +28,7 @@ func main() {
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	t := &test{flags: flags}
 	t.load.Register(flags, 64, 16, 30*time.Minute)
+	t.load.Workload.Register(flags)
 	flags.IntVar(&t.level.Concurrency, "concurrency", 8, "`requests` kept in flight")
 	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with -rate), or until -duration")
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
@@ -103,6 +104,7 @@ func (t *test) step() protocol.Step {
 	level.Timeout, level.Objectives, level.Percentiles = t.load.Timeout, t.goodput, t.percentiles
 	open := level.Arrivals.Process != ""
 	switch {
+	case level.Unit != "":
 	case open && level.Requests == 0 && level.Duration == 0:
 		level.Requests = 100
 	case level.Requests == 0 && level.Duration == 0:
@@ -128,10 +130,14 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := t.load.Check(); err != nil {
 		return err
 	}
+	if err := t.load.Workload.Level(&t.level); err != nil {
+		return err
+	}
 	step := t.step()
 	if err := step.Level.Validate(); err != nil {
 		return err
 	}
+	t.load.Workload.Expect(os.Stderr, step.Seed, step.Level)
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
 	}

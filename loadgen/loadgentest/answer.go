@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// token is the text of every token: one word, with the space that separates it.
+// token is the text of every token of an Echo: one word, with the space that separates it.
 const token = " token"
 
 var (
@@ -19,6 +19,7 @@ var (
 // its server, becomes the id.
 func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 	h := w.Header()
+	x.number, x.model = number, []byte(model)
 	b := x.head[:0]
 	if x.stream {
 		h["Content-Type"] = contentSSE
@@ -67,15 +68,17 @@ func (x *exchange) role() {
 // chunk renders a content chunk of n tokens.
 func (x *exchange) chunk(n int) {
 	x.done += n
+	if x.kind == responses {
+		x.delta(n)
+		return
+	}
 	b := append(x.out, x.head...)
 	if x.chat {
 		b = append(b, `{"index":0,"delta":{"content":"`...)
 	} else {
 		b = append(b, `{"index":0,"text":"`...)
 	}
-	for range n {
-		b = append(b, token...)
-	}
+	b = x.tokens(b, x.done-n, n)
 	if x.chat {
 		b = append(b, `"},"logprobs":null,"finish_reason":`...)
 	} else {
@@ -94,8 +97,24 @@ func (x *exchange) chunk(n int) {
 	x.out = append(x.out, "}\n\n"...)
 }
 
+// tokens renders n tokens of the answer, from one on.
+func (x *exchange) tokens(b []byte, from, n int) []byte {
+	for j := range n {
+		if x.says == 0 {
+			b = append(b, token...)
+		} else {
+			b = appendToken(b, x.says, from+j)
+		}
+	}
+	return b
+}
+
 // end renders what follows the last content chunk.
 func (x *exchange) end() {
+	if x.kind == responses {
+		x.completed()
+		return
+	}
 	if x.usage {
 		b := append(x.out, x.head...)
 		b = append(b, ']')
@@ -108,15 +127,17 @@ func (x *exchange) end() {
 // whole renders an answer that is not streamed.
 func (x *exchange) whole(w http.ResponseWriter) {
 	x.done = x.output
+	if x.kind != text {
+		x.wholeOther(w)
+		return
+	}
 	b := append(x.out, x.head...)
 	if x.chat {
 		b = append(b, `{"index":0,"message":{"role":"assistant","content":"`...)
 	} else {
 		b = append(b, `{"index":0,"text":"`...)
 	}
-	for range x.output {
-		b = append(b, token...)
-	}
+	b = x.tokens(b, 0, x.output)
 	if x.chat {
 		b = append(b, `"},"logprobs":null,"finish_reason":"length"}]`...)
 	} else {
@@ -153,11 +174,21 @@ func (x *exchange) appendUsage(b []byte) []byte {
 // appendDetails appends to a usage, which is complete but for them, its details,
 // where there are any. vLLM has none in what it tells underway.
 func (x *exchange) appendDetails(b []byte) []byte {
-	if !x.details {
+	if !x.details && x.media == 0 {
 		return b
 	}
-	b = append(b[:len(b)-1], `,"prompt_tokens_details":{"cached_tokens":`...)
-	b = strconv.AppendInt(b, int64(x.cached), 10)
+	b = append(b[:len(b)-1], `,"prompt_tokens_details":{`...)
+	if x.details {
+		b = append(b, `"cached_tokens":`...)
+		b = strconv.AppendInt(b, int64(x.cached), 10)
+	}
+	if x.media > 0 {
+		if x.details {
+			b = append(b, ',')
+		}
+		b = append(b, `"image_tokens":`...)
+		b = strconv.AppendInt(b, int64(x.media), 10)
+	}
 	return append(b, "}}"...)
 }
 

@@ -61,7 +61,7 @@ func (c batchConfig) step(sequences, prompt int) float64 {
 // job is a request in a batch.
 type job struct {
 	input, output int      // tokens
-	hashes        []uint64 // of the prompt's full blocks, each with all before it; nil: not to be cached
+	hashes        []uint64 // of the full blocks of prompt and answer, each with all before it; nil: not to be cached
 	// tokens to read before the next one comes: the prompt, and after a preemption the answer so far
 	prefill    int
 	read, done int // of prefill and of output so far
@@ -129,6 +129,8 @@ func (b *batch) begin(now time.Duration) {
 			if m.hashes != nil {
 				b.kv.keep(m)
 			}
+		} else if m.hashes != nil {
+			b.kv.keepAnswer(m)
 		}
 		left -= m.share
 	}

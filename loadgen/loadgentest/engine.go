@@ -56,8 +56,11 @@ type seat struct {
 
 // join has a request wait for its turn.
 func (s *Simulated) join(q *request) *seat {
-	t := &seat{simulated: s, job: job{input: q.input, output: q.output, hashes: q.hashes(s.blockTokens()),
-		token: make(chan time.Duration, q.output)}}
+	t := &seat{simulated: s, job: job{input: q.input, output: q.output, token: make(chan time.Duration, q.output)}}
+	if s.PrefixCache {
+		q.noteAnswer()
+		t.hashes = q.hashes(s.blockTokens())
+	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	e := &s.engine

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,8 +33,9 @@ type exchange struct {
 	stamps          []int // where in out the room for a Sent is
 	unstamped       bool  // there is none
 	done            int   // tokens rendered
-	details         bool  // the usage tells the cached tokens
-	cached          int   // of the prompt
+	number          uint64
+	details         bool // the usage tells the cached tokens
+	cached          int  // of the prompt
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -56,11 +58,12 @@ func (x *exchange) release() {
 
 // limits is what a server refuses.
 type limits struct {
-	model    string // the name of the only model
-	anyModel bool   // whatever it is called
-	vocab    int    // token ids from here on are refused; 0: none is
-	length   int    // tokens of prompt and answer together; 0: no limit
-	prefix   bool   // the prompt is to be noted for the prefix cache, up to length
+	model    string   // the name of the only model
+	adapters []string // of further ones
+	anyModel bool     // whatever it is called
+	vocab    int      // token ids from here on are refused; 0: none is
+	length   int      // tokens of prompt and answer together; 0: no limit
+	prefix   bool     // there is a prefix cache
 
 	simulated *Simulated // whose metrics these are; nil: no more than a queue's
 }
@@ -72,7 +75,10 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 	switch r.URL.Path {
 	case "/v1/completions", "/v1/chat/completions":
 		method = http.MethodPost
-		x.chat = r.URL.Path == "/v1/chat/completions"
+		x.chat, x.kind = r.URL.Path == "/v1/chat/completions", text
+	case "/v1/responses", "/v1/embeddings", "/v1/rerank":
+		method = http.MethodPost
+		x.chat, x.kind = false, map[string]kind{"/v1/responses": responses, "/v1/embeddings": embeddings, "/v1/rerank": rerank}[r.URL.Path]
 	case "/tokenize", "/detokenize":
 		method = http.MethodPost
 	case "/reset_prefix_cache":
@@ -132,8 +138,8 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		return false
 	}
 	x.most = 0
-	if l.prefix {
-		x.most = l.length
+	if l.simulated != nil {
+		x.most = maxBody // the answer depends on it
 	}
 	if err := x.parse(x.body); err != nil {
 		q.reject()
@@ -141,7 +147,7 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		return false
 	}
 	// A request that names no model gets the one there is, as from vLLM.
-	if len(x.model) > 0 && !l.anyModel && string(x.model) != l.model {
+	if len(x.model) > 0 && !l.anyModel && string(x.model) != l.model && !slices.Contains(l.adapters, string(x.model)) {
 		q.reject()
 		noModel(w, string(x.model))
 		return false
@@ -158,7 +164,25 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 			l.length, x.input+x.output, x.input, x.output))
 		return false
 	}
+	if l.simulated != nil {
+		if a := x.adapter(l); a != l.model {
+			x.salt ^= hashOf([]byte(a))
+			x.begins = hashOf([]byte(a))
+		}
+		x.says = max(1, hashTokens(x.begins, x.prefix.tokens))
+		if len(x.said) > 0 {
+			q.turns(x.ownWords())
+		}
+	}
 	return true
+}
+
+// adapter is the name of the model that is asked.
+func (x *exchange) adapter(l limits) string {
+	if slices.Contains(l.adapters, string(x.model)) {
+		return string(x.model)
+	}
+	return l.model
 }
 
 // version is what /version answers. It is the version of no vLLM, on purpose.
@@ -200,7 +224,14 @@ func (x *exchange) models(w http.ResponseWriter, l limits) {
 	} else {
 		b = append(b, `null`...)
 	}
-	b = append(b, `}]}`...)
+	b = append(b, '}')
+	for _, a := range l.adapters {
+		b = append(b, `,{"id":`...)
+		b = appendString(b, a)
+		b = append(b, `,"object":"model","owned_by":"servegauge","parent":`...)
+		b = append(appendString(b, l.model), '}')
+	}
+	b = append(b, `]}`...)
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(b)
 	x.out = b

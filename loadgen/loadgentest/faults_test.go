@@ -297,7 +297,7 @@ func TestFaultsOnTheWire(t *testing.T) {
 		text, err := io.ReadAll(resp.Body)
 		return resp, string(text), err
 	}
-	const content = `"text":" token"`
+	const content = `"text":" `
 	const stream = `{"prompt":[1,2,3],"max_tokens":4,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}}`
 	const whole = `{"prompt":[1,2,3],"max_tokens":4}`
 	for name, h := range map[string]http.Handler{"echo": &loadgentest.Echo{}, "simulated": &loadgentest.Simulated{}} {

@@ -9,8 +9,9 @@ import "container/list"
 // room is needed, when it is gone. A cached block that nobody holds is as good as
 // free; the one that was let go first is taken first.
 //
-// What is rejected: caching what was generated too, as vLLM does. All answers here
-// are the same word, so that a chat's next turn would hit what no model had said.
+// As in vLLM what was generated is cached too, so that the next turn of a chat finds
+// all of the turn before, but for the token generated last, which nothing was
+// computed for.
 type kvCache struct {
 	total int // blocks; 0: no limit, and nothing is kept
 	size  int // tokens of a block
@@ -116,8 +117,11 @@ func (c *kvCache) grow(m *job) bool {
 // who is admitted to the same step finds them too. A block that another has
 // computed at the same time stays private.
 func (c *kvCache) keep(m *job) {
-	before, after := m.read/c.size, min((m.read+m.share)/c.size, len(m.hashes))
-	for i := before; i < after; i++ {
+	c.keepBlocks(m, m.read/c.size, (m.read+m.share)/c.size)
+}
+
+func (c *kvCache) keepBlocks(m *job, before, after int) {
+	for i := before; i < min(after, len(m.hashes)); i++ {
 		hash := m.hashes[i]
 		if c.cached[hash] != nil {
 			continue
@@ -129,6 +133,13 @@ func (c *kvCache) keep(m *job) {
 		c.cached[hash] = b
 		m.holding.shared = append(m.holding.shared, b)
 		m.holding.private--
+	}
+}
+
+// keepAnswer is keep for a step that decodes: the tokens up to the one generated last are computed at its end.
+func (c *kvCache) keepAnswer(m *job) {
+	if computed := m.input + m.done; computed%c.size == 0 {
+		c.keepBlocks(m, computed/c.size-1, computed/c.size)
 	}
 }
 

@@ -76,6 +76,11 @@ func (p *prefix) words(raw []byte) int {
 	if bytes.IndexByte(raw, '\\') >= 0 { // \n and \t are white space too
 		text = unquote(raw)
 	}
+	return p.text(text)
+}
+
+// text counts and notes the words of a text.
+func (p *prefix) text(text []byte) int {
 	n := 0
 	for w := range bytes.FieldsSeq(text) {
 		p.word(w)

@@ -39,6 +39,11 @@ type Counts struct {
 	PrefixQueries int `json:"prefix_queries,omitempty"`
 	// PrefixHits is how many of those were found, in tokens.
 	PrefixHits int `json:"prefix_hits,omitempty"`
+
+	// Turns is how many messages of chats a Simulated was sent as its own, from before, and Strange how many of these it
+	// would not have said there: another's answer, a cut one, one to a prompt that had more turns or less.
+	Turns   int `json:"turns,omitempty"`
+	Strange int `json:"strange,omitempty"`
 }
 
 // queue gives out the places of a server, first come, first served, and counts.
@@ -134,6 +139,14 @@ func (p *place) leave(at time.Time, served bool) {
 		q.grant(next, at)
 		close(next.ready)
 	}
+}
+
+// turns counts messages that were the server's own, or were said to be.
+func (q *queue) turns(own, strange int) {
+	q.mu.Lock()
+	q.counts.Turns += own
+	q.counts.Strange += strange
+	q.mu.Unlock()
 }
 
 // reject counts a request that was answered with an error.

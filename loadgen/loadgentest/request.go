@@ -16,7 +16,8 @@ const (
 type request struct {
 	prefix
 
-	chat       bool   // which endpoint; set by whoever routes
+	kind       kind   // which endpoint; set by whoever routes
+	chat       bool   // the prompt is messages
 	model      []byte // unquoted; may alias the body
 	input      int    // prompt tokens, at least 1
 	maxID      int64  // the largest token id of the prompt, −1 if it has none
@@ -24,12 +25,19 @@ type request struct {
 	stream     bool
 	usage      bool // a chunk with the usage at the end of a stream
 	continuous bool // the usage so far in each chunk
+
+	said      []span // messages that the model is to have said
+	documents int    // of rerank
+	media     int    // tokens of images and sounds
+
+	begins uint64 // the hash of no prompt, which an adapter changes
+	says   uint64 // what is answered: the hash of the prompt; 0: a token after the other
 }
 
 // parse reads body into q, keeping q.chat and how much of the prompt is to be
 // noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{chat: q.chat, maxID: -1, prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
+	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -54,7 +62,7 @@ func (q *request) parse(body []byte) error {
 			q.model = unquote(raw)
 			return nil
 		case "prompt":
-			if q.chat {
+			if q.chat || q.kind != text {
 				return s.skip()
 			}
 			prompted = true
@@ -71,6 +79,36 @@ func (q *request) parse(body []byte) error {
 				return fmt.Errorf("messages: %w", err)
 			}
 			return nil
+		case "input": // of responses, a text or messages; of embeddings, a text or token ids
+			if q.kind != responses && q.kind != embeddings {
+				return s.skip()
+			}
+			prompted = true
+			var err error
+			if q.kind == responses && s.peek() == '[' {
+				err = q.messages(&s)
+			} else {
+				err = q.prompt(&s)
+			}
+			if err != nil {
+				return fmt.Errorf("input: %w", err)
+			}
+			return nil
+		case "query", "documents": // of rerank: each is text, one after the other
+			if q.kind != rerank {
+				return s.skip()
+			}
+			if !prompted {
+				q.input, q.maxID = 0, -1
+				q.cut(0)
+			}
+			prompted = true
+			return q.texts(&s)
+		case "max_output_tokens":
+			if q.kind != responses {
+				return s.skip()
+			}
+			return s.tokens("max_output_tokens", &maxTokens)
 		case "max_tokens":
 			return s.tokens("max_tokens", &maxTokens)
 		case "max_completion_tokens":
@@ -127,6 +165,9 @@ func (q *request) parse(body []byte) error {
 		if q.chat {
 			return errors.New("messages are missing")
 		}
+		if q.kind != text {
+			return errors.New("the input is missing")
+		}
 		return errors.New("prompt is missing")
 	}
 	q.continuous = q.continuous && q.usage // as in vLLM
@@ -136,6 +177,9 @@ func (q *request) parse(body []byte) error {
 	}
 	if maxCompletionTokens >= 0 {
 		output = maxCompletionTokens
+	}
+	if q.kind == embeddings || q.kind == rerank {
+		output, q.stream = 1, false // what the model computes is one step
 	}
 	if output > maxOutput {
 		return fmt.Errorf("max_tokens must be at most %d, got %d", maxOutput, output)
@@ -195,16 +239,37 @@ func (q *request) text(s *scanner) error {
 	return err
 }
 
+// texts adds a text, or an array of texts.
+func (q *request) texts(s *scanner) error {
+	if s.peek() != '[' {
+		raw, err := s.str()
+		q.input += q.words(raw)
+		return err
+	}
+	return s.array(func() error {
+		raw, err := s.str()
+		q.input += q.words(raw)
+		q.documents++
+		return err
+	})
+}
+
 // messages reads a chat: a text in each message's content, or in its parts.
 func (q *request) messages(s *scanner) error {
 	q.input = 0
 	q.cut(0)
+	q.said = q.said[:0]
 	n := 0
 	err := s.array(func() error {
 		n++
-		content, before := 0, len(q.prefix.tokens)
+		content, before, own := 0, len(q.prefix.tokens), false
 		err := s.object(func(key []byte) error {
-			if name := unquote(key); string(name) != "content" {
+			switch name := unquote(key); {
+			case string(name) == "role" && s.peek() == '"':
+				raw, err := s.str()
+				own = err == nil && string(unquote(raw)) == "assistant"
+				return err
+			case string(name) != "content":
 				return s.skip()
 			}
 			content = 0
@@ -218,7 +283,12 @@ func (q *request) messages(s *scanner) error {
 				return s.array(func() error {
 					part, before := 0, len(q.prefix.tokens)
 					err := s.object(func(key []byte) error {
-						if name := unquote(key); string(name) != "text" || s.peek() != '"' {
+						switch name := unquote(key); {
+						case string(name) == "image_url" && s.peek() == '{', string(name) == "input_audio" && s.peek() == '{':
+							n, err := q.medium(s)
+							part += n
+							return err
+						case string(name) != "text" || s.peek() != '"':
 							return s.skip()
 						}
 						raw, err := s.str()
@@ -236,6 +306,9 @@ func (q *request) messages(s *scanner) error {
 			return nil
 		})
 		q.input += content
+		if own {
+			q.said = append(q.said, span{before, len(q.prefix.tokens)})
+		}
 		return err
 	})
 	if err == nil && n == 0 {

@@ -45,8 +45,8 @@ func TestParse(t *testing.T) {
 			body: `{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"why?"}],"prompt":3}`,
 			want: request{input: 3, maxID: -1, output: 16}},
 		{name: "chat parts", chat: true,
-			body: `{"messages":[{"content":[{"type":"text","text":"a b"},{"type":"image_url","image_url":{"url":"x"}},{"text":"c"}]},{"content":null}]}`,
-			want: request{input: 3, maxID: -1, output: 16}},
+			body: `{"messages":[{"content":[{"type":"text","text":"a b"},{"type":"image_url","image_url":{"url":"http://127.0.0.1/x.png"}},{"text":"c"}]},{"content":null}]}`,
+			want: request{input: 259, media: 256, maxID: -1, output: 16}},
 		{name: "chat of nothing", chat: true, body: `{"messages":[{}]}`, want: request{input: 1, maxID: -1, output: 16}},
 
 		{name: "empty", body: ``, err: "unexpected end"},

@@ -72,7 +72,7 @@ func TestStream(t *testing.T) {
 						t.Fatalf("%d content chunks, want %d", len(es), n)
 					}
 					for i, e := range es {
-						if e.content() != token || (e.Choices[0].FinishReason != nil) != (i == n-1) {
+						if !saidBy(name, e.content(), 1) || (e.Choices[0].FinishReason != nil) != (i == n-1) {
 							t.Fatalf("chunk %d is %+v", i, e)
 						}
 						if e.Stamp == nil || e.Stamp.Received != es[0].Stamp.Received || e.Stamp.Sent < e.Stamp.Received ||
@@ -93,6 +93,14 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// saidBy reports whether a text is one of n tokens, by an echo or by another.
+func saidBy(server, text string, n int) bool {
+	if server == "echo" || server == "flushing" {
+		return text == strings.Repeat(token, n)
+	}
+	return len(text) == n*len(token) && len(strings.Fields(text)) == n && !strings.Contains(text, token)
+}
+
 func TestWhole(t *testing.T) {
 	for name, h := range servers() {
 		for _, path := range []string{completions, chat} {
@@ -106,7 +114,7 @@ func TestWhole(t *testing.T) {
 					t.Errorf("Content-Length %s of %d", got, len(r.body()))
 				}
 				e := unmarshal(t, r.body())
-				if e.content() != strings.Repeat(token, 5) || *e.Choices[0].FinishReason != "length" || e.Model != `m"1` {
+				if !saidBy(name, e.content(), 5) || *e.Choices[0].FinishReason != "length" || e.Model != `m"1` {
 					t.Errorf("answer is %+v", e)
 				}
 				if path == chat && (e.Choices[0].Message.Role != "assistant" || e.Object != "chat.completion") {

@@ -68,6 +68,10 @@ type Simulated struct {
 	// with 404. Empty: "simulated".
 	Model string
 
+	// Adapters are the names of further models, as an engine has them for LoRA adapters of its one model: they answer
+	// otherwise, take the same time, and find no blocks of each other's in the prefix cache. None: there are none.
+	Adapters []string
+
 	// MaxSequences is how many requests may run at once. 0: no limit.
 	MaxSequences int
 
@@ -231,7 +235,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	l := limits{model: s.Model, vocab: s.VocabSize, length: s.maxLength(), prefix: s.PrefixCache, simulated: s}
+	l := limits{model: s.Model, vocab: s.VocabSize, length: s.maxLength(), prefix: s.PrefixCache, simulated: s, adapters: s.Adapters}
 	if l.model == "" {
 		l.model = "simulated"
 	}
@@ -261,7 +265,7 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t = &placed{place: p, sequence: s.sequence(p, x.input)}
 	}
 	defer t.close()
-	x.begin(w, t.number(), l.model)
+	x.begin(w, t.number(), x.adapter(l))
 	x.details = s.PrefixCache
 	timing := latency{all: &s.latencies, received: x.received}
 

@@ -122,6 +122,9 @@ func (a *account) count(c *chunk) {
 	case c.prompt.known && c.completion.known:
 		r.Counted, r.Input, r.Output = true, c.prompt.n, c.completion.n
 		a.impossible = !c.prompt.possible() || !c.completion.possible()
+		if c.media.possible() && c.media.n <= c.prompt.n {
+			r.MediaTold, r.MediaTokens = true, c.media.n
+		}
 		if c.cached.possible() && c.cached.n <= c.prompt.n {
 			r.CachedTold, r.Cached = true, c.cached.n
 		}

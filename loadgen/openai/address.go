@@ -48,7 +48,8 @@ func parseAddress(raw string) (address, error) {
 	for _, end := range []struct {
 		path     string
 		endpoint Endpoint
-	}{{"/chat/completions", Chat}, {"/completions", Completions}, {"/models", ""}} {
+	}{{"/chat/completions", Chat}, {"/completions", Completions}, {"/responses", Responses}, {"/embeddings", Embeddings},
+		{"/rerank", Rerank}, {"/models", ""}} {
 		if before, ok := strings.CutSuffix(path, end.path); ok {
 			a.base, a.endpoint = withPath(u, strings.TrimRight(before, "/")), end.endpoint
 			break
@@ -59,7 +60,7 @@ func parseAddress(raw string) (address, error) {
 	case a.base != nil:
 	case version.MatchString(last):
 		a.base = withPath(u, path)
-	case slices.Contains([]string{"responses", "messages", "embeddings", "generate"}, last):
+	case slices.Contains([]string{"messages", "generate"}, last):
 		return invalid("…/completions or …/chat/completions, the endpoints that are known here, or the server's root")
 	default:
 		a.base = withPath(u, path+"/v1")
@@ -86,10 +87,7 @@ func below(u *url.URL, path string) *url.URL { return withPath(u, u.EscapedPath(
 
 // call is the URL of an endpoint.
 func (a address) call(e Endpoint) *url.URL {
-	if e == Chat {
-		return below(a.base, "/chat/completions")
-	}
-	return below(a.base, "/completions")
+	return below(a.base, e.path())
 }
 
 // shown is a URL as it may be printed: without user, password and query, which may hold keys.

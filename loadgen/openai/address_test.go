@@ -62,8 +62,8 @@ func TestAddresses(t *testing.T) {
 	}
 	for _, given := range []string{"", "localhost:8000", "h", "ftp://h", "http://", "http:///v1",
 		"http://u:hunter2@h:port", "u:hunter2@h",
-		"http://h/%zz?key=hunter2", "u:hunter2@h?key=hunter2", "http://h/#hunter2", "http://h/v1/responses?key=hunter2",
-		"https://u:hunter2@h/v1/embeddings"} {
+		"http://h/%zz?key=hunter2", "u:hunter2@h?key=hunter2", "http://h/#hunter2", "http://h/v1/messages?key=hunter2",
+		"https://u:hunter2@h/v1/generate"} {
 		_, err := parseAddress(given)
 		var invalid *loadgen.InvalidError
 		if !errors.As(err, &invalid) || strings.Contains(err.Error(), "hunter2") ||

@@ -43,6 +43,8 @@ func (p *payload) advise(err error) error {
 		advice = p.contentAdvice(said, e.Status == http.StatusInternalServerError)
 	case e.Status/100 == 3 && !p.secure && strings.Contains(said, "redirected to https://"):
 		advice = "use https:// in the URL"
+	case e.Status == http.StatusNotFound && p.further != "":
+		advice = fmt.Sprintf("the server, or its model, may not have the endpoint %s; check the URL too", p.further)
 	case e.Status == http.StatusNotFound && !strings.Contains(said, "model"):
 		other := map[bool]Endpoint{false: Chat, true: Completions}[p.chat]
 		advice = fmt.Sprintf("check the URL, or ask for %s (Config.Endpoint, or -endpoint %s)", other, other)

@@ -14,7 +14,7 @@ import (
 func record(t *testing.T, body io.Reader, head http.Header) *loadgen.Record {
 	t.Helper()
 	r := new(loadgen.Record)
-	if err := readStream(body, head, r, nil); err != nil {
+	if err := readStream(body, head, r); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -24,9 +24,9 @@ func record(t *testing.T, body io.Reader, head http.Header) *loadgen.Record {
 func readBoth(event string) map[string]func(r *loadgen.Record) error {
 	return map[string]func(r *loadgen.Record) error{
 		"streamed": func(r *loadgen.Record) error {
-			return readStream(strings.NewReader(hello+"data: "+event+"\n\n"+hello+stop+done), nil, r, nil)
+			return readStream(strings.NewReader(hello+"data: "+event+"\n\n"+hello+stop+done), nil, r)
 		},
-		"whole": func(r *loadgen.Record) error { return readWhole(strings.NewReader(event), nil, r, nil) },
+		"whole": func(r *loadgen.Record) error { return readWhole(strings.NewReader(event), nil, r) },
 	}
 }
 
@@ -120,7 +120,7 @@ func TestErrorEvents(t *testing.T) {
 	} {
 		for how, read := range ways {
 			r := new(loadgen.Record)
-			err := readStream(read(strings.NewReader(hello+hello+event+hello+stop+done)), nil, r, nil)
+			err := readStream(read(strings.NewReader(hello+hello+event+hello+stop+done)), nil, r)
 			if e, ok := errors.AsType[*loadgen.Error](err); !ok || e.Class != loadgen.ClassServer ||
 				!strings.Contains(err.Error(), says) || r.ChunkCount() != 2 {
 				t.Errorf("%q, %s: got %v and %d chunks, want %s", event, how, err, r.ChunkCount(), says)
@@ -150,15 +150,15 @@ func TestFinish(t *testing.T) {
 		`"FINISH_REASON_UNSPECIFIED"`: "", `"nullify"`: "nullify",
 	} {
 		var whole, streamed loadgen.Record
-		if err := readWhole(strings.NewReader(chunk(finish)), nil, &whole, nil); err != nil || whole.Finish != want {
+		if err := readWhole(strings.NewReader(chunk(finish)), nil, &whole); err != nil || whole.Finish != want {
 			t.Errorf("%s, whole: %q, %v", finish, whole.Finish, err)
 		}
-		if err := readStream(strings.NewReader(hello+"data: "+chunk(finish)+"\n\n"+done), nil, &streamed, nil); err != nil ||
+		if err := readStream(strings.NewReader(hello+"data: "+chunk(finish)+"\n\n"+done), nil, &streamed); err != nil ||
 			streamed.Finish != want {
 			t.Errorf("%s, streamed: %q, %v", finish, streamed.Finish, err)
 		}
 		// Without [DONE] it takes a reason to be complete.
-		cut := readStream(strings.NewReader("data: "+chunk(finish)+"\n\n"), nil, new(loadgen.Record), nil)
+		cut := readStream(strings.NewReader("data: "+chunk(finish)+"\n\n"), nil, new(loadgen.Record))
 		if e, _ := errors.AsType[*loadgen.Error](cut); (want == "") != (e != nil && e.Class == loadgen.ClassTruncated) {
 			t.Errorf("%s, cut in good order: %v", finish, cut)
 		}
@@ -214,9 +214,9 @@ func TestContent(t *testing.T) {
 		event := `{"choices":[{"index":0,` + choice + `}]}`
 		for how, read := range map[string]func(r *loadgen.Record) error{
 			"streamed": func(r *loadgen.Record) error {
-				return readStream(strings.NewReader("data: "+event+"\n\n"+done), nil, r, nil)
+				return readStream(strings.NewReader("data: "+event+"\n\n"+done), nil, r)
 			},
-			"whole": func(r *loadgen.Record) error { return readWhole(strings.NewReader(event), nil, r, nil) },
+			"whole": func(r *loadgen.Record) error { return readWhole(strings.NewReader(event), nil, r) },
 		} {
 			r := new(loadgen.Record)
 			err := read(r)
@@ -277,7 +277,7 @@ func TestUsageThatContradicts(t *testing.T) {
 	}
 	for completion, contradicted := range map[string]bool{"0": true, "2": false, "2.0": false, "-1": true, "true": true} {
 		r := new(loadgen.Record)
-		err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":3,"completion_tokens":`+completion+`}}`), nil, r, nil)
+		err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":3,"completion_tokens":`+completion+`}}`), nil, r)
 		if err != nil || r.Contradicted != contradicted || r.Counted == contradicted {
 			t.Errorf("whole, %s: %v, %+v", completion, err, r)
 		}

@@ -101,7 +101,7 @@ func (a *auditing) unfit(k *kept) (why string, err error) {
 	if k.several {
 		return "its answer has several choices, or token ids that are none", nil
 	}
-	body, err := a.target.prepare(k.index, new(loadgen.Record), nil)
+	body, err := a.target.request(k.index, new(loadgen.Record), nil)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +111,7 @@ func (a *auditing) unfit(k *kept) (why string, err error) {
 
 // model is the model that answered request i.
 func (a *auditing) model(i int) (string, error) {
-	body, err := a.target.prepare(i, new(loadgen.Record), nil)
+	body, err := a.target.request(i, new(loadgen.Record), nil)
 	if err != nil {
 		return "", err
 	}

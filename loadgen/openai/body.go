@@ -65,12 +65,12 @@ func newTemplate(c *Config) (*template, error) {
 		said[name] = string(text)
 	}
 	// Servers prefer the newer name where both are there.
-	for _, name := range []string{"max_tokens", "max_completion_tokens"} {
+	for _, name := range []string{"max_tokens", "max_output_tokens", "max_completion_tokens"} {
 		if !t.replaced[name] {
 			continue
 		}
 		if said[name] == "" {
-			t.outputIs = t.outputIs || name == "max_tokens"
+			t.outputIs = t.outputIs || name != "max_completion_tokens"
 			continue
 		}
 		n, err := strconv.Atoi(said[name])
@@ -80,17 +80,14 @@ func newTemplate(c *Config) (*template, error) {
 		t.output, t.outputIs = n, true
 	}
 
-	content := "prompt"
-	if c.Endpoint == Chat {
-		content = "messages"
-	}
+	content, output := c.Endpoint.fields()
 	var options string
-	if !c.Whole {
+	if !c.Whole && c.Endpoint != Responses {
 		options = `{"include_usage":true}`
 		if c.ContinuousUsage { // which servers heed only beside the other
 			options = `{"include_usage":true,"continuous_usage_stats":true}`
 		}
-	} else if c.ContinuousUsage {
+	} else if c.ContinuousUsage && c.Whole {
 		return nil, &loadgen.InvalidError{Field: "continuous usage", Value: true,
 			Want: "streamed answers: a Whole one has no chunks"}
 	}
@@ -123,10 +120,13 @@ func newTemplate(c *Config) (*template, error) {
 	}
 	model := field{name: "model", slot: modelSlot}
 	ours := []field{
-		{name: content, slot: contentSlot}, {name: "max_tokens", slot: outputSlot},
+		{name: content, slot: contentSlot}, {name: output, slot: outputSlot},
 		{name: "temperature", text: "0"}, {name: "ignore_eos", text: "true"},
 	}
 	stream := []field{{name: "stream", text: strconv.FormatBool(!c.Whole)}, {name: "stream_options", text: options}}
+	if !c.Endpoint.generates() {
+		ours, stream = ours[:1], nil
+	}
 	var more []field
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if name != "model" && name != "stream_options" {
@@ -174,9 +174,11 @@ func (t *template) append(b []byte, p *workload.Prompt, model string, endpoint E
 
 func appendContent(b []byte, p *workload.Prompt, endpoint Endpoint) ([]byte, error) {
 	switch {
-	case endpoint == Chat && len(p.Tokens) > 0:
+	case endpoint == Rerank:
+		return appendRerank(b, p)
+	case endpoint.inText() && len(p.Tokens) > 0:
 		return b, errTokensToChat
-	case endpoint == Chat && len(p.Messages) > 0:
+	case endpoint.inText() && len(p.Messages) > 0:
 		return append(b, p.Messages...), nil
 	case endpoint == Chat:
 		b = append(b, `[{"role":"user","content":`...)
@@ -197,9 +199,9 @@ func appendContent(b []byte, p *workload.Prompt, endpoint Endpoint) ([]byte, err
 }
 
 var (
-	errTokensToChat = errors.New("the chat endpoint takes text, not token ids; use a workload of text, or the " +
+	errTokensToChat = errors.New("the endpoint takes text, not token ids; use a workload of text, or the " +
 		"completions endpoint")
-	errMessagesToCompletions = errors.New("the completions endpoint takes text or token ids, not messages; use the " +
+	errMessagesToCompletions = errors.New("the endpoint takes text or token ids, not messages; use the " +
 		"chat endpoint")
 )
 

@@ -24,6 +24,13 @@ type Client struct {
 	// are random, of token ids for Completions and words for Chat.
 	Dataset *workload.Dataset
 
+	// Talks are sessions of random words, for levels of sessions: their Seed is the level's, and they are calibrated.
+	// Zero: none.
+	Talks *workload.Talks
+
+	// Conversations are sessions of another kind, such as those of a file. Zero: none.
+	Conversations workload.Conversations
+
 	Text bool // random prompts are words for Completions too
 
 	// Vocabulary is the model's, in tokens, SmallestVocabulary or more: random ids are safe ones of these
@@ -32,6 +39,13 @@ type Client struct {
 
 	// Prefix is how many tokens of each random prompt's Input, the first, are the same in all of a level. Zero: none.
 	Prefix int
+
+	// Lengths are those of random prompts and their answers, in the place of the level's. Zero: the level's.
+	Lengths workload.Lengths
+
+	// Media stand before each prompt, MediaEach of them (zero: 1), by chat: images and sounds. Zero: none.
+	Media     workload.Media
+	MediaEach int
 
 	// Workload makes the prompts of a level, in the place of all of the above. Zero: by these.
 	Workload func(workload.Spec) (workload.Workload, error)
@@ -92,6 +106,11 @@ func (c *Client) Validate(url string, s workload.Spec) error {
 func (c *Client) at(url string) Config {
 	config := c.Config
 	config.URL = url
+	if config.Endpoint == "" && (c.Talks != nil || c.Conversations != nil || c.Media.Len() > 0) {
+		if where, err := parseAddress(url); err == nil && where.endpoint == "" {
+			config.Endpoint = Chat
+		}
+	}
 	return config
 }
 
@@ -114,7 +133,22 @@ func (c *Client) Target(ctx context.Context, url string, s workload.Spec) (loadg
 
 func (c *Client) target(config Config, s workload.Spec, calibration *workload.Calibration) (*Target, error) {
 	var err error
-	config.Workload, err = c.prompts(config, s, calibration)
+	switch {
+	case c.Conversations != nil:
+		config.Conversations = c.Conversations
+		if checks, ok := c.Conversations.(interface{ Validate() error }); ok {
+			err = checks.Validate()
+		}
+	case c.Talks != nil:
+		talks := *c.Talks
+		talks.Seed, talks.Calibration = s.Seed, calibration
+		config.Conversations, err = talks, talks.Validate()
+	default:
+		config.Workload, err = c.prompts(config, s, calibration)
+		if c.Media.Len() > 0 {
+			config.Workload = workload.WithMedia{Text: config.Workload, Media: c.Media, Each: c.MediaEach}
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +171,7 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 		return repeating{prompts, c}, nil
 	case c.inWords(config):
 		words := workload.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix,
-			Calibration: calibration}
+			Lengths: c.Lengths, Calibration: calibration}
 		err := words.Validate()
 		if err != nil && calibration != nil {
 			// A template alone may have more tokens than there should be.
@@ -148,7 +182,7 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 		}
 		return words, err
 	}
-	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix}
+	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix, Lengths: c.Lengths}
 	if c.Vocabulary != 0 {
 		if c.Vocabulary < SmallestVocabulary || c.Vocabulary > 1<<30 {
 			return nil, &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
@@ -166,15 +200,18 @@ const SmallestVocabulary = 256
 
 // inWords says that random prompts are words.
 func (c *Client) inWords(config Config) bool {
-	if c.Workload != nil || c.Dataset != nil {
+	if c.Workload != nil || c.Dataset != nil || c.Conversations != nil {
 		return false
+	}
+	if c.Talks != nil {
+		return true
 	}
 	if config.Endpoint == "" {
 		if where, err := parseAddress(config.URL); err == nil {
 			config.Endpoint = where.endpoint
 		}
 	}
-	return c.Text || config.Endpoint == Chat
+	return c.Text || config.Endpoint.inText()
 }
 
 // A repeating dataset says when it begins again.

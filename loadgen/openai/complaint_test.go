@@ -48,13 +48,13 @@ func TestExcerptIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-10:])
 	}
 	number := strings.Repeat("1", 1<<20)
-	for name, read := range map[string]func(io.Reader, http.Header, *loadgen.Record, *kept) error{"stream": readStream,
+	for name, read := range map[string]func(io.Reader, http.Header, *loadgen.Record) error{"stream": readStream,
 		"whole": readWhole} {
 		body := `{"usage":{"prompt_tokens":` + number + `}}`
 		if name == "stream" {
 			body = "data: " + body + "\n\n"
 		}
-		err := read(strings.NewReader(body), nil, new(loadgen.Record), nil)
+		err := read(strings.NewReader(body), nil, new(loadgen.Record))
 		if err == nil || len(err.Error()) > 3*mostQuoted {
 			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
 		}

@@ -38,7 +38,7 @@ func TestSpreadEvents(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				if err := readStream(read(body(test.body, nil)), nil, r, nil); summarize(r, err) != test.want {
+				if err := readStream(read(body(test.body, nil)), nil, r); summarize(r, err) != test.want {
 					t.Errorf("%s: got %+v, %v; want %+v", how, summarize(r, err), err, test.want)
 				}
 			}
@@ -63,7 +63,7 @@ func TestSpreadEventsAreBounded(t *testing.T) {
 	for _, line := range []string{"data: {\"a\":[" + strings.Repeat("1,", 512) + "\n", "data: {\"a\":[" +
 		strings.Repeat("1,", 64<<10) + "\n"} {
 		r := new(loadgen.Record)
-		err := readStream(endless(line), nil, r, nil)
+		err := readStream(endless(line), nil, r)
 		if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {
 			t.Errorf("got %+v, %v", g, err)
 		}
@@ -78,7 +78,7 @@ func TestLinesAroundTheBuffer(t *testing.T) {
 				`"}]}` + "\n"
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				err := readStream(read(strings.NewReader(text+event+event+usage+event+done)), nil, r, nil)
+				err := readStream(read(strings.NewReader(text+event+event+usage+event+done)), nil, r)
 				if g, want := summarize(r, err), (got{"", 4, true, true, 3, 5}); g != want {
 					t.Errorf("%d bytes, %s: got %+v, %v", factor*size, how, g, err)
 				}
@@ -222,7 +222,7 @@ func TestEndsOfLines(t *testing.T) {
 			whole := mark + strings.ReplaceAll(stream, "\n", end)
 			for at := range len(whole) {
 				r := new(loadgen.Record)
-				err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), nil, r, nil)
+				err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), nil, r)
 				if g, want := summarize(r, err), (got{"", 2, true, true, 3, 5}); g != want || r.Finish != "stop" {
 					t.Fatalf("%q, cut at %d: got %+v, %v", end, at, g, err)
 				}
@@ -231,7 +231,7 @@ func TestEndsOfLines(t *testing.T) {
 	}
 	// Two marks are one too many: the first line is then of a field that nobody knows.
 	r := new(loadgen.Record)
-	err := readStream(strings.NewReader("\ufeff\ufeff"+hello+hello+done), nil, r, nil)
+	err := readStream(strings.NewReader("\ufeff\ufeff"+hello+hello+done), nil, r)
 	if g, want := summarize(r, err), (got{"", 1, true, false, 0, 0}); g != want {
 		t.Errorf("two marks: got %+v, %v", g, err)
 	}
@@ -270,7 +270,7 @@ func TestEventsWithoutEmptyLines(t *testing.T) {
 func arrivals(t *testing.T, body io.Reader) (seen []time.Duration) {
 	t.Helper()
 	target := loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-		err := readStream(body, nil, r, nil)
+		err := readStream(body, nil, r)
 		for chunk := range r.Chunks() {
 			seen = append(seen, chunk.Seen)
 		}
@@ -333,7 +333,7 @@ func TestEventsWithoutEmptyLinesAreNotGuessed(t *testing.T) {
 	} {
 		for how, read := range ways {
 			r := new(loadgen.Record)
-			err := readStream(read(strings.NewReader(test.body)), nil, r, nil)
+			err := readStream(read(strings.NewReader(test.body)), nil, r)
 			if g := summarize(r, err); g.Class != test.class || g.Chunks != test.chunks {
 				t.Errorf("…%q, %s: %+v, %v; want %s after %d", test.body[len(many):], how, g, err, test.class, test.chunks)
 			}
@@ -347,12 +347,12 @@ func TestErrorObject(t *testing.T) {
 	for how, read := range map[string]func() (got, error){
 		"stream": func() (got, error) {
 			r := new(loadgen.Record)
-			err := readStream(strings.NewReader(text+"data: "+event+"\n\n"+done), nil, r, nil)
+			err := readStream(strings.NewReader(text+"data: "+event+"\n\n"+done), nil, r)
 			return summarize(r, err), err
 		},
 		"whole": func() (got, error) {
 			r := new(loadgen.Record)
-			err := readWhole(strings.NewReader(event), nil, r, nil)
+			err := readWhole(strings.NewReader(event), nil, r)
 			return summarize(r, err), err
 		},
 	} {
@@ -370,7 +370,7 @@ func TestChunksAllocateNothing(t *testing.T) {
 		whole := stream(chunks)
 		return testing.AllocsPerRun(20, func() {
 			body.Reset(whole)
-			if err := readStream(body, nil, new(loadgen.Record), nil); err != nil {
+			if err := readStream(body, nil, new(loadgen.Record)); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -41,9 +41,9 @@ func TestIDsOfAStream(t *testing.T) {
 			body := strings.NewReader(c.body + done)
 			var err error
 			if oneByte {
-				err = readStream(iotest.OneByteReader(body), nil, r, &k)
+				err = reading{keeps: &k}.stream(iotest.OneByteReader(body), nil, r)
 			} else {
-				err = readStream(body, nil, r, &k)
+				err = reading{keeps: &k}.stream(body, nil, r)
 			}
 			if err != nil || fmt.Sprint(k.prompt) != c.prompt || fmt.Sprint(k.answer) != c.want {
 				t.Errorf("%s, one byte a read %v: %v, %v, want %s, %s (%v)", c.name, oneByte, k.prompt, k.answer, c.prompt, c.want, err)
@@ -52,7 +52,7 @@ func TestIDsOfAStream(t *testing.T) {
 	}
 	for _, ids := range []string{`[-1]`, `[1.5]`, `["1"]`, `[99999999999]`, `[[1]]`, `{"a":1}`} { // no ids, and no error of the answer
 		var k kept
-		if err := readStream(strings.NewReader(first+chunk("[2]")+chunk(ids)+chunk("[3]")+done), nil, new(loadgen.Record), &k); err != nil ||
+		if err := (reading{keeps: &k}).stream(strings.NewReader(first+chunk("[2]")+chunk(ids)+chunk("[3]")+done), nil, new(loadgen.Record)); err != nil ||
 			!k.several && ids[0] == '[' {
 			t.Errorf("%s: %+v, %v", ids, k, err)
 		}
@@ -155,7 +155,7 @@ func BenchmarkReadStreamKept(b *testing.B) {
 					}
 					k.reset()
 				}
-				return readStream(strings.NewReader(body), nil, r, k)
+				return reading{keeps: k}.stream(strings.NewReader(body), nil, r)
 			})
 			b.ReportAllocs()
 			result, err := loadgen.Measure(b.Context(), loadgen.Level{Concurrency: 1, Requests: b.N}, target)

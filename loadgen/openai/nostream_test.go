@@ -26,7 +26,7 @@ func TestStrayComplaints(t *testing.T) {
 				if begin+rest == "" {
 					continue // that is no stream at all
 				}
-				err := readStream(strings.NewReader(begin+lines+rest), nil, new(loadgen.Record), nil)
+				err := readStream(strings.NewReader(begin+lines+rest), nil, new(loadgen.Record))
 				e, _ := errors.AsType[*loadgen.Error](err)
 				if e == nil || e.Class != loadgen.ClassServer || !strings.Contains(err.Error(), says) {
 					t.Errorf("%q: %v, want %s", begin+lines+rest, err, says)
@@ -34,7 +34,7 @@ func TestStrayComplaints(t *testing.T) {
 			}
 		}
 	}
-	err := readStream(strings.NewReader(hello+"Internal Server Error"), nil, new(loadgen.Record), nil)
+	err := readStream(strings.NewReader(hello+"Internal Server Error"), nil, new(loadgen.Record))
 	if e, _ := errors.AsType[*loadgen.Error](err); e == nil || e.Class != loadgen.ClassTruncated ||
 		!strings.Contains(err.Error(), "Internal Server Error") {
 		t.Errorf("words in the end: %v", err)
@@ -56,13 +56,13 @@ func TestEmptyAnswer(t *testing.T) {
 		"no content":         {nil, 204, loadgen.ClassProtocol},
 		"cut":                {nil, 200, loadgen.ClassTruncated},
 	} {
-		err := readStream(strings.NewReader(""), test.head, &loadgen.Record{Status: test.status}, nil)
+		err := readStream(strings.NewReader(""), test.head, &loadgen.Record{Status: test.status})
 		if e, _ := errors.AsType[*loadgen.Error](err); e == nil || e.Class != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	twice := http.Header{"Content-Encoding": {"identity", "gzip"}}
-	if err := readStream(strings.NewReader("x"), twice, new(loadgen.Record), nil); err == nil ||
+	if err := readStream(strings.NewReader("x"), twice, new(loadgen.Record)); err == nil ||
 		!strings.Contains(err.Error(), "gzip") {
 		t.Errorf("two encodings: %v", err)
 	}
@@ -121,7 +121,7 @@ func TestNoEventStream(t *testing.T) {
 			head.Set("Content-Encoding", test.encoding)
 		}
 		for how, read := range ways {
-			err := readStream(read(strings.NewReader(test.body)), head, new(loadgen.Record), nil)
+			err := readStream(read(strings.NewReader(test.body)), head, new(loadgen.Record))
 			e, _ := errors.AsType[*loadgen.Error](err)
 			if test.class == "" {
 				if err != nil {
@@ -142,12 +142,12 @@ func TestNoEventStream(t *testing.T) {
 	}
 	// The same of an answer in one piece.
 	for body, says := range map[string]string{"<html>": "text/html", zipped.String(): "1f 8b 08"} {
-		err := readWhole(strings.NewReader(body), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record), nil)
+		err := readWhole(strings.NewReader(body), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record))
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
-	if err := readWhole(strings.NewReader("\ufeff"+whole), nil, new(loadgen.Record), nil); err != nil {
+	if err := readWhole(strings.NewReader("\ufeff"+whole), nil, new(loadgen.Record)); err != nil {
 		t.Errorf("a byte-order mark: %v", err)
 	}
 }

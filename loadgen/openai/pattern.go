@@ -12,10 +12,11 @@ type pattern struct {
 	event   []byte // with its name and its empty line; none: no pattern is known
 	gaps    [maxGaps]gap
 	n       int
-	more    int  // bytes at its end that are of the next
-	answer  bool // its text is none of reasoning
-	missed  int  // shapes in a row that nothing fitted
-	patient int  // how many events will be scanned before one is learnt again
+	more    int    // bytes at its end that are of the next
+	answer  bool   // its text is none of reasoning
+	text    []byte // of the event that it fitted last, between its quotes
+	missed  int    // shapes in a row that nothing fitted
+	patient int    // how many events will be scanned before one is learnt again
 }
 
 // A gap is where in an event something varies.
@@ -110,6 +111,9 @@ func (p *pattern) match(text []byte, s *scanner, c *chunk) int {
 	n := p.fits(text, s, c)
 	if n > 0 {
 		p.missed = 0
+		if s.heard != nil && c.answer {
+			s.heard.add(p.text)
+		}
 	}
 	return n
 }
@@ -146,6 +150,7 @@ func (p *pattern) fits(text []byte, s *scanner, c *chunk) int {
 				return 0
 			}
 			if g.kind == gapText {
+				p.text = raw
 				c.content = len(raw) > 0
 				c.answer = c.content && p.answer
 				c.texts, s.words = 0, s.words[:0]

@@ -14,13 +14,15 @@ import (
 // has returned the response, and may send it twice; so the memory is free when the request is over and every reader
 // has been closed.
 type payload struct {
-	memory []byte       // room for a head, then the body
-	json   []byte       // the body
-	ids    bool         // the prompt is token ids
-	chat   bool         // it goes to chat
-	secure bool         // by https://
-	keeps  *kept        // what is kept of its answer; nil: nothing is
-	users  atomic.Int32 // the request itself, and the readers that are open
+	memory  []byte       // room for a head, then the body
+	json    []byte       // the body
+	ids     bool         // the prompt is token ids
+	chat    bool         // it goes to chat
+	secure  bool         // by https://
+	further Endpoint     // one that not every server has
+	heard   *spoken      // what takes the text of the answer; nil: nobody wants it
+	keeps   *kept        // what is kept of its answer; nil: nothing is
+	users   atomic.Int32 // the request itself, and the readers that are open
 }
 
 var payloads = sync.Pool{New: func() any { return new(payload) }}
@@ -29,7 +31,7 @@ var payloads = sync.Pool{New: func() any { return new(payload) }}
 func newPayload(head int) *payload {
 	p := payloads.Get().(*payload)
 	p.memory = slices.Grow(p.memory[:0], head)[:head]
-	p.json, p.keeps = nil, nil
+	p.json, p.heard, p.further, p.keeps = nil, nil, "", nil
 	p.users.Store(1)
 	return p
 }

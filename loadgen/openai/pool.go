@@ -39,9 +39,9 @@ func checkPrompts(w workload.Workload, endpoint Endpoint) error {
 	}
 	for line, p := range known.All() {
 		switch {
-		case endpoint == Chat && len(p.Tokens) > 0:
+		case endpoint.inText() && len(p.Tokens) > 0:
 			return &workload.DatasetError{Line: line, Err: errTokensToChat}
-		case endpoint != Chat && len(p.Messages) > 0:
+		case endpoint != Chat && endpoint != Responses && len(p.Messages) > 0:
 			return &workload.DatasetError{Line: line, Err: errMessagesToCompletions}
 		}
 	}

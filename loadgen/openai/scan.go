@@ -29,6 +29,7 @@ type chunk struct {
 	promptIDs, saidIDs []byte
 
 	prompt, completion, cached count // usage
+	media                      count // image, audio and multimodal tokens of its prompt_tokens_details
 	accepted, rejected         count // its completion_tokens_details, of speculative decoding
 	draft, draftAccepted       count // metrics, of the same: all that was proposed
 
@@ -76,7 +77,9 @@ type scanner struct {
 	known    int  // bytes of opening, 0: none
 	mattered bool // something has been read that matters
 
-	words [][]byte     // memory for what a chunk said
+	words [][]byte // memory for what a chunk said
+	heard *spoken  // what takes the text of the answer; nil: nobody wants it
+
 	gaps  [maxGaps]gap // where the latest data held what varies from chunk to chunk
 	noted int          // how many there were, also those that found no room
 }

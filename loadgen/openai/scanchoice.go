@@ -143,7 +143,13 @@ func (s *scanner) delta(one *choice, c *chunk) {
 // told reads what is a text or, in place of one, parts of it.
 func (s *scanner) told(one *choice, reasoning bool) {
 	switch s.next() {
-	case '"', '[', '{', 'n':
+	case '"':
+		from := s.at + 1
+		found := s.said(one, reasoning)
+		if one.text = found || one.text; s.heard != nil && found && !reasoning && s.wanted == "" {
+			s.heard.add(s.data[from : s.at-1])
+		}
+	case '[', '{', 'n':
 		one.text = s.said(one, reasoning) || one.text
 	default:
 		s.fail(s.at, "a text")

@@ -25,14 +25,20 @@ func (s *scanner) usage(c *chunk) {
 		s.count(&total, gapTotal)
 	case "prompt_tokens_details":
 		if s.null() {
-			c.cached = count{}
+			c.cached, c.media = count{}, count{}
 			return
 		}
 		if s.object() {
 			for s.enter('{'); s.member(); {
-				if string(s.key) == "cached_tokens" {
+				switch string(s.key) {
+				case "cached_tokens":
 					s.count(&c.cached, 0)
-				} else {
+				case "image_tokens", "audio_tokens", "video_tokens", "multimodal_tokens":
+					var n count
+					if s.count(&n, 0); n.possible() {
+						c.media = count{c.media.n + n.n, true}
+					}
+				default:
 					s.skip()
 				}
 			}

@@ -7,11 +7,14 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/netstamp"
+	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A way is how requests get to the server: over connections of our own ([byLine]), or by net/http's client
@@ -41,9 +44,13 @@ func (t *Target) way() way {
 	return byClient{t}
 }
 
-// Do sends prompt i of the workload and records what came back. No error that it returns holds a secret.
+// Do sends prompt i of the workload, or the first request of conversation i, and records what came back. No error that it returns holds a secret.
 func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
-	err := t.do(ctx, i, r)
+	return t.told(t.do(ctx, i, r), r)
+}
+
+// told is what came of a request as it may be told.
+func (t *Target) told(err error, r *loadgen.Record) error {
 	r.Finish = t.secrets.finish(r.Finish)
 	if err == nil {
 		return nil
@@ -67,7 +74,10 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 
 // ask is do, with what is kept of the answer in keeps; nil: nothing is.
 func (t *Target) ask(ctx context.Context, i int, r *loadgen.Record, keeps *kept) error {
-	body, err := t.prepare(i, r, keeps)
+	if t.config.Workload == nil {
+		return t.begins(ctx, i, r)
+	}
+	body, err := t.request(i, r, keeps)
 	if err != nil {
 		return fmt.Errorf("prompt %d: %w", i, err)
 	}
@@ -75,26 +85,37 @@ func (t *Target) ask(ctx context.Context, i int, r *loadgen.Record, keeps *kept)
 	return body.advise(t.post(ctx, body, r))
 }
 
-// prepare makes the body of request i, and notes what it asks for. Where something of its answer is kept it asks for
-// token ids too.
-func (t *Target) prepare(i int, r *loadgen.Record, keeps *kept) (*payload, error) {
+// request makes the body of request i, whose prompt the workload has.
+func (t *Target) request(i int, r *loadgen.Record, keeps *kept) (*payload, error) {
 	p := prompts.Get().(*pooled)
 	defer prompts.Put(p)
 	p.reset()
 	if err := t.config.Workload.Prompt(i, &p.Prompt); err != nil {
 		return nil, err
 	}
-	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(&p.Prompt)
+	return t.prepare(&p.Prompt, i, r, keeps)
+}
+
+// prepare makes the body of a request for a prompt, and notes what it asks for. turn is whose turn it is among models.
+// Where something of its answer is kept it asks for token ids too.
+func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record, keeps *kept) (*payload, error) {
+	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(p)
+	if !t.config.Endpoint.generates() {
+		r.AskedOutput = 0
+	}
 	model := p.Model
 	if model == "" {
-		model = t.config.Models[i%len(t.config.Models)]
+		model = t.config.Models[turn%len(t.config.Models)]
+	}
+	if p.Model != "" || len(t.config.Models) > 1 {
+		r.Model = model
 	}
 	room := headRoom(t.head)
 	body := newPayload(room)
 	body.ids = len(p.Body) == 0 && len(p.Tokens) > 0
-	body.chat, body.secure = t.config.Endpoint == Chat, t.address.base.Scheme == "https"
+	body.chat, body.secure = t.config.Endpoint.inText(), t.address.base.Scheme == "https"
 	var err error
-	if body.memory, err = t.body.append(body.memory, &p.Prompt, model, t.config.Endpoint); err != nil {
+	if body.memory, err = t.body.append(body.memory, p, model, t.config.Endpoint); err != nil {
 		body.release()
 		return nil, err
 	}
@@ -103,6 +124,12 @@ func (t *Target) prepare(i int, r *loadgen.Record, keeps *kept) (*payload, error
 		body.memory = append(body.memory[:len(body.memory)-1], `,"`+tokenIDs+`":true}`...)
 	}
 	body.json = body.memory[room:]
+	if e := t.config.Endpoint; e != Completions && e != Chat {
+		body.further = e
+	}
+	if r.Media = p.Media; p.Media > 0 {
+		r.Bytes = len(body.json)
+	}
 	return body, nil
 }
 
@@ -112,23 +139,24 @@ func (t *Target) post(ctx context.Context, body *payload, r *loadgen.Record) err
 	if err != nil {
 		return classify(ctx, err)
 	}
-	err = t.answer(response, x, r, body.keeps)
+	err = t.answer(response, x, body, r)
 	read := err == nil || response.StatusCode/100 != 2 // as far as anybody wants to
 	x.end(read && drain(x))
 	return classify(ctx, err)
 }
 
 // answer reads the answer to a request.
-func (t *Target) answer(response *http.Response, x exchange, r *loadgen.Record, keeps *kept) error {
+func (t *Target) answer(response *http.Response, x exchange, p *payload, r *loadgen.Record) error {
+	how := reading{heard: p.heard, endpoint: t.config.Endpoint, keeps: p.keeps}
 	r.Status = response.StatusCode
 	switch {
 	case response.StatusCode/100 != 2:
 		response.Body = io.NopCloser(x)
 		return statusError(response)
 	case t.config.Whole:
-		return readWhole(x, response.Header, r, keeps)
+		return how.whole(x, response.Header, r)
 	}
-	return readStream(x, response.Header, r, keeps)
+	return how.stream(x, response.Header, r)
 }
 
 const (
@@ -156,6 +184,17 @@ func drain(x exchange) bool {
 	return false
 }
 
+// contexts are the words in which servers say that a request has more tokens than they take: vLLM's twice, llama.cpp's,
+// SGLang's, TGI's and OpenAI's.
+var contexts = []string{"maximum context length", "longer than the maximum model length", "exceeds the available context size",
+	"longer than the model's context length", "`inputs` tokens + `max_new_tokens` must be", "context_length_exceeded"}
+
+// tooLong reports whether an answer says that.
+func tooLong(status int, text string) bool {
+	return (status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == 422) &&
+		slices.ContainsFunc(contexts, func(words string) bool { return strings.Contains(text, words) })
+}
+
 // statusError reads enough of an answer with a bad status to say what the server complained of.
 func statusError(response *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, mostQuoted))
@@ -166,8 +205,12 @@ func statusError(response *http.Response) error {
 	if to := response.Header.Get("Location"); to != "" {
 		said += ", redirected to " + to
 	}
+	class := loadgen.ClassStatus
+	if tooLong(response.StatusCode, string(text)) {
+		class = loadgen.ClassTooLong
+	}
 	return &loadgen.Error{
-		Class: loadgen.ClassStatus, Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
+		Class: class, Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
 		Err: errors.New(said),
 	}
 }

@@ -59,7 +59,7 @@ func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, 
 	if len(prompt.prompt) > 0 && at < len(answer.answer) {
 		return slices.Concat(prompt.prompt, answer.answer[:at]), token{id: answer.answer[at]}, nil
 	}
-	body, err := a.target.prepare(prompt.index, new(loadgen.Record), nil)
+	body, err := a.target.request(prompt.index, new(loadgen.Record), nil)
 	if err != nil {
 		return nil, given, err
 	}

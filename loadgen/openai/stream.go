@@ -14,8 +14,15 @@ import (
 // maxWhole bounds, in bytes, an answer in one piece. Past it the answer is no answer.
 const maxWhole = 64 << 20
 
-// readWhole reads an answer in one piece. keeps is what is kept of it, nil: nothing is.
-func readWhole(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept) error {
+// reading is how an answer is read.
+type reading struct {
+	heard    *spoken // what takes its text; nil: nobody wants it
+	endpoint Endpoint
+	keeps    *kept // what is kept of it; nil: nothing is
+}
+
+// whole reads an answer in one piece.
+func (how reading) whole(body io.Reader, head http.Header, r *loadgen.Record) error {
 	text, err := io.ReadAll(io.LimitReader(body, maxWhole+1))
 	r.Done = r.Now()
 	if err != nil {
@@ -27,16 +34,23 @@ func readWhole(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept)
 	if err := encoded(head, text); err != nil {
 		return err
 	}
-	var s scanner
+	s := scanner{heard: how.heard}
 	var c chunk
 	text = bytes.TrimPrefix(text, byteOrderMark)
-	if !s.scan(text, &c) {
+	scan := s.scan
+	switch how.endpoint {
+	case Responses:
+		scan = s.scanWholeResponse
+	case Embeddings, Rerank:
+		scan = s.scanVectors
+	}
+	if !scan(text, &c) {
 		return protocolError("the answer is not what was expected: %s: %s", oneLine(s.err().Error()), beginning(head, text))
 	}
 	if c.choices == 0 && !c.failed {
-		return protocolError("the answer has no choices: %s", excerpt(text))
+		return protocolError("the answer has no %s: %s", how.holds(), excerpt(text))
 	}
-	a := account{r: r, whole: true, keeps: keeps}
+	a := account{r: r, whole: true, keeps: how.keeps}
 	if err := a.add(&c, text); err != nil {
 		return err
 	}
@@ -52,15 +66,28 @@ type streamReader struct {
 	pattern pattern
 	chunk   chunk
 	account account
+	typed   bool   // events have types, as those of responses
 	odd     []byte // the first event that says nothing that is understood
 }
 
 var streamReaders = sync.Pool{New: func() any { return new(streamReader) }}
 
-// readStream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
-// a finish_reason for every choice. A connection that closes cleanly without either was cut. keeps is what is kept of
-// it, nil: nothing is.
-func readStream(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept) error {
+// holds is what an answer in one piece should have.
+func (how reading) holds() string {
+	switch how.endpoint {
+	case Responses:
+		return "output"
+	case Embeddings:
+		return "data"
+	case Rerank:
+		return "results"
+	}
+	return "choices"
+}
+
+// stream reads server-sent events until the stream ends. It is complete when the server said so: by [DONE], or by
+// a finish_reason for every choice. A connection that closes cleanly without either was cut.
+func (how reading) stream(body io.Reader, head http.Header, r *loadgen.Record) error {
 	if encoded(head, nil) != nil {
 		first := make([]byte, 16)
 		n, _ := io.ReadFull(body, first) // what it is called is what is wrong with it
@@ -68,7 +95,8 @@ func readStream(body io.Reader, head http.Header, r *loadgen.Record, keeps *kept
 	}
 	s := streamReaders.Get().(*streamReader)
 	s.events.open(body, r)
-	s.account = account{r: r, chunks: recorder{r: r}, keeps: keeps}
+	s.scanner.heard, s.typed = how.heard, how.endpoint == Responses
+	s.account = account{r: r, chunks: recorder{r: r}, keeps: how.keeps}
 	defer s.release()
 	err := s.read(head)
 	if err == nil {
@@ -88,12 +116,12 @@ func (s *streamReader) release() {
 	s.events.close()
 	s.account = account{}
 	s.chunk = chunk{} // it holds parts of what was scanned
-	s.scanner.data, s.scanner.key = nil, nil
+	s.scanner.data, s.scanner.key, s.scanner.heard = nil, nil, nil
 	clear(s.scanner.words[:cap(s.scanner.words)])
 	if s.scanner.words = s.scanner.words[:0]; cap(s.scanner.words) > 64 {
 		s.scanner.words = nil
 	}
-	s.pattern = pattern{event: s.pattern.event[:0]}
+	s.pattern, s.typed = pattern{event: s.pattern.event[:0]}, false
 	s.odd = s.odd[:0]
 	streamReaders.Put(s)
 }
@@ -126,9 +154,11 @@ func (s *streamReader) read(head http.Header) error {
 			}
 			return nil
 		case len(data) == 0: // the end
-		case s.scanner.scan(data, &s.chunk):
-			event, at, more := s.events.whole()
-			s.pattern.learn(event, at, more, &s.scanner, &s.chunk)
+		case s.scan(data):
+			if !s.typed {
+				event, at, more := s.events.whole()
+				s.pattern.learn(event, at, more, &s.scanner, &s.chunk)
+			}
 			if err := s.account.arrived(&s.chunk, data, &s.events); err != nil {
 				return err
 			}
@@ -155,6 +185,14 @@ func (s *streamReader) read(head http.Header) error {
 			return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 		}
 	}
+}
+
+// scan reads an event.
+func (s *streamReader) scan(data []byte) bool {
+	if s.typed {
+		return s.scanner.scanResponse(data, &s.chunk)
+	}
+	return s.scanner.scan(data, &s.chunk)
 }
 
 // unanswered is a stream that ended as if it were complete, without any choice.

@@ -61,7 +61,7 @@ func BenchmarkReadStream(b *testing.B) {
 				if test.write == 1 {
 					from = &lineReader{body}
 				}
-				return readStream(from, nil, r, nil)
+				return readStream(from, nil, r)
 			})
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))

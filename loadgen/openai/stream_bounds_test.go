@@ -18,7 +18,7 @@ func TestReadStreamLongEvents(t *testing.T) {
 		event := `data: {"choices":[{"text":"` + pad + `"}]}` + "\n"
 		for how, read := range ways {
 			r := new(loadgen.Record)
-			err := readStream(read(strings.NewReader(text+event+event+text+usage+done)), nil, r, nil)
+			err := readStream(read(strings.NewReader(text+event+event+text+usage+done)), nil, r)
 			if g, want := summarize(r, err), (got{"", 4, true, true, 3, 5}); g != want {
 				t.Errorf("%d bytes, %s: got %+v, %v", size, how, g, err)
 			}
@@ -40,7 +40,7 @@ func (e endless) Read(p []byte) (int, error) {
 func TestAnswersAreBounded(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		read func(io.Reader, http.Header, *loadgen.Record, *kept) error
+		read func(io.Reader, http.Header, *loadgen.Record) error
 		body io.Reader
 	}{
 		{"event", readStream, io.MultiReader(strings.NewReader(text+"data: "), endless(strings.Repeat("x", 32<<10)))},
@@ -49,7 +49,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := new(loadgen.Record)
-			err := test.read(test.body, nil, r, nil)
+			err := test.read(test.body, nil, r)
 			if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {
 				t.Errorf("got %+v, %v", g, err)
 			}
@@ -81,7 +81,7 @@ func TestReadWhole(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				err := readWhole(read(body(test.body, test.end)), nil, r, nil)
+				err := readWhole(read(body(test.body, test.end)), nil, r)
 				if diff := cmp.Diff(test.want, summarize(r, err)); diff != "" {
 					t.Errorf("%s: −want +got:\n%s%v", how, diff, err)
 				}
@@ -99,7 +99,7 @@ func TestReadWhole(t *testing.T) {
 // What is no event stream is not read for ever.
 func TestWhatIsNoStreamIsBounded(t *testing.T) {
 	for _, line := range []string{"<p>\n", "\r\n<p>" + strings.Repeat("x", 20<<10) + "\r"} {
-		err := readStream(endless(line), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record), nil)
+		err := readStream(endless(line), http.Header{"Content-Type": {"text/html"}}, new(loadgen.Record))
 		if err == nil || !strings.Contains(err.Error(), "no event stream: Content-Type text/html, it begins with <p>") {
 			t.Errorf("got %v", err)
 		}

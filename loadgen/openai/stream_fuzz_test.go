@@ -21,7 +21,7 @@ func FuzzReadStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, size byte) {
 		read := func(body io.Reader) string {
 			r := new(loadgen.Record)
-			err := readStream(body, nil, r, nil)
+			err := readStream(body, nil, r)
 			if lines := strings.Count(string(text), "data:"); r.ChunkCount() > lines {
 				t.Errorf("%d chunks from %d data lines", r.ChunkCount(), lines)
 			}

@@ -152,7 +152,7 @@ func TestReadStream(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				err := readStream(read(body(test.body, test.end)), nil, r, nil)
+				err := readStream(read(body(test.body, test.end)), nil, r)
 				if diff := cmp.Diff(test.want, summarize(r, err)); diff != "" {
 					t.Errorf("%s: −want +got:\n%s%v", how, diff, err)
 				}
@@ -200,7 +200,7 @@ func TestReadStreamCutInTwo(t *testing.T) {
 	want := got{"", 1, true, true, 3, 5}
 	for at := range len(whole) {
 		r := new(loadgen.Record)
-		err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), nil, r, nil)
+		err := readStream(io.MultiReader(strings.NewReader(whole[:at]), strings.NewReader(whole[at:])), nil, r)
 		if g := summarize(r, err); g != want {
 			t.Errorf("cut at %d, before %.20q: got %+v, %v", at, whole[at:], g, err)
 		}
@@ -268,7 +268,7 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 				var opened, ended time.Duration
 				g := loadgen.Generator{
 					Target: loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
-						return readStream(&test.pieces, nil, r, nil)
+						return readStream(&test.pieces, nil, r)
 					}),
 					Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, err *loadgen.Error) {
 						if err != nil {
@@ -297,7 +297,7 @@ func TestStamps(t *testing.T) {
 	stamped := func(sent int) string {
 		return fmt.Sprintf(`data: {"choices":[{"text":"a"}],"servegauge":{"received":70,"sent":%d}}`+"\n\n", sent)
 	}
-	if err := readStream(strings.NewReader(stamped(80)+stamped(90)+text+done), nil, r, nil); err != nil {
+	if err := readStream(strings.NewReader(stamped(80)+stamped(90)+text+done), nil, r); err != nil {
 		t.Fatal(err)
 	}
 	var sent []int64
@@ -344,7 +344,7 @@ func TestFirstAnswer(t *testing.T) {
 			var r *loadgen.Record
 			target := loadgen.TargetFunc(func(_ context.Context, _ int, record *loadgen.Record) error {
 				// A byte a read, so that each chunk comes at a time of its own.
-				err := readStream(iotest.OneByteReader(strings.NewReader(test.body+end)), nil, record, nil)
+				err := readStream(iotest.OneByteReader(strings.NewReader(test.body+end)), nil, record)
 				kept := *record
 				r = &kept
 				var came []time.Duration

@@ -11,24 +11,22 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// An Endpoint is one of the two calls that generate text.
-type Endpoint string
-
-const (
-	Completions Endpoint = "completions" // /v1/completions: takes token ids, so that the input length is exact
-	Chat        Endpoint = "chat"        // /v1/chat/completions: takes text, through the model's chat template
-)
-
 // A Config says which server is asked, for what, and how.
 type Config struct {
 	URL   string // the server's root or its /v1: "http://127.0.0.1:8000"
 	Model string // as the server names it
 	// in place of Model: several, in rotation; request i asks number i mod their number. Zero: Model
 	Models   []string
-	Endpoint Endpoint          // zero: Completions
+	Endpoint Endpoint          // zero: Completions, or Chat for Conversations
 	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
 
-	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed.
+	// Conversations are sessions in the place of a Workload, for levels of sessions ([loadgen.Level.Unit]). All requests of
+	// one ask the same model. A level of single requests has the first request of each. Zero: none;
+	// a level of sessions is then one of sessions of a single request.
+	Conversations workload.Conversations
+
+	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed, where the
+	// endpoint generates text.
 	Whole bool
 
 	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so
@@ -96,12 +94,15 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 		return nil, err
 	}
 	switch {
+	case c.Endpoint == "" && where.endpoint == "" && c.Conversations != nil:
+		c.Endpoint = Chat
 	case c.Endpoint == "" && where.endpoint == "":
 		c.Endpoint = Completions
 	case c.Endpoint == "":
 		c.Endpoint = where.endpoint
-	case c.Endpoint != Completions && c.Endpoint != Chat:
-		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "completions or chat"}
+	case !slices.Contains(Endpoints(), c.Endpoint):
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint,
+			Want: "completions, chat, responses, embeddings or rerank"}
 	case where.endpoint != "" && c.Endpoint != where.endpoint:
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: string(where.endpoint) +
 			", or none, where the URL ends in " + string(where.endpoint) + "'s path"}
@@ -112,11 +113,15 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	case c.Model != "":
 		return nil, &loadgen.InvalidError{Field: "models", Value: c.Models, Want: "either these or Model, not both"}
 	}
+	c.Whole = c.Whole || !c.Endpoint.generates()
 	c.Models = slices.Clone(c.Models)
 	if slices.Contains(c.Models, "") {
 		return nil, &loadgen.InvalidError{Field: "model", Value: `""`, Want: "the name that the server's /v1/models gives"}
 	}
-	if c.Workload == nil {
+	if c.Workload != nil && c.Conversations != nil {
+		return nil, &loadgen.InvalidError{Field: "workload", Value: c.Workload, Want: "either a Workload or Conversations"}
+	}
+	if c.Workload == nil && c.Conversations == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
 	}
 	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
@@ -170,7 +175,11 @@ func (c *Config) reach() (address, error) {
 
 // describe says what a target for c sends.
 func (c *Config) describe() (workload.Description, error) {
-	sent := workload.Describe(c.Workload)
+	var of any = c.Workload
+	if c.Conversations != nil {
+		of = c.Conversations
+	}
+	sent := workload.Describe(of)
 	sent.Endpoint, sent.Whole, sent.Usage = string(c.Endpoint), c.Whole, c.ContinuousUsage
 	names := slices.Collect(maps.Keys(canonical(c.Header)))
 	if c.APIKey != "" && !slices.Contains(names, "Authorization") {

@@ -260,13 +260,13 @@ func TestNewRefuses(t *testing.T) {
 		{"user with slashes without scheme", "URL", func(c *openai.Config) { c.URL = "user:sesame//sesame@host" }},
 		{"user", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port" }},
 		{"user and query", "URL", func(c *openai.Config) { c.URL = "http://user:sesame@host:port/?key=sesame" }},
-		{"another endpoint", "URL", func(c *openai.Config) { c.URL = "https://host/v1/responses?key=sesame" }},
+		{"another endpoint", "URL", func(c *openai.Config) { c.URL = "https://host/v1/messages?key=sesame" }},
 		{"one endpoint and the other", "endpoint", func(c *openai.Config) {
 			c.URL,
 				c.Endpoint = "http://host/v1/completions?key=sesame", openai.Chat
 		}},
 		{"fragment", "URL", func(c *openai.Config) { c.URL = "http://host/#sesame" }},
-		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "embeddings" }},
+		{"endpoint", "endpoint", func(c *openai.Config) { c.Endpoint = "images" }},
 		{"model", "model", func(c *openai.Config) { c.Model = "" }},
 		{"models and a model", "models", func(c *openai.Config) { c.Models = []string{"a"} }},
 		{"an empty model", "model", func(c *openai.Config) { c.Model, c.Models = "", []string{"a", ""} }},

@@ -65,7 +65,7 @@ func TestTokensOfChunks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for how, read := range ways {
 				r := new(loadgen.Record)
-				_ = readStream(read(body(test.body, nil)), nil, r, nil) // the cut ones are truncated
+				_ = readStream(read(body(test.body, nil)), nil, r) // the cut ones are truncated
 				var tokens []int
 				for chunk := range r.Chunks() {
 					n := chunk.Tokens
@@ -121,11 +121,11 @@ func TestDetailsOfUsage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			tail := `"usage":{"prompt_tokens":100,"completion_tokens":2` + test.usage + `}` + test.beside + `}`
 			var whole, streamed loadgen.Record
-			if err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],`+tail), nil, &whole, nil); err != nil {
+			if err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],`+tail), nil, &whole); err != nil {
 				t.Fatal(err)
 			}
 			if err := readStream(strings.NewReader(text+text+`data: {"choices":[],`+tail+"\n\n"+done), nil,
-				&streamed, nil); err != nil {
+				&streamed); err != nil {
 				t.Fatal(err)
 			}
 			for how, r := range map[string]*loadgen.Record{"whole": &whole, "streamed": &streamed} {

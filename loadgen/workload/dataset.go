@@ -55,6 +55,20 @@ func (l DatasetLimits) Validate() error {
 	return nil
 }
 
+// filled is l with the defaults.
+func (l DatasetLimits) filled() (DatasetLimits, error) {
+	if l.Lines == 0 {
+		l.Lines = 1_000_000
+	}
+	if l.LineBytes == 0 {
+		l.LineBytes = 16 << 20
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 256 << 20
+	}
+	return l, l.Validate()
+}
+
 // A DatasetError says which line of a file cannot be used, and why.
 type DatasetError struct {
 	Line int // from 1; 0: the file as a whole
@@ -90,17 +104,9 @@ func (e *DatasetError) Unwrap() error { return e.Err }
 // The error is a [*DatasetError] with the number of the first line that cannot be used, or a [*loadgen.InvalidError]
 // for limits.
 func ReadDataset(r io.Reader, limits DatasetLimits) (Dataset, error) {
-	if err := limits.Validate(); err != nil {
+	limits, err := limits.filled()
+	if err != nil {
 		return Dataset{}, err
-	}
-	if limits.Lines == 0 {
-		limits.Lines = 1_000_000
-	}
-	if limits.LineBytes == 0 {
-		limits.LineBytes = 16 << 20
-	}
-	if limits.Bytes == 0 {
-		limits.Bytes = 256 << 20
 	}
 	sum := sha256.New()
 	in := bufio.NewScanner(io.TeeReader(&boundedReader{r, limits.Bytes}, sum))

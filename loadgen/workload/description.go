@@ -30,6 +30,13 @@ type Description struct {
 	IDs      []int `json:"token_ids,omitempty"` // the lowest and the highest that a prompt may have
 	File     *File `json:"dataset,omitempty"`   // nil: the prompts are made up, from the step's seed
 
+	Sessions *SessionShape `json:"sessions,omitempty"` // nil: each request is by itself
+
+	Media   *MediaShape `json:"media,omitempty"`       // images and sounds beside the text; nil: none
+	Lengths string      `json:"lengths,omitempty"`     // of prompts and answers, where they are drawn from distributions
+	Tree    []string    `json:"prefix_tree,omitempty"` // of each level, tokens and branches: "1000x1", "400x8"
+	Trace   *TraceShape `json:"trace,omitempty"`       // nil: the prompts are of no trace
+
 	// names of those beside the usual; no values, which may be secret
 	Headers []string `json:"headers,omitempty"`
 	// fields added to each request's body: a JSON object, its secrets hidden
@@ -42,6 +49,32 @@ const (
 	Words    = "random words"
 	FromFile = "dataset"
 )
+
+// A SessionShape says what sessions are like: each a distribution as people write it ([ParseDistribution]), with "" for
+// what a file says itself.
+type SessionShape struct {
+	Turns    string `json:"turns,omitempty"`         // of a session
+	First    string `json:"first_input,omitempty"`   // "": as Input
+	Input    string `json:"input,omitempty"`         // of each message of the user
+	Output   string `json:"output_tokens,omitempty"` // of each answer
+	Think    string `json:"think_s,omitempty"`       // seconds from an answer to the next message
+	Recorded bool   `json:"recorded,omitempty"`      // later turns hold the file's answers, and not the server's
+}
+
+// A MediaShape says what stands beside the text of prompts.
+type MediaShape struct {
+	Kind   string `json:"kind"`   // "100 images of 512x512, png", or the folder's name
+	Number int    `json:"number"` // of different ones
+	Each   int    `json:"each"`   // in a request
+}
+
+// A TraceShape says which part of a trace is replayed, and how.
+type TraceShape struct {
+	Requests int     `json:"requests"`                // of the File's Prompts
+	Speed    float64 `json:"speed"`                   // 1: the trace's own
+	Shared   int     `json:"shared_tokens,omitempty"` // of the input tokens, those that a request before begins with too
+	Input    int     `json:"input_tokens"`            // of all its requests
+}
 
 // Units of [Description.InputIn].
 const (
@@ -56,8 +89,8 @@ type File struct {
 	Prompts int    `json:"prompts"` // how many it has
 }
 
-// Describe returns the part of a description that is w's.
-func Describe(w Workload) Description {
+// Describe returns the part of a description that is w's, a [Workload] or [Conversations].
+func Describe(w any) Description {
 	var d Description
 	if says, ok := w.(interface{ Describe(*Description) }); ok {
 		says.Describe(&d)
@@ -99,10 +132,44 @@ func (d Description) String() string {
 	switch {
 	case d.Prefix > 0 && d.Prefixes > 1:
 		parts = append(parts, fmt.Sprintf("the first %d %s one of %d prefixes", d.Prefix, unit, d.Prefixes))
+	case d.Prefix > 0 && d.Sessions != nil:
+		parts = append(parts, fmt.Sprintf("a system prompt of %d %s, the same in all sessions", d.Prefix, unit))
 	case d.Prefix > 0:
 		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
 	}
+	if m := d.Media; m != nil {
+		parts = append(parts, fmt.Sprintf("%d a request of %s", m.Each, m.Kind))
+	}
+	if len(d.Tree) > 0 {
+		parts = append(parts, "a tree of prefixes "+strings.Join(d.Tree, ", "))
+	}
+	if d.Lengths != "" {
+		parts = append(parts, "lengths: "+d.Lengths)
+	}
+	if t := d.Trace; t != nil {
+		parts = append(parts, fmt.Sprintf("a trace of %d requests at %g times its speed, %d of its %d input tokens shared with "+
+			"requests before", t.Requests, t.Speed, t.Shared, t.Input))
+	}
+	if d.Sessions != nil {
+		parts = append(parts, d.Sessions.String())
+	}
 	return strings.Join(parts, "; ")
+}
+
+// String is the shape as people read it.
+func (s *SessionShape) String() string {
+	text := "sessions"
+	for _, part := range []struct{ name, value string }{
+		{"turns", s.Turns}, {"first input", s.First}, {"input", s.Input}, {"output", s.Output}, {"think time (s)", s.Think},
+	} {
+		if part.value != "" {
+			text += fmt.Sprintf(", %s %s", part.name, part.value)
+		}
+	}
+	if s.Recorded {
+		text += ", with the file's answers"
+	}
+	return text
 }
 
 // Describe says what the prompts are, for [Describe].
@@ -123,6 +190,9 @@ func (w RandomWords) Describe(d *Description) {
 
 func (s shape) describe(d *Description) {
 	d.InputMax, d.OutputMax, d.Prefix, d.Prefixes = s.inputMax, s.outputMax, s.prefix, s.prefixCount
+	if !s.lengths.IsZero() {
+		d.Lengths = s.lengths.String()
+	}
 }
 
 // Describe says what the prompts are, for [Describe].

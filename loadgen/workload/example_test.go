@@ -61,3 +61,88 @@ func ExampleRandomTokens() {
 	fmt.Println(slices.Equal(prompts[0].Tokens[:400], prompts[1].Tokens[:400]), slices.Equal(prompts[0].Tokens[:400], prompts[2].Tokens[:400]))
 	// Output: false true
 }
+
+// Twenty users hold chats of three turns with a server that caches prefixes: each turn holds its answers so far.
+func ExampleTalks() {
+	talks := workload.Talks{
+		Seed:   1,
+		System: 100, // words that all share
+		Turns:  workload.Fixed(3),
+		Input:  workload.Fixed(20),
+		Output: workload.Fixed(12),
+		Think:  workload.Fixed(0.01), // seconds
+	}
+	server := httptest.NewServer(&loadgentest.Simulated{MaxSequences: 8, DecodeRate: 1e4, KVBlocks: 10_000, PrefixCache: true})
+	defer server.Close()
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Conversations: talks})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer target.Close()
+	level := loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 4, Sessions: 20}
+	result, err := loadgen.Measure(context.Background(), level, target)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Sessions)
+	for _, turn := range []string{"2", "3"} {
+		cached, _ := result.Figure(loadgen.GroupName(loadgen.CachedShare, loadgen.ByTurn, turn))
+		fmt.Printf("turn %s: %.0f %% of the input was cached\n", turn, cached.Value)
+	}
+	// Output:
+	// 20 sessions begun, 20 completed, 0 failed, 0 cancelled; 0 discarded before
+	// turn 2: 84 % of the input was cached
+	// turn 3: 87 % of the input was cached
+}
+
+// A trace, twice as fast, in an open loop.
+func ExampleReadTrace() {
+	file := strings.NewReader(`{"timestamp": 0, "input_length": 1100, "output_length": 5, "hash_ids": [1, 2, 3]}
+{"timestamp": 100, "input_length": 1300, "output_length": 6, "hash_ids": [1, 2, 4]}
+`) // in earnest, from os.Open
+	trace, err := workload.ReadTrace(file, workload.Mooncake, workload.DatasetLimits{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	trace, err = trace.Faster(2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewServer(&loadgentest.Simulated{})
+	defer server.Close()
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Workload: trace})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer target.Close()
+	result, err := loadgen.Measure(context.Background(), loadgen.Level{Arrivals: trace.Arrivals()}, target)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(trace.Arrivals().Trace, result.Tokens.Input, result.Tokens.Output)
+	// Output: [0s 50ms] 2400 11
+}
+
+// Prompts that share a system prompt, and half of them one of two blocks of tools: what a prefix cache can find.
+func ExampleTree() {
+	levels, err := workload.ParseTree("512x1,256x2")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	lengths, err := workload.ParseDistribution("lognormal:200,0.5@10-1000")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tree := workload.Tree{Seed: 1, Levels: levels, Own: lengths, Output: workload.Fixed(32)}
+	shared, input := tree.Shared(100, 16) // of 100 prompts, in blocks of 16 tokens
+	fmt.Printf("%d of %d tokens\n", shared, input)
+	// Output: 75776 of 98791 tokens
+}

@@ -19,6 +19,9 @@ type RandomTokens struct {
 	// Output to OutputMax, both included and independent of each other. Zero: exactly Input, exactly Output.
 	InputMax, OutputMax int
 
+	// Lengths, where there are any, are drawn in the place of the four above.
+	Lengths Lengths
+
 	// Prefix is how many tokens at the start of a prompt, of its Input and not beside them, come from a prefix that
 	// other prompts of the same Seed share, so that a prefix cache has something to find. Zero: none. The first prompt
 	// of each prefix finds nothing yet.
@@ -60,7 +63,7 @@ func (w RandomTokens) bounds() (low, high int) {
 }
 
 func (w RandomTokens) shape() shape {
-	return shape{w.Seed, w.Input, w.InputMax, w.Output, w.OutputMax, w.Prefix, w.Prefixes}
+	return shape{w.Seed, w.Input, w.InputMax, w.Output, w.OutputMax, w.Prefix, w.Prefixes, w.Lengths}
 }
 
 // Prompt implements [Workload]. The error is that of Validate.
@@ -70,10 +73,11 @@ func (w RandomTokens) Prompt(i int, p *Prompt) error {
 	}
 	low, high := w.bounds()
 	shared, own := w.shape().draw(i, p)
-	for range w.Prefix {
+	prefix := min(w.Prefix, p.Input)
+	for range prefix {
 		p.Tokens = append(p.Tokens, low+shared.below(high-low))
 	}
-	for range p.Input - w.Prefix {
+	for range p.Input - prefix {
 		p.Tokens = append(p.Tokens, low+own.below(high-low))
 	}
 	return nil
@@ -89,6 +93,7 @@ type RandomWords struct {
 	// As in [RandomTokens], with words for the tokens of a prompt. What a chat template puts in front of the words
 	// comes on top of a Prefix.
 	InputMax, OutputMax int
+	Lengths             Lengths
 	Prefix, Prefixes    int
 
 	// Calibration makes Input and InputMax numbers of tokens, of which all but its Overhead are words. Nil: of words.
@@ -107,16 +112,16 @@ func (w RandomWords) Validate() error {
 	switch {
 	case len(c.Words) == 0 || c.Overhead < 0:
 		return &loadgen.InvalidError{Field: "calibration", Value: fmt.Sprintf("%d words, overhead %d", len(c.Words), c.Overhead), Want: "what Calibrate returns"}
-	case w.Input <= c.Overhead:
+	case w.Lengths.IsZero() && w.Input <= c.Overhead:
 		return &loadgen.InvalidError{Field: "input tokens", Value: w.Input, Want: fmt.Sprintf("more than the %d that every prompt has, such as the chat template's", c.Overhead)}
-	case w.Prefix > w.Input-c.Overhead:
+	case w.Lengths.IsZero() && w.Prefix > w.Input-c.Overhead:
 		return &loadgen.InvalidError{Field: "prefix tokens", Value: w.Prefix, Want: fmt.Sprintf("no more than the input's without the %d that every prompt has", c.Overhead)}
 	}
 	return nil
 }
 
 func (w RandomWords) shape() shape {
-	return shape{w.Seed, w.Input, w.InputMax, w.Output, w.OutputMax, w.Prefix, w.Prefixes}
+	return shape{w.Seed, w.Input, w.InputMax, w.Output, w.OutputMax, w.Prefix, w.Prefixes, w.Lengths}
 }
 
 // Prompt implements [Workload]. The error is that of Validate.
@@ -127,7 +132,7 @@ func (w RandomWords) Prompt(i int, p *Prompt) error {
 	shared, own := w.shape().draw(i, p)
 	vocabulary, length := words, p.Input
 	if c := w.Calibration; c != nil {
-		vocabulary, length = c.Words, p.Input-c.Overhead
+		vocabulary, length = c.Words, max(1, p.Input-c.Overhead)
 	}
 	var text strings.Builder
 	text.Grow(6 * length)
@@ -151,9 +156,16 @@ type shape struct {
 	input, inputMax     int
 	output, outputMax   int
 	prefix, prefixCount int
+	lengths             Lengths
 }
 
 func (s shape) validate(unit string) error {
+	if !s.lengths.IsZero() {
+		s.input, s.inputMax, s.output, s.outputMax = MaxTokens, 0, 1, 0 // a prompt shorter than the prefix has a part of it
+		if err := s.lengths.validate(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.input < 1 || s.input > MaxTokens:
 		return &loadgen.InvalidError{Field: "input " + unit, Value: s.input, Want: "a number from 1 to 10,000,000"}
@@ -181,8 +193,18 @@ func (s shape) draw(i int, p *Prompt) (shared, own source) {
 	if s.outputMax > s.output {
 		p.Output += own.below(s.outputMax - s.output + 1)
 	}
+	if !s.lengths.IsZero() {
+		p.Input, p.Output = s.drawLengths(i)
+	}
 	shared.Seed(s.seed, ^uint64(i%max(s.prefixCount, 1))) // prompts count up from 0, prefixes down from the end
 	return shared, own
+}
+
+// drawLengths draws from a source of its own, which is on the heap: others need none.
+func (s shape) drawLengths(i int) (input, output int) {
+	from := new(source)
+	from.Seed(s.seed+0x6c65_6e67, uint64(i))
+	return s.lengths.Draw(from)
 }
 
 // A source gives random numbers. Unlike a [rand.Rand] it needs no memory of the heap.

@@ -1,5 +1,7 @@
-// Package workload makes the prompts that a level sends: at random, to measure ([RandomTokens], [RandomWords]), or from
-// a file ([ReadDataset]). Any other [Workload] is one method. It knows no server and no HTTP: how a [Prompt] becomes a
+// Package workload makes the prompts that a level sends: at random, to measure ([RandomTokens], [RandomWords], with
+// [Lengths] by any [Distribution], as a [Tree] of shared beginnings, [WithMedia]), from a file ([ReadDataset]), or as a
+// [Trace] has them. Any other [Workload] is one method. Sessions are [Conversations]: of random words ([Talks]), from a
+// file ([ReadTalks]), or any other type with one method for them and one for each. It knows no server and no HTTP: how a [Prompt] becomes a
 // request is the affair of the target, and so is what was sent in the end, which the target says as a [Description].
 package workload
 
@@ -29,6 +31,7 @@ type Prompt struct {
 
 	Model  string // which model is asked; "": the one that the target has for this request
 	Input  int    // tokens that the server should count in the prompt, 0: not known beforehand
+	Media  int    // images and sounds in Messages; 0: none, or nobody counted them
 	Output int    // tokens to generate; in a Body that leaves the end to the model, 0: not known beforehand
 }
 

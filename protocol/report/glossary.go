@@ -11,6 +11,11 @@ var glossary = []struct{ name, meaning string }{
 	{"requests_per_s", "completed requests ÷ the time from the first request sent to the last one done (the makespan)"},
 	{"output_tokens_per_s", "output tokens, as the server counted them ÷ the makespan"},
 	{"total_tokens_per_s", "input and output tokens ÷ the makespan: what most tools print as throughput"},
+	{"input_tokens_per_s", "input tokens ÷ the makespan, of endpoints that generate none: embeddings, rerank"},
+	{"sessions_per_s, session_success", "sessions that completed ÷ the makespan, and ÷ those that were begun"},
+	{"sessions_under_way", "sessions at once, thinking included, over the makespan"},
+	{"session_duration", "from a session's first request sent to its last one done, thinking included"},
+	{"…{turn=2}, …{model=a}", "the same of the second turns of all sessions, or of what one model or adapter was asked"},
 	{"steady_…", "the same in the steady window alone, without the start and the drain; comparisons and the knee use these"},
 	{"goodput_requests_per_s", "requests that met every limit of -goodput ÷ the makespan"},
 	{"attainment", "requests that met every limit ÷ all that were issued, failures among them; attainment_ttft: that limit alone"},
@@ -32,6 +37,8 @@ var glossary = []struct{ name, meaning string }{
 	{"…, of all issued", "the percentile with failures in it, each later than any request that completed; limits go by it"},
 	{"send_lag", "from when a request was due to when it was sent: the client's own"},
 	{"read_lag", "from when the kernel had a chunk to when the client read it: the client's own"},
+	{"upload", "from a request with images or sounds being sent to all of it being written: a part of its TTFT"},
+	{"request_bytes, media_tokens", "of these requests: how long each was, and the input tokens of its images and sounds"},
 	{"ttft_error, itl_error, chunk_lateness", "against the server's own stamps, where it sends them (simserver does)"},
 }
 

@@ -24,6 +24,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	if r.Stamps.Chunks() > 0 {
 		out.f("Arrivals stamped by: %s\n", stampedBy(r.Stamps))
 	}
+	if r.Sessions != nil {
+		out.f("%s\n", r.Sessions)
+	}
 	if len(r.FinishReasons) > 0 {
 		out.f("Answers ended by: %s\n", endedBy(r))
 	}
@@ -134,6 +137,9 @@ func writeFigures(out *printer, r *loadgen.Result) {
 		if strings.HasSuffix(f.Name, "_issued") {
 			continue // beside those of the completed requests, where they are others
 		}
+		if _, _, _, group := loadgen.GroupOf(f.Name); group {
+			continue // in a table of their own
+		}
 		base := baseOf(f.Name)
 		if mean, ok := r.Figure(loadgen.MeanName(base)); ok && mean.Name != loadgen.MeanInFlight && mean.Name != loadgen.MeanOccupied {
 			if mean.Name == f.Name {
@@ -176,6 +182,7 @@ func writeFigures(out *printer, r *loadgen.Result) {
 		slowEnd(table, r, mean, percentiles)
 	}
 	table.flush()
+	writeGroups(out, r, cell)
 	levelHistograms(out, r, metrics)
 }
 

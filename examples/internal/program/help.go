@@ -27,6 +27,10 @@ var flagGroups = []struct {
 		"endpoint", "stream", "dataset", "prefix", "text", "vocabulary", "body", "continuous-usage", "seed", "timeout",
 		"audit", "audit-examples", "audit-known", "audit-known-share",
 	}},
+	{"Lengths, sessions and traces", []string{
+		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think", "first-input",
+		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each", "sound", "trace", "trace-format", "speed", "window",
+	}},
 	{"The server", []string{
 		"server", "server-grace", "server-probe", "server-view", "server-envinfo", "replicas", "reset-cache",
 	}},

@@ -42,6 +42,7 @@ type Load struct {
 	examples bool
 	known    string
 	share    float64
+	Workload Workloads // zero: single requests of the flags above
 
 	client openai.Client // once they are checked
 }
@@ -49,12 +50,12 @@ type Load struct {
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
 	flags.StringVar(&l.URL, "url", "", "the server's `URL`: its root, its /v1, or the whole path of an endpoint; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
-	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn; the server need not list them; none: the first that its /v1/models names")
+	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn, one three times as often as NAME*3 (LoRA adapters have names like models); the server need not list them; none: the first that its /v1/models names")
 	l.access.Register(flags)
 	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "",
-		"completions (exact input length, by token ids) or chat; none: the one that -url names, or else completions")
+		"completions (exact input length, by token ids), chat, responses, embeddings or rerank; none: the one that -url names, or else completions")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
 	flags.BoolVar(&l.usage, "continuous-usage", false,
 		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
@@ -112,13 +113,8 @@ func (l *Load) Check() error {
 			return Usagef("-body %s: stream is not for the body; use -stream=false", l.body)
 		}
 	}
-	if l.model != "" {
-		for name := range strings.SplitSeq(l.model, ",") {
-			if name = strings.TrimSpace(name); name == "" {
-				return Usagef("-model %q: want names with commas between them", l.model)
-			}
-			config.Models = append(config.Models, name)
-		}
+	if config.Models, err = models(l.model); err != nil {
+		return err
 	}
 	if config.TLS, err = trust(l.access.caFile); err != nil {
 		return err
@@ -154,6 +150,9 @@ func (l *Load) Check() error {
 			warn(w)
 			l.warned = append(l.warned, w)
 		}}
+	if err := l.Workload.set(&l.client, l); err != nil {
+		return err
+	}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
 	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"),
 		workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
@@ -198,4 +197,4 @@ func read(name string) (*workload.Dataset, error) {
 }
 
 // unique reports whether no prompt of a level should be known to a server: they are random, and share no prefix.
-func (l *Load) unique() bool { return l.dataset == "" && l.prefix == 0 }
+func (l *Load) unique() bool { return l.dataset == "" && l.prefix == 0 && !l.Workload.given() }
