@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // The constants of the rule that Knee follows. They belong together: the coverage that Knee states is of all of them.
@@ -158,15 +160,15 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 	switch {
 	case a >= 0:
 		t := r.Tests[a]
-		low = fmt.Sprintf("%s gives less than 95 %% of the peak (T = %.2f < −%.2f)", level(t.Level), t.Below, below)
+		low = fmt.Sprintf("%s gives less than 95 %% of the peak (T = %s < −%.2f)", level(t.Level), minus(t.Below), below)
 	case math.IsNaN(r.Tests[0].Below):
 		low = fmt.Sprintf("no lower end: at the lowest level, %s, every run differs from the peak by the same, "+
 			"which is no measure of the error", level(r.Tests[0].Level))
 	default:
 		t := r.Tests[0]
-		low = fmt.Sprintf("no lower end: at the lowest level, %s, T = %.2f where less than 95 %% of the peak "+
+		low = fmt.Sprintf("no lower end: at the lowest level, %s, T = %s where less than 95 %% of the peak "+
 			"needs < −%.2f",
-			level(t.Level), t.Below, below)
+			level(t.Level), minus(t.Below), below)
 	}
 	if b < len(r.Tests)-1 {
 		t := r.Tests[b]
@@ -177,6 +179,11 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 			level(r.Tests[b].Level), reaches)
 	}
 	return "of the tested levels, with 95 % confidence: " + low + "; " + high
+}
+
+// minus writes a statistic with the sign that the limits beside it have.
+func minus(t float64) string {
+	return strings.Replace(strconv.FormatFloat(t, 'f', 2, 64), "-", "−", 1)
 }
 
 // pairs computes paired t statistics between levels.

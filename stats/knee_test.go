@@ -51,7 +51,7 @@ func TestKneeWorkedExample(t *testing.T) {
 	if got := r.Tests[5].Reaches; !math.IsInf(got, 1) {
 		t.Errorf("the highest level reaches what is above it vacuously: %v", got)
 	}
-	if want := "of the tested levels, with 95 % confidence: 100 gives less than 95 % of the peak (T = -11.32 < " +
+	if want := "of the tested levels, with 95 % confidence: 100 gives less than 95 % of the peak (T = −11.32 < " +
 		"−3.00); 400 reaches 95 % of every higher level (T ≥ 3.17 > 2.13)"; r.Reason != want {
 		t.Errorf("reason %q, want %q", r.Reason, want)
 	}
