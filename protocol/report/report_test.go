@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,37 @@ func TestText(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, name, out.Bytes())
+	}
+}
+
+// A design's pilot is a run with a number, and so is each run of an earlier stage: "in run 4 of 3" would be none.
+func TestTextNumbersRuns(t *testing.T) {
+	for _, c := range []struct {
+		first  int // number of the first run
+		warned []int
+		says   string
+	}{
+		{1, []int{2}, "in run 2 of 3, bent"},
+		{2, []int{4}, "in run 4 of runs 2, 3, 4, bent"},
+		{11, []int{11, 13}, "in runs 11, 13 of runs 11, 12, 13, bent"},
+		{2, []int{2, 3, 4}, "bent at 4: bent"},
+	} {
+		e := experiment([]int{4}, protocol.Prompts{PerConcurrency: 10})
+		e.Measurements = e.Measurements[:3]
+		for i := range e.Measurements {
+			m := &e.Measurements[i]
+			m.Step.Run = c.first + i
+			if slices.Contains(c.warned, m.Step.Run) {
+				m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{Code: "bent", Message: "bent"})
+			}
+		}
+		var out bytes.Buffer
+		if err := WideText(&out, protocol.Analyze(e)); err != nil {
+			t.Fatal(err)
+		}
+		if all := out.String(); !strings.Contains(all, c.says) {
+			t.Errorf("want %q:\n%s", c.says, all)
+		}
 	}
 }
 

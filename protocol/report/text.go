@@ -226,7 +226,7 @@ func warnings(out *printer, a *protocol.Analysis) error {
 			if kind == nil {
 				kind = &about{first: w.Message}
 				if len(w.Runs) < len(p.Runs) {
-					kind.first = fmt.Sprintf("in %s %s of %d, %s", plural(len(w.Runs), "run"), numbers(w.Runs), len(p.Runs), w.Message)
+					kind.first = fmt.Sprintf("in %s %s of %s, %s", plural(len(w.Runs), "run"), numbers(w.Runs), outOf(p.Runs), w.Message)
 				}
 				kinds[w.Code] = kind
 				order = append(order, w.Code)
@@ -253,6 +253,17 @@ func warnings(out *printer, a *protocol.Analysis) error {
 		out.f("%s\n", kind.first)
 	}
 	return out.err
+}
+
+// outOf says which runs there are: "5" for those from 1 to 5, as a plan has them; "runs 2, 3, 4" where a pilot, or an
+// earlier stage, had the numbers before.
+func outOf(runs []int) string {
+	for i, run := range runs {
+		if run != i+1 {
+			return "runs " + numbers(runs)
+		}
+	}
+	return strconv.Itoa(len(runs))
 }
 
 // pagesThroughput is what the page has for its largest model at saturation, in tokens/s: the rate by which plans are
