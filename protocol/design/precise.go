@@ -120,7 +120,8 @@ func (d UntilPrecise) Conclude(done []protocol.Measurement) (out []protocol.Find
 		if f.Reason = reason; err != nil {
 			f.Reason = err.Error()
 		} else {
-			f.Answer = v.String()
+			e, _ := p.Figure(d.figure()) // which the interval is of
+			f.Answer = inUnit(v, e.Unit)
 			f.Detail, _ = json.Marshal(v)
 			for _, w := range v.Warnings {
 				f.Warnings = append(f.Warnings, loadgen.Warning{Code: w.Code, Message: w.Text})

@@ -31,6 +31,9 @@ func TestUntilPrecise(t *testing.T) {
 	}
 	for _, f := range findings {
 		v := intervalOf(t, f)
+		if !strings.Contains(f.Answer, " tok/s [") {
+			t.Errorf("no unit: %s", f.Answer)
+		}
 		if half := v.HalfWidth() / v.Estimate; half > 0.021 || v.N != runs || v.DF != 4 || !strings.Contains(f.Reason, "Stein") {
 			t.Errorf("±%.3f: %+v", half, f)
 		}

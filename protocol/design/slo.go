@@ -80,6 +80,7 @@ type judgedLevel struct {
 	Decision  protocol.Decision `json:"decision"`  // of all limits at once
 	Intervals []stats.Interval  `json:"intervals"` // of the figures, in the order of the limits
 	Why       string            `json:"why"`       // it does not count; "": it does
+	units     []string          // of the intervals
 }
 
 // sloState is where the search is.
@@ -235,12 +236,17 @@ func (d SLO) judge(a *protocol.Analysis, own []protocol.Measurement, level, conf
 	var why []string
 	for _, l := range d.Limits {
 		v, decision, problem := decide(p, own, l, confidence)
+		var unit string
+		if e, err := p.Figure(l.Figure); err == nil {
+			unit = e.Unit
+		}
 		out.Intervals = append(out.Intervals, v)
+		out.units = append(out.units, unit)
 		if decision == protocol.Holds {
 			continue
 		}
 		if problem == "" {
-			problem = fmt.Sprintf("%v is %v: %s", l, decision, v)
+			problem = fmt.Sprintf("%v is %v: %s", l, decision, inUnit(v, unit))
 		}
 		why = append(why, problem)
 		if out.Decision != protocol.Broken {
@@ -249,6 +255,15 @@ func (d SLO) judge(a *protocol.Analysis, own []protocol.Measurement, level, conf
 	}
 	out.Why = strings.Join(why, "; ")
 	return out
+}
+
+// inUnit is an interval with the unit of its figure: "41.1 ms [39.2, 43.2] at 95 %".
+func inUnit(v stats.Interval, unit string) string {
+	number, rest, bounded := strings.Cut(v.String(), " [")
+	if !bounded || unit == "" {
+		return v.String()
+	}
+	return number + " " + unit + " [" + rest
 }
 
 // pointAt is the point of a stage at a level.
@@ -332,7 +347,7 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 		f.Answer = at(s.low)
 		var intervals []string
 		for i, l := range d.Limits {
-			intervals = append(intervals, fmt.Sprintf("%s %s", l.Figure, s.low.Intervals[i]))
+			intervals = append(intervals, fmt.Sprintf("%s %s", l.Figure, inUnit(s.low.Intervals[i], s.low.units[i])))
 		}
 		reasons = append(reasons, fmt.Sprintf("%s keeps them (%s; too much is claimed in %s)", at(s.low),
 			strings.Join(intervals, ", "), sloTail))

@@ -82,6 +82,9 @@ func TestSLO(t *testing.T) {
 			if len(f) != 1 || f[0].Answer != c.answer || f[0].Reason == "" {
 				t.Errorf("want %s: %+v", c.answer, f)
 			}
+			if kept := strings.Contains(f[0].Reason, "keeps them"); kept && !strings.Contains(f[0].Reason, " ms [") {
+				t.Errorf("no unit: %s", f[0].Reason)
+			}
 			for n := 0; n < len(done); n += 5 { // cut short anywhere it says what it has
 				if f := d.Conclude(done[:n])[0]; f.Reason == "" {
 					t.Errorf("after %d: %+v", n, f)
