@@ -77,6 +77,11 @@ func TestCompare(t *testing.T) {
 	other := changed(t, dir, level)
 	other.Models, other.Machines.Client, other.Host = []string{"other"}, "2 cores of another CPU", "sha256:0"
 	elsewhere := stored(t, "elsewhere", other)
+	beyond := changed(t, dir, level)
+	for i := range beyond.Points {
+		beyond.Points[i].Concurrency++
+	}
+	apart := stored(t, "apart", beyond)
 	several := t.TempDir()
 	for i, by := range []float64{1, 1.002, 0.999} {
 		a := changed(t, dir, steady(by))
@@ -107,6 +112,7 @@ func TestCompare(t *testing.T) {
 		{"of a file", append(ttft, filepath.Join(calm, protocol.ResultsFile), equal), 0, nil},
 		{"another model on another machine", append(ttft, base, elsewhere), 2, []string{"cannot be compared", "models: simulated → other", "hardware", "-anyway"}},
 		{"told to", []string{"-margin", "99%", "-anyway", base, elsewhere}, 0, []string{"conditions-differ", "What differs"}},
+		{"no load in common, told to", []string{"-anyway", calm, apart}, 2, []string{"concurrency 9 ", "no load that both have"}},
 		{"one argument", []string{calm}, 2, []string{"want two"}},
 		{"three", []string{calm, calm, calm}, 2, []string{"want two"}},
 		{"no folder", []string{calm, filepath.Join(calm, "x")}, 2, []string{"no such file"}},

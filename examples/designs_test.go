@@ -93,6 +93,8 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	failsWith(t, 2, []string{"-margin", "-resume"}, "ablation", "-resume", dir, "-margin", "9%")
+	failsWith(t, 2, []string{"-resume " + dir, "multirun", "gone on with by ablation"}, "multirun", "-resume", dir)
+	failsWith(t, 2, []string{"-resume " + dir, "slo", "gone on with by ablation"}, "slo", "-resume", dir)
 	p := run(t, "ablation", "-resume", dir)
 	if !strings.Contains(p.stdout, "b against a, steady_total_tokens_per_s at concurrency 4") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)

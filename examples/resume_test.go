@@ -177,6 +177,7 @@ func TestResume(t *testing.T) {
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "go on with -resume "+out) {
 		t.Fatalf("exit code %d\n%s", cmd.ProcessState.ExitCode(), &stderr)
 	}
+	failsWith(t, 2, []string{"an experiment of slo", "gone on with by multirun"}, "slo", "-resume", out)
 	failsWith(t, 2, []string{"-levels with -resume"}, "multirun", "-resume", out, "-levels", "2")
 	if err := os.Remove(filepath.Join(out, protocol.PlanFile)); err != nil { // as if it had been killed before it was written
 		t.Fatal(err)

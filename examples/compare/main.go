@@ -50,7 +50,7 @@ type comparison struct {
 
 func (c *comparison) run(context.Context, <-chan struct{}) error {
 	if c.flags.NArg() != 2 {
-		return program.Usagef("%d arguments: want two, the baseline and what is compared with it: folders that -out wrote, or folders of such", c.flags.NArg())
+		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: folders that -out wrote, or folders of such", c.flags.NArg())
 	}
 	a, err := compare.Read(c.flags.Arg(0))
 	if err != nil {
@@ -62,7 +62,9 @@ func (c *comparison) run(context.Context, <-chan struct{}) error {
 	}
 	result, err := compare.Compare(a, b, compare.Options{Margin: float64(c.margin), Figures: c.figures, Anyway: c.anyway})
 	if err != nil {
-		if different, ok := errors.AsType[*compare.IncomparableError](err); ok {
+		if different, ok := errors.AsType[*compare.IncomparableError](err); ok && c.anyway {
+			return program.Usagef("%w; there is no load that both have, with -anyway too", different)
+		} else if ok {
 			return program.Usagef("%w; -anyway compares them all the same where they have a load in common", different)
 		}
 		if unknown, ok := errors.AsType[*protocol.FigureError](err); ok {

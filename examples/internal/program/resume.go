@@ -37,6 +37,9 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if own, its := x.program(), programOf(before); own != its {
+		return nil, Usagef("-resume %s: want an experiment of %s; this one is gone on with by %s", x.resume, own, its)
+	}
 	base := before.Outline().Plan
 	x.out = x.resume
 	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = base.Input, base.Output, base.Seed, base.Timeout
@@ -57,6 +60,28 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 	}
 	return nil, Usagef("-%s %v with -resume: want a plan there; %s is of a design that says itself how many runs it takes",
 		x.runs.name, &x.runs, x.resume)
+}
+
+// program is the one that this is, as programOf calls it.
+func (x *experiment) program() string {
+	switch {
+	case x.arms != nil:
+		return "ablation"
+	case x.search != nil:
+		return "slo"
+	}
+	return "multirun or finesweep"
+}
+
+// programOf is what carries out a design: another program has neither its servers nor its question.
+func programOf(d protocol.Planned) string {
+	switch d.(type) {
+	case design.Ablation:
+		return "ablation"
+	case design.SLO:
+		return "slo"
+	}
+	return "multirun or finesweep"
 }
 
 func readDesign(name string) (protocol.Planned, error) {
