@@ -25,6 +25,8 @@ func Text(w io.Writer, r *Result) error {
 	line("B  %s", r.B)
 	line("Margin %s %%; each value is one %s; verdicts hold together at %.4g %%.", number.Short(100*r.Margin, 2), r.Unit, 100*r.Confidence)
 	if len(r.Figures) > 0 {
+		// Two one-sided tests: a 95 % interval that is a little wider than the margin is no contradiction.
+		line("Equivalent by itself is what has its %.4g %% interval, which is narrower than the one below, within the margin.", 100*(2*r.Confidence-1))
 		line("")
 		out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintf(out, "figure\tat\tA\tB\tunit\tB against A\t95 %%\tby itself\twith all others\t\n")

@@ -26,6 +26,7 @@ func TestText(t *testing.T) {
 	}
 	for _, s := range []string{
 		"A  then: runs: 5, from 2026-11-02 06:00 UTC\n", "B  now: runs: 5", "Margin 2 %; each value is one run with restart; verdicts hold together at 95 %.",
+		"Equivalent by itself is what has its 90 % interval, which is narrower",
 		"+10.04 %", "worse", "equivalent", "Left out:\n  ttft_p99 at concurrency 8: now: it must not be used: bent\n",
 		"What differs:\n  software: the program that measured: servegauge v0 → servegauge v1\n", "Regression: worse in B: ttft_p50 at concurrency 8 (+10.04 %)\n",
 	} {
