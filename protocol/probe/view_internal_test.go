@@ -93,6 +93,29 @@ func TestBetween(t *testing.T) {
 	}
 }
 
+// The other caches of vLLM are looked at as the prefix cache is, and named; only its share is a figure.
+func TestOtherCaches(t *testing.T) {
+	for name, said := range map[string]string{"external_prefix_cache": "the server's external prefix cache", "mm_cache": "the server's multimodal cache"} {
+		at := func(queries, hits int) string {
+			return fmt.Sprintf("vllm:%s_queries_total{engine=\"0\"} %d\nvllm:%s_hits_total{engine=\"0\"} %d\n", name, queries, name, hits)
+		}
+		for _, c := range []struct {
+			unique bool
+			hits   int
+			want   string
+		}{{true, 500, WarnCacheHits}, {true, 10, ""}, {false, 500, ""}} {
+			var r protocol.Reading
+			ServerView{Unique: c.unique}.between(&r, scrapes(t, at(100, 50), at(1100, 50+c.hits)), protocol.Step{})
+			if got := codes(r); got != c.want || got != "" && !strings.Contains(r.Warnings[0].Message, said) {
+				t.Errorf("%s, %+v: %+v", name, c, r.Warnings)
+			}
+			if slices.ContainsFunc(r.Figures, func(f loadgen.Figure) bool { return f.Name == "server_cache_hits" }) {
+				t.Errorf("%s: %+v", name, r.Figures)
+			}
+		}
+	}
+}
+
 // What the server says of the level is the difference of what it said after and before.
 func TestFiguresBetween(t *testing.T) {
 	var r protocol.Reading
