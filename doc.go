@@ -3,13 +3,15 @@
 // It has no code of its own: it is the front door of a library whose rooms are imported one by one.
 //
 //   - [github.com/servegauge/servegauge/loadgen] is the instrument: it keeps a stated number of requests in flight
-//     against any system, and says what it really kept. Below it, openai speaks to OpenAI-compatible servers, and
-//     loadgentest has servers whose truth is known.
-//   - [github.com/servegauge/servegauge/stats] has the moments, intervals, quantiles and the saturation knee. It knows
-//     no requests and no clocks.
+//     against any system, or sends them at a rate, and says what it really kept. Below it, workload makes prompts,
+//     sessions and traces, openai speaks to OpenAI-compatible servers, audit judges their answers, fleet makes several
+//     machines one generator, and loadgentest has servers whose truth is known.
+//   - [github.com/servegauge/servegauge/stats] has the moments, intervals, quantiles, comparisons and the saturation
+//     knee. It knows no requests and no clocks.
 //   - [github.com/servegauge/servegauge/protocol] runs experiments: levels × runs, with a server restart between runs,
-//     a journal of all that was measured, and the analysis across runs. Below it, vllm has what is particular to that
-//     server, report prints results, compare compares two experiments, and protocoltest makes a gate for test suites.
+//     a journal of all that was measured, and the analysis across runs. Below it, server has what can be restarted,
+//     probe what is watched meanwhile, design what decides by what was measured, vllm the published models; report
+//     and format write results, compare compares two experiments, and protocoltest makes a gate for test suites.
 //   - [github.com/servegauge/servegauge/envinfo] reads what machine and software produced a number.
 //
 // The programs in examples are thin: each is a few flags around these packages.

@@ -1,8 +1,10 @@
 // Package workload makes the prompts that a level sends: at random, to measure ([RandomTokens], [RandomWords], with
 // [Lengths] by any [Distribution], as a [Tree] of shared beginnings, [WithMedia]), from a file ([ReadDataset]), or as a
 // [Trace] has them. Any other [Workload] is one method. Sessions are [Conversations]: of random words ([Talks]), from a
-// file ([ReadTalks]), or any other type with one method for them and one for each. It knows no server and no HTTP: how a [Prompt] becomes a
-// request is the affair of the target, and so is what was sent in the end, which the target says as a [Description].
+// file ([ReadTalks]), or any other type with one method for them and one for each.
+//
+// It knows no server and no HTTP: how a [Prompt] becomes a request is the affair of the target, and so is what was sent
+// in the end, which the target says as a [Description].
 package workload
 
 import "encoding/json"
