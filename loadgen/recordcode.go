@@ -9,17 +9,19 @@ import (
 
 // recordCode is the version of what AppendBinary writes. It goes from one machine to another within one level, whose
 // generators are all of one build, and is kept nowhere.
-const recordCode = 1
+const recordCode = 2
 
 // Flags of a record, in the order of their bits.
 func (r *Record) flags() []*bool {
-	return []*bool{&r.Warmup, &r.NoContent, &r.Contradicted, &r.Counted, &r.CachedTold, &r.DraftTold, &r.NewConn}
+	return []*bool{&r.Warmup, &r.NoContent, &r.Contradicted, &r.Counted, &r.CachedTold, &r.DraftTold, &r.NewConn,
+		&r.Replaced, &r.MediaTold}
 }
 
 // numbers and times are what a record has beside flags, texts and chunks.
 func (r *Record) numbers() []*int {
 	return []*int{&r.Index, &r.Choices, &r.Input, &r.Output, &r.AskedInput, &r.AskedOutput, &r.Cached, &r.AcceptedDraft,
-		&r.RejectedDraft, &r.Status, &r.Attempts, &r.chunks.n, &r.chunks.tokens, &r.chunks.seen, &r.chunks.tokensUntil}
+		&r.RejectedDraft, &r.Status, &r.Attempts, &r.chunks.n, &r.chunks.tokens, &r.chunks.seen, &r.chunks.tokensUntil,
+		&r.Session, &r.Turn, &r.Media, &r.Bytes, &r.MediaTokens}
 }
 
 func (r *Record) times() []*time.Duration {
@@ -31,7 +33,8 @@ func (r *Record) times() []*time.Duration {
 }
 
 // AppendBinary appends r to b, with all of its chunks, for an observer on another machine ([Record.UnmarshalBinary]).
-// It takes some 100 bytes, and 4 to 9 for each chunk. The error is always nil.
+// It takes some 100 bytes, and 4 to 9 for each chunk. Prompt and Text, which mean nothing in another process, are left
+// out. The error is always nil.
 func (r *Record) AppendBinary(b []byte) ([]byte, error) {
 	var flags uint64
 	for i, f := range r.flags() {
@@ -59,6 +62,7 @@ func (r *Record) AppendBinary(b []byte) ([]byte, error) {
 		b = append(b, has)
 	}
 	b = appendText(b, []byte(r.Finish))
+	b = appendText(b, []byte(r.Model))
 	return appendText(b, r.chunks.code), nil
 }
 
@@ -86,6 +90,7 @@ func (r *Record) UnmarshalBinary(b []byte) error {
 		c.Shared, c.Hidden = has&isShared != 0, has&isHidden != 0
 	}
 	r.Finish = string(in.text())
+	r.Model = string(in.text())
 	r.chunks.code = append([]byte(nil), in.text()...)
 	if in.failed || len(in.b) > 0 {
 		return errNoRecord

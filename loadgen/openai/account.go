@@ -154,6 +154,7 @@ func (a *account) settle() {
 	if r := a.r; r.Counted && (a.impossible || r.Output < max(a.most, least)) {
 		r.Contradicted, r.Counted, r.Input, r.Output = true, false, 0, 0
 		r.CachedTold, r.Cached = false, 0
+		r.MediaTold, r.MediaTokens = false, 0
 		r.DraftTold, r.AcceptedDraft, r.RejectedDraft = false, 0, 0
 	}
 }

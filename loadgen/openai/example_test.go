@@ -79,3 +79,24 @@ func ExampleTarget_Audit() {
 	// 100 completed; spoiled
 	// 0 of 40 wrong at one in flight, 20 of 20 caught under another's prompt
 }
+
+// Embeddings: each request has 200 tokens in and nothing out, so that the input's rate is the throughput.
+func ExampleEndpoint() {
+	server := httptest.NewServer(&loadgentest.Simulated{})
+	defer server.Close()
+	target, err := openai.New(openai.Config{
+		URL: server.URL, Model: "simulated", Endpoint: openai.Embeddings, // or Rerank, or Responses
+		Workload: workload.RandomTokens{Seed: 1, Input: 200, Output: 1}, // an embedding has none
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer target.Close()
+	result, err := loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 2, Requests: 20}, target)
+	if err != nil {
+		log.Fatal(err)
+	}
+	throughput, ok := result.Figure(loadgen.InputThroughput)
+	fmt.Println(result.Tokens.Input, "tokens in,", result.Tokens.Output, "out; there is a rate in", throughput.Unit, ok)
+	// Output: 4000 tokens in, 0 out; there is a rate in tok/s true
+}

@@ -34,4 +34,12 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s has the same fingerprint", what)
 		}
 	}
+	talks := workload.Talks{Seed: 1, Turns: workload.Fixed(2), Input: workload.Fixed(9), Output: workload.Fixed(5)}
+	of1 := of(openai.Config{Conversations: talks})
+	if again := of(openai.Config{Conversations: talks}); again != of1 {
+		t.Errorf("sessions: %q, and then %q", of1, again)
+	}
+	if talks.Seed = 2; of(openai.Config{Conversations: talks}) == of1 {
+		t.Error("sessions of another seed have the same fingerprint")
+	}
 }

@@ -83,6 +83,8 @@ func (s *scanner) scanResponse(data []byte, c *chunk) bool {
 		if c.content = len(delta) > 0; c.content {
 			c.answer = kind != reasoningDelta
 			c.texts = 1
+			s.words = append(s.words[:0], delta)
+			c.said = s.words
 			if kind == textDelta {
 				s.heard.add(delta)
 			}
@@ -101,11 +103,13 @@ func (s *scanner) scanWholeResponse(data []byte, c *chunk) bool {
 	s.data, s.at, s.depth, s.first, s.key = data, 0, 0, false, nil
 	s.wanted, s.wrong, s.cut = "", 0, false
 	s.mattered, s.noted = true, 0
+	s.words = s.words[:0]
 	*c = chunk{}
 	s.response(c)
 	if s.next(); s.at < len(s.data) {
 		s.fail(s.at, "the end")
 	}
+	c.said = s.words
 	return s.wanted == ""
 }
 

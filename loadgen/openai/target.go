@@ -124,6 +124,13 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if c.Workload == nil && c.Conversations == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
 	}
+	if c.Conversations != nil && c.Endpoint != Chat && c.Endpoint != Responses {
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "chat or responses for Conversations"}
+	}
+	if c.Audit != nil && (c.Conversations != nil || c.Endpoint != Completions && c.Endpoint != Chat) {
+		return nil, &loadgen.InvalidError{Field: "audit", Value: c.Endpoint,
+			Want: "a Workload by completions or chat: other answers are not kept in a way that can be checked"}
+	}
 	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,17 @@ func TestTexts(t *testing.T) {
 	whole := answers(func(w http.ResponseWriter, r *http.Request) {
 		sends(w, `{"choices":[{"text":" a\ufffd","finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}`)
 	})
+	const said = `{"type":"response.output_text.delta","delta":" a\ufffd"}`
+	response := answers(func(w http.ResponseWriter, r *http.Request) {
+		sends(w, "data: "+said+"\n\ndata: "+said+"\n\n"+`data: {"type":"response.completed","response":{"status":"completed",`+
+			`"output":[{"type":"message","content":[{"type":"output_text","text":" a\ufffd a\ufffd"}]}],`+
+			`"usage":{"input_tokens":7,"output_tokens":3}}}`+"\n\n")
+	})
+	wholeResponse := answers(func(w http.ResponseWriter, r *http.Request) {
+		sends(w, `{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":" a\ufffd"}]}],`+
+			`"usage":{"input_tokens":7,"output_tokens":3}}`)
+	})
+	words := workload.RandomWords{Seed: 1, Input: 7, Output: 5}
 	for _, c := range []struct {
 		name    string
 		server  http.Handler
@@ -36,6 +47,9 @@ func TestTexts(t *testing.T) {
 		{"U+FFFD, escaped", text(` a\uFFFD`), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20, Replaced: 20}, 15},
 		{"others beyond ASCII", text(` ａ\u00ff\\ufffe`), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 15},
 		{"nothing", text(""), openai.Config{}, loadgen.Texts{Short: 20, OneToken: 20}, -1},
+		{"responses", response, openai.Config{Endpoint: openai.Responses, Workload: words}, loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
+		{"a whole response", wholeResponse, openai.Config{Endpoint: openai.Responses, Workload: words, Whole: true},
+			loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
 		{"whole", whole, openai.Config{Whole: true}, loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
 	} {
 		t.Run(c.name, func(t *testing.T) {

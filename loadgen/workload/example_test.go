@@ -146,3 +146,61 @@ func ExampleTree() {
 	fmt.Printf("%d of %d tokens\n", shared, input)
 	// Output: 75776 of 98791 tokens
 }
+
+// Two images of 224 by 224 pixels before the text of each chat, encoded before the level begins.
+func ExampleWithMedia() {
+	images, err := workload.MakeImages(1, 20, 224, 224, "jpeg")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	chats := workload.WithMedia{Text: workload.RandomWords{Seed: 1, Input: 30, Output: 8}, Media: images, Each: 2}
+	server := httptest.NewServer(&loadgentest.Simulated{})
+	defer server.Close()
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Endpoint: openai.Chat, Workload: chats})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer target.Close()
+	result, err := loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 2, Requests: 10}, target)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tokens, _ := result.Figure("media_tokens_mean")
+	fmt.Printf("%d completed, %.0f tokens of images in each, %d tokens in\n", result.Accounting.Completed, tokens.Value, result.Tokens.Input)
+	// Output: 10 completed, 128 tokens of images in each, 1580 tokens in
+}
+
+// An agent that plans, has two tools run side by side, and asks what both come to.
+func ExampleReadTalks() {
+	file := strings.NewReader(`{"requests": [{"id": "plan", "messages": [{"role": "user", "content": "Plan it."}], "max_tokens": 8},` +
+		`{"id": "a", "continues": "plan", "messages": [{"role": "tool", "content": "one"}], "pause_ms": 5, "max_tokens": 3},` +
+		`{"id": "b", "continues": "plan", "messages": [{"role": "tool", "content": "two"}], "pause_ms": 9, "max_tokens": 3},` +
+		`{"id": "sum", "continues": "plan", "answers": ["a", "b"], "messages": [{"role": "user", "content": "So?"}], "max_tokens": 4}]}`)
+	agents, err := workload.ReadTalks(file, workload.DatasetLimits{}) // in earnest, from os.Open; a session a line
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewServer(&loadgentest.Simulated{})
+	defer server.Close()
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Conversations: agents})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer target.Close()
+	level := loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 2, Sessions: 6}
+	result, err := loadgen.Measure(context.Background(), level, target)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Sessions)
+	fmt.Println(result.Accounting.Completed, "requests,", result.Tokens.Output, "tokens out")
+	// Output:
+	// 6 sessions begun, 6 completed, 0 failed, 0 cancelled; 0 discarded before
+	// 24 requests, 108 tokens out
+}

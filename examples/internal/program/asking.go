@@ -30,6 +30,12 @@ type asking struct {
 
 // travelling is what of the flags workers are told. Check has been called.
 func (l *Load) travelling() (json.RawMessage, error) {
+	if l.audit > 0 {
+		return nil, Usagef("-audit with -fleet: workers keep no answers to be checked; audit a level of one generator")
+	}
+	if l.Workload.given() || !l.client.Lengths.IsZero() || l.client.Media.Len() > 0 {
+		return nil, Usagef("-fleet: sessions, traces, trees, distributions of lengths, images and sounds do not travel to workers yet; random prompts and -dataset do")
+	}
 	c := l.client.Config
 	a := asking{Models: c.Models, Endpoint: string(c.Endpoint), Whole: c.Whole, Usage: c.ContinuousUsage, HTTP2: c.HTTP2,
 		Text: l.asText, Prefix: l.prefix, Vocabulary: l.vocab}

@@ -63,6 +63,9 @@ func (m *mediaFlags) set(c *openai.Client, l *Load) error {
 		c.Media, err = workload.MediaURLs(strings.Split(m.urls, ",")...)
 	}
 	if err != nil {
+		if m.folder != "" {
+			return Usagef("-media %s: %v", m.folder, err)
+		}
 		return Usagef("%v", err)
 	}
 	return nil

@@ -72,6 +72,18 @@ func (w *Workloads) set(c *openai.Client, l *Load) error {
 	if n > 1 {
 		return Usagef("-sessions, -trace, -tree, -dataset: want one of them")
 	}
+	switch {
+	case w.sessions < 0:
+		return Usagef("-sessions %d: want how many to measure, 1 or more, or 0 for none", w.sessions)
+	case l.prefix != 0 && w.given():
+		return Usagef("-prefix %d: sessions, traces and trees share what they share", l.prefix)
+	case w.pairs != "" && (w.given() || w.input != "" || w.output != ""):
+		return Usagef("-length-pairs: want random prompts, without -input-lengths and -output-lengths")
+	case w.trace == "" && (w.window != "" || w.speed != 1):
+		return Usagef("-window, -speed: want -trace with it")
+	case !w.ofSessions() && w.think != "0":
+		return Usagef("-think %s: want -sessions or -conversations with it", w.think)
+	}
 	if err := w.media.set(c, l); err != nil {
 		return err
 	}
