@@ -274,12 +274,17 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		{"a stop command that fails", []string{"-url", good.URL, "-server", "cmd:echo no such container && exit 4;true"}, []string{"server stop", "exit status 4", "no such container"}},
 		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended by itself", "exit status 3", "out of memory"}},
 		{"a start command that is none", []string{"-url", nothing, "-server", "cmd:true;/no/such/command"}, []string{"/no/such/command"}},
+		{"a port that is taken", []string{"-url", good.URL, "-server", "cmd:;sleep 9"}, []string{"server start", "answers at", "already"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			failsWith(t, 1, c.say, "multirun", append(c.args, quick...)...)
 		})
 	}
-	p := run(t, "multirun", append([]string{"-url", good.URL, "-model", "huge"}, quick...)...)
+	p := run(t, "multirun", append([]string{"-client-check", "-url", good.URL, "-server", "cmd:;sleep 9"}, quick...)...)
+	if strings.Contains(p.stderr, string(protocol.PhaseCalibrate)) || !strings.Contains(p.errorLine(t), "already") {
+		t.Errorf("a port that is taken is not said first:\n%s", p.stderr)
+	}
+	p = run(t, "multirun", append([]string{"-url", good.URL, "-model", "huge"}, quick...)...)
 	if line := p.errorLine(t); strings.Contains(line, "is the server running") {
 		t.Errorf("a server that answered is said not to run: %s", line)
 	}

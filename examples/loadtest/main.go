@@ -121,7 +121,7 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if t.load.Input == 0 || t.load.Output == 0 {
 		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
 	}
-	if err := t.fleet.Validate(); err != nil {
+	if err := t.fleet.Validate(&t.load); err != nil {
 		return err
 	}
 	if err := t.openLoop(); err != nil {

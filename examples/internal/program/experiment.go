@@ -121,7 +121,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
 		return err
 	}
-	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate()); err != nil {
+	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate(&x.load)); err != nil {
 		return err
 	}
 	s, err := x.serverOf()

@@ -79,10 +79,13 @@ func (f *Fleet) Register(flags *flag.FlagSet) {
 // Used tells whether there is to be one.
 func (f *Fleet) Used() bool { return f.where != "" }
 
-// Validate refuses what contradicts itself.
-func (f *Fleet) Validate() error {
+// Validate refuses what contradicts itself, and what a fleet cannot do of a load.
+func (f *Fleet) Validate(load *Load) error {
 	n, err := strconv.Atoi(f.where)
 	switch local := err == nil; {
+	case f.where != "" && load.audit != 0:
+		return Usagef("-audit %d with -fleet: answers are checked by the process that has them all; want one of the two, "+
+			"such as a run with -audit by one process beside that of the fleet", load.audit)
 	case f.where == "" && f.workers != 0:
 		return Usagef("-workers %d: want -fleet URL with it", f.workers)
 	case f.where == "":
