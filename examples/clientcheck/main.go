@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/report/chart"
@@ -34,6 +35,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom over it")
 	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold an experiment yet")
 	flags.BoolVar(&c.json, "json", false, "print the analysis as JSON")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 	return c.run
 }
 
@@ -46,18 +48,22 @@ type check struct {
 	need     float64
 	out      string
 	json     bool
+	dryRun   bool
 }
 
 func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := c.load.Check(); err != nil {
 		return err
 	}
-	plan, err := c.chosen()
+	plan, warnings, err := c.chosen()
 	if err != nil {
 		return err
 	}
 	if !(c.need >= 0 && c.need < 1e12) {
 		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
+	}
+	if c.dryRun {
+		return program.ShowPlan(os.Stdout, c.json, plan, warnings)
 	}
 	// Each chunk is written on its own, as inference servers do, so that the client's work is what it is in earnest.
 	var s protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
@@ -84,14 +90,14 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	return nil
 }
 
-func (c *check) chosen() (protocol.Plan, error) {
+func (c *check) chosen() (protocol.Plan, []loadgen.Warning, error) {
 	plan := protocol.ClientValidation()
 	switch c.plan {
 	case "published":
 	case "corrected":
 		plan = plan.Corrected()
 	default:
-		return plan, program.Usagef("-plan %q: want published or corrected", c.plan)
+		return plan, nil, program.Usagef("-plan %q: want published or corrected", c.plan)
 	}
 	plan = c.load.Plan(plan, func(plan *protocol.Plan) {
 		if c.levels != nil {
@@ -104,8 +110,8 @@ func (c *check) chosen() (protocol.Plan, error) {
 			plan.Output = c.tokens
 		}
 	})
-	_, err := plan.Check()
-	return plan, err
+	warnings, err := plan.Check()
+	return plan, warnings, err
 }
 
 func (c *check) print(a *protocol.Analysis, server string) error {

@@ -21,7 +21,8 @@ func main() {
 	program.Main(`loadtest: one level of load, once
 
   loadtest -url http://127.0.0.1:8000 -concurrency 16 -input 256 -output 64
-  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m -goodput ttft:500,tpot:50
+  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m \
+    -goodput ttft:500,tpot:50
   loadtest -url http://127.0.0.1:8000 -concurrency 4096 -fleet 4`, setup)
 }
 
@@ -46,6 +47,7 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold an experiment yet")
 	t.require.Register(flags)
 	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
+	flags.BoolVar(&t.dryRun, "dry-run", false, "print what would be done, and measure nothing")
 	return t.run
 }
 
@@ -62,6 +64,7 @@ type test struct {
 	percentiles program.Percentiles
 	figures     bool
 	json        bool
+	dryRun      bool
 	out         string
 }
 
@@ -140,6 +143,11 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	t.load.Workload.Expect(os.Stderr, step.Seed, step.Level)
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
+	}
+	if t.dryRun && t.json {
+		return program.WriteJSON(os.Stdout, step)
+	} else if t.dryRun {
+		return report.StepText(os.Stdout, step)
 	}
 	experiment, err := program.RunFleet(ctx, stop, &t.load, t.load.Server(), &t.fleet, protocol.Steps{step}, func(r *protocol.Runner) {
 		r.Dir = t.out

@@ -307,13 +307,7 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 // show prints what would be done.
 func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
-	if x.json {
-		return WriteJSON(os.Stdout, struct {
-			Plan     protocol.Planned  `json:"plan"`
-			Warnings []loadgen.Warning `json:"warnings"`
-		}{d, warnings})
-	}
-	if err := report.PlanText(os.Stdout, d, warnings); err != nil {
+	if err := ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
 		return err
 	}
 	return x.server.show(os.Stdout)
