@@ -1,11 +1,16 @@
 package examples_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/servegauge/servegauge/protocol"
 )
 
 // all are the programs, and those that fleet has in it.
@@ -71,6 +76,49 @@ func TestHelp(t *testing.T) {
 		}
 		if p := runNamed(t, name, "-version"); p.code != 0 || !strings.HasPrefix(p.stdout, "servegauge ") {
 			t.Errorf("%s -version: exit code %d: %s%s", name, p.code, p.stdout, p.stderr)
+		}
+	}
+}
+
+// At its end a program says where its files are, and what would say more.
+func TestEndSaysWhatIsNext(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name string
+		args []string
+		say  string
+	}{
+		{"loadtest", []string{"-concurrency", "1", "-requests", "10"}, ""},
+		{"finesweep", []string{"-levels", "1,2", "-requests", "10", "-runs", "1", "-cooldown", "0s", "-json"},
+			"next: one run has no interval; -resume " + filepath.Join(dir, "finesweep") + " -runs 3 adds some"},
+	} {
+		out := filepath.Join(dir, c.name)
+		p := run(t, c.name, append(c.args, "-out", out)...)
+		page := filepath.Join(out, "report.html")
+		if !strings.Contains(p.stderr, "all files are in "+out+"; open "+page) || !strings.Contains(p.stderr, c.say) ||
+			strings.Contains(p.stdout, "all files are in") {
+			t.Errorf("%s: exit code %d\n%s\n%s", c.name, p.code, p.stdout, p.stderr)
+		}
+		if _, err := os.Stat(page); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Comparisons and searches are measured by a fleet too.
+func TestFleetOfDesigns(t *testing.T) {
+	small := []string{"-fleet", "2", "-requests", "20", "-cooldown", "0s", "-warmup", "0", "-json"}
+	for name, more := range map[string][]string{
+		"ablation": {"-blocks", "3", "-levels", "4"},
+		"slo":      {"-runs", "3", "-levels", "2,4", "-budget", "20s"},
+	} {
+		p := run(t, name, append(more, small...)...)
+		var a protocol.Analysis
+		if err := json.Unmarshal([]byte(p.stdout), &a); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, p.stderr)
+		}
+		if len(a.Findings) == 0 || a.Accounting.Completed == 0 || a.Accounting.Completed != a.Accounting.Issued {
+			t.Errorf("%s: exit code %d, %+v, %d findings\n%s", name, p.code, a.Accounting, len(a.Findings), p.stderr)
 		}
 	}
 }

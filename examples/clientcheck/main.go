@@ -78,6 +78,9 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	a := protocol.Analyze(result)
 	err = errors.Join(err, c.save(result, a), c.print(a, what))
+	if err == nil {
+		program.Where(os.Stderr, c.out)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -157,6 +157,9 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	if t.out != "" {
 		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
+		if err == nil {
+			defer program.Where(os.Stderr, t.out) // after the result
+		}
 	}
 	measured := &experiment.Measurements[0]
 	result := &measured.Result

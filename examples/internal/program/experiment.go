@@ -170,13 +170,24 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	unfinished := err != nil
 	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
-	if unfinished && x.out != "" {
-		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
+	switch {
+	case unfinished && x.out != "":
+		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and "+
+			"its requests\n", x.out, x.out)
+	case !unfinished:
+		Where(os.Stderr, x.out)
+		Next(os.Stderr, analysis, x.out, x.runs.name, x.narrows(chosen))
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
 	return errors.Join(err, x.strict.check(analysis, x.load.warned), verdict)
+}
+
+// narrows tells whether a knee is what a design is after, and other levels or more runs would narrow it.
+func (x *experiment) narrows(d protocol.Planned) bool {
+	_, plain := d.(protocol.Plan)
+	return plain && x.arms == nil && x.search == nil
 }
 
 // beside is where what is said beside the result goes: after it, unless that is for a program to read.
