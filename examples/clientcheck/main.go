@@ -28,12 +28,16 @@ func main() {
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c := &check{}
 	c.load.Register(flags, 0, 0, protocol.ClientValidation().Timeout)
-	flags.StringVar(&c.plan, "plan", "published", "published (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
+	flags.StringVar(&c.plan, "plan", "published", "published (1,000 requests at each level, as published) or corrected "+
+		"(10 for each one in flight)")
 	flags.Var(&c.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple "+
+		"of the concurrency, such as 10x; not given: the plan's")
 	flags.IntVar(&c.tokens, "tokens", 0, "`tokens` that each answer has, a chunk each; 0: the plan's 100")
-	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom over it")
-	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold an experiment yet")
+	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom "+
+		"over it")
+	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold "+
+		"an experiment yet")
 	flags.BoolVar(&c.json, "json", false, "print the analysis as JSON")
 	flags.BoolVar(&c.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 	return c.run

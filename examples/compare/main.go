@@ -29,7 +29,9 @@ differ; A is the baseline
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c := &comparison{margin: compare.DefaultMargin, flags: flags}
 	flags.Var(&c.margin, "margin", "largest relative `difference` that does not matter, such as 2%")
-	flags.Func("figures", "`names` of the figures to compare, with commas between them; none: "+strings.Join(compare.DefaultFigures(), ", ")+", of those that both have, and no percentile of too few requests", func(s string) error {
+	flags.Func("figures", "`names` of the figures to compare, with commas between them; none: "+
+		strings.Join(compare.DefaultFigures(),
+			", ")+", of those that both have, and no percentile of too few requests", func(s string) error {
 		c.figures = nil
 		for name := range strings.SplitSeq(s, ",") {
 			if name = strings.TrimSpace(name); name == "" {
@@ -54,7 +56,8 @@ type comparison struct {
 
 func (c *comparison) run(context.Context, <-chan struct{}) error {
 	if c.flags.NArg() != 2 {
-		return program.Usagef("%d arguments: want two, the baseline and what is compared with it: folders that -out wrote, or folders of such", c.flags.NArg())
+		return program.Usagef("%d arguments: want two, the baseline and what is compared with it: folders that -out wrote, "+
+			"or folders of such", c.flags.NArg())
 	}
 	a, err := compare.Read(c.flags.Arg(0))
 	if err != nil {

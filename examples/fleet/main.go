@@ -1,5 +1,5 @@
-// Fleet is the workers of a level that several machines drive as one, what a Kubernetes cluster is to be told to run them,
-// and a look at those that are there. Coordinating them is -fleet of loadtest, multirun and finesweep.
+// Fleet is the workers of a level that several machines drive as one, what a Kubernetes cluster is to be told to run
+// them, and a look at those that are there. Coordinating them is -fleet of loadtest, multirun and finesweep.
 package main
 
 import (

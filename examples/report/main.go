@@ -14,9 +14,10 @@ func main() {
 stored
 
   report results
-  report before after -format html,md -out comparison`, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
-		var r program.Report
-		r.Register(flags)
-		return func(context.Context, <-chan struct{}) error { return r.Run(os.Stdout, flags.Args()) }
-	})
+  report before after -format html,md -out comparison`,
+		func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+			var r program.Report
+			r.Register(flags)
+			return func(context.Context, <-chan struct{}) error { return r.Run(os.Stdout, flags.Args()) }
+		})
 }

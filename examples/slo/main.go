@@ -1,5 +1,5 @@
-// Slo finds the largest concurrency, or rate of arrivals, at which a server keeps all limits of latency and attainment at
-// once, by a sweep and refinement, with a restart of the server for each run.
+// Slo finds the largest concurrency, or rate of arrivals, at which a server keeps all limits of latency and attainment
+// at once, by a sweep and refinement, with a restart of the server for each run.
 //
 // Without a flag it searches a simulated server for the largest concurrency with a p99 TTFT below 500 ms.
 package main

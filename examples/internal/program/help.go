@@ -21,7 +21,8 @@ var flagGroups = []struct {
 		"goodput", "percentiles", "figures", "need", "tokens",
 	}},
 	{"The load", []string{
-		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid", "cooldown",
+		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid",
+		"cooldown",
 		"budget", "level-budget", "retry", "prime", "client-check",
 	}},
 	{"The requests", []string{
@@ -29,7 +30,8 @@ var flagGroups = []struct {
 		"audit", "audit-examples", "audit-known", "audit-known-share",
 	}},
 	{"Lengths, sessions and traces", []string{
-		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think", "first-input",
+		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think",
+		"first-input",
 		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each",
 		"sound", "trace", "trace-format", "speed", "window",
 	}},
@@ -51,7 +53,8 @@ var flagGroups = []struct {
 		"container", "pinned", "root", "tools-timeout", "diff", "state", "tables", "mlperf",
 	}},
 	{"A simulated server", []string{
-		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget", "kv-blocks",
+		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget",
+		"kv-blocks",
 		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise",
 	}},
 	{"More", nil},

@@ -33,7 +33,8 @@ func (r *Report) Register(flags *flag.FlagSet) {
 	}
 	flags.StringVar(&r.formats, "format", "", "`formats` with commas between them, of "+strings.Join(names, ", ")+
 		"; not given: text to stdout, or all of them with -out")
-	flags.StringVar(&r.out, "out", "", "`directory` for the files; it is made, and files of these names in it are written anew; "+
+	flags.StringVar(&r.out, "out", "", "`directory` for the files; it is made, and files of these names in it are "+
+		"written anew; "+
 		"not given: stdout, which takes one format")
 	flags.BoolVar(&r.json, "json", false, "print the analysis as JSON, of several experiments as a list")
 }
@@ -139,7 +140,8 @@ func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error)
 		e, err = format.Open(dir)
 	}
 	if err != nil {
-		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's results: %v", dir, err)
+		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's "+
+			"results: %v", dir, err)
 	}
 	a := concluded(e)
 	charts := chart.Draw(e, a)
