@@ -155,7 +155,7 @@ func TestWrongUse(t *testing.T) {
 		{"multirun", []string{"-server", "cmd:;"}, []string{"cmd:STOP;START"}},
 		{"multirun", []string{"-server", "none", "-url", "http://127.0.0.1:1", "-server-grace", "-1s"}, []string{"-server-grace -1s"}},
 		{"multirun", []string{"-url", "localhost:8000"}, []string{"localhost:8000", "http://127.0.0.1:8000"}},
-		{"multirun", []string{"-endpoint", "responses"}, []string{"responses", "completions or chat"}},
+		{"multirun", []string{"-endpoint", "response"}, []string{"response", "completions", "chat"}},
 		{"multirun", []string{"-header", "novalue"}, []string{"-header", "novalue"}},
 		{"multirun", []string{"-body", "{"}, []string{"-body"}},
 		{"multirun", []string{"-body", "null"}, []string{"-body null", "JSON object"}},
