@@ -23,9 +23,10 @@ func TestRequire(t *testing.T) {
 		error   []string
 	}{
 		{"loadtest", one, "success_rate>=90%, e2e_p50<1min", 0, []string{"Required", "holds", "within one run"}, nil},
-		{"loadtest", one, "ttft_p50<1us", 1, []string{"broken", "ttft_p50<0.001ms", "within one run"}, []string{"-require: broken: ttft_p50<0.001ms at concurrency 4"}},
-		{"loadtest", one, "e2e_mean<1min", 3, []string{"undecided", "one run has no spread"}, []string{"-require: undecided: e2e_mean<60000ms"}},
-		{"loadtest", one, "e2e_mean<1min,ttft_p50<1us", 1, []string{"undecided", "broken"}, []string{"-require: broken: ttft_p50"}},
+		{"loadtest", one, "e2e_p50<1us", 1, []string{"broken", "e2e_p50<0.001ms", "within one run"}, []string{"-require: broken: e2e_p50<0.001ms at concurrency 4"}},
+		{"loadtest", one, "e2e_mean<1min", 0, []string{"holds", "e2e_mean<60000ms", "within one run"}, nil},
+		{"loadtest", one, "requests_per_s>=0.001", 3, []string{"undecided", "one run has no spread"}, []string{"-require: undecided: requests_per_s"}},
+		{"loadtest", one, "requests_per_s>=0.001,e2e_p50<1us", 1, []string{"undecided", "broken"}, []string{"-require: broken: e2e_p50"}},
 		{"loadtest", append(one, "-goodput", "e2e:60000"), "attainment>=90%", 0, []string{"holds", "attainment>=90%"}, nil},
 		{"multirun", small, "success_rate>=50%,success_rate@16>=99.9%", 3, []string{"concurrency 8", "holds", "the bound is inside the interval"},
 			[]string{"-require: undecided: success_rate@16>=99.9% at concurrency 16"}},

@@ -17,7 +17,7 @@ import (
 func TestGate(t *testing.T) {
 	a := protocoltest.Run(t, protocoltest.Experiment{
 		Server: server.Handler(func(start int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 1000, Noise: 0.05, Seed: uint64(start)}
+			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 100, Noise: 0.05, Seed: uint64(start)}
 		}),
 		Plan: protocol.Plan{
 			Runs: 3, Levels: []int{8}, Prompts: protocol.Prompts{Count: 48}, Input: 64, Output: 8,
