@@ -221,6 +221,8 @@ func TestFleetWrongUse(t *testing.T) {
 		{"loadtest", []string{"-fleet", "2", "-workers", "3"}, []string{"want one of them"}},
 		{"multirun", []string{"-fleet", "tls://example.org"}, []string{"-workers N"}},
 		{"multirun", []string{"-fleet", "nats://example.org", "-workers", "2"}, []string{"tls://"}},
+		{"loadtest", []string{"-fleet", "2", "-audit", "300"}, []string{"-audit 300 with -fleet"}},
+		{"slo", []string{"-audit", "20", "-fleet", "2", "-dry-run"}, []string{"-audit 20 with -fleet"}},
 		{"multirun", []string{"-fleet", "2", "-body", `{"api_key": "hunter2"}`}, []string{"-body with -fleet", "-header"}},
 		{"loadtest", []string{"-fleet", "nats://127.0.0.1", "-workers", "2", "-fleet-token-env", "UNSET"}, []string{"UNSET", "not set"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},

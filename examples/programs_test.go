@@ -239,14 +239,6 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
-func TestHelp(t *testing.T) {
-	for _, name := range []string{"multirun", "finesweep", "clientcheck", "loadtest", "simserver", "envinfo", "compare", "fleet"} {
-		if p := run(t, name, "-help"); p.code != 0 || !strings.Contains(p.stdout+p.stderr, "-") {
-			t.Errorf("%s -help: exit code %d\n%s%s", name, p.code, p.stdout, p.stderr)
-		}
-	}
-}
-
 // freeURL is one at which nothing answers.
 func freeURL(t *testing.T) string {
 	t.Helper()
@@ -286,12 +278,17 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		{"a stop command that fails", []string{"-url", good.URL, "-server", "cmd:echo no such container && exit 4;true"}, []string{"server stop", "exit status 4", "no such container"}},
 		{"a start command that fails", []string{"-url", nothing, "-server", "cmd:true;echo out of memory, exit 3; exit 3"}, []string{"ended by itself", "exit status 3", "out of memory"}},
 		{"a start command that is none", []string{"-url", nothing, "-server", "cmd:true;/no/such/command"}, []string{"/no/such/command"}},
+		{"a port that is taken", []string{"-url", good.URL, "-server", "cmd:;sleep 9"}, []string{"server start", "answers at", "already"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			failsWith(t, 1, c.say, "multirun", append(c.args, quick...)...)
 		})
 	}
-	p := run(t, "multirun", append([]string{"-url", good.URL, "-model", "huge"}, quick...)...)
+	p := run(t, "multirun", append([]string{"-client-check", "-url", good.URL, "-server", "cmd:;sleep 9"}, quick...)...)
+	if strings.Contains(p.stderr, string(protocol.PhaseCalibrate)) || !strings.Contains(p.errorLine(t), "already") {
+		t.Errorf("a port that is taken is not said first:\n%s", p.stderr)
+	}
+	p = run(t, "multirun", append([]string{"-url", good.URL, "-model", "huge"}, quick...)...)
 	if line := p.errorLine(t); strings.Contains(line, "is the server running") {
 		t.Errorf("a server that answered is said not to run: %s", line)
 	}
@@ -715,6 +712,23 @@ func TestDryRun(t *testing.T) {
 	}
 	if p.code != 0 || strings.Contains(p.stderr, "start the server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stderr)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		say  []string
+	}{
+		{"loadtest", nil, []string{"One level: concurrency 8", "64 in, 16 out", "80 requests"}},
+		{"loadtest", []string{"-rate", "5", "-duration", "20s", "-json"}, []string{`"rate_per_s": 5`, `"duration_ns": 20000000000`}},
+		{"clientcheck", []string{"-levels", "4,8"}, []string{"levels       4, 8", "warning"}},
+		{"clientcheck", []string{"-levels", "4,8", "-json"}, []string{`"plan": {`, `"warnings": [`}},
+	} {
+		p := run(t, c.name, append(c.args, "-dry-run")...)
+		for _, say := range c.say {
+			if p.code != 0 || !strings.Contains(p.stdout, say) || strings.Contains(p.stderr, "measure") {
+				t.Errorf("%s: exit code %d; does it say %q?\n%s\n%s", c.name, p.code, say, p.stdout, p.stderr)
+			}
+		}
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run")
 	if p.code != 0 || !strings.Contains(p.stdout, "one server for all runs") || !strings.Contains(p.stdout, "within-server") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,42 @@ func TestClientCheck(t *testing.T) {
 			t.Errorf("%v, %d checks", err, len(e.Clients))
 		}
 	})
+}
+
+// occupied is a server whose place is taken.
+type occupied struct {
+	*fakeServer
+	err error
+}
+
+func (o occupied) Vacant(context.Context) error { return o.err }
+
+// Where a server has no room, nothing else is done before that is said: no client check, no journal.
+func TestNoRoomIsSaidFirst(t *testing.T) {
+	taken := &ServerError{Phase: "start", Err: errors.New("something answers there already")}
+	for _, arms := range []bool{false, true} {
+		checks := 0
+		runner := newRunner(t, &fakeServer{t: t})
+		if arms {
+			runner.Arms = map[string]Server{"a": runner.Server, "b": occupied{&fakeServer{t: t}, taken}}
+		} else {
+			runner.Server = occupied{&fakeServer{t: t}, taken}
+		}
+		runner.Calibration.Instant = startFunc(func(context.Context) (*Instance, error) {
+			checks++
+			return nil, errors.New("no port is free")
+		})
+		e, err := runner.Run(context.Background(), small())
+		if _, statErr := os.Stat(runner.Dir); !errors.Is(err, taken) || e != nil || checks != 0 || statErr == nil {
+			t.Errorf("arms %v: %v, %d client checks, stat %v", arms, err, checks, statErr)
+		}
+	}
+	runner := newRunner(t, occupied{&fakeServer{t: t}, nil})
+	plan := small()
+	plan.Cooldown = 0
+	if _, err := runner.Run(context.Background(), plan); err != nil {
+		t.Errorf("there is room: %v", err)
+	}
 }
 
 // A client that cannot be measured costs a warning, and not the experiment.

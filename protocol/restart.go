@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +33,22 @@ func (r *Runner) server(arm string) (Server, error) {
 		}
 	}
 	return server, nil
+}
+
+// vacant asks the servers that can tell whether there is room for them.
+func (r *Runner) vacant(ctx context.Context) error {
+	servers := []Server{r.Server}
+	for _, arm := range slices.Sorted(maps.Keys(r.Arms)) {
+		servers = append(servers, r.Arms[arm])
+	}
+	for _, s := range servers {
+		if v, ok := s.(Vacancy); ok {
+			if err := v.Vacant(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // restart stops what runs, cools down, starts the step's server and waits until it is ready.

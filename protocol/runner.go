@@ -145,6 +145,9 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.vacant(ctx); err != nil {
+		return nil, err
+	}
 	run := &running{Runner: r, experiment: &Experiment{}, before: map[string]Identity{}}
 	var before *Experiment
 	if r.Dir != "" {

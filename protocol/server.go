@@ -17,6 +17,14 @@ type Server interface {
 	Start(ctx context.Context) (*Instance, error)
 }
 
+// A Vacancy is a [Server] that can tell beforehand whether there is room for it to start, such as whether its port is
+// taken. The [Runner] asks before anything else, so that a long check of the client does not end in an error that was
+// there from the beginning. What Start would end by itself is no hindrance.
+type Vacancy interface {
+	Server
+	Vacant(ctx context.Context) error
+}
+
 // An Instance is a server that has been started. It is a struct so that it can grow, and so that whoever makes one
 // says only what is known: every field but URL may be left out.
 type Instance struct {

@@ -20,9 +20,11 @@ func main() {
 	}
 	seed := protocol.MultiRun().Corrected()
 	seed.Name, seed.Runs, seed.Levels = "ablation", 6, []int{10, 50}
-	program.Main(`ablation: what a change to a server brings, from paired blocks of runs, with a restart before each
+	program.Main(`ablation: what a change to a server brings, from paired blocks of runs, with a
+restart before each
 
   ablation
-  ablation -a docker:without -b docker:with -url http://127.0.0.1:8000 -levels 32 -blocks 10 -margin 3% -out aiter`,
+  ablation -a docker:without -b docker:with -url http://127.0.0.1:8000 \
+    -levels 32 -blocks 10 -margin 3% -out aiter`,
 		program.Ablation(seed, quick))
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 	"github.com/servegauge/servegauge/protocol/report/chart"
@@ -27,13 +28,18 @@ func main() {
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c := &check{}
 	c.load.Register(flags, 0, 0, protocol.ClientValidation().Timeout)
-	flags.StringVar(&c.plan, "plan", "published", "published (1,000 requests at each level, as published) or corrected (10 for each one in flight)")
+	flags.StringVar(&c.plan, "plan", "published", "published (1,000 requests at each level, as published) or corrected "+
+		"(10 for each one in flight)")
 	flags.Var(&c.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
-	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x; not given: the plan's")
+	flags.TextVar(&c.requests, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple "+
+		"of the concurrency, such as 10x; not given: the plan's")
 	flags.IntVar(&c.tokens, "tokens", 0, "`tokens` that each answer has, a chunk each; 0: the plan's 100")
-	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom over it")
-	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold an experiment yet")
+	flags.Float64Var(&c.need, "need", 0, "`requests/s` that the experiment will need; the verdict states the headroom "+
+		"over it")
+	flags.StringVar(&c.out, "out", "", "`directory` for the journal, the results and the two charts; it must not hold "+
+		"an experiment yet")
 	flags.BoolVar(&c.json, "json", false, "print the analysis as JSON")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 	return c.run
 }
 
@@ -46,18 +52,22 @@ type check struct {
 	need     float64
 	out      string
 	json     bool
+	dryRun   bool
 }
 
 func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := c.load.Check(); err != nil {
 		return err
 	}
-	plan, err := c.chosen()
+	plan, warnings, err := c.chosen()
 	if err != nil {
 		return err
 	}
 	if !(c.need >= 0 && c.need < 1e12) {
 		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
+	}
+	if c.dryRun {
+		return program.ShowPlan(os.Stdout, c.json, plan, warnings)
 	}
 	// Each chunk is written on its own, as inference servers do, so that the client's work is what it is in earnest.
 	var s protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
@@ -72,6 +82,9 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	a := protocol.Analyze(result)
 	err = errors.Join(err, c.save(result, a), c.print(a, what))
+	if err == nil {
+		program.Where(os.Stderr, c.out)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -84,14 +97,14 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 	return nil
 }
 
-func (c *check) chosen() (protocol.Plan, error) {
+func (c *check) chosen() (protocol.Plan, []loadgen.Warning, error) {
 	plan := protocol.ClientValidation()
 	switch c.plan {
 	case "published":
 	case "corrected":
 		plan = plan.Corrected()
 	default:
-		return plan, program.Usagef("-plan %q: want published or corrected", c.plan)
+		return plan, nil, program.Usagef("-plan %q: want published or corrected", c.plan)
 	}
 	plan = c.load.Plan(plan, func(plan *protocol.Plan) {
 		if c.levels != nil {
@@ -104,8 +117,8 @@ func (c *check) chosen() (protocol.Plan, error) {
 			plan.Output = c.tokens
 		}
 	})
-	_, err := plan.Check()
-	return plan, err
+	warnings, err := plan.Check()
+	return plan, warnings, err
 }
 
 func (c *check) print(a *protocol.Analysis, server string) error {

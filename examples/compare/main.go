@@ -19,13 +19,19 @@ import (
 )
 
 func main() {
-	program.MainWith("compare A B: in what the servers of two experiments, or of folders of several, differ; A is the baseline", setup)
+	program.MainWith(`compare A B: in what the servers of two experiments, or of folders of several,
+differ; A is the baseline
+
+  compare before after
+  compare -margin 3% -figures ttft_p50,steady_total_tokens_per_s before after`, setup)
 }
 
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	c := &comparison{margin: compare.DefaultMargin, flags: flags}
 	flags.Var(&c.margin, "margin", "largest relative `difference` that does not matter, such as 2%")
-	flags.Func("figures", "`names` of the figures to compare, with commas between them; none: "+strings.Join(compare.DefaultFigures(), ",")+", of those that both have, and no percentile of too few requests", func(s string) error {
+	flags.Func("figures", "`names` of the figures to compare, with commas between them; none: "+
+		strings.Join(compare.DefaultFigures(),
+			", ")+", of those that both have, and no percentile of too few requests", func(s string) error {
 		c.figures = nil
 		for name := range strings.SplitSeq(s, ",") {
 			if name = strings.TrimSpace(name); name == "" {
@@ -50,7 +56,8 @@ type comparison struct {
 
 func (c *comparison) run(context.Context, <-chan struct{}) error {
 	if c.flags.NArg() != 2 {
-		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: folders that -out wrote, or folders of such", c.flags.NArg())
+		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: folders that "+
+			"-out wrote, or folders of such", c.flags.NArg())
 	}
 	a, err := compare.Read(c.flags.Arg(0))
 	if err != nil {

@@ -45,10 +45,11 @@ import (
 	"github.com/servegauge/servegauge/examples/internal/program"
 )
 
-const about = `envinfo: what machine, software, container, server and model there is, and where each value is from
+const about = `envinfo: what machine, software, container, server and model there is, and where
+each value is from
 
-  envinfo
-  envinfo -json -container vllm -url http://127.0.0.1:8000 > environment.json`
+  envinfo -json -container vllm -url http://127.0.0.1:8000 > environment.json
+  envinfo -diff environment.json -container vllm -url http://127.0.0.1:8000`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -77,6 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		"most `time` for amd-smi, rocm-smi, nvidia-smi and rpm together; 0: 2.5s")
 	flags.StringVar(&serves.model, "model", "",
 		"add the model `NAME` of the cache of Hugging Face, or that in a folder")
+	version := flags.Bool("version", false, "print the version, and nothing else")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -85,6 +87,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "envinfo:", program.Explain(flags, err))
 		return 2
+	case *version:
+		fmt.Fprintln(stdout, program.Version())
+		return 0
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "envinfo: unexpected argument %q; envinfo takes flags only, see envinfo -h\n", flags.Arg(0))
 		return 2

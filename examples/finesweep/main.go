@@ -19,9 +19,11 @@ func main() {
 		Input: 64, Output: 16, Levels: []int{8, 10, 12, 14, 16, 18, 20, 24}, Prompts: protocol.Prompts{PerConcurrency: 10},
 		Handover: true,
 	}
-	program.Main(`finesweep: the saturation knee, from narrowly spaced levels across runs with restarts
+	program.Main(`finesweep: the saturation knee, from narrowly spaced levels across runs with
+restarts of the server
 
   finesweep
-  finesweep -server docker:vllm -url http://127.0.0.1:8000 -levels 8,12,16,20,24 -requests 10x -out sweep`,
+  finesweep -server docker:vllm -url http://127.0.0.1:8000 \
+    -levels 8,12,16,20,24 -requests 10x -out sweep`,
 		program.Experiment(protocol.FineSweep(), quick))
 }

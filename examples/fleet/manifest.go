@@ -22,10 +22,12 @@ import (
 //go:embed manifest.yaml.tmpl
 var manifestText string
 
-var manifestTemplate = template.Must(template.New("manifest").Funcs(template.FuncMap{"json": func(s string) (string, error) {
-	text, err := json.Marshal(s) // a JSON string is a YAML string
-	return string(text), err
-}}).Parse(manifestText))
+var manifestTemplate = template.Must(template.New("manifest").Funcs(template.FuncMap{
+	"json": func(s string) (string, error) {
+		text, err := json.Marshal(s) // a JSON string is a YAML string
+		return string(text), err
+	},
+}).Parse(manifestText))
 
 // deployment is what a manifest is made of. All of it is checked before, so that nothing in it ends a line or a value.
 type deployment struct {
@@ -48,7 +50,8 @@ func (d *deployment) Seconds() int { return int(math.Ceil(d.Lifetime.Seconds()))
 
 var (
 	labelValue = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
-	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
+	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?` +
+		`[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
 	dnsLabel   = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
 	secretName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 	secretKey  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
@@ -76,7 +79,8 @@ func (d *deployment) validate() error {
 		}
 	}
 	if d.APIKeySecret != "" && (!secretName.MatchString(d.APIKeySecret) || !secretKey.MatchString(d.APIKeyKey)) {
-		return program.Usagef("-api-key-secret %q: want NAME/KEY, a secret and where in it the key is", d.APIKeySecret+"/"+d.APIKeyKey)
+		return program.Usagef("-api-key-secret %q: want NAME/KEY, a secret and where in it the key is",
+			d.APIKeySecret+"/"+d.APIKeyKey)
 	}
 	if d.Workers < 1 || d.Workers > 10_000 {
 		return program.Usagef("-workers %d: want a number from 1 to 10,000", d.Workers)
@@ -97,8 +101,8 @@ func (d *deployment) validate() error {
 	return nil
 }
 
-// perRequest is the memory that a request in flight takes of a worker, at most as far as was seen, and the least that one
-// has: for the program, the results, and prompts.
+// perRequest is the memory that a request in flight takes of a worker, at most as far as was seen, and the least that
+// one has: for the program, the results, and prompts.
 const (
 	perRequest  = 256 << 10
 	leastMemory = 512 << 20
@@ -118,7 +122,8 @@ func (d *deployment) fit(plan *protocol.Plan, given func(string) bool) (warnings
 		d.Lifetime = 2 * plan.Budget
 	}
 	if least < d.Workers {
-		warnings = append(warnings, fmt.Sprintf("the plan has a level of %d in flight: at those below %d not all workers take part",
+		warnings = append(warnings, fmt.Sprintf("the plan has a level of %d in flight: at those below %d not all workers "+
+			"take part",
 			least, d.Workers))
 	}
 	return warnings
@@ -131,14 +136,19 @@ func manifest(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error 
 	flags.IntVar(&d.Workers, "workers", 0, "how many `workers`")
 	flags.StringVar(&d.Name, "name", "servegauge-fleet", "`name` of what is made in the cluster")
 	flags.StringVar(&d.Namespace, "namespace", "default", "`namespace` of the cluster")
-	flags.StringVar(&d.Image, "image", "servegauge-fleet:latest", "`image` of the workers, as examples/fleet/Dockerfile makes it")
+	flags.StringVar(&d.Image, "image", "servegauge-fleet:latest", "`image` of the workers, as examples/fleet/Dockerfile "+
+		"makes it")
 	flags.StringVar(&d.NATSImage, "nats-image", "nats:2.15-alpine", "`image` of the NATS server")
 	flags.Var(&d.Allow, "allow", "`URL` of a server that the workers may load; several with commas between them")
-	label := flags.String("server-label", "", "`NAME=VALUE` of a label that the servers' pods have, from whose nodes the workers keep away")
-	key := flags.String("api-key-secret", "", "`NAME/KEY` of the secret that has the server's API key; none: it needs none")
+	label := flags.String("server-label", "", "`NAME=VALUE` of a label that the servers' pods have, from whose nodes "+
+		"the workers keep away")
+	key := flags.String("api-key-secret", "", "`NAME/KEY` of the secret that has the server's API key; none: it needs "+
+		"none")
 	flags.StringVar(&d.CPU, "cpu", "2", "CPUs that each worker `requests`")
-	flags.StringVar(&d.Memory, "memory", "1Gi", "`memory` of each worker; with -plan not given: by its greatest concurrency")
-	flags.DurationVar(&d.Lifetime, "lifetime", 24*time.Hour, "`time` after which the workers end by themselves; with -plan not given: twice its budget, where it has one")
+	flags.StringVar(&d.Memory, "memory", "1Gi", "`memory` of each worker; with -plan not given: by its greatest "+
+		"concurrency")
+	flags.DurationVar(&d.Lifetime, "lifetime", 24*time.Hour, "`time` after which the workers end by themselves; with "+
+		"-plan not given: twice its budget, where it has one")
 	planFile := flags.String("plan", "", "`FILE` with the plan that is to be measured, as -out has it")
 	return func(context.Context, <-chan struct{}) error {
 		d.ServerLabel, d.ServerValue, _ = strings.Cut(*label, "=")

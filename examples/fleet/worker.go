@@ -30,18 +30,24 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	var to program.Access
 	var allow servers
 	nats := flags.String("nats", "", "`URL` of the NATS server, which has JetStream: tls://HOST:4222")
-	name := flags.String("name", "", "`name` of this worker, unlike any other of the fleet; none: the host's, and the process id")
-	flags.Var(&allow, "allow", "`URL` of a server that this worker may load, of which scheme, host and port count; several with commas between them, or by giving the flag again")
-	directory := flags.String("datasets", "", "`directory` of datasets, which are told by their SHA-256; none: they are had from the coordinator")
-	check := flags.Int("client-check", 32, "`requests` in flight with which to measure first what this machine's client can do; 0: not to")
+	name := flags.String("name", "", "`name` of this worker, unlike any other of the fleet; none: the host's, and the "+
+		"process id")
+	flags.Var(&allow, "allow", "`URL` of a server that this worker may load, of which scheme, host and port count; "+
+		"several with commas between them, or by giving the flag again")
+	directory := flags.String("datasets", "", "`directory` of datasets, which are told by their SHA-256; none: they are "+
+		"had from the coordinator")
+	check := flags.Int("client-check", 32, "`requests` in flight with which to measure first what this machine's client "+
+		"can do; 0: not to")
 	access.Register(flags)
 	to.Register(flags)
 	return func(ctx context.Context, stop <-chan struct{}) error {
 		if *nats == "" {
-			return program.Usagef("-nats: want the URL of a NATS server; on one machine -fleet N of the other programs needs none")
+			return program.Usagef("-nats: want the URL of a NATS server; on one machine -fleet N of the other programs needs " +
+				"none")
 		}
 		if len(allow) == 0 {
-			return program.Usagef("-allow: want the URL of a server that this worker may load; without one it would load nothing")
+			return program.Usagef("-allow: want the URL of a server that this worker may load; without one it would load " +
+				"nothing")
 		}
 		var datasets fs.FS
 		if *directory != "" {

@@ -21,7 +21,8 @@ func main() {
 	program.Main(`loadtest: one level of load, once
 
   loadtest -url http://127.0.0.1:8000 -concurrency 16 -input 256 -output 64
-  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m -goodput ttft:500,tpot:50
+  loadtest -url http://127.0.0.1:8000 -rate 5 -duration 2m \
+    -goodput ttft:500,tpot:50
   loadtest -url http://127.0.0.1:8000 -concurrency 4096 -fleet 4`, setup)
 }
 
@@ -30,22 +31,31 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	t.load.Register(flags, 64, 16, 30*time.Minute)
 	t.load.Workload.Register(flags)
 	flags.IntVar(&t.level.Concurrency, "concurrency", 8, "`requests` kept in flight")
-	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with -rate), or until -duration")
+	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with "+
+		"-rate), or until -duration")
 	flags.DurationVar(&t.level.Duration, "duration", 0, "issue requests for so long; 0s: until -requests")
 	flags.IntVar(&t.level.Warmup, "warmup", 0, "`requests` that are sent first and discarded, handing their slots over")
-	flags.IntVar(&t.level.Retries, "retries", 0, "how many more `times` a request is tried after 429, 502, 503, 504, or without a connection; it waits as long as the server asked for (Retry-After), and its latencies count from the first time")
-	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, or let the rate rise over it; have a -warmup that covers it")
+	flags.IntVar(&t.level.Retries, "retries", 0, "how many more `times` a request is tried after 429, 502, 503, 504, or "+
+		"without a connection; it waits as long as the server asked for (Retry-After), and its latencies count from the "+
+		"first time")
+	flags.DurationVar(&t.level.RampUp, "ramp-up", 0, "start the requests in flight one after the other over so `long`, "+
+		"or let the rate rise over it; have a -warmup that covers it")
 	t.goodput.Register(flags)
 	t.fleet.Register(flags)
 	t.percentiles.Register(flags)
 	flags.BoolVar(&t.figures, "figures", false, "say what each figure means, and measure nothing")
-	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as `R` says, whatever became of those before")
+	flags.Float64Var(&t.level.Arrivals.Rate, "rate", 0, "an open loop instead of -concurrency: so many requests/s, as "+
+		"`R` says, whatever became of those before")
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
-	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
-	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals wait; 0: no bound")
-	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold an experiment yet")
+	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less "+
+		"comes in bursts, more is more even")
+	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals "+
+		"wait; 0: no bound")
+	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold "+
+		"an experiment yet")
 	t.require.Register(flags)
 	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
+	flags.BoolVar(&t.dryRun, "dry-run", false, "print what would be done, and measure nothing")
 	return t.run
 }
 
@@ -62,6 +72,7 @@ type test struct {
 	percentiles program.Percentiles
 	figures     bool
 	json        bool
+	dryRun      bool
 	out         string
 }
 
@@ -78,7 +89,8 @@ func (t *test) openLoop() error {
 		return nil
 	}
 	if given["concurrency"] {
-		return program.Usagef("-concurrency with -rate: want one of them; -max-in-flight bounds how many are in flight at a rate")
+		return program.Usagef("-concurrency with -rate: want one of them; -max-in-flight bounds how many are in flight at " +
+			"a rate")
 	}
 	arrivals := &t.level.Arrivals
 	switch arrivals.Process = loadgen.Process(t.arrivals); arrivals.Process {
@@ -111,7 +123,9 @@ func (t *test) step() protocol.Step {
 		level.Requests = 10 * level.Concurrency
 	}
 	level.Seed = t.load.Seed // of the prompts too: with it the level can be repeated
-	return protocol.Step{Run: 1, Level: level, Spec: workload.Spec{Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed}}
+	return protocol.Step{Run: 1, Level: level, Spec: workload.Spec{
+		Input: t.load.Input, Output: t.load.Output, Seed: t.load.Seed,
+	}}
 }
 
 func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
@@ -121,7 +135,7 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if t.load.Input == 0 || t.load.Output == 0 {
 		return program.Usagef("-input %d, -output %d: want numbers of tokens, at least 1", t.load.Input, t.load.Output)
 	}
-	if err := t.fleet.Validate(); err != nil {
+	if err := t.fleet.Validate(&t.load); err != nil {
 		return err
 	}
 	if err := t.openLoop(); err != nil {
@@ -141,14 +155,21 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
 	}
-	experiment, err := program.RunFleet(ctx, stop, &t.load, t.load.Server(), &t.fleet, protocol.Steps{step}, func(r *protocol.Runner) {
-		r.Dir = t.out
-	})
+	if t.dryRun && t.json {
+		return program.WriteJSON(os.Stdout, step)
+	} else if t.dryRun {
+		return report.StepText(os.Stdout, step)
+	}
+	experiment, err := program.RunFleet(ctx, stop, &t.load, t.load.Server(), &t.fleet, protocol.Steps{step},
+		func(r *protocol.Runner) { r.Dir = t.out })
 	if experiment == nil || len(experiment.Measurements) == 0 {
 		return err
 	}
 	if t.out != "" {
 		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
+		if err == nil {
+			defer program.Where(os.Stderr, t.out) // after the result
+		}
 	}
 	measured := &experiment.Measurements[0]
 	result := &measured.Result

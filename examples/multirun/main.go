@@ -19,9 +19,11 @@ func main() {
 		Input: 64, Output: 16, Levels: []int{1, 4, 8, 16, 32, 64}, Prompts: protocol.Prompts{PerConcurrency: 10},
 		Handover: true,
 	}
-	program.Main(`multirun: throughput over concurrency across runs, with a server restart between them
+	program.Main(`multirun: throughput over concurrency across runs, with a restart of the server
+between them
 
   multirun
-  multirun -server docker:vllm -url http://127.0.0.1:8000 -plan corrected -budget 12h -out results`,
+  multirun -server docker:vllm -url http://127.0.0.1:8000 \
+    -plan corrected -budget 12h -out results`,
 		program.Experiment(protocol.MultiRun(), quick))
 }

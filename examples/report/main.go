@@ -10,12 +10,14 @@ import (
 )
 
 func main() {
-	program.MainWith(`report: the page of an experiment, or of several side by side, from what was stored
+	program.MainWith(`report: the page of an experiment, or of several side by side, from what was
+stored
 
   report results
-  report before after -format html,md -out comparison`, func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
-		var r program.Report
-		r.Register(flags)
-		return func(context.Context, <-chan struct{}) error { return r.Run(os.Stdout, flags.Args()) }
-	})
+  report before after -format html,md -out comparison`,
+		func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
+			var r program.Report
+			r.Register(flags)
+			return func(context.Context, <-chan struct{}) error { return r.Run(os.Stdout, flags.Args()) }
+		})
 }

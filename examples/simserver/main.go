@@ -23,19 +23,27 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	var s program.Simulation
 	address := flags.String("address", "127.0.0.1:8000", "`host:port` to listen at; port 0 takes a free one")
 	flags.BoolVar(&s.Echo, "echo", false, "answer at once; of the other flags only -flush-each has a meaning then")
-	flags.BoolVar(&s.FlushEach, "flush-each", false, "the echo server writes each chunk on its own, as inference servers do")
+	flags.BoolVar(&s.FlushEach, "flush-each", false, "the echo server writes each chunk on its own, as inference "+
+		"servers do")
 	flags.IntVar(&s.MaxSequences, "max-sequences", 16, "`requests` that run at once, the others wait; 0: no limit")
 	flags.Float64Var(&s.PrefillRate, "prefill", 8000, "`tokens/s` at which each prompt is read; 0: in no time")
 	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
-	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds to a step; 0s: a step takes the same for any number")
-	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: no limit")
-	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; 0: no limit")
+	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds "+
+		"to a step; 0s: a step takes the same for any number")
+	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: "+
+		"no limit")
+	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; "+
+		"0: no limit")
 	flags.IntVar(&s.BlockTokens, "block-tokens", 16, "`tokens` that a block of the KV cache holds")
-	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt began with; needs -kv-blocks")
-	flags.Float64Var(&s.Cold, "cold", 0, "how many `times` as long everything takes for the first request, as on an engine just started; 0: warm from the start")
+	flags.BoolVar(&s.PrefixCache, "prefix-cache", false, "find the full blocks of a prompt again that another prompt "+
+		"began with; needs -kv-blocks")
+	flags.Float64Var(&s.Cold, "cold", 0, "how many `times` as long everything takes for the first request, as on an "+
+		"engine just started; 0: warm from the start")
 	flags.IntVar(&s.ColdRequests, "cold-requests", 100, "`requests` that halve what -cold has beyond 1")
-	flags.IntVar(&s.Engines, "engines", 1, "how many `engines` of this kind stand behind the address, each with its own counters in /metrics")
-	flags.StringVar(&s.Route, "route", program.RouteEven, "`how` requests go to the engines: even (each in turn) or idle (the last has none)")
+	flags.IntVar(&s.Engines, "engines", 1, "how many `engines` of this kind stand behind the address, each with its own "+
+		"counters in /metrics")
+	flags.StringVar(&s.Route, "route", program.RouteEven, "`how` requests go to the engines: even (each in turn) or "+
+		"idle (the last has none)")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
 	input := flags.Int("input", 64, "input `tokens` of the requests for which the truth is printed")
@@ -64,7 +72,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 			fmt.Fprintf(os.Stderr, "%d engines, each of them: ", len(replicas.Servers))
 		}
 		if room := s.KVBlocks * s.BlockTokens; ok && s.KVBlocks > 0 && *input+*output > room {
-			return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with -kv-blocks", *input, *output, room)
+			return program.Usagef("-input %d, -output %d: the KV blocks hold no more than %d tokens; allow more with "+
+				"-kv-blocks", *input, *output, room)
 		}
 		listener, err := program.Listen(*address) // a port that is taken is said before any truth
 		if err != nil {
@@ -72,10 +81,12 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		}
 		if ok {
 			truth := simulated.Truth(*input, *output)
-			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; ", truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
+			fmt.Fprintf(os.Stderr, "%d tokens in, %d out: TTFT %v, ITL %v, E2E %v without a queue; ",
+				truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
 			switch {
 			case truth.Preempts:
-				fmt.Fprintf(os.Stderr, "%d of them fit into the KV blocks, more preempt each other: no formula for the saturation, but at most %.1f requests/s\n",
+				fmt.Fprintf(os.Stderr, "%d of them fit into the KV blocks, more preempt each other: no formula for the "+
+					"saturation, but at most %.1f requests/s\n",
 					truth.Fit, truth.RequestBound())
 			case truth.SaturationConcurrency == 0:
 				fmt.Fprintln(os.Stderr, "no saturation, since nothing caps the requests that run at once")

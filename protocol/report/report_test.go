@@ -102,6 +102,13 @@ func analysis(prompts protocol.Prompts) *protocol.Analysis {
 	return protocol.Analyze(experiment([]int{1, 4, 16, 32, 64}, prompts))
 }
 
+// oneRun is what there is of the first of the runs.
+func oneRun() *protocol.Analysis {
+	e := experiment([]int{1, 4, 16, 32}, protocol.Prompts{PerConcurrency: 10})
+	e.Measurements = e.Measurements[:4]
+	return protocol.Analyze(e)
+}
+
 // described is one level of three runs, of which it is known what was sent and to whom.
 func described(w *workload.Description, models []string, urls ...string) *protocol.Analysis {
 	e := experiment([]int{1}, protocol.Prompts{PerConcurrency: 10})
@@ -126,6 +133,7 @@ func TestText(t *testing.T) {
 		}, []string{"a", "b"}, "http://one:8000"),
 		"prefix.txt": described(&workload.Description{Endpoint: "completions", Prompts: "random token ids", Prefix: 10, Headers: []string{"X-Tenant"}},
 			[]string{"a"}, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"),
+		"one.txt":     oneRun(), // no interval, and no "±"
 		"nothing.txt": protocol.Analyze(&protocol.Experiment{Error: "server start failed"}),
 	} {
 		var out bytes.Buffer

@@ -41,17 +41,21 @@ var importedColumns = []column{
 	{"in flight", loadgen.MeanInFlight, 1, false},
 }
 
-// columnsOf are the table's columns of an analysis.
+// columnsOf are the table's columns of an analysis. One run has no spread.
 func columnsOf(a *protocol.Analysis) []column {
-	if a.Imported == "" {
-		return columns
-	}
-	return slices.DeleteFunc(slices.Clone(importedColumns), func(c column) bool {
-		return !slices.ContainsFunc(a.Points, func(p protocol.Point) bool {
-			e, _ := p.Figure(c.figure)
-			return e.Name != ""
+	all := slices.Clone(columns)
+	if a.Imported != "" {
+		all = slices.DeleteFunc(slices.Clone(importedColumns), func(c column) bool {
+			return !slices.ContainsFunc(a.Points, func(p protocol.Point) bool {
+				e, _ := p.Figure(c.figure)
+				return e.Name != ""
+			})
 		})
-	})
+	}
+	for i := range all {
+		all[i].spread = all[i].spread && a.Runs > 1
+	}
+	return all
 }
 
 // textWidth is that of [Text], in columns: what a terminal has, and a mail or a comment shows unbroken.
@@ -81,7 +85,11 @@ func text(out *printer, a *protocol.Analysis) error {
 	if a.Stamps.Chunks() > 0 {
 		out.f("arrivals stamped by: %s\n", stampedBy(a.Stamps))
 	}
-	out.f("mean of the runs ± half width of its 95 %% interval (Student's t)\nreplicate: %s\n\n", a.Unit)
+	if a.Runs > 1 {
+		out.f("mean of the runs ± half width of its 95 %% interval (Student's t)\nreplicate: %s\n\n", a.Unit)
+	} else {
+		out.f("figures of one run: no interval\n\n")
+	}
 
 	table := newTable(out)
 	table.f("%s\tprompts\truns\t", levelHead(a))
@@ -123,7 +131,7 @@ func text(out *printer, a *protocol.Analysis) error {
 	if len(a.Knee.Next) > 0 {
 		out.f("To narrow the knee, measure: %s\n", numbers(a.Knee.Next))
 	}
-	if a.Knee.NextRuns > 0 {
+	if a.Knee.NextRuns > 0 && a.Runs > 1 { // one run has no spread
 		out.f("Runs that would be wanted at this spread: %d\n", a.Knee.NextRuns)
 	}
 	findings(out, a.Findings)
@@ -184,12 +192,20 @@ func row(table *table, p *protocol.Point, columns []column) {
 			}
 			continue
 		}
-		table.f("%s ±%s%s\t", decimal(e.Summary.Mean, c.digits), decimal(e.Interval.HalfWidth(), c.digits), mark(e, err))
+		table.f("%s%s%s\t", decimal(e.Summary.Mean, c.digits), halfWidth(p, e, c.digits), mark(e, err))
 		if c.spread {
 			table.f("%s%s\t%s%s\t", decimal(e.Summary.SD, c.digits), mark(e, err), percent(e.Summary.CoV), mark(e, err))
 		}
 	}
 	table.f("  %s\n", flags(p))
+}
+
+// halfWidth is that of an interval, behind its "±"; "" after one run, which has none.
+func halfWidth(p *protocol.Point, e protocol.Estimate, digits int) string {
+	if len(p.Runs) < 2 {
+		return ""
+	}
+	return " ±" + decimal(e.Interval.HalfWidth(), digits)
 }
 
 // mark follows a value that a warning spoils, or a percentile of too few samples.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,7 +45,7 @@ func (c Commands) Start(ctx context.Context) (*protocol.Instance, error) {
 	fail := func(err error) (*protocol.Instance, error) {
 		return nil, &protocol.ServerError{Phase: "start", Command: c.StartCommand, Err: err}
 	}
-	key := "cmd " + shown + " " + protocol.PublicURL(c.URL)
+	key := c.key()
 	warnings, err := endLeftOvers(ctx, key, c.Grace)
 	if err != nil {
 		return fail(err)
@@ -76,6 +77,20 @@ func (c Commands) Start(ctx context.Context) (*protocol.Instance, error) {
 		Log:      child.output.String,
 		Stop:     func(ctx context.Context) (protocol.Stop, error) { return c.end(ctx, child) },
 	}, nil
+}
+
+// key tells what earlier runs left of this server from what they left of others.
+func (c Commands) key() string {
+	return "cmd " + secret.Scrub(c.StartCommand) + " " + protocol.PublicURL(c.URL)
+}
+
+// Vacant implements [protocol.Vacancy]: it is an error where something answers that Start would not end. With a stop
+// command that is for Start to find out.
+func (c Commands) Vacant(ctx context.Context) error {
+	if c.StopCommand != "" {
+		return nil
+	}
+	return vacant(ctx, c.key(), []string{c.StartCommand}, cmp.Or(c.Probe, c.URL))
 }
 
 func shell(command string) []string { return []string{"sh", "-c", command} }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -145,6 +146,16 @@ func taken(ctx context.Context, rawURL string) error {
 	}
 	return fmt.Errorf("something answers at %s already%s; stop it, or give another -url",
 		protocol.PublicURL(rawURL), heldBy(rawURL))
+}
+
+// vacant is an error where something is at a URL before the server of a key is started there, other than what an
+// earlier run left of it, which the start ends.
+func vacant(ctx context.Context, key string, argv []string, rawURL string) error {
+	err := taken(ctx, rawURL)
+	if err == nil || len(argv) == 0 || slices.ContainsFunc(leftOvers(), func(n *note) bool { return n.Key == key }) {
+		return nil
+	}
+	return &protocol.ServerError{Phase: "start", Command: argv[0], Err: err}
 }
 
 // heldBy says in an error who holds the port of a URL, where the system tells.

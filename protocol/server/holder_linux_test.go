@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -144,6 +145,48 @@ func TestLeftOvers(t *testing.T) {
 				t.Errorf("warnings %v", second.Warnings)
 			}
 		})
+	}
+}
+
+// A port that is taken is known before a start, unless what has it is left over from a killed run of the same server.
+func TestVacant(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	address := freeAddress(t)
+	url := "http://" + address
+	process := Process{Argv: []string{os.Args[0]}, Env: asServer("plain@" + address), URL: url}
+	command := Commands{StartCommand: "exec serve", URL: url}
+	if err := errors.Join(process.Vacant(t.Context()), command.Vacant(t.Context())); err != nil {
+		t.Fatalf("nothing is there: %v", err)
+	}
+	i, err := process.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Stop(context.Background())
+	for range 500 {
+		if look(t.Context(), url) == present {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	probed := Commands{StartCommand: "exec serve", URL: "http://127.0.0.1:1", Probe: url}
+	for _, s := range []protocol.Vacancy{process, command, probed} {
+		err := s.Vacant(t.Context())
+		if e, ok := errors.AsType[*protocol.ServerError](err); !ok || e.Phase != "start" || !strings.Contains(err.Error(), address) {
+			t.Errorf("%T: %v; want a start that fails for what answers at %s", s, err, address)
+		}
+	}
+	stopping := command
+	stopping.StopCommand = "true"
+	if err := stopping.Vacant(t.Context()); err != nil {
+		t.Errorf("a stop command may end what runs: %v", err)
+	}
+	deadOwner(t)
+	if err := process.Vacant(t.Context()); err != nil {
+		t.Errorf("the next start ends what is left over: %v", err)
+	}
+	if err := command.Vacant(t.Context()); err == nil {
+		t.Error("what is left over of another server is not ended by a start")
 	}
 }
 

@@ -40,7 +40,7 @@ func (p Process) Start(ctx context.Context) (*protocol.Instance, error) {
 		p.Grace = defaultGrace
 	}
 	shown := secret.Args(slices.Clone(p.Argv))
-	key := "process " + strings.Join(shown, " ") + " " + protocol.PublicURL(p.URL)
+	key := p.key()
 	fail := func(err error, output string) (*protocol.Instance, error) {
 		return nil, &protocol.ServerError{Phase: "start", Command: p.Argv[0], Output: output, Err: err}
 	}
@@ -80,6 +80,14 @@ func (p Process) Start(ctx context.Context) (*protocol.Instance, error) {
 		},
 	}, nil
 }
+
+// key tells what earlier runs left of this server from what they left of others.
+func (p Process) key() string {
+	return "process " + strings.Join(secret.Args(slices.Clone(p.Argv)), " ") + " " + protocol.PublicURL(p.URL)
+}
+
+// Vacant implements [protocol.Vacancy]: it is an error where something answers at URL that Start would not end.
+func (p Process) Vacant(ctx context.Context) error { return vacant(ctx, p.key(), p.Argv, p.URL) }
 
 // announces waits for the line in which a server prints its URL.
 func (c *child) announces(ctx context.Context, line <-chan string) (string, error) {

@@ -19,14 +19,17 @@ type arms struct {
 }
 
 func (x *arms) register(flags *flag.FlagSet) {
-	flags.StringVar(&x.a, "a", "", "the `server` that -b is compared with, in one of the forms of -server, or its URL: one that runs already and is left as it is; neither -a nor -b: two simulated servers, of which b decodes 10 % more slowly")
+	flags.StringVar(&x.a, "a", "", "the `server` that -b is compared with, in one of the forms of -server, or its URL: "+
+		"one that runs already and is left as it is; neither -a nor -b: two simulated servers, of which b decodes 10 % "+
+		"more slowly")
 	flags.StringVar(&x.b, "b", "", "the `server` that is compared with -a, in the same forms")
 	flags.StringVar(&x.urls[0], "a-url", "", "`URL` of -a once it is started; none: that of -url")
 	flags.StringVar(&x.urls[1], "b-url", "", "`URL` of -b once it is started; none: that of -url")
 	x.margin = 0.05
 	flags.Var(&x.margin, "margin", "largest relative `difference` that does not matter, such as 3%")
 	x.figures = names{protocol.KneeFigure}
-	flags.Var(&x.figures, "figures", "`names` of the figures that are compared, with commas between them; all claims together are wrong once in 20 times at most, so each more costs power")
+	flags.Var(&x.figures, "figures", "`names` of the figures that are compared, with commas between them; all claims "+
+		"together are wrong once in 20 times at most, so each more costs power")
 }
 
 // armsOwn are the flags that say what an ablation says.
@@ -66,7 +69,8 @@ func (x *arms) servers(l *Load, options server.Options) (map[string]protocol.Ser
 	_, fixedA := out[design.ArmA].(server.None)
 	_, fixedB := out[design.ArmB].(server.None)
 	if fixedA != fixedB {
-		return nil, Usagef("-a %s, -b %s: want both restarted, or both left as they are; a fresh start is not compared with an old one", x.a, x.b)
+		return nil, Usagef("-a %s, -b %s: want both restarted, or both left as they are; a fresh start is not compared "+
+			"with an old one", x.a, x.b)
 	}
 	if fixedA && x.a == x.b {
 		return nil, Usagef("-b %s: want another server than -a", x.b)

@@ -49,7 +49,8 @@ func (l *Load) travelling() (json.RawMessage, error) {
 			return nil, err
 		}
 		if !bytes.Equal(compact(body), compact(public)) {
-			return nil, Usagef("-body with -fleet: it has what looks like a secret, which would go to the NATS server's disk; give it to each worker as a -header")
+			return nil, Usagef("-body with -fleet: it has what looks like a secret, which would go to the NATS server's disk; " +
+				"give it to each worker as a -header")
 		}
 		a.Body = body
 	}
@@ -64,8 +65,8 @@ func compact(text []byte) []byte {
 	return out.Bytes()
 }
 
-// Targets make the targets of a worker, by what its owner gave it and what a coordinator asks for. What was found out of
-// a server is found out once.
+// Targets make the targets of a worker, by what its owner gave it and what a coordinator asks for. What was found out
+// of a server is found out once.
 type Targets struct {
 	access *Access
 
@@ -105,9 +106,11 @@ func (t *Targets) ask(options json.RawMessage, dataset *workload.Dataset) (*open
 	in := json.NewDecoder(bytes.NewReader(options))
 	in.DisallowUnknownFields()
 	if err := in.Decode(&a); err != nil {
-		return nil, errors.Join(errors.New("what the coordinator says of how to ask is not understood: is it of another version?"), err)
+		return nil, errors.Join(errors.New("what the coordinator says of how to ask is not understood: is it of another "+
+			"version?"), err)
 	}
-	config := openai.Config{Models: a.Models, Endpoint: openai.Endpoint(a.Endpoint), Whole: a.Whole, ContinuousUsage: a.Usage,
+	config := openai.Config{Models: a.Models,
+		Endpoint: openai.Endpoint(a.Endpoint), Whole: a.Whole, ContinuousUsage: a.Usage,
 		HTTP2: a.HTTP2, Header: t.access.headers.header()}
 	if len(a.Body) > 0 {
 		in := json.NewDecoder(bytes.NewReader(a.Body))

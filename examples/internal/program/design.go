@@ -19,9 +19,12 @@ type designs struct {
 
 func (d *designs) register(flags *flag.FlagSet) {
 	flags.BoolVar(&d.adaptive, "adaptive", false,
-		"find the knee: sweep levels a factor of two apart (-levels; none: those that a pilot finds), then measure between, until nothing moves it or the -budget is over; -runs for each")
-	flags.Var(&d.until, "until", "run until the steady throughput is known to so many `percent` at each level, such as 2%: -runs are a pilot, from whose spread follows how many that takes, 100 at most")
-	flags.Var(&d.grid, "grid", "`shapes` of requests with commas between them, such as 128x128,2048x128: input and output tokens, each measured at all levels in every run")
+		"find the knee: sweep levels a factor of two apart (-levels; none: those that a pilot finds), then measure "+
+			"between, until nothing moves it or the -budget is over; -runs for each")
+	flags.Var(&d.until, "until", "run until the steady throughput is known to so many `percent` at each level, such as "+
+		"2%: -runs are a pilot, from whose spread follows how many that takes, 100 at most")
+	flags.Var(&d.grid, "grid", "`shapes` of requests with commas between them, such as 128x128,2048x128: input and "+
+		"output tokens, each measured at all levels in every run")
 }
 
 // designFlags are the flags' names.
@@ -85,7 +88,8 @@ type search struct {
 
 func (s *search) register(flags *flag.FlagSet) {
 	s.text = "ttft_p99<500ms"
-	flags.StringVar(&s.text, "limit", s.text, "`limits` with commas between them, all of which must hold at once, such as 'ttft_p99<500ms,attainment>=99%'; -goodput says what is attained")
+	flags.StringVar(&s.text, "limit", s.text, "`limits` with commas between them, all of which must hold at once, such "+
+		"as 'ttft_p99<500ms,attainment>=99%'; -goodput says what is attained")
 }
 
 // of is the search that a plan is made into: on its levels or rates where they were given, else on those that a pilot
@@ -94,7 +98,8 @@ func (s *search) of(plan protocol.Plan, flags *flag.FlagSet) (protocol.Planned, 
 	if !given(flags, "levels") && !given(flags, "rates") && !given(flags, "plan") {
 		plan.Levels = nil
 	}
-	known := loadgen.PossibleFigures(loadgen.Level{Concurrency: 1, Objectives: plan.Objectives, Percentiles: plan.Percentiles})
+	known := loadgen.PossibleFigures(loadgen.Level{Concurrency: 1, Objectives: plan.Objectives,
+		Percentiles: plan.Percentiles})
 	if len(plan.Rates) > 0 {
 		known = loadgen.PossibleFigures(loadgen.Level{Arrivals: loadgen.Arrivals{Process: loadgen.PoissonArrivals},
 			Objectives: plan.Objectives, Percentiles: plan.Percentiles})

@@ -30,11 +30,16 @@ type evidence struct {
 
 // Register registers the flags.
 func (e *evidence) Register(flags *flag.FlagSet) {
-	flags.IntVar(&e.replicas, "replicas", 0, "how many `engines` or replicas serve behind the URL: each must have its share of each level; 0: as many as the server's metrics tell apart")
-	flags.BoolVar(&e.resetCache, "reset-cache", false, "empty the server's prefix cache before each level (POST /reset_prefix_cache)")
-	flags.StringVar(&e.envinfo, "server-envinfo", "", "`command` that prints the environment of the server's host at each start, such as 'ssh HOST envinfo -json'; not given: that host is this one where -url is, and else unknown")
-	flags.BoolVar(&e.view, "server-view", true, "watch the server's /metrics and this host's GPUs while a level runs, where there are any")
-	flags.BoolVar(&e.client, "client-check", true, "measure first what this client can do at the plan's shape and concurrency, against servers that answer at once and at a pace")
+	flags.IntVar(&e.replicas, "replicas", 0, "how many `engines` or replicas serve behind the URL: each must have its "+
+		"share of each level; 0: as many as the server's metrics tell apart")
+	flags.BoolVar(&e.resetCache, "reset-cache", false, "empty the server's prefix cache before each level (POST "+
+		"/reset_prefix_cache)")
+	flags.StringVar(&e.envinfo, "server-envinfo", "", "`command` that prints the environment of the server's host at "+
+		"each start, such as 'ssh HOST envinfo -json'; not given: that host is this one where -url is, and else unknown")
+	flags.BoolVar(&e.view, "server-view", true, "watch the server's /metrics and this host's GPUs while a level runs, "+
+		"where there are any")
+	flags.BoolVar(&e.client, "client-check", true, "measure first what this client can do at the plan's shape and "+
+		"concurrency, against servers that answer at once and at a pace")
 }
 
 // validate refuses what contradicts itself.
@@ -43,7 +48,8 @@ func (e *evidence) validate() error {
 	case e.replicas < 0:
 		return Usagef("-replicas %d: want a number of engines, or 0: as many as the server's metrics tell apart", e.replicas)
 	case e.replicas > 0 && !e.view:
-		return Usagef("-replicas %d with -server-view=false: the server's metrics are where their shares are seen; want one of them", e.replicas)
+		return Usagef("-replicas %d with -server-view=false: the server's metrics are where their shares are seen; want "+
+			"one of them", e.replicas)
 	}
 	return nil
 }
@@ -91,7 +97,10 @@ const (
 
 // elsewhere reads the environment of the server's host by the user's command, and puts what the server says of itself
 // into it.
-func (e *evidence) elsewhere(ctx context.Context, i *protocol.Instance, asked func(context.Context, *protocol.Instance) (*envinfo.Environment, error)) (*envinfo.Environment, error) {
+func (e *evidence) elsewhere(
+	ctx context.Context, i *protocol.Instance,
+	asked func(context.Context, *protocol.Instance) (*envinfo.Environment, error),
+) (*envinfo.Environment, error) {
 	own, ownErr := asked(ctx, i)
 	ctx, cancel := context.WithTimeout(ctx, environmentTime)
 	defer cancel()
@@ -104,7 +113,8 @@ func (e *evidence) elsewhere(ctx context.Context, i *protocol.Instance, asked fu
 	}
 	var there envinfo.Environment
 	if err := json.Unmarshal(out.Bytes(), &there); err != nil {
-		return own, errors.Join(ownErr, fmt.Errorf("-server-envinfo: what it printed is no environment, as envinfo -json prints one: %w", err))
+		return own, errors.Join(ownErr, fmt.Errorf("-server-envinfo: what it printed is no environment, as envinfo -json "+
+			"prints one: %w", err))
 	}
 	if own != nil {
 		there.Server = own.Server
@@ -134,7 +144,9 @@ type optional struct {
 }
 
 // Watch implements [protocol.Probe].
-func (o optional) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (o optional) Watch(
+	ctx context.Context, i *protocol.Instance, s protocol.Step,
+) (func() (protocol.Reading, error), error) {
 	stop, err := o.Probe.Watch(ctx, i, s)
 	if err == nil {
 		return stop, nil
@@ -149,7 +161,9 @@ type here struct{ protocol.Probe }
 var errElsewhere = errors.New("the server does not run on this host, as far as its URL tells")
 
 // Watch implements [protocol.Probe].
-func (h here) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (h here) Watch(
+	ctx context.Context, i *protocol.Instance, s protocol.Step,
+) (func() (protocol.Reading, error), error) {
 	if !local(i.URL) {
 		return nil, errElsewhere
 	}

@@ -39,10 +39,12 @@ func SLO(seed, quick protocol.Plan) func(*flag.FlagSet) func(context.Context, <-
 func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	return func(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		x.load.Register(flags, 0, 0, x.seed.Timeout)
-		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
+		flags.StringVar(&x.plan, "plan", "", "published, corrected (10 prompts for each request in flight), quick (scaled "+
+			"down), or a `FILE` with a plan as -out has it; none: quick on the simulated server, else published")
 		flags.Var(&x.levels, "levels", "`concurrencies` with commas between them; none: the plan's")
 		x.open.register(flags)
-		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple of the concurrency, such as 10x, or of the rate: 60x is as many as arrive in 60 s; not given: the plan's")
+		flags.TextVar(&x.prompts, "requests", protocol.Prompts{}, "`requests` at each level, as a number or as a multiple "+
+			"of the concurrency, such as 10x, or of the rate: 60x is as many as arrive in 60 s; not given: the plan's")
 		x.runs.name = "runs"
 		switch {
 		case x.arms != nil:
@@ -53,27 +55,38 @@ func setup(x *experiment) func(*flag.FlagSet) func(context.Context, <-chan struc
 		default:
 			x.designs.register(flags)
 		}
-		flags.Var(&x.runs, x.runs.name, "`number` of "+x.runs.name+", or with -resume +N: so many more; not given: the plan's")
-		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
-		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would go beyond it are left out; 0s: none")
+		flags.Var(&x.runs, x.runs.name, "`number` of "+x.runs.name+", or with -resume +N: so many more; not given: the "+
+			"plan's")
+		flags.TextVar(&x.order, "order", protocol.AsGiven, "order of the levels in each run: ascending, descending, "+
+			"shuffled (by -seed) or latin (a Latin square over the runs); not given: the plan's")
+		flags.DurationVar(&x.budget, "budget", 0, "`time` for all runs: levels get their part of it, and runs that would "+
+			"go beyond it are left out; 0s: none")
 		flags.DurationVar(&x.levelBudget, "level-budget", 0, "`time` for one level, after which it issues no more; 0s: none")
-		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
-		flags.BoolVar(&x.prime, "prime", false, "start the server once before the first run, with a wave of requests, and throw that start away: first boots compile and fill caches; not given: the plan's")
+		flags.Var(&x.warmup, "warmup", "`requests` that are sent first in each run and discarded, or steady: until "+
+			"throughput and TTFT have stopped moving, for 10 minutes at most; not given: the plan's")
+		flags.BoolVar(&x.prime, "prime", false, "start the server once before the first run, with a wave of requests, and "+
+			"throw that start away: first boots compile and fill caches; not given: the plan's")
 		flags.DurationVar(&x.cooldown, "cooldown", 0, "rest before each restart; not given: the plan's")
-		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one counts; not given: the plan's")
+		flags.Var(&x.retry, "retry", "`causes` for which a level is measured again, as codes of warnings with commas "+
+			"between them, such as server-died, once or as often as N: in front says; every try is shown, and the last one "+
+			"counts; not given: the plan's")
 		x.goodput.Register(flags)
 		x.percentiles.Register(flags)
 		x.server.Register(flags, x.arms == nil)
 		x.fleet.Register(flags)
 		x.evidence.Register(flags)
-		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results, the charts and the report; it must not hold an experiment yet")
-		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same order, with the same seeds")
-		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the requests are not what they were; what differs is recorded")
+		flags.StringVar(&x.out, "out", "", "`directory` for the journal, the results, the charts and the report; it must "+
+			"not hold an experiment yet")
+		flags.StringVar(&x.resume, "resume", "", "`directory` of an experiment to go on with: with its plan, in the same "+
+			"order, with the same seeds")
+		flags.BoolVar(&x.accept, "accept-changes", false, "with -resume: although the environment, the server or the "+
+			"requests are not what they were; what differs is recorded")
 		flags.BoolVar(&x.requests, "save-requests", false, "with -out: keep each single request, in requests.jsonl.gz")
 		flags.StringVar((*string)(&x.strict), "strict", "", strictUsage)
 		x.require.Register(flags)
 		flags.BoolVar(&x.json, "json", false, "print the analysis as JSON")
-		flags.BoolVar(&x.wide, "wide", false, "print tables in one piece and paragraphs on one line, however wide; without it they fit 80 columns")
+		flags.BoolVar(&x.wide, "wide", false, "print tables in one piece and paragraphs on one line, however wide; without "+
+			"it they fit 80 columns")
 		flags.BoolVar(&x.dryRun, "dry-run", false, "print the plan and its warnings, and measure nothing")
 		x.flags = flags
 		return x.run
@@ -121,7 +134,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.load.Check(); err != nil {
 		return err
 	}
-	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate()); err != nil {
+	if err := errors.Join(x.evidence.validate(), x.strict.validate(), x.fleet.Validate(&x.load)); err != nil {
 		return err
 	}
 	s, err := x.serverOf()
@@ -170,13 +183,24 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	unfinished := err != nil
 	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
-	if unfinished && x.out != "" {
-		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and its requests\n", x.out, x.out)
+	switch {
+	case unfinished && x.out != "":
+		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and "+
+			"its requests\n", x.out, x.out)
+	case !unfinished:
+		Where(os.Stderr, x.out)
+		Next(os.Stderr, analysis, x.out, x.runs.name, x.narrows(chosen))
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
 	}
 	return errors.Join(err, x.strict.check(analysis, x.load.warned), verdict)
+}
+
+// narrows tells whether a knee is what a design is after, and other levels or more runs would narrow it.
+func (x *experiment) narrows(d protocol.Planned) bool {
+	_, plain := d.(protocol.Plan)
+	return plain && x.arms == nil && x.search == nil
 }
 
 // beside is where what is said beside the result goes: after it, unless that is for a program to read.
@@ -307,13 +331,7 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 // show prints what would be done.
 func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
-	if x.json {
-		return WriteJSON(os.Stdout, struct {
-			Plan     protocol.Planned  `json:"plan"`
-			Warnings []loadgen.Warning `json:"warnings"`
-		}{d, warnings})
-	}
-	if err := report.PlanText(os.Stdout, d, warnings); err != nil {
+	if err := ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
 		return err
 	}
 	return x.server.show(os.Stdout)

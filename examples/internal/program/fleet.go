@@ -41,11 +41,14 @@ type FleetAccess struct {
 // Register registers the flags.
 func (a *FleetAccess) Register(flags *flag.FlagSet) {
 	flags.StringVar(&a.Name, "fleet-name", fleet.DefaultFleet, "`name` of the fleet, of several on one NATS server")
-	flags.StringVar(&a.tokenEnv, "fleet-token-env", "", "`name` of the environment variable that holds the NATS server's token")
+	flags.StringVar(&a.tokenEnv, "fleet-token-env", "", "`name` of the environment variable that holds the NATS "+
+		"server's token")
 	flags.StringVar(&a.server.NKeySeed, "fleet-nkey", "", "`file` with the seed of the NKey that the NATS server knows")
 	flags.StringVar(&a.server.Credentials, "fleet-credentials", "", "`file` of NATS credentials (.creds)")
-	flags.StringVar(&a.server.CAFile, "fleet-ca-file", "", "`file` of PEM certificates to trust for the NATS server, beside those that the system trusts")
-	flags.StringVar(&a.server.CertFile, "fleet-cert", "", "`file` of our own certificate, for a NATS server that asks for one")
+	flags.StringVar(&a.server.CAFile, "fleet-ca-file", "", "`file` of PEM certificates to trust for the NATS server, "+
+		"beside those that the system trusts")
+	flags.StringVar(&a.server.CertFile, "fleet-cert", "", "`file` of our own certificate, for a NATS server that asks "+
+		"for one")
 	flags.StringVar(&a.server.KeyFile, "fleet-key", "", "`file` of its key")
 	flags.BoolVar(&a.server.Plain, "fleet-plain", false, "speak without TLS to a NATS server on another machine")
 }
@@ -71,7 +74,9 @@ type Fleet struct {
 
 // Register registers the flags.
 func (f *Fleet) Register(flags *flag.FlagSet) {
-	flags.StringVar(&f.where, "fleet", "", "several generators that behave as one: a `number` of child processes on this machine, or the nats://, tls:// URL of a NATS server with JetStream, where -workers present themselves (fleet worker); none: this process alone")
+	flags.StringVar(&f.where, "fleet", "", "several generators that behave as one: a `number` of child processes on "+
+		"this machine, or the nats://, tls:// URL of a NATS server with JetStream, where -workers present themselves "+
+		"(fleet worker); none: this process alone")
 	flags.IntVar(&f.workers, "workers", 0, "with -fleet URL: how many `workers` there have to be")
 	f.access.Register(flags)
 }
@@ -79,10 +84,13 @@ func (f *Fleet) Register(flags *flag.FlagSet) {
 // Used tells whether there is to be one.
 func (f *Fleet) Used() bool { return f.where != "" }
 
-// Validate refuses what contradicts itself.
-func (f *Fleet) Validate() error {
+// Validate refuses what contradicts itself, and what a fleet cannot do of a load.
+func (f *Fleet) Validate(load *Load) error {
 	n, err := strconv.Atoi(f.where)
 	switch local := err == nil; {
+	case f.where != "" && load.audit != 0:
+		return Usagef("-audit %d with -fleet: answers are checked by the process that has them all; want one of the two, "+
+			"such as a run with -audit by one process beside that of the fleet", load.audit)
 	case f.where == "" && f.workers != 0:
 		return Usagef("-workers %d: want -fleet URL with it", f.workers)
 	case f.where == "":
@@ -93,7 +101,8 @@ func (f *Fleet) Validate() error {
 	case local && StartBroker == nil:
 		return Usagef("-fleet %d: this program has no NATS server of its own; give the URL of one", n)
 	case !local && f.workers < 1:
-		return Usagef("-fleet %s: want -workers N with it, how many there have to be: with as many as are there the load would be another each time", f.where)
+		return Usagef("-fleet %s: want -workers N with it, how many there have to be: with as many as are there the load "+
+			"would be another each time", f.where)
 	}
 	return nil
 }
@@ -146,21 +155,25 @@ func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (clos
 	}
 	dataset := ""
 	if load.dataset != "" {
-		if dataset, err = c.Share(ctx, filepath.Base(load.dataset), func() (io.ReadCloser, error) { return os.Open(load.dataset) }); err != nil {
+		open := func() (io.ReadCloser, error) { return os.Open(load.dataset) }
+		if dataset, err = c.Share(ctx, filepath.Base(load.dataset), open); err != nil {
 			close()
 			return nil, err
 		}
 	}
 	r.Calibration = protocol.Calibration{} // the client is the workers: each says what it was seen to sustain
-	r.Measure = func(ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator) (*loadgen.Result, error) {
+	r.Measure = func(
+		ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator,
+	) (*loadgen.Result, error) {
 		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options, Dataset: dataset,
 			ID: levelID(ctx, r.Dir, i, s)}, g)
 	}
 	return close, nil
 }
 
-// levelID names a step for a program that is started again in the middle of it: by the experiment, of which the first line
-// of the journal is like no other, the step, and the start of the server. "": nothing is saved, so that nothing is taken up.
+// levelID names a step for a program that is started again in the middle of it: by the experiment, of which the first
+// line of the journal is like no other, the step, and the start of the server. "": nothing is saved, so that nothing is
+// taken up.
 func levelID(ctx context.Context, dir string, i *protocol.Instance, s protocol.Step) string {
 	if dir == "" {
 		return ""

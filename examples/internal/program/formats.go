@@ -69,8 +69,8 @@ func Save(dir string, e *protocol.Experiment, a *protocol.Analysis, charts []*ch
 	return SaveReports(dir, Formats, report.Subject{Experiment: e, Analysis: a, Charts: drawn})
 }
 
-// SaveReports writes the reports of experiments into a directory. What other tools read is of one experiment: of several
-// it is left out, and of one in which nothing was measured.
+// SaveReports writes the reports of experiments into a directory. What other tools read is of one experiment: of
+// several it is left out, and of one in which nothing was measured.
 func SaveReports(dir string, formats []Format, subjects ...report.Subject) error {
 	for _, f := range formats {
 		if f.Other != nil {

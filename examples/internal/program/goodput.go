@@ -15,7 +15,8 @@ type Percentiles []float64
 
 // Register registers the flag.
 func (p *Percentiles) Register(flags *flag.FlagSet) {
-	flags.Var(p, "percentiles", "`numbers` between 0 and 100 with commas between them, such as 50,99,99.9: the percentiles to report, "+
+	flags.Var(p, "percentiles", "`numbers` between 0 and 100 with commas between them, such as 50,99,99.9: the "+
+		"percentiles to report, "+
 		"beside the median and the 99th; not given: 90 and 95")
 }
 
@@ -49,7 +50,8 @@ type Objectives []loadgen.Objective
 
 // Register registers the flag.
 func (o *Objectives) Register(flags *flag.FlagSet) {
-	flags.Var(o, "goodput", "`metric:limit` pairs with commas between them, such as ttft:500,tpot:50 (ms): also report the requests per second that meet all of them, and what share does")
+	flags.Var(o, "goodput", "`metric:limit` pairs with commas between them, such as ttft:500,tpot:50 (ms): also report "+
+		"the requests per second that meet all of them, and what share does")
 }
 
 func (o *Objectives) String() string {

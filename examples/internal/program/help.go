@@ -17,10 +17,12 @@ var flagGroups = []struct {
 }{
 	{"What is measured", []string{
 		"url", "model", "concurrency", "rate", "levels", "rates", "requests", "duration", "runs", "plan", "input", "output",
-		"a", "b", "a-url", "b-url", "blocks", "margin", "limit", "require", "goodput", "percentiles", "figures", "need", "tokens",
+		"a", "b", "a-url", "b-url", "blocks", "margin", "anyway", "limit", "require",
+		"goodput", "percentiles", "figures", "need", "tokens",
 	}},
 	{"The load", []string{
-		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid", "cooldown",
+		"arrivals", "burstiness", "max-in-flight", "warmup", "ramp-up", "retries", "order", "adaptive", "until", "grid",
+		"cooldown",
 		"budget", "level-budget", "retry", "prime", "client-check",
 	}},
 	{"The requests", []string{
@@ -28,8 +30,10 @@ var flagGroups = []struct {
 		"audit", "audit-examples", "audit-known", "audit-known-share",
 	}},
 	{"Lengths, sessions and traces", []string{
-		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think", "first-input",
-		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each", "sound", "trace", "trace-format", "speed", "window",
+		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think",
+		"first-input",
+		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each",
+		"sound", "trace", "trace-format", "speed", "window",
 	}},
 	{"The server", []string{
 		"server", "server-grace", "server-probe", "server-view", "server-envinfo", "replicas", "reset-cache",
@@ -39,14 +43,18 @@ var flagGroups = []struct {
 		"out", "json", "wide", "format", "save-requests", "strict", "resume", "accept-changes", "dry-run", "version",
 	}},
 	{"Several machines", []string{
-		"fleet", "workers", "fleet-name", "fleet-ca-file", "fleet-cert", "fleet-credentials", "fleet-key", "fleet-nkey", "fleet-token-env",
-		"fleet-plain",
+		"fleet", "workers", "nats", "allow", "name", "datasets", "for", "fleet-name", "fleet-ca-file", "fleet-cert",
+		"fleet-credentials", "fleet-key", "fleet-nkey", "fleet-token-env", "fleet-plain",
+	}},
+	{"A Kubernetes cluster", []string{
+		"namespace", "image", "nats-image", "server-label", "api-key-secret", "cpu", "memory", "lifetime",
 	}},
 	{"A host and what it serves", []string{
 		"container", "pinned", "root", "tools-timeout", "diff", "state", "tables", "mlperf",
 	}},
 	{"A simulated server", []string{
-		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget", "kv-blocks",
+		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget",
+		"kv-blocks",
 		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise",
 	}},
 	{"More", nil},

@@ -49,43 +49,62 @@ type Load struct {
 
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
-	flags.StringVar(&l.URL, "url", "", "the server's `URL`: its root, its /v1, or the whole path of an endpoint; none: a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by commands)")
-	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked in turn, one three times as often as NAME*3 (LoRA adapters have names like models); the server need not list them; none: the first that its /v1/models names")
+	flags.StringVar(&l.URL, "url", "", "the server's `URL`: its root, its /v1, or the whole path of an endpoint; none: "+
+		"a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by "+
+		"commands)")
+	flags.StringVar(&l.model, "model", "", "`name` of the model, or several with commas between them, which are asked "+
+		"in turn, one three times as often as NAME*3 (LoRA adapters have names like models); the server need not list "+
+		"them; none: the first that its /v1/models names")
 	l.access.Register(flags)
-	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the client's own clock; without it over HTTP/1.1")
+	flags.BoolVar(&l.http2, "http2", false, "send requests over HTTP/2, on shared connections, with arrivals by the "+
+		"client's own clock; without it over HTTP/1.1")
 	flags.StringVar(&l.body, "body", "", "`JSON` object of fields to add to each request's body; null removes a field")
 	flags.StringVar(&l.endpoint, "endpoint", "",
-		"completions (exact input length, by token ids), chat, responses, embeddings or rerank; none: the one that -url names, or else completions")
+		"completions (exact input length, by token ids), chat, responses, embeddings or rerank; none: the one that -url "+
+			"names, or else completions")
 	flags.BoolVar(&l.stream, "stream", true, "stream the answers")
 	flags.BoolVar(&l.usage, "continuous-usage", false,
-		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are known")
+		"ask for the usage so far in every chunk, so that the tokens of each chunk, and of requests that are cut off, are "+
+			"known")
 	plans := ""
 	if input == 0 {
 		plans = "; 0: the plan's"
 	}
 	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
-	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a level, for a prefix cache to find; 0: none")
+	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a "+
+		"level, for a prefix cache to find; 0: none")
 	flags.StringVar(&l.dataset, "dataset", "",
-		"`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of random ones of -input tokens; -seed shuffles it for each level")
-	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead of token ids")
-	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; 0: ids from 1,000 to 3,999, which nearly every model has")
-	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server knows them (a plan that is saved has it)")
-	flags.IntVar(&l.audit, "audit", 0, "after each level, on the quiet server, check so many of its `answers` by what the server itself says of them: 300, and at most 640; 0: none")
-	flags.BoolVar(&l.examples, "audit-examples", false, "with -audit: show the beginnings of two wrong answers, which may be private")
-	flags.StringVar(&l.known, "audit-known", "", "with -audit: `file` of JSON lines (prompt, accept: a regular expression, max_tokens) with questions whose answers are known, asked beside each level and counted apart, for servers that tell neither token ids nor probabilities")
-	flags.Float64Var(&l.share, "audit-known-share", 0, "with -audit-known: most `questions` for each request of a level, up to 0.05; 0: 0.01")
+		"`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of "+
+			"random ones of -input tokens; -seed shuffles it for each level")
+	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead "+
+		"of token ids")
+	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; "+
+		"0: ids from 1,000 to 3,999, which nearly every model has")
+	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server "+
+		"knows them (a plan that is saved has it)")
+	flags.IntVar(&l.audit, "audit", 0, "after each level, on the quiet server, check so many of its `answers` by what "+
+		"the server itself says of them: 300, and at most 640; 0: none")
+	flags.BoolVar(&l.examples, "audit-examples", false, "with -audit: show the beginnings of two wrong answers, which "+
+		"may be private")
+	flags.StringVar(&l.known, "audit-known", "", "with -audit: `file` of JSON lines (prompt, accept: a regular "+
+		"expression, max_tokens) with questions whose answers are known, asked beside each level and counted apart, for "+
+		"servers that tell neither token ids nor probabilities")
+	flags.Float64Var(&l.share, "audit-known-share", 0, "with -audit-known: most `questions` for each request of a "+
+		"level, up to 0.05; 0: 0.01")
 	flags.DurationVar(&l.Timeout, "timeout", timeout, "most `time` for one request; 0s: no limit")
 }
 
 // Check reads the environment and the files, and validates what does not need a server.
 func (l *Load) Check() error {
 	config := openai.Config{
-		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage, Header: l.access.headers.header(), HTTP2: l.http2,
+		Endpoint: openai.Endpoint(l.endpoint), Whole: !l.stream, ContinuousUsage: l.usage,
+		Header: l.access.headers.header(), HTTP2: l.http2,
 	}
 	switch {
 	case l.audit < 0 || l.audit > audit.Most:
-		return Usagef("-audit %d: want how many answers of a level to check, %d or at most %d, or 0 for none", l.audit, audit.Usual, audit.Most)
+		return Usagef("-audit %d: want how many answers of a level to check, %d or at most %d, or 0 for none",
+			l.audit, audit.Usual, audit.Most)
 	case l.audit > 0:
 		config.Audit = &openai.Audit{Answers: l.audit, Examples: l.examples, Share: l.share}
 	case l.examples, l.known != "", l.share != 0:

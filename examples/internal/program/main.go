@@ -36,6 +36,9 @@ func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(fo
 // ErrInvalid is what a program returns when it has printed a measurement that is not valid.
 var ErrInvalid = errors.New("the measurement is not valid, see the warnings")
 
+// Version is what -version prints: that of this library, and of Go.
+func Version() string { return protocol.Tool() + " " + runtime.Version() }
+
 // Main runs a program and exits. about is one line that says what it is for, and may be followed by a blank line and
 // examples; setup registers the program's flags and returns what to run once they are parsed.
 //
@@ -75,7 +78,7 @@ func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, 
 	case err != nil:
 		os.Exit(code(&UsageError{Explain(flags, err)}))
 	case *version:
-		fmt.Println(protocol.Tool(), runtime.Version())
+		fmt.Println(Version())
 		os.Exit(0)
 	}
 

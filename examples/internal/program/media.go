@@ -20,12 +20,15 @@ type mediaFlags struct {
 }
 
 func (m *mediaFlags) register(flags *flag.FlagSet) {
-	flags.IntVar(&m.images, "images", 0, "by chat: make so many `images`, no two alike, encoded before the clock starts, and send them in turn")
+	flags.IntVar(&m.images, "images", 0, "by chat: make so many `images`, no two alike, encoded before the clock "+
+		"starts, and send them in turn")
 	flags.StringVar(&m.size, "image-size", "512x512", "with -images: `WIDTHxHEIGHT` in pixels")
 	flags.StringVar(&m.format, "image-format", "jpeg", "with -images: jpeg or png")
 	flags.Float64Var(&m.sound, "sound", 0, "by chat: 64 sounds of so many `seconds`, as WAV, in turn")
-	flags.StringVar(&m.folder, "media", "", "by chat: the images (PNG, JPEG; frames of a video are images in their order) and sounds (WAV) of a `folder`, in turn")
-	flags.StringVar(&m.urls, "image-urls", "", "by chat: `URLs` of images, with commas between them, that the server fetches, in turn")
+	flags.StringVar(&m.folder, "media", "", "by chat: the images (PNG, JPEG; frames of a video are images in their "+
+		"order) and sounds (WAV) of a `folder`, in turn")
+	flags.StringVar(&m.urls, "image-urls", "", "by chat: `URLs` of images, with commas between them, that the server "+
+		"fetches, in turn")
 	flags.IntVar(&m.each, "media-each", 1, "`images` or sounds in each request")
 }
 

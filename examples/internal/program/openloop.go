@@ -20,10 +20,13 @@ type openLoop struct {
 }
 
 func (o *openLoop) register(flags *flag.FlagSet) {
-	flags.Var(&o.rates, "rates", "an open loop instead of -levels: `requests/s` with commas between them, whatever became of those before")
+	flags.Var(&o.rates, "rates", "an open loop instead of -levels: `requests/s` with commas between them, whatever "+
+		"became of those before")
 	flags.StringVar(&o.arrivals, "arrivals", string(loadgen.PoissonArrivals), "with -rates: constant, poisson or gamma")
-	flags.Float64Var(&o.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less comes in bursts, more is more even")
-	flags.IntVar(&o.maxInFlight, "max-in-flight", 0, "with -rates: most `requests` in flight, beyond which arrivals wait; 0: no bound")
+	flags.Float64Var(&o.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less "+
+		"comes in bursts, more is more even")
+	flags.IntVar(&o.maxInFlight, "max-in-flight", 0, "with -rates: most `requests` in flight, beyond which arrivals "+
+		"wait; 0: no bound")
 }
 
 // openFlags are the flags' names.

@@ -118,7 +118,8 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 		what += ", for " + s.Level.Duration.String() + " at most"
 	}
 	if p.terminal {
-		p.line = &statusLine{out: os.Stderr, width: terminalWidth, what: what, total: total, bound: s.Level.Duration, rest: p.restOfAll}
+		p.line = &statusLine{out: os.Stderr, width: terminalWidth, what: what,
+			total: total, bound: s.Level.Duration, rest: p.restOfAll}
 		return p.line.observer()
 	}
 	fmt.Fprintln(os.Stderr, what+load(s.Level))

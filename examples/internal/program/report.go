@@ -22,6 +22,7 @@ import (
 type Report struct {
 	formats string
 	out     string
+	json    bool
 }
 
 // Register registers the flags.
@@ -32,14 +33,19 @@ func (r *Report) Register(flags *flag.FlagSet) {
 	}
 	flags.StringVar(&r.formats, "format", "", "`formats` with commas between them, of "+strings.Join(names, ", ")+
 		"; not given: text to stdout, or all of them with -out")
-	flags.StringVar(&r.out, "out", "", "`directory` for the files; it is made, and files of these names in it are written anew; "+
+	flags.StringVar(&r.out, "out", "", "`directory` for the files; it is made, and files of these names in it are "+
+		"written anew; "+
 		"not given: stdout, which takes one format")
+	flags.BoolVar(&r.json, "json", false, "print the analysis as JSON, of several experiments as a list")
 }
 
 // Run reports the experiments in dirs, on w or into -out.
 func (r *Report) Run(w io.Writer, dirs []string) error {
 	if len(dirs) == 0 {
 		return Usagef("report: want the -out directory of an experiment, or several")
+	}
+	if r.json && (r.formats != "" || r.out != "") {
+		return Usagef("-json with -format or -out: want one of them; with -out the analysis is in results.json")
 	}
 	formats, err := r.chosen()
 	if err != nil {
@@ -54,6 +60,15 @@ func (r *Report) Run(w io.Writer, dirs []string) error {
 		}
 		subjects = append(subjects, s)
 		charts[report.Prefix(i, len(dirs))] = drawn
+	}
+	if r.json && len(dirs) == 1 {
+		return WriteJSON(w, subjects[0].Analysis)
+	} else if r.json {
+		var all []*protocol.Analysis
+		for _, s := range subjects {
+			all = append(all, s.Analysis)
+		}
+		return WriteJSON(w, all)
 	}
 	if len(dirs) > 1 {
 		charts[""] = chart.Compare(subjects)
@@ -125,7 +140,8 @@ func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error)
 		e, err = format.Open(dir)
 	}
 	if err != nil {
-		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's results: %v", dir, err)
+		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's "+
+			"results: %v", dir, err)
 	}
 	a := concluded(e)
 	charts := chart.Draw(e, a)

@@ -16,7 +16,9 @@ import (
 )
 
 // plansOwn are the flags that say what a plan says, which an experiment that is taken up again has already.
-var plansOwn = []string{"plan", "levels", "requests", "warmup", "prime", "cooldown", "order", "budget", "level-budget", "retry", "goodput",
+var plansOwn = []string{"plan", "levels", "requests", "warmup", "prime", "cooldown", "order", "budget",
+	"level-budget",
+	"retry", "goodput",
 	"percentiles", "input", "output", "seed", "timeout", "out"}
 
 // resumed is the plan of the experiment that is taken up again.

@@ -16,7 +16,8 @@ import (
 // Run carries out a design on a server, with progress on stderr. It returns what there is also when it was cut short.
 // more sets what else the runner is to do; nil: nothing.
 func Run(
-	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design, more func(*protocol.Runner),
+	ctx context.Context, stop <-chan struct{}, load *Load, s protocol.Server, design protocol.Design,
+	more func(*protocol.Runner),
 ) (*protocol.Experiment, error) {
 	return RunFleet(ctx, stop, load, s, nil, design, more)
 }

@@ -46,7 +46,9 @@ const (
 	strictSpoiled = "spoiled" // every warning that spoils a figure
 )
 
-const strictUsage = "warnings that are fatal (exit code 1), with commas between them: `codes`; spoiled, for all that spoil a figure; all, for all but few-samples, which marks the tails of most short levels and spoils nothing; -CODE, for all but that one"
+const strictUsage = "warnings that are fatal (exit code 1), with commas between them: `codes`; spoiled, for all that " +
+	"spoil a figure; all, for all but few-samples, which marks the tails of most short levels and spoils nothing; " +
+	"-CODE, for all but that one"
 
 // validate refuses what would never be given.
 func (s strict) validate() error {

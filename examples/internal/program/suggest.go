@@ -9,8 +9,8 @@ import (
 	"github.com/servegauge/servegauge/internal/nearest"
 )
 
-// elsewhere are the flags of other load generators, and ours for the same: what hands know. Where there is none of ours,
-// a sentence says why not.
+// elsewhere are the flags of other load generators, and ours for the same: what hands know. Where there is none of
+// ours, a sentence says why not.
 var elsewhere = map[string]string{
 	// hey, wrk, ab, k6
 	"c": "concurrency", "connections": "concurrency", "vus": "concurrency", "users": "concurrency", "u": "concurrency",
@@ -23,25 +23,31 @@ var elsewhere = map[string]string{
 	"random-input-len": "input", "random-output-len": "output", "random-input": "input", "random-output": "output",
 	"input-len": "input", "output-len": "output", "random-prefix-len": "prefix", "base-url": "url", "backend": "endpoint",
 	"dataset-path": "dataset", "dataset-name": "dataset", "save-result": "out", "save-detailed": "save-requests",
-	"result-dir": "out", "result-filename": "out", "output-file": "out", "output-json": "out", "percentile-metrics": "percentiles",
+	"result-dir": "out", "result-filename": "out", "output-file": "out", "output-json": "out",
+	"percentile-metrics": "percentiles",
 	"metric-percentiles": "percentiles", "num-warmups": "warmup", "warmup-requests": "warmup", "extra-body": "body",
 	"extra-request-body": "body", "served-model-name": "model", "ramp-up-strategy": "ramp-up", "lora-modules": "model",
-	"ignore-eos":        `Answers always have the -output tokens that were asked for (ignore_eos); -body '{"ignore_eos":null}' leaves it out.`,
+	"ignore-eos": `Answers always have the -output tokens that were asked for (ignore_eos); ` +
+		`-body '{"ignore_eos":null}' leaves it out.`,
 	"tokenizer":         "No tokenizer is needed: prompts are token ids, and the server counts.",
 	"disable-tqdm":      "Progress is a line now and then where stderr is no terminal.",
 	"trust-remote-code": "No tokenizer is loaded, and no code of a model.",
 
 	// GuideLLM, AIPerf, genai-perf, genai-bench, inference-perf
-	"target": "url", "server-url": "url", "api-base": "url", "rate-type": "arrivals", "profile": "arrivals", "data": "dataset",
+	"target": "url", "server-url": "url", "api-base": "url", "rate-type": "arrivals", "profile": "arrivals",
+	"data":        "dataset",
 	"max-seconds": "duration", "max-requests": "requests", "max-duration": "duration", "request-count": "requests",
-	"num-requests": "requests", "max-requests-per-run": "requests", "num-concurrency": "levels", "max-time-per-run": "level-budget",
-	"benchmark-duration": "duration", "synthetic-input-tokens-mean": "input", "output-tokens-mean": "output", "isl": "input",
+	"num-requests": "requests", "max-requests-per-run": "requests", "num-concurrency": "levels",
+	"max-time-per-run":   "level-budget",
+	"benchmark-duration": "duration", "synthetic-input-tokens-mean": "input", "output-tokens-mean": "output",
+	"isl": "input",
 	"osl": "output", "prompt-tokens": "input", "output-tokens": "output", "input-tokens": "input", "input-file": "dataset",
 	"streaming": "stream", "warmup-request-count": "warmup", "warmup-percent": "warmup", "endpoint-type": "endpoint",
 	"output-dir": "out", "output-path": "out", "artifact-dir": "out", "output": "output", "random-seed": "seed",
 	"api-key": "api-key-env", "apikey": "api-key-env", "key": "api-key-env", "token": "api-key-env",
 	"request-timeout": "timeout", "timeout-seconds": "timeout", "num-runs": "runs", "repeat": "runs", "repeats": "runs",
-	"concurrencies": "levels", "qps": "rate", "rps": "rate", "slo": "limit", "prompts": "requests", "server-metrics": "server-view",
+	"concurrencies": "levels", "qps": "rate", "rps": "rate", "slo": "limit", "prompts": "requests",
+	"server-metrics": "server-view",
 }
 
 // isDuration reports whether the value of a flag is a time.

@@ -34,23 +34,35 @@ type Workloads struct {
 
 // Register registers the flags.
 func (w *Workloads) Register(flags *flag.FlagSet) {
-	flags.IntVar(&w.sessions, "sessions", 0, "measure so many `sessions`: chats of -turns, of which each turn holds the answers before; -concurrency, -warmup and -rate then count sessions")
-	flags.StringVar(&w.unit, "concurrency-of", "session", "with -sessions: what -concurrency counts, session (users, who think in between) or request (in flight)")
-	flags.StringVar(&w.turns, "turns", "4", "with -sessions: `distribution` of the turns of a session: a number, LOW-HIGH, normal:MEAN,SD, lognormal:MEDIAN,SIGMA, exponential:MEAN, zipf:S,MOST (@LOW-HIGH after it bounds it), or file:NAME of a number a line")
-	flags.StringVar(&w.think, "think", "0", "with -sessions or -conversations: `distribution` of the seconds from an answer to the next turn")
-	flags.StringVar(&w.first, "first-input", "", "with -sessions: `distribution` of the first message's tokens; none: as -input-lengths")
+	flags.IntVar(&w.sessions, "sessions", 0, "measure so many `sessions`: chats of -turns, of which each turn holds the "+
+		"answers before; -concurrency, -warmup and -rate then count sessions")
+	flags.StringVar(&w.unit, "concurrency-of", "session", "with -sessions: what -concurrency counts, session (users, "+
+		"who think in between) or request (in flight)")
+	flags.StringVar(&w.turns, "turns", "4", "with -sessions: `distribution` of the turns of a session: a number, "+
+		"LOW-HIGH, normal:MEAN,SD, lognormal:MEDIAN,SIGMA, exponential:MEAN, zipf:S,MOST (@LOW-HIGH after it bounds it), "+
+		"or file:NAME of a number a line")
+	flags.StringVar(&w.think, "think", "0", "with -sessions or -conversations: `distribution` of the seconds from an "+
+		"answer to the next turn")
+	flags.StringVar(&w.first, "first-input", "", "with -sessions: `distribution` of the first message's tokens; none: "+
+		"as -input-lengths")
 	flags.IntVar(&w.system, "system", 0, "with -sessions: `tokens` of a system prompt that all sessions share")
-	flags.StringVar(&w.input, "input-lengths", "", "`distribution` of the input tokens (with -sessions of each turn's message, with -tree of what is the prompt's own); none: -input")
+	flags.StringVar(&w.input, "input-lengths", "", "`distribution` of the input tokens (with -sessions of each turn's "+
+		"message, with -tree of what is the prompt's own); none: -input")
 	flags.StringVar(&w.output, "output-lengths", "", "`distribution` of the output tokens; none: -output")
 	flags.StringVar(&w.pairs, "length-pairs", "", "`file` of input and output lengths, a pair a line, drawn together")
-	flags.StringVar(&w.tree, "tree", "", "prompts that share beginnings: TOKENSxBRANCHES of each `level`, such as 1000x1,400x8")
-	flags.StringVar(&w.conversations, "conversations", "", "`file` of sessions: JSON lines with messages, conversations (ShareGPT, or its array) or requests (fan-out and join)")
-	flags.BoolVar(&w.recorded, "recorded", false, "with -conversations: later turns hold the file's answers, and not the server's")
+	flags.StringVar(&w.tree, "tree", "", "prompts that share beginnings: TOKENSxBRANCHES of each `level`, such as "+
+		"1000x1,400x8")
+	flags.StringVar(&w.conversations, "conversations", "", "`file` of sessions: JSON lines with messages, conversations "+
+		"(ShareGPT, or its array) or requests (fan-out and join)")
+	flags.BoolVar(&w.recorded, "recorded", false, "with -conversations: later turns hold the file's answers, and not "+
+		"the server's")
 	w.media.register(flags)
 	flags.StringVar(&w.trace, "trace", "", "`file` to replay in an open loop, with its own times and lengths")
-	flags.StringVar(&w.traceFormat, "trace-format", "mooncake", "with -trace: mooncake, azure, burstgpt or requests (a requests.jsonl.gz)")
+	flags.StringVar(&w.traceFormat, "trace-format", "mooncake", "with -trace: mooncake, azure, burstgpt or requests (a "+
+		"requests.jsonl.gz)")
 	flags.Float64Var(&w.speed, "speed", 1, "with -trace: so many `times` as fast")
-	flags.StringVar(&w.window, "window", "", "with -trace: the part of it from one time after its beginning to another, such as 10m-20m; none: all")
+	flags.StringVar(&w.window, "window", "", "with -trace: the part of it from one time after its beginning to another, "+
+		"such as 10m-20m; none: all")
 }
 
 // given reports whether any of it is asked for.
@@ -159,7 +171,8 @@ func (w *Workloads) Level(l *loadgen.Level) error {
 		return nil
 	}
 	if l.Requests != 0 {
-		return Usagef("-requests %d with -sessions or -conversations: want -sessions, which says how many are measured", l.Requests)
+		return Usagef("-requests %d with -sessions or -conversations: want -sessions, which says how many are measured",
+			l.Requests)
 	}
 	l.Unit, l.Sessions = loadgen.Unit(w.unit), w.sessions
 	if l.Sessions == 0 && l.Duration == 0 {
@@ -255,8 +268,8 @@ func readDistribution(text string) (d workload.Distribution, err error) {
 	return workload.ReadDistribution(file, filepath.Base(name))
 }
 
-// models are the names of models to ask in turn, one with a weight so many times: "base*3,lora" is asked base, lora, base,
-// base, as evenly as that goes.
+// models are the names of models to ask in turn, one with a weight so many times: "base*3,lora" is asked base, lora,
+// base, base, as evenly as that goes.
 func models(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
