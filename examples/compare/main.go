@@ -16,6 +16,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/compare"
+	"github.com/servegauge/servegauge/protocol/format"
 )
 
 func main() {
@@ -59,11 +60,11 @@ func (c *comparison) run(context.Context, <-chan struct{}) error {
 		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: folders that "+
 			"-out wrote, or folders of such", c.flags.NArg())
 	}
-	a, err := compare.Read(c.flags.Arg(0))
+	a, err := side(c.flags.Arg(0))
 	if err != nil {
 		return &program.UsageError{Err: err}
 	}
-	b, err := compare.Read(c.flags.Arg(1))
+	b, err := side(c.flags.Arg(1))
 	if err != nil {
 		return &program.UsageError{Err: err}
 	}
@@ -111,4 +112,20 @@ func (p *percent) Set(s string) error {
 	}
 	*p = percent(x)
 	return nil
+}
+
+// side reads what one side measured: ours, or what another tool has written.
+func side(path string) (*compare.Side, error) {
+	s, err := compare.Read(path)
+	if err == nil {
+		return s, nil
+	}
+	e, others := format.Open(path)
+	switch {
+	case others == nil:
+		return compare.Of(path, e), nil
+	case errors.As(others, new(*format.UnknownError)): // neither: what is said of ours names the folder
+		return nil, err
+	}
+	return nil, errors.Join(err, others)
 }
