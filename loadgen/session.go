@@ -110,43 +110,52 @@ type part struct {
 	k, turn int // its number in the session, and its turn
 }
 
-// begin has the target begin the session, and names the requests with which it does.
-func (c *conversation) begin(target Sessions) ([]FollowUp, error) {
-	s, err := target.Session(c.i)
+// begin has the target begin the session that the present request is the first of, where it has not begun, and names
+// the requests with which it does. mine is false where the goroutine was left behind. nil: it is of no session.
+func (w *worker) begin(first *part) (p *panicked, mine bool, err error) {
+	if first == nil || first.of.session != nil {
+		return nil, true, nil
+	}
+	s, c := w.source.(*sessionLoop), first.of
+	target, i := s.target, c.i
+	var session Session
+	var named []FollowUp
+	p, mine = w.visit(func() {
+		if session, named, err = begin(target, i); err != nil {
+			probe(err)
+		}
+	})
+	if !mine || p != nil || err != nil {
+		return p, mine, err
+	}
+	c.session, first.turn = session, named[0].Turn
+	s.name(c, named[1:], w.present.due)
+	return nil, true, nil
+}
+
+// begin is a visit to the user's code.
+func begin(target Sessions, i int) (Session, []FollowUp, error) {
+	s, err := target.Session(i)
 	if err != nil {
-		return nil, fmt.Errorf("session %d: %w", c.i, err)
+		return nil, nil, fmt.Errorf("session %d: %w", i, err)
 	}
 	named, err := s.Next(-1)
 	if err == nil && len(named) == 0 {
-		err = fmt.Errorf("session %d has no request", c.i)
+		err = fmt.Errorf("session %d has no request", i)
 	}
-	if err != nil {
-		return nil, err
-	}
-	c.session = s
-	return named, nil
+	return s, named, err
 }
 
-// converse performs the present request of a session, begins that where it has not begun, and asks it for what
-// follows. It is a visit to the user's code. left is when the request was over.
-func (w *worker) converse(ctx context.Context) (left time.Duration, err error) {
-	s, part, r := w.source.(*sessionLoop), w.present.part, w.record
-	c := part.of
-	if c.session == nil {
-		named, err := c.begin(s.target)
-		if err != nil {
-			return 0, err
-		}
-		part.turn = named[0].Turn
-		s.name(c, named[1:], w.present.due)
-	}
-	r.Session, r.Turn = c.i, part.turn // again, for another attempt has a new record
-	if err := c.session.Do(ctx, part.k, r); err != nil {
-		return 0, err
+// converse performs a request of a session, and asks it for what follows. It is a visit to the user's code. left is
+// when the request was over.
+func converse(ctx context.Context, s Session, p *part, r *Record) (left time.Duration, follow []FollowUp, err error) {
+	of, k := r.Session, p.k
+	if err := s.Do(ctx, k, r); err != nil {
+		return 0, nil, err
 	}
 	left = r.Now()
-	if w.follow, err = c.session.Next(part.k); err != nil {
-		return left, fmt.Errorf("session %d after its request %d: %w", c.i, part.k, err)
+	if follow, err = s.Next(k); err != nil {
+		return left, nil, fmt.Errorf("session %d after its request %d: %w", of, k, err)
 	}
-	return left, nil
+	return left, follow, nil
 }

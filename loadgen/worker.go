@@ -200,22 +200,34 @@ var records = sync.Pool{New: func() any { return new(Record) }}
 
 // attempt performs the present request once, in ctx, which is that of all its attempts.
 func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
-	i, r, timeout := w.present.i, w.record, w.level.Timeout
-	var err error
+	i, r, timeout, part := w.present.i, w.record, w.level.Timeout, w.present.part
+	p, mine, err := w.begin(part)
 	var left time.Duration
-	p, mine := w.visit(func() {
-		if w.present.part == nil {
-			err = w.target.Do(ctx, i, r)
-		} else {
-			left, err = w.converse(ctx)
+	var follow []FollowUp
+	if mine && p == nil && err == nil {
+		// A goroutine that was left behind in a visit may come back to it, when everything of the worker is another's: within
+		// there are locals alone.
+		var session Session
+		if part != nil {
+			r.Session, r.Turn = part.of.i, part.turn // again, for another attempt has a new record
+			session = part.of.session
 		}
-		if err != nil {
-			probe(err)
-		}
-	})
+		target := w.target
+		p, mine = w.visit(func() {
+			if session == nil {
+				err = target.Do(ctx, i, r)
+			} else {
+				left, follow, err = converse(ctx, session, part, r)
+			}
+			if err != nil {
+				probe(err)
+			}
+		})
+	}
 	if !mine {
 		return nil, false
 	}
+	w.follow = follow
 	if r.Left = left; left == 0 {
 		r.Left = r.Now()
 	}
