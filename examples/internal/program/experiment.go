@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -181,7 +182,11 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Conclude(result, chosen)
 	unfinished := err != nil
-	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
+	saved := x.save(result, analysis)
+	if errors.Is(err, syscall.ENOSPC) && errors.Is(saved, syscall.ENOSPC) {
+		saved = nil // the same full disk, which the journal's error has named
+	}
+	err = errors.Join(err, saved, x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
 	switch {
 	case unfinished && x.out != "":
