@@ -70,7 +70,8 @@ func (t Tally) Agreement() (share float64, known bool) {
 
 // A Fault says where one answer is wrong.
 type Fault struct {
-	Index     int     `json:"index"`              // of its request in the level
+	Index     int     `json:"index"`              // of its request in the level, or of its session
+	Request   int     `json:"request,omitempty"`  // which of that session's requests, from 1; 0: of no session
 	Asked     int     `json:"asked"`              // positions that were scored
 	Positions int     `json:"positions"`          // of these, the wrong ones
 	First     int     `json:"first"`              // the first of these, from 0; −1: none, it was refused
@@ -80,19 +81,32 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
+	name := requestName(f.Index, f.Request)
 	if f.First < 0 {
-		return fmt.Sprintf("request %d: not scored (%s)", f.Index, f.Refused)
+		return fmt.Sprintf("%s: not scored (%s)", name, f.Refused)
 	}
 	how := fmt.Sprintf("gaps up to %.1f nats", f.Gap)
 	if f.Gap == 0 {
 		how = "no probability told"
 	}
-	return fmt.Sprintf("request %d: %d of %d positions, from %d on, %s", f.Index, f.Positions, f.Asked, f.First, how)
+	return fmt.Sprintf("%s: %d of %d positions, from %d on, %s", name, f.Positions, f.Asked, f.First, how)
 }
+
+func requestName(index, request int) string {
+	if request == 0 {
+		return fmt.Sprintf("request %d", index)
+	}
+	return fmt.Sprintf("session %d, request %d", index, request)
+}
+
+// Name is what people call the request whose answer it is.
+func (e Example) Name() string { return requestName(e.Index, e.Request) }
 
 // An Example is a wrong answer. Texts may be private, so that there are none unless they are asked for.
 type Example struct {
-	Index  int    `json:"index"`  // of its request in the level
+	Index   int `json:"index"`             // of its request in the level, or of its session
+	Request int `json:"request,omitempty"` // which of that session's requests, from 1; 0: of no session
+
 	Answer string `json:"answer"` // its beginning
 	First  int    `json:"first"`  // the first wrong position
 }

@@ -57,6 +57,10 @@ func newAsker(c *Config) (*asker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.Endpoint.generates() {
+		return nil, &loadgen.InvalidError{Field: "questions with known answers", Value: c.Endpoint,
+			Want: "an endpoint that generates text"}
+	}
 	a := &asker{questions: c.Audit.Questions, every: int(1/share + 0.5), api: api, chat: c.Endpoint == Chat, model: c.Models[0]}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a, nil

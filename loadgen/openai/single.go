@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/audit"
 )
 
@@ -59,13 +58,8 @@ func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, 
 	if len(prompt.prompt) > 0 && at < len(answer.answer) {
 		return slices.Concat(prompt.prompt, answer.answer[:at]), token{id: answer.answer[at]}, nil
 	}
-	body, err := a.target.request(prompt.index, new(loadgen.Record), nil)
-	if err != nil {
-		return nil, given, err
-	}
-	defer body.release()
 	var asked struct{ Prompt json.RawMessage }
-	if err := json.Unmarshal(body.json, &asked); err != nil || len(asked.Prompt) == 0 {
+	if err := a.asked(prompt, func(body []byte) error { return json.Unmarshal(body, &asked) }); err != nil || len(asked.Prompt) == 0 {
 		return nil, given, errors.New("where token ids are not told, an answer of chat cannot be continued")
 	}
 	from := 0
