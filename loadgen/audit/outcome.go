@@ -30,6 +30,12 @@ const (
 	// unknown size.
 	SingleTokens Method = "single tokens"
 
+	// Prefilled asks for the log-probabilities of all of an answer's tokens where the server does not say which tokens were
+	// the best (TGI): those of a probability below 1/e, which alone can be wrong, are compared with the best one by a
+	// request each, for the 8 least probable. It is weaker where an answer has more of them, and where its text is not
+	// read back as the tokens that were given.
+	Prefilled Method = "prefill details"
+
 	// KnownAnswers asks prompts whose answers are known, during the level: they are not the level's own answers.
 	KnownAnswers Method = "known answers"
 )
@@ -224,8 +230,12 @@ func (o *Outcome) String() string {
 	if share, ok := o.Level.Agreement(); ok {
 		fmt.Fprintf(&s, "; top-1 agreement %.4f", share)
 	}
-	if o.Method == SingleTokens {
+	switch o.Method {
+	case SingleTokens:
 		s.WriteString("; by single tokens at 8 positions, which is weaker: what is wrong between them is not seen")
+	case Prefilled:
+		s.WriteString("; by prefill details, which is weaker: of the tokens that are less probable than 1/e the 8 least " +
+			"probable were compared with the best")
 	}
 	if k := o.Known; k != nil {
 		fmt.Fprintf(&s, "; %v", k)

@@ -134,33 +134,50 @@ func (a *auditing) model(k *kept) (string, error) {
 // A checker looks at an answer behind the prompt of another, or of its own.
 type checker func(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error)
 
-// checker finds out how this server's answers can be checked, by the first of them.
+// checker finds out how this server's answers can be checked, by the first of them: the strongest way first.
 func (a *auditing) checker(ctx context.Context) (checker, error) {
-	k := a.sample[0]
-	s, err := a.scorer(k)
-	if err != nil {
-		return nil, err
-	}
-	var failed error
-	if slices.ContainsFunc(a.sample, func(k *kept) bool { return len(k.answer) == 0 || len(k.prompt) == 0 }) {
-		failed = errors.New("the server does not tell token ids (return_token_ids)")
+	var ways []wayToCheck
+	failed := errors.New("the server does not tell token ids (return_token_ids)")
+	if told := func(k *kept) bool { return len(k.answer) > 0 && len(k.prompt) > 0 }; all(a.sample, told) {
+		failed = errCannotScore
+		ways = append(ways, wayToCheck{audit.Scored, "prompt_logprobs", by(promptLogprobs)},
+			wayToCheck{audit.Scored, "/generate", by(generateLogprobs)})
 	} else {
+		ways = append(ways, wayToCheck{audit.Prefilled, "decoder_input_details", a.prefilled})
+	}
+	ways = append(ways, wayToCheck{audit.SingleTokens, "single tokens", a.singles})
+	for _, way := range ways {
+		var err error
 		for _, k := range a.sample[:3] { // the first may be one that no server would score
-			if _, err = s.score(ctx, k.prompt, k.answer); err == nil {
-				a.evidence.Method = audit.Scored
-				return scoredAnswer, nil
+			var s *scorer
+			if s, err = a.scorer(k); err != nil {
+				return nil, err
 			}
-			failed = errors.Join(errCannotScore, err)
+			if _, err = way.check(ctx, s, k, k); err == nil {
+				a.evidence.Method = way.method
+				return way.check, nil
+			}
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 		}
+		if e, ok := errors.AsType[*refusedError](err); ok && e.status == http.StatusNotFound {
+			continue // there is no such call
+		}
+		failed = fmt.Errorf("%w; by %s: %w", failed, way.name, err)
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if _, err = a.singles(ctx, s, k, k); err == nil {
-		a.evidence.Method = audit.SingleTokens
-		return a.singles, nil
-	}
-	return nil, fmt.Errorf("%w; nor by single tokens: %w", failed, err)
+	return nil, failed
+}
+
+// A wayToCheck is one of those in which servers can be asked what they think of an answer.
+type wayToCheck struct {
+	method audit.Method
+	name   string
+	check  checker
+}
+
+func all(sample []*kept, is func(*kept) bool) bool {
+	return !slices.ContainsFunc(sample, func(k *kept) bool { return !is(k) })
 }
 
 func (a *auditing) scorer(k *kept) (*scorer, error) {
@@ -168,8 +185,11 @@ func (a *auditing) scorer(k *kept) (*scorer, error) {
 	return &scorer{a.api, model}, err
 }
 
-func scoredAnswer(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
-	return s.score(ctx, prompt.prompt, answer.answer)
+// by checks all of an answer's tokens at once.
+func by(way scoring) checker {
+	return func(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
+		return score(ctx, s, prompt.prompt, answer.answer, way)
+	}
 }
 
 // check gathers the evidence: first the control, since without it the rest means nothing.

@@ -109,7 +109,7 @@ func (a *asker) ask(ctx context.Context, n int) (string, error) {
 		}
 	}
 	s := scorer{a.api, a.model}
-	if err := s.post(ctx, endpoint, body, &said); err != nil {
+	if err := s.ask(ctx, endpoint, body, &said); err != nil {
 		return "", err
 	}
 	if len(said.Choices) == 0 {
