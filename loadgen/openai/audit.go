@@ -53,6 +53,12 @@ type auditing struct {
 	next     int // requests from here on were not in the level
 	evidence audit.Evidence
 	refused  int // scores in a row that the server would not give
+
+	// templated is the latest prompt that was asked for: it is needed for each position of an answer.
+	templated struct {
+		of     *kept
+		prompt json.RawMessage
+	}
 }
 
 // fewestAnswers is of how many answers 20 can be put behind another's prompt.

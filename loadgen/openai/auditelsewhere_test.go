@@ -210,6 +210,58 @@ func TestAuditByOthersCalls(t *testing.T) {
 	}
 }
 
+// llama tells neither ids nor what it thinks of a prompt, but the text that its template makes of a chat, which is
+// continued as text then.
+func llama(g *loadgentest.Greedy) http.Handler {
+	g.NoTokenIDs, g.NoScores = true, true
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/apply-template" {
+			g.ServeHTTP(w, r)
+			return
+		}
+		var q struct{ Messages []struct{ Content string } }
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || len(q.Messages) == 0 {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		var text []string
+		for _, m := range q.Messages {
+			text = append(text, m.Content)
+		}
+		answerJSON(w, map[string]any{"prompt": strings.Join(text, " ")})
+	})
+}
+
+// A chat of a server that tells its template's text is checked by single tokens, of sessions too.
+func TestAuditOfChatByItsTemplate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]openai.Config{
+		"chat": {Endpoint: openai.Chat, Workload: workload.RandomWords{Seed: 3, Input: 12, Output: 12}},
+		"sessions": {Conversations: workload.Talks{Seed: 3, Turns: workload.Fixed(3), Input: workload.Fixed(8),
+			Output: workload.Fixed(10)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			level := loadgen.Level{Concurrency: 4, Requests: 24}
+			if c.Conversations != nil {
+				level = loadgen.Level{Concurrency: 4, Sessions: 8, Unit: loadgen.UnitSession}
+			}
+			for _, rate := range []float64{0, 0.3} {
+				proxy := &loadgentest.Corrupting{Handler: llama(&loadgentest.Greedy{}), Rate: rate, Seed: 9}
+				c.URL, c.Model, c.Audit = serve(t, proxy).URL, "greedy", &openai.Audit{}
+				target := newTarget(t, c)
+				measure(t, level, target)
+				o := target.Audit(t.Context(), audit.Tally{Answers: audit.HealthyAnswers})
+				n := proxy.Counts().Corrupted
+				if want := map[bool]audit.Verdict{true: audit.Passed, false: audit.Spoiled}[rate == 0]; o.Verdict != want ||
+					o.Method != audit.SingleTokens || o.Level.Answers != 24 || o.Level.Wrong > n || rate > 0 && n < 3 {
+					t.Errorf("%d corrupted: %v\n%+v", n, o, o)
+				}
+			}
+		})
+	}
+}
+
 // A server that tells something else by /generate than what a score is made of is not checkable, and its reason says so.
 func TestAuditByOthersCallsThatTellNothing(t *testing.T) {
 	t.Parallel()

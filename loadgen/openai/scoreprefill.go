@@ -28,9 +28,13 @@ const mostUnlikely = 8
 // A token of a probability over 1/e cannot be a nat below another. The others are compared with what the server says
 // there itself.
 func (a *auditing) prefilled(ctx context.Context, s *scorer, prompt, answer *kept) (score audit.Score, err error) {
-	before, err := a.promptText(prompt)
+	asked, err := a.prompt(ctx, s, prompt)
 	if err != nil {
 		return score, err
+	}
+	var before string
+	if json.Unmarshal(asked, &before) != nil {
+		return score, errors.New("its prompt is no text")
 	}
 	text := before + unquoted(answer.text)
 	var tokens []struct {
@@ -112,14 +116,4 @@ func (s *scorer) details(ctx context.Context, text string, prefill bool) (told t
 	err = s.beside(ctx, "/generate", map[string]any{"inputs": text, "parameters": map[string]any{
 		"max_new_tokens": 1, "do_sample": false, "details": true, "decoder_input_details": prefill}}, &said)
 	return said.Details, err
-}
-
-// promptText is the text that was asked.
-func (a *auditing) promptText(k *kept) (text string, err error) {
-	var asked struct{ Prompt json.RawMessage }
-	err = a.asked(k, func(body []byte) error { return json.Unmarshal(body, &asked) })
-	if err == nil && json.Unmarshal(asked.Prompt, &text) != nil {
-		err = errors.New("its prompt is no text")
-	}
-	return text, err
 }
