@@ -170,6 +170,7 @@ func Analyze(e *Experiment) *Analysis {
 	}
 	a.warnConditions()
 	a.warnRepeats()
+	a.warnArmsAsked(e)
 	a.warnOfServers(e)
 	a.warnSeveralStarts(measured)
 	a.retried(e.Measurements)
