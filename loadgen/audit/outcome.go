@@ -151,6 +151,7 @@ type Evidence struct {
 	Method  Method
 	Level   []Score
 	Healthy Tally
+	Odd     *Score // one of these that is wrong; nil: none is, or it is not known
 	Control []Score
 }
 
@@ -187,8 +188,12 @@ func (e *Evidence) Judge() *Outcome {
 	case h.Answers < HealthyAnswers:
 		o.not("only %d of %d answers could be had at one in flight", h.Answers, HealthyAnswers)
 	case h.Wrong > 0:
-		o.not("%d of %d answers at one in flight are wrong already, so that what is wrong in the level is not known to be "+
-			"of the load%s", h.Wrong, h.Answers, found)
+		example := ""
+		if e.Odd != nil {
+			example = fmt.Sprintf(" (%v)", e.Odd.fault())
+		}
+		o.not("%d of %d answers at one in flight are wrong already%s, so that what is wrong in the level is not known to be "+
+			"of the load%s", h.Wrong, h.Answers, example, found)
 	case l.Answers == 0:
 		o.not("no answer of the level was checked")
 	case l.Wrong >= Limit(l.Answers):

@@ -276,6 +276,9 @@ func (a *auditing) healthy(ctx context.Context, check checker) error {
 		score, err := a.one(ctx, check, k, k)
 		if err == nil {
 			h.Add(&score)
+			if score.Wrong() {
+				a.evidence.Odd = &score
+			}
 		}
 		return h.Answers < audit.HealthyAnswers, err
 	})
