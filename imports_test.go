@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"stats":                      {},
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
+	"internal/freeport":          {}, // ports for the servers of tests
 	"internal/number":            {}, // one way to write figures for people
 	"internal/nearest":           {}, // what was meant by a name that is none
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong

@@ -48,6 +48,7 @@ func changed(t *testing.T, dir string, change func(figure string, run int, value
 
 // Compare says by its exit code whether a server became worse, of whole experiments as of what is left of them in git.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "experiment")
 	p := run(t, "multirun", "-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false", "-out", dir)
 	if p.code != 0 {

@@ -15,6 +15,7 @@ import (
 
 // Each design says beforehand what it will do, and how long that takes.
 func TestDesignsDryRun(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -43,6 +44,7 @@ func TestDesignsDryRun(t *testing.T) {
 }
 
 func TestDesignsWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -73,6 +75,7 @@ func TestDesignsWrongUse(t *testing.T) {
 
 // A design that was interrupted goes on where it was, and comes to the same steps; its directory has what it concludes.
 func TestDesignInterruptedAndResumed(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ablation")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

@@ -32,6 +32,7 @@ func fleetOf(r *loadgen.Result) (names []string) {
 // Four child processes are one client: each request once, the requests in flight held, and a text that tells of the
 // worst of them.
 func TestFleetOfChildren(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-fleet", "4", "-concurrency", "14", "-requests", "420", "-warmup", "14", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
@@ -50,6 +51,7 @@ func TestFleetOfChildren(t *testing.T) {
 
 // An experiment of a fleet, killed in the middle of a level, is taken up again; its workers go with it.
 func TestFleetKilledAndResumed(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "60x", "-runs", "2", "-input", "16",
 		"-output", "4", "-cooldown", "0s", "-save-requests", "-out", out)
@@ -155,6 +157,7 @@ func start(t *testing.T, name string, args ...string) *bytes.Buffer {
 
 // Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they may.
 func TestFleetOverNATS(t *testing.T) {
+	t.Parallel()
 	t.Setenv("NATS_TOKEN", "hunter2")
 	nats, dir := natsHere(t), t.TempDir()
 	prompts := filepath.Join(dir, "prompts.jsonl")
@@ -211,6 +214,7 @@ func simulatedServer(t *testing.T) (url string) {
 }
 
 func TestFleetWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string

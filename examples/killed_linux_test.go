@@ -49,6 +49,7 @@ func modestly(t *testing.T, server, port string) (out string, args []string) {
 // The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
 // left after one that was not killed.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	program := serverProgram(t)
 	port := freePort(t)
@@ -89,6 +90,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // Where the server does not mind that the program is killed, what is left is found and named by the next one that takes
 // the experiment up again: its levels are those of one that was left alone, and nothing is left at its end.
 func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	program := serverProgram(t)
 	n := max(1, kills(t)/2) // of each kind
 	for _, server := range []string{
@@ -120,6 +122,7 @@ func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
 
 // A connection that drops, which hangs up and takes away who reads, drains, saves and stops the server.
 func TestHangup(t *testing.T) {
+	t.Parallel()
 	program := serverProgram(t)
 	port := freePort(t)
 	out, args := modestly(t, "cmd:;"+program+" serve some/model --port "+port, port)

@@ -118,6 +118,7 @@ func failsWith(t *testing.T, code int, say []string, name string, args ...string
 }
 
 func TestWrongUse(t *testing.T) {
+	t.Parallel()
 	messages := filepath.Join(t.TempDir(), "messages.jsonl")
 	if err := os.WriteFile(messages, []byte(`{"messages":[{"role":"user","content":"a"}]}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -252,6 +253,7 @@ func freeURL(t *testing.T) string {
 }
 
 func TestServersThatCannotBeMeasured(t *testing.T) {
+	t.Parallel()
 	good := httptest.NewServer(&loadgentest.Simulated{Model: "tiny"})
 	defer good.Close()
 	var once sync.Mutex
@@ -301,6 +303,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 
 // One request in three fails: it is measured, printed, and not valid.
 func TestLoadtestThatIsNotValid(t *testing.T) {
+	t.Parallel()
 	sim := &loadgentest.Simulated{}
 	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -325,6 +328,7 @@ func TestLoadtestThatIsNotValid(t *testing.T) {
 
 // A server whose certificate the system does not know, and one that is asked over HTTP/2.
 func TestLoadtestTransport(t *testing.T) {
+	t.Parallel()
 	versions := make(chan int, 1000)
 	sim := &loadgentest.Simulated{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -359,6 +363,7 @@ func TestLoadtestTransport(t *testing.T) {
 }
 
 func TestLoadtestByTime(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-duration", "300ms", "-concurrency", "2", "-input", "16", "-output", "4")
 	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
@@ -371,6 +376,7 @@ func TestLoadtestByTime(t *testing.T) {
 
 // Prompts of a file, in turns for two models, and prompts that share a prefix.
 func TestLoadtestWorkloads(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	asked, prompts := map[string]int{}, map[string]int{}
 	echo := &loadgentest.Echo{}
@@ -435,6 +441,7 @@ func TestLoadtestWorkloads(t *testing.T) {
 // A server without a list of models, at the path of its endpoint, by a name that it does not know and asked with a query: it is
 // measured, and what was sent is what the journal says.
 func TestServersOfFewWords(t *testing.T) {
+	t.Parallel()
 	echo := &loadgentest.Echo{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "completions") || r.URL.Query().Get("code") != "planted-code" {
@@ -478,6 +485,7 @@ func TestServersOfFewWords(t *testing.T) {
 
 // The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
 func TestGoodput(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-json")
 	var result loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil {
@@ -499,6 +507,7 @@ func TestGoodput(t *testing.T) {
 
 // At a rate, the text says what was offered, how late requests were sent, and what users would have waited.
 func TestLoadtestAtARate(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-rate", "200", "-arrivals", "gamma", "-burstiness", "4", "-requests", "40", "-max-in-flight", "64", "-input", "16", "-output", "4")
 	if p.code != 0 {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
@@ -511,6 +520,7 @@ func TestLoadtestAtARate(t *testing.T) {
 }
 
 func TestUnwritableOut(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -523,6 +533,7 @@ func TestUnwritableOut(t *testing.T) {
 var small = []string{"-levels", "1,2", "-requests", "10x", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4"}
 
 func TestMultirun(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "new", "out")
 	p := run(t, "multirun", append(small, "-out", out)...)
 	if p.code != 0 {
@@ -564,6 +575,7 @@ func TestMultirun(t *testing.T) {
 // What was sent can be sent again from what was stored, and no file holds a secret: neither of the flags nor of a server
 // that echoes what it was sent.
 func TestWhatWasSentIsStored(t *testing.T) {
+	t.Parallel()
 	t.Setenv("PLANTED_KEY", "planted-key")
 	echo := &loadgentest.Echo{}
 	var n atomic.Int64
@@ -655,6 +667,7 @@ func decodePNG(t *testing.T, path string) {
 }
 
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	p := run(t, "finesweep", append(small, "-json")...)
 	var a protocol.Analysis
 	if err := json.Unmarshal([]byte(p.stdout), &a); err != nil || a.Runs != 3 || a.Unit != protocol.UnitRestart {
@@ -669,6 +682,7 @@ func TestJSON(t *testing.T) {
 
 // On a server that is not restarted the intervals say so.
 func TestWithinServer(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(&loadgentest.Simulated{})
 	defer server.Close()
 	p := run(t, "multirun", append(small, "-url", server.URL+"/v1/")...)
@@ -679,6 +693,7 @@ func TestWithinServer(t *testing.T) {
 
 // The page's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
 func TestPromptCapped(t *testing.T) {
+	t.Parallel()
 	p := run(t, "multirun", "-levels", "4,32,64", "-requests", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
 	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
 		if !strings.Contains(strings.Join(strings.Fields(p.stdout), " "), say) { // lines are broken at 80 columns
@@ -694,6 +709,7 @@ func TestPromptCapped(t *testing.T) {
 }
 
 func TestClientcheck(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	p := run(t, "clientcheck", "-levels", "2,50", "-requests", "40", "-tokens", "10", "-out", out, "-need", "1")
 	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") || !strings.Contains(p.stdout, "Client-bound: not judged at 2, 50") {
@@ -707,6 +723,7 @@ func TestClientcheck(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	p := run(t, "multirun", "-server", "preset:kimi-k2.5", "-dry-run")
 	for _, say := range []string{
 		"runs         5", "100 a level", "prompt-capped", "one-condition", "docker run", "--tensor-parallel-size 4",
@@ -748,6 +765,7 @@ func TestDryRun(t *testing.T) {
 
 // An interrupt drains, prints what there is, and leaves a journal that reads, and no process.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, signals := range []int{1, 2} {
 		t.Run(fmt.Sprint(signals), func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
@@ -798,6 +816,7 @@ func TestInterrupt(t *testing.T) {
 
 // When the program is killed, its server goes as well.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := command(context.Background(), "multirun", "-levels", "1", "-requests", "100000", "-input", "16", "-output", "4", "-out", out)
 	if err := cmd.Start(); err != nil {
@@ -835,6 +854,7 @@ func TestKilled(t *testing.T) {
 }
 
 func TestSimserver(t *testing.T) {
+	t.Parallel()
 	cmd := command(context.Background(), "simserver", "-address", "127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

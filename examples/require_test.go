@@ -11,6 +11,7 @@ import (
 // What is required is an exit code: 0 where it holds, 1 where it is broken, 3 where it is undecided, 2 where it cannot
 // be meant.
 func TestRequire(t *testing.T) {
+	t.Parallel()
 	// Too few waves of requests to know whether the server is warm, which a busy machine would make of it.
 	small := []string{"-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false"}
 	one := []string{"-requests", "60", "-concurrency", "4"}

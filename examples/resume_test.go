@@ -69,6 +69,7 @@ func await(t *testing.T, file, text string) {
 // Killed at any moment, as often as may be, and taken up again, an experiment has the levels of one that was left alone: none
 // is lost, none is measured twice, and no server is left.
 func TestKilledAtAnyMomentAndResumed(t *testing.T) {
+	t.Parallel()
 	killedAndResumed(t, kills(t), nil)
 }
 
@@ -159,6 +160,7 @@ func check(t *testing.T, dir string, want []string) *protocol.Experiment {
 
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-requests", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
 	var stdout, stderr bytes.Buffer
@@ -217,6 +219,7 @@ func TestResume(t *testing.T) {
 
 // What a plan cannot show is known before it is carried out; what its levels show, after; what nobody can show, at once.
 func TestStrict(t *testing.T) {
+	t.Parallel()
 	failsWith(t, 1, []string{"-strict: the warning single-run was given by the plan, before anything was measured"},
 		"multirun", "-runs", "1", "-strict", "single-run,cold")
 	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-requests", "20",
@@ -232,6 +235,7 @@ func TestStrict(t *testing.T) {
 
 // Levels are measured again for the causes that were named beforehand, and every try is shown.
 func TestRetry(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"-levels", "1,4", "-requests", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
 	p := run(t, "multirun", append(args, "-out", out, "-retry", "2:prompt-capped")...)
@@ -264,6 +268,7 @@ func TestRetry(t *testing.T) {
 
 // The plan that a run has written is carried out again as it was: with the same steps and seeds, and it is written again.
 func TestPlanOfARunIsCarriedOutAgain(t *testing.T) {
+	t.Parallel()
 	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
 	args := []string{"-levels", "1,4", "-requests", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
 		"-order", "shuffled", "-level-budget", "20s", "-retry", "server-died", "-prime", "-goodput", "ttft:500", "-timeout", "1m", "-client-check=false"}
