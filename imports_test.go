@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"stats":                      {},
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
+	"internal/busy":              {}, // tests that measure on a busy machine
 	"internal/freeport":          {}, // ports for the servers of tests
 	"internal/number":            {}, // one way to write figures for people
 	"internal/nearest":           {}, // what was meant by a name that is none

@@ -98,7 +98,7 @@ func TestEndSaysWhatIsNext(t *testing.T) {
 		p := run(t, c.name, append(c.args, "-out", out)...)
 		page := filepath.Join(out, "report.html")
 		if !strings.Contains(p.stderr, "all files are in "+out+"; open "+page) || !strings.Contains(p.stderr, c.say) ||
-			strings.Contains(p.stdout, "all files are in") {
+			p.says("all files are in") {
 			t.Errorf("%s: exit code %d\n%s\n%s", c.name, p.code, p.stdout, p.stderr)
 		}
 		if _, err := os.Stat(page); err != nil {

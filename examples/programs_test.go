@@ -1,4 +1,3 @@
-// Package examples_test tries the programs as a user would: built, and run.
 package examples_test
 
 import (
@@ -7,19 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"image/png"
 	"io"
 	"io/fs"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,93 +24,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
-
-var binaries string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "servegauge-programs")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		if out, err := exec.Command("go", "build", "-o", dir+"/", "./...").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-			return 1
-		}
-		binaries = dir
-		return m.Run()
-	}())
-}
-
-// program is a run of one of the programs that is over.
-type program struct {
-	stdout, stderr string
-	code           int
-}
-
-// command is a program with its flags. The client check, which takes four seconds each time, is for those tests that ask for
-// it.
-func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	if slices.Contains([]string{"multirun", "finesweep", "ablation", "slo"}, name) {
-		args = append([]string{"-client-check=false"}, args...)
-	}
-	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
-}
-
-func run(t *testing.T, name string, args ...string) program {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := command(ctx, name, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if ctx.Err() != nil {
-		t.Fatalf("%s %q hangs\n%s\n%s", name, args, &stdout, &stderr)
-	}
-	return program{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
-
-// errorLine is the one line that a program failed with.
-func (p program) errorLine(t *testing.T) string {
-	t.Helper()
-	var found []string
-	for line := range strings.Lines(p.stderr) {
-		if strings.HasPrefix(line, "error: ") {
-			found = append(found, strings.TrimSpace(line))
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("%d lines say what is wrong, want one:\n%s", len(found), p.stderr)
-	}
-	return found[0]
-}
-
-// failsWith runs a program that must fail, and say so in one line with all of the words.
-func failsWith(t *testing.T, code int, say []string, name string, args ...string) {
-	t.Helper()
-	p := run(t, name, args...)
-	line := p.errorLine(t)
-	if p.code != code {
-		t.Errorf("%s %q: exit code %d, want %d: %s", name, args, p.code, code, line)
-	}
-	for _, s := range say {
-		if !strings.Contains(line, s) {
-			t.Errorf("%s %q: %q does not say %q", name, args, line, s)
-		}
-	}
-}
 
 func TestWrongUse(t *testing.T) {
 	t.Parallel()
@@ -241,17 +155,6 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
-// freeURL is one at which nothing answers.
-func freeURL(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return "http://" + listener.Addr().String()
-}
-
 func TestServersThatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	good := httptest.NewServer(&loadgentest.Simulated{Model: "tiny"})
@@ -268,7 +171,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		fmt.Fprint(w, `{"error":{"message":"EngineCore encountered an issue","code":500}}`)
 	}))
 	defer bad.Close()
-	nothing := freeURL(t)
+	nothing := freeport.URL(t)
 	quick := []string{"-levels", "1,2", "-requests", "3", "-runs", "1", "-input", "4", "-output", "2"}
 	for _, c := range []struct {
 		what string
@@ -315,12 +218,12 @@ func TestLoadtestThatIsNotValid(t *testing.T) {
 	}))
 	defer server.Close()
 	p := run(t, "loadtest", "-url", server.URL, "-requests", "30", "-concurrency", "2")
-	if p.code != 1 || !strings.Contains(p.stdout, "failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
+	if p.code != 1 || !p.says("failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	p = run(t, "loadtest", "-url", server.URL, "-requests", "10", "-concurrency", "1", "-retries", "5")
 	for _, s := range []string{"10 completed, 0 failed", "requests retried", "retried: ", "× status 503: busy", "latencies count from the first time"} {
-		if p.code != 0 || !strings.Contains(p.stdout, s) {
+		if p.code != 0 || !p.says(s) {
 			t.Errorf("exit code %d, does it say %q?\n%s\n%s", p.code, s, p.stdout, p.stderr)
 		}
 	}
@@ -357,7 +260,7 @@ func TestLoadtestTransport(t *testing.T) {
 			}
 		}
 	}
-	if p := run(t, "loadtest", "-http2", "-requests", "10", "-concurrency", "1"); p.code != 0 || !strings.Contains(p.stdout, "stamped by: client") {
+	if p := run(t, "loadtest", "-http2", "-requests", "10", "-concurrency", "1"); p.code != 0 || !p.says("stamped by: client") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }
@@ -500,7 +403,7 @@ func TestGoodput(t *testing.T) {
 		t.Errorf("the samples did not come: %+v", result.Distributions)
 	}
 	p = run(t, "finesweep", append(small, "-goodput", "e2e:3600000", "-json")...)
-	if p.code != 0 || !strings.Contains(p.stdout, `"attainment_e2e"`) {
+	if p.code != 0 || !p.says(`"attainment_e2e"`) {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }
@@ -513,7 +416,7 @@ func TestLoadtestAtARate(t *testing.T) {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response  ", " send_lag  "} {
-		if !strings.Contains(p.stdout, s) {
+		if !p.says(s) {
 			t.Errorf("it does not say %q:\n%s", s, p.stdout)
 		}
 	}
@@ -540,7 +443,7 @@ func TestMultirun(t *testing.T) {
 		t.Fatalf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, say := range []string{"3 runs", "run with restart", "concurrency", "CoV", "Knee"} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -576,7 +479,7 @@ func TestMultirun(t *testing.T) {
 // that echoes what it was sent.
 func TestWhatWasSentIsStored(t *testing.T) {
 	t.Parallel()
-	t.Setenv("PLANTED_KEY", "planted-key")
+	planted := with{"PLANTED_KEY=planted-key"}
 	echo := &loadgentest.Echo{}
 	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -596,7 +499,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := strings.Replace(server.URL, "http://", "http://planted-user:planted-password@", 1)
-	p := run(t, "multirun", append(small, "-url", url, "-out", out, "-dataset", prompts, "-api-key-env", "PLANTED_KEY",
+	p := planted.run(t, "multirun", append(small, "-url", url, "-out", out, "-dataset", prompts, "-api-key-env", "PLANTED_KEY",
 		"-header", "X-Api-Key: planted-header", "-header", "X-Tenant: planted-tenant",
 		"-body", `{"top_p":0.9,"min_tokens":2,"backend":{"api_key":"planted-field"},"user":"planted-key"}`)...)
 	e, err := protocol.ReadExperiment(out)
@@ -623,7 +526,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 		t.Errorf("workload (-want +got):\n%s", diff)
 	}
 	for _, say := range []string{"sent: completions, streamed; dataset prompts.jsonl of 2 prompts", "header", `{"api_key":"***"}`, "at " + server.URL} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -641,7 +544,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 	if err != nil || files < 20 {
 		t.Errorf("%d files, %v", files, err)
 	}
-	if strings.Contains(p.stdout, "planted") {
+	if p.says("planted") {
 		t.Errorf("a secret is printed:\n%s", p.stdout)
 	}
 
@@ -686,7 +589,7 @@ func TestWithinServer(t *testing.T) {
 	server := httptest.NewServer(&loadgentest.Simulated{})
 	defer server.Close()
 	p := run(t, "multirun", append(small, "-url", server.URL+"/v1/")...)
-	if p.code != 0 || !strings.Contains(p.stdout, "within-server") {
+	if p.code != 0 || !p.says("within-server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }
@@ -696,11 +599,11 @@ func TestPromptCapped(t *testing.T) {
 	t.Parallel()
 	p := run(t, "multirun", "-levels", "4,32,64", "-requests", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
 	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
-		if !strings.Contains(strings.Join(strings.Fields(p.stdout), " "), say) { // lines are broken at 80 columns
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
-	if strings.Contains(p.stdout, "may be the peak") {
+	if p.says("may be the peak") {
 		t.Errorf("a peak is claimed:\n%s", p.stdout)
 	}
 	if p.code != 0 {
@@ -712,7 +615,7 @@ func TestClientcheck(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	p := run(t, "clientcheck", "-levels", "2,50", "-requests", "40", "-tokens", "10", "-out", out, "-need", "1")
-	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") || !strings.Contains(p.stdout, "Client-bound: not judged at 2, 50") {
+	if p.code != 0 || !p.says("Verdict") || !p.says("100.0 %") || !p.says("prompt-capped") || !p.says("Client-bound: not judged at 2, 50") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	if text, err := os.ReadFile(filepath.Join(out, protocol.PlanFile)); err != nil || !strings.Contains(string(text), `"clientcheck-changed"`) {
@@ -729,7 +632,7 @@ func TestDryRun(t *testing.T) {
 		"runs         5", "100 a level", "prompt-capped", "one-condition", "docker run", "--tensor-parallel-size 4",
 		"moonshotai/Kimi-K2-Instruct @ 1cbe779b5c9d45782861647236f67e2e1aab55f0", "INT4 QAT", "discrepancy",
 	} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -748,17 +651,17 @@ func TestDryRun(t *testing.T) {
 	} {
 		p := run(t, c.name, append(c.args, "-dry-run")...)
 		for _, say := range c.say {
-			if p.code != 0 || !strings.Contains(p.stdout, say) || strings.Contains(p.stderr, "measure") {
+			if p.code != 0 || !p.says(say) || strings.Contains(p.stderr, "measure") {
 				t.Errorf("%s: exit code %d; does it say %q?\n%s\n%s", c.name, p.code, say, p.stdout, p.stderr)
 			}
 		}
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run")
-	if p.code != 0 || !strings.Contains(p.stdout, "one server for all runs") || !strings.Contains(p.stdout, "within-server") {
+	if p.code != 0 || !p.says("one server for all runs") || !p.says("within-server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run", "-warmup", "steady")
-	if p.code != 0 || !strings.Contains(p.stdout, "each run until throughput and TTFT are steady, for 10m0s at most") {
+	if p.code != 0 || !p.says("each run until throughput and TTFT are steady, for 10m0s at most") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }
@@ -768,22 +671,17 @@ func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	for _, signals := range []int{1, 2} {
 		t.Run(fmt.Sprint(signals), func(t *testing.T) {
+			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 			defer cancel()
-			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-requests", "500x", "-input", "16", "-output", "4", "-out", out)
-			var stdout, stderr bytes.Buffer
+			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-requests", "5000x", "-input", "16", "-output", "4", "-out", out)
+			var stdout, stderr output
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			journal := filepath.Join(out, protocol.JournalFile)
-			for ctx.Err() == nil { // until the warmup has been measured
-				if text, _ := os.ReadFile(journal); bytes.Contains(text, []byte(`"measurement":`)) {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			eventually(t, "the level after the warmup", func() bool { return strings.Contains(stderr.String(), "concurrency 1, 5") })
 			time.Sleep(300 * time.Millisecond)
 			for range signals {
 				_ = cmd.Process.Signal(syscall.SIGINT)
@@ -822,35 +720,19 @@ func TestKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	journal := filepath.Join(out, protocol.JournalFile)
+	await(t, filepath.Join(out, protocol.JournalFile), `"start":`)
 	var e *protocol.Experiment
-	for range 1000 {
-		if file, err := os.Open(journal); err == nil {
-			e, _ = protocol.ReadJournal(file)
-			file.Close()
-		}
-		if e != nil && len(e.Starts) > 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "a start that can be read", func() bool {
+		e, _ = protocol.ReadExperiment(out)
+		return e != nil && len(e.Starts) > 0
+	})
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if e == nil || len(e.Starts) == 0 {
-		t.Fatal("it has not started")
-	}
 	var pid int
 	if _, err := fmt.Sscanf(e.Starts[0].Instance, "pid %d", &pid); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("the server, process %d, outlived the program that started it", pid)
+	eventually(t, fmt.Sprintf("the server, process %d, goes with the program that started it", pid), func() bool { return gone(pid) })
 }
 
 func TestSimserver(t *testing.T) {
@@ -867,13 +749,13 @@ func TestSimserver(t *testing.T) {
 	n, _ := stdout.Read(line)
 	url := strings.TrimSpace(string(line[:n]))
 	p := run(t, "loadtest", "-url", url, "-concurrency", "4", "-input", "16", "-output", "4", "-endpoint", "chat", "-stream=false")
-	if p.code != 0 || !strings.Contains(p.stdout, "40 completed") || strings.Contains(p.stdout, "ttft") {
+	if p.code != 0 || !p.says("40 completed") || p.says("ttft") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, prompts := range [][]string{{"-text"}, {"-vocabulary", "32000"}} {
 		p := run(t, "loadtest", append(prompts, "-url", url, "-concurrency", "4", "-requests", "20", "-input", "16", "-output", "4", "-continuous-usage")...)
-		if p.code != 0 || !strings.Contains(p.stdout, "20 completed") || !strings.Contains(p.stdout, "320 input and 80 output tokens") ||
-			!strings.Contains(p.stdout, "tokens_per_chunk") || strings.Contains(p.stdout, "token-mismatch") {
+		if p.code != 0 || !p.says("20 completed") || !p.says("320 input and 80 output tokens") ||
+			!p.says("tokens_per_chunk") || p.says("token-mismatch") {
 			t.Errorf("%v: exit code %d\n%s\n%s", prompts, p.code, p.stdout, p.stderr)
 		}
 	}
