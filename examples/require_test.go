@@ -2,7 +2,6 @@ package examples_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -44,34 +43,31 @@ func TestRequire(t *testing.T) {
 		{"multirun", small, "server_e2e_mean<1s", 2, nil, []string{"server_e2e_mean"}}, // nobody looks
 		{"finesweep", small, "success_rate>=50", 2, nil, []string{"as in 99%"}},
 	} {
-		busy.Check(t, func() (faults []string, evidence string) {
-			fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+		busy.Check(t, func(f *busy.Faults) {
 			p := run(t, c.name, append(c.args, "-require", c.require)...)
 			if p.code != c.code {
-				fault("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout, p.stderr)
-				return faults, busy.Said(p.stdout)
+				f.Addf("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout, p.stderr)
+				return
 			}
 			for _, s := range c.prints {
 				if !p.says(s) {
-					fault("%s -require %q does not print %q:\n%s", c.name, c.require, s, p.stdout)
+					f.Addf("%s -require %q does not print %q:\n%s", c.name, c.require, s, p.stdout)
 				}
 			}
 			for _, s := range c.error {
 				if line := p.errorLine(t); !strings.Contains(line, s) {
-					fault("%s -require %q: %q does not say %q", c.name, c.require, line, s)
+					f.Addf("%s -require %q: %q does not say %q", c.name, c.require, line, s)
 				}
 			}
-			return faults, busy.Said(p.stdout)
 		})
 	}
 	// As JSON the result stays one, and the verdict is beside it.
-	busy.Check(t, func() (faults []string, evidence string) {
+	busy.Check(t, func(f *busy.Faults) {
 		p := run(t, "finesweep", append(small, "-json", "-require", "e2e_p50@8<1us")...)
 		var a protocol.Analysis
 		err := json.Unmarshal([]byte(p.stdout), &a)
 		if err != nil || p.code != 1 || !strings.Contains(p.stderr, "broken  e2e_p50@8<0.001ms") {
-			faults = append(faults, fmt.Sprintf("exit code %d, %v\n%s", p.code, err, p.stderr))
+			f.Addf("exit code %d, %v\n%s", p.code, err, p.stderr)
 		}
-		return faults, busy.Said(p.stdout)
 	})
 }

@@ -1,12 +1,10 @@
-package busy_test
+package busy
 
 import (
 	"fmt"
-	"slices"
+	"runtime"
 	"testing"
-
-	"github.com/servegauge/servegauge/internal/busy"
-	"github.com/servegauge/servegauge/loadgen"
+	"time"
 )
 
 // recorder is a test that notes its errors.
@@ -22,37 +20,36 @@ func (r *recorder) Error(args ...any)   { r.errors = append(r.errors, fmt.Sprint
 // A fault is reported at once where nothing excuses it, and where something does, after three times.
 func TestCheck(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		evidence string
-		good     int // the time that is without fault; 0: none is
-		times    int
-		errors   int
+		name   string
+		lag    time.Duration
+		good   int // the time that is without fault; 0: none is
+		times  int
+		errors int
 	}{
-		{"good at once", "busy", 1, 1, 0},
-		{"good at the second time", "busy", 2, 2, 0},
-		{"never good", "busy", 0, 3, 1},
-		{"a fault without evidence", "", 2, 1, 1},
+		{"good at once", time.Second, 1, 1, 0},
+		{"good at the second time", late, 2, 2, 0},
+		{"never good", late, 0, 3, 1},
+		{"a fault on an idle machine", late - 1, 2, 1, 1},
 	} {
 		n, r := 0, &recorder{}
-		busy.Check(r, func() ([]string, string) {
-			if n++; n == c.good {
-				return nil, c.evidence
+		check(r, func(f *Faults) {
+			if n++; n != c.good {
+				f.Addf("%d was a fault", n)
 			}
-			return []string{"a fault"}, c.evidence
-		})
+		}, func() func() time.Duration { return func() time.Duration { return c.lag } })
 		if n != c.times || len(r.errors) != c.errors {
 			t.Errorf("%s: measured %d times, %q", c.name, n, r.errors)
 		}
 	}
 }
 
-func TestCodesAreThoseOfWarnings(t *testing.T) {
-	for _, code := range busy.Codes {
-		if !slices.Contains(loadgen.Codes(), code) || busy.Said("a level with "+code+".") != code {
-			t.Errorf("%s", code)
-		}
+// A process that is kept from running for so long is seen to be.
+func TestWatch(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	latest := watch()
+	for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; { // the only processor is held
 	}
-	if got := busy.Said("few-samples"); got != "" {
-		t.Errorf("%s", got)
+	if got := latest(); got < late {
+		t.Errorf("woken %v late", got)
 	}
 }

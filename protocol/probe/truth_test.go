@@ -2,7 +2,6 @@ package probe_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -173,8 +172,7 @@ func TestRestartWithinLevel(t *testing.T) {
 
 // What the server says of itself stands beside what the client saw, and both are near the truth.
 func TestBothSides(t *testing.T) {
-	busy.Check(t, func() (faults []string, evidence string) {
-		fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	busy.Check(t, func(f *busy.Faults) {
 		s := engine()
 		s.StepPerSequence = 0
 		a := measured(t, s, probe.ServerView{}, false, level(16, 96)) // twice as many as run at once, so that half of them wait
@@ -188,21 +186,20 @@ func TestBothSides(t *testing.T) {
 		for _, name := range []string{loadgen.TTFT, loadgen.E2E} {
 			client, server := figure(loadgen.MeanName(name)), figure(loadgen.MeanName("server_"+name))
 			if client < 0.98*server || client > 1.5*server {
-				fault("%s is %.2f ms at the client and %.2f ms at the server", name, client, server)
+				f.Addf("%s is %.2f ms at the client and %.2f ms at the server", name, client, server)
 			}
 		}
 		if got := figure("server_output_tokens"); got != 96*12 {
-			fault("%v output tokens", got)
+			f.Addf("%v output tokens", got)
 		}
 		if got := figure("server_requests"); got != 96 {
-			fault("%v requests", got)
+			f.Addf("%v requests", got)
 		}
 		if peak := figure("server_running_peak"); peak > 8 || peak < 6 {
-			fault("at most %v running", peak)
+			f.Addf("at most %v running", peak)
 		}
 		if mean := figure("server_waiting_mean"); mean < 3 || mean > 9 {
-			fault("%v waiting on average", mean)
+			f.Addf("%v waiting on average", mean)
 		}
-		return faults, busy.Said(fmt.Sprint(a.Points[0].Warnings))
 	})
 }
