@@ -234,6 +234,9 @@ func TestFleetWrongUse(t *testing.T) {
 			failsWith(t, 2, c.say, c.name, c.args...)
 		})
 	}
+	if p := run(t, "fleet", "wroker"); p.code != 2 || !strings.Contains(p.errorLine(t), `"wroker"`) {
+		t.Errorf("fleet wroker: exit code %d: %s", p.code, p.stderr)
+	}
 	if p := run(t, "fleet"); p.code != 2 || !strings.Contains(p.stderr, "fleet worker") {
 		t.Errorf("exit code %d: %s", p.code, p.stderr)
 	}
