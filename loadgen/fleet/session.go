@@ -155,12 +155,10 @@ func (s *session) try(ctx context.Context) error {
 	return nil
 }
 
-// load measures the shard. The level's clock starts when the observers' Start has returned, so that is where it waits for
-// the others, its connections open.
+// load measures the shard. It waits for the others, its connections open, where its observer is told of the start.
 func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.Target) (*loadgen.Result, error) {
 	offset := new(loadgen.ClockOffset)
 	g := &loadgen.Generator{Target: target, Metrics: s.Metrics, Stop: s.drained, Clock: offset}
-	started := false
 	g.Observers = []loadgen.Observer{{
 		Start: func(l loadgen.Level) {
 			s.reach(armed)
@@ -175,7 +173,7 @@ func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.
 			*offset = s.clock.system(stands)
 			s.tell("%s, from %v on", l.Load(), at.Format(time.TimeOnly))
 			s.reach(running)
-			started = s.clock.sleepUntil(at.Add(stands.Offset), ctx.Done())
+			g.At = time.Now().Add(at.Add(stands.Offset).Sub(s.clock.now()))
 		},
 		Tick: func(p loadgen.Progress) {
 			s.mu.Lock()
@@ -206,7 +204,7 @@ func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.
 		g.Observers = append(g.Observers, loadgen.Observer{Record: tells.record})
 	}
 	result, err := g.Measure(ctx, level)
-	if !started {
+	if began := result != nil && !g.At.IsZero() && !result.Start.Before(g.At); !began {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
