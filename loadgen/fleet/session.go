@@ -118,7 +118,7 @@ func (s *session) try(ctx context.Context) error {
 	if err := errors.Join(allowed(s.Allow, j.URL), j.validate(s.shards)); err != nil {
 		return err
 	}
-	data, err := s.datasets.get(ctx, kept, j.Dataset)
+	data, err := s.datasets.get(ctx, kept, j.Dataset, s.tell)
 	if err != nil {
 		return err
 	}
@@ -149,6 +149,9 @@ func (s *session) try(ctx context.Context) error {
 	defer cancel()
 	if err := kept.put(keep, s.names.result(s.id, s.shard), result); err != nil {
 		return fmt.Errorf("its result: %w", err)
+	}
+	if j.Gauge && !result.CutShort {
+		s.sustains.saw(result)
 	}
 	s.tell("%s: %d requests, %d completed", level.Load(), result.Accounting.Issued, result.Accounting.Completed)
 	s.reach(stored)
@@ -228,6 +231,10 @@ func workloadOf(t loadgen.Target) string {
 	if sends, ok := t.(interface{ Sent() workload.Description }); ok {
 		sent := sends.Sent()
 		sent.Headers = nil
+		if sent.File != nil && sent.File.SHA256 != "" { // what it is called is each machine's own as well
+			file := *sent.File
+			file.Name, sent.File = "", &file
+		}
 		says.Sent, known = &sent, true
 	}
 	if has, ok := t.(interface{ Fingerprint() string }); ok {
