@@ -157,6 +157,7 @@ func Analyze(e *Experiment) *Analysis {
 		}
 		p := newPoint(group, a.Unit)
 		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		p.Headroom = generatorHeadroom(group)
 		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {

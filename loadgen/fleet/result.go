@@ -188,9 +188,9 @@ func (m *measuring) warn(r *loadgen.Result) {
 				"each machine's own and stand; figures over a time do not", spread, off, window)
 	}
 	for _, p := range r.Parts {
-		if h, known := p.Headroom(); known && h < enoughHeadroom {
-			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.0f requests/s, %.2g times what it needed here: use more "+
-				"workers, or machines of their own", p.Generator.Name, p.Generator.Sustained, h)
+		if h, known := p.Headroom(); known && h.Least() < enoughHeadroom {
+			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.2g times what it needed here: use more workers, or "+
+				"machines of their own", p.Generator.Name, h.Least())
 		}
 	}
 	if m.hears == nil {

@@ -161,7 +161,11 @@ func headroom(a *protocol.Analysis) string {
 	if c.Chunks > 0 {
 		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
 	}
-	s += fmt.Sprintf(" at %d in flight, beside the server that it was measured with", c.Concurrency)
+	s += fmt.Sprintf(" at %d in flight", c.Concurrency)
+	if c.Generators > 1 {
+		s += fmt.Sprintf(" by %d generators", c.Generators)
+	}
+	s += ", beside the server that it was measured with"
 	var least *protocol.Point
 	for i := range a.Points {
 		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {
