@@ -206,12 +206,17 @@ func (c *Client) inWords(config Config) bool {
 	if c.Talks != nil {
 		return true
 	}
+	return c.Text || endpointOf(config).inText()
+}
+
+// endpointOf is the one that is asked for, or that the URL names.
+func endpointOf(config Config) Endpoint {
 	if config.Endpoint == "" {
 		if where, err := parseAddress(config.URL); err == nil {
-			config.Endpoint = where.endpoint
+			return where.endpoint
 		}
 	}
-	return c.Text || config.Endpoint.inText()
+	return config.Endpoint
 }
 
 // A repeating dataset says when it begins again.
@@ -256,9 +261,9 @@ func (c *Client) server(url string) *known {
 }
 
 // calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and
-// returns nil.
+// returns nil. Rerank is not asked: how often it counts a query depends on the documents.
 func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibration, error) {
-	if !c.inWords(config) {
+	if !c.inWords(config) || endpointOf(config) == Rerank {
 		return nil, nil
 	}
 	c.mu.Lock()
