@@ -4,15 +4,14 @@
 # MODELS is a directory of models, which docs/validation/workloads.md describes; OUT one for what is printed. The parts:
 # clients, open, open-llama, adapters, images, embed, rerank, rerank-llama, structured.
 # VLLM and LLAMA are the commands of vLLM's command line and of llama.cpp's server ("vllm", "llama-server"). The servers
-# listen on 127.0.0.1:8000, one after another, each alone, and are ended.
+# listen on 127.0.0.1, ports 8000 and 18600, one after another, each alone, and are ended.
 set -euo pipefail
 usage="usage: docs/workloads.sh MODELS OUT PART…"
 models=$(cd "${1:?$usage}" && pwd) out=$(mkdir -p "${2:?$usage}" && cd "$2" && pwd)
 shift 2
 cd "$(dirname "$0")/.."
 trace=docs/validation/raw/mooncake-shaped.jsonl
-url=http://127.0.0.1:8000
-bin=$(mktemp -d) server=
+bin=$(mktemp -d) url='' server=
 trap 'stop; rm -rf "$bin"' EXIT
 go build -o "$bin" ./examples/loadtest
 
@@ -21,7 +20,7 @@ start() { # COMMAND…
   server=$!
   for _ in $(seq 600); do
     ! curl -sf -o /dev/null $url/health || return 0
-    kill -0 $server || { echo "the server did not start; see $out/server.log" >&2; return 1; }
+    kill -0 $server 2> /dev/null || { echo "the server did not start; see $out/server.log" >&2; return 1; }
     sleep 1
   done
 }
@@ -33,6 +32,7 @@ stop() {
 
 vllm() { # MODEL FLAGS…: its weights are made up unless the folder has some
   local model=$1; shift
+  url=http://127.0.0.1:8000
   local made=(--load-format dummy)
   [ ! -f "$models/$model/model.safetensors" ] || made=()
   export VLLM_CPU_KVCACHE_SPACE=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_SERVER_DEV_MODE=1
@@ -43,8 +43,10 @@ vllm() { # MODEL FLAGS…: its weights are made up unless the folder has some
 
 llama() { # MODEL FLAGS…
   local model=$1; shift
+  url=http://127.0.0.1:18600
   # shellcheck disable=SC2086 # the command is words
-  start ${LLAMA:-llama-server} -m "$models/$model.gguf" --host 127.0.0.1 --port 8000 -ngl 0 -t 1 --no-warmup --offline "$@"
+  start ${LLAMA:-llama-server} -m "$models/$model.gguf" --host 127.0.0.1 --port 18600 -ngl 0 -t 1 --no-warmup --offline \
+    "$@"
 }
 
 text() { # FLAGS of vLLM for models that make text
@@ -104,17 +106,20 @@ part() {
     counters adapters ;;
   images)
     vllm vl $(text) --limit-mm-per-prompt '{"image":4}'
-    local size each
+    local size each seed=0
     for size in 112x112 224x224 448x448 896x448; do
       for each in 1 3; do
-        record images "$bin/loadtest" -url $url -endpoint chat -images 40 -image-size $size -media-each $each -requests 40 \
-          -concurrency 2 -input 20 -output 8 -seed 5
+        record images "$bin/loadtest" -url $url -endpoint chat -images $((40 * each)) -image-size $size -media-each $each \
+          -requests 40 -concurrency 2 -input 20 -output 8 -continuous-usage -seed $((seed += 1))
       done
     done
+    counters images
+    record images "$bin/loadtest" -url $url -endpoint chat -images 10 -image-size 224x224 -requests 40 -concurrency 1 \
+      -input 20 -output 8 -continuous-usage -seed 99 # 10 images, each four times
     counters images ;;
   embed)
     vllm embed --runner pooling
-    record embed "$bin/loadtest" -url $url -endpoint embeddings -vocabulary 3900 -requests 400 -concurrency 8 -input 60
+    record embed "$bin/loadtest" -url $url -endpoint embeddings -vocabulary 3979 -requests 400 -concurrency 8 -input 60
     counters embed ;;
   rerank)
     vllm rank --runner pooling

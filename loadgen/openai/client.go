@@ -206,17 +206,12 @@ func (c *Client) inWords(config Config) bool {
 	if c.Talks != nil {
 		return true
 	}
-	return c.Text || endpointOf(config).inText()
-}
-
-// endpointOf is the one that is asked for, or that the URL names.
-func endpointOf(config Config) Endpoint {
 	if config.Endpoint == "" {
 		if where, err := parseAddress(config.URL); err == nil {
-			return where.endpoint
+			config.Endpoint = where.endpoint
 		}
 	}
-	return config.Endpoint
+	return c.Text || config.Endpoint.inText()
 }
 
 // A repeating dataset says when it begins again.
@@ -263,7 +258,7 @@ func (c *Client) server(url string) *known {
 // calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and
 // returns nil. Rerank is not asked: how often it counts a query depends on the documents.
 func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibration, error) {
-	if !c.inWords(config) || endpointOf(config) == Rerank {
+	if !c.inWords(config) || reranks(config) {
 		return nil, nil
 	}
 	c.mu.Lock()
@@ -285,4 +280,10 @@ func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibr
 	}
 	server.calibrated, server.calibration = true, found
 	return found, nil
+}
+
+// reranks reports whether the endpoint is that, by its name or by the URL.
+func reranks(config Config) bool {
+	where, err := parseAddress(config.URL)
+	return config.Endpoint == Rerank || config.Endpoint == "" && err == nil && where.endpoint == Rerank
 }
