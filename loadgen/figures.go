@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// wholeInput reports whether all tokens are of the input, as for embeddings: such servers have no output to be fast at.
+func (r *Result) wholeInput() bool { return r.Tokens.Output == 0 && r.Tokens.Input > 0 }
+
 // figures lists every figure that the level has: throughputs, requests in flight, then the metrics in the order in
 // which they are declared. A figure that cannot be had is not there; none is ever 0 for want of data.
 // own are the metrics beside the built-in ones.
@@ -21,7 +24,7 @@ func (r *Result) figures(own []Metric) []Figure {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 		if counted > 0 {
-			if r.Tokens.Output == 0 && r.Tokens.Input > 0 {
+			if r.wholeInput() {
 				add(InputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input)/span, counted)
 			} else {
 				add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
@@ -33,7 +36,9 @@ func (r *Result) figures(own []Metric) []Figure {
 		span := w.Length().Seconds()
 		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
 		if counted > 0 {
-			add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			if !r.wholeInput() {
+				add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			}
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
 		}
 	}

@@ -80,6 +80,7 @@ func oracle(text []byte) (c chunk, err error) {
 		case "usage":
 			if m.value == nil {
 				c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+				c.media = count{}
 			}
 			for _, u := range ifObject(m.value) {
 				switch u.name {
@@ -89,8 +90,9 @@ func oracle(text []byte) (c chunk, err error) {
 					c.completion = number2count(u.value)
 				case "prompt_tokens_details":
 					if u.value == nil {
-						c.cached = count{}
+						c.cached, c.media = count{}, count{}
 					}
+					oracleMedia(u.value, &c.media)
 					oracleCounts(u.value, map[string]*count{"cached_tokens": &c.cached})
 				case "completion_tokens_details":
 					if u.value == nil {
@@ -154,6 +156,26 @@ func oracle(text []byte) (c chunk, err error) {
 	}
 	c.failed = c.failed || says && c.choices == 0 && !c.completion.known && !notice
 	return c, nil
+}
+
+// oracleMedia adds up the tokens of images, sounds and frames.
+func oracleMedia(details any, all *count) {
+	add := func(value any) {
+		if n := number2count(value); n.possible() {
+			*all = count{all.n + n.n, true}
+		}
+	}
+	for _, d := range ifObject(details) {
+		kinds, several := d.value.(object)
+		switch {
+		case d.name == "multimodal_tokens" && several:
+			for _, kind := range kinds {
+				add(kind.value)
+			}
+		case d.name == "multimodal_tokens" || d.name == "image_tokens" || d.name == "audio_tokens" || d.name == "video_tokens":
+			add(d.value)
+		}
+	}
 }
 
 func oracleChoice(c *chunk, value any) {
