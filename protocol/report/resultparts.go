@@ -203,9 +203,10 @@ func variancePart(out *section, s *subject) {
 	if len(t.Rows) == 0 {
 		out.text("No level has a steady window in two runs, so that the spread cannot be taken apart.")
 	}
-	for _, line := range drifts(s.Analysis) {
+	for _, line := range append(startLines(s.Analysis), drifts(s.Analysis)...) {
 		out.text(line + ".")
 	}
+	out.table(s.startTable())
 	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
 		Head: []string{levelHead(s.Analysis)}}
 	var order []int

@@ -55,6 +55,7 @@ func evidence(out *printer, a *protocol.Analysis) {
 	if line := headroom(a); line != "" {
 		lines = append(lines, line)
 	}
+	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
 		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
