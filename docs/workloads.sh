@@ -150,7 +150,8 @@ part() { # NAME
       done
     done
     jq -s -r 'def interval: length as $n | (add / $n) as $mean |
-        (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd | (2.201 * $sd / ($n | sqrt)) as $half | "\($mean) ± \($half) ms, 95 %, t of \($n) blocks";
+        (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd | (2.201 * $sd / ($n | sqrt)) as $half |
+        "\($mean) ± \($half) ms, 95 %, t of \($n) blocks";
       (map(select(.block > 0)) | group_by(.block)) as $blocks |
       ["ttft_mean", "ttft_p50", "tpot_mean"][] | . as $f |
       "\($f), with − without: " + ($blocks | map((.[] | select(.with == "with"))[$f] -
