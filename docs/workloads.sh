@@ -26,7 +26,14 @@ start() { # COMMAND…
 }
 
 stop() {
-  [ -z "$server" ] || { kill -TERM -- "-$server" && wait "$server" || true; } 2> /dev/null
+  [ -n "$server" ] || return 0
+  kill -TERM -- "-$server" 2> /dev/null || true
+  for _ in $(seq 30); do
+    kill -0 -- "-$server" 2> /dev/null || break
+    sleep 1
+  done
+  kill -KILL -- "-$server" 2> /dev/null || true
+  wait "$server" 2> /dev/null || true
   server=
 }
 
@@ -134,28 +141,43 @@ part() { # NAME
     llama rank --reranking -np 4 -c 4096 -b 1024 -ub 1024 --metrics
     record rerank-llama "$bin/loadtest" -url $url -endpoint rerank -requests 200 -concurrency 4 -input 60
     counters rerank-llama ;;
-  structured) # with a schema and without, in turn
+  structured) # with a schema and without, in turn; then with schemas that the server does not know, and again
     vllm smollm2 $(text)
-    local schema='{"response_format":{"type":"json_schema","json_schema":{"name":"city","schema":{"type":"object",
-"properties":{"name":{"type":"string","maxLength":20},"people":{"type":"integer"}},"required":["name","people"]}}}}'
-    local block with body
-    for block in $(seq 0 12); do # the first, in which the grammar is made, is not counted
-      for with in $( ((block % 2)) && echo 'with without' || echo 'without with'); do
-        [ $with = with ] && body=(-body "$schema") || body=()
-        forget
-        "$bin/loadtest" -url $url -endpoint chat -requests 10 -concurrency 1 -input 64 -output 8 -seed 11 \
-          -json "${body[@]}" 2>> "$out/structured.log" | jq -c --arg block $block --arg with $with '[.figures[] |
-            {key: .name, value}] | from_entries | {block: ($block | tonumber), with: $with, ttft_mean, ttft_p50,
-            ttft_p99, tpot_mean, e2e_mean}' >> "$out/structured.txt"
+    schema() { # NAME
+      echo '{"response_format":{"type":"json_schema","json_schema":{"name":"'"$1"'","schema":{"type":"object",
+        "properties":{"'"$1"'":{"type":"string","maxLength":20},"people":{"type":"integer"}},"required":["'"$1"'","people"]}}}}'
+    }
+    ask() { # BLOCK HOW FLAGS…: prints a line of what one level has found
+      local block=$1 how=$2; shift 2
+      forget
+      "$bin/loadtest" -url $url -concurrency 1 -input 64 -output 8 -json "$@" 2>> "$out/structured.log" |
+        jq -c --arg block "$block" --arg how "$how" '[.figures[] | {key: .name, value}] | from_entries |
+          {block: ($block | tonumber), how: $how, ttft_mean, ttft_p50, tpot_mean, e2e_mean}' >> "$out/structured.txt"
+    }
+    pairs() { # MORE LESS FIGURE…: prints the mean of the differences within blocks, with its interval (Student's t)
+      local more=$1 less=$2; shift 2
+      jq -s -r --arg more "$more" --arg less "$less" '
+        def interval: length as $n | (add / $n) as $mean | (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd |
+          (2.201 * $sd / ($n | sqrt)) as $half | "\($mean) ± \($half) ms, 95 %, of \($n) blocks";
+        (map(select(.block > 0 and (.how == $more or .how == $less))) | group_by(.block)) as $blocks |
+          $ARGS.positional[] | . as $figure | "\($figure), \($more) − \($less): " + ($blocks | map((.[] | select(.how == $more))[$figure] -
+          (.[] | select(.how == $less))[$figure]) | interval)' \
+        "$out/structured.txt" --args "$@" >> "$out/structured.txt"
+    }
+    local block
+    for block in $(seq 0 12); do # the first, in which the server warms, is not counted; 12 are what 2.201 is for
+      for how in $( ((block % 2)) && echo 'with without' || echo 'without with'); do
+        body=()
+        [ $how != with ] || body=(-body "$(schema city)")
+        ask "$block" $how -endpoint chat -requests 10 -seed 11 "${body[@]}"
       done
     done
-    jq -s -r 'def interval: length as $n | (add / $n) as $mean |
-        (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd | (2.201 * $sd / ($n | sqrt)) as $half |
-        "\($mean) ± \($half) ms, 95 %, t of \($n) blocks";
-      (map(select(.block > 0)) | group_by(.block)) as $blocks |
-      ["ttft_mean", "ttft_p50", "tpot_mean"][] | . as $f |
-      "\($f), with − without: " + ($blocks | map((.[] | select(.with == "with"))[$f] -
-        (.[] | select(.with == "without"))[$f]) | interval)' "$out/structured.txt" >> "$out/structured.txt" ;;
+    for block in $(seq 0 12); do # by token ids, so that nothing is asked before; a mean of one request
+      ask "$block" new -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
+      ask "$block" known -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
+    done
+    pairs with without ttft_mean ttft_p50 tpot_mean e2e_mean
+    pairs new known ttft_mean ;;
   *) echo "$1: $usage" >&2; exit 2 ;;
   esac
   stop
