@@ -237,3 +237,6 @@ func levelHead(a *protocol.Analysis) string {
 	}
 	return "concurrency"
 }
+
+// levelTitle is [levelHead] as the head of a column of the page.
+func levelTitle(a *protocol.Analysis) string { return capital(levelHead(a)) }
