@@ -44,8 +44,8 @@ const (
 // must send the same. Where workers went while the level lasted the result is spoiled ([WarnWorkerLost]), which is no
 // error.
 //
-// Errors are a *[loadgen.InvalidError], *[MissingError], *[DisagreementError], *[WorkerError] or *[BusyError], or
-// NATS's own; then nothing was measured.
+// Errors are a *[loadgen.InvalidError], *[MissingError], *[DisagreementError], *[WorkerError] or *[BusyError],
+// [ErrStopped], or NATS's own; then nothing was measured.
 func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) (*loadgen.Result, error) {
 	if g == nil {
 		g = &loadgen.Generator{}
@@ -55,15 +55,17 @@ func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l, err := c.leads(ctx)
+	waiting, release := unlessStopped(ctx, g.Stop)
+	defer release()
+	l, err := c.leads(waiting)
 	if err != nil {
 		return nil, err
 	}
 	m := &measuring{lead: l, g: g, job: j}
 	defer m.end()
-	if m.takeUp(ctx) {
+	if m.takeUp(waiting) {
 		c.tell("taking up a level that was begun before")
-	} else if err := m.begin(ctx); err != nil {
+	} else if err := m.begin(waiting); err != nil {
 		return nil, err
 	}
 	cut := m.watch(ctx)
@@ -77,6 +79,24 @@ func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) 
 		}
 	}
 	return result, cut
+}
+
+// ErrStopped is the cause of a level that was not measured because Stop was closed while its workers were waited for.
+var ErrStopped = errors.New("stopped before the level began")
+
+// unlessStopped is ctx until stop is closed; nil: never.
+func unlessStopped(ctx context.Context, stop <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if stop != nil {
+		go func() {
+			select {
+			case <-stop:
+				cancel(ErrStopped)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
 }
 
 // measuring is one call of Measure.
@@ -112,6 +132,9 @@ func (m *measuring) begin(ctx context.Context) error {
 			return err
 		}
 		m.level = level{Session: nuid.Next(), Job: m.job, Members: members, Clocks: map[string]loadgen.ClockOffset{}}
+		if _, err := m.store.make(ctx, m.InMemory); err != nil { // the server may have lost it since the level before
+			return fmt.Errorf("the fleet's stream: %w", err)
+		}
 		if err := m.store.forget(ctx); err != nil {
 			return fmt.Errorf("the fleet's stream: %w", err)
 		}
