@@ -68,7 +68,7 @@ func takeLead(ctx context.Context, c *Coordinator, n names, holder string) (*lea
 	}
 	l := &lead{Coordinator: c, names: n, store: s, lease: lease, workers: map[string]*seen{}, woken: make(chan struct{}),
 		ended: make(chan struct{}), time: newClock()}
-	l.order = order{Version: protocolVersion, Term: lease.value.Term, Holder: holder}
+	l.order = order{Version: protocolVersion, Term: lease.value.Term, Holder: holder, Hold: true}
 	if l.beats, err = c.Conn.Subscribe(n.beat("*"), l.hear); err != nil {
 		_ = lease.release(ctx)
 		return nil, err
@@ -81,7 +81,7 @@ func takeLead(ctx context.Context, c *Coordinator, n names, holder string) (*lea
 }
 
 func (l *lead) close() error {
-	l.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks = "", "", nil, nil })
+	l.letGo()
 	l.stop()
 	<-l.ended
 	_ = l.beats.Unsubscribe()
@@ -139,6 +139,11 @@ func (l *lead) want(change func(*order)) {
 	defer l.mu.Unlock()
 	change(&l.order)
 	l.publish()
+}
+
+// letGo wants nothing any more.
+func (l *lead) letGo() {
+	l.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks, o.Hold = "", "", nil, nil, false })
 }
 
 func (l *lead) publish() {
@@ -236,13 +241,15 @@ func (l *lead) wait(ctx context.Context, limit time.Duration, until func() (bool
 // alive reports whether a worker has been heard of lately. l.mu is held.
 func (w *seen) alive() bool { return w != nil && time.Since(w.at) <= Lost }
 
+const gatherQuietly = 2 * time.Second
+
 // gather waits until there are as many workers as there should be, and gives shards to the first of them.
 func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member, error) {
 	limit := cmp.Or(l.Gather, defaultGather)
 	var members []member
 	var have, deaf []string
 	twice := ""
-	err := l.wait(ctx, limit, func() (bool, error) {
+	complete := func() (bool, error) {
 		var there []*seen
 		deaf = deaf[:0]
 		for _, w := range l.workers {
@@ -276,7 +283,13 @@ func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member,
 					Sustained: w.Sustains, SustainedChunks: w.SustainsChunks}})
 		}
 		return true, l.agree(members)
-	})
+	}
+	soon := min(limit, gatherQuietly)
+	err := l.wait(ctx, soon, complete)
+	if errors.Is(err, errLate) && soon < limit {
+		l.tell("waiting for workers, of which %d of %d are there", len(have), l.Workers)
+		err = l.wait(ctx, limit-soon, complete)
+	}
 	if err == nil {
 		members = members[:shards]
 	}

@@ -116,7 +116,7 @@ func (m *measuring) shards() int { return m.job.shards(m.Workers) }
 
 // end lets the workers go.
 func (m *measuring) end() {
-	m.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks = "", "", nil, nil })
+	m.letGo()
 	if m.records != nil {
 		_ = m.records.Unsubscribe()
 		m.hears.close()
@@ -155,7 +155,7 @@ func (m *measuring) begin(ctx context.Context) error {
 			}
 		}
 		m.tell("lost before the level began: %v", gone)
-		m.want(func(o *order) { o.Session, o.Phase, o.Shards = "", "", nil })
+		m.letGo()
 	}
 	return &MissingError{Want: m.Workers, Gone: gone, In: cmp.Or(m.Gather, defaultGather)}
 }
@@ -171,7 +171,7 @@ func (m *measuring) together(ctx context.Context) error {
 	}
 	m.want(func(o *order) {
 		o.Session, o.Phase, o.Shards, o.Told = m.level.Session, prepare, shards, m.hasRecords()
-		o.At, o.Clocks = 0, nil
+		o.At, o.Clocks, o.Hold = 0, nil, false
 	})
 	if err := m.reached(ctx, cmp.Or(m.Prepare, defaultPrepare), prepared, "make its target"); err != nil {
 		return err
@@ -332,7 +332,11 @@ func (m *measuring) listenAndGo(ctx context.Context) error {
 		m.level.At = m.clock().Add(ahead).UnixNano()
 	}
 	m.want(func(o *order) { o.Phase, o.At, o.Clocks = run, m.level.At, m.level.Clocks })
-	m.tell("%s on %d workers", m.job.Level.Load(), len(m.level.Members))
+	if n := len(m.level.Members); n < m.Workers {
+		m.tell("%s on %d of %d workers, as many as have something to do in it", m.job.Level.Load(), n, m.Workers)
+	} else {
+		m.tell("%s on %d workers", m.job.Level.Load(), n)
+	}
 	return nil
 }
 
@@ -361,6 +365,7 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 	}
 	m.want(func(o *order) {
 		o.Session, o.Phase, o.Shards, o.At, o.Clocks = m.level.Session, run, shards, m.level.At, m.level.Clocks
+		o.Hold = false
 	})
 	// Those whose result is not kept must be at it.
 	err := m.wait(ctx, Lost+every, func() (bool, error) {

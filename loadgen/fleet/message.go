@@ -55,7 +55,8 @@ type order struct {
 	Term    uint64 `json:"term"`
 	Seq     uint64 `json:"seq"` // of the term's orders: one that is late is not obeyed
 	Holder  string `json:"holder"`
-	Session string `json:"session,omitempty"` // "": none; whoever has one ends it
+	Session string `json:"session,omitempty"` // "": none; whoever has one ends it,
+	Hold    bool   `json:"hold,omitempty"`    // unless it is to go on: the coordinator does not know yet what it wants
 	Phase   phase  `json:"phase,omitempty"`
 
 	Shards map[string]int                 `json:"shards,omitempty"` // of each instance that takes part

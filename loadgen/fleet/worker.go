@@ -82,15 +82,12 @@ type working struct {
 	sustains sustained
 }
 
-// Run takes part in the fleet until ctx is done, when it leaves it, with what it has of a level that is under way.
-func (w *Worker) Run(ctx context.Context) error {
-	n, err := namesOf(w.Fleet)
-	if err != nil {
+// Validate returns the [*loadgen.InvalidError] that Run would of what it is told to be, apart from its connection.
+func (w *Worker) Validate() error {
+	if _, err := namesOf(w.Fleet); err != nil {
 		return err
 	}
 	switch {
-	case w.Conn == nil:
-		return &loadgen.InvalidError{Field: "conn", Value: nil, Want: "a connection to a NATS server"}
 	case w.Target == nil:
 		return &loadgen.InvalidError{Field: "target", Value: nil, Want: "a func that makes targets"}
 	case len(w.Name) > mostName || shown(w.Name) != w.Name:
@@ -100,6 +97,21 @@ func (w *Worker) Run(ctx context.Context) error {
 		if _, err := origin(entry); err != nil && entry != AnyServer {
 			return fmt.Errorf("allowed server: %w", err)
 		}
+	}
+	return nil
+}
+
+// Run takes part in the fleet until ctx is done, when it leaves it, with what it has of a level that is under way.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Validate(); err != nil {
+		return err
+	}
+	n, err := namesOf(w.Fleet)
+	if err != nil {
+		return err
+	}
+	if w.Conn == nil {
+		return &loadgen.InvalidError{Field: "conn", Value: nil, Want: "a connection to a NATS server"}
 	}
 	mine := *w
 	if mine.Name == "" {
@@ -212,6 +224,9 @@ func (r *working) obey(ctx context.Context, o *order) {
 		defer r.beat(false)
 	}
 	r.seq, r.heard = o.Seq, time.Now()
+	if o.Hold {
+		return
+	}
 	shard, mine := o.Shards[r.instance]
 	if r.session != nil && (!mine || r.session.id != o.Session) {
 		r.end(errors.New("the coordinator has gone on without"))
