@@ -249,6 +249,8 @@ func TestFleetWrongUse(t *testing.T) {
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},
 		{"fleet", []string{"worker", "-allow", "http://a"}, []string{"-nats"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"}, []string{"-datasets", "/nowhere"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"}, []string{"vllm:8000", "http://"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"}, []string{"a b", "letters"}},
 		{"fleet", []string{"status"}, []string{"-nats"}},
 		{"fleet", []string{"manifest", "-workers", "2", "-allow", "http://a"}, []string{"-server-label"}},
 	} {
