@@ -5,9 +5,6 @@ import (
 	"slices"
 )
 
-// wholeInput reports whether all tokens are of the input, as for embeddings: such servers have no output to be fast at.
-func (r *Result) wholeInput() bool { return r.Tokens.Output == 0 && r.Tokens.Input > 0 }
-
 // figures lists every figure that the level has: throughputs, requests in flight, then the metrics in the order in
 // which they are declared. A figure that cannot be had is not there; none is ever 0 for want of data.
 // own are the metrics beside the built-in ones.
@@ -20,11 +17,12 @@ func (r *Result) figures(own []Metric) []Figure {
 		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
 	}
 	counted := r.Accounting.Completed - r.Tokens.Uncounted
+	reads := r.Tokens.readsOnly()
 	if span := r.Makespan.Seconds(); span > 0 {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 		if counted > 0 {
-			if r.wholeInput() {
+			if reads {
 				add(InputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input)/span, counted)
 			} else {
 				add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
@@ -36,7 +34,9 @@ func (r *Result) figures(own []Metric) []Figure {
 		span := w.Length().Seconds()
 		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
 		if counted > 0 {
-			if !r.wholeInput() {
+			if reads {
+				add(SteadyInputThroughput, "tok/s", HigherIsBetter, w.Input/span, w.Completions)
+			} else {
 				add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
 			}
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
@@ -110,3 +110,7 @@ func (r *Result) figures(own []Metric) []Figure {
 	r.groupFigures(add)
 	return out
 }
+
+// readsOnly reports whether tokens went in and none came out, as of embeddings: those that went in are the throughput
+// then.
+func (t Tokens) readsOnly() bool { return t.Output == 0 && t.Input > 0 }

@@ -26,9 +26,9 @@ func TestOtherEndpoints(t *testing.T) {
 	}{
 		{"responses", Config{Endpoint: Responses, Workload: words}, 7, 7, loadgen.OutputThroughput, loadgen.InputThroughput},
 		{"a whole response", Config{Endpoint: Responses, Workload: words, Whole: true}, 0, 7, loadgen.OutputThroughput, "ttft_p50"},
-		{"embeddings", Config{Endpoint: Embeddings, Workload: ids}, 0, 0, loadgen.InputThroughput, loadgen.OutputThroughput},
+		{"embeddings", Config{Endpoint: Embeddings, Workload: ids}, 0, 0, loadgen.SteadyInputThroughput, loadgen.SteadyOutputThroughput},
 		{"embeddings of text", Config{Endpoint: Embeddings, Workload: words}, 0, 0, loadgen.InputThroughput, "ttft_p50"},
-		{"rerank", Config{Endpoint: Rerank, Workload: words}, 0, 0, loadgen.InputThroughput, loadgen.OutputThroughput},
+		{"rerank", Config{Endpoint: Rerank, Workload: words}, 0, 0, loadgen.SteadyInputThroughput, loadgen.SteadyOutputThroughput},
 	} {
 		for server, h := range map[string]http.Handler{"echo": &loadgentest.Echo{}, "simulated": caching()} {
 			t.Run(test.name+"/"+server, func(t *testing.T) {

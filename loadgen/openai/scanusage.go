@@ -14,6 +14,21 @@ type count struct {
 // possible reports whether a count was told that can be.
 func (n count) possible() bool { return n.known && n.n >= 0 }
 
+// usages reads the value of a member "usage".
+func (s *scanner) usages(c *chunk) {
+	if s.null() {
+		c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+		c.media = count{}
+		return
+	}
+	s.mattered = true
+	if s.object() {
+		for s.enter('{'); s.member(); {
+			s.usage(c)
+		}
+	}
+}
+
 func (s *scanner) usage(c *chunk) {
 	switch string(s.key) {
 	case "prompt_tokens":
