@@ -60,10 +60,10 @@ text() { # FLAGS of vLLM for models that make text
   printf '%s\n' --max-model-len 8192 --max-num-seqs 16 --enable-prompt-tokens-details
 }
 
-record() { # NAME COMMAND…: appends the command and what it printed
+record() { # NAME COMMAND…: appends the command and what it printed, without the directories of this machine
   local name=$1; shift
-  { printf '$'; printf ' %q' "$@" | sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g"; printf '\n'; "$@" 2>&1 ||
-    echo "exit code $?"; } >> "$out/$name.txt"
+  { printf '$'; printf ' %q' "$@"; printf '\n'; "$@" 2>&1 || echo "exit code $?"; } |
+    sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g; s,^\$ ${VLLM:-vllm} ,$ vllm ," >> "$out/$name.txt"
 }
 
 counters() { # NAME: what the server itself has counted so far
