@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -147,6 +148,18 @@ func TestHostileJobs(t *testing.T) {
 		if err == nil || r != nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%+v: %v", j, err)
 		}
+	}
+}
+
+// A secret in a server's URL would lie on the NATS server's disk: it is not sent there, nor is it in the error.
+func TestSecretsDoNotTravel(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	c := f.coordinator(1)
+	c.InMemory = false
+	_, err := c.Measure(t.Context(), Job{URL: testURL + "/v1?api_key=hunter2", Level: loadgen.Level{Concurrency: 1, Requests: 10}}, nil)
+	if invalid, ok := errors.AsType[*loadgen.InvalidError](err); !ok || invalid.Field != "url" || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%v", err)
 	}
 }
 
