@@ -37,7 +37,11 @@ func changed(t *testing.T, dir string, change func(figure string, run int, value
 	}
 	a.Time = a.Time.Add(24 * time.Hour)
 	for _, p := range a.Points {
-		for _, e := range p.Estimates {
+		for j := range p.Estimates {
+			e := &p.Estimates[j]
+			if e.Name == "ttft_p50" { // which the values below are made up of, whatever spoiled those that were measured
+				e.SpoiledBy = nil
+			}
 			for i := range e.Values {
 				e.Values[i] = change(e.Name, i, e.Values[i])
 			}
