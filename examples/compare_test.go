@@ -121,6 +121,7 @@ func TestCompare(t *testing.T) {
 		{"one argument", []string{calm}, 2, []string{"want two"}},
 		{"three", []string{calm, calm, calm}, 2, []string{"want two"}},
 		{"no folder", []string{calm, filepath.Join(calm, "x")}, 2, []string{"no such file"}},
+		{"a folder that there is not", []string{calm, "no-such-folder"}, 2, []string{"error: no-such-folder: no such file or directory\n"}},
 		{"a folder that is none", []string{calm, t.TempDir()}, 2, []string{"it holds no experiment"}},
 		{"another version", []string{calm, schema}, 2, []string{"schema 9, written by servegauge v9"}},
 		{"margin", []string{"-margin", "two", calm, equal}, 2, []string{"-margin", "2% or 0.02"}},

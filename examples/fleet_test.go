@@ -43,6 +43,12 @@ func TestFleetOfChildren(t *testing.T) {
 		r.Steady == nil || !slices.Equal(fleetOf(&r), []string{"worker-0", "worker-1", "worker-2", "worker-3"}) {
 		t.Errorf("%d generators %v, %+v, %+v", r.Generators, fleetOf(&r), r.Accounting, r.InFlight)
 	}
+	// Text is as long as asked for: each worker has found out what makes it so.
+	p = run(t, "loadtest", "-fleet", "2", "-endpoint", "chat", "-input", "50", "-concurrency", "4", "-requests", "40", "-json")
+	r = loadgen.Result{}
+	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil || r.Tokens.Input != 40*50 {
+		t.Errorf("%v: %+v\n%s", err, r.Tokens, p.stderr)
+	}
 	p = run(t, "loadtest", "-fleet", "2", "-rate", "100", "-requests", "100")
 	if p.code != 0 || !p.says("the worst of 2 generators is worker-") ||
 		!strings.Contains(p.stderr, "poisson arrivals at 100 requests/s on 2 workers") {
@@ -65,7 +71,7 @@ func TestFleetKilledAndResumed(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
-	p := run(t, "multirun", "-fleet", "2", "-save-requests", "-resume", out)
+	p := run(t, "multirun", "-client-check", "-fleet", "2", "-save-requests", "-resume", out)
 	if p.code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", p.code, &stderr, p.stderr)
 	}
@@ -102,7 +108,16 @@ func TestFleetKilledAndResumed(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	// The client was measured, which is the two together; each knows what it sustains.
+	if n := len(e.Clients); n != 1 || e.Clients[0].Requests <= 0 || e.Clients[0].Generators != 2 {
+		t.Errorf("%+v", e.Clients)
+	}
 	last := e.Measurements[len(e.Measurements)-1].Result
+	for _, part := range last.Parts {
+		if _, known := part.Headroom(); !known || part.Generator.SustainedChunks <= 0 {
+			t.Errorf("%+v", part.Generator)
+		}
+	}
 	if want := last.Accounting.Issued + last.Warmup.Issued; requests != want {
 		t.Errorf("%d single requests of the last level are kept, want %d", requests, want)
 	}
@@ -124,8 +139,8 @@ func natsHere(t *testing.T) (url string) {
 	return "nats://" + s.Addr().(*net.TCPAddr).String()
 }
 
-// start starts a program that goes on until the test ends.
-func (w with) start(t *testing.T, name string, args ...string) {
+// start starts a program that goes on until the test ends, and gives what it has said so far.
+func (w with) start(t *testing.T, name string, args ...string) *output {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := w.command(ctx, name, args...)
@@ -148,6 +163,7 @@ func (w with) start(t *testing.T, name string, args ...string) {
 		}
 		cancel()
 	})
+	return &said
 }
 
 // Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they may.
@@ -161,9 +177,10 @@ func TestFleetOverNATS(t *testing.T) {
 	}
 	to := simulatedServer(t)
 	access := []string{"-fleet-token-env", "NATS_TOKEN"}
-	for i := range 2 {
-		in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to, "-client-check",
-			fmt.Sprint(8 * i)}, access...)...)
+	var workers []*output
+	for i, datasets := range []string{dir, t.TempDir()} {
+		workers = append(workers, in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to,
+			"-client-check", fmt.Sprint(8 * i), "-datasets", datasets}, access...)...))
 	}
 	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60", "-dataset", prompts,
 		"-output", "4", "-json"}, access...)
@@ -175,8 +192,13 @@ func TestFleetOverNATS(t *testing.T) {
 	if r.Accounting.Completed != 60 || r.Generators != 2 || r.Tokens.Input != 180 {
 		t.Errorf("%d generators, %+v, %+v", r.Generators, r.Accounting, r.Tokens)
 	}
-	if a, b := r.Parts[0].Generator.Sustained, r.Parts[1].Generator.Sustained; a != 0 || b <= 0 {
+	if a, b := r.Parts[0].Generator, r.Parts[1].Generator; a.Sustained != 0 || b.Sustained <= 0 || b.SustainedChunks <= 0 {
 		t.Errorf("they sustain %v and %v", a, b)
+	}
+	for i, where := range []string{"from this worker's disk", "from the fleet's store"} {
+		if said := workers[i].String(); !strings.Contains(said, "dataset prompts.jsonl, of 50 prompts, "+where) {
+			t.Errorf("worker %d: %s", i, said)
+		}
 	}
 	p = in.run(t, "fleet", append([]string{"status", "-nats", nats, "-for", "1500ms", "-json"}, access...)...)
 	var s fleet.Status
@@ -226,6 +248,9 @@ func TestFleetWrongUse(t *testing.T) {
 		{"loadtest", []string{"-fleet", "nats://127.0.0.1", "-workers", "2", "-fleet-token-env", "UNSET"}, []string{"UNSET", "not set"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},
 		{"fleet", []string{"worker", "-allow", "http://a"}, []string{"-nats"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"}, []string{"-datasets", "/nowhere"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"}, []string{"vllm:8000", "http://"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"}, []string{"a b", "letters"}},
 		{"fleet", []string{"status"}, []string{"-nats"}},
 		{"fleet", []string{"manifest", "-workers", "2", "-allow", "http://a"}, []string{"-server-label"}},
 	} {
@@ -233,6 +258,9 @@ func TestFleetWrongUse(t *testing.T) {
 			t.Parallel()
 			failsWith(t, 2, c.say, c.name, c.args...)
 		})
+	}
+	if p := run(t, "fleet", "wroker"); p.code != 2 || !strings.Contains(p.errorLine(t), `"wroker"`) {
+		t.Errorf("fleet wroker: exit code %d: %s", p.code, p.stderr)
 	}
 	if p := run(t, "fleet"); p.code != 2 || !strings.Contains(p.stderr, "fleet worker") {
 		t.Errorf("exit code %d: %s", p.code, p.stderr)

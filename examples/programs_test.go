@@ -123,8 +123,6 @@ func TestWrongUse(t *testing.T) {
 		{"loadtest", []string{"-fleet", "2", "-sessions", "4"}, []string{"-fleet", "sessions", "do not travel"}},
 		{"loadtest", []string{"-fleet", "2", "-images", "4", "-image-size", "32x32"}, []string{"-fleet", "images", "do not travel"}},
 		{"loadtest", []string{"-fleet", "2", "-input-lengths", "9-30"}, []string{"-fleet", "lengths", "do not travel"}},
-		{"loadtest", []string{"-sessions", "4", "-audit", "30"}, []string{"audit", "completions or chat"}},
-		{"loadtest", []string{"-endpoint", "responses", "-audit", "30"}, []string{"audit", "completions or chat"}},
 		{"loadtest", []string{"-sessions", "4", "-endpoint", "embeddings"}, []string{"embeddings", "chat or responses"}},
 		{"loadtest", []string{"-sessions", "-4"}, []string{"-sessions -4"}},
 		{"loadtest", []string{"-think", "1"}, []string{"-think 1", "-sessions"}},

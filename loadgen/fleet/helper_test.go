@@ -68,7 +68,9 @@ func (f *field) worker(name string, target loadgen.TargetFunc, change func(*Work
 			f.Error(err)
 		}
 	})
-	return func() { cancel(); <-done }
+	stop = func() { cancel(); <-done }
+	f.Cleanup(stop) // before its connection is closed
+	return stop
 }
 
 func (f *field) workers(n int, target loadgen.TargetFunc) {
