@@ -56,7 +56,7 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 				sim.ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			args := []string{"-url", server.URL, "-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "100x", "-input", "16", "-output", "4", "-warmup", "0",
+			args := []string{"-url", server.URL, "-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "60x", "-input", "16", "-output", "16", "-warmup", "0",
 				"-cooldown", "0s", "-out", out}
 			if retry != "" {
 				args = append(args, "-retry", retry)
@@ -69,14 +69,18 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 			}
 			done := make(chan struct{})
 			go func() { _ = cmd.Wait(); close(done) }()
-			for asked.Load() < 80 { // of the 400 of the level
+			var workers []int
+			for len(workers) < 2 || asked.Load() < 40 { // of the 240 of the level
 				select {
 				case <-done:
 					t.Fatalf("it ended: %s", &stderr)
 				case <-time.After(time.Millisecond):
 				}
+				if len(workers) < 2 {
+					workers = childWorkers(cmd.Process.Pid)
+				}
 			}
-			_ = syscall.Kill(childWorkers(cmd.Process.Pid)[0], syscall.SIGKILL)
+			_ = syscall.Kill(workers[0], syscall.SIGKILL)
 			select {
 			case <-done:
 			case <-time.After(2 * time.Minute):
@@ -98,7 +102,7 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 			if !slices.ContainsFunc(first.Warnings, func(w loadgen.Warning) bool { return w.Code == fleet.WarnWorkerLost }) || first.Valid() {
 				t.Errorf("%v", first.Warnings)
 			}
-			if retry != "" && (!last.Valid() || last.Accounting.Completed != 400 || last.Generators != 2) {
+			if retry != "" && (!last.Valid() || last.Accounting.Completed != 240 || last.Generators != 2) {
 				t.Errorf("%+v, %v", last.Accounting, last.Warnings)
 			}
 			if left := childWorkers(cmd.Process.Pid); len(left) > 0 {
