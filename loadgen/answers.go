@@ -164,7 +164,7 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 			a.NoInput, completed)
 	}
 	if a.Contradicted > 0 {
-		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput, TokensPerChunk}
+		spoils := append(slices.Clone(tokenThroughputs), TokensPerChunk)
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnUsageContradicted, spoils,
 			"in %d of %d completed requests the server's usage contradicts the chunks that came, as fewer tokens "+

@@ -68,7 +68,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 			lastDone = max(lastDone, later+part.FirstSent+part.Makespan)
 		}
 		r.Parts = append(r.Parts, Part{Shard: part.Level.Shard, Start: later, Accounting: part.Accounting,
-			Makespan: part.Makespan, Client: part.Client, Clock: part.Clock})
+			Makespan: part.Makespan, Chunks: part.Stamps.Chunks(), Client: part.Client, Clock: part.Clock})
 		r.CutShort = r.CutShort || part.CutShort
 		r.Accounting.Add(part.Accounting)
 		r.Warmup.Add(part.Warmup)

@@ -84,7 +84,10 @@ const (
 	failureLimit        = 0.01 // share of failed requests above which the rest is not a measurement of this load
 )
 
-var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
+var makespanThroughputs = []string{RequestThroughput, InputThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
+
+var tokenThroughputs = []string{InputThroughput, OutputThroughput, TotalThroughput, SteadyInputThroughput,
+	SteadyOutputThroughput, SteadyTotalThroughput}
 
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
@@ -130,7 +133,7 @@ func (r *Result) warnings() []Warning {
 	r.retryWarning(warn)
 	r.lateEndWarning(warn)
 	if r.Tokens.Uncounted > 0 {
-		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
+		spoils := slices.Clone(tokenThroughputs)
 		// Those requests cannot be shown to meet an objective of these, or not to.
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnTokensUnknown, spoils,

@@ -51,18 +51,22 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		}
 		var datasets fs.FS
 		if *directory != "" {
+			if _, err := os.ReadDir(*directory); err != nil {
+				return program.Usagef("-datasets: want a directory that can be read: %v", err)
+			}
 			datasets = os.DirFS(*directory)
 		}
 		targets, err := program.NewTargets(&to)
 		if err != nil {
 			return err
 		}
-		sustains := 0.0
+		requests, chunks := 0.0, 0.0
 		if *check > 0 {
-			if sustains, err = program.Sustained(ctx, *check); err != nil {
+			if requests, chunks, err = program.Sustained(ctx, *check); err != nil {
 				return fmt.Errorf("-client-check: %w", err)
 			}
-			fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s, with %d in flight\n", sustains, *check)
+			fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n",
+				requests, chunks, *check)
 		}
 		conn, err := access.Connect(ctx, *nats, "servegauge worker")
 		if err != nil {
@@ -78,7 +82,8 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 			case <-ctx.Done():
 			}
 		}()
-		w := &fleet.Worker{Conn: conn, Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets, Sustains: sustains,
+		w := &fleet.Worker{Conn: conn, Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets,
+			Sustains: requests, SustainsChunks: chunks,
 			Target: targets.Target,
 			Told:   func(s string) { fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.TimeOnly), s) }}
 		return w.Run(ctx)

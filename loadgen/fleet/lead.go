@@ -256,7 +256,7 @@ func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member,
 			}
 			members = append(members, member{Instance: w.Instance, Name: w.Name, Shard: i,
 				Identity: loadgen.GeneratorIdentity{Name: w.Name, Version: w.Program, Build: w.Build, CPUs: w.CPUs,
-					Sustained: w.Sustains}})
+					Sustained: w.Sustains, SustainedChunks: w.SustainsChunks}})
 		}
 		return true, l.agree(members)
 	})

@@ -70,7 +70,9 @@ type beat struct {
 	Program  string  `json:"program"` // its version
 	Build    string  `json:"build"`
 	CPUs     float64 `json:"cpus"`
-	Sustains float64 `json:"sustains,omitempty"` // requests/s
+
+	Sustains       float64 `json:"sustains,omitempty"`        // requests/s
+	SustainsChunks float64 `json:"sustains_chunks,omitempty"` // chunks/s
 
 	Session  string           `json:"session,omitempty"`
 	Phase    phase            `json:"phase"`

@@ -182,15 +182,15 @@ func (m *measuring) warn(r *loadgen.Result) {
 		window = min(window, r.Steady.Length())
 	}
 	if window > 0 && float64(spread+off) > spreadLimit*float64(window) {
-		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.OutputThroughput,
+		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.InputThroughput, loadgen.OutputThroughput,
 			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate},
 			"the workers started %v apart, by clocks that are known to ± %v, over 1 %% of a window of %v: latencies are "+
 				"each machine's own and stand; figures over a time do not", spread, off, window)
 	}
 	for _, p := range r.Parts {
-		if h, known := p.Headroom(); known && h < enoughHeadroom {
-			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.0f requests/s, %.2g times what it needed here: use more "+
-				"workers, or machines of their own", p.Generator.Name, p.Generator.Sustained, h)
+		if h, known := p.Headroom(); known && h.Least() < enoughHeadroom {
+			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.2g times what it needed here: use more workers, or "+
+				"machines of their own", p.Generator.Name, h.Least())
 		}
 	}
 	if m.hears == nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -193,36 +191,6 @@ func TestOnlyAllowedServers(t *testing.T) {
 	if _, err := c.Measure(t.Context(), Job{URL: "http://u:hunter2@h", Level: loadgen.Level{Concurrency: 1, Requests: 10}},
 		nil); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
-	}
-}
-
-// Datasets reach workers by their SHA-256: from the disk, or from the coordinator; never another one.
-func TestDatasets(t *testing.T) {
-	t.Parallel()
-	f := newField(t)
-	text := `{"prompt": "one"}` + "\n" + `{"prompt": "two"}` + "\n"
-	var got atomic.Value
-	f.worker("w", nil, func(w *Worker) {
-		w.Target = func(_ context.Context, _ Job, d *workload.Dataset) (loadgen.Target, error) {
-			got.Store(fmt.Sprint(d.Len(), " ", d.Name))
-			return takes(time.Millisecond), nil
-		}
-	})
-	c := f.coordinator(1)
-	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10}, Dataset: strings.Repeat("ab", 32)}
-	if _, err := c.Measure(t.Context(), j, nil); err == nil || !strings.Contains(err.Error(), "neither on this worker's disk") {
-		t.Errorf("%v", err)
-	}
-	var err error
-	j.Dataset, err = c.Share(t.Context(), "prompts.jsonl", func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(text)), nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.measure(c, j, nil)
-	if got.Load() != "2 prompts.jsonl" {
-		t.Errorf("%v", got.Load())
 	}
 }
 

@@ -42,8 +42,11 @@ type Worker struct {
 	// coordinator.
 	Datasets fs.FS
 
-	Metrics  []loadgen.Metric // the owner's own, as in [loadgen.Generator]
-	Sustains float64          // requests/s that it was seen to do at most; zero: not measured
+	Metrics []loadgen.Metric // the owner's own, as in [loadgen.Generator]
+
+	// Sustains and SustainsChunks are the requests/s and the chunks/s that it was seen to do at most. Zero: not measured,
+	// unless a level is ([Job.Gauge]).
+	Sustains, SustainsChunks float64
 
 	// Told, if not nil, is told in words what it does. Calls do not overlap.
 	Told func(string)
@@ -73,6 +76,7 @@ type working struct {
 
 	telling  sync.Mutex
 	datasets datasets
+	sustains sustained
 }
 
 // Run takes part in the fleet until ctx is done, when it leaves it, with what it has of a level that is under way.
@@ -104,6 +108,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	r := &working{Worker: &mine, names: n, instance: nuid.Next(), changed: make(chan struct{}, 1),
 		orders: make(chan order, 64), datasets: datasets{dir: w.Datasets}}
+	r.sustains.atLeast(w.Sustains, w.SustainsChunks)
 	return r.work(ctx)
 }
 
@@ -164,8 +169,9 @@ func (r *working) tell(format string, args ...any) {
 // beat says what the worker is and does.
 func (r *working) beat(left bool) {
 	b := beat{Version: protocolVersion, Instance: r.instance, Name: r.Name, Program: version(), Build: build(),
-		CPUs: float64(runtime.GOMAXPROCS(0)), Sustains: r.Sustains, Phase: idle, Term: r.term, Seq: r.beats, Left: left}
+		CPUs: float64(runtime.GOMAXPROCS(0)), Phase: idle, Term: r.term, Seq: r.beats, Left: left}
 	r.beats++
+	b.Sustains, b.SustainsChunks = r.sustains.get()
 	if s := r.session; s != nil {
 		b.Session = s.id
 		s.say(&b)

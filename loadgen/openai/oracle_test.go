@@ -143,9 +143,30 @@ func oracle(text []byte) (c chunk, err error) {
 	return c, nil
 }
 
+// oracleMedia adds up the tokens of images, sounds and frames.
+func oracleMedia(details any, all *count) {
+	add := func(value any) {
+		if n := number2count(value); n.possible() {
+			*all = count{all.n + n.n, true}
+		}
+	}
+	for _, d := range ifObject(details) {
+		kinds, several := d.value.(object)
+		switch {
+		case d.name == "multimodal_tokens" && several:
+			for _, kind := range kinds {
+				add(kind.value)
+			}
+		case d.name == "multimodal_tokens" || d.name == "image_tokens" || d.name == "audio_tokens" || d.name == "video_tokens":
+			add(d.value)
+		}
+	}
+}
+
 func oracleUsage(c *chunk, value any) {
 	if value == nil {
 		c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+		c.media = count{}
 	}
 	for _, u := range ifObject(value) {
 		switch u.name {
@@ -155,8 +176,9 @@ func oracleUsage(c *chunk, value any) {
 			c.completion = number2count(u.value)
 		case "prompt_tokens_details":
 			if u.value == nil {
-				c.cached = count{}
+				c.cached, c.media = count{}, count{}
 			}
+			oracleMedia(u.value, &c.media)
 			oracleCounts(u.value, map[string]*count{"cached_tokens": &c.cached})
 		case "completion_tokens_details":
 			if u.value == nil {

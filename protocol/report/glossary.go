@@ -11,7 +11,7 @@ var glossary = []struct{ name, meaning string }{
 	{"requests_per_s", "completed requests ÷ the time from the first request sent to the last one done (the makespan)"},
 	{"output_tokens_per_s", "output tokens, as the server counted them ÷ the makespan"},
 	{"total_tokens_per_s", "input and output tokens ÷ the makespan: what most tools print as throughput"},
-	{"input_tokens_per_s", "input tokens ÷ the makespan, of endpoints that generate none: embeddings, rerank"},
+	{"input_tokens_per_s", "input tokens ÷ the makespan: the throughput of endpoints that generate none (embeddings, rerank)"},
 	{"sessions_per_s, session_success", "sessions that completed ÷ the makespan, and ÷ those that were begun"},
 	{"sessions_under_way", "sessions at once, thinking included, over the makespan"},
 	{"session_duration", "from a session's first request sent to its last one done, thinking included"},

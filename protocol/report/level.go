@@ -111,7 +111,7 @@ func partLine(p *loadgen.Part) string {
 	}
 	line += ": " + clientLine(p.Client)
 	if headroom, known := p.Headroom(); known {
-		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom, 1))
+		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom.Least(), 1))
 	}
 	return line
 }

@@ -55,6 +55,7 @@ func evidence(out *printer, a *protocol.Analysis) {
 	if line := headroom(a); line != "" {
 		lines = append(lines, line)
 	}
+	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
 		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
@@ -161,7 +162,11 @@ func headroom(a *protocol.Analysis) string {
 	if c.Chunks > 0 {
 		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
 	}
-	s += fmt.Sprintf(" at %d in flight, beside the server that it was measured with", c.Concurrency)
+	s += fmt.Sprintf(" at %d in flight", c.Concurrency)
+	if c.Generators > 1 {
+		s += fmt.Sprintf(" by %d generators", c.Generators)
+	}
+	s += ", beside the server that it was measured with"
 	var least *protocol.Point
 	for i := range a.Points {
 		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {

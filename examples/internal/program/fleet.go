@@ -161,14 +161,37 @@ func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (clos
 			return nil, err
 		}
 	}
-	r.Calibration = protocol.Calibration{} // the client is the workers: each says what it was seen to sustain
+	unlimited := map[string]bool{}
+	if _, err := strconv.Atoi(f.where); err != nil { // workers elsewhere cannot load servers here: each says what it sustains
+		r.Calibration = protocol.Calibration{}
+	} else if r.Calibration.Instant != nil {
+		r.Calibration.Instant = noted{r.Calibration.Instant, unlimited}
+	}
 	r.Measure = func(
 		ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator,
 	) (*loadgen.Result, error) {
 		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options, Dataset: dataset,
-			ID: levelID(ctx, r.Dir, i, s)}, g)
+			Gauge: unlimited[i.URL], ID: levelID(ctx, r.Dir, i, s)}, g)
 	}
 	return close, nil
+}
+
+// A noted server has its URLs noted.
+type noted struct {
+	protocol.Server
+	urls map[string]bool
+}
+
+// Start implements [protocol.Server].
+func (n noted) Start(ctx context.Context) (*protocol.Instance, error) {
+	i, err := n.Server.Start(ctx)
+	if err == nil {
+		n.urls[i.URL] = true
+		if stop := i.Stop; stop != nil { // its port may be another's then
+			i.Stop = func(ctx context.Context) (protocol.Stop, error) { delete(n.urls, i.URL); return stop(ctx) }
+		}
+	}
+	return i, err
 }
 
 // levelID names a step for a program that is started again in the middle of it: by the experiment, of which the first
