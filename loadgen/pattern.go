@@ -33,8 +33,8 @@ type Bunching struct {
 // user: where they are many, ITL is how chunks were sent, as of speculative decoding and of what passes them on at times
 // of its own, and not how tokens came.
 type ChunkGaps struct {
-	Judged   int `json:"judged"`
-	Together int `json:"together"`
+	Judged   int `json:"judged"`   // gaps of such requests
+	Together int `json:"together"` // of those, how many are under 0.3 ms
 }
 
 // Add adds the counts of more.
