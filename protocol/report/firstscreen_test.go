@@ -138,3 +138,22 @@ func TestManyRuns(t *testing.T) {
 		t.Errorf("columns of runs: %v, want 24 and twice 24", runs)
 	}
 }
+
+// How it is repeated is a command of the program that it was made by.
+func TestProgramOf(t *testing.T) {
+	for design, want := range map[string]string{
+		`{"name": "p", "runs": 3, "levels": [1], "restart": true}`:                         "multirun -server …",
+		`{"name": "p", "runs": 3, "levels": [1]}`:                                          "multirun",
+		`{"name": "clientcheck-corrected", "runs": 1, "levels": [1]}`:                      "",
+		`{"design": "ablation", "plan": {"runs": 3, "levels": [1], "restart": true}}`:      "ablation -a … -b …",
+		`{"design": "slo", "plan": {"runs": 3, "levels": [1], "restart": true}}`:           "slo -server …",
+		`{"design": "until-precise", "plan": {"runs": 3, "levels": [1], "restart": true}}`: "multirun -server …",
+		`[{"run": 1}]`: "",
+		``:             "",
+	} {
+		program, servers := programOf(json.RawMessage(design))
+		if program+servers != want {
+			t.Errorf("%s: %q, want %q", design, program+servers, want)
+		}
+	}
+}
