@@ -38,6 +38,7 @@ func childWorkers(pid int) (pids []int) {
 // A level to which a worker was lost is kept, spoiled, and measured again because the plan says so: by a worker that has
 // come in the place of the one that went. Without such a word of the plan it stays as it is.
 func TestFleetWorkerKilledInALevel(t *testing.T) {
+	t.Parallel()
 	for _, retry := range []string{"", "1:" + fleet.WarnWorkerLost} {
 		t.Run(retry, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/protocol"
@@ -32,6 +33,7 @@ func fleetOf(r *loadgen.Result) (names []string) {
 // Four child processes are one client: each request once, the requests in flight held, and a text that tells of the
 // worst of them.
 func TestFleetOfChildren(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-fleet", "4", "-concurrency", "14", "-requests", "420", "-warmup", "14", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
@@ -48,7 +50,7 @@ func TestFleetOfChildren(t *testing.T) {
 		t.Errorf("%v: %+v\n%s", err, r.Tokens, p.stderr)
 	}
 	p = run(t, "loadtest", "-fleet", "2", "-rate", "100", "-requests", "100")
-	if p.code != 0 || !strings.Contains(p.stdout, "the worst of 2 generators is worker-") ||
+	if p.code != 0 || !p.says("the worst of 2 generators is worker-") ||
 		!strings.Contains(p.stderr, "poisson arrivals at 100 requests/s on 2 workers") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
@@ -56,20 +58,16 @@ func TestFleetOfChildren(t *testing.T) {
 
 // An experiment of a fleet, killed in the middle of a level, is taken up again; its workers go with it.
 func TestFleetKilledAndResumed(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "60x", "-runs", "2", "-input", "16",
+	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "30x", "-runs", "2", "-input", "16",
 		"-output", "4", "-cooldown", "0s", "-save-requests", "-out", out)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 { // until the warmup has been measured
-		if text, _ := os.ReadFile(filepath.Join(out, protocol.JournalFile)); bytes.Contains(text, []byte(`"measurement":`)) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, filepath.Join(out, protocol.JournalFile), `"measurement":`) // of the warmup
 	time.Sleep(200 * time.Millisecond)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
@@ -141,13 +139,13 @@ func natsHere(t *testing.T) (url string) {
 	return "nats://" + s.Addr().(*net.TCPAddr).String()
 }
 
-// start starts a program that goes on until the test ends.
-func start(t *testing.T, name string, args ...string) *bytes.Buffer {
+// start starts a program that goes on until the test ends, and gives what it has said so far.
+func (w with) start(t *testing.T, name string, args ...string) *output {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := command(ctx, name, args...)
-	var output bytes.Buffer
-	cmd.Stderr = &output
+	cmd := w.command(ctx, name, args...)
+	var said output
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -158,19 +156,20 @@ func start(t *testing.T, name string, args ...string) *bytes.Buffer {
 		select {
 		case <-done:
 			if code := cmd.ProcessState.ExitCode(); code != 0 {
-				t.Errorf("%s, interrupted: exit code %d\n%s", name, code, &output)
+				t.Errorf("%s, interrupted: exit code %d\n%s", name, code, &said)
 			}
 		case <-time.After(20 * time.Second):
 			t.Errorf("%s does not end", name)
 		}
 		cancel()
 	})
-	return &output
+	return &said
 }
 
 // Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they may.
 func TestFleetOverNATS(t *testing.T) {
-	t.Setenv("NATS_TOKEN", "hunter2")
+	t.Parallel()
+	in := with{"NATS_TOKEN=hunter2"}
 	nats, dir := natsHere(t), t.TempDir()
 	prompts := filepath.Join(dir, "prompts.jsonl")
 	if err := os.WriteFile(prompts, []byte(strings.Repeat(`{"prompt_token_ids": [1001, 1002, 1003]}`+"\n", 50)), 0o600); err != nil {
@@ -178,14 +177,14 @@ func TestFleetOverNATS(t *testing.T) {
 	}
 	to := simulatedServer(t)
 	access := []string{"-fleet-token-env", "NATS_TOKEN"}
-	var workers []*bytes.Buffer
+	var workers []*output
 	for i, datasets := range []string{dir, t.TempDir()} {
-		workers = append(workers, start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to,
+		workers = append(workers, in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to,
 			"-client-check", fmt.Sprint(8 * i), "-datasets", datasets}, access...)...))
 	}
 	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60", "-dataset", prompts,
 		"-output", "4", "-json"}, access...)
-	p := run(t, "loadtest", load...)
+	p := in.run(t, "loadtest", load...)
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, p.stderr)
@@ -201,14 +200,16 @@ func TestFleetOverNATS(t *testing.T) {
 			t.Errorf("worker %d: %s", i, said)
 		}
 	}
-	p = run(t, "fleet", append([]string{"status", "-nats", nats, "-for", "1500ms", "-json"}, access...)...)
+	p = in.run(t, "fleet", append([]string{"status", "-nats", nats, "-for", "1500ms", "-json"}, access...)...)
 	var s fleet.Status
 	if err := json.Unmarshal([]byte(p.stdout), &s); err != nil || len(s.Workers) != 2 || s.Workers[1].Name != "w1" ||
 		s.Workers[1].State != "idle" {
 		t.Errorf("%v: %s %s", err, p.stdout, p.stderr)
 	}
-	failsWith(t, 1, []string{"worker w", "allows"}, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"},
-		access...)...)
+	p = in.run(t, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"}, access...)...)
+	if line := p.errorLine(t); p.code != 1 || !strings.Contains(line, "worker w") || !strings.Contains(line, "allows") {
+		t.Errorf("exit code %d: %s", p.code, line)
+	}
 	if p := run(t, "fleet", "status", "-nats", nats); p.code != 1 || !strings.Contains(p.errorLine(t), "uthoriz") {
 		t.Errorf("without a token: exit code %d, %s", p.code, p.stderr)
 	}
@@ -217,21 +218,20 @@ func TestFleetOverNATS(t *testing.T) {
 // simulatedServer is a server of its own, at a port of this machine.
 func simulatedServer(t *testing.T) (url string) {
 	t.Helper()
-	address := strings.TrimPrefix(freeURL(t), "http://")
-	start(t, "simserver", "-address", address)
-	for range 2000 {
+	address := freeport.Address(t)
+	with(nil).start(t, "simserver", "-address", address)
+	eventually(t, "the server answers", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
-			return "http://" + address
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the server is not there")
-	return ""
+		return err == nil
+	})
+	return "http://" + address
 }
 
 func TestFleetWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -259,6 +259,9 @@ func TestFleetWrongUse(t *testing.T) {
 			t.Parallel()
 			failsWith(t, 2, c.say, c.name, c.args...)
 		})
+	}
+	if p := run(t, "fleet", "wroker"); p.code != 2 || !strings.Contains(p.errorLine(t), `"wroker"`) {
+		t.Errorf("fleet wroker: exit code %d: %s", p.code, p.stderr)
 	}
 	if p := run(t, "fleet"); p.code != 2 || !strings.Contains(p.stderr, "fleet worker") {
 		t.Errorf("exit code %d: %s", p.code, p.stderr)

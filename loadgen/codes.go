@@ -8,7 +8,7 @@ func Codes() []string {
 		WarnClockStep, WarnConcurrencyNotReached, WarnCutShort, WarnDelayed, WarnFailedRequests,
 		WarnFewDescriptors, WarnLateEnd, WarnMergedWindow, WarnMultiTokenChunks, WarnNoContent,
 		WarnNoFinishReason, WarnNoSteadyWindow, WarnObserverPanic, WarnObserverStuck, WarnOverloaded,
-		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnSessionsBroken, WarnShortWindow,
+		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnSessionsBroken, WarnSeveralChoices, WarnShortWindow,
 		WarnTPOTEstimated, WarnTooLong,
 		WarnTokenMismatch, WarnTokensUnknown, WarnTokensUnmatched, WarnUsageContradicted,
 	}

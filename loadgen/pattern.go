@@ -96,6 +96,7 @@ func (b *Bunching) add(r *Record, p *pattern) {
 	switch {
 	case bunched && span*wholeShare < before && span < fastToken*time.Duration(p.n):
 		b.Whole++
+	case r.Several: // whose tokens come together by nature
 	case p.n < bunchedChunks || behind == 0 || span < slowChunks*behind:
 	case bunched:
 		b.Bunched++

@@ -30,6 +30,12 @@ const (
 	// unknown size.
 	SingleTokens Method = "single tokens"
 
+	// Prefilled asks for the log-probabilities of all of an answer's tokens where the server does not say which tokens were
+	// the best (TGI): those of a probability below 1/e, which alone can be wrong, are compared with the best one by a
+	// request each, for the 8 least probable. It is weaker where an answer has more of them, and where its text is not
+	// read back as the tokens that were given.
+	Prefilled Method = "prefill details"
+
 	// KnownAnswers asks prompts whose answers are known, during the level: they are not the level's own answers.
 	KnownAnswers Method = "known answers"
 )
@@ -70,7 +76,8 @@ func (t Tally) Agreement() (share float64, known bool) {
 
 // A Fault says where one answer is wrong.
 type Fault struct {
-	Index     int     `json:"index"`              // of its request in the level
+	Index     int     `json:"index"`              // of its request in the level, or of its session
+	Request   int     `json:"request,omitempty"`  // which of that session's requests, from 1; 0: of no session
 	Asked     int     `json:"asked"`              // positions that were scored
 	Positions int     `json:"positions"`          // of these, the wrong ones
 	First     int     `json:"first"`              // the first of these, from 0; −1: none, it was refused
@@ -80,19 +87,32 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
+	name := requestName(f.Index, f.Request)
 	if f.First < 0 {
-		return fmt.Sprintf("request %d: not scored (%s)", f.Index, f.Refused)
+		return fmt.Sprintf("%s: not scored (%s)", name, f.Refused)
 	}
 	how := fmt.Sprintf("gaps up to %.1f nats", f.Gap)
 	if f.Gap == 0 {
 		how = "no probability told"
 	}
-	return fmt.Sprintf("request %d: %d of %d positions, from %d on, %s", f.Index, f.Positions, f.Asked, f.First, how)
+	return fmt.Sprintf("%s: %d of %d positions, from %d on, %s", name, f.Positions, f.Asked, f.First, how)
 }
+
+func requestName(index, request int) string {
+	if request == 0 {
+		return fmt.Sprintf("request %d", index)
+	}
+	return fmt.Sprintf("session %d, request %d", index, request)
+}
+
+// Name is what people call the request whose answer it is.
+func (e Example) Name() string { return requestName(e.Index, e.Request) }
 
 // An Example is a wrong answer. Texts may be private, so that there are none unless they are asked for.
 type Example struct {
-	Index  int    `json:"index"`  // of its request in the level
+	Index   int `json:"index"`             // of its request in the level, or of its session
+	Request int `json:"request,omitempty"` // which of that session's requests, from 1; 0: of no session
+
 	Answer string `json:"answer"` // its beginning
 	First  int    `json:"first"`  // the first wrong position
 }
@@ -210,8 +230,12 @@ func (o *Outcome) String() string {
 	if share, ok := o.Level.Agreement(); ok {
 		fmt.Fprintf(&s, "; top-1 agreement %.4f", share)
 	}
-	if o.Method == SingleTokens {
+	switch o.Method {
+	case SingleTokens:
 		s.WriteString("; by single tokens at 8 positions, which is weaker: what is wrong between them is not seen")
+	case Prefilled:
+		s.WriteString("; by prefill details, which is weaker: of the tokens that are less probable than 1/e the 8 least " +
+			"probable were compared with the best")
 	}
 	if k := o.Known; k != nil {
 		fmt.Fprintf(&s, "; %v", k)

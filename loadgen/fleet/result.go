@@ -192,8 +192,8 @@ func (m *measuring) warn(r *loadgen.Result) {
 		window = min(window, r.Steady.Length())
 	}
 	if window > 0 && float64(spread+off) > spreadLimit*float64(window) {
-		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.OutputThroughput,
-			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate},
+		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.InputThroughput, loadgen.OutputThroughput,
+			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate, loadgen.AchievedSessions},
 			"the workers started %v apart, by clocks that are known to ± %v, over 1 %% of a window of %v: latencies are "+
 				"each machine's own and stand; figures over a time do not", spread, off, window)
 	}

@@ -25,6 +25,8 @@ type request struct {
 	stream     bool
 	usage      bool // a chunk with the usage at the end of a stream
 	continuous bool // the usage so far in each chunk
+	tellIDs    bool // the token ids of prompt and answer
+	scored     bool // how probable the prompt's tokens are
 
 	said      []span // messages that the model is to have said
 	documents int    // of rerank
@@ -37,7 +39,7 @@ type request struct {
 // parse reads body into q, keeping q.chat and how much of the prompt is to be
 // noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
+	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, vocab: q.vocab, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -138,6 +140,16 @@ func (q *request) parse(body []byte) error {
 			return nil
 		case "stream":
 			return s.boolean("stream", &q.stream)
+		case "return_token_ids":
+			return s.boolean("return_token_ids", &q.tellIDs)
+		case "prompt_logprobs":
+			q.scored = false
+			if s.literal("null") {
+				return nil
+			}
+			var tops int64
+			q.scored = true
+			return s.integer("prompt_logprobs", &tops)
 		case "stream_options":
 			q.usage, q.continuous = false, false
 			if s.literal("null") {

@@ -61,6 +61,13 @@ import (
 // at least one token: of a prompt found to its end, the last block is read. A request's
 // cache_salt keeps it from finding blocks of another salt.
 //
+// # What it says
+//
+// An answer is a function of the prompt ([Answer]), token after token, as from a model that is asked for its most
+// probable tokens. With return_token_ids the ids of prompt and answer are told, and with prompt_logprobs how probable it
+// finds the tokens of a prompt, in vLLM's members: so that a check of answers finds that it stands by what it said, and
+// by nothing else. [Corrupting], before it, has some answers be others.
+//
 // The zero Simulated has no cap and takes no time. A Simulated must not be copied,
 // and its fields must not be changed, once it serves.
 type Simulated struct {

@@ -64,13 +64,13 @@ func TestIDsOfAStream(t *testing.T) {
 func TestKeeperKeepsASample(t *testing.T) {
 	const all, n = 5000, 100
 	sample := func(seed uint64, workers int) []int {
-		k := newKeeper(&Audit{Answers: n, Seed: seed})
+		k := newKeeper(&Config{Audit: &Audit{Answers: n, Seed: seed}})
 		var group sync.WaitGroup
 		indices := make(chan int)
 		for range workers {
 			group.Go(func() {
 				for i := range indices {
-					a := k.begin(i, i < 50)
+					a := k.begin(i, 0, i < 50)
 					if a != nil && rand.IntN(4) == 0 { // let others overtake
 						group.Go(func() { k.end(a, i%10 != 3) })
 					} else {
@@ -117,10 +117,10 @@ func TestKeeperKeepsASample(t *testing.T) {
 
 // What is kept is bounded, however long answers are.
 func TestKeeperIsBounded(t *testing.T) {
-	k := newKeeper(&Audit{Answers: 3})
+	k := newKeeper(&Config{Audit: &Audit{Answers: 3}})
 	long := `[` + strings.Repeat("1,", mostKeptIDs) + `1]`
 	for i := range 10 {
-		a := k.begin(i, false)
+		a := k.begin(i, 0, false)
 		a.add(&chunk{promptIDs: []byte("[1,2]"), saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
 		for range 10 {
 			a.add(&chunk{saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})

@@ -39,20 +39,28 @@ type scorer struct {
 // call asks for a token behind a prompt, the most probable one, and reads what is said into answer.
 func (s *scorer) call(ctx context.Context, body map[string]any, answer any) error {
 	body["temperature"], body["max_tokens"] = 0, 1
-	return s.post(ctx, Completions, body, answer)
+	return s.ask(ctx, Completions, body, answer)
 }
 
-// post asks for an answer in one piece, and reads it.
-func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
+// ask asks the model for an answer in one piece, and reads it.
+func (s *scorer) ask(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
+	body["model"], body["stream"] = s.model, false
+	return s.post(ctx, s.api.address.call(endpoint), body, answer)
+}
+
+// beside asks one of the server's own calls, which stand at its root.
+func (s *scorer) beside(ctx context.Context, path string, body map[string]any, answer any) error {
+	return s.post(ctx, below(s.api.address.root, path), body, answer)
+}
+
+func (s *scorer) post(ctx context.Context, to *url.URL, body map[string]any, answer any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, scoreLimit, fmt.Errorf("no score within %v", scoreLimit))
 	defer cancel()
-	body["model"], body["stream"] = s.model, false
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	u := s.api.address.call(endpoint)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(text))
 	if err != nil {
 		return s.api.secrets.clean(err)
 	}
@@ -111,19 +119,24 @@ func (e entry) gap(given int32) (gap float64, top bool) {
 	return best - *one.Logprob, best == *one.Logprob
 }
 
-// score asks for the gaps of an answer behind a prompt. Where prompt and answer fill the model's context to its end,
-// so that there is no room for the one token that has to be asked for, the last one goes without.
-func (s *scorer) score(ctx context.Context, prompt, answer []int32) (audit.Score, error) {
-	score, err := s.scoreAll(ctx, prompt, answer)
+// score asks in one of the ways of servers for the gaps of an answer behind a prompt. Where prompt and answer fill the
+// model's context to its end, so that there is no room for the one token that has to be asked for, the last one goes
+// without.
+func score(ctx context.Context, s *scorer, prompt, answer []int32, way scoring) (audit.Score, error) {
+	score, err := way(ctx, s, prompt, answer)
 	if _, refused := errors.AsType[*refusedError](err); refused && len(answer) > 1 {
-		if shorter, again := s.scoreAll(ctx, prompt, answer[:len(answer)-1]); again == nil {
+		if shorter, again := way(ctx, s, prompt, answer[:len(answer)-1]); again == nil {
 			return shorter, nil
 		}
 	}
 	return score, err
 }
 
-func (s *scorer) scoreAll(ctx context.Context, prompt, answer []int32) (score audit.Score, err error) {
+// A scoring is how a server tells what it thinks of an answer behind a prompt.
+type scoring func(ctx context.Context, s *scorer, prompt, answer []int32) (audit.Score, error)
+
+// promptLogprobs is vLLM's: a field of completions has it tell of the prompt as well.
+func promptLogprobs(ctx context.Context, s *scorer, prompt, answer []int32) (score audit.Score, err error) {
 	ids := make([]int32, 0, len(prompt)+len(answer))
 	ids = append(append(ids, prompt...), answer...)
 	var said struct {

@@ -17,6 +17,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // throughputs are those that the results are told in.
 var throughputs = []struct{ figure, caption string }{
+	{loadgen.SteadyInputThroughput, "Input throughput in the steady window, tokens/s; there are no output tokens"},
+	{loadgen.InputThroughput, "Input throughput over the makespan, tokens/s"},
 	{loadgen.SteadyTotalThroughput, "Total throughput in the steady window, input + output tokens/s"},
 	{loadgen.TotalThroughput, "Total throughput over the makespan, input + output tokens/s"},
 	{loadgen.OutputThroughput, "Output throughput over the makespan, tokens/s"},
@@ -32,12 +34,15 @@ func resultsPart(out *section, s *subject) {
 	out.text(capital(requests(s.Analysis)) + ".")
 	s.charts(out, PlaceResults)
 	for _, t := range throughputs {
+		if total := t.figure == loadgen.TotalThroughput || t.figure == loadgen.SteadyTotalThroughput; total && !s.Generates() {
+			continue // which are those of the input
+		}
 		table := s.across(t.figure)
 		table.Caption = t.caption + "; mean over the runs"
 		out.table(table)
 	}
 	conditions := Table{ID: s.prefix + "conditions", Caption: "What was in flight, and what became of it",
-		Head: []string{levelHead(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
+		Head: []string{levelTitle(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		requests := textCell("by time")
@@ -56,7 +61,7 @@ func resultsPart(out *section, s *subject) {
 
 // across is one figure over the levels, with everything that says how sure it is.
 func (s *subject) across(figure string) Table {
-	t := Table{ID: s.prefix + figure, Head: []string{levelHead(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
+	t := Table{ID: s.prefix + figure, Head: []string{levelTitle(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
 		"n", "Least", "Most", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
@@ -118,7 +123,7 @@ func latencyPart(out *section, s *subject) {
 // metricTable is a metric's mean and percentiles over the levels, each with the half width of its interval.
 func (s *subject) metricTable(word, metric string) Table {
 	figures := []string{loadgen.MeanName(metric)}
-	heads := []string{"mean"}
+	heads := []string{"Mean"}
 	unit := ""
 	for i := range s.Points {
 		for _, e := range s.Points[i].Estimates {
@@ -133,7 +138,7 @@ func (s *subject) metricTable(word, metric string) Table {
 	}
 	t := Table{ID: s.prefix + metric, Caption: word + ", " + unit +
 		"; mean over the runs ± half width of its 95 % interval",
-		Head: []string{levelHead(s.Analysis)}}
+		Head: []string{levelTitle(s.Analysis)}}
 	if metric == loadgen.Interactivity {
 		t.Caption += "; here low percentiles are the slow requests"
 	}
@@ -151,7 +156,8 @@ func (s *subject) metricTable(word, metric string) Table {
 			}
 			found = true
 			half := e.Interval.HalfWidth()
-			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err), numberCell(half, sized(half)))
+			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err),
+				numberCell(half, sizedLike(half, e.Summary.Mean)))
 		}
 		if found {
 			t.Rows = append(t.Rows, row)
@@ -166,7 +172,7 @@ func variancePart(out *section, s *subject) {
 	}
 	s.charts(out, PlaceSpread)
 	t := Table{ID: s.prefix + "spread", Caption: "Spread of the steady throughput (SD, of the mean), and what it would take to know it",
-		Head: []string{levelHead(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
+		Head: []string{levelTitle(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Spread == nil {
@@ -198,11 +204,12 @@ func variancePart(out *section, s *subject) {
 	if len(t.Rows) == 0 {
 		out.text("No level has a steady window in two runs, so that the spread cannot be taken apart.")
 	}
-	for _, line := range drifts(s.Analysis) {
+	for _, line := range append(startLines(s.Analysis), drifts(s.Analysis)...) {
 		out.text(line + ".")
 	}
+	out.table(s.startTable())
 	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
-		Head: []string{levelHead(s.Analysis)}}
+		Head: []string{levelTitle(s.Analysis)}}
 	var order []int
 	for _, m := range s.e.Measurements {
 		if !m.Step.Discard && !slices.Contains(order, m.Step.Run) {
@@ -254,7 +261,7 @@ func energyPart(out *section, s *subject) {
 
 // besides is besideTable for the page, with each peak in a column of its own.
 func (s *subject) besides(id string, columns []beside, own string) Table {
-	t := Table{ID: s.prefix + id, Head: []string{levelHead(s.Analysis)}}
+	t := Table{ID: s.prefix + id, Head: []string{levelTitle(s.Analysis)}}
 	var figures []string
 	found := false
 	has := func(figure string) bool {
@@ -291,6 +298,7 @@ func (s *subject) besides(id string, columns []beside, own string) Table {
 
 // levelFigures are what the page tells of each run at each level.
 var levelFigures = []string{
+	loadgen.SteadyInputThroughput, loadgen.InputThroughput,
 	loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.OutputThroughput, loadgen.RequestThroughput,
 	loadgen.QuantileName(loadgen.TTFT, 50), loadgen.QuantileName(loadgen.TTFT, 99),
 	loadgen.QuantileName(loadgen.TPOT, 50), loadgen.QuantileName(loadgen.TPOT, 99),
@@ -354,6 +362,7 @@ func levelErrors(e *protocol.Experiment, p *protocol.Point) (lines []string) {
 func figureWords(name string) string {
 	words := map[string]string{
 		loadgen.SteadyTotalThroughput: "Total throughput, steady window", loadgen.TotalThroughput: "Total throughput, makespan",
+		loadgen.SteadyInputThroughput: "Input throughput, steady window", loadgen.InputThroughput: "Input throughput, makespan",
 		loadgen.OutputThroughput: "Output throughput, makespan", loadgen.RequestThroughput: "Requests, makespan",
 		loadgen.MeanInFlight: "In flight, mean", protocol.EnergyPerToken: "Energy per output token",
 	}
@@ -380,7 +389,7 @@ func warningsPart(out *section, s *subject) {
 	if len(general) > 0 {
 		out.add(block{List: general})
 	}
-	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelHead(s.Analysis), "Code", "Runs", "Forbids",
+	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelTitle(s.Analysis), "Code", "Runs", "Forbids",
 		"What it says"}}
 	for i := range s.Points {
 		p := &s.Points[i]

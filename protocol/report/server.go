@@ -57,6 +57,7 @@ func evidence(out *printer, a *protocol.Analysis) {
 			lines = append(lines, line)
 		}
 	}
+	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
 		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
@@ -256,3 +257,6 @@ func levelHead(a *protocol.Analysis) string {
 	}
 	return "concurrency"
 }
+
+// levelTitle is [levelHead] as the head of a column of the page.
+func levelTitle(a *protocol.Analysis) string { return capital(levelHead(a)) }

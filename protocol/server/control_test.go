@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -92,7 +93,7 @@ func put(t *testing.T, dir, name, file, text string) {
 // parsed is a server as -server has it, at a port where nothing listens.
 func parsed(t *testing.T, text string) protocol.Server {
 	t.Helper()
-	s, err := Parse(text, Options{URL: "http://" + freeAddress(t), Grace: time.Second})
+	s, err := Parse(text, Options{URL: freeport.URL(t), Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func TestContainerWhoseStartIsCutOff(t *testing.T) {
 func TestRestartThatDoesNothing(t *testing.T) {
 	dir := docker(t, "vllm")
 	put(t, dir, "", "lazy", "")
-	c := Docker("vllm", Options{URL: "http://" + freeAddress(t), Grace: time.Second})
+	c := Docker("vllm", Options{URL: freeport.URL(t), Grace: time.Second})
 	c.Kill = nil
 	if _, err := c.Server().Start(t.Context()); err == nil || !strings.Contains(err.Error(), "still runs") {
 		t.Errorf("%v", err)

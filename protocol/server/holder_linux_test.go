@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -43,7 +44,7 @@ func TestPortOfAnother(t *testing.T) {
 		t.Errorf("docker: %v, want an error that names %s", err, me)
 	}
 	// It came after ours had been started, which does not listen.
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	late := Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: "http://" + address, Grace: time.Second}
 	i, err := late.Start(t.Context())
 	if err != nil {
@@ -99,7 +100,7 @@ func TestLeftOvers(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			dir := t.TempDir()
 			s := Commands{
-				StartCommand: "cd " + dir + "; " + c.start, URL: "http://" + freeAddress(t), Grace: 300 * time.Millisecond,
+				StartCommand: "cd " + dir + "; " + c.start, URL: freeport.URL(t), Grace: 300 * time.Millisecond,
 			}
 			first, err := s.Start(t.Context())
 			if err != nil {
@@ -151,7 +152,7 @@ func TestLeftOvers(t *testing.T) {
 // A port that is taken is known before a start, unless what has it is left over from a killed run of the same server.
 func TestVacant(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	url := "http://" + address
 	process := Process{Argv: []string{os.Args[0]}, Env: asServer("plain@" + address), URL: url}
 	command := Commands{StartCommand: "exec serve", URL: url}

@@ -102,14 +102,3 @@ func pidAt(t *testing.T, url string) int {
 	http.DefaultClient.CloseIdleConnections()
 	return pid
 }
-
-// freeAddress is an address at which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -127,7 +128,7 @@ func TestCommands(t *testing.T) {
 	ctx := context.Background()
 	for _, foreground := range []bool{true, false} {
 		t.Run(fmt.Sprintf("foreground %v", foreground), func(t *testing.T) {
-			address := freeAddress(t)
+			address := freeport.Address(t)
 			pidFile := filepath.Join(t.TempDir(), "pid")
 			server := Commands{URL: "http://" + address, Grace: 10 * time.Second}
 			if foreground {
@@ -169,7 +170,7 @@ func TestCommands(t *testing.T) {
 // A server that the user has running already is stopped before the first start.
 func TestCommandsReplaceWhatRuns(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	before, err := Process{Argv: []string{os.Args[0]}, Env: asServer("plain@" + address)}.Start(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +200,7 @@ func TestCommandsReplaceWhatRuns(t *testing.T) {
 
 func TestCommandsThatFail(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	url := "http://" + address
 
 	i, err := Commands{URL: url, StopCommand: "true", StartCommand: "echo out of memory; exit 7"}.Start(ctx)
@@ -243,7 +244,7 @@ func TestNoneProvesNothing(t *testing.T) {
 // A server that was left to somebody else is stopped also when it does not answer yet: it would answer later, unasked.
 func TestCommandsStopWhatIsStillLoading(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	server := Commands{
 		URL: "http://" + address, Grace: 5 * time.Second,
@@ -286,7 +287,7 @@ func TestChildrenLeftBehind(t *testing.T) {
 			if err := os.Mkdir(work, 0o777); err != nil {
 				t.Fatal(err)
 			}
-			i, err := Commands{URL: "http://" + freeAddress(t), Grace: 10 * time.Second, StopCommand: "true",
+			i, err := Commands{URL: freeport.URL(t), Grace: 10 * time.Second, StopCommand: "true",
 				StartCommand: "cd " + work + "; " + start}.Start(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -344,7 +345,7 @@ func TestForegroundIsOurs(t *testing.T) {
 		{"it ignores SIGTERM, and the stop command does nothing", "true", "stubborn"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := freeport.Address(t)
 			s := Commands{
 				StopCommand: c.stop, URL: "http://" + address, Grace: 300 * time.Millisecond,
 				StartCommand: fmt.Sprintf("PROTOCOL_TEST_SERVER=%s@%s exec %s", c.kind, address, os.Args[0]),

@@ -55,7 +55,7 @@ var flagGroups = []struct {
 	{"A simulated server", []string{
 		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget",
 		"kv-blocks",
-		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise",
+		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise", "corrupt",
 	}},
 	{"More", nil},
 }

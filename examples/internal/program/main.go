@@ -50,7 +50,7 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 		run := setup(flags)
 		return func(ctx context.Context, stop <-chan struct{}) error {
 			if flags.NArg() > 0 {
-				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))
+				return unexpected(flags, flags.Arg(0))
 			}
 			return run(ctx, stop)
 		}
