@@ -68,9 +68,11 @@ const (
 	WarnNoFinishReason    = "no-finish-reason"   // completed requests that did not say why they ended
 	WarnNoContent         = "no-content"         // completed requests in which nothing was known as content
 	WarnUsageContradicted = "usage-contradicted" // token counts that cannot be true of what came
+	WarnSeveralChoices    = "several-choices"    // answers of several choices, whose chunks come between one another
 	WarnTPOTEstimated     = "tpot-estimated"     // TPOT divides by output tokens − 1, for want of better knowledge
 	WarnTokensUnmatched   = "tokens-unmatched"   // tokens that may have been generated before the first chunk, unseen
 	WarnBunched           = "bunched-arrivals"   // chunks were held back on the way and came together
+	WarnChunksTogether    = "chunks-together"    // chunks come several at a time: ITL is how they are sent
 	WarnArrivalsUnsure    = "arrivals-unsure"    // chunks came in one read with later data, and perhaps earlier
 	WarnCensored          = "censored-tail"      // percentiles of the completed requests are not those of all issued
 )
@@ -94,7 +96,8 @@ func (w Warning) recomputed() bool {
 		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow,
 		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
-		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
+		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnSeveralChoices, WarnTPOTEstimated,
+		WarnTokensUnmatched, WarnBunched, WarnChunksTogether,
 		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken, WarnTooLong}, w.Code)
 }
 

@@ -165,8 +165,7 @@ func serverChanges(before, now *Start) []string {
 		return out
 	}
 	for _, difference := range envinfo.Diff(before.Server, now.Server) {
-		// What memory is left for the KV cache differs a little from one start to the next.
-		if difference.Matters && difference.Kind == envinfo.Changed && !strings.Contains(difference.Path, "cache_config") {
+		if difference.Matters && difference.Kind == envinfo.Changed && !kvFact(difference) { // which has a tolerance
 			out = append(out, difference.String())
 		}
 	}
@@ -177,7 +176,8 @@ func serverChanges(before, now *Start) []string {
 const WarnServerChanged = "server-changed"
 
 // compareStart looks at whether the server is what it was at the start before. While an experiment is taken up again
-// another server is an error, unless changes are accepted; later, which a design may mean, a warning.
+// another server is an error, unless changes are accepted; later, which a design may mean, a warning. The size of its KV
+// cache is compared over all starts ([WarnKVCacheDiffers]).
 func (r *running) compareStart(now *Start) error {
 	resuming := r.resuming
 	r.resuming = false
@@ -186,11 +186,17 @@ func (r *running) compareStart(now *Start) error {
 			continue
 		}
 		changes := serverChanges(&before, now)
+		if resuming && !r.AcceptChanges {
+			all := changes
+			if kv := kvChange(&before, now); kv != "" {
+				all = append(slices.Clone(changes), kv)
+			}
+			if len(all) > 0 {
+				return &ResumeError{What: "server", Changes: all}
+			}
+		}
 		if len(changes) == 0 {
 			return nil
-		}
-		if resuming && !r.AcceptChanges {
-			return &ResumeError{What: "server", Changes: changes}
 		}
 		now.Warnings = append(now.Warnings, loadgen.Warning{Code: WarnServerChanged,
 			Message: "the server is not what it was at its start before: " + strings.Join(changes, "; ")})

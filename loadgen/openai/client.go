@@ -263,9 +263,9 @@ func (c *Client) server(url string) *known {
 }
 
 // calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and
-// returns nil.
+// returns nil. Rerank is not asked: how often it counts a query depends on the documents.
 func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibration, error) {
-	if !c.inWords(config) {
+	if !c.inWords(config) || reranks(config) {
 		return nil, nil
 	}
 	c.mu.Lock()
@@ -287,4 +287,10 @@ func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibr
 	}
 	server.calibrated, server.calibration = true, found
 	return found, nil
+}
+
+// reranks reports whether the endpoint is that, by its name or by the URL.
+func reranks(config Config) bool {
+	where, err := parseAddress(config.URL)
+	return config.Endpoint == Rerank || config.Endpoint == "" && err == nil && where.endpoint == Rerank
 }

@@ -109,6 +109,9 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record, keeps 
 	if !t.config.Endpoint.generates() {
 		r.AskedOutput = 0
 	}
+	if t.config.Endpoint == Rerank { // a cross-encoder reads the query again with each document: no number was asked for
+		r.AskedInput = 0
+	}
 	model := p.Model
 	if model == "" {
 		model = t.config.Models[turn%len(t.config.Models)]

@@ -26,7 +26,7 @@ func findingsPart(out *section, s *subject) {
 // answersPart is what became of the answers that were checked after their levels.
 func answersPart(out *section, s *subject) {
 	t := Table{ID: s.prefix + "answers-table", Caption: "Answers, checked after each level on the quiet server",
-		Head: []string{levelHead(s.Analysis), "Run", "Verdict", "Wrong", "Checked", "95 % from", "to",
+		Head: []string{levelTitle(s.Analysis), "Run", "Verdict", "Wrong", "Checked", "95 % from", "to",
 			"Share that would have shown", "Wrong at one in flight", "Caught under another’s prompt", "Top-1 agreement",
 			"In words"}}
 	var faults []string

@@ -196,6 +196,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	case !unfinished:
 		Where(os.Stderr, x.out)
 		Next(os.Stderr, analysis, x.out, x.runs.name, x.narrows(chosen))
+		verdict = errors.Join(verdict, x.search.verdict(analysis))
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
