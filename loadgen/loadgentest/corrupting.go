@@ -172,9 +172,9 @@ func (c *Corrupting) begin(w http.ResponseWriter, body []byte) *editor {
 }
 
 func (c *Corrupting) end(e *editor) {
+	c.leave(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inFlight--
 	if e.whole && !e.changed {
 		c.last = e.answer
 	}
@@ -184,6 +184,17 @@ func (c *Corrupting) end(e *editor) {
 	c.counts.Corrupted++
 	if c.Struck != nil {
 		c.Struck(e.kind, e.body)
+	}
+}
+
+// leave has a request be in flight no more. It is called before its client can see that it is over, or the client's next
+// one would find it there still.
+func (c *Corrupting) leave(e *editor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !e.left {
+		e.left = true
+		c.inFlight--
 	}
 }
 
@@ -204,6 +215,7 @@ type editor struct {
 	answer  []piece
 	whole   bool // the stream came to its end
 	changed bool
+	left    bool // it is in flight no more
 }
 
 func (e *editor) Header() http.Header { return e.w.Header() }
@@ -248,6 +260,7 @@ func (e *editor) rest() {
 func (e *editor) edit(data []byte) []byte {
 	if string(data) == "[DONE]" {
 		e.whole = true
+		e.of.leave(e)
 		return data
 	}
 	in := json.NewDecoder(bytes.NewReader(data))
