@@ -11,22 +11,29 @@ models=$(cd "${1:?$usage}" && pwd) out=$(mkdir -p "${2:?$usage}" && cd "$2" && p
 shift 2
 cd "$(dirname "$0")/.."
 trace=docs/validation/raw/mooncake-shaped.jsonl
-bin=$(mktemp -d) url='' server=
+bin=$(mktemp -d) url='' log='' server=
 trap 'stop; rm -rf "$bin"' EXIT
 go build -o "$bin" ./examples/loadtest
 
 start() { # COMMAND…
-  setsid "$@" > "$out/server.log" 2>&1 < /dev/null &
+  setsid "$@" > "$log" 2>&1 < /dev/null &
   server=$!
   for _ in $(seq 600); do
     ! curl -sf -o /dev/null $url/health || return 0
-    kill -0 $server 2> /dev/null || { echo "the server did not start; see $out/server.log" >&2; return 1; }
+    kill -0 $server 2> /dev/null || { echo "the server did not start; see $log" >&2; return 1; }
     sleep 1
   done
 }
 
 stop() {
-  [ -z "$server" ] || { kill -TERM -- "-$server" && wait "$server" || true; } 2> /dev/null
+  [ -n "$server" ] || return 0
+  kill -TERM -- "-$server" 2> /dev/null || true
+  for _ in $(seq 30); do
+    kill -0 -- "-$server" 2> /dev/null || break
+    sleep 1
+  done
+  kill -KILL -- "-$server" 2> /dev/null || true
+  wait "$server" 2> /dev/null || true
   server=
 }
 
@@ -37,37 +44,42 @@ vllm() { # MODEL FLAGS…: its weights are made up unless the folder has some
   [ ! -f "$models/$model/model.safetensors" ] || made=()
   export VLLM_CPU_KVCACHE_SPACE=1 HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_SERVER_DEV_MODE=1
   # shellcheck disable=SC2086 # the command is words
-  start ${VLLM:-vllm} serve "$models/$model" --served-model-name "$model" "${made[@]}" --dtype bfloat16 --enforce-eager \
-    --host 127.0.0.1 --port 8000 --disable-uvicorn-access-log "$@"
+  start ${VLLM:-vllm} serve "$models/$model" --served-model-name "$model" "${made[@]}" --dtype bfloat16 \
+    --enforce-eager --host 127.0.0.1 --port 8000 --disable-uvicorn-access-log "$@"
 }
 
 llama() { # MODEL FLAGS…
   local model=$1; shift
   url=http://127.0.0.1:18600
   # shellcheck disable=SC2086 # the command is words
-  start ${LLAMA:-llama-server} -m "$models/$model.gguf" --host 127.0.0.1 --port 18600 -ngl 0 -t 1 --no-warmup --offline \
-    "$@"
+  start ${LLAMA:-llama-server} -m "$models/$model.gguf" --host 127.0.0.1 --port 18600 -ngl 0 -t 1 --no-warmup \
+    --offline "$@"
 }
 
 text() { # FLAGS of vLLM for models that make text
   printf '%s\n' --max-model-len 8192 --max-num-seqs 16 --enable-prompt-tokens-details
 }
 
-record() { # NAME COMMAND…: appends the command and what it printed
+record() { # NAME COMMAND…: appends the command and what it printed, without the directories of this machine
   local name=$1; shift
-  { printf '$'; printf ' %q' "$@" | sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g"; printf '\n'; "$@" 2>&1 ||
-    echo "exit code $?"; } >> "$out/$name.txt"
+  { printf '$'; printf ' %q' "$@"; printf '\n'; "$@" 2>&1 || echo "exit code $?"; } |
+    sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g; s,^\$ ${VLLM:-vllm} ,$ vllm ," >> "$out/$name.txt"
 }
 
 counters() { # NAME: what the server itself has counted so far
-  { echo "The server's own:"; curl -s $url/metrics | grep -E "^vllm:(prompt_tokens|generation_tokens|prefix_cache_(queries|\
-hits)|mm_cache_(queries|hits)|request_success)_total|^vllm:(time_to_first_token|e2e_request_latency|request_time_per_output\
-_token)_seconds_(sum|count)|^llamacpp:(prompt|tokens_predicted)" | grep -v ' 0\.0$' | sed 's/engine="[0-9]*",//'; } >> "$out/$1.txt"
+  {
+    echo "The server's own, since it started:"
+    curl -s $url/metrics | grep -E -e '^vllm:(prompt|generation)_tokens_total|^vllm:request_success_total' \
+      -e '^vllm:(prefix|mm)_cache_(queries|hits)_total' -e '^llamacpp:(prompt|tokens_predicted)' \
+      -e '^vllm:(time_to_first_token|e2e_request_latency)_seconds_(sum|count)' | grep -v ' 0\.0$' |
+      sed 's/engine="[0-9]*",//'
+  } >> "$out/$1.txt"
 }
 
 forget() { curl -sf -X POST $url/reset_prefix_cache > /dev/null; } # what the server has cached
 
-part() {
+part() { # NAME
+  log=$out/$1-server.log
   case $1 in
   clients) # vLLM's client (a) and ours (b), in turn, on one server
     vllm tiny $(text)
@@ -87,19 +99,19 @@ part() {
       n=$((n + 1))
     done ;;
   open | open-llama) # sessions that arrive, and think
-    if [ "$1" = open ]; then vllm tiny $(text) --block-size 16; else llama tiny -np 8 -c 16384 --metrics; fi
-    record "$1" "$bin/loadtest" -url $url -sessions 60 -rate 0.8 -turns 5 -think exponential:2@0.2-8 -input-lengths 30-60 \
-      -output 16 -system 120 -seed 7
+    if [ "$1" = open ]; then vllm tiny $(text) --block-size 32; else llama tiny -np 8 -c 16384 --metrics; fi
+    record "$1" "$bin/loadtest" -url $url -sessions 60 -rate 0.8 -turns 5 -think exponential:2@0.2-8 \
+      -input-lengths 30-60 -output 16 -system 120 -seed 7
     counters "$1" ;;
   adapters)
     vllm tiny $(text) --enable-lora --max-lora-rank 64 --max-loras 3 --enable-log-requests --lora-modules \
       a="$models/lora-a" b="$models/lora-b" c="$models/lora-c"
     local asked before
     for asked in tiny,a,b,c 'tiny*3,a*2,b'; do
-      before=$(wc -l < "$out/server.log")
-      record adapters "$bin/loadtest" -url $url -model "$asked" -requests 240 -concurrency 8 -input 200 -output 32 -seed 3 \
-        -continuous-usage
-      { echo "The server's log, requests by adapter:"; tail -n "+$((before + 1))" "$out/server.log" |
+      before=$(wc -l < "$log")
+      record adapters "$bin/loadtest" -url $url -model "$asked" -requests 240 -concurrency 8 -input 200 -output 32 \
+        -seed 3 -continuous-usage
+      { echo "The server's log, requests by adapter:"; tail -n "+$((before + 1))" "$log" |
         grep 'Received request' | grep -oE "lora_request: (None|LoRARequest\(lora_name='[a-z]+')" | sort | uniq -c; } \
         >> "$out/adapters.txt"
     done
@@ -109,8 +121,8 @@ part() {
     local size each seed=0
     for size in 112x112 224x224 448x448 896x448; do
       for each in 1 3; do
-        record images "$bin/loadtest" -url $url -endpoint chat -images $((40 * each)) -image-size $size -media-each $each \
-          -requests 40 -concurrency 2 -input 20 -output 8 -continuous-usage -seed $((seed += 1))
+        record images "$bin/loadtest" -url $url -endpoint chat -images $((40 * each)) -image-size $size \
+          -media-each $each -requests 40 -concurrency 2 -input 20 -output 8 -continuous-usage -seed $((seed += 1))
       done
     done
     counters images
@@ -129,19 +141,44 @@ part() {
     llama rank --reranking -np 4 -c 4096 -b 1024 -ub 1024 --metrics
     record rerank-llama "$bin/loadtest" -url $url -endpoint rerank -requests 200 -concurrency 4 -input 60
     counters rerank-llama ;;
-  structured) # with a schema and without, in turn
+  structured) # with a schema and without, in turn; then with schemas that the server does not know, and again
     vllm smollm2 $(text)
-    local schema='{"response_format":{"type":"json_schema","json_schema":{"name":"city","schema":{"type":"object",
-"properties":{"name":{"type":"string","maxLength":20},"people":{"type":"integer"}},"required":["name","people"]}}}}'
+    schema() { # NAME
+      echo '{"response_format":{"type":"json_schema","json_schema":{"name":"'"$1"'","schema":{"type":"object",
+        "properties":{"'"$1"'":{"type":"string","maxLength":20},"people":{"type":"integer"}},
+        "required":["'"$1"'","people"]}}}}'
+    }
+    ask() { # BLOCK HOW FLAGS…: prints a line of what one level has found
+      local block=$1 how=$2; shift 2
+      forget
+      "$bin/loadtest" -url $url -concurrency 1 -input 64 -output 8 -json "$@" 2>> "$out/structured.log" |
+        jq -c --arg block "$block" --arg how "$how" '[.figures[] | {key: .name, value}] | from_entries |
+          {block: ($block | tonumber), how: $how, ttft_mean, ttft_p50, tpot_mean, e2e_mean}' >> "$out/structured.txt"
+    }
+    pairs() { # MORE LESS FIGURE…: prints the mean of the differences within blocks, with its interval (Student's t)
+      local more=$1 less=$2; shift 2
+      jq -s -r --arg more "$more" --arg less "$less" '
+        def interval: length as $n | (add / $n) as $mean | (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd |
+          (2.201 * $sd / ($n | sqrt)) as $half | "\($mean) ± \($half) ms, 95 %, of \($n) blocks";
+        (map(select(.block > 0 and (.how == $more or .how == $less))) | group_by(.block)) as $blocks |
+          $ARGS.positional[] | . as $figure | "\($figure), \($more) − \($less): " + ($blocks |
+          map((.[] | select(.how == $more))[$figure] - (.[] | select(.how == $less))[$figure]) | interval)' \
+        "$out/structured.txt" --args "$@" >> "$out/structured.txt"
+    }
     local block
-    for block in $(seq 0 12); do # the first is not counted
-      for with in $( ((block % 2)) && echo 'yes no' || echo 'no yes'); do
-        [ $with = yes ] && body=(-body "$schema") || body=()
-        forget
-        "$bin/loadtest" -url $url -endpoint chat -requests 10 -concurrency 1 -input 64 -output 16 -seed 11 -json "${body[@]}" \
-          > "$out/structured-$block-$with.json" 2> "$out/structured-$block-$with.log"
+    for block in $(seq 0 12); do # the first, in which the server warms, is not counted; 12 are what 2.201 is for
+      for how in $( ((block % 2)) && echo 'with without' || echo 'without with'); do
+        body=()
+        [ $how != with ] || body=(-body "$(schema city)")
+        ask "$block" $how -endpoint chat -requests 10 -seed 11 "${body[@]}"
       done
-    done ;;
+    done
+    for block in $(seq 0 12); do # by token ids, so that nothing is asked before; a mean of one request
+      ask "$block" new -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
+      ask "$block" known -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
+    done
+    pairs with without ttft_mean ttft_p50 tpot_mean e2e_mean
+    pairs new known ttft_mean ;;
   *) echo "$1: $usage" >&2; exit 2 ;;
   esac
   stop

@@ -50,8 +50,12 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(MeanOccupied, "requests", Neither, r.InFlight.Occupied, r.Accounting.Issued)
 		}
 		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
-			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
-			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
+			offered, achieved, unit := OfferedRate, AchievedRate, "req/s"
+			if r.Sessions != nil {
+				offered, achieved, unit = OfferedSessions, AchievedSessions, "sessions/s"
+			}
+			add(offered, unit, Neither, o.Offered, r.arrivals())
+			add(achieved, unit, Neither, o.Achieved, r.arrivals())
 		}
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued),
 			r.Accounting.Issued)

@@ -85,6 +85,9 @@ const (
 
 	OfferedRate  = "offered_requests_per_s"  // open loop: [OpenLoop.Offered], by the schedule
 	AchievedRate = "achieved_requests_per_s" // open loop: [OpenLoop.Achieved], as they were sent
+
+	OfferedSessions  = "offered_sessions_per_s" // the same where sessions arrive
+	AchievedSessions = "achieved_sessions_per_s"
 )
 
 // Names of the figures that a level with [Level.Objectives] has.

@@ -9,8 +9,8 @@ import (
 
 // OpenLoop is how the arrivals of an open loop went; of the measured requests, unless it says otherwise.
 type OpenLoop struct {
-	// Offered and Achieved are requests/s: the gaps between the first and the last, ÷ the time between their Scheduled
-	// and between their Sent. 0 where there is no time between, as in a single burst.
+	// Offered and Achieved are requests/s, or sessions/s where these arrive: the gaps between the first and the last, ÷ the
+	// time between their Scheduled and between their Sent. 0 where there is no time between, as in a single burst.
 	Offered  float64 `json:"offered_per_s"`
 	Achieved float64 `json:"achieved_per_s"`
 

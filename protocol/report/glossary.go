@@ -22,6 +22,7 @@ var glossary = []struct{ name, meaning string }{
 	{"in_flight_mean, _peak", "requests sent and not yet done, over the makespan"},
 	{"occupied_mean", "slots that were taken: until the request had left, and not only until its last chunk"},
 	{"offered_, achieved_requests_per_s", "open loop: the rate that was scheduled, and the one that was sent"},
+	{"offered_, achieved_sessions_per_s", "the same of sessions, where these arrive"},
 	{"success_rate", "completed ÷ issued"},
 	{"cached_share", "input tokens that the server found in its prefix cache ÷ input tokens"},
 	{"draft_acceptance", "tokens of speculative decoding that were accepted ÷ proposed"},

@@ -31,8 +31,12 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("Answers ended by: %s\n", endedBy(r))
 	}
 	if o := r.Open; o != nil {
-		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
-			o.Delayed, decimal(o.Early, 1), decimal(o.Late, 1))
+		what := "requests"
+		if r.Level.Unit == loadgen.UnitSession {
+			what = "sessions"
+		}
+		out.f("%d arrivals delayed; %s %s outstanding in the second quarter of the arrivals, %s in the last\n",
+			o.Delayed, decimal(o.Early, 1), what, decimal(o.Late, 1))
 	}
 	if c := r.Retries; c != nil {
 		out.f("%d requests retried, %d times together\n", c.Requests, c.Attempts)

@@ -237,11 +237,16 @@ func clientPart(out *section, s *subject) {
 	switch line := headroom(s.Analysis); {
 	case line != "":
 		out.text("Verdict. " + line + ".")
+	case IsClientCheck(s.e):
+		out.text("Verdict: " + NewClientVerdict(s.Analysis, 0).String())
 	default:
 		out.text("Verdict: none. What the client can do on its host was not measured.")
 	}
+	if line := generators(s.Analysis); line != "" {
+		out.text(line + ".")
+	}
 	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level",
-		Head: []string{levelHead(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
+		Head: []string{levelTitle(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Headroom == nil {

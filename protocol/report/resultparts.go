@@ -42,7 +42,7 @@ func resultsPart(out *section, s *subject) {
 		out.table(table)
 	}
 	conditions := Table{ID: s.prefix + "conditions", Caption: "What was in flight, and what became of it",
-		Head: []string{levelHead(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
+		Head: []string{levelTitle(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		requests := textCell("by time")
@@ -61,7 +61,7 @@ func resultsPart(out *section, s *subject) {
 
 // across is one figure over the levels, with everything that says how sure it is.
 func (s *subject) across(figure string) Table {
-	t := Table{ID: s.prefix + figure, Head: []string{levelHead(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
+	t := Table{ID: s.prefix + figure, Head: []string{levelTitle(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
 		"n", "Least", "Most", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
@@ -123,7 +123,7 @@ func latencyPart(out *section, s *subject) {
 // metricTable is a metric's mean and percentiles over the levels, each with the half width of its interval.
 func (s *subject) metricTable(word, metric string) Table {
 	figures := []string{loadgen.MeanName(metric)}
-	heads := []string{"mean"}
+	heads := []string{"Mean"}
 	unit := ""
 	for i := range s.Points {
 		for _, e := range s.Points[i].Estimates {
@@ -138,7 +138,7 @@ func (s *subject) metricTable(word, metric string) Table {
 	}
 	t := Table{ID: s.prefix + metric, Caption: word + ", " + unit +
 		"; mean over the runs ± half width of its 95 % interval",
-		Head: []string{levelHead(s.Analysis)}}
+		Head: []string{levelTitle(s.Analysis)}}
 	if metric == loadgen.Interactivity {
 		t.Caption += "; here low percentiles are the slow requests"
 	}
@@ -156,7 +156,8 @@ func (s *subject) metricTable(word, metric string) Table {
 			}
 			found = true
 			half := e.Interval.HalfWidth()
-			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err), numberCell(half, sized(half)))
+			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err),
+				numberCell(half, sizedLike(half, e.Summary.Mean)))
 		}
 		if found {
 			t.Rows = append(t.Rows, row)
@@ -171,7 +172,7 @@ func variancePart(out *section, s *subject) {
 	}
 	s.charts(out, PlaceSpread)
 	t := Table{ID: s.prefix + "spread", Caption: "Spread of the steady throughput (SD, of the mean), and what it would take to know it",
-		Head: []string{levelHead(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
+		Head: []string{levelTitle(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Spread == nil {
@@ -208,7 +209,7 @@ func variancePart(out *section, s *subject) {
 	}
 	out.table(s.startTable())
 	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
-		Head: []string{levelHead(s.Analysis)}}
+		Head: []string{levelTitle(s.Analysis)}}
 	var order []int
 	for _, m := range s.e.Measurements {
 		if !m.Step.Discard && !slices.Contains(order, m.Step.Run) {
@@ -260,7 +261,7 @@ func energyPart(out *section, s *subject) {
 
 // besides is besideTable for the page, with each peak in a column of its own.
 func (s *subject) besides(id string, columns []beside, own string) Table {
-	t := Table{ID: s.prefix + id, Head: []string{levelHead(s.Analysis)}}
+	t := Table{ID: s.prefix + id, Head: []string{levelTitle(s.Analysis)}}
 	var figures []string
 	found := false
 	has := func(figure string) bool {
@@ -388,7 +389,7 @@ func warningsPart(out *section, s *subject) {
 	if len(general) > 0 {
 		out.add(block{List: general})
 	}
-	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelHead(s.Analysis), "Code", "Runs", "Forbids",
+	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelTitle(s.Analysis), "Code", "Runs", "Forbids",
 		"What it says"}}
 	for i := range s.Points {
 		p := &s.Points[i]
