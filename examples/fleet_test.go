@@ -238,6 +238,7 @@ func TestFleetWrongUse(t *testing.T) {
 		say  []string
 	}{
 		{"loadtest", []string{"-fleet", "0"}, []string{"-fleet 0", "from 1"}},
+		{"loadtest", []string{"-fleet", "four"}, []string{`-fleet "four"`, "a number"}},
 		{"loadtest", []string{"-workers", "3"}, []string{"-workers 3", "-fleet URL"}},
 		{"loadtest", []string{"-fleet", "2", "-workers", "3"}, []string{"want one of them"}},
 		{"multirun", []string{"-fleet", "tls://example.org"}, []string{"-workers N"}},
@@ -249,6 +250,8 @@ func TestFleetWrongUse(t *testing.T) {
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},
 		{"fleet", []string{"worker", "-allow", "http://a"}, []string{"-nats"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"}, []string{"-datasets", "/nowhere"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"}, []string{"vllm:8000", "http://"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"}, []string{"a b", "letters"}},
 		{"fleet", []string{"status"}, []string{"-nats"}},
 		{"fleet", []string{"manifest", "-workers", "2", "-allow", "http://a"}, []string{"-server-label"}},
 	} {

@@ -60,19 +60,11 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		requests, chunks := 0.0, 0.0
-		if *check > 0 {
-			if requests, chunks, err = program.Sustained(ctx, *check); err != nil {
-				return fmt.Errorf("-client-check: %w", err)
-			}
-			fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n",
-				requests, chunks, *check)
+		w := &fleet.Worker{Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets, Target: targets.Target,
+			Told: func(s string) { fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.TimeOnly), s) }}
+		if err := w.Validate(); err != nil {
+			return &program.UsageError{Err: err}
 		}
-		conn, err := access.Connect(ctx, *nats, "servegauge worker")
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -82,12 +74,32 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 			case <-ctx.Done():
 			}
 		}()
-		w := &fleet.Worker{Conn: conn, Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets,
-			Sustains: requests, SustainsChunks: chunks,
-			Target: targets.Target,
-			Told:   func(s string) { fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.TimeOnly), s) }}
+		err = measureItself(ctx, w, *check)
+		if err == nil {
+			w.Conn, err = access.ConnectSoon(ctx, *nats, "servegauge worker")
+		}
+		switch {
+		case ctx.Err() != nil: // interrupted before there was anything to do
+			return nil
+		case err != nil:
+			return err
+		}
+		defer w.Conn.Close()
 		return w.Run(ctx)
 	}
+}
+
+// measureItself finds out what the machine's client can do, with so many requests in flight; 0: it does not.
+func measureItself(ctx context.Context, w *fleet.Worker, inFlight int) (err error) {
+	if inFlight <= 0 {
+		return nil
+	}
+	if w.Sustains, w.SustainsChunks, err = program.Sustained(ctx, inFlight); err != nil {
+		return fmt.Errorf("-client-check: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n", w.Sustains,
+		w.SustainsChunks, inFlight)
+	return nil
 }
 
 func status(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {

@@ -26,7 +26,7 @@ func findingsPart(out *section, s *subject) {
 // answersPart is what became of the answers that were checked after their levels.
 func answersPart(out *section, s *subject) {
 	t := Table{ID: s.prefix + "answers-table", Caption: "Answers, checked after each level on the quiet server",
-		Head: []string{levelHead(s.Analysis), "Run", "Verdict"}}
+		Head: []string{levelTitle(s.Analysis), "Run", "Verdict"}}
 	var faults []string
 	for i := range s.Points {
 		p := &s.Points[i]

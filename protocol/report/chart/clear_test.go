@@ -168,3 +168,12 @@ func TestChartsOfOneLevel(t *testing.T) {
 		t.Errorf("charts: %s", all)
 	}
 }
+
+// The charts of a client check are its own, whoever draws them.
+func TestChartsOfAClientCheck(t *testing.T) {
+	e := experiment(1, []int{1, 4, 16}, 1000, 40)
+	e.Design, _ = json.Marshal(protocol.ClientValidation())
+	if named(t, drawAll(e), "client-throughput"); len(drawAll(e)) != 2 {
+		t.Errorf("%d charts", len(drawAll(e)))
+	}
+}

@@ -113,12 +113,17 @@ func pointOf(p *protocol.Point, x float64, e protocol.Estimate, err error) point
 	return q
 }
 
+// short writes a number with three digits that count, as the page's tables do.
 func short(x float64) string {
 	switch size := math.Abs(x); {
 	case size >= 100:
 		return number.Fixed(x, 0)
-	case size >= 1:
+	case size >= 10:
+		return number.Fixed(x, 1)
+	case size >= 1 || size == 0:
 		return number.Fixed(x, 2)
+	case size >= 0.1:
+		return number.Fixed(x, 3)
 	}
 	return number.Fixed(x, 4)
 }
