@@ -5,17 +5,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/fleet"
+	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -45,7 +49,16 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 		t.Run(retry, func(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
-			args := []string{"-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "100x", "-input", "16", "-output", "4", "-warmup", "0",
+			var asked atomic.Int64
+			sim := &loadgentest.Simulated{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					asked.Add(1)
+				}
+				sim.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			args := []string{"-url", server.URL, "-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "60x", "-input", "16", "-output", "16", "-warmup", "0",
 				"-cooldown", "0s", "-out", out}
 			if retry != "" {
 				args = append(args, "-retry", retry)
@@ -58,25 +71,18 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 			}
 			done := make(chan struct{})
 			go func() { _ = cmd.Wait(); close(done) }()
-			running := false
-			for !running { // until the level is under way: a worker has connections to the server
+			var workers []int
+			for len(workers) < 2 || asked.Load() < 40 { // of the 240 of the level
 				select {
 				case <-done:
 					t.Fatalf("it ended: %s", &stderr)
-				case <-time.After(20 * time.Millisecond):
+				case <-time.After(time.Millisecond):
 				}
-				for _, pid := range childWorkers(cmd.Process.Pid) {
-					sockets, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
-					tcp, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/net/tcp")
-					for _, fd := range sockets {
-						inode, _ := os.Readlink(fd) // socket:[123]
-						inode = strings.TrimSuffix(strings.TrimPrefix(inode, "socket:["), "]")
-						running = running || bytes.Contains(tcp, []byte(" "+inode+" "))
-					}
+				if len(workers) < 2 {
+					workers = childWorkers(cmd.Process.Pid)
 				}
 			}
-			time.Sleep(800 * time.Millisecond)
-			_ = syscall.Kill(childWorkers(cmd.Process.Pid)[0], syscall.SIGKILL)
+			_ = syscall.Kill(workers[0], syscall.SIGKILL)
 			select {
 			case <-done:
 			case <-time.After(2 * time.Minute):
@@ -98,7 +104,7 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 			if !slices.ContainsFunc(first.Warnings, func(w loadgen.Warning) bool { return w.Code == fleet.WarnWorkerLost }) || first.Valid() {
 				t.Errorf("%v", first.Warnings)
 			}
-			if retry != "" && (!last.Valid() || last.Accounting.Completed != 400 || last.Generators != 2) {
+			if retry != "" && (!last.Valid() || last.Accounting.Completed != 240 || last.Generators != 2) {
 				t.Errorf("%+v, %v", last.Accounting, last.Warnings)
 			}
 			if left := childWorkers(cmd.Process.Pid); len(left) > 0 {

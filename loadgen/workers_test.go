@@ -3,6 +3,7 @@ package loadgen_test
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -11,10 +12,14 @@ import (
 // counting is a target that answers at once, and sees how many goroutines there are.
 type counting struct {
 	atOnce
-	most *int
+	most *atomic.Int64
 }
 
-func (c counting) see() { *c.most = max(*c.most, runtime.NumGoroutine()) }
+func (c counting) see() {
+	n := int64(runtime.NumGoroutine())
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+}
 
 func (c counting) Do(_ context.Context, _ int, r *loadgen.Record) error {
 	c.see()
@@ -37,13 +42,13 @@ func TestNoMoreWorkersThanNeeded(t *testing.T) {
 		"sessions":        {Unit: loadgen.UnitSession, Concurrency: 4, Sessions: 3000},
 		"a burst of them": {Unit: loadgen.UnitSession, Arrivals: burst, Sessions: 3000},
 	} {
-		most, before := 0, runtime.NumGoroutine()
-		if _, err := loadgen.Measure(t.Context(), level, counting{atOnce{2, 0}, &most}); err != nil {
+		most, before := new(atomic.Int64), int64(runtime.NumGoroutine())
+		if _, err := loadgen.Measure(t.Context(), level, counting{atOnce{2, 0}, most}); err != nil {
 			t.Fatal(name, err)
 		}
-		t.Logf("%s: at most %d goroutines", name, most-before)
-		if most-before > 100 {
-			t.Errorf("%s: at most %d goroutines", name, most-before)
+		t.Logf("%s: at most %d goroutines", name, most.Load()-before)
+		if n := most.Load() - before; n > 100 {
+			t.Errorf("%s: at most %d goroutines", name, n)
 		}
 	}
 }

@@ -137,6 +137,7 @@ type Outcome struct {
 
 	Kept    int           `json:"kept"`               // answers of the level that were kept
 	TooLong int           `json:"too_long,omitempty"` // that were not, because they were longer than what is kept
+	Empty   int           `json:"empty,omitempty"`    // of those kept, with nothing in them that could be checked
 	Took    time.Duration `json:"took_ns,omitempty"`
 
 	// Known are the answers to questions whose answers are known, which were asked beside the level's requests; nil: none
@@ -151,6 +152,7 @@ type Evidence struct {
 	Method  Method
 	Level   []Score
 	Healthy Tally
+	Odd     *Score // one of these that is wrong; nil: none is, or it is not known
 	Control []Score
 }
 
@@ -187,8 +189,12 @@ func (e *Evidence) Judge() *Outcome {
 	case h.Answers < HealthyAnswers:
 		o.not("only %d of %d answers could be had at one in flight", h.Answers, HealthyAnswers)
 	case h.Wrong > 0:
-		o.not("%d of %d answers at one in flight are wrong already, so that what is wrong in the level is not known to be "+
-			"of the load%s", h.Wrong, h.Answers, found)
+		example := ""
+		if e.Odd != nil {
+			example = fmt.Sprintf(" (%v)", e.Odd.fault())
+		}
+		o.not("%d of %d answers at one in flight are wrong already%s, so that what is wrong in the level is not known to be "+
+			"of the load%s", h.Wrong, h.Answers, example, found)
 	case l.Answers == 0:
 		o.not("no answer of the level was checked")
 	case l.Wrong >= Limit(l.Answers):
@@ -243,9 +249,13 @@ func (o *Outcome) String() string {
 	if o.TooLong > 0 {
 		fmt.Fprintf(&s, "; %d answers were too long to be kept", o.TooLong)
 	}
+	if o.Empty > 0 {
+		fmt.Fprintf(&s, "; %d answers were empty, and are not among these", o.Empty)
+	}
 	return s.String()
 }
 
 // NotCaught says what an audit does not see, for reports.
 const NotCaught = "an audit does not catch an always-wrong server, a damage that leaves the tokens likely (a swapped KV " +
-	"block in 1 of 7), a quantisation path (see top-1 agreement), or fewer wrong answers than are stated"
+	"block in 1 of 7), a text that is not that of its token ids, an answer that is cut, a quantisation path (see top-1 " +
+	"agreement), or fewer wrong answers than are stated"

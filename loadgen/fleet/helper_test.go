@@ -101,7 +101,8 @@ func (f *field) measure(c *Coordinator, j Job, g *loadgen.Generator) *loadgen.Re
 	return r
 }
 
-// takes is a target whose requests take so long, with two chunks.
+// takes is a target whose requests take so long, with two chunks. A level of several workers has to last for some tenths
+// of a second: on a busy machine one begins that much later than another, and none is there at the same time with it.
 func takes(d time.Duration) loadgen.TargetFunc {
 	return func(ctx context.Context, i int, r *loadgen.Record) error {
 		for range 2 {

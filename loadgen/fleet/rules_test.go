@@ -97,7 +97,7 @@ func TestOddWorkersAreNamed(t *testing.T) {
 func TestMoreWorkersThanRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.workers(3, takes(time.Millisecond))
+	f.workers(3, takes(30*time.Millisecond))
 	c := f.coordinator(3)
 	for _, concurrency := range []int{1, 2, 3, 7} {
 		r := f.measure(c, Job{Level: loadgen.Level{Concurrency: concurrency, Requests: 10 * concurrency}}, nil)
@@ -112,7 +112,7 @@ func TestMoreWorkersThanRequestsInFlight(t *testing.T) {
 func TestWorkersThatAreMissing(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.worker("one", takes(time.Millisecond), nil)
+	f.worker("one", takes(30*time.Millisecond), nil)
 	c := f.coordinator(1)
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}}
 	f.measure(c, j, nil) // it is there
@@ -121,7 +121,7 @@ func TestWorkersThatAreMissing(t *testing.T) {
 	if missing, ok := errors.AsType[*MissingError](err); !ok || !slices.Equal(missing.Have, []string{"one"}) {
 		t.Errorf("%v", err)
 	}
-	f.worker("one", takes(time.Millisecond), nil)
+	f.worker("one", takes(30*time.Millisecond), nil)
 	c.Gather = 4 * time.Second // it may take its time to be there
 	_, err = c.Measure(t.Context(), j, nil)
 	if odd, ok := errors.AsType[*DisagreementError](err); !ok || !strings.Contains(odd.Error(), `two are called "one"`) {
@@ -133,7 +133,7 @@ func TestWorkersThatAreMissing(t *testing.T) {
 func TestOneCoordinatorAtATime(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.workers(2, takes(time.Millisecond))
+	f.workers(2, takes(30*time.Millisecond))
 	j := Job{Level: loadgen.Level{Concurrency: 2, Requests: 20}}
 	first, second := f.coordinator(2), f.coordinator(2)
 	f.measure(first, j, nil)

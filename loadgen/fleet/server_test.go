@@ -197,7 +197,7 @@ func TestServerWithTLSAndCredentials(t *testing.T) {
 				defer conn.Close()
 				w := &Worker{Conn: conn, Name: fmt.Sprint("w", i), Allow: []string{testURL},
 					Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
-						return takes(5 * time.Millisecond), nil
+						return takes(25 * time.Millisecond), nil
 					}}
 				go func() { done <- w.Run(ctx) }()
 			}

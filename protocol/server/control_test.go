@@ -271,15 +271,21 @@ func TestDaemonThatIsDown(t *testing.T) {
 // A start that is cut off leaves nothing, although the daemon goes on when the command that asked it was killed.
 func TestContainerWhoseStartIsCutOff(t *testing.T) {
 	dir := docker(t)
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	said := func(word string) bool {
+		log, _ := os.ReadFile(filepath.Join(dir, "log"))
+		return strings.Contains(string(log), word)
+	}
+	go func() {
+		eventually(t, "docker is asked to run it", func() bool { return said("run ") })
+		cancel()
+	}()
 	if _, err := parsed(t, "docker:run --name made slow").Start(short); err == nil {
 		t.Error("it has started")
 	}
-	time.Sleep(time.Second)
-	log, _ := os.ReadFile(filepath.Join(dir, "log"))
-	if exists(filepath.Join(dir, "made")) || !strings.Contains(string(log), "rm made") {
-		t.Errorf("a container is left, or there was none:\n%s", log)
+	if exists(filepath.Join(dir, "made")) || !said("rm made") {
+		t.Error("a container is left, or there was none")
 	}
 }
 

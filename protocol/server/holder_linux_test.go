@@ -108,13 +108,11 @@ func TestLeftOvers(t *testing.T) {
 			}
 			defer first.Stop(context.Background()) // what is left of it
 			var pid int
-			for range 500 {
+			eventually(t, "it has written its number", func() bool {
 				text, _ := os.ReadFile(filepath.Join(dir, "pid"))
-				if _, err := fmt.Sscan(string(text), &pid); err == nil {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+				_, err := fmt.Sscan(string(text), &pid)
+				return err == nil
+			})
 			if pid == 0 || !alive(pid) {
 				t.Fatalf("process %d does not run", pid)
 			}
@@ -164,12 +162,7 @@ func TestVacant(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer i.Stop(context.Background())
-	for range 500 {
-		if look(t.Context(), url) == present {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	awaitAnswer(t, url)
 	probed := Commands{StartCommand: "exec serve", URL: "http://127.0.0.1:1", Probe: url}
 	for _, s := range []protocol.Vacancy{process, command, probed} {
 		err := s.Vacant(t.Context())

@@ -30,13 +30,7 @@ func proof(t *testing.T, i *protocol.Instance) string {
 
 func awaitAnswer(t *testing.T, url string) {
 	t.Helper()
-	for range 500 {
-		if look(context.Background(), url) == present {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("nothing answers at %s", url)
+	eventually(t, "somebody answers at "+url, func() bool { return look(context.Background(), url) == present })
 }
 
 func TestProcess(t *testing.T) {
@@ -256,12 +250,7 @@ func TestCommandsStopWhatIsStillLoading(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text []byte
-	for range 500 {
-		if text, _ = os.ReadFile(pidFile); len(text) > 1 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "it has written its number", func() bool { text, _ = os.ReadFile(pidFile); return len(text) > 1 })
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		t.Fatal(err)
@@ -292,12 +281,7 @@ func TestChildrenLeftBehind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 500 {
-				if exists(filepath.Join(work, "up")) {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			eventually(t, "it is up", func() bool { return exists(filepath.Join(work, "up")) })
 			if name == "failed" {
 				<-i.Exited
 				if err := i.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") {
