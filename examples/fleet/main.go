@@ -52,7 +52,11 @@ func main() {
 			program.Main("", nil)
 		}
 		if command != "" {
+<<<<<<< HEAD
 			fmt.Fprintf(os.Stderr, "error: fleet %q: want worker, status or manifest\n\n", command)
+=======
+			fmt.Fprintf(os.Stderr, "error: there is no command %q\n\n", command)
+>>>>>>> wip-d
 		}
 		fmt.Fprint(os.Stderr, about)
 		os.Exit(2)
