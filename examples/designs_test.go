@@ -18,6 +18,7 @@ import (
 
 // Each design says beforehand what it will do, and how long that takes.
 func TestDesignsDryRun(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -38,7 +39,7 @@ func TestDesignsDryRun(t *testing.T) {
 			t.Errorf("%s %q: exit code %d: %s", c.name, c.args, p.code, p.stderr)
 		}
 		for _, s := range append(c.say, "takes        about") {
-			if !strings.Contains(p.stdout, s) {
+			if !p.says(s) {
 				t.Errorf("%s %q does not say %q:\n%s", c.name, c.args, s, p.stdout)
 			}
 		}
@@ -92,6 +93,7 @@ func TestDesignFromItsFile(t *testing.T) {
 }
 
 func TestDesignsWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -115,26 +117,34 @@ func TestDesignsWrongUse(t *testing.T) {
 		{"slo", []string{"-limit", "ttft_p98<5ms"}, []string{"-limit", "ttft_p98"}},
 		{"slo", []string{"-limit", "ttft_p99@16<5ms"}, []string{"every load"}},
 		{"slo", []string{"-limit", "attainment>=99%"}, []string{"attainment"}},
+		{"slo", []string{"-limit", "ttft_p99>500ms"}, []string{"ttft_p99>500ms", "the side on which a figure is bad"}},
+		{"slo", []string{"-limit", "e2e_p99<5s,success_rate<=99%"}, []string{"success_rate<=99%"}},
 	} {
 		failsWith(t, 2, c.say, c.name, append(c.args, "-dry-run")...)
 	}
 }
 
+// A search that has shown nothing has not succeeded: 60 requests do not show that 99.99 % succeed.
+func TestSLOUndecided(t *testing.T) {
+	failsWith(t, 3, []string{"-limit: undecided: no load was shown to keep them"}, "slo", "-limit", "success_rate>=99.99%",
+		"-levels", "1,2", "-requests", "20", "-runs", "3", "-input", "8", "-output", "2", "-cooldown", "0s", "-warmup", "2",
+		"-client-check=false", "-server-view=false")
+}
+
 // A design that was interrupted goes on where it was, and comes to the same steps; its directory has what it concludes.
 func TestDesignInterruptedAndResumed(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ablation")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := command(ctx, "ablation", "-blocks", "3", "-levels", "4", "-requests", "20", "-cooldown", "0s", "-seed", "7", "-out", dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for { // until a block is measured
-		if e, err := protocol.ReadExperiment(dir); err == nil && len(e.Measurements) >= 4 || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, "a block is measured", func() bool {
+		e, err := protocol.ReadExperiment(dir)
+		return err == nil && len(e.Measurements) >= 4
+	})
 	_ = cmd.Process.Signal(syscall.SIGINT)
 	if err := cmd.Wait(); err == nil {
 		t.Log("it was over before the interrupt")
@@ -145,7 +155,7 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 	failsWith(t, 2, []string{"-resume " + dir, "multirun", "gone on with by ablation"}, "multirun", "-resume", dir)
 	failsWith(t, 2, []string{"-resume " + dir, "slo", "gone on with by ablation"}, "slo", "-resume", dir)
 	p := run(t, "ablation", "-resume", dir)
-	if !strings.Contains(p.stdout, "b against a, steady_total_tokens_per_s at concurrency 4") {
+	if !p.says("b against a, steady_total_tokens_per_s at concurrency 4") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	e, err := protocol.ReadExperiment(dir)
@@ -162,7 +172,7 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	// More blocks are more of the same.
-	if p := run(t, "ablation", "-resume", dir, "-blocks", "+1"); !strings.Contains(p.stdout, "4 blocks with this spread") {
+	if p := run(t, "ablation", "-resume", dir, "-blocks", "+1"); !p.says("4 blocks with this spread") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }

@@ -63,6 +63,7 @@ var (
 
 // Each flag that a document names by itself is one of some program.
 func TestDocumentsNameFlagsThatThereAre(t *testing.T) {
+	t.Parallel()
 	known := map[string]bool{"help": true} // which -help does not list
 	for _, name := range all {
 		for _, m := range listed.FindAllStringSubmatch(runNamed(t, name, "-help").stdout, -1) {
@@ -91,6 +92,7 @@ func TestDocumentsNameFlagsThatThereAre(t *testing.T) {
 
 // Each command line of a document has flags that its program has, with values that it takes.
 func TestDocumentsCommandsParse(t *testing.T) {
+	t.Parallel()
 	tried := map[string]bool{"loadtest\x00-num-prompts\x0080": true} // which shows what is said of another tool's flag
 	for file, text := range markdown(t) {
 		if file == "CHANGELOG.md" {
@@ -194,6 +196,7 @@ var (
 
 // Each link of a document to a file of the repository leads to one, and to a heading that it has.
 func TestDocumentsLinks(t *testing.T) {
+	t.Parallel()
 	documents := markdown(t)
 	anchors := map[string][]string{}
 	for file, text := range documents {

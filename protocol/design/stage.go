@@ -18,6 +18,8 @@ type stage struct {
 	number int // from 1
 	before int // runs of the stages before it
 	plan   protocol.Plan
+
+	change func(*protocol.Step) // of a pilot: makes a step what it is there; nil: nothing
 }
 
 // stageOf makes a stage of a design's plan: with levels of its own, prompts that no other stage has, and no budget for
@@ -32,7 +34,7 @@ func stageOf(plan protocol.Plan, number, before int, levels []float64) stage {
 		plan.Levels = whole(levels)
 	}
 	plan.Seed = rand.NewPCG(plan.Seed, 1<<62+uint64(number)).Uint64() >> 11
-	return stage{number, before, plan}
+	return stage{number: number, before: before, plan: plan}
 }
 
 // levelShare is how much of a budget its levels get where no more than one sweep is made. The rest is for what cannot be
@@ -89,6 +91,9 @@ func (s stage) next(done []protocol.Measurement) (protocol.Step, error) {
 	}
 	step.Run += s.before
 	step.Stage = s.number
+	if s.change != nil {
+		s.change(&step)
+	}
 	return step, nil
 }
 

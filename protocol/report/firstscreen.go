@@ -85,7 +85,7 @@ func howFast(s *subject) answer {
 	out.Headline = fmt.Sprintf("%s %s", sized(e.Summary.Mean), e.Unit)
 	out.Verdict = fine
 	what := "in the steady window"
-	if figure != loadgen.SteadyTotalThroughput {
+	if figure != loadgen.SteadyTotalThroughput && figure != loadgen.SteadyInputThroughput {
 		what = "over the makespan, ramp and drain included"
 	}
 	out.Details = append(out.Details, fmt.Sprintf("%s at %v, %s%s.", throughputWords(figure), p.Load, what, plusMinus(e)))
@@ -112,8 +112,11 @@ func howFast(s *subject) answer {
 }
 
 func throughputWords(figure string) string {
-	if figure == loadgen.RequestThroughput {
+	switch figure {
+	case loadgen.RequestThroughput:
 		return "Completed requests"
+	case loadgen.SteadyInputThroughput, loadgen.InputThroughput:
+		return "Input tokens"
 	}
 	return "Input + output tokens"
 }

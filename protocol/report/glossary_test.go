@@ -42,6 +42,8 @@ func TestGlossary(t *testing.T) {
 			switch name {
 			case "offered_requests_per_s", "achieved_requests_per_s":
 				name = "offered_, achieved_requests_per_s"
+			case "offered_sessions_per_s", "achieved_sessions_per_s":
+				name = "offered_, achieved_sessions_per_s"
 			case "in_flight_peak":
 				name = "in_flight"
 			}

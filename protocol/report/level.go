@@ -32,8 +32,12 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 		out.f("Answers ended by: %s\n", endedBy(r))
 	}
 	if o := r.Open; o != nil {
-		out.f("%d arrivals delayed; %s requests outstanding in the second quarter of the arrivals, %s in the last\n",
-			o.Delayed, decimal(o.Early, 1), decimal(o.Late, 1))
+		what := "requests"
+		if r.Level.Unit == loadgen.UnitSession {
+			what = "sessions"
+		}
+		out.f("%d arrivals delayed; %s %s outstanding in the second quarter of the arrivals, %s in the last\n",
+			o.Delayed, decimal(o.Early, 1), what, decimal(o.Late, 1))
 	}
 	if c := r.Retries; c != nil {
 		out.f("%d requests retried, %d times together\n", c.Requests, c.Attempts)
@@ -115,7 +119,7 @@ func partLine(p *loadgen.Part) string {
 	}
 	line += ": " + clientLine(p.Client)
 	if headroom, known := p.Headroom(); known {
-		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom, 1))
+		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom.Least(), 1))
 	}
 	return line
 }

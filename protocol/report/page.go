@@ -204,6 +204,9 @@ func shapes(a *protocol.Analysis) string {
 	if !same {
 		return "several shapes"
 	}
+	if !a.Generates() {
+		return fmt.Sprintf("%s tokens in", decimal(float64(p.Input), 0))
+	}
 	return fmt.Sprintf("%s tokens in, %s out", decimal(float64(p.Input), 0), decimal(float64(p.Output), 0))
 }
 
@@ -349,7 +352,7 @@ func best(a *protocol.Analysis, figure string) (most *protocol.Point, ok bool) {
 // headline is the figure that a page leads with: the steady throughput, or that of the makespan where no level had a
 // steady window that may be used.
 func headline(a *protocol.Analysis) (figure string, p *protocol.Point, ok bool) {
-	for _, figure := range []string{loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.RequestThroughput} {
+	for _, figure := range []string{loadgen.SteadyInputThroughput, loadgen.InputThroughput, loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.RequestThroughput} {
 		if p, ok := best(a, figure); ok {
 			return figure, p, true
 		}

@@ -41,7 +41,9 @@ func protocolPart(out *section, s *subject) {
 			row("Lead-in of each level", "as many discarded requests as its concurrency")
 		}
 		row("Input tokens", decimal(float64(p.Input), 0))
-		row("Output tokens", decimal(float64(p.Output), 0))
+		if s.Generates() {
+			row("Output tokens", decimal(float64(p.Output), 0))
+		}
 		row("Prompts per level", p.Prompts.String()+times(p.Prompts))
 		row("Concurrency levels", numbers(p.Levels))
 		row("Order of the levels", orderWords(p.Order))
@@ -200,7 +202,7 @@ func statisticsPart(out *section, s *subject) {
 	}
 	lines = append(lines,
 		"The coefficient of variation (CoV) is SD ÷ mean.",
-		"Throughput is input + output tokens per second: over the makespan, from the first request sent to the last "+
+		"Throughput is "+tokensCounted(s.Analysis)+" per second: over the makespan, from the first request sent to the last "+
 			"one done; and in the steady window, from when the first wave had gone to the issue of the last request.",
 		"Percentiles are taken over the completed requests of one run (type 7), and then averaged over the runs. "+
 			"A percentile of fewer samples than bound it is marked ?.",
@@ -216,6 +218,9 @@ func statisticsPart(out *section, s *subject) {
 
 // kneeWords is what the knee is one of.
 func kneeWords(a *protocol.Analysis) string {
+	if a.KneeOf == loadgen.SteadyInputThroughput {
+		return "steady throughput of input tokens"
+	}
 	if a.KneeOf != "" && a.KneeOf != loadgen.SteadyTotalThroughput {
 		return "throughput over the makespan (imported results have no steady window)"
 	}
@@ -264,6 +269,9 @@ func clientPart(out *section, s *subject) {
 		out.text("Verdict: " + NewClientVerdict(s.Analysis, 0).String())
 	default:
 		out.text("Verdict: none. What the client can do on its host was not measured.")
+	}
+	if line := generators(s.Analysis); line != "" {
+		out.text(line + ".")
 	}
 	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level",
 		Head: []string{levelTitle(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}

@@ -17,6 +17,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // throughputs are those that the results are told in.
 var throughputs = []struct{ figure, caption string }{
+	{loadgen.SteadyInputThroughput, "Input throughput in the steady window, tokens/s; there are no output tokens"},
+	{loadgen.InputThroughput, "Input throughput over the makespan, tokens/s"},
 	{loadgen.SteadyTotalThroughput, "Total throughput in the steady window, input + output tokens/s"},
 	{loadgen.TotalThroughput, "Total throughput over the makespan, input + output tokens/s"},
 	{loadgen.OutputThroughput, "Output throughput over the makespan, tokens/s"},
@@ -32,6 +34,9 @@ func resultsPart(out *section, s *subject) {
 	out.text(capital(requests(s.Analysis)) + ".")
 	s.charts(out, PlaceResults)
 	for _, t := range throughputs {
+		if total := t.figure == loadgen.TotalThroughput || t.figure == loadgen.SteadyTotalThroughput; total && !s.Generates() {
+			continue // which are those of the input
+		}
 		table := s.across(t.figure)
 		table.Caption = t.caption + "; mean over the runs"
 		out.table(table)
@@ -199,9 +204,10 @@ func variancePart(out *section, s *subject) {
 	if len(t.Rows) == 0 {
 		out.text("No level has a steady window in two runs, so that the spread cannot be taken apart.")
 	}
-	for _, line := range drifts(s.Analysis) {
+	for _, line := range append(startLines(s.Analysis), drifts(s.Analysis)...) {
 		out.text(line + ".")
 	}
+	out.table(s.startTable())
 	var order []int
 	for _, m := range s.e.Measurements {
 		if !m.Step.Discard && !slices.Contains(order, m.Step.Run) {
@@ -302,6 +308,7 @@ func (s *subject) besides(id string, columns []beside, own string) Table {
 
 // levelFigures are what the page tells of each run at each level.
 var levelFigures = []string{
+	loadgen.SteadyInputThroughput, loadgen.InputThroughput,
 	loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.OutputThroughput, loadgen.RequestThroughput,
 	loadgen.QuantileName(loadgen.TTFT, 50), loadgen.QuantileName(loadgen.TTFT, 99),
 	loadgen.QuantileName(loadgen.TPOT, 50), loadgen.QuantileName(loadgen.TPOT, 99),
@@ -367,6 +374,7 @@ func levelErrors(e *protocol.Experiment, p *protocol.Point) (lines []string) {
 func figureWords(name string) string {
 	words := map[string]string{
 		loadgen.SteadyTotalThroughput: "Total throughput, steady window", loadgen.TotalThroughput: "Total throughput, makespan",
+		loadgen.SteadyInputThroughput: "Input throughput, steady window", loadgen.InputThroughput: "Input throughput, makespan",
 		loadgen.OutputThroughput: "Output throughput, makespan", loadgen.RequestThroughput: "Requests, makespan",
 		loadgen.MeanInFlight: "In flight, mean", protocol.EnergyPerToken: "Energy per output token",
 	}

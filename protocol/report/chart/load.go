@@ -160,6 +160,9 @@ func throughput(a *protocol.Analysis) *Chart {
 	curves := slices.Concat(over(a, loadgen.SteadyTotalThroughput, "steady window"), over(a, loadgen.TotalThroughput,
 		"makespan"))
 	y := "input + output tokens/s"
+	if !a.Generates() {
+		y = "input tokens/s"
+	}
 	if len(curves) == 0 {
 		curves, y = over(a, loadgen.RequestThroughput, "requests"), "requests/s"
 	}
