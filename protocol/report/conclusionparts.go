@@ -1,8 +1,7 @@
 package report
 
 import (
-	"fmt"
-
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen/audit"
 )
 
@@ -33,7 +32,7 @@ func answersPart(out *section, s *subject) {
 		for _, r := range p.Audits {
 			t.Rows = append(t.Rows, []Cell{s.levelCell(p), whole(r.Run), textCell(plain(r.Outcome.String()))})
 			for _, f := range r.Outcome.Faults {
-				faults = append(faults, fmt.Sprintf("At %s, run %d: %s", levelOf(p), r.Run, plain(f.String())))
+				faults = append(faults, number.Sprintf("At %s, run %d: %s", levelOf(p), r.Run, plain(f.String())))
 			}
 		}
 	}

@@ -67,9 +67,9 @@ func TestPercentilesOfLevel(t *testing.T) {
 		words := strings.Join(strings.Fields(text.String()), " ")
 		for _, want := range []string{
 			"metric mean p50 p75 p99 p99.9 max unit samples",
-			"tpot 55.00 55.00 80.00 100.00 100.00? 100.00 ms 1000",
-			"interactivity 29.29 18.33 33.33 100.00 100.00? 100.00 tok/s 1000",
-			"interactivity, at least – 18.33 12.50 10.00 10.00? – tok/s 1000",
+			"tpot 55.00 55.00 80.00 100.00 100.00? 100.00 ms 1,000",
+			"interactivity 29.29 18.33 33.33 100.00 100.00? 100.00 tok/s 1,000",
+			"interactivity, at least – 18.33 12.50 10.00 10.00? – tok/s 1,000",
 		} {
 			if !strings.Contains(words, want) {
 				t.Errorf("there is no %q in\n%s", want, text.String())
