@@ -160,6 +160,7 @@ func Analyze(e *Experiment) *Analysis {
 		}
 		p := newPoint(group, a.Unit)
 		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		p.Headroom = generatorHeadroom(group)
 		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
@@ -173,6 +174,7 @@ func Analyze(e *Experiment) *Analysis {
 	}
 	a.warnConditions()
 	a.warnRepeats()
+	a.warnArmsAsked(e)
 	a.warnOfServers(e)
 	a.compareStarts(e.Starts)
 	a.warnSeveralStarts(measured)

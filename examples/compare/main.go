@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func side(path string) (*compare.Side, error) {
 	switch {
 	case others == nil:
 		return compare.Of(path, e), nil
-	case errors.As(others, new(*format.UnknownError)): // neither: what is said of ours names the folder
+	case errors.As(others, new(*format.UnknownError)), errors.Is(others, fs.ErrNotExist): // what is said of ours names it
 		return nil, err
 	}
 	return nil, errors.Join(err, others)

@@ -9,11 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
+
+// sharedFor is for how long a dataset is kept: longer than an experiment, in the middle of which a worker may be
+// replaced.
+const sharedFor = 14 * 24 * time.Hour
 
 // mostDataset bounds a dataset, in bytes, as [workload.ReadDataset] does.
 const mostDataset = 256 << 20
@@ -29,8 +34,10 @@ type datasets struct {
 	sums map[string]string // of the files in dir, by name and what it is known by
 }
 
-// get is the dataset of a SHA-256: of the worker's disk, or of the fleet's store. "": nil.
-func (d *datasets) get(ctx context.Context, s *store, sum string) (*workload.Dataset, error) {
+// get is the dataset of a SHA-256: of the worker's disk, or of the fleet's store. "": nil. tell is told where it is from.
+func (d *datasets) get(
+	ctx context.Context, s *store, sum string, tell func(string, ...any),
+) (*workload.Dataset, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -39,53 +46,58 @@ func (d *datasets) get(ctx context.Context, s *store, sum string) (*workload.Dat
 	case sum == d.sum:
 		return d.data, nil
 	}
-	read := func(from io.ReadCloser, name string) error {
-		defer from.Close()
-		hash := sha256.New()
-		data, err := workload.ReadDataset(io.TeeReader(io.LimitReader(from, mostDataset), hash), workload.DatasetLimits{})
-		if err != nil {
-			return fmt.Errorf("dataset %s: %w", name, err)
-		}
-		if got := hex.EncodeToString(hash.Sum(nil)); got != sum {
-			return fmt.Errorf("dataset %s has the SHA-256 %s, and not %s", name, got, sum)
-		}
-		data.Name = name
-		d.sum, d.data = sum, &data
-		return nil
+	file, name, err := d.here(sum)
+	where := "this worker's disk"
+	if err == nil && file == nil {
+		file, name, err = s.dataset(ctx, sum)
+		where = "the fleet's store"
 	}
-	name, err := d.find(sum)
 	if err != nil {
 		return nil, err
 	}
-	if name != "" {
-		file, err := d.dir.Open(name)
-		if err == nil {
-			err = read(file, name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return d.data, nil
+	defer file.Close()
+	hash := sha256.New()
+	data, err := workload.ReadDataset(io.TeeReader(io.LimitReader(file, mostDataset), hash), workload.DatasetLimits{})
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", name, err)
 	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != sum {
+		return nil, fmt.Errorf("dataset %s has the SHA-256 %s, and not %s", name, got, sum)
+	}
+	data.Name = name
+	d.sum, d.data = sum, &data
+	tell("dataset %s, of %d prompts, from %s", name, data.Len(), where)
+	return d.data, nil
+}
+
+// here opens the file of the directory that has a SHA-256; nil: none has.
+func (d *datasets) here(sum string) (io.ReadCloser, string, error) {
+	name, err := d.find(sum)
+	if name == "" || err != nil {
+		return nil, "", err
+	}
+	file, err := d.dir.Open(name)
+	return file, name, err
+}
+
+// dataset opens the one of a SHA-256 in the fleet's store.
+func (s *store) dataset(ctx context.Context, sum string) (io.ReadCloser, string, error) {
 	bucket, err := s.js.ObjectStore(ctx, s.names.datasets())
+	var object jetstream.ObjectResult
 	if err == nil {
-		var object jetstream.ObjectResult
-		if object, err = bucket.Get(ctx, sum); err == nil {
-			info, _ := object.Info()
-			name := sum
-			if info != nil && info.Description != "" {
-				name = info.Description
-			}
-			err = read(object, name)
-		}
+		object, err = bucket.Get(ctx, sum)
 	}
 	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("dataset %s is neither on this worker's disk nor in the fleet's store", sum)
+		err = fmt.Errorf("dataset %s is neither on this worker's disk nor in the fleet's store", sum)
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return d.data, nil
+	name := sum
+	if info, _ := object.Info(); info != nil && info.Description != "" {
+		name = cutText(info.Description, mostName)
+	}
+	return object, name, nil
 }
 
 // find is the file of the directory that has a SHA-256; "": none. Files are read once each, as long as they look the
@@ -102,7 +114,7 @@ func (d *datasets) find(sum string) (string, error) {
 		d.sums = map[string]string{}
 	}
 	for _, e := range entries {
-		info, err := e.Info()
+		info, err := fs.Stat(d.dir, e.Name()) // of what a link leads to: volumes of Kubernetes are links
 		if err != nil || !info.Mode().IsRegular() || info.Size() > mostDataset {
 			continue
 		}
@@ -135,7 +147,7 @@ func (s *store) share(ctx context.Context, name string, open func() (io.ReadClos
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
 	bucket, err := s.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.datasets(),
-		Description: "servegauge: datasets, by their SHA-256", TTL: keptFor})
+		Description: "servegauge: datasets, by their SHA-256", TTL: sharedFor})
 	if err != nil {
 		return "", fmt.Errorf("the fleet's datasets: %w", err)
 	}

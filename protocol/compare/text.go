@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -18,8 +17,9 @@ import (
 func Text(w io.Writer, r *Result) error {
 	var failed error
 	line := func(format string, args ...any) {
-		_, err := fmt.Fprintf(w, format+"\n", args...)
-		failed = errors.Join(failed, err)
+		if failed == nil { // the first error of a writer says all
+			_, failed = fmt.Fprintf(w, format+"\n", args...)
+		}
 	}
 	line("A  %s", r.A)
 	line("B  %s", r.B)
@@ -34,7 +34,9 @@ func Text(w io.Writer, r *Result) error {
 			fmt.Fprintf(out, "%s\t%v\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Name, f.Load, figure(mean(f.A)), figure(mean(f.B)), f.Unit,
 				change(f.Alone.Ratio.Estimate), bounds(f.Alone.Ratio), Word(f.Alone), Word(f.Verdict))
 		}
-		failed = errors.Join(failed, out.Flush())
+		if err := out.Flush(); failed == nil {
+			failed = err
+		}
 	}
 	for _, part := range []struct {
 		title string
