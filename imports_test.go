@@ -52,8 +52,7 @@ var mayImport = map[string][]string{
 		"internal/secret"},
 	"loadgen/loadgentest":  {"loadgen"},
 	"loadgen/audit":        {"stats"}, // a rule for answers: no HTTP, no load
-	"loadgen/fleet":        {"loadgen", "loadgen/internal/finetimer", "loadgen/workload", "internal/number"},
-	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/secret"},
+	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/number", "internal/secret"},
 	"loadgen/fleet/broker": {},
 
 	"protocol": {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
