@@ -1,13 +1,13 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen/internal/procstat"
 )
 
@@ -84,7 +84,7 @@ type Descriptors struct {
 func (d *Descriptors) few() bool { return d != nil && d.Open+d.Needed > d.Limit }
 
 func (d *Descriptors) String() string {
-	return fmt.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and "+
+	return number.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and "+
 		"%d are allowed; raise the limit (ulimit -n) or use more generators",
 		d.Needed, d.Open, d.Limit)
 }

@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"fmt"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -69,7 +69,7 @@ func (p Plan) Shortened(done []Measurement) string {
 		return ""
 	}
 	all, longest := spent(done)
-	return fmt.Sprintf("%d of %d runs were measured, in %v: another one, of up to %v, would have gone beyond the budget of %v",
+	return number.Sprintf("%d of %d runs were measured, in %v: another one, of up to %v, would have gone beyond the budget of %v",
 		runs, p.Runs, all.Round(time.Second), longest.Round(time.Second), p.Budget)
 }
 
@@ -83,7 +83,7 @@ func (m *Measurement) budgetWarning() (loadgen.Warning, bool) {
 	if r.Steady != nil && r.Accounting.Completed >= 3*l.Concurrency {
 		return loadgen.Warning{}, false
 	}
-	return loadgen.Warning{Code: WarnLevelBudget, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+	return loadgen.Warning{Code: WarnLevelBudget, Spoils: []string{loadgen.All}, Message: number.Sprintf(
 		"the level's %v ended it after %d of %d requests, of which %d completed: that is less than three for each of the %d in flight and a steady window; give it more time",
 		l.Duration, r.Accounting.Issued, l.Requests, r.Accounting.Completed, l.Concurrency)}, true
 }

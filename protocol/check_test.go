@@ -51,7 +51,7 @@ func TestLimitHoldsWhereTheWholeIntervalDoes(t *testing.T) {
 	}{
 		{"ttft_p50<7075ms", Holds, 0, ""},
 		{"ttft_p50<7.075s", Holds, 0, ""},
-		{"ttft_p50@8<7075ms", Holds, 0, "at concurrency 8: 6735 ms [6396, 7074] at 95 %"},
+		{"ttft_p50@8<7075ms", Holds, 0, "at concurrency 8: 6,735 ms [6,396, 7,074] at 95 %"},
 		{"ttft_p50@8x4:8<7075ms", Holds, 0, ""},
 		{"ttft_p50@9x4:8<7075ms", Undecided, 0, "no point is at"},
 		{"ttft_p50<7074ms", Undecided, 6, "the bound is inside the interval"}, // (2.776 · 273.25 / (0.7 · 338.8))² = 10.2

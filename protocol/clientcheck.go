@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -226,7 +227,7 @@ func (a *Analysis) headrooms() {
 		}
 		p.Headroom = &h
 		if least := h.Least(); least < enoughHeadroom {
-			p.Warnings = append(p.Warnings, PointWarning{Runs: p.Runs, Warning: loadgen.Warning{Code: WarnLittleHeadroom, Message: fmt.Sprintf(
+			p.Warnings = append(p.Warnings, PointWarning{Runs: p.Runs, Warning: loadgen.Warning{Code: WarnLittleHeadroom, Message: number.Sprintf(
 				"the client was seen to sustain %.2g × what this point had, and less than %d × is little: it may have been a part of the limit; use a machine of its own, or more generators",
 				least, enoughHeadroom)}})
 		}

@@ -1,10 +1,10 @@
 package protocol
 
 import (
-	"fmt"
 	"math"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -49,7 +49,7 @@ func (r *running) judgeWarmth(m *Measurement, c *course) (loadgen.Warning, bool)
 	warms, judged := c.warming()
 	switch {
 	case warms != "":
-		r.cold, r.unproven = fmt.Sprintf("%s was measured while the server warmed", l.Load()), true
+		r.cold, r.unproven = number.Sprintf("%s was measured while the server warmed", l.Load()), true
 		return coldWarning("%s: the server was warming; warm it until it is steady", warms), true
 	case r.unproven && judged:
 		r.cold, r.unproven = "", false
@@ -68,7 +68,7 @@ func (r *running) stillCold() (loadgen.Warning, bool) {
 }
 
 func coldWarning(format string, args ...any) loadgen.Warning {
-	return loadgen.Warning{Code: WarnCold, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(format, args...)}
+	return loadgen.Warning{Code: WarnCold, Spoils: []string{loadgen.All}, Message: number.Sprintf(format, args...)}
 }
 
 // warming says in words how a course is that of a server that warms, "" where it is not; judged, whether that can be
@@ -82,7 +82,7 @@ func (c *course) warming() (how string, judged bool) {
 	if !(fall(e2e) >= math.Log1p(coldSize)) || !falls(e2e) && !falls(ttft) {
 		return "", true
 	}
-	return fmt.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f",
+	return number.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f",
 		len(e2e), c.size, seconds(math.Exp(mean(early(e2e)))), math.Exp(fall(e2e)),
 		seconds(math.Exp(mean(early(ttft)))), math.Exp(fall(ttft))), true
 }

@@ -3,13 +3,13 @@ package protocol
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -79,7 +79,7 @@ func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 	for _, code := range codes {
 		where := "at " + first.levelList(left[code])
 		if code == loadgen.WarnPromptCapped {
-			where = fmt.Sprintf("at %d (%s)", capped, first.levelList(left[code]))
+			where = number.Sprintf("at %d (%s)", capped, first.levelList(left[code]))
 		}
 		reasons = append(reasons, code+" "+where)
 	}
@@ -263,7 +263,7 @@ func importedKnee(a *Analysis) (points []Point, figure string) {
 // onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its
 // lower end. (A level that gives less than 95 % of a peak gives less than 95 % of a higher one.)
 func onlyBelow(k stats.KneeResult, highest float64) stats.KneeResult {
-	above := fmt.Sprintf("; nothing is known of the levels above %g, so that no upper end and no peak is claimed", highest)
+	above := number.Sprintf("; nothing is known of the levels above %g, so that no upper end and no peak is claimed", highest)
 	switch k.Kind {
 	case stats.KneeBracketed:
 		k.Kind, k.High = stats.KneeAbove, math.NaN()

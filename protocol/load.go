@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -44,14 +45,14 @@ func (l Load) String() string {
 	case l.Arrivals == loadgen.TraceArrivals:
 		s = "a trace"
 	case l.Open():
-		s = fmt.Sprintf("%s %g/s", l.Arrivals, l.Rate)
+		s = number.Sprintf("%s %g/s", l.Arrivals, l.Rate)
 	case l.Rate != 0: // one that is looked for
-		s = fmt.Sprintf("%g/s", l.Rate)
+		s = number.Sprintf("%g/s", l.Rate)
 	default:
-		s = fmt.Sprintf("concurrency %d", l.Concurrency)
+		s = number.Sprintf("concurrency %d", l.Concurrency)
 	}
 	if l.Open() && l.Concurrency > 0 {
-		s += fmt.Sprintf(", at most %d in flight", l.Concurrency)
+		s += number.Sprintf(", at most %d in flight", l.Concurrency)
 	}
 	if l.Arm != "" {
 		s = l.Arm + ": " + s

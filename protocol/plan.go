@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -271,7 +271,7 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	}
 	var out []loadgen.Warning
 	if len(capped) > 0 {
-		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: number.Sprintf(
 			"with %d prompts at most %d requests are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 prompts for each request in flight, as the corrected plan does",
 			highest, highest, levelList(capped))})
 	}
@@ -282,19 +282,19 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	}
 	for _, m := range slices.Sorted(maps.Keys(same)) {
 		if levels := same[m]; len(levels) > 1 {
-			out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: fmt.Sprintf(
+			out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: number.Sprintf(
 				"%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), m)})
 		}
 	}
 	if len(few) > 0 {
-		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: fmt.Sprintf(
+		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: number.Sprintf(
 			"%s: fewer than 10 prompts for each request in flight; start and drain will weigh in the makespan, and the steady window may be too short", levelList(few))})
 	}
 	switch {
 	case p.Runs == 1:
 		out = append(out, loadgen.Warning{Code: WarnSingleRun, Message: "one run has no spread: no interval, and no knee, which needs 3 runs"})
 	case !p.Restart:
-		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: fmt.Sprintf(
+		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: number.Sprintf(
 			"%d runs on one server: their spread leaves out what differs between starts, so intervals will be too narrow for the next start; restart the server for each run", p.Runs)})
 	}
 	return out, nil
@@ -303,7 +303,7 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 // levelList is "level 16" or "levels 200, 500 and 750".
 func levelList(levels []int) string {
 	if len(levels) == 1 {
-		return "level " + strconv.Itoa(levels[0])
+		return "level " + number.Count(levels[0])
 	}
 	return "levels " + numberList(levels)
 }
@@ -312,7 +312,7 @@ func levelList(levels []int) string {
 func numberList(numbers []int) string {
 	var names []string
 	for _, n := range numbers {
-		names = append(names, strconv.Itoa(n))
+		names = append(names, number.Count(n))
 	}
 	return listOf(names)
 }
@@ -334,7 +334,7 @@ func (p Plan) validate() error {
 	case p.Runs < 1 || p.Runs > 1000:
 		return invalid("runs", p.Runs, "a number from 1 to 1,000")
 	case p.Prompts.Count < 0 || p.Prompts.PerConcurrency < 0 || (p.Prompts.Count == 0) == (p.Prompts.PerConcurrency == 0):
-		return invalid("prompts", fmt.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
+		return invalid("prompts", number.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
 	case p.Input < 1 || p.Input > 10_000_000:
 		return invalid("input tokens", p.Input, "a number from 1 to 10,000,000")
 	case p.Output < 1 || p.Output > 10_000_000:
@@ -356,10 +356,10 @@ func (p Plan) validate() error {
 	case p.LevelBudget < 0:
 		return invalid("level budget", p.LevelBudget, "0s (none) or more")
 	case p.Budget > 0 && p.LevelBudget > p.Budget:
-		return invalid("level budget", p.LevelBudget, fmt.Sprintf("no more than the budget for all, %v", p.Budget))
+		return invalid("level budget", p.LevelBudget, number.Sprintf("no more than the budget for all, %v", p.Budget))
 	case p.Budget > 0 && p.Budget < p.leastBudget():
 		return invalid("budget", p.Budget,
-			fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs (cooldown %v)",
+			number.Sprintf("%v or more: a second for each level of each run, and the rests between runs (cooldown %v)",
 				p.leastBudget(), p.Cooldown))
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -240,7 +241,7 @@ func (r repeating) Prompt(i int, p *workload.Prompt) error {
 func (c *Client) warn(code, format string, args ...any) {
 	c.warning.Lock()
 	defer c.warning.Unlock()
-	w := loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)}
+	w := loadgen.Warning{Code: code, Message: number.Sprintf(format, args...)}
 	if c.Warn == nil || c.warned[w.String()] {
 		return
 	}

@@ -194,7 +194,7 @@ func change(ratio float64) string {
 	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
 		return "–"
 	}
-	return fmt.Sprintf("%+.2f %%", 100*(ratio-1))
+	return number.Signed(100*(ratio-1), 2) + " %"
 }
 
 func bounds(ratio stats.Interval) string {

@@ -229,3 +229,29 @@ func TestAblationSimulation(t *testing.T) {
 		}
 	}
 }
+
+// Whether four blocks, the fewest of which half can have b first on both sides of a pair, claim a false effect more often
+// than they may: the whole experiment between equals, with an order and a noise of its own each time.
+func TestAblationOfFourBlocks(t *testing.T) {
+	n := 12
+	if *long {
+		n = 10_000
+	}
+	rng := rand.New(rand.NewPCG(4, 10_000))
+	var falsely share
+	for i := range n {
+		p := plan(4, 4, 16)
+		p.Seed = uint64(i)
+		d := design.Ablation{Plan: p, Margin: 0.05}
+		w := &world{truth: twoServers(1), cov: 0.03, shared: 0.5, drift: 0.01, rng: rng}
+		any := false
+		for _, f := range d.Conclude(carryOut(t, d, w)) {
+			any = any || verdictOf(t, f).Detected
+		}
+		falsely.count(any)
+	}
+	t.Logf("4 blocks, equal servers: an effect at any level in %v", falsely)
+	if falsely.surelyAbove(t, 0.05) {
+		t.Errorf("a false effect in %v", falsely)
+	}
+}

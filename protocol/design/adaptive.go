@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -142,7 +143,7 @@ func (d AdaptiveSweep) refine(state *sweepState) {
 		}
 		if err != nil {
 			state.refined.Next = nil
-			state.problem = fmt.Sprintf("the refinement ended at levels %v, which gave nothing to test: %v", refined.Next, err)
+			state.problem = number.Sprintf("the refinement ended at levels %v, which gave nothing to test: %v", refined.Next, err)
 			return
 		}
 		state.stages = append(state.stages, stats.KneeStage{Levels: sweep.Levels, Runs: sweep.Runs})
@@ -246,10 +247,10 @@ func refinedReason(s *sweepState) string {
 		case step.Low:
 			what = "falls short of 95 %"
 		}
-		steps = append(steps, fmt.Sprintf("%g %s of the peak at %g (T = %.2f, %d runs)", step.Level, what,
+		steps = append(steps, number.Sprintf("%g %s of the peak at %g (T = %.2f, %d runs)", step.Level, what,
 			s.refined.Peak, step.T, step.N))
 	}
-	reason := fmt.Sprintf("the sweep over %v gave %v, with 95 %% confidence", s.sweep.Levels, s.knee)
+	reason := number.Sprintf("the sweep over %v gave %v, with 95 %% confidence", s.sweep.Levels, s.knee)
 	if len(steps) > 0 {
 		reason += "; " + strings.Join(steps, "; ")
 	}
@@ -276,7 +277,7 @@ func (d AdaptiveSweep) Check() ([]loadgen.Warning, error) {
 	case !slices.IsSorted(d.Plan.Levels):
 		return nil, invalid("levels", d.Plan.Levels, "ascending; -order says in which order they are measured")
 	case n == 1 || n > 0 && d.Plan.Levels[n-1] > d.most():
-		return nil, invalid("levels", d.Plan.Levels, fmt.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
+		return nil, invalid("levels", d.Plan.Levels, number.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
 	}
 	return d.usual().Check()
 }
@@ -287,11 +288,11 @@ func (d AdaptiveSweep) usual() protocol.Plan { return usual(d.Plan, d.most()) }
 func (d AdaptiveSweep) Outline() protocol.Outline {
 	o := protocol.Outline{Plan: d.usual(), Kind: "adaptive sweep"}
 	if len(d.Plan.Levels) == 0 {
-		o.Lines = append(o.Lines, fmt.Sprintf(
+		o.Lines = append(o.Lines, number.Sprintf(
 			"pilot: a run of its own, from 1 up, doubled, until two in a row give no more, or %d; it counts in no test", d.most()))
 		o.Lines = append(o.Lines, "sweep: the levels of the pilot (shown is an example)")
 	}
-	o.Lines = append(o.Lines, fmt.Sprintf("refinement: runs of two levels, %d for each step, until no test moves the bracket, or the budget is over",
+	o.Lines = append(o.Lines, number.Sprintf("refinement: runs of two levels, %d for each step, until no test moves the bracket, or the budget is over",
 		d.Plan.Runs))
 	return o
 }

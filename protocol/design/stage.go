@@ -2,13 +2,13 @@ package design
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -134,7 +134,7 @@ func overBudget(budget time.Duration, next protocol.Step, done []protocol.Measur
 	if all+longest <= budget {
 		return ""
 	}
-	return fmt.Sprintf("after %v another run, of up to %v, would have gone beyond the budget of %v",
+	return number.Sprintf("after %v another run, of up to %v, would have gone beyond the budget of %v",
 		all.Round(time.Second), longest.Round(time.Second), budget)
 }
 

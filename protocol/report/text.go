@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -163,15 +162,15 @@ func byShape(a *protocol.Analysis) (named *protocol.Analysis, shape string) {
 	first := a.Points[0]
 	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Input != first.Input || p.Output != first.Output }) {
 		if !a.Generates() {
-			return a, fmt.Sprintf("%d tokens in", first.Input)
+			return a, number.Sprintf("%d tokens in", first.Input)
 		}
-		return a, fmt.Sprintf("%d tokens in, %d out", first.Input, first.Output)
+		return a, number.Sprintf("%d tokens in, %d out", first.Input, first.Output)
 	}
 	copied := *a
 	copied.Points = slices.Clone(a.Points)
 	for i := range copied.Points {
 		p := &copied.Points[i]
-		p.Arm = strings.TrimPrefix(fmt.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
+		p.Arm = strings.TrimPrefix(number.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
 	}
 	return &copied, "tokens in x out as named"
 }
@@ -195,12 +194,12 @@ func findings(out *printer, all []protocol.Finding) {
 // requests says what became of all of them, and whether the server did the work that it was asked for.
 func requests(a *protocol.Analysis) string {
 	n, t := a.Accounting, a.Tokens
-	s := fmt.Sprintf("%s of %s requests completed; ", decimal(float64(n.Completed), 0), decimal(float64(n.Issued), 0))
+	s := number.Sprintf("%s of %s requests completed; ", decimal(float64(n.Completed), 0), decimal(float64(n.Issued), 0))
 	switch {
 	case t.Uncounted == 0 && t.Mismatch == 0:
 		return s + "in every one the server counted the tokens that were asked for"
 	default:
-		return s + fmt.Sprintf("in %d the server counted other tokens than were asked for, in %d none", t.Mismatch, t.Uncounted)
+		return s + number.Sprintf("in %d the server counted other tokens than were asked for, in %d none", t.Mismatch, t.Uncounted)
 	}
 }
 
@@ -265,7 +264,7 @@ func warnings(out *printer, a *protocol.Analysis) error {
 			if kind == nil {
 				kind = &about{first: w.Message}
 				if len(w.Runs) < len(p.Runs) {
-					kind.first = fmt.Sprintf("in %s %s of %s, %s", plural(len(w.Runs), "run"), numbers(w.Runs), outOf(p.Runs), w.Message)
+					kind.first = number.Sprintf("in %s %s of %s, %s", plural(len(w.Runs), "run"), numbers(w.Runs), outOf(p.Runs), w.Message)
 				}
 				kinds[w.Code] = kind
 				order = append(order, w.Code)
@@ -321,7 +320,7 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	requests *= max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
-		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
+		restart = number.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
 	}
 	if outline.Kind == "plan" {
 		out.f("Plan %s\n", p.Name)
@@ -349,7 +348,7 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	if p.Order != protocol.AsGiven {
 		out.f("  order        %s\n", p.Order)
 	}
-	out.f("  prompts      %s a level\n", p.Prompts)
+	out.f("  prompts      %s a level\n", prompts(p.Prompts))
 	if p.WarmUntilSteady > 0 {
 		out.f("  warmup       each run until throughput and TTFT are steady, for %v at most, discarded", p.WarmUntilSteady)
 	} else {
@@ -397,7 +396,15 @@ func count(n int) string {
 	if n == 0 {
 		return "–"
 	}
-	return strconv.Itoa(n)
+	return number.Count(n)
+}
+
+// prompts are so many, or as many as a level's concurrency times a number: "1,000" or "10x".
+func prompts(p protocol.Prompts) string {
+	if p.PerConcurrency == 0 {
+		return number.Count(p.Count)
+	}
+	return p.String()
 }
 
 func duration(d time.Duration) string {
@@ -417,7 +424,7 @@ func plural(n int, word string) string {
 func numbers[T int | float64](values []T) string {
 	var out []string
 	for _, v := range values {
-		out = append(out, fmt.Sprint(v))
+		out = append(out, number.Sprintf("%v", v))
 	}
 	return strings.Join(out, ", ")
 }
