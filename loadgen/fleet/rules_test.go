@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A target that tells what it sends.
@@ -31,7 +29,7 @@ func TestOddWorkersAreNamed(t *testing.T) {
 	var loaded atomic.Int64
 	for _, name := range []string{"a", "b", "c"} {
 		f.worker(name, nil, func(w *Worker) {
-			w.Target = func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+			w.Target = func(context.Context, Job, Files) (loadgen.Target, error) {
 				prompts := "the same"
 				if name == "b" {
 					prompts = "others"
@@ -196,32 +194,43 @@ func TestOnlyAllowedServers(t *testing.T) {
 	}
 }
 
-// Datasets reach workers by their SHA-256: from the disk, or from the coordinator; never another one.
-func TestDatasets(t *testing.T) {
+// Files reach workers by their SHA-256: from the disk, or from the coordinator; never another one.
+func TestFiles(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
 	text := `{"prompt": "one"}` + "\n" + `{"prompt": "two"}` + "\n"
 	var got atomic.Value
 	f.worker("w", nil, func(w *Worker) {
-		w.Target = func(_ context.Context, _ Job, d *workload.Dataset) (loadgen.Target, error) {
-			got.Store(fmt.Sprint(d.Len(), " ", d.Name))
-			return takes(time.Millisecond), nil
+		w.Target = func(ctx context.Context, j Job, files Files) (loadgen.Target, error) {
+			var sum string
+			if err := json.Unmarshal(j.Options, &sum); err != nil {
+				return nil, err
+			}
+			file, err := files(ctx, sum)
+			if err != nil {
+				return nil, err
+			}
+			defer file.Close()
+			text, err := io.ReadAll(file)
+			got.Store(string(text))
+			return takes(time.Millisecond), err
 		}
 	})
 	c := f.coordinator(1)
-	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10}, Dataset: strings.Repeat("ab", 32)}
+	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10},
+		Options: json.RawMessage(`"` + strings.Repeat("ab", 32) + `"`)}
 	if _, err := c.Measure(t.Context(), j, nil); err == nil || !strings.Contains(err.Error(), "neither on this worker's disk") {
 		t.Errorf("%v", err)
 	}
-	var err error
-	j.Dataset, err = c.Share(t.Context(), "prompts.jsonl", func() (io.ReadCloser, error) {
+	sum, err := c.Share(t.Context(), "prompts.jsonl", func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(text)), nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.Options = json.RawMessage(`"` + sum + `"`)
 	f.measure(c, j, nil)
-	if got.Load() != "2 prompts.jsonl" {
+	if got.Load() != text {
 		t.Errorf("%v", got.Load())
 	}
 }

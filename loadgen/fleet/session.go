@@ -118,11 +118,7 @@ func (s *session) try(ctx context.Context) error {
 	if err := errors.Join(allowed(s.Allow, j.URL), j.validate(s.shards)); err != nil {
 		return err
 	}
-	data, err := s.datasets.get(ctx, kept, j.Dataset)
-	if err != nil {
-		return err
-	}
-	target, err := s.Target(ctx, j, data)
+	target, err := s.Target(ctx, j, s.files.from(kept))
 	if err != nil {
 		return fmt.Errorf("its target: %w", err)
 	}

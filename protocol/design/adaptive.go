@@ -68,7 +68,12 @@ func (d AdaptiveSweep) step(s stage, pilot bool, done []protocol.Measurement) (p
 	step, err := s.next(done)
 	if err == nil && pilot && !step.Discard {
 		step.Discard = true
-		step.Level.Requests = max(pilotPrompts*step.Level.Concurrency, pilotRequests)
+		n := max(pilotPrompts*step.Level.Concurrency, pilotRequests)
+		if step.Level.Unit != "" {
+			step.Level.Sessions = n
+		} else {
+			step.Level.Requests = n
+		}
 		step.Level.Warmup = step.Level.Concurrency
 	}
 	return step, err
@@ -316,6 +321,9 @@ func (d AdaptiveSweep) validate() error {
 	}
 	if len(d.Plan.Rates) > 0 {
 		return invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
+	}
+	if err := searchable(d.Plan); err != nil {
+		return err
 	}
 	if d.Most < 0 {
 		return invalid("highest level", d.Most, "0 (4096) or more")

@@ -424,6 +424,9 @@ func (d SLO) validate() error {
 			return invalid("limit", l.String(), "objectives of requests with it, of which it is the attainment")
 		}
 	}
+	if err := searchable(d.Plan); err != nil {
+		return err
+	}
 	if d.Most < 0 {
 		return invalid("highest level", d.Most, "0 (4096) or more")
 	}

@@ -66,6 +66,14 @@ func levelsOf(plan protocol.Plan) []float64 {
 	return out
 }
 
+// searchable is an error for a plan whose load cannot be another than it is.
+func searchable(plan protocol.Plan) error {
+	if plan.Arrivals.Process == loadgen.TraceArrivals {
+		return invalid("arrivals", plan.Arrivals, "levels or rates, which a search chooses: a trace has its own times")
+	}
+	return nil
+}
+
 // usualLevels is how many levels a sweep has, about, that finds its own.
 const usualLevels = 8
 

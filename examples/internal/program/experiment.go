@@ -279,7 +279,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if err := x.open.check(x.flags); err != nil {
 		return plan, err
 	}
-	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
+	plan, err := x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
 			case "percentiles":
@@ -312,7 +312,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if len(x.goodput) == 0 {
 		plan.Objectives = objectives
 	}
-	return plan, nil
+	return plan, err
 }
 
 func readPlan(name string) (protocol.Plan, error) {
@@ -336,7 +336,7 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 // show prints what would be done.
 func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
-	if err := ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
+	if err := x.load.ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
 		return err
 	}
 	return x.server.show(os.Stdout)

@@ -145,27 +145,25 @@ func (f *Fleet) start(ctx context.Context, load *Load) (c *fleet.Coordinator, cl
 
 // apply has a runner's levels measured by the fleet. close ends it.
 func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (close func(), err error) {
-	options, err := load.travelling()
-	if err != nil {
+	if err := load.mayTravel(); err != nil {
 		return nil, err
 	}
 	c, close, err := f.start(ctx, load)
 	if err != nil {
 		return nil, err
 	}
-	dataset := ""
-	if load.dataset != "" {
-		open := func() (io.ReadCloser, error) { return os.Open(load.dataset) }
-		if dataset, err = c.Share(ctx, filepath.Base(load.dataset), open); err != nil {
-			close()
-			return nil, err
-		}
+	options, err := load.travelling(func(name string, open func() (io.ReadCloser, error)) (string, error) {
+		return c.Share(ctx, name, open)
+	})
+	if err != nil {
+		close()
+		return nil, err
 	}
 	r.Calibration = protocol.Calibration{} // the client is the workers: each says what it was seen to sustain
 	r.Measure = func(
 		ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator,
 	) (*loadgen.Result, error) {
-		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options, Dataset: dataset,
+		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options,
 			ID: levelID(ctx, r.Dir, i, s)}, g)
 	}
 	return close, nil

@@ -67,7 +67,7 @@ func (l *Load) Server() protocol.Server {
 	if l.URL != "" {
 		return server.None(l.URL)
 	}
-	if l.Workload.given() { // to which a prefix cache is everything
+	if l.sending.known() && !l.sending.has("dataset") && l.sending.Prefix == 0 { // to which a prefix cache is everything
 		cached := simulation
 		cached.KVBlocks, cached.PrefixCache = 1<<16, true
 		return &cached
