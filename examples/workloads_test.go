@@ -1,7 +1,11 @@
 package examples_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -196,5 +200,114 @@ func TestWorkloadsOfExperiments(t *testing.T) {
 				t.Errorf("the report does not say %q", sent)
 			}
 		})
+	}
+}
+
+// What is sent travels to workers: sessions are theirs as a whole, files reach them by SHA-256, folders as one file, and
+// what is made from seeds each of them makes. That they send the same, and what this process would, is checked before the
+// level; here it is that they do it at all, and what came of it.
+func TestWorkloadsOfAFleet(t *testing.T) {
+	f := workloadFiles(t)
+	folder := t.TempDir()
+	for i := range 3 {
+		file, err := os.Create(filepath.Join(folder, fmt.Sprint(i, ".png")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		picture := image.NewGray(image.Rect(0, 0, 8, 8+i))
+		if err := errors.Join(png.Encode(file, picture), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		args     []string
+		requests int
+		check    func(*loadgen.Result) bool
+	}{
+		"sessions": {[]string{"-sessions", "5x", "-turns", "file:" + f["turns"], "-concurrency", "4", "-input", "9"}, 0,
+			func(r *loadgen.Result) bool {
+				return r.Sessions.Accounting.Completed == 20 && r.Accounting.Completed >= 40 && r.Accounting.Completed <= 60
+			}},
+		"sessions of a file": {[]string{"-conversations", f["talks"], "-sessions", "9", "-concurrency", "3"}, 18,
+			func(r *loadgen.Result) bool { return r.Sessions.Accounting.Completed == 9 }},
+		"a trace": {[]string{"-trace", f["trace"], "-speed", "2"}, 40,
+			func(r *loadgen.Result) bool { return r.Tokens.Input == 40*520 && r.Open != nil }},
+		"pairs": {[]string{"-length-pairs", f["pairs"], "-requests", "20", "-concurrency", "4"}, 20, nil},
+		"a folder of images": {[]string{"-media", folder, "-media-each", "2", "-requests", "12", "-concurrency", "2"}, 12,
+			func(r *loadgen.Result) bool { return r.Distributions[loadgen.RequestBytes] != nil }},
+		"images that are made": {[]string{"-images", "5", "-image-size", "16x16", "-requests", "12", "-concurrency", "2"}, 12,
+			func(r *loadgen.Result) bool { return r.Distributions[loadgen.RequestBytes] != nil }},
+		"a tree": {[]string{"-tree", "20x1,9x2", "-requests", "12", "-concurrency", "2"}, 12, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			output := []string{"-output", "3"}
+			if name == "a trace" || name == "pairs" {
+				output = nil
+			}
+			p := run(t, "loadtest", slices.Concat([]string{"-fleet", "2", "-json"}, output, c.args)...)
+			var r loadgen.Result
+			if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
+				t.Fatalf("%v\n%s", err, p.stderr)
+			}
+			if r.Generators != 2 || r.Accounting.Failed != 0 || c.requests > 0 && r.Accounting.Completed != c.requests ||
+				c.check != nil && !c.check(&r) {
+				t.Errorf("%d generators, %+v, sessions %v, %+v\n%s", r.Generators, r.Accounting, r.Sessions, r.Tokens, p.stderr)
+			}
+		})
+	}
+}
+
+// An experiment is taken up again with what it sends, which the flags say again; with anything else it is not.
+func TestWorkloadsAreResumed(t *testing.T) {
+	f := workloadFiles(t)
+	other := filepath.Join(t.TempDir(), filepath.Base(f["turns"]))
+	if err := os.WriteFile(other, []byte("3\n2\n"), 0o600); err != nil { // of the same name, and as many numbers
+		t.Fatal(err)
+	}
+	small := []string{"-cooldown", "0s", "-warmup", "1", "-runs", "1", "-seed", "7"}
+	sessions, trace := filepath.Join(t.TempDir(), "sessions"), filepath.Join(t.TempDir(), "trace")
+	for dir, args := range map[string][]string{
+		sessions: {"-sessions", "2x", "-turns", "file:" + f["turns"], "-levels", "1,2", "-input", "9", "-output", "2"},
+		trace:    {"-trace", f["trace"], "-speed", "4"},
+	} {
+		if p := run(t, "multirun", slices.Concat(small, args, []string{"-out", dir})...); p.code > 1 {
+			t.Fatalf("%d: %s", p.code, p.stderr)
+		}
+	}
+	for _, c := range []struct {
+		dir  string
+		args []string
+		say  []string
+	}{
+		{sessions, nil, []string{"its levels are of sessions", "-sessions 2x"}},
+		{sessions, []string{"-sessions", "3x"}, []string{"-sessions 3x with -resume", "has 2x"}},
+		{sessions, []string{"-sessions", "2x", "-concurrency-of", "request"}, []string{"-concurrency-of request", "has session"}},
+		{sessions, []string{"-trace", f["trace"]}, []string{"-resume", "its levels are of sessions"}},
+		{trace, nil, []string{"it replays a trace", "-trace"}},
+		{trace, []string{"-sessions", "2x"}, []string{"-sessions with -resume", "single requests"}},
+	} {
+		failsWith(t, 2, c.say, "multirun", append([]string{"-resume", c.dir, "-runs", "2"}, c.args...)...)
+	}
+	for _, c := range []struct {
+		dir  string
+		args []string
+		say  []string
+	}{
+		{sessions, []string{"-sessions", "2x", "-turns", "file:" + other}, []string{"the requests differs", "files"}},
+		{sessions, []string{"-sessions", "2x", "-turns", "file:" + f["turns"], "-think", "0.01"}, []string{"the requests differs", "think"}},
+		{trace, []string{"-trace", f["trace"], "-speed", "5"}, []string{"the plan differs", "arrivals"}},
+	} {
+		failsWith(t, 1, c.say, "multirun", append([]string{"-resume", c.dir, "-runs", "2"}, c.args...)...)
+	}
+	for dir, args := range map[string][]string{
+		sessions: {"-sessions", "2x", "-turns", "file:" + f["turns"]},
+		trace:    {"-trace", f["trace"], "-speed", "4"},
+	} {
+		p := run(t, "multirun", append([]string{"-resume", dir, "-runs", "2"}, args...)...)
+		e, err := protocol.ReadExperiment(dir)
+		if err != nil || p.code > 1 || !e.Complete || len(e.Starts) < 2 || e.Measurements[len(e.Measurements)-1].Step.Run != 2 {
+			t.Errorf("exit code %d, %v\n%s", p.code, err, p.stderr)
+		}
 	}
 }

@@ -46,6 +46,10 @@ var elsewhere = map[string]string{
 	"output-dir": "out", "output-path": "out", "artifact-dir": "out", "output": "output", "random-seed": "seed",
 	"api-key": "api-key-env", "apikey": "api-key-env", "key": "api-key-env", "token": "api-key-env",
 	"request-timeout": "timeout", "timeout-seconds": "timeout", "num-runs": "runs", "repeat": "runs", "repeats": "runs",
+	"num-profile-runs": "runs", "fixed-schedule": "trace", "fixed-schedule-start-offset": "window",
+	"fixed-schedule-end-offset": "window", "conversation-num": "sessions", "num-sessions": "sessions",
+	"conversation-turn-mean": "turns", "session-turns-mean": "turns", "conversation-turn-delay-mean": "think",
+	"session-turn-delay-mean": "think", "session-concurrency": "concurrency", "image-batch-size": "media-each",
 	"concurrencies": "levels", "qps": "rate", "rps": "rate", "slo": "limit", "prompts": "requests",
 	"server-metrics": "server-view",
 }
