@@ -106,8 +106,8 @@ func (kept) Close() error { return nil }
 func checkSessions(t *testing.T, l loadgen.Level, workers int, records []loadgen.Record) {
 	t.Helper()
 	type session struct {
-		shard, requests int
-		turns           map[int]loadgen.Record
+		shard int
+		turns map[int]loadgen.Record
 	}
 	indices, sessions := map[int]bool{}, map[int]*session{}
 	for _, r := range records {
