@@ -41,10 +41,10 @@ func (x *arms) servers(l *Load, options server.Options) (map[string]protocol.Ser
 		if l.URL != "" {
 			return nil, Usagef("-url %s: want -a and -b with it, which are compared", l.URL)
 		}
-		slower := simulation
+		base, slower := l.simulated(), l.simulated()
 		slower.DecodeRate *= 0.9
 		slower.Seed += 1_000_000
-		return map[string]protocol.Server{design.ArmA: &simulation, design.ArmB: &slower}, nil
+		return map[string]protocol.Server{design.ArmA: &base, design.ArmB: &slower}, nil
 	}
 	out := map[string]protocol.Server{}
 	for i, text := range []string{x.a, x.b} {

@@ -169,6 +169,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.strict.any(warnings); err != nil { // what the plan cannot show, it would not show after hours either
 		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
+	if steps := stepsOf(chosen.Outline()); len(steps) > 0 {
+		x.load.Expect(os.Stderr, steps[0])
+	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}

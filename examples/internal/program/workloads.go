@@ -308,7 +308,8 @@ func (l *Load) resumes(plan *protocol.Plan, dir string) error {
 	return nil
 }
 
-// Expect says what a prefix cache can find at most of a level's prompts, where that is known beforehand.
+// Expect says what a prefix cache can find at most of a level's prompts, where that is known beforehand. Other levels of
+// a tree differ by chance, and in the share of first prompts.
 func (l *Load) Expect(out io.Writer, s protocol.Step) {
 	var shared, input int
 	switch {
