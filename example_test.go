@@ -48,11 +48,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	latency, err := one.Figure(loadgen.QuantileName(loadgen.E2E, 50))
+	throughput, err := one.Figure(loadgen.RequestThroughput)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("interval over", latency.Interval.N, "runs by", latency.Interval.Method)
+	fmt.Println("interval over", throughput.Interval.N, "runs by", throughput.Interval.Method)
 	capped, err := analysis.Point(protocol.Load{Concurrency: 100})
 	if err != nil {
 		log.Fatal(err)

@@ -16,6 +16,8 @@ var mayImport = map[string][]string{
 	"stats":                      {},
 	"internal/secret":            {}, // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
+	"internal/busy":              {}, // tests that measure on a busy machine
+	"internal/freeport":          {}, // ports for the servers of tests
 	"internal/number":            {}, // one way to write figures for people
 	"internal/nearest":           {}, // what was meant by a name that is none
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
@@ -49,10 +51,11 @@ var mayImport = map[string][]string{
 	"loadgen/openai":       {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest":  {"loadgen"},
 	"loadgen/audit":        {"stats"}, // a rule for answers: no HTTP, no load
-	"loadgen/fleet":        {"loadgen", "loadgen/internal/finetimer", "loadgen/workload"},
+	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/secret"},
 	"loadgen/fleet/broker": {},
 
-	"protocol":       {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/secret", "internal/strictjson"},
+	"protocol": {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
+		"internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},

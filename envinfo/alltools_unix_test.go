@@ -56,8 +56,9 @@ func TestEveryToolHangs(t *testing.T) {
 		}
 	}
 	env, err := Capture(t.Context(), Options{
-		FS:    fstest.MapFS{"proc/sys/kernel/osrelease": {Data: []byte("6.8.0\n")}},
-		Tools: Tools{Path: dir, Timeout: 200 * time.Millisecond},
+		FS:          fstest.MapFS{"proc/sys/kernel/osrelease": {Data: []byte("6.8.0\n")}},
+		ReadTimeout: time.Minute,
+		Tools:       Tools{Path: dir, Timeout: 200 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)

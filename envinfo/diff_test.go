@@ -190,7 +190,7 @@ func ExampleDiff() {
 		env, err := envinfo.Capture(context.Background(), envinfo.Options{FS: fstest.MapFS{
 			"proc/sys/kernel/osrelease": {Data: []byte("6.8.0-60-generic")},
 			"sys/module/amdgpu/version": &driver,
-		}})
+		}, ReadTimeout: patient})
 		if err != nil {
 			fmt.Println(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"testing/fstest"
+	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
 )
@@ -28,7 +29,7 @@ func ExampleValue() {
 	env, err := envinfo.Capture(context.Background(), envinfo.Options{FS: fstest.MapFS{
 		"proc/meminfo":           {Data: []byte("MemTotal:       1585227012 kB\n")},
 		"opt/rocm/.info/version": {Data: []byte("6.4.2-120\n")},
-	}})
+	}, ReadTimeout: time.Minute})
 	if err != nil {
 		fmt.Println(err)
 		return

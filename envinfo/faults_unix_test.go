@@ -151,7 +151,7 @@ func TestSlowTools(t *testing.T) {
 	}
 	const deadline = 6 * time.Second
 	start := time.Now()
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: files.fs(),
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: files.fs(), ReadTimeout: patient,
 		Tools: envinfo.Tools{Path: dir, Timeout: deadline}})
 	took := time.Since(start)
 	if err != nil {
@@ -292,7 +292,7 @@ func TestFilesBesideInstallations(t *testing.T) {
 		}
 		write(t, file, data)
 	}
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: os.DirFS(dir)})
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: os.DirFS(dir), ReadTimeout: patient})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -565,7 +565,7 @@ func TestWedgedCard(t *testing.T) {
 		defer close(release)
 		hang := func(f fs.File) (fs.File, error) { <-release; return f, nil }
 		start := time.Now()
-		env := capture(t, opening{mi325x().with(epyc()).fs(), "sys/class/net/ens1f0np0/speed", hang})
+		env := captureWithin(t, opening{mi325x().with(epyc()).fs(), "sys/class/net/ens1f0np0/speed", hang}, 0)
 		h := env.Host.Network
 		unknown(t, "cards", h.Count, "not all are listed")
 		unknown(t, "RDMA", h.RDMACount, "not all are listed")

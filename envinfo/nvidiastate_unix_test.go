@@ -29,7 +29,10 @@ const nvidiaLive = "index, pci.bus_id, temperature.gpu, temperature.memory, powe
 
 func nvidiaSnapshot(t *testing.T, tools envinfo.Tools) *state.State {
 	t.Helper()
-	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: cpuHost().fs(), Tools: tools})
+	if tools.Timeout == 0 {
+		tools.Timeout = time.Minute // as in captureWith
+	}
+	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: cpuHost().fs(), ReadTimeout: patient, Tools: tools})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,10 +142,12 @@ func TestNVIDIAProcesses(t *testing.T) {
 		return envinfo.Tools{
 			Path: fakeTools(t,
 				map[string]string{"nvidia-smi --query-gpu": nvidiaLive, "nvidia-smi --query-compute-apps": apps}),
+			Timeout: time.Minute,
 		}
 	}
 	take := func(apps string, tr tree) *state.State {
-		s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: tr.fs(), Tools: tools(apps), PIDs: []int{4000}})
+		s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: tr.fs(), ReadTimeout: patient, Tools: tools(apps),
+			PIDs: []int{4000}})
 		if err != nil {
 			t.Fatal(err)
 		}

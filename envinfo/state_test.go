@@ -60,7 +60,7 @@ func liveHost() tree {
 
 func snapshot(t *testing.T, fsys fs.FS, pids ...int) *state.State {
 	t.Helper()
-	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: fsys, PIDs: pids})
+	s, err := envinfo.Snapshot(t.Context(), envinfo.Options{FS: fsys, ReadTimeout: patient, PIDs: pids})
 	if err != nil {
 		t.Fatal(err)
 	}

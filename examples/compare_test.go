@@ -23,7 +23,8 @@ func stored(t *testing.T, name string, a protocol.Analysis) string {
 	return dir
 }
 
-// changed are the results in a folder, measured a day later with other values.
+// changed are the results in a folder, measured a day later with other values, none of which is spoiled: what this
+// machine was too busy for is not what is compared.
 func changed(t *testing.T, dir string, change func(figure string, run int, value float64) float64) protocol.Analysis {
 	t.Helper()
 	file, err := os.Open(filepath.Join(dir, protocol.ResultsFile))
@@ -37,10 +38,11 @@ func changed(t *testing.T, dir string, change func(figure string, run int, value
 	}
 	a.Time = a.Time.Add(24 * time.Hour)
 	for _, p := range a.Points {
-		for _, e := range p.Estimates {
-			for i := range e.Values {
-				e.Values[i] = change(e.Name, i, e.Values[i])
+		for i, e := range p.Estimates {
+			for k := range e.Values {
+				e.Values[k] = change(e.Name, k, e.Values[k])
 			}
+			p.Estimates[i].SpoiledBy = nil
 		}
 	}
 	return *a
@@ -48,6 +50,7 @@ func changed(t *testing.T, dir string, change func(figure string, run int, value
 
 // Compare says by its exit code whether a server became worse, of whole experiments as of what is left of them in git.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "experiment")
 	p := run(t, "multirun", "-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false", "-out", dir)
 	if p.code != 0 {
@@ -74,10 +77,10 @@ func TestCompare(t *testing.T) {
 	equal := stored(t, "equal", changed(t, dir, steady(1.0001)))
 	slower := stored(t, "slower", changed(t, dir, steady(1.5)))
 	faster := stored(t, "faster", changed(t, dir, steady(0.5)))
-	other := changed(t, dir, level)
+	other := changed(t, dir, steady(1))
 	other.Models, other.Machines.Client, other.Host = []string{"other"}, "2 cores of another CPU", "sha256:0"
 	elsewhere := stored(t, "elsewhere", other)
-	beyond := changed(t, dir, level)
+	beyond := changed(t, dir, steady(1))
 	for i := range beyond.Points {
 		beyond.Points[i].Concurrency++
 	}
@@ -104,20 +107,21 @@ func TestCompare(t *testing.T) {
 	}{
 		{"equal", append(ttft, calm, equal), 0, []string{"No regression", "equivalent"}},
 		{"faster", append(ttft, calm, faster), 0, []string{"better"}},
-		{"slower", append(ttft, calm, slower), 1, []string{"worse", "error: Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)"}},
+		{"slower", append(ttft, calm, slower), 1, []string{"worse", "Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)", "error: B is worse in "}},
 		{"flags behind", []string{calm, slower, "-figures=ttft_p50", "-margin=0.05"}, 1, []string{"Regression"}},
-		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3, []string{"error: Undecided", "a side, measured afresh"}},
+		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3, []string{"Undecided: ttft_p50", "error: undecided in ", "a side, measured afresh"}},
 		{"several", append(ttft, several, several), 0, []string{"in 3 experiments", "same-experiment"}},
-		{"of the journal alone, figures as they come", []string{"-margin", "99%", journal, base}, 0, []string{"output_tokens_per_s", "ttft_p50", "marked few-samples"}},
+		{"of the journal alone, figures as they come, whatever they say on a busy machine", []string{"-margin", "99%", journal, base}, -1, []string{"output_tokens_per_s", "ttft_p50", "marked few-samples"}},
 		{"of a file", append(ttft, filepath.Join(calm, protocol.ResultsFile), equal), 0, nil},
-		{"another model on another machine", append(ttft, base, elsewhere), 2, []string{"cannot be compared", "models: simulated → other", "hardware", "-anyway"}},
-		{"told to", []string{"-margin", "99%", "-anyway", base, elsewhere}, 0, []string{"conditions-differ", "What differs"}},
+		{"another model on another machine", append(ttft, calm, elsewhere), 2, []string{"cannot be compared", "models: simulated → other", "hardware", "-anyway"}},
+		{"told to", []string{"-margin", "99%", "-anyway", calm, elsewhere}, 0, []string{"conditions-differ", "What differs"}},
 		{"no load in common, told to", []string{"-anyway", calm, apart}, 2, []string{"concurrency 9 ", "no load that both have"}},
 		{"in the format of another tool", []string{"-margin", "99%", "-figures", "e2e_p50", filepath.Join(dir, "vllm"), filepath.Join(dir, "vllm")}, -1,
 			[]string{"e2e_p50", "within-server"}},
 		{"one argument", []string{calm}, 2, []string{"want two"}},
 		{"three", []string{calm, calm, calm}, 2, []string{"want two"}},
 		{"no folder", []string{calm, filepath.Join(calm, "x")}, 2, []string{"no such file"}},
+		{"a folder that there is not", []string{calm, "no-such-folder"}, 2, []string{"error: no-such-folder: no such file or directory\n"}},
 		{"a folder that is none", []string{calm, t.TempDir()}, 2, []string{"it holds no experiment"}},
 		{"another version", []string{calm, schema}, 2, []string{"schema 9, written by servegauge v9"}},
 		{"margin", []string{"-margin", "two", calm, equal}, 2, []string{"-margin", "2% or 0.02"}},
@@ -131,7 +135,7 @@ func TestCompare(t *testing.T) {
 			continue
 		}
 		for _, s := range c.says {
-			if !strings.Contains(p.stdout+p.stderr, s) {
+			if said := p.stdout + p.stderr; !strings.Contains(said, s) && !strings.Contains(flowing(said), s) {
 				t.Errorf("%s: nothing says %q:\n%s\n%s", c.name, s, p.stdout, p.stderr)
 			}
 		}

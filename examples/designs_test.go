@@ -2,6 +2,8 @@ package examples_test
 
 import (
 	"context"
+	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -11,10 +13,12 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/design"
 )
 
 // Each design says beforehand what it will do, and how long that takes.
 func TestDesignsDryRun(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -35,14 +39,61 @@ func TestDesignsDryRun(t *testing.T) {
 			t.Errorf("%s %q: exit code %d: %s", c.name, c.args, p.code, p.stderr)
 		}
 		for _, s := range append(c.say, "takes        about") {
-			if !strings.Contains(p.stdout, s) {
+			if !p.says(s) {
 				t.Errorf("%s %q does not say %q:\n%s", c.name, c.args, s, p.stdout)
 			}
 		}
 	}
 }
 
+// A design that an experiment has left in plan.json is carried out again by -plan, as it stands.
+func TestDesignFromItsFile(t *testing.T) {
+	plan := protocol.Plan{Name: "p", Runs: 3, Restart: true, Input: 16, Output: 4, Levels: []int{2, 4},
+		Prompts: protocol.Prompts{PerConcurrency: 10}, Seed: 7}
+	limits, err := protocol.ParseLimits("ttft_p99<1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := func(name string, d protocol.Planned) string {
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	adaptive := file("adaptive", design.AdaptiveSweep{Plan: plan})
+	slo := file("slo", design.SLO{Plan: plan, Limits: limits})
+	ablation := file("ablation", design.Ablation{Plan: plan, Margin: 0.04})
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		say  string
+	}{
+		{"multirun", []string{adaptive}, 0, "adaptive sweep"},
+		{"slo", []string{slo}, 0, "ttft_p99<1000ms"},
+		{"ablation", []string{ablation}, 0, "a margin of 4 %"},
+		{"multirun", []string{slo}, 2, "carried out by slo"},
+		{"slo", []string{ablation}, 2, "carried out by ablation"},
+		{"multirun", []string{adaptive, "-levels", "8"}, 2, "-levels with -plan"},
+		{"ablation", []string{ablation, "-blocks", "9"}, 2, "-blocks with -plan"},
+		{"multirun", []string{adaptive, "-url", "http://127.0.0.1:1"}, 2, "-server"},
+		{"multirun", []string{file("plan", plan), "-levels", "8"}, 0, "levels       8"}, // a plan may be changed
+	} {
+		p := run(t, c.name, append([]string{"-dry-run", "-plan"}, c.args...)...)
+		if p.code != c.code || !strings.Contains(p.stdout+p.stderr, c.say) {
+			t.Errorf("%s %q: exit code %d, want %d with %q:\n%s%s", c.name, c.args, p.code, c.code, c.say, p.stdout, p.stderr)
+		}
+	}
+}
+
 func TestDesignsWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -66,26 +117,34 @@ func TestDesignsWrongUse(t *testing.T) {
 		{"slo", []string{"-limit", "ttft_p98<5ms"}, []string{"-limit", "ttft_p98"}},
 		{"slo", []string{"-limit", "ttft_p99@16<5ms"}, []string{"every load"}},
 		{"slo", []string{"-limit", "attainment>=99%"}, []string{"attainment"}},
+		{"slo", []string{"-limit", "ttft_p99>500ms"}, []string{"ttft_p99>500ms", "the side on which a figure is bad"}},
+		{"slo", []string{"-limit", "e2e_p99<5s,success_rate<=99%"}, []string{"success_rate<=99%"}},
 	} {
 		failsWith(t, 2, c.say, c.name, append(c.args, "-dry-run")...)
 	}
 }
 
+// A search that has shown nothing has not succeeded: 60 requests do not show that 99.99 % succeed.
+func TestSLOUndecided(t *testing.T) {
+	failsWith(t, 3, []string{"-limit: undecided: no load was shown to keep them"}, "slo", "-limit", "success_rate>=99.99%",
+		"-levels", "1,2", "-requests", "20", "-runs", "3", "-input", "8", "-output", "2", "-cooldown", "0s", "-warmup", "2",
+		"-client-check=false", "-server-view=false")
+}
+
 // A design that was interrupted goes on where it was, and comes to the same steps; its directory has what it concludes.
 func TestDesignInterruptedAndResumed(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ablation")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := command(ctx, "ablation", "-blocks", "3", "-levels", "4", "-requests", "20", "-cooldown", "0s", "-seed", "7", "-out", dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for { // until a block is measured
-		if e, err := protocol.ReadExperiment(dir); err == nil && len(e.Measurements) >= 4 || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, "a block is measured", func() bool {
+		e, err := protocol.ReadExperiment(dir)
+		return err == nil && len(e.Measurements) >= 4
+	})
 	_ = cmd.Process.Signal(syscall.SIGINT)
 	if err := cmd.Wait(); err == nil {
 		t.Log("it was over before the interrupt")
@@ -96,7 +155,7 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 	failsWith(t, 2, []string{"-resume " + dir, "multirun", "gone on with by ablation"}, "multirun", "-resume", dir)
 	failsWith(t, 2, []string{"-resume " + dir, "slo", "gone on with by ablation"}, "slo", "-resume", dir)
 	p := run(t, "ablation", "-resume", dir)
-	if !strings.Contains(p.stdout, "b against a, steady_total_tokens_per_s at concurrency 4") {
+	if !p.says("b against a, steady_total_tokens_per_s at concurrency 4") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	e, err := protocol.ReadExperiment(dir)
@@ -113,7 +172,7 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	// More blocks are more of the same.
-	if p := run(t, "ablation", "-resume", dir, "-blocks", "+1"); !strings.Contains(p.stdout, "4 blocks with this spread") {
+	if p := run(t, "ablation", "-resume", dir, "-blocks", "+1"); !p.says("4 blocks with this spread") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }

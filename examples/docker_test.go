@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -101,7 +102,7 @@ func hasCode(warnings []loadgen.Warning, code string) bool {
 // evidence.
 func TestDockerRestarts(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	name := made(t, port)
 	out, args := quickly(t, port, "-server", "docker:"+name, "-runs", "5")
 	p := run(t, "multirun", args...)
@@ -136,7 +137,7 @@ func TestDockerRestarts(t *testing.T) {
 // A container that is killed in the middle of a level ends it at once; the level is kept, and is worth nothing.
 func TestDockerKilledInALevel(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	name := made(t, port)
 	out, args := quickly(t, port, "-server", "docker:"+name, "-runs", "3", "-warmup", "0",
 		"-requests", "200000", "-output", "64")
@@ -180,7 +181,7 @@ func TestDockerKilledInALevel(t *testing.T) {
 // A restart that does nothing, as of a wrapper that mends the wrong container, is an error, and nothing is measured.
 func TestDockerRestartThatDoesNothing(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	name := made(t, port)
 	bin := t.TempDir()
 	docker, err := exec.LookPath("docker")
@@ -202,7 +203,7 @@ func TestDockerRestartThatDoesNothing(t *testing.T) {
 // A health check that lies: all is well, says the server, and its first requests fail. It is waited for.
 func TestDockerHealthThatLies(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	out, args := quickly(t, port, "-runs", "1", "-server",
 		"docker:run --network=host -e SIM_LIES=1 -e SIM_LOADING=500ms "+image+" some/model --port "+port)
 	if p := run(t, "multirun", args...); p.code != 0 {
@@ -232,8 +233,8 @@ func TestDockerThatDoesNotStart(t *testing.T) {
 	defer taken.Close()
 	go func() { _ = http.Serve(taken, http.NotFoundHandler()) }()
 	_, busy, _ := net.SplitHostPort(taken.Addr().String())
-	port := freePort(t)
-	theirs := made(t, freePort(t))
+	port := freeport.Get(t)
+	theirs := made(t, freeport.Get(t))
 	for _, c := range []struct {
 		name, port, server, host string
 		say                      []string
@@ -269,7 +270,7 @@ func TestDockerThatDoesNotStart(t *testing.T) {
 // The program is killed. Its container is found by the next run of the same command, named and removed.
 func TestDockerLeftOver(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	serve := []string{"-runs", "1", "-server", "docker:run --network=host " + image + " some/model --port " + port}
 	out, args := quickly(t, port, append(serve, "-requests", "200000")...)
 	cmd := command(context.Background(), "multirun", args...)
@@ -296,7 +297,7 @@ func TestDockerLeftOver(t *testing.T) {
 // A hangup drains, saves and stops the container, as an interrupt does.
 func TestDockerHangup(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	out, args := quickly(t, port, "-runs", "1", "-requests", "200000",
 		"-server", "docker:run --network=host "+image+" some/model --port "+port)
 	cmd := command(t.Context(), "multirun", args...)
@@ -325,10 +326,10 @@ func TestDockerProxied(t *testing.T) {
 		t.Fatal("the daemon has no bridge; .ci/dockerd makes one where it may")
 	}
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	out, args := quickly(t, port, "-runs", "1", "-server",
 		"docker:run --publish 127.0.0.1:"+port+":8000 "+image+" some/model --host 0.0.0.0")
-	if p := run(t, "multirun", args...); p.code != 0 || !strings.Contains(p.stdout, "proxied") {
+	if p := run(t, "multirun", args...); p.code != 0 || !p.says("proxied") {
 		t.Fatalf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	if s := read(t, out).Starts[0]; s.Path.Via != "docker-proxy" || !hasCode(s.Warnings, protocol.WarnProxied) {

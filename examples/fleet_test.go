@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/protocol"
@@ -32,6 +33,7 @@ func fleetOf(r *loadgen.Result) (names []string) {
 // Four child processes are one client: each request once, the requests in flight held, and a text that tells of the
 // worst of them.
 func TestFleetOfChildren(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-fleet", "4", "-concurrency", "14", "-requests", "420", "-warmup", "14", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
@@ -41,8 +43,14 @@ func TestFleetOfChildren(t *testing.T) {
 		r.Steady == nil || !slices.Equal(fleetOf(&r), []string{"worker-0", "worker-1", "worker-2", "worker-3"}) {
 		t.Errorf("%d generators %v, %+v, %+v", r.Generators, fleetOf(&r), r.Accounting, r.InFlight)
 	}
+	// Text is as long as asked for: each worker has found out what makes it so.
+	p = run(t, "loadtest", "-fleet", "2", "-endpoint", "chat", "-input", "50", "-concurrency", "4", "-requests", "40", "-json")
+	r = loadgen.Result{}
+	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil || r.Tokens.Input != 40*50 {
+		t.Errorf("%v: %+v\n%s", err, r.Tokens, p.stderr)
+	}
 	p = run(t, "loadtest", "-fleet", "2", "-rate", "100", "-requests", "100")
-	if p.code != 0 || !strings.Contains(p.stdout, "the worst of 2 generators is worker-") ||
+	if p.code != 0 || !p.says("the worst of 2 generators is worker-") ||
 		!strings.Contains(p.stderr, "poisson arrivals at 100 requests/s on 2 workers") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
@@ -50,24 +58,20 @@ func TestFleetOfChildren(t *testing.T) {
 
 // An experiment of a fleet, killed in the middle of a level, is taken up again; its workers go with it.
 func TestFleetKilledAndResumed(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "60x", "-runs", "2", "-input", "16",
+	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "30x", "-runs", "2", "-input", "16",
 		"-output", "4", "-cooldown", "0s", "-save-requests", "-out", out)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 { // until the warmup has been measured
-		if text, _ := os.ReadFile(filepath.Join(out, protocol.JournalFile)); bytes.Contains(text, []byte(`"measurement":`)) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, filepath.Join(out, protocol.JournalFile), `"measurement":`) // of the warmup
 	time.Sleep(200 * time.Millisecond)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
-	p := run(t, "multirun", "-fleet", "2", "-save-requests", "-resume", out)
+	p := run(t, "multirun", "-client-check", "-fleet", "2", "-save-requests", "-resume", out)
 	if p.code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", p.code, &stderr, p.stderr)
 	}
@@ -104,7 +108,16 @@ func TestFleetKilledAndResumed(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	// The client was measured, which is the two together; each knows what it sustains.
+	if n := len(e.Clients); n != 1 || e.Clients[0].Requests <= 0 || e.Clients[0].Generators != 2 {
+		t.Errorf("%+v", e.Clients)
+	}
 	last := e.Measurements[len(e.Measurements)-1].Result
+	for _, part := range last.Parts {
+		if _, known := part.Headroom(); !known || part.Generator.SustainedChunks <= 0 {
+			t.Errorf("%+v", part.Generator)
+		}
+	}
 	if want := last.Accounting.Issued + last.Warmup.Issued; requests != want {
 		t.Errorf("%d single requests of the last level are kept, want %d", requests, want)
 	}
@@ -126,13 +139,13 @@ func natsHere(t *testing.T) (url string) {
 	return "nats://" + s.Addr().(*net.TCPAddr).String()
 }
 
-// start starts a program that goes on until the test ends.
-func start(t *testing.T, name string, args ...string) *bytes.Buffer {
+// start starts a program that goes on until the test ends, and gives what it has said so far.
+func (w with) start(t *testing.T, name string, args ...string) *output {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := command(ctx, name, args...)
-	var output bytes.Buffer
-	cmd.Stderr = &output
+	cmd := w.command(ctx, name, args...)
+	var said output
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,19 +156,20 @@ func start(t *testing.T, name string, args ...string) *bytes.Buffer {
 		select {
 		case <-done:
 			if code := cmd.ProcessState.ExitCode(); code != 0 {
-				t.Errorf("%s, interrupted: exit code %d\n%s", name, code, &output)
+				t.Errorf("%s, interrupted: exit code %d\n%s", name, code, &said)
 			}
 		case <-time.After(20 * time.Second):
 			t.Errorf("%s does not end", name)
 		}
 		cancel()
 	})
-	return &output
+	return &said
 }
 
 // Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they may.
 func TestFleetOverNATS(t *testing.T) {
-	t.Setenv("NATS_TOKEN", "hunter2")
+	t.Parallel()
+	in := with{"NATS_TOKEN=hunter2"}
 	nats, dir := natsHere(t), t.TempDir()
 	prompts := filepath.Join(dir, "prompts.jsonl")
 	if err := os.WriteFile(prompts, []byte(strings.Repeat(`{"prompt_token_ids": [1001, 1002, 1003]}`+"\n", 50)), 0o600); err != nil {
@@ -163,13 +177,14 @@ func TestFleetOverNATS(t *testing.T) {
 	}
 	to := simulatedServer(t)
 	access := []string{"-fleet-token-env", "NATS_TOKEN"}
-	for i := range 2 {
-		start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to, "-client-check",
-			fmt.Sprint(8 * i)}, access...)...)
+	var workers []*output
+	for i, datasets := range []string{dir, t.TempDir()} {
+		workers = append(workers, in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to,
+			"-client-check", fmt.Sprint(8 * i), "-datasets", datasets}, access...)...))
 	}
 	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60", "-dataset", prompts,
 		"-output", "4", "-json"}, access...)
-	p := run(t, "loadtest", load...)
+	p := in.run(t, "loadtest", load...)
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, p.stderr)
@@ -177,17 +192,24 @@ func TestFleetOverNATS(t *testing.T) {
 	if r.Accounting.Completed != 60 || r.Generators != 2 || r.Tokens.Input != 180 {
 		t.Errorf("%d generators, %+v, %+v", r.Generators, r.Accounting, r.Tokens)
 	}
-	if a, b := r.Parts[0].Generator.Sustained, r.Parts[1].Generator.Sustained; a != 0 || b <= 0 {
+	if a, b := r.Parts[0].Generator, r.Parts[1].Generator; a.Sustained != 0 || b.Sustained <= 0 || b.SustainedChunks <= 0 {
 		t.Errorf("they sustain %v and %v", a, b)
 	}
-	p = run(t, "fleet", append([]string{"status", "-nats", nats, "-for", "1500ms", "-json"}, access...)...)
+	for i, where := range []string{"from this worker's disk", "from the fleet's store"} {
+		if said := workers[i].String(); !strings.Contains(said, "dataset prompts.jsonl, of 50 prompts, "+where) {
+			t.Errorf("worker %d: %s", i, said)
+		}
+	}
+	p = in.run(t, "fleet", append([]string{"status", "-nats", nats, "-for", "1500ms", "-json"}, access...)...)
 	var s fleet.Status
 	if err := json.Unmarshal([]byte(p.stdout), &s); err != nil || len(s.Workers) != 2 || s.Workers[1].Name != "w1" ||
 		s.Workers[1].State != "idle" {
 		t.Errorf("%v: %s %s", err, p.stdout, p.stderr)
 	}
-	failsWith(t, 1, []string{"worker w", "allows"}, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"},
-		access...)...)
+	p = in.run(t, "loadtest", append([]string{"-fleet", nats, "-workers", "2", "-concurrency", "2"}, access...)...)
+	if line := p.errorLine(t); p.code != 1 || !strings.Contains(line, "worker w") || !strings.Contains(line, "allows") {
+		t.Errorf("exit code %d: %s", p.code, line)
+	}
 	if p := run(t, "fleet", "status", "-nats", nats); p.code != 1 || !strings.Contains(p.errorLine(t), "uthoriz") {
 		t.Errorf("without a token: exit code %d, %s", p.code, p.stderr)
 	}
@@ -196,27 +218,27 @@ func TestFleetOverNATS(t *testing.T) {
 // simulatedServer is a server of its own, at a port of this machine.
 func simulatedServer(t *testing.T) (url string) {
 	t.Helper()
-	address := strings.TrimPrefix(freeURL(t), "http://")
-	start(t, "simserver", "-address", address)
-	for range 2000 {
+	address := freeport.Address(t)
+	with(nil).start(t, "simserver", "-address", address)
+	eventually(t, "the server answers", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
-			return "http://" + address
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the server is not there")
-	return ""
+		return err == nil
+	})
+	return "http://" + address
 }
 
 func TestFleetWrongUse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
 		say  []string
 	}{
 		{"loadtest", []string{"-fleet", "0"}, []string{"-fleet 0", "from 1"}},
+		{"loadtest", []string{"-fleet", "four"}, []string{`-fleet "four"`, "a number"}},
 		{"loadtest", []string{"-workers", "3"}, []string{"-workers 3", "-fleet URL"}},
 		{"loadtest", []string{"-fleet", "2", "-workers", "3"}, []string{"want one of them"}},
 		{"multirun", []string{"-fleet", "tls://example.org"}, []string{"-workers N"}},
@@ -227,6 +249,9 @@ func TestFleetWrongUse(t *testing.T) {
 		{"loadtest", []string{"-fleet", "nats://127.0.0.1", "-workers", "2", "-fleet-token-env", "UNSET"}, []string{"UNSET", "not set"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},
 		{"fleet", []string{"worker", "-allow", "http://a"}, []string{"-nats"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"}, []string{"-datasets", "/nowhere"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"}, []string{"vllm:8000", "http://"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"}, []string{"a b", "letters"}},
 		{"fleet", []string{"status"}, []string{"-nats"}},
 		{"fleet", []string{"manifest", "-workers", "2", "-allow", "http://a"}, []string{"-server-label"}},
 	} {
@@ -234,6 +259,9 @@ func TestFleetWrongUse(t *testing.T) {
 			t.Parallel()
 			failsWith(t, 2, c.say, c.name, c.args...)
 		})
+	}
+	if p := run(t, "fleet", "wroker"); p.code != 2 || !strings.Contains(p.errorLine(t), `"wroker"`) {
+		t.Errorf("fleet wroker: exit code %d: %s", p.code, p.stderr)
 	}
 	if p := run(t, "fleet"); p.code != 2 || !strings.Contains(p.stderr, "fleet worker") {
 		t.Errorf("exit code %d: %s", p.code, p.stderr)

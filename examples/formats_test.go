@@ -12,12 +12,14 @@ import (
 
 // What -out has is there in every format, and each that is read again says the same.
 func TestOutHasEveryFormat(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	if p := run(t, "loadtest", "-out", out, "-concurrency", "4", "-requests", "40"); p.code != 0 {
 		t.Fatalf("exit code %d: %s", p.code, p.stderr)
 	}
 	for _, name := range []string{
-		"journal.jsonl", "results.json", "levels.csv", "runs.csv", "benchstat.txt", "metrics.prom", "vllm", "llm-d",
+		"journal.jsonl", "results.json", "levels.csv", "runs.csv", "benchstat.txt", "metrics.prom", "vllm", "llm-d", "course.svg",
+		"ecdf-ttft.png",
 	} {
 		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
 			t.Error(err)

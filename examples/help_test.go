@@ -32,6 +32,7 @@ var (
 // Help of every program fits 80 columns, has each flag under a heading of its kind, and two examples at least that can
 // be tried as they are.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for _, name := range all {
 		p := runNamed(t, name, "-help")
 		if p.code != 0 || p.stderr != "" {
@@ -82,6 +83,7 @@ func TestHelp(t *testing.T) {
 
 // At its end a program says where its files are, and what would say more.
 func TestEndSaysWhatIsNext(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, c := range []struct {
 		name string
@@ -96,7 +98,7 @@ func TestEndSaysWhatIsNext(t *testing.T) {
 		p := run(t, c.name, append(c.args, "-out", out)...)
 		page := filepath.Join(out, "report.html")
 		if !strings.Contains(p.stderr, "all files are in "+out+"; open "+page) || !strings.Contains(p.stderr, c.say) ||
-			strings.Contains(p.stdout, "all files are in") {
+			p.says("all files are in") {
 			t.Errorf("%s: exit code %d\n%s\n%s", c.name, p.code, p.stdout, p.stderr)
 		}
 		if _, err := os.Stat(page); err != nil {
@@ -107,6 +109,7 @@ func TestEndSaysWhatIsNext(t *testing.T) {
 
 // Comparisons and searches are measured by a fleet too.
 func TestFleetOfDesigns(t *testing.T) {
+	t.Parallel()
 	small := []string{"-fleet", "2", "-requests", "20", "-cooldown", "0s", "-warmup", "0", "-json"}
 	for name, more := range map[string][]string{
 		"ablation": {"-blocks", "3", "-levels", "4"},
@@ -125,6 +128,7 @@ func TestFleetOfDesigns(t *testing.T) {
 
 // Every program answers a flag that it does not have with the one that was meant.
 func TestUnknownFlags(t *testing.T) {
+	t.Parallel()
 	for _, name := range all {
 		p := runNamed(t, name, "--versoin")
 		if p.code != 2 || !strings.Contains(p.stderr, "there is no flag -versoin; here it is -version") {

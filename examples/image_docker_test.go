@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
@@ -31,7 +32,7 @@ func TestDockerDigestsAndPresets(t *testing.T) {
 		t.Fatalf("%v %v", digests, err)
 	}
 	_, digest, _ := strings.Cut(digests[0], "@")
-	port := freePort(t)
+	port := freeport.Get(t)
 	file := filepath.Join(t.TempDir(), "mine.json")
 	configuration := fmt.Sprintf(`{"image": %q, "digest": %q, "model": "some/model", "revision": "abc",
 		"flags": ["--network=host"], "port": %s}`, pushed, digest, port)
@@ -87,7 +88,7 @@ func TestDockerDigestsAndPresets(t *testing.T) {
 // startRegistry starts Debian's docker-registry, and returns its port.
 func startRegistry(t *testing.T) string {
 	t.Helper()
-	port, dir := freePort(t), t.TempDir()
+	port, dir := freeport.Get(t), t.TempDir()
 	config := filepath.Join(dir, "config.yml")
 	text := fmt.Sprintf("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%s\n",
 		dir, port)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -29,13 +28,12 @@ func running(program string) (pids []int) {
 	return pids
 }
 
-// serverProgram builds what stands in for vLLM, which does not mind that its parent ends.
+// serverProgram is what stands in for vLLM, which does not mind that its parent ends, by a name that no other test has.
 func serverProgram(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "vllm")
-	build := exec.Command("go", "build", "-o", program, "../protocol/server/testdata/vllm")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := os.Link(filepath.Join(binaries, "vllm"), program); err != nil {
+		t.Fatal(err)
 	}
 	return program
 }
@@ -49,79 +47,87 @@ func modestly(t *testing.T, server, port string) (out string, args []string) {
 // The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
 // left after one that was not killed.
 func TestKilledAtAnyMoment(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	program := serverProgram(t)
-	port := freePort(t)
-	for _, server := range []string{
-		"process:" + program + " serve some/model --port " + port,
-		"cmd:;" + program + " serve some/model --port " + port + " & wait",
-	} {
-		left := 0
-		for range 5 {
-			_, args := modestly(t, server, port)
-			cmd := command(context.Background(), "multirun", args...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+	t.Parallel()
+	for kind, server := range leaving {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			program, port, in := serverProgram(t), freeport.Get(t), ownCache(t)
+			server := fmt.Sprintf(server, program, port)
+			for i := range kills(t) {
+				out, args := modestly(t, server, port)
+				cmd := in.command(context.Background(), "multirun", args...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 { // once surely while a server runs
+					await(t, filepath.Join(out, protocol.JournalFile), `"start":`)
+				} else {
+					time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
+				}
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+				if i == 0 && len(running(program)) == 0 {
+					t.Error("a killed run left no server, so that nothing is shown")
+				}
 			}
-			time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-			left += len(running(program))
-		}
-		out, args := modestly(t, server, port)
-		p := run(t, "multirun", args...)
-		if p.code != 0 {
-			t.Fatalf("%s: exit code %d\n%s", server, p.code, p.stderr)
-		}
-		if left == 0 {
-			t.Errorf("%s: none of the killed runs left a server, so that nothing was shown", server)
-		}
-		if pids := running(program); len(pids) != 0 {
-			t.Errorf("%s: processes %v are left", server, pids)
-		}
-		e, err := protocol.ReadExperiment(out)
-		if err != nil || !e.Complete || len(e.Starts) != 2 || len(e.Stops) != 2 {
-			t.Errorf("%s: %v", server, err)
-		}
+			out, args := modestly(t, server, port)
+			p := in.run(t, "multirun", args...)
+			if p.code != 0 {
+				t.Fatalf("exit code %d\n%s", p.code, p.stderr)
+			}
+			if pids := running(program); len(pids) != 0 {
+				t.Errorf("processes %v are left", pids)
+			}
+			e, err := protocol.ReadExperiment(out)
+			if err != nil || !e.Complete || len(e.Starts) != 2 || len(e.Stops) != 2 {
+				t.Errorf("%v", err)
+			}
+		})
 	}
+}
+
+// leaving are servers, of a program at a port, that do not go when who started them is killed.
+var leaving = map[string]string{
+	"process": "process:%s serve some/model --port %s",
+	"command": "cmd:;%s serve some/model --port %s & wait",
 }
 
 // Where the server does not mind that the program is killed, what is left is found and named by the next one that takes
 // the experiment up again: its levels are those of one that was left alone, and nothing is left at its end.
 func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
-	program := serverProgram(t)
+	t.Parallel()
 	n := max(1, kills(t)/2) // of each kind
-	for _, server := range []string{
-		"process:" + program + " serve some/model --port %s",
-		"cmd:;" + program + " serve some/model --port %s & wait",
-	} {
-		t.Setenv("XDG_CACHE_HOME", t.TempDir())
-		port := freePort(t)
-		flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, port), "-server-grace", "5s", "-client-check=false"}
-		named := 0
-		for _, e := range killedAndResumed(t, n, flags) {
-			for _, s := range e.Starts {
-				for _, w := range s.Warnings {
-					if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") && strings.Contains(w.Message, "still ran") {
-						named++
+	for kind, server := range leaving {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			program, port := serverProgram(t), freeport.Get(t)
+			flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, program, port), "-server-grace", "5s"}
+			named := 0
+			for _, e := range killedAndResumed(t, n, ownCache(t), flags) {
+				for _, s := range e.Starts {
+					for _, w := range s.Warnings {
+						if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") && strings.Contains(w.Message, "still ran") {
+							named++
+						}
 					}
 				}
 			}
-		}
-		if named == 0 {
-			t.Errorf("%s: killed %d times, and nothing that was left was named", server, n)
-		}
-		if pids := running(program); len(pids) != 0 {
-			t.Errorf("%s: processes %v are left", server, pids)
-		}
-		t.Logf("%s: killed %d times, %d times a server was left, named and ended", server, n, named)
+			if named == 0 {
+				t.Errorf("killed %d times, and nothing that was left was named", n)
+			}
+			if pids := running(program); len(pids) != 0 {
+				t.Errorf("processes %v are left", pids)
+			}
+			t.Logf("killed %d times, %d times a server was left, named and ended", n, named)
+		})
 	}
 }
 
 // A connection that drops, which hangs up and takes away who reads, drains, saves and stops the server.
 func TestHangup(t *testing.T) {
+	t.Parallel()
 	program := serverProgram(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	out, args := modestly(t, "cmd:;"+program+" serve some/model --port "+port, port)
 	cmd := command(t.Context(), "multirun", append(args, "-requests", "100000x")...)
 	read, write, err := os.Pipe()
@@ -133,13 +139,7 @@ func TestHangup(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = write.Close()
-	for range 3000 {
-		text, _ := os.ReadFile(filepath.Join(out, protocol.JournalFile))
-		if strings.Contains(string(text), `"measurement":`) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, filepath.Join(out, protocol.JournalFile), `"measurement":`)
 	_ = read.Close()
 	_ = cmd.Process.Signal(syscall.SIGHUP)
 	_ = cmd.Wait()
@@ -157,16 +157,4 @@ func TestHangup(t *testing.T) {
 	if pids := running(program); len(pids) != 0 {
 		t.Errorf("processes %v are left", pids)
 	}
-}
-
-// freePort is a port at which nothing listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }

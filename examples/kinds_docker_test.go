@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -57,7 +58,7 @@ func TestDockerIsPodman(t *testing.T) {
 	}
 	t.Setenv("CONTAINERS_CONF", config)
 	tool(t, "podman", "build", "--quiet", "--tag", image, imageContext(t))
-	port := freePort(t)
+	port := freeport.Get(t)
 	name := "servegauge-test-" + port
 	tool(t, "podman", "run", "--detach", "--name", name, image, "some/model", "--port", port)
 	t.Cleanup(func() { _ = exec.Command("podman", "rm", "--force", name).Run() })
@@ -65,7 +66,7 @@ func TestDockerIsPodman(t *testing.T) {
 	if len(e.Starts[0].Server.Containers) != 1 {
 		t.Errorf("no container in the evidence")
 	}
-	port = freePort(t)
+	port = freeport.Get(t)
 	restarts(t, "podman", port, "podman:run --rm "+image+" some/model --port "+port)
 	if found := tool(t, "podman", "ps", "--all", "--quiet", "--filter", "label=servegauge.owner"); found != "" {
 		t.Errorf("containers %s are left", found)
@@ -74,7 +75,7 @@ func TestDockerIsPodman(t *testing.T) {
 
 func TestDockerCompose(t *testing.T) {
 	buildImage(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	file := filepath.Join(t.TempDir(), "compose.yaml")
 	text := fmt.Sprintf("version: '2.4'\nservices:\n  web:\n    image: %s\n    network_mode: host\n"+
 		"    command: [some/model, --port, '%s']\n", image, port)
@@ -100,7 +101,7 @@ func TestDockerSystemd(t *testing.T) {
 	}
 	root := filepath.Join(t.TempDir(), "root")
 	tool(t, "debootstrap", "--variant=minbase", "--include=systemd", "bookworm", root)
-	port := freePort(t)
+	port := freeport.Get(t)
 	unit := "[Service]\nExecStart=/usr/bin/vllm serve some/model --port " + port + "\n"
 	if err := os.WriteFile(filepath.Join(root, "etc/systemd/system/vllm.service"), []byte(unit), 0o644); err != nil {
 		t.Fatal(err)
@@ -139,7 +140,7 @@ func TestDockerSystemd(t *testing.T) {
 // Kubectl is the real one. The cluster is an HTTP server that knows a deployment and its pods, and a pod is a simulated
 // server at one port. What it does not show is a real cluster: its scheduler, its network and its kubelet.
 func TestDockerKubectl(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Get(t)
 	c := &cluster{port: port, replicas: 1}
 	c.scale(1)
 	defer c.scale(0)

@@ -1,4 +1,3 @@
-// Package examples_test tries the programs as a user would: built, and run.
 package examples_test
 
 import (
@@ -7,19 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"image/png"
 	"io"
 	"io/fs"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,95 +24,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
 	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
-var binaries string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "servegauge-programs")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		if out, err := exec.Command("go", "build", "-o", dir+"/", "./...").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-			return 1
-		}
-		binaries = dir
-		return m.Run()
-	}())
-}
-
-// program is a run of one of the programs that is over.
-type program struct {
-	stdout, stderr string
-	code           int
-}
-
-// command is a program with its flags. The client check, which takes four seconds each time, is for those tests that ask for
-// it.
-func command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	if slices.Contains([]string{"multirun", "finesweep", "ablation", "slo"}, name) {
-		args = append([]string{"-client-check=false"}, args...)
-	}
-	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
-}
-
-func run(t *testing.T, name string, args ...string) program {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := command(ctx, name, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if ctx.Err() != nil {
-		t.Fatalf("%s %q hangs\n%s\n%s", name, args, &stdout, &stderr)
-	}
-	return program{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
-
-// errorLine is the one line that a program failed with.
-func (p program) errorLine(t *testing.T) string {
-	t.Helper()
-	var found []string
-	for line := range strings.Lines(p.stderr) {
-		if strings.HasPrefix(line, "error: ") {
-			found = append(found, strings.TrimSpace(line))
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("%d lines say what is wrong, want one:\n%s", len(found), p.stderr)
-	}
-	return found[0]
-}
-
-// failsWith runs a program that must fail, and say so in one line with all of the words.
-func failsWith(t *testing.T, code int, say []string, name string, args ...string) {
-	t.Helper()
-	p := run(t, name, args...)
-	line := p.errorLine(t)
-	if p.code != code {
-		t.Errorf("%s %q: exit code %d, want %d: %s", name, args, p.code, code, line)
-	}
-	for _, s := range say {
-		if !strings.Contains(line, s) {
-			t.Errorf("%s %q: %q does not say %q", name, args, line, s)
-		}
-	}
-}
-
 func TestWrongUse(t *testing.T) {
+	t.Parallel()
 	messages := filepath.Join(t.TempDir(), "messages.jsonl")
 	if err := os.WriteFile(messages, []byte(`{"messages":[{"role":"user","content":"a"}]}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -274,18 +189,8 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
-// freeURL is one at which nothing answers.
-func freeURL(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return "http://" + listener.Addr().String()
-}
-
 func TestServersThatCannotBeMeasured(t *testing.T) {
+	t.Parallel()
 	good := httptest.NewServer(&loadgentest.Simulated{Model: "tiny"})
 	defer good.Close()
 	var once sync.Mutex
@@ -300,7 +205,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 		fmt.Fprint(w, `{"error":{"message":"EngineCore encountered an issue","code":500}}`)
 	}))
 	defer bad.Close()
-	nothing := freeURL(t)
+	nothing := freeport.URL(t)
 	quick := []string{"-levels", "1,2", "-requests", "3", "-runs", "1", "-input", "4", "-output", "2"}
 	for _, c := range []struct {
 		what string
@@ -335,6 +240,7 @@ func TestServersThatCannotBeMeasured(t *testing.T) {
 
 // One request in three fails: it is measured, printed, and not valid.
 func TestLoadtestThatIsNotValid(t *testing.T) {
+	t.Parallel()
 	sim := &loadgentest.Simulated{}
 	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -346,12 +252,12 @@ func TestLoadtestThatIsNotValid(t *testing.T) {
 	}))
 	defer server.Close()
 	p := run(t, "loadtest", "-url", server.URL, "-requests", "30", "-concurrency", "2")
-	if p.code != 1 || !strings.Contains(p.stdout, "failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
+	if p.code != 1 || !p.says("failed-requests") || !strings.Contains(p.errorLine(t), "not valid") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	p = run(t, "loadtest", "-url", server.URL, "-requests", "10", "-concurrency", "1", "-retries", "5")
 	for _, s := range []string{"10 completed, 0 failed", "requests retried", "retried: ", "× status 503: busy", "latencies count from the first time"} {
-		if p.code != 0 || !strings.Contains(p.stdout, s) {
+		if p.code != 0 || !p.says(s) {
 			t.Errorf("exit code %d, does it say %q?\n%s\n%s", p.code, s, p.stdout, p.stderr)
 		}
 	}
@@ -359,6 +265,7 @@ func TestLoadtestThatIsNotValid(t *testing.T) {
 
 // A server whose certificate the system does not know, and one that is asked over HTTP/2.
 func TestLoadtestTransport(t *testing.T) {
+	t.Parallel()
 	versions := make(chan int, 1000)
 	sim := &loadgentest.Simulated{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -387,12 +294,13 @@ func TestLoadtestTransport(t *testing.T) {
 			}
 		}
 	}
-	if p := run(t, "loadtest", "-http2", "-requests", "10", "-concurrency", "1"); p.code != 0 || !strings.Contains(p.stdout, "stamped by: client") {
+	if p := run(t, "loadtest", "-http2", "-requests", "10", "-concurrency", "1"); p.code != 0 || !p.says("stamped by: client") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }
 
 func TestLoadtestByTime(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-duration", "300ms", "-concurrency", "2", "-input", "16", "-output", "4")
 	if p.code != 0 || !strings.Contains(p.stderr, "for 300ms") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
@@ -405,6 +313,7 @@ func TestLoadtestByTime(t *testing.T) {
 
 // Prompts of a file, in turns for two models, and prompts that share a prefix.
 func TestLoadtestWorkloads(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	asked, prompts := map[string]int{}, map[string]int{}
 	echo := &loadgentest.Echo{}
@@ -469,6 +378,7 @@ func TestLoadtestWorkloads(t *testing.T) {
 // A server without a list of models, at the path of its endpoint, by a name that it does not know and asked with a query: it is
 // measured, and what was sent is what the journal says.
 func TestServersOfFewWords(t *testing.T) {
+	t.Parallel()
 	echo := &loadgentest.Echo{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "completions") || r.URL.Query().Get("code") != "planted-code" {
@@ -512,6 +422,7 @@ func TestServersOfFewWords(t *testing.T) {
 
 // The goodput of limits that everything meets is all there is, and nothing where nothing meets them.
 func TestGoodput(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-concurrency", "2", "-input", "16", "-output", "4", "-goodput", "e2e:0.000001,ttft:3600000", "-json")
 	var result loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &result); err != nil {
@@ -526,25 +437,27 @@ func TestGoodput(t *testing.T) {
 		t.Errorf("the samples did not come: %+v", result.Distributions)
 	}
 	p = run(t, "finesweep", append(small, "-goodput", "e2e:3600000", "-json")...)
-	if p.code != 0 || !strings.Contains(p.stdout, `"attainment_e2e"`) {
+	if p.code != 0 || !p.says(`"attainment_e2e"`) {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 }
 
 // At a rate, the text says what was offered, how late requests were sent, and what users would have waited.
 func TestLoadtestAtARate(t *testing.T) {
+	t.Parallel()
 	p := run(t, "loadtest", "-rate", "200", "-arrivals", "gamma", "-burstiness", "4", "-requests", "40", "-max-in-flight", "64", "-input", "16", "-output", "4")
 	if p.code != 0 {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response  ", " send_lag  "} {
-		if !strings.Contains(p.stdout, s) {
+		if !p.says(s) {
 			t.Errorf("it does not say %q:\n%s", s, p.stdout)
 		}
 	}
 }
 
 func TestUnwritableOut(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -557,13 +470,14 @@ func TestUnwritableOut(t *testing.T) {
 var small = []string{"-levels", "1,2", "-requests", "10x", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4"}
 
 func TestMultirun(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "new", "out")
 	p := run(t, "multirun", append(small, "-out", out)...)
 	if p.code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, say := range []string{"3 runs", "run with restart", "concurrency", "CoV", "Knee"} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -592,13 +506,14 @@ func TestMultirun(t *testing.T) {
 	if err != nil || json.Unmarshal(text, &a) != nil || len(a.Points) != 2 {
 		t.Errorf("%s: %v", protocol.ResultsFile, err)
 	}
-	failsWith(t, 1, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
+	failsWith(t, 2, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
 }
 
 // What was sent can be sent again from what was stored, and no file holds a secret: neither of the flags nor of a server
 // that echoes what it was sent.
 func TestWhatWasSentIsStored(t *testing.T) {
-	t.Setenv("PLANTED_KEY", "planted-key")
+	t.Parallel()
+	planted := with{"PLANTED_KEY=planted-key"}
 	echo := &loadgentest.Echo{}
 	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -618,7 +533,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := strings.Replace(server.URL, "http://", "http://planted-user:planted-password@", 1)
-	p := run(t, "multirun", append(small, "-url", url, "-out", out, "-dataset", prompts, "-api-key-env", "PLANTED_KEY",
+	p := planted.run(t, "multirun", append(small, "-url", url, "-out", out, "-dataset", prompts, "-api-key-env", "PLANTED_KEY",
 		"-header", "X-Api-Key: planted-header", "-header", "X-Tenant: planted-tenant",
 		"-body", `{"top_p":0.9,"min_tokens":2,"backend":{"api_key":"planted-field"},"user":"planted-key"}`)...)
 	e, err := protocol.ReadExperiment(out)
@@ -645,7 +560,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 		t.Errorf("workload (-want +got):\n%s", diff)
 	}
 	for _, say := range []string{"sent: completions, streamed; dataset prompts.jsonl of 2 prompts", "header", `{"api_key":"***"}`, "at " + server.URL} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -663,7 +578,7 @@ func TestWhatWasSentIsStored(t *testing.T) {
 	if err != nil || files < 20 {
 		t.Errorf("%d files, %v", files, err)
 	}
-	if strings.Contains(p.stdout, "planted") {
+	if p.says("planted") {
 		t.Errorf("a secret is printed:\n%s", p.stdout)
 	}
 
@@ -689,6 +604,7 @@ func decodePNG(t *testing.T, path string) {
 }
 
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	p := run(t, "finesweep", append(small, "-json")...)
 	var a protocol.Analysis
 	if err := json.Unmarshal([]byte(p.stdout), &a); err != nil || a.Runs != 3 || a.Unit != protocol.UnitRestart {
@@ -703,23 +619,25 @@ func TestJSON(t *testing.T) {
 
 // On a server that is not restarted the intervals say so.
 func TestWithinServer(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(&loadgentest.Simulated{})
 	defer server.Close()
 	p := run(t, "multirun", append(small, "-url", server.URL+"/v1/")...)
-	if p.code != 0 || !strings.Contains(p.stdout, "within-server") {
+	if p.code != 0 || !p.says("within-server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }
 
 // The page's trap: with 20 prompts a level, those above 20 are flagged, and no knee is claimed.
 func TestPromptCapped(t *testing.T) {
+	t.Parallel()
 	p := run(t, "multirun", "-levels", "4,32,64", "-requests", "20", "-runs", "3", "-cooldown", "10ms", "-input", "16", "-output", "4")
 	for _, say := range []string{"prompt-capped at 20 (levels 32 and 64)", "not resolved", "no plateau"} {
-		if !strings.Contains(strings.Join(strings.Fields(p.stdout), " "), say) { // lines are broken at 80 columns
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
-	if strings.Contains(p.stdout, "may be the peak") {
+	if p.says("may be the peak") {
 		t.Errorf("a peak is claimed:\n%s", p.stdout)
 	}
 	if p.code != 0 {
@@ -728,9 +646,10 @@ func TestPromptCapped(t *testing.T) {
 }
 
 func TestClientcheck(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	p := run(t, "clientcheck", "-levels", "2,50", "-requests", "40", "-tokens", "10", "-out", out, "-need", "1")
-	if p.code != 0 || !strings.Contains(p.stdout, "Verdict") || !strings.Contains(p.stdout, "100.0 %") || !strings.Contains(p.stdout, "prompt-capped") || !strings.Contains(p.stdout, "Client-bound: not judged at 2, 50") {
+	if p.code != 0 || !p.says("Verdict") || !p.says("100.0 %") || !p.says("prompt-capped") || !p.says("Client-bound: not judged at 2, 50") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	if text, err := os.ReadFile(filepath.Join(out, protocol.PlanFile)); err != nil || !strings.Contains(string(text), `"clientcheck-changed"`) {
@@ -741,12 +660,13 @@ func TestClientcheck(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	p := run(t, "multirun", "-server", "preset:kimi-k2.5", "-dry-run")
 	for _, say := range []string{
 		"runs         5", "100 a level", "prompt-capped", "one-condition", "docker run", "--tensor-parallel-size 4",
 		"moonshotai/Kimi-K2-Instruct @ 1cbe779b5c9d45782861647236f67e2e1aab55f0", "INT4 QAT", "discrepancy",
 	} {
-		if !strings.Contains(p.stdout, say) {
+		if !p.says(say) {
 			t.Errorf("it does not say %q:\n%s", say, p.stdout)
 		}
 	}
@@ -765,41 +685,37 @@ func TestDryRun(t *testing.T) {
 	} {
 		p := run(t, c.name, append(c.args, "-dry-run")...)
 		for _, say := range c.say {
-			if p.code != 0 || !strings.Contains(p.stdout, say) || strings.Contains(p.stderr, "measure") {
+			if p.code != 0 || !p.says(say) || strings.Contains(p.stderr, "measure") {
 				t.Errorf("%s: exit code %d; does it say %q?\n%s\n%s", c.name, p.code, say, p.stdout, p.stderr)
 			}
 		}
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run")
-	if p.code != 0 || !strings.Contains(p.stdout, "one server for all runs") || !strings.Contains(p.stdout, "within-server") {
+	if p.code != 0 || !p.says("one server for all runs") || !p.says("within-server") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 	p = run(t, "multirun", "-url", "http://127.0.0.1:8000", "-dry-run", "-warmup", "steady")
-	if p.code != 0 || !strings.Contains(p.stdout, "each run until throughput and TTFT are steady, for 10m0s at most") {
+	if p.code != 0 || !p.says("each run until throughput and TTFT are steady, for 10m0s at most") {
 		t.Errorf("exit code %d\n%s", p.code, p.stdout)
 	}
 }
 
 // An interrupt drains, prints what there is, and leaves a journal that reads, and no process.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, signals := range []int{1, 2} {
 		t.Run(fmt.Sprint(signals), func(t *testing.T) {
+			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 			defer cancel()
-			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-requests", "500x", "-input", "16", "-output", "4", "-out", out)
-			var stdout, stderr bytes.Buffer
+			cmd := command(ctx, "multirun", "-levels", "1,2,4", "-requests", "5000x", "-input", "16", "-output", "4", "-out", out)
+			var stdout, stderr output
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			journal := filepath.Join(out, protocol.JournalFile)
-			for ctx.Err() == nil { // until the warmup has been measured
-				if text, _ := os.ReadFile(journal); bytes.Contains(text, []byte(`"measurement":`)) {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			eventually(t, "the level after the warmup", func() bool { return strings.Contains(stderr.String(), "concurrency 1, 5") })
 			time.Sleep(300 * time.Millisecond)
 			for range signals {
 				_ = cmd.Process.Signal(syscall.SIGINT)
@@ -832,43 +748,29 @@ func TestInterrupt(t *testing.T) {
 
 // When the program is killed, its server goes as well.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := command(context.Background(), "multirun", "-levels", "1", "-requests", "100000", "-input", "16", "-output", "4", "-out", out)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	journal := filepath.Join(out, protocol.JournalFile)
+	await(t, filepath.Join(out, protocol.JournalFile), `"start":`)
 	var e *protocol.Experiment
-	for range 1000 {
-		if file, err := os.Open(journal); err == nil {
-			e, _ = protocol.ReadJournal(file)
-			file.Close()
-		}
-		if e != nil && len(e.Starts) > 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "a start that can be read", func() bool {
+		e, _ = protocol.ReadExperiment(out)
+		return e != nil && len(e.Starts) > 0
+	})
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if e == nil || len(e.Starts) == 0 {
-		t.Fatal("it has not started")
-	}
 	var pid int
 	if _, err := fmt.Sscanf(e.Starts[0].Instance, "pid %d", &pid); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("the server, process %d, outlived the program that started it", pid)
+	eventually(t, fmt.Sprintf("the server, process %d, goes with the program that started it", pid), func() bool { return gone(pid) })
 }
 
 func TestSimserver(t *testing.T) {
+	t.Parallel()
 	cmd := command(context.Background(), "simserver", "-address", "127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -881,13 +783,13 @@ func TestSimserver(t *testing.T) {
 	n, _ := stdout.Read(line)
 	url := strings.TrimSpace(string(line[:n]))
 	p := run(t, "loadtest", "-url", url, "-concurrency", "4", "-input", "16", "-output", "4", "-endpoint", "chat", "-stream=false")
-	if p.code != 0 || !strings.Contains(p.stdout, "40 completed") || strings.Contains(p.stdout, "ttft") {
+	if p.code != 0 || !p.says("40 completed") || p.says("ttft") {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
 	for _, prompts := range [][]string{{"-text"}, {"-vocabulary", "32000"}} {
 		p := run(t, "loadtest", append(prompts, "-url", url, "-concurrency", "4", "-requests", "20", "-input", "16", "-output", "4", "-continuous-usage")...)
-		if p.code != 0 || !strings.Contains(p.stdout, "20 completed") || !strings.Contains(p.stdout, "320 input and 80 output tokens") ||
-			!strings.Contains(p.stdout, "tokens_per_chunk") || strings.Contains(p.stdout, "token-mismatch") {
+		if p.code != 0 || !p.says("20 completed") || !p.says("320 input and 80 output tokens") ||
+			!p.says("tokens_per_chunk") || p.says("token-mismatch") {
 			t.Errorf("%v: exit code %d\n%s\n%s", prompts, p.code, p.stdout, p.stderr)
 		}
 	}

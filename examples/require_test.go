@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/servegauge/servegauge/internal/busy"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 // What is required is an exit code: 0 where it holds, 1 where it is broken, 3 where it is undecided, 2 where it cannot
 // be meant.
 func TestRequire(t *testing.T) {
+	t.Parallel()
 	// Too few waves of requests to know whether the server is warm, which a busy machine would make of it.
 	small := []string{"-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false"}
 	one := []string{"-requests", "60", "-concurrency", "4"}
@@ -41,26 +43,31 @@ func TestRequire(t *testing.T) {
 		{"multirun", small, "server_e2e_mean<1s", 2, nil, []string{"server_e2e_mean"}}, // nobody looks
 		{"finesweep", small, "success_rate>=50", 2, nil, []string{"as in 99%"}},
 	} {
-		p := run(t, c.name, append(c.args, "-require", c.require)...)
-		if p.code != c.code {
-			t.Errorf("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout, p.stderr)
-			continue
-		}
-		for _, s := range c.prints {
-			if !strings.Contains(p.stdout, s) {
-				t.Errorf("%s -require %q does not print %q:\n%s", c.name, c.require, s, p.stdout)
+		busy.Check(t, func(f *busy.Faults) {
+			p := run(t, c.name, append(c.args, "-require", c.require)...)
+			if p.code != c.code {
+				f.Addf("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout, p.stderr)
+				return
 			}
-		}
-		for _, s := range c.error {
-			if line := p.errorLine(t); !strings.Contains(line, s) {
-				t.Errorf("%s -require %q: %q does not say %q", c.name, c.require, line, s)
+			for _, s := range c.prints {
+				if !p.says(s) {
+					f.Addf("%s -require %q does not print %q:\n%s", c.name, c.require, s, p.stdout)
+				}
 			}
-		}
+			for _, s := range c.error {
+				if line := p.errorLine(t); !strings.Contains(line, s) {
+					f.Addf("%s -require %q: %q does not say %q", c.name, c.require, line, s)
+				}
+			}
+		})
 	}
 	// As JSON the result stays one, and the verdict is beside it.
-	p := run(t, "finesweep", append(small, "-json", "-require", "ttft_p50@8<1us")...)
-	var a protocol.Analysis
-	if err := json.Unmarshal([]byte(p.stdout), &a); err != nil || p.code != 1 || !strings.Contains(p.stderr, "broken  ttft_p50@8<0.001ms") {
-		t.Errorf("exit code %d, %v\n%s", p.code, err, p.stderr)
-	}
+	busy.Check(t, func(f *busy.Faults) {
+		p := run(t, "finesweep", append(small, "-json", "-require", "e2e_p50@8<1us")...)
+		var a protocol.Analysis
+		err := json.Unmarshal([]byte(p.stdout), &a)
+		if err != nil || p.code != 1 || !strings.Contains(p.stderr, "broken  e2e_p50@8<0.001ms") {
+			f.Addf("exit code %d, %v\n%s", p.code, err, p.stderr)
+		}
+	})
 }

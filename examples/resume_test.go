@@ -54,32 +54,21 @@ func gone(pid int) bool {
 	return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 }
 
-// await waits until a file holds a text.
-func await(t *testing.T, file, text string) {
-	t.Helper()
-	for range 6000 {
-		if got, _ := os.ReadFile(file); bytes.Contains(got, []byte(text)) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("%s does not come to hold %s", file, text)
-}
-
 // Killed at any moment, as often as may be, and taken up again, an experiment has the levels of one that was left alone: none
 // is lost, none is measured twice, and no server is left.
 func TestKilledAtAnyMomentAndResumed(t *testing.T) {
-	killedAndResumed(t, kills(t), nil)
+	t.Parallel()
+	killedAndResumed(t, kills(t), nil, nil)
 }
 
 // killedAndResumed kills experiments n times and takes them up again. server are the flags that name what they measure,
 // in a resumed one too; none: the simulated server. It returns all that came to their end.
-func killedAndResumed(t *testing.T, n int, server []string) (finished []*protocol.Experiment) {
+func killedAndResumed(t *testing.T, n int, in with, server []string) (finished []*protocol.Experiment) {
 	t.Helper()
 	plan := slices.Concat(shortPlan, server)
 	whole := filepath.Join(t.TempDir(), "whole")
 	begin := time.Now()
-	if p := run(t, "multirun", append(slices.Clone(plan), "-out", whole)...); p.code != 0 {
+	if p := in.run(t, "multirun", append(slices.Clone(plan), "-out", whole)...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	lasts := time.Since(begin)
@@ -97,7 +86,7 @@ func killedAndResumed(t *testing.T, n int, server []string) (finished []*protoco
 		return append(slices.Clone(plan), "-out", dir) // it was killed before there was anything
 	}
 	for killed < n {
-		cmd := command(context.Background(), "multirun", next()...)
+		cmd := in.command(context.Background(), "multirun", next()...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
@@ -123,7 +112,7 @@ func killedAndResumed(t *testing.T, n int, server []string) (finished []*protoco
 			dir = ""
 		}
 	}
-	if p := run(t, "multirun", next()...); p.code != 0 {
+	if p := in.run(t, "multirun", next()...); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	return append(finished, check(t, dir, want))
@@ -144,34 +133,22 @@ func check(t *testing.T, dir string, want []string) *protocol.Experiment {
 		if _, err := fmt.Sscanf(strings.TrimPrefix(s.Instance, "start command "), "pid %d", &pid); err != nil {
 			t.Fatal(err)
 		}
-		for range 500 {
-			if gone(pid) {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if !gone(pid) {
-			t.Errorf("server %d is left", pid)
-		}
+		eventually(t, fmt.Sprintf("server %d is gone", pid), func() bool { return gone(pid) })
 	}
 	return e
 }
 
 // An interrupted experiment says how to go on, and goes on; more runs are added to a finished one, with requests kept.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-requests", "400", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
+	cmd := command(context.Background(), "multirun", "-levels", "1,4", "-requests", "120", "-runs", "2", "-cooldown", "0s", "-input", "16", "-output", "4", "-save-requests", "-out", out)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 {
-		if e, err := protocol.ReadExperiment(out); err == nil && len(e.Measurements) > 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, filepath.Join(out, protocol.JournalFile), `"measurement":`)
 	_ = cmd.Process.Signal(syscall.SIGHUP) // as when a connection drops
 	_ = cmd.Wait()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "go on with -resume "+out) {
@@ -188,7 +165,7 @@ func TestResume(t *testing.T) {
 	if p := run(t, "multirun", "-resume", out, "-save-requests"); p.code != 0 {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
-	if p := run(t, "multirun", "-resume", out, "-save-requests", "-runs", "+1"); p.code != 0 || !strings.Contains(p.stdout, "3 runs") {
+	if p := run(t, "multirun", "-resume", out, "-save-requests", "-runs", "+1"); p.code != 0 || !p.says("3 runs") {
 		t.Fatalf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
 	e, steps := measured(t, out)
@@ -207,16 +184,17 @@ func TestResume(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := 3 * (10 + 401 + 404); len(requests) != want {
+	if want := 3 * (10 + 121 + 124); len(requests) != want {
 		t.Errorf("%d different requests, want %d", len(requests), want)
 	}
-	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !strings.Contains(p.stdout, "400") {
+	if p := run(t, "multirun", "-plan", filepath.Join(out, protocol.PlanFile), "-dry-run"); p.code != 0 || !p.says("120 a level") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
 }
 
 // What a plan cannot show is known before it is carried out; what its levels show, after; what nobody can show, at once.
 func TestStrict(t *testing.T) {
+	t.Parallel()
 	failsWith(t, 1, []string{"-strict: the warning single-run was given by the plan, before anything was measured"},
 		"multirun", "-runs", "1", "-strict", "single-run,cold")
 	failsWith(t, 1, []string{"-strict: the warning few-samples was given"}, "multirun", "-levels", "1", "-requests", "20",
@@ -232,10 +210,11 @@ func TestStrict(t *testing.T) {
 
 // Levels are measured again for the causes that were named beforehand, and every try is shown.
 func TestRetry(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"-levels", "1,4", "-requests", "2", "-runs", "1", "-input", "16", "-output", "4", "-client-check=false"}
 	p := run(t, "multirun", append(args, "-out", out, "-retry", "2:prompt-capped")...)
-	if p.code != 0 || !strings.Contains(p.stdout, "Measured more than once") || !strings.Contains(p.stdout, "; counts") {
+	if p.code != 0 || !p.says("Measured more than once") || !p.says("; counts") {
 		t.Errorf("%d: %s\n%s", p.code, p.stderr, p.stdout)
 	}
 	e, err := protocol.ReadExperiment(out)
@@ -264,6 +243,7 @@ func TestRetry(t *testing.T) {
 
 // The plan that a run has written is carried out again as it was: with the same steps and seeds, and it is written again.
 func TestPlanOfARunIsCarriedOutAgain(t *testing.T) {
+	t.Parallel()
 	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
 	args := []string{"-levels", "1,4", "-requests", "3x", "-runs", "2", "-cooldown", "1ms", "-input", "16", "-output", "4", "-seed", "11",
 		"-order", "shuffled", "-level-budget", "20s", "-retry", "server-died", "-prime", "-goodput", "ttft:500", "-timeout", "1m", "-client-check=false"}

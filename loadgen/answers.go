@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Answers counts what the answers of the completed measured requests lacked.
+// Answers counts what the answers of the completed measured requests lacked, or had too much of.
 type Answers struct {
 	// NoFinish gave no reason for their end, although they came in chunks that had choices, or other answers of the
 	// level gave one.
@@ -15,6 +15,8 @@ type Answers struct {
 
 	NoContent    int `json:"no_content,omitempty"`         // had nothing in them that is known as content
 	Contradicted int `json:"usage_contradicted,omitempty"` // counted tokens that cannot be true of what came
+	NoInput      int `json:"no_input,omitempty"`           // counted no input tokens, where some were sent
+	Several      int `json:"several_choices,omitempty"`    // came in a stream of several choices
 }
 
 // Add adds the counts of more.
@@ -22,6 +24,8 @@ func (a *Answers) Add(more Answers) {
 	a.NoFinish += more.NoFinish
 	a.NoContent += more.NoContent
 	a.Contradicted += more.Contradicted
+	a.NoInput += more.NoInput
+	a.Several += more.Several
 }
 
 // OtherReasons is the key in [Result.FinishReasons] of those beyond the first few distinct ones.
@@ -55,6 +59,12 @@ func (e *ending) add(r *Record) {
 	}
 	if r.Contradicted {
 		e.answers.Contradicted++
+	}
+	if r.Counted && r.Input == 0 && r.AskedInput > 0 {
+		e.answers.NoInput++
+	}
+	if r.Several && r.chunks.n > 0 {
+		e.answers.Several++
 	}
 }
 
@@ -136,8 +146,25 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 				"time must be used",
 			a.NoContent, completed)
 	}
+	if a.Several > 0 {
+		var spoils []string
+		if float64(a.Several) > failureLimit*float64(completed) {
+			spoils = r.Level.spoiledWith(TPOT, Interactivity, ITL)
+		}
+		warn(WarnSeveralChoices, spoils,
+			"%d of %d completed requests had several choices (n above 1), which come at the same time: the time "+
+				"between two chunks, and that of a token of all of them, is not what a user of one waits for; ask for "+
+				"one choice, or have as many more requests in flight",
+			a.Several, completed)
+	}
+	if a.NoInput > 0 {
+		warn(WarnUsageContradicted, []string{InputThroughput, TotalThroughput, SteadyInputThroughput, SteadyTotalThroughput},
+			"in %d of %d completed requests the server's usage has no input tokens, though some were sent, as where it "+
+				"counts only those that it had not cached: how many there were is not known",
+			a.NoInput, completed)
+	}
 	if a.Contradicted > 0 {
-		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput, TokensPerChunk}
+		spoils := append(slices.Clone(tokenThroughputs), TokensPerChunk)
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnUsageContradicted, spoils,
 			"in %d of %d completed requests the server's usage contradicts the chunks that came, as fewer tokens "+

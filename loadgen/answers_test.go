@@ -88,6 +88,27 @@ func TestWhatAnswersLack(t *testing.T) {
 			}
 		}, WarnUsageContradicted, "4 of 200", Answers{Contradicted: 4}, "map[stop:200]", tokens,
 			[]string{MeanName(TTFT), RequestThroughput}},
+		{"no input tokens in some", func(i int, r *Record) {
+			stream(r)
+			if r.AskedInput = 4; i%2 == 0 {
+				r.Input = 0
+			}
+		}, WarnUsageContradicted, "100 of 200", Answers{NoInput: 100}, "map[stop:200]",
+			[]string{TotalThroughput, SteadyTotalThroughput}, append([]string{OutputThroughput}, ttfts...)},
+		{"several choices in all", func(i int, r *Record) {
+			stream(r)
+			r.Several = true
+		}, WarnSeveralChoices, "200 of 200", Answers{Several: 200}, "map[stop:200]",
+			[]string{MeanName(TPOT), QuantileName(ITL, 50), MeanName(Interactivity)},
+			append([]string{MeanName(TTFT), RequestThroughput}, tokens...)},
+		{"several choices in one", func(i int, r *Record) {
+			stream(r)
+			r.Several = i == 0
+		}, WarnSeveralChoices, "1 of 200", Answers{Several: 1}, "map[stop:200]", nil, append(ttfts, tokens...)},
+		{"several choices, not streamed", func(i int, r *Record) {
+			whole(r)
+			r.Several = true
+		}, "", "", Answers{}, "map[stop:200]", nil, tokens},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -100,7 +121,7 @@ func TestWhatAnswersLack(t *testing.T) {
 				if r.Answers != c.answers || fmt.Sprint(r.FinishReasons) != c.reasons {
 					t.Errorf("%+v and %v, want %+v and %v", r.Answers, r.FinishReasons, c.answers, c.reasons)
 				}
-				for _, code := range []string{WarnNoFinishReason, WarnNoContent, WarnUsageContradicted} {
+				for _, code := range []string{WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnSeveralChoices} {
 					if w, ok := warning(r, code); ok != (code == c.code) || ok && !strings.Contains(w.Message, c.says) {
 						t.Errorf("%s: %q, want %q", code, w.Message, c.says)
 					}

@@ -66,7 +66,7 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and they started %v apart; "+
 			"the merge goes by the common clock", len(parts), differ, off, r.Makespan, apart)}
 	if 2*off > limit || apart > limit {
-		w.Spoils = append(slices.Clone(makespanThroughputs), AchievedRate)
+		w.Spoils = append(slices.Clone(makespanThroughputs), AchievedRate, AchievedSessions)
 		w.Message += "; over 1 % the throughputs over the makespan must not be used"
 	}
 	if 2*off > limit {

@@ -4,11 +4,11 @@ package loadgen
 // level or an experiment has such a list too, so that a program can tell a code that there is from one that is misspelt.
 func Codes() []string {
 	return []string{
-		WarnArrivalsUnsure, WarnBunched, WarnBursty, WarnCensored, WarnClientBound, WarnClockOffset,
+		WarnArrivalsUnsure, WarnBunched, WarnBursty, WarnCensored, WarnChunksTogether, WarnClientBound, WarnClockOffset,
 		WarnClockStep, WarnConcurrencyNotReached, WarnCutShort, WarnDelayed, WarnFailedRequests,
 		WarnFewDescriptors, WarnLateEnd, WarnMergedWindow, WarnMultiTokenChunks, WarnNoContent,
 		WarnNoFinishReason, WarnNoSteadyWindow, WarnObserverPanic, WarnObserverStuck, WarnOverloaded,
-		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnSessionsBroken, WarnShortWindow,
+		WarnPromptCapped, WarnRampDominated, WarnRateNotReached, WarnRetried, WarnSessionsBroken, WarnSeveralChoices, WarnShortWindow,
 		WarnTPOTEstimated, WarnTooLong,
 		WarnTokenMismatch, WarnTokensUnknown, WarnTokensUnmatched, WarnUsageContradicted,
 	}

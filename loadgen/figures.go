@@ -17,11 +17,12 @@ func (r *Result) figures(own []Metric) []Figure {
 		out = append(out, Figure{Name: name, Unit: unit, Better: better, Value: value, N: n})
 	}
 	counted := r.Accounting.Completed - r.Tokens.Uncounted
+	reads := r.Tokens.readsOnly()
 	if span := r.Makespan.Seconds(); span > 0 {
 		n := r.Accounting.Completed
 		add(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 		if counted > 0 {
-			if r.Tokens.Output == 0 && r.Tokens.Input > 0 {
+			if reads {
 				add(InputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Input)/span, counted)
 			} else {
 				add(OutputThroughput, "tok/s", HigherIsBetter, float64(r.Tokens.Output)/span, counted)
@@ -33,7 +34,11 @@ func (r *Result) figures(own []Metric) []Figure {
 		span := w.Length().Seconds()
 		add(SteadyRequestThroughput, "req/s", HigherIsBetter, float64(w.Completions)/span, w.Completions)
 		if counted > 0 {
-			add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			if reads {
+				add(SteadyInputThroughput, "tok/s", HigherIsBetter, w.Input/span, w.Completions)
+			} else {
+				add(SteadyOutputThroughput, "tok/s", HigherIsBetter, w.Output/span, w.Completions)
+			}
 			add(SteadyTotalThroughput, "tok/s", HigherIsBetter, (w.Input+w.Output)/span, w.Completions)
 		}
 	}
@@ -45,8 +50,12 @@ func (r *Result) figures(own []Metric) []Figure {
 			add(MeanOccupied, "requests", Neither, r.InFlight.Occupied, r.Accounting.Issued)
 		}
 		if o := r.Open; o != nil && o.Offered > 0 && o.Achieved > 0 {
-			add(OfferedRate, "req/s", Neither, o.Offered, r.Accounting.Issued)
-			add(AchievedRate, "req/s", Neither, o.Achieved, r.Accounting.Issued)
+			offered, achieved, unit := OfferedRate, AchievedRate, "req/s"
+			if r.Sessions != nil {
+				offered, achieved, unit = OfferedSessions, AchievedSessions, "sessions/s"
+			}
+			add(offered, unit, Neither, o.Offered, r.arrivals())
+			add(achieved, unit, Neither, o.Achieved, r.arrivals())
 		}
 		add(SuccessRate, "%", HigherIsBetter, 100*float64(r.Accounting.Completed)/float64(r.Accounting.Issued),
 			r.Accounting.Issued)
@@ -101,3 +110,7 @@ func (r *Result) figures(own []Metric) []Figure {
 	r.groupFigures(add)
 	return out
 }
+
+// readsOnly reports whether tokens went in and none came out, as of embeddings: those that went in are the throughput
+// then.
+func (t Tokens) readsOnly() bool { return t.Output == 0 && t.Input > 0 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // A Generator puts a [Target] under load. The zero Generator with a Target is ready for use, and may measure again
@@ -23,6 +24,11 @@ type Generator struct {
 	// Clock is how this machine's clock stands to the one that all generators of a level go by ([Level.Shards]).
 	// Results carry it, and are merged by that clock. nil: not known, and the clocks are taken to agree.
 	Clock *ClockOffset
+
+	// At is when the level's clock is to start, for generators that are to begin together. All that can be done before is
+	// done before, so that what is left for then is to wake. An observer's Start may set it. Zero, or a moment that has
+	// passed: at once.
+	At time.Time
 }
 
 // Measure puts t under the load of l, with neither observers nor metrics of one's own.
@@ -77,8 +83,13 @@ func (g *Generator) Measure(ctx context.Context, l Level) (*Result, error) {
 		}
 		return func() { o.Start(l) }
 	})
-	watch.begin()
+	start := newStart(ctx, g.At)
+	start.near()
+	watch.ready()
+	start.await()
 	slots := newSlots(l)
+	start.letOthers()
+	watch.begin()
 	if g.Stop != nil {
 		stopWatching := make(chan struct{})
 		defer close(stopWatching)

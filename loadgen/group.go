@@ -151,7 +151,11 @@ func (r *Result) groupFigures(add func(name, unit string, better Direction, valu
 		if n := g.Accounting.Completed; g.By == ByModel && span > 0 {
 			put(RequestThroughput, "req/s", HigherIsBetter, float64(n)/span, n)
 			if counted := n - g.Tokens.Uncounted; counted > 0 {
-				put(OutputThroughput, "tok/s", HigherIsBetter, float64(g.Tokens.Output)/span, counted)
+				if g.Tokens.readsOnly() {
+					put(InputThroughput, "tok/s", HigherIsBetter, float64(g.Tokens.Input)/span, counted)
+				} else {
+					put(OutputThroughput, "tok/s", HigherIsBetter, float64(g.Tokens.Output)/span, counted)
+				}
 				put(TotalThroughput, "tok/s", HigherIsBetter, float64(g.Tokens.Input+g.Tokens.Output)/span, counted)
 			}
 		}

@@ -41,7 +41,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		return nil, err
 	}
 	for _, part := range parts {
-		if err := part.mergeable(); err != nil {
+		if err := part.Mergeable(); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +68,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 			lastDone = max(lastDone, later+part.FirstSent+part.Makespan)
 		}
 		r.Parts = append(r.Parts, Part{Shard: part.Level.Shard, Start: later, Accounting: part.Accounting,
-			Makespan: part.Makespan, Client: part.Client, Clock: part.Clock})
+			Makespan: part.Makespan, Chunks: part.Stamps.Chunks(), Client: part.Client, Clock: part.Clock})
 		r.CutShort = r.CutShort || part.CutShort
 		r.Accounting.Add(part.Accounting)
 		r.Warmup.Add(part.Warmup)
@@ -78,6 +78,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Texts.Add(part.Texts)
 		r.TPOT.Add(part.TPOT)
 		r.Bunching.Add(part.Bunching)
+		r.Gaps.Add(part.Gaps)
 		for name, u := range part.Unsure {
 			if r.Unsure == nil {
 				r.Unsure = map[string]*Unsure{}
@@ -209,11 +210,22 @@ func mergeOpen(parts []*Result, begun []time.Duration, n int) *OpenLoop {
 	return o
 }
 
-// mergeable returns an error for a result that does not have what a merged one is made of.
-func (r *Result) mergeable() error {
+// Mergeable returns the [*InvalidError] that [MergeResults] would have for r by itself: a result that does not have what a
+// merged one is made of, or more requests than its shard has. nil: it may be merged.
+func (r *Result) Mergeable() error {
+	if err := r.Level.Validate(); err != nil {
+		return err
+	}
 	for _, books := range []Accounting{r.Accounting, r.Warmup} {
 		if err := books.Check(); err != nil {
 			return &InvalidError{"accounting", fmt.Sprintf("%+v", books), "books that close"}
+		}
+	}
+	if own := r.Level.own(); own.Unit == "" { // a session may be several
+		if r.Warmup.Issued > own.Warmup || own.Requests > 0 && r.Accounting.Issued > own.Requests ||
+			own.Requests > 0 && !r.CutShort && (r.Accounting.Issued < own.Requests || r.Warmup.Issued < own.Warmup) {
+			return &InvalidError{"accounting", fmt.Sprintf("%d requests after %d of a warmup", r.Accounting.Issued, r.Warmup.Issued),
+				fmt.Sprintf("the %d after %d that the shard has, or fewer where it was cut short", own.Requests, own.Warmup)}
 		}
 	}
 	n := 0

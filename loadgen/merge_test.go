@@ -102,6 +102,9 @@ func TestMergeResults(t *testing.T) {
 		if diff := gocmp.Diff(whole, r.Level); r.Generators != 3 || diff != "" {
 			t.Errorf("%d generators, level %s", r.Generators, diff)
 		}
+		if chunks := r.Parts[0].Chunks + r.Parts[1].Chunks + r.Parts[2].Chunks; chunks != r.Stamps.Chunks() {
+			t.Errorf("%d chunks in the parts, want %d", chunks, r.Stamps.Chunks())
+		}
 		if want := a.Stamps.Client + b.Stamps.Client + c.Stamps.Client; want == 0 || r.Stamps != (Stamps{Client: want}) {
 			t.Errorf("stamps %+v, want %d of the client", r.Stamps, want)
 		}

@@ -70,6 +70,7 @@ const (
 	InputThroughput         = "input_tokens_per_s"         // input tokens ÷ makespan, of a level that generates none: embeddings
 	TotalThroughput         = "total_tokens_per_s"         // (input + output tokens) ÷ makespan
 	SteadyRequestThroughput = "steady_requests_per_s"      // completions in the steady window ÷ its length
+	SteadyInputThroughput   = "steady_input_tokens_per_s"  // input tokens that arrived in it ÷ its length, likewise
 	SteadyOutputThroughput  = "steady_output_tokens_per_s" // output tokens that arrived in the steady window ÷ its length
 	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
 	MeanInFlight            = "in_flight_mean"             // over the makespan
@@ -84,6 +85,9 @@ const (
 
 	OfferedRate  = "offered_requests_per_s"  // open loop: [OpenLoop.Offered], by the schedule
 	AchievedRate = "achieved_requests_per_s" // open loop: [OpenLoop.Achieved], as they were sent
+
+	OfferedSessions  = "offered_sessions_per_s" // the same where sessions arrive
+	AchievedSessions = "achieved_sessions_per_s"
 )
 
 // Names of the figures that a level with [Level.Objectives] has.

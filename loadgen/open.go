@@ -9,8 +9,8 @@ import (
 
 // OpenLoop is how the arrivals of an open loop went; of the measured requests, unless it says otherwise.
 type OpenLoop struct {
-	// Offered and Achieved are requests/s: the gaps between the first and the last, ÷ the time between their Scheduled
-	// and between their Sent. 0 where there is no time between, as in a single burst.
+	// Offered and Achieved are requests/s, or sessions/s where these arrive: the gaps between the first and the last, ÷ the
+	// time between their Scheduled and between their Sent. 0 where there is no time between, as in a single burst.
 	Offered  float64 `json:"offered_per_s"`
 	Achieved float64 `json:"achieved_per_s"`
 
@@ -72,10 +72,14 @@ type schedules struct {
 	pacer    *pacer
 
 	// Of the slots' lock.
-	workers, idle int       // idle: those that wait for their turn, or have it
+	workers, idle int       // idle: those that wait for their turn, have it, or have been started for it
 	full          bool      // the turn was passed on when all that may be were in flight
 	arrivals      *arrivals // how they went
 }
+
+// mostBetween is how many workers may be between two requests before no other is started for the next one. They hand
+// over what is done, and where that is not taken as fast as the server answers, more of them would only wait as well.
+const mostBetween = 64
 
 // arrivals is what is kept of an open loop.
 type arrivals struct {
@@ -88,7 +92,8 @@ type arrivals struct {
 }
 
 func newSchedules(l *loop) *schedules {
-	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), workers: 1, arrivals: l.slots.arrivals}
+	s := &schedules{slots: l.slots, loop: l, turn: make(chan struct{}, 1), workers: 1, idle: 1,
+		arrivals: l.slots.arrivals}
 	s.schedule = newSchedule(l.level)
 	s.due, s.more = s.schedule.draw()
 	s.pacer = newPacer(l.slots, true)
@@ -96,10 +101,12 @@ func newSchedules(l *loop) *schedules {
 	return s
 }
 
-func (s *schedules) next(*worker) (a arrival, ok bool) {
-	s.mu.Lock()
-	s.idle++
-	s.mu.Unlock()
+func (s *schedules) next(w *worker) (a arrival, ok bool) {
+	if w.used { // a new one has been counted by who started it, for it may take a while to come here
+		s.mu.Lock()
+		s.idle++
+		s.mu.Unlock()
+	}
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
 	due := s.due
@@ -150,9 +157,10 @@ func (s *schedules) take(due time.Duration, last, held bool) (a arrival, ok bool
 	switch {
 	case last:
 		s.shut()
-	case s.idle == 0 && s.workers < s.level.inFlightLimit():
+	case s.idle == 0 && s.workers < s.level.inFlightLimit() && s.workers-s.inFlight < mostBetween:
 		s.loop.start(s.workers)
 		s.workers++
+		s.idle++
 	}
 	s.full = s.inFlight == s.level.inFlightLimit()
 	return a, true

@@ -8,6 +8,7 @@ type Part struct {
 	Start      time.Duration `json:"start_ns"`   // after [Result.Start], by the clock that all generators go by
 	Accounting Accounting    `json:"accounting"` // of the measured requests
 	Makespan   time.Duration `json:"makespan_ns"`
+	Chunks     int           `json:"chunks,omitempty"` // of the measured requests that completed
 
 	Client *ClientWatch `json:"client,omitempty"`       // nil: nobody watched
 	Clock  *ClockOffset `json:"clock_offset,omitempty"` // nil: nobody compared the clocks
@@ -29,19 +30,24 @@ type GeneratorIdentity struct {
 	After  *ClockOffset  `json:"clock_after,omitempty"`
 	Drift  time.Duration `json:"clock_drift_ns,omitempty"`
 
-	// Sustained is how many requests/s it was seen to do at most, on its machine; 0: nobody measured that.
-	Sustained float64 `json:"sustained_requests_per_s,omitempty"`
+	// Sustained and SustainedChunks are how many requests/s and chunks/s it was seen to do at most, on its machine; 0:
+	// nobody measured that.
+	Sustained       float64 `json:"sustained_requests_per_s,omitempty"`
+	SustainedChunks float64 `json:"sustained_chunks_per_s,omitempty"`
 
 	Lost bool `json:"lost,omitempty"` // it went while the level lasted, and its part is missing
 }
 
-// Headroom is how many times as many requests/s as it issued the generator was seen to sustain; and false where that is
-// not known.
-func (p *Part) Headroom() (float64, bool) {
+// Headroom compares what the generator did with what it was seen to sustain; false where that is not known.
+func (p *Part) Headroom() (h Headroom, ok bool) {
 	if p.Generator == nil || p.Generator.Sustained <= 0 || p.Accounting.Completed == 0 || p.Makespan <= 0 {
-		return 0, false
+		return Headroom{}, false
 	}
-	return p.Generator.Sustained * p.Makespan.Seconds() / float64(p.Accounting.Completed), true
+	h.Requests = p.Generator.Sustained * p.Makespan.Seconds() / float64(p.Accounting.Completed)
+	if p.Chunks > 0 {
+		h.Chunks = p.Generator.SustainedChunks * p.Makespan.Seconds() / float64(p.Chunks)
+	}
+	return h, true
 }
 
 // Worst is the part whose client was nearest to being the limit: one that was, before one that was not; of these the one

@@ -1,6 +1,9 @@
 package loadgen
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PossibleFigures are the figures that a level of l can have, by name, unit and direction, in the order in which a
 // [Result] has them; own are the metrics beside the built-in ones. They have no values: what there is of them depends
@@ -29,6 +32,12 @@ func PossibleFigures(l Level, own ...Metric) []Figure {
 		}
 	}
 	figures := r.figures(own)
+	r.Tokens.Input = 1 // and none that came out, as of embeddings
+	for _, f := range r.figures(own) {
+		if !slices.ContainsFunc(figures, func(g Figure) bool { return g.Name == f.Name }) {
+			figures = append(figures, f)
+		}
+	}
 	for i := range figures {
 		figures[i].Value, figures[i].N, figures[i].Method = 0, 0, ""
 	}

@@ -52,6 +52,10 @@ type Record struct {
 	// chunks of content. They are not believed: Counted is false.
 	Contradicted bool
 
+	// Several says that the answer had several choices (n > 1). Their chunks come between one another, so that what is
+	// between two of them is not the time of a token.
+	Several bool
+
 	// Received is the server's own clock, in Unix nanoseconds, when it began with the request. 0: not told. Test
 	// servers tell it (package loadgentest), so that the error of a measurement can be known.
 	Received int64

@@ -9,12 +9,12 @@ import (
 
 // recordCode is the version of what AppendBinary writes. It goes from one machine to another within one level, whose
 // generators are all of one build, and is kept nowhere.
-const recordCode = 2
+const recordCode = 3
 
 // Flags of a record, in the order of their bits.
 func (r *Record) flags() []*bool {
 	return []*bool{&r.Warmup, &r.NoContent, &r.Contradicted, &r.Counted, &r.CachedTold, &r.DraftTold, &r.NewConn,
-		&r.Replaced, &r.MediaTold}
+		&r.Replaced, &r.MediaTold, &r.Several}
 }
 
 // numbers and times are what a record has beside flags, texts and chunks.

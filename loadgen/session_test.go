@@ -153,6 +153,13 @@ func TestSessionsArrive(t *testing.T) {
 		if o := r.Open; o.Offered != 2 || o.Achieved != 2 || r.Sessions.Accounting.Completed != 30 || len(u.sent) != 60 {
 			t.Errorf("%+v, %v, %d sent", o, r.Sessions, len(u.sent))
 		}
+		// 60 requests in the time, of 30 sessions that arrived: no figure calls these requests.
+		for name, want := range map[string]float64{loadgen.OfferedSessions: 2, loadgen.AchievedSessions: 2,
+			loadgen.OfferedRate: 0, loadgen.AchievedRate: 0} {
+			if f, ok := r.Figure(name); ok != (want > 0) || ok && (f.Value != want || f.N != 30 || f.Unit != "sessions/s") {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
 	})
 }
 

@@ -21,7 +21,7 @@ type sessionLoop struct {
 	schedule      *schedule     // of the sessions; nil: a closed loop
 	due           time.Duration // of the next of them
 	more          bool          // there is one
-	workers, idle int           // idle: those that wait for something to be due
+	workers, idle int           // idle: those that wait for something to be due, or have been started for it
 	asleep        time.Duration // until when the one who sleeps does; never: until something happens
 	blocked       bool          // as many as may be were in flight, or under way
 	books         *sessionBooks
@@ -40,7 +40,7 @@ type sessionBooks struct {
 }
 
 func newSessionLoop(l *loop, target Sessions) *sessionLoop {
-	s := &sessionLoop{slots: l.slots, loop: l, target: target, turn: make(chan struct{}, 1), workers: 1,
+	s := &sessionLoop{slots: l.slots, loop: l, target: target, turn: make(chan struct{}, 1), workers: 1, idle: 1,
 		books: l.slots.sessions}
 	if l.level.open() {
 		sessions := l.level
@@ -62,9 +62,11 @@ func (b *sessionBooks) signal() {
 	}
 }
 
-func (s *sessionLoop) next(*worker) (a arrival, ok bool) {
+func (s *sessionLoop) next(w *worker) (a arrival, ok bool) {
 	s.mu.Lock()
-	s.idle++
+	if w.used { // a new one has been counted by who started it, for it may take a while to come here
+		s.idle++
+	}
 	a, until, what := s.take()
 	if what == notYet && until != never && (s.asleep == never || until < s.asleep) {
 		s.books.signal()
@@ -227,9 +229,10 @@ func (s *sessionLoop) issue(now, due time.Duration, c *conversation, k, turn int
 	if !c.warmup && s.schedule == nil && s.level.RampUp > 0 && s.books.begun < s.own.Concurrency {
 		s.inRamp++
 	}
-	if s.idle--; s.idle == 0 && s.workers < s.mostInFlight()+1 {
+	if s.idle--; s.idle == 0 && s.workers < s.mostInFlight()+1 && s.workers-s.inFlight < mostBetween {
 		s.loop.start(s.workers)
 		s.workers++
+		s.idle++
 	}
 	return a
 }

@@ -146,6 +146,14 @@ type Headroom struct {
 	Chunks   float64 `json:"chunks"`   // × its chunks/s; 0: one of the two did not stream
 }
 
+// Least is the smaller of the two that are known.
+func (h Headroom) Least() float64 {
+	if h.Chunks > 0 {
+		return min(h.Requests, h.Chunks)
+	}
+	return h.Requests
+}
+
 // Headroom compares r with a calibration: a level of the same shape (input and output tokens, streaming, connections)
 // against a server that answers at once, such as loadgentest's Echo, on the same machine, and at the concurrency at
 // which that is fastest, for it need not be r's. Both go by what completed in the makespan. false where either has no

@@ -68,9 +68,11 @@ const (
 	WarnNoFinishReason    = "no-finish-reason"   // completed requests that did not say why they ended
 	WarnNoContent         = "no-content"         // completed requests in which nothing was known as content
 	WarnUsageContradicted = "usage-contradicted" // token counts that cannot be true of what came
+	WarnSeveralChoices    = "several-choices"    // answers of several choices, whose chunks come between one another
 	WarnTPOTEstimated     = "tpot-estimated"     // TPOT divides by output tokens − 1, for want of better knowledge
 	WarnTokensUnmatched   = "tokens-unmatched"   // tokens that may have been generated before the first chunk, unseen
 	WarnBunched           = "bunched-arrivals"   // chunks were held back on the way and came together
+	WarnChunksTogether    = "chunks-together"    // chunks come several at a time: ITL is how they are sent
 	WarnArrivalsUnsure    = "arrivals-unsure"    // chunks came in one read with later data, and perhaps earlier
 	WarnCensored          = "censored-tail"      // percentiles of the completed requests are not those of all issued
 )
@@ -82,7 +84,10 @@ const (
 	failureLimit        = 0.01 // share of failed requests above which the rest is not a measurement of this load
 )
 
-var makespanThroughputs = []string{RequestThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
+var makespanThroughputs = []string{RequestThroughput, InputThroughput, OutputThroughput, TotalThroughput, GoodputThroughput}
+
+var tokenThroughputs = []string{InputThroughput, OutputThroughput, TotalThroughput, SteadyInputThroughput,
+	SteadyOutputThroughput, SteadyTotalThroughput}
 
 // recomputed reports whether the warning is one that the warnings method below gives rise to.
 func (w Warning) recomputed() bool {
@@ -91,7 +96,8 @@ func (w Warning) recomputed() bool {
 		WarnFailedRequests, WarnRetried, WarnTokensUnknown, WarnTokenMismatch, WarnMultiTokenChunks, WarnMergedWindow,
 		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
-		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnTPOTEstimated, WarnTokensUnmatched, WarnBunched,
+		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnSeveralChoices, WarnTPOTEstimated,
+		WarnTokensUnmatched, WarnBunched, WarnChunksTogether,
 		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken, WarnTooLong}, w.Code)
 }
 
@@ -127,7 +133,7 @@ func (r *Result) warnings() []Warning {
 	r.retryWarning(warn)
 	r.lateEndWarning(warn)
 	if r.Tokens.Uncounted > 0 {
-		spoils := []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput}
+		spoils := slices.Clone(tokenThroughputs)
 		// Those requests cannot be shown to meet an objective of these, or not to.
 		spoils = append(spoils, r.Level.goodputOf(TPOT, Interactivity)...)
 		warn(WarnTokensUnknown, spoils,

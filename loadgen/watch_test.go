@@ -185,7 +185,7 @@ func TestMergeKeepsTheClientsWarnings(t *testing.T) {
 func TestWakesDoNotFollowAPeriod(t *testing.T) {
 	for _, period := range []time.Duration{100 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond} {
 		for seed := range uint64(20) {
-			w := newWatch(seed).begin()
+			w := newWatch(seed).ready().begin()
 			w.end()
 			at, late, n := time.Duration(seed)*7*time.Millisecond, 0, 2000
 			for range n {
@@ -200,7 +200,7 @@ func TestWakesDoNotFollowAPeriod(t *testing.T) {
 			}
 		}
 	}
-	a, b := newWatch(7).begin(), newWatch(7).begin()
+	a, b := newWatch(7).ready().begin(), newWatch(7).ready().begin()
 	a.end()
 	b.end()
 	if a.pause() != b.pause() {

@@ -42,6 +42,9 @@ type Analysis struct {
 	Unit string `json:"unit"` // what the intervals are over: UnitRestart or UnitWithinServer
 	Runs int    `json:"runs"` // with at least one measurement
 
+	// Starts are those of the server, in their order, with what may differ between them.
+	Starts []StartRecord `json:"starts,omitempty"`
+
 	// Workload is what was sent, nil where that is not stated. Models are all that were asked, and URLs all that the
 	// servers had, each once, in the order in which they came; none where that is not known.
 	Workload *workload.Description `json:"workload,omitempty"`
@@ -157,6 +160,7 @@ func Analyze(e *Experiment) *Analysis {
 		}
 		p := newPoint(group, a.Unit)
 		p.Spread = newSpread(group, restartCost(e), a.Unit)
+		p.Headroom = generatorHeadroom(group)
 		a.Points = append(a.Points, p)
 	}
 	if a.Unit == UnitWithinServer && a.Runs > 1 {
@@ -170,7 +174,9 @@ func Analyze(e *Experiment) *Analysis {
 	}
 	a.warnConditions()
 	a.warnRepeats()
+	a.warnArmsAsked(e)
 	a.warnOfServers(e)
+	a.compareStarts(e.Starts)
 	a.warnSeveralStarts(measured)
 	a.retried(e.Measurements)
 	if e.Shortened != "" {

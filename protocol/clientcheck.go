@@ -1,11 +1,13 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -28,6 +30,9 @@ type ClientCheck struct {
 	Concurrency int       `json:"concurrency"`
 	Input       int       `json:"input_tokens"`
 	Output      int       `json:"output_tokens"`
+
+	// Generators are how many measured it as one, where the levels are measured so; 0: one.
+	Generators int `json:"generators,omitempty"`
 
 	Requests float64 `json:"requests_per_s"`         // it sustained at least so many
 	Chunks   float64 `json:"chunks_per_s,omitempty"` // and at least so many chunks; 0: it did not stream
@@ -109,6 +114,7 @@ func (r *running) calibrate(ctx context.Context, d Design) error {
 	instant, err := r.against(ctx, c.Instant, spec, level)
 	if err == nil && instant != nil {
 		check.Requests, check.Chunks = sustained(instant)
+		check.Generators = instant.Generators
 	}
 	paced, pacedErr := (*loadgen.Result)(nil), error(nil)
 	if err == nil {
@@ -172,7 +178,12 @@ func (r *running) against(ctx context.Context, s Server, spec workload.Spec, lev
 	if closer, ok := target.(io.Closer); ok {
 		defer closer.Close()
 	}
-	result, err = (&loadgen.Generator{Target: target, Stop: r.Stop}).Measure(ctx, level)
+	g := &loadgen.Generator{Target: target, Stop: r.Stop}
+	if r.Measure != nil { // whoever measures the levels is the client
+		result, err = r.Measure(ctx, i, Step{Spec: spec, Level: level}, g)
+	} else {
+		result, err = g.Measure(ctx, level)
+	}
 	if err == nil && result.Accounting.Completed == 0 {
 		err = fmt.Errorf("against a server that is no limit no request completed: %v", result.Errors)
 	}
@@ -222,6 +233,37 @@ func (a *Analysis) headrooms() {
 				least, enoughHeadroom)}})
 		}
 	}
+}
+
+// clientJudged reports whether the level was long enough for its client to know whether it was the limit: where there were
+// several, each of them.
+func clientJudged(r *loadgen.Result) bool {
+	if r.Client != nil || len(r.Parts) == 0 {
+		return r.Client != nil && r.Client.Verdict.Judged
+	}
+	return !slices.ContainsFunc(r.Parts, func(p loadgen.Part) bool { return p.Client == nil || !p.Client.Verdict.Judged })
+}
+
+// nearestLimit is the one of two generators whose client was nearer to being the limit.
+func nearestLimit(a, b *loadgen.Part) *loadgen.Part {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return (&loadgen.Result{Parts: []loadgen.Part{*a, *b}}).Worst()
+}
+
+// generatorHeadroom is that of levels which several generators measured, each of which says by itself what it was seen to
+// sustain: that of the worst of them, of which its level has warned where that is little. nil: none of them says.
+func generatorHeadroom(group []Measurement) (worst *Headroom) {
+	for _, m := range group {
+		for k := range m.Result.Parts {
+			h, known := m.Result.Parts[k].Headroom()
+			if known && (worst == nil || h.Least() < worst.Least()) {
+				worst = &Headroom{Requests: h.Requests, Chunks: h.Chunks}
+			}
+		}
+	}
+	return worst
 }
 
 // anyFigure is the mean over runs of the first of the figures that there is, whatever spoils it.

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -136,5 +137,85 @@ func TestClientThatCannotBeMeasured(t *testing.T) {
 	i := slices.IndexFunc(a.Warnings, func(w loadgen.Warning) bool { return w.Code == WarnClientUnchecked })
 	if i < 0 || !strings.Contains(a.Warnings[i].Message, "no port is free") {
 		t.Errorf("%v", a.Warnings)
+	}
+}
+
+// Where others measure the levels, they are the client that is measured.
+func TestClientCheckByMeasure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := Plan{Name: "c", Runs: 1, Restart: true, Input: 8, Output: 2, Levels: []int{2, 6}, Prompts: Prompts{Count: 30}, Seed: 1}
+		echo := &fakeServer{t: t}
+		runner := newRunner(t, &fakeServer{t: t})
+		runner.Calibration.Instant = startFunc(func(ctx context.Context) (*Instance, error) {
+			i, err := echo.Start(ctx)
+			i.URL = "http://echo"
+			return i, err
+		})
+		runner.Client = &funcs{target: func(context.Context, string, workload.Spec) (loadgen.Target, error) {
+			return loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
+				time.Sleep(20 * time.Millisecond)
+				r.Chunk(loadgen.Chunk{Tokens: 2})
+				return nil
+			}), nil
+		}}
+		var at []string
+		runner.Measure = func(ctx context.Context, i *Instance, s Step, g *loadgen.Generator) (*loadgen.Result, error) {
+			r, err := g.Measure(ctx, s.Level)
+			if i.URL == "http://echo" {
+				at = append(at, fmt.Sprint(s.Input, " ", s.Level.Concurrency))
+				r.Generators = 3
+			}
+			return r, err
+		}
+		e, err := runner.Run(t.Context(), plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(at, []string{"8 6"}) || len(e.Clients) != 1 || e.Clients[0].Generators != 3 || e.Clients[0].Requests <= 0 {
+			t.Errorf("%v, %+v", at, e.Clients)
+		}
+	})
+}
+
+// Generators that say what they sustain have a headroom each, and that of the worst is the point's.
+func TestHeadroomOfGenerators(t *testing.T) {
+	part := func(requests, chunks float64) loadgen.Part { // of one that did 10 requests/s and 100 chunks/s
+		return loadgen.Part{Accounting: loadgen.Accounting{Issued: 100, Completed: 100}, Chunks: 1000, Makespan: 10 * time.Second,
+			Generator: &loadgen.GeneratorIdentity{Sustained: requests, SustainedChunks: chunks}}
+	}
+	of := func(parts ...loadgen.Part) Measurement { return Measurement{Result: loadgen.Result{Parts: parts}} }
+	for _, c := range []struct {
+		group []Measurement
+		want  *Headroom
+	}{
+		{[]Measurement{of(part(50, 1000), part(80, 0))}, &Headroom{Requests: 5, Chunks: 10}},
+		{[]Measurement{of(part(50, 1000)), of(part(90, 300))}, &Headroom{Requests: 9, Chunks: 3}},
+		{[]Measurement{of(part(0, 0), loadgen.Part{}), of()}, nil},
+	} {
+		got := generatorHeadroom(c.group)
+		if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+			t.Errorf("%+v, want %+v", got, c.want)
+		}
+	}
+}
+
+// Of several generators each has to have been judged, and the one nearest to its limit is the point's, whatever the run.
+func TestWorstOfGenerators(t *testing.T) {
+	part := func(name string, used time.Duration, judged bool) loadgen.Part {
+		return loadgen.Part{Generator: &loadgen.GeneratorIdentity{Name: name}, Client: &loadgen.ClientWatch{Elapsed: time.Second,
+			CPUTime: &used, CPUsAllowed: 2, Verdict: loadgen.ClientVerdict{Judged: judged}}}
+	}
+	of := func(parts ...loadgen.Part) Measurement {
+		return Measurement{Step: Step{Run: 1, Level: loadgen.Level{Concurrency: 4, Requests: 8}}, Result: loadgen.Result{Parts: parts}}
+	}
+	p := newPoint([]Measurement{
+		of(part("a", time.Millisecond, true), part("b", time.Second, true)),
+		of(part("a", 2*time.Second, true), part("b", time.Millisecond, false)),
+	}, UnitRestart)
+	if p.ClientJudged != 1 || p.Worst == nil || p.Worst.Generator.Name != "a" || *p.Worst.Client.CPUTime != 2*time.Second {
+		t.Errorf("%d judged, %+v", p.ClientJudged, p.Worst)
+	}
+	if p := newPoint([]Measurement{{Result: loadgen.Result{Client: &loadgen.ClientWatch{}}}}, UnitRestart); p.ClientJudged != 0 || p.Worst != nil {
+		t.Errorf("%+v", p)
 	}
 }

@@ -60,7 +60,7 @@ func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 		code := p.spoiler(figure, runs)
 		if e := p.estimate(figure); code == "" && e == nil {
 			code = "no " + strings.ReplaceAll(strings.TrimSuffix(figure, "_per_s"), "_", " ")
-			if figure == KneeFigure {
+			if figure == KneeFigure || figure == loadgen.SteadyInputThroughput {
 				code = "no steady throughput"
 			}
 		}
@@ -138,15 +138,38 @@ func (l Load) levelList(values []float64) string {
 }
 
 // KneeFigure is the figure whose knee over concurrency is reported: input and output tokens/s in the steady window. Over
-// rates it is [loadgen.TotalThroughput], because an open loop has no such window.
+// rates it is [loadgen.TotalThroughput], because an open loop has no such window. Of levels without output tokens it is
+// that of input tokens, whose value is the same.
 const KneeFigure = loadgen.SteadyTotalThroughput
 
 func kneeFigure(points []Point) string {
-	if len(points) > 0 && points[0].Open() {
+	open, reads := len(points) > 0 && points[0].Open(), readsOnly(points)
+	switch {
+	case open && reads:
+		return loadgen.InputThroughput
+	case open:
 		return loadgen.TotalThroughput
+	case reads:
+		return loadgen.SteadyInputThroughput
 	}
 	return KneeFigure
 }
+
+// readsOnly reports whether no point has output tokens, and some input tokens.
+func readsOnly(points []Point) bool {
+	reads := false
+	for i := range points {
+		if points[i].estimate(loadgen.OutputThroughput) != nil {
+			return false
+		}
+		reads = reads || points[i].estimate(loadgen.InputThroughput) != nil
+	}
+	return reads
+}
+
+// Generates reports whether the levels had output tokens. Without, as of embeddings, the throughput is that of input
+// tokens, which is then what the knee is of.
+func (a *Analysis) Generates() bool { return !readsOnly(a.Points) }
 
 // knee applies the rule of package stats to the figure KneeOf at the points, in the given runs; nil: in all.
 func knee(a *Analysis, of []Point, runs []int) stats.KneeResult {

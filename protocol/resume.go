@@ -83,7 +83,7 @@ func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, e
 	if len(entry.Changes) > 0 && !r.AcceptChanges {
 		return &ResumeError{What: "environment", Changes: entry.Changes}
 	}
-	r.experiment, r.asked = before, before.Workload
+	r.experiment, r.asked = before, asked(before)
 	for _, s := range before.Starts {
 		if s.Identity != nil {
 			r.before[s.Arm] = *s.Identity
@@ -165,8 +165,7 @@ func serverChanges(before, now *Start) []string {
 		return out
 	}
 	for _, difference := range envinfo.Diff(before.Server, now.Server) {
-		// What memory is left for the KV cache differs a little from one start to the next.
-		if difference.Matters && difference.Kind == envinfo.Changed && !strings.Contains(difference.Path, "cache_config") {
+		if difference.Matters && difference.Kind == envinfo.Changed && !kvFact(difference) { // which has a tolerance
 			out = append(out, difference.String())
 		}
 	}
@@ -177,7 +176,8 @@ func serverChanges(before, now *Start) []string {
 const WarnServerChanged = "server-changed"
 
 // compareStart looks at whether the server is what it was at the start before. While an experiment is taken up again
-// another server is an error, unless changes are accepted; later, which a design may mean, a warning.
+// another server is an error, unless changes are accepted; later, which a design may mean, a warning. The size of its KV
+// cache is compared over all starts ([WarnKVCacheDiffers]).
 func (r *running) compareStart(now *Start) error {
 	resuming := r.resuming
 	r.resuming = false
@@ -186,11 +186,17 @@ func (r *running) compareStart(now *Start) error {
 			continue
 		}
 		changes := serverChanges(&before, now)
+		if resuming && !r.AcceptChanges {
+			all := changes
+			if kv := kvChange(&before, now); kv != "" {
+				all = append(slices.Clone(changes), kv)
+			}
+			if len(all) > 0 {
+				return &ResumeError{What: "server", Changes: all}
+			}
+		}
 		if len(changes) == 0 {
 			return nil
-		}
-		if resuming && !r.AcceptChanges {
-			return &ResumeError{What: "server", Changes: changes}
 		}
 		now.Warnings = append(now.Warnings, loadgen.Warning{Code: WarnServerChanged,
 			Message: "the server is not what it was at its start before: " + strings.Join(changes, "; ")})
@@ -199,16 +205,33 @@ func (r *running) compareStart(now *Start) error {
 	return nil
 }
 
-// sameRequests is an error where an experiment that is taken up again would ask for something else than before.
-func (r *running) sameRequests(now workload.Description) error {
-	if r.asked == nil || r.AcceptChanges {
+// asked is what an experiment sent, by arm. Of an older one it is known once, for all of them.
+func asked(e *Experiment) map[string]*workload.Description {
+	all := map[string]*workload.Description{}
+	for i := range e.Measurements {
+		if m := &e.Measurements[i]; m.Sent != nil && all[m.Step.Arm] == nil {
+			all[m.Step.Arm] = m.Sent
+		}
+	}
+	if len(all) == 0 && e.Workload != nil {
+		all[""] = e.Workload
+	}
+	return all
+}
+
+// sameRequests is an error where an experiment that is taken up again would ask an arm for something else than before.
+func (r *running) sameRequests(arm string, now workload.Description) error {
+	if r.asked[arm] == nil {
+		arm = "" // all of them
+	}
+	if r.asked[arm] == nil || r.AcceptChanges {
 		return nil
 	}
-	before, err := json.Marshal(r.asked)
+	before, err := json.Marshal(r.asked[arm])
 	if err != nil {
 		return err
 	}
-	r.asked = nil // once is enough: a target's words do not change from level to level
+	delete(r.asked, arm) // once is enough: a target's words do not change from level to level
 	text, err := json.Marshal(now)
 	if err != nil || equalJSON(before, text) {
 		return err

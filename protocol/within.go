@@ -69,7 +69,7 @@ func within(name string, m Measurement) *stats.Interval {
 		}
 		return inPercent(v)
 	}
-	if name == loadgen.SteadyTotalThroughput {
+	if name == loadgen.SteadyTotalThroughput || name == loadgen.SteadyInputThroughput {
 		return withinWindow(&m.Result)
 	}
 	if metric, mean := strings.CutSuffix(name, "_mean"); mean {

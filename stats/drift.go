@@ -31,7 +31,8 @@ type DriftResult struct {
 //
 // No runs or no levels is ErrEmpty, runs of different lengths are ErrLengthMismatch, NaN and infinities ErrNotFinite,
 // values not above 0, or subnormal, ErrOutOfRange, each with the place; so is a confidence not strictly between 0 and
-// 1. Runs exactly on a line leave the interval undefined with the warning ResolutionLimited.
+// 1. Runs exactly on a line leave the interval undefined with the warning ResolutionLimited. Where more than half of the
+// runs are one value at a level, it is wider by what half a step of the measurement may do, with the same warning.
 func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return DriftResult{}, err
@@ -78,6 +79,7 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	if err := r.Total.around(float64(fit.slopeError * span)); err != nil {
 		return DriftResult{}, err
 	}
+	r.Total.widen(coarseDrift(y), "the runs at a level")
 	if math.IsInf(r.Total.Low, 0) { // only at a confidence so near to 1 that t is beyond the largest float64
 		r.Total.Low, r.Total.High = math.Inf(-1), math.Inf(1)
 	}
@@ -89,6 +91,24 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 		r.Trend = &trend
 	}
 	return r, nil
+}
+
+// coarseDrift is by how much rounding may have moved the total, where runs at a level are coarse: up over one half of the
+// runs and down over the other. A level of one value in all runs has no drift to be rounded.
+func coarseDrift(y [][]float64) float64 {
+	column := make([]float64, len(y))
+	var rounding float64
+	for j := range y[0] {
+		for i, run := range y {
+			column[i] = run[j]
+		}
+		if half := logCoarseness(column); !math.IsInf(half, 1) {
+			rounding += half / float64(len(y[0]))
+		}
+	}
+	n := float64(len(y))
+	apart := float64(len(y) * len(y) / 4) // Σ|i − centre|
+	return rounding * apart / (n * (n*n - 1) / 12) * (n - 1)
 }
 
 // meanLogs returns the mean logarithm of each run over its levels, but for a constant.

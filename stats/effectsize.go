@@ -51,11 +51,12 @@ func HedgesG(a, b []float64, confidence float64, unit string) (Interval, error) 
 	d := t.Difference / t.SD
 	v.Estimate = hedgesJ(v.DF) * d
 	tail := (1 - confidence) / 2
-	low, err := noncentrality(d/root, v.DF, tail)
+	rounding := t.Rounding / t.SD // of coarse samples
+	low, err := noncentrality((d-rounding)/root, v.DF, tail)
 	if err != nil {
 		return Interval{}, err
 	}
-	high, err := noncentrality(-d/root, v.DF, tail)
+	high, err := noncentrality(-(d+rounding)/root, v.DF, tail)
 	if err != nil {
 		return Interval{}, err
 	}

@@ -18,14 +18,36 @@ func FisherGreater(successes, trials, otherSuccesses, otherTrials int) (p float6
 		}
 	}
 	all, trialsOfAll := successes+otherSuccesses, trials+otherTrials
-	// P(X = k) is hypergeometric. The terms from successes on are summed from the first, each by its ratio to it.
-	first := logChoose(trials, successes) + logChoose(otherTrials, otherSuccesses) - logChoose(trialsOfAll, all)
-	sum, term := 0.0, 1.0
-	for k := successes; k <= min(trials, all) && term > 0; k++ {
-		sum += term
-		term *= float64(trials-k) * float64(all-k) / (float64(k+1) * float64(otherTrials-all+k+1))
+	if successes == 0 || all == 0 {
+		return 1, nil
 	}
-	return min(1, math.Exp(first)*sum), nil
+	// P(X = k) is hypergeometric. The terms are summed away from the mode, where they fall, each by its ratio to the
+	// first: summed up to the mode they overflow where the first is nothing.
+	at := func(k int) float64 {
+		return math.Exp(logChoose(trials, k) + logChoose(otherTrials, all-k) - logChoose(trialsOfAll, all))
+	}
+	upwards := func(k int) float64 { // P(k + 1)/P(k)
+		return float64(trials-k) * float64(all-k) / (float64(k+1) * float64(otherTrials-all+k+1))
+	}
+	sum, term := 0.0, 1.0
+	if float64(successes) > float64(trials)*float64(all)/float64(trialsOfAll) {
+		for k := successes; k <= min(trials, all) && term > 0; k++ {
+			sum += term
+			term *= upwards(k)
+		}
+		return min(1, at(successes)*sum), nil
+	}
+	least := max(0, all-otherTrials)
+	if successes <= least {
+		return 1, nil
+	}
+	for k := successes - 1; term > 0; k-- {
+		if sum += term; k == least {
+			break
+		}
+		term /= upwards(k - 1)
+	}
+	return min(max(1-at(successes-1)*sum, 0), 1), nil
 }
 
 // logChoose is log (n over k).

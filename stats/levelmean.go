@@ -40,7 +40,8 @@ type LevelMean struct {
 // A level that is not shown to be steady has the warning NotSteady: its mean is that of a moment. Fewer than 5 batches,
 // n < 10C, leave the interval undefined, with the warning TooFewBatches: so does one sample. No samples is ErrEmpty.
 // NaN or an infinity is ErrNotFinite with its index, a concurrency under 1 ErrOutOfRange, and so is a confidence not
-// strictly between 0 and 1. Identical samples leave the interval undefined with the warning ResolutionLimited.
+// strictly between 0 and 1. Identical samples leave the interval undefined with the warning ResolutionLimited; where
+// more than half of them are one value, it is wider by half a step, as by [MeanInterval].
 func MeanOfLevel(x []float64, concurrency int, confidence float64, unit string) (LevelMean, error) {
 	b, err := newBatches(x, concurrency, confidence)
 	if err != nil {
@@ -84,6 +85,7 @@ func MeanOfLevel(x []float64, concurrency int, confidence float64, unit string) 
 	if err := m.Mean.around(between / math.Sqrt(float64(len(b.means)))); err != nil {
 		return LevelMean{}, err
 	}
+	m.Mean.widen(coarseness(x), "the samples")
 	if math.IsInf(m.Mean.Low, 0) || math.IsInf(m.Mean.High, 0) {
 		return LevelMean{}, overflowError(x)
 	}

@@ -34,8 +34,8 @@ type OperatingPoint struct {
 // most 500 ms. throughput[i][j] is that of run i at levels[j], in any unit, and the objectives are of the same runs.
 //
 // A level keeps the limits where the interval of every objective is inside, at a confidence of 1 − 0.05/L, so that of L
-// levels none is wrongly taken to keep them in 97.5 % of the experiments. Unlike [Capacity] it does not ask the levels
-// below to keep them. Of those that do, all are Best whose log throughput no other exceeds by a paired t test at 95 %
+// levels none is wrongly taken to keep them in 97.5 % of the experiments. It breaks them where one of K is outside at 1 −
+// 0.05/LK, since one is enough to be wrong. Unlike [Capacity] it does not ask the levels below to keep them. Of those that do, all are Best whose log throughput no other exceeds by a paired t test at 95 %
 // in all.
 //
 // Errors are those of Capacity; a throughput is checked as by [Knee]. One run, or runs without spread, show nothing.
@@ -76,7 +76,11 @@ func (p *OperatingPoint) sort(levels []float64, objectives []Objective) (kept []
 			if err != nil {
 				return nil, err
 			}
-			keeps, breaks = keeps && o.kept(v), breaks || o.broken(v)
+			wide, err := o.interval(j, 1-0.05/float64(len(levels)*len(objectives)), p.Unit)
+			if err != nil {
+				return nil, err
+			}
+			keeps, breaks = keeps && o.kept(v), breaks || o.broken(wide)
 			for _, w := range v.Warnings {
 				p.Warnings = append(p.Warnings, Warning{w.Code, fmt.Sprintf("%s at %s: %s", o, level(l), w.Text)})
 			}

@@ -29,16 +29,13 @@ func (c Comparison) test(a, b []float64) (TTest, error) {
 
 // ordered looks at the order within pairs. In turns, what being first does is part of the spread, and the paired test
 // holds. Otherwise it is a bias, which the mean over the two orders is free of.
-func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
-	var groups [2][]float64
+func (t TTest) ordered(a, b []float64, order []bool) (TTest, error) {
+	d := make([]float64, len(a))
 	for i := range a {
-		g := 0
-		if bFirst[i] {
-			g = 1
-		}
-		groups[g] = append(groups[g], math.Log(b[i])-math.Log(a[i]))
+		d[i] = math.Log(b[i]) - math.Log(a[i])
 	}
-	n, m := len(groups[0]), len(groups[1])
+	aFirst, bFirst := byOrder(d, order)
+	n, m := len(aFirst), len(bFirst)
 	switch {
 	case n == 0 || m == 0:
 		if len(a) > 1 { // one pair has no spread either, and says so
@@ -47,11 +44,11 @@ func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
 		}
 		t.T, t.DF, t.P = math.NaN(), math.NaN(), math.NaN()
 		return t, nil
-	case max(n-m, m-n) <= 1 || math.IsNaN(t.T):
+	case !unbalanced(n, m) || math.IsNaN(t.T):
 		return t, nil
 	}
-	_, _, first, sdFirst := moments(groups[0])
-	_, _, second, sdSecond := moments(groups[1])
+	_, _, first, sdFirst := moments(aFirst)
+	_, _, second, sdSecond := moments(bFirst)
 	var squares float64 // a single difference has no SD
 	if n > 1 {
 		squares += float64(n-1) * sdFirst * sdFirst
@@ -71,6 +68,21 @@ func (t TTest) ordered(a, b []float64, bFirst []bool) (TTest, error) {
 	}
 	return t.finish(scale{logDigit, t.Rounding})
 }
+
+// byOrder divides what was found of pairs by which side was measured first. Where that is not known, all are of one.
+func byOrder(d []float64, order []bool) (aFirst, bFirst []float64) {
+	for i, v := range d {
+		if i < len(order) && order[i] {
+			bFirst = append(bFirst, v)
+		} else {
+			aFirst = append(aFirst, v)
+		}
+	}
+	return aFirst, bFirst
+}
+
+// unbalanced reports whether both orders are there, and one so much more often that it is a bias.
+func unbalanced(n, m int) bool { return n > 0 && m > 0 && max(n-m, m-n) > 1 }
 
 // Where the sides look more unlike than this, a difference carries the warning UnlikeSides. Found by simulation, so
 // that differences that are false and have no warning stay at 5 % also where one side alone is skewed: such a sample of

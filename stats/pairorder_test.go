@@ -15,6 +15,7 @@ func TestPairOrder(t *testing.T) {
 	a := []float64{100, 101, 99, 100, 100.5, 99.5}
 	b := []float64{102, 103.2, 100.9, 102.1, 102.4, 101.6}
 	c := Comparison{Margin: 0.01, Paired: true, Unit: "day"}
+	const lessOrder = "paired t on logarithms, less the effect of the order"
 	for _, o := range []struct {
 		name   string
 		bFirst []bool
@@ -28,10 +29,8 @@ func TestPairOrder(t *testing.T) {
 		{"always a", make([]bool, 6), Undecided, math.NaN(), []string{OrderConfounded}, "paired t on logarithms"},
 		{"always b", []bool{true, true, true, true, true, true}, Undecided, math.NaN(), []string{OrderConfounded},
 			"paired t on logarithms"},
-		{"four to two", []bool{false, true, false, false, true, false}, Faster, 4, nil,
-			"paired t on logarithms, less the effect of the order"},
-		{"five to one", []bool{false, true, false, false, false, false}, Faster, 4, nil,
-			"paired t on logarithms, less the effect of the order"},
+		{"four to two", []bool{false, true, false, false, true, false}, Faster, 4, nil, lessOrder},
+		{"five to one", []bool{false, true, false, false, false, false}, Faster, 4, nil, lessOrder},
 	} {
 		c.BFirst = o.bFirst
 		v, err := Compare(a, b, c)
@@ -44,7 +43,10 @@ func TestPairOrder(t *testing.T) {
 		}
 		roundTrip(t, v)
 		m, err := CompareMedians(a, b, c)
-		if err != nil || m.Kind != o.kind || slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings,
+		if o.method == lessOrder { // the ranks of four against two, or five against one, show nothing
+			o.kind = Undecided
+		}
+		if err != nil || m.Kind != o.kind || o.method == lessOrder && !hasWarning(m.Warnings, FewRuns) || slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings,
 			OrderConfounded) {
 			t.Errorf("%s: medians: %v, %v", o.name, m, err)
 		}

@@ -40,16 +40,29 @@ func CompareMedians(a, b []float64, c Comparison) (Verdict, error) {
 			Remedy: "use CompareQuantiles for so many values"}
 	}
 	var warnings []Warning
+	var shifts Sorted
+	interval := rankInterval
+	n, m := len(a), len(b)
 	if c.Paired { // for what is known of the order
-		if t, err := c.test(a, b); err != nil {
+		t, err := c.test(a, b)
+		if err != nil {
 			return Verdict{}, err
-		} else if hasWarning(t.Warnings, OrderConfounded) || hasWarning(t.Warnings, OrderUnknown) {
+		}
+		if hasWarning(t.Warnings, OrderConfounded) || hasWarning(t.Warnings, OrderUnknown) {
 			warnings = t.Warnings
 		}
+		d := difference(logB, logA)
+		if aFirst, bFirst := byOrder(d, c.BFirst); unbalanced(len(aFirst), len(bFirst)) {
+			n, m, interval = len(aFirst), len(bFirst), orderedInterval
+			shifts = ordersTogether(aFirst, bFirst)
+		} else {
+			interval, shifts = signedInterval, pairMeans(d)
+		}
+	} else {
+		shifts = rankShifts(logA, logB)
 	}
-	shifts := rankShifts(logA, logB, c.Paired)
 	return c.byIntervals(a, b, func(confidence float64) (Interval, error) {
-		v := rankInterval(shifts, len(a), len(b), c.Paired, confidence)
+		v := interval(shifts, n, m, confidence)
 		v.Unit = c.Unit
 		v.Warnings = append(unitWarning(v.Warnings, c.Unit), warnings...)
 		if hasWarning(warnings, OrderConfounded) {
@@ -160,46 +173,79 @@ func (c Comparison) byIntervals(a, b []float64, ratio func(confidence float64) (
 }
 
 // rankShifts returns, in order, the logarithms of the ratios of which the median and the bounds are taken.
-func rankShifts(logA, logB []float64, pairs bool) Sorted {
+func rankShifts(logA, logB []float64) Sorted {
 	var shifts Sorted
-	if pairs {
-		d := difference(logB, logA)
-		for i := range d {
-			for j := i; j < len(d); j++ {
-				shifts = append(shifts, (d[i]+d[j])/2)
-			}
-		}
-	} else {
-		for _, x := range logA {
-			for _, y := range logB {
-				shifts = append(shifts, y-x)
-			}
+	for _, x := range logA {
+		for _, y := range logB {
+			shifts = append(shifts, y-x)
 		}
 	}
 	slices.Sort(shifts)
 	return shifts
 }
 
-// rankInterval is the interval for the shift, on the logarithms.
-func rankInterval(shifts Sorted, n, m int, pairs bool, confidence float64) Interval {
-	v := Interval{
-		Low: math.NaN(), High: math.NaN(), N: n + m, DF: math.NaN(), Confidence: confidence,
-		Method: "Hodges-Lehmann, Mann-Whitney ranks",
-		Assumptions: []string{
-			"the replicates are independent",
-			"both sides have one distribution, but for a factor",
-		},
-	}
-	distribution := rankSums(n, m)
-	if pairs {
-		v.N, v.Method = n, "Hodges-Lehmann, signed ranks"
-		v.Assumptions = []string{
-			"the pairs are independent of each other",
-			"the logarithms of the ratios are symmetrical",
+// pairMeans are the same for pairs.
+func pairMeans(d []float64) Sorted {
+	var shifts Sorted
+	for i := range d {
+		for j := i; j < len(d); j++ {
+			shifts = append(shifts, (d[i]+d[j])/2)
 		}
-		distribution = signedRanks(n)
 	}
-	v.Estimate = medianOf(shifts)
+	slices.Sort(shifts)
+	return shifts
+}
+
+// ordersTogether are the same for pairs of which more were measured in one order than in the other. What the order does
+// has one sign in the one and the other in the other, so that it is in no mean of a pair of each; and these are half the
+// shifts between the differences of the one and those of the other with their signs turned, which have one distribution
+// where both are symmetrical and alike.
+func ordersTogether(aFirst, bFirst []float64) Sorted {
+	var shifts Sorted
+	for _, x := range aFirst {
+		for _, y := range bFirst {
+			shifts = append(shifts, (x+y)/2)
+		}
+	}
+	slices.Sort(shifts)
+	return shifts
+}
+
+// rankInterval is the interval for the shift of b from a, on the logarithms.
+func rankInterval(shifts Sorted, n, m int, confidence float64) Interval {
+	v := boundShift(shifts, rankSums(n, m), fmt.Sprintf("%d and %d", n, m), confidence)
+	v.N, v.Method = n+m, "Hodges-Lehmann, Mann-Whitney ranks"
+	v.Assumptions = []string{
+		"the replicates are independent",
+		"both sides have one distribution, but for a factor",
+	}
+	return v
+}
+
+// signedInterval is that of n pairs.
+func signedInterval(shifts Sorted, n, _ int, confidence float64) Interval {
+	v := boundShift(shifts, signedRanks(n), fmt.Sprintf("%d and %d", n, n), confidence)
+	v.N, v.Method = n, "Hodges-Lehmann, signed ranks"
+	v.Assumptions = []string{
+		"the pairs are independent of each other",
+		"the logarithms of the ratios are symmetrical",
+	}
+	return v
+}
+
+// orderedInterval is that of n pairs in one order and m in the other.
+func orderedInterval(shifts Sorted, n, m int, confidence float64) Interval {
+	v := boundShift(shifts, rankSums(n, m), fmt.Sprintf("%d pairs in one order and %d in the other", n, m), confidence)
+	v.N, v.Method = n+m, "Hodges-Lehmann, Mann-Whitney ranks of the two orders"
+	v.Assumptions = []string{
+		"the pairs are independent of each other",
+		"the logarithms of the ratios are symmetrical, and vary alike in both orders",
+	}
+	return v
+}
+
+func boundShift(shifts Sorted, distribution func(int) float64, of string, confidence float64) Interval {
+	v := Interval{Estimate: medianOf(shifts), Low: math.NaN(), High: math.NaN(), DF: math.NaN(), Confidence: confidence}
 	// The k-th smallest bounds the shift unless fewer than k of the statistics lie below.
 	k, tail := 0, (1-confidence)/2*(1+1e-12)
 	for below := 0.0; k < len(shifts)/2; k++ {
@@ -209,9 +255,8 @@ func rankInterval(shifts Sorted, n, m int, pairs bool, confidence float64) Inter
 		v.Coverage = 1 - 2*below
 	}
 	if k == 0 {
-		v.Warnings = []Warning{{FewRuns,
-			fmt.Sprintf("ranks of %d and %d bound the ratio with a confidence of %.4g %% at most",
-				n, m, 100*max(0, 1-2*distribution(0)))}}
+		v.Warnings = []Warning{{FewRuns, fmt.Sprintf("ranks of %s bound the ratio with a confidence of %.4g %% at most",
+			of, 100*max(0, 1-2*distribution(0)))}}
 		return v
 	}
 	v.Low, v.High = shifts[k-1], shifts[len(shifts)-k]

@@ -98,7 +98,8 @@ func anyLogTest(a, b []float64, pairs bool) (TTest, error) {
 // total is made of, such as cost.
 //
 // At a nominal 95 % it covers between 94.5 and 96.6 % for normal samples of 3 to 10, and down to 94.0 % at n = 3 where
-// one SD is four times the other.
+// one SD is four times the other. Where the sizes differ, as 10 against 3, up to 3.7 % of the intervals at 95 % lie
+// above the truth, or below, which the warning UnlikeSides says. All of this is for a CoV of a of 10 % and less.
 //
 // Where ā is itself not shown to differ from 0 the set of such ρ is unbounded: the interval is then undefined, with the
 // warning DenominatorNearZero. One sample on a side, or no spread on either, is undefined as in LogRatioInterval.
@@ -176,6 +177,11 @@ func FiellerInterval(a, b []float64, confidence float64, unit string) (Interval,
 	v.DF, v.Low, v.High = df, low, high
 	v.needWidth()
 	if v.Defined() {
+		if len(a) != len(b) {
+			v.Warnings = append(v.Warnings, Warning{UnlikeSides,
+				"one side has more samples, whose spread lends its degrees of freedom to the other: up to 3.7 % lie " +
+					"beyond one bound where 2.5 % is nominal"})
+		}
 		// What rounding may have done to either mean, in the first order.
 		v.widen(coarseness(b)/math.Abs(meanA)+math.Abs(v.Estimate)*coarseness(a)/math.Abs(meanA),
 			"the samples of a side")

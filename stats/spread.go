@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // SDInterval returns the two-sided interval for the standard deviation of the normal population that x is a sample of:
 // from s√(ν/χ²) with the upper (1 − confidence)/2 quantile of χ² on ν = n − 1 degrees of freedom to that with the
@@ -15,7 +18,9 @@ import "math"
 //
 // One sample gives an undefined interval around an undefined estimate. Identical samples give the estimate 0, the
 // warning ResolutionLimited and an undefined interval: that the spread is below the resolution does not show it to be
-// below anything else, which an interval of zero width would. Errors are those of [Summarize], ErrOutOfRange for a
+// below anything else, which an interval of zero width would. Where more than half of the samples are one value, or all
+// are one of two, the spread may be that of rounding: both bounds are then further out by what half a step of the
+// measurement does to an SD, with the same warning. Errors are those of [Summarize], ErrOutOfRange for a
 // confidence not strictly between 0 and 1, and ErrOverflow for a bound beyond the largest float64.
 func SDInterval(x []float64, confidence float64, unit string) (Interval, error) {
 	v, err := spread(x, confidence, unit)
@@ -81,5 +86,26 @@ func spread(x []float64, confidence float64, unit string) (Interval, error) {
 	a, b := s.SD*math.Sqrt(v.DF/upper), s.SD*math.Sqrt(v.DF/lower)
 	v.Low, v.High = min(a, b), max(a, b) // a confidence next to 0 makes both tails ½, and the order is rounding's
 	v.needWidth()
+	if step := stepOf(x); step > 0 && v.Defined() {
+		// What is rounded by half a step at most has its SD changed by no more than that, times √(n/(n − 1)).
+		off := step / 2 * math.Sqrt(float64(s.N)/v.DF)
+		v.Low, v.High = max(v.Low-off, 0), v.High+off
+		v.Warnings = append(v.Warnings, Warning{ResolutionLimited,
+			"the samples are so few different values that their spread may be that of rounding: half a step of the " +
+				"measurement is allowed for on either side"})
+	}
 	return v, nil
+}
+
+// stepOf returns the step of samples whose spread may be that of their rounding, and 0 for others: of those that are
+// coarse, and of four or more that have two values, whose SD is half a step whatever there was to be rounded.
+func stepOf(x []float64) float64 {
+	if half := coarseness(x); half > 0 {
+		return 2 * half
+	}
+	lo, hi := extremes(x)
+	if len(x) < 4 || slices.ContainsFunc(x, func(v float64) bool { return v != lo && v != hi }) {
+		return 0
+	}
+	return hi - lo
 }

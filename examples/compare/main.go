@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -89,11 +90,20 @@ func (c *comparison) run(context.Context, <-chan struct{}) error {
 	case err != nil:
 		return err
 	case result.Outcome == compare.Regression:
-		return errors.New(result.Conclusion())
+		return errors.New(outcome(result))
 	case result.Outcome == compare.Undecided:
-		return &program.UndecidedError{What: result.Conclusion()}
+		return &program.UndecidedError{What: outcome(result)}
 	}
 	return nil
+}
+
+// outcome is a result in a few words: the whole of it is the last line of what was printed.
+func outcome(r *compare.Result) string {
+	worse, open := r.Regressed()
+	if r.Outcome == compare.Regression {
+		return fmt.Sprintf("B is worse in %d of %d figures", len(worse), len(r.Figures))
+	}
+	return fmt.Sprintf("undecided in %d of %d figures", len(open), len(r.Figures))
 }
 
 // percent is a flag of a relative difference: "2%", or "0.02".
@@ -124,7 +134,7 @@ func side(path string) (*compare.Side, error) {
 	switch {
 	case others == nil:
 		return compare.Of(path, e), nil
-	case errors.As(others, new(*format.UnknownError)): // neither: what is said of ours names the folder
+	case errors.As(others, new(*format.UnknownError)), errors.Is(others, fs.ErrNotExist): // what is said of ours names it
 		return nil, err
 	}
 	return nil, errors.Join(err, others)

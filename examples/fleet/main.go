@@ -51,6 +51,9 @@ func main() {
 		if os.Getenv(program.ChildVariable) != "" { // the server of its own that a worker measures itself by
 			program.Main("", nil)
 		}
+		if command != "" {
+			fmt.Fprintf(os.Stderr, "error: there is no command %q\n\n", command)
+		}
 		fmt.Fprint(os.Stderr, about)
 		os.Exit(2)
 	}

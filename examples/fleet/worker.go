@@ -51,24 +51,20 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		}
 		var datasets fs.FS
 		if *directory != "" {
+			if _, err := os.ReadDir(*directory); err != nil {
+				return program.Usagef("-datasets: want a directory that can be read: %v", err)
+			}
 			datasets = os.DirFS(*directory)
 		}
 		targets, err := program.NewTargets(&to)
 		if err != nil {
 			return err
 		}
-		sustains := 0.0
-		if *check > 0 {
-			if sustains, err = program.Sustained(ctx, *check); err != nil {
-				return fmt.Errorf("-client-check: %w", err)
-			}
-			fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s, with %d in flight\n", sustains, *check)
+		w := &fleet.Worker{Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets, Target: targets.Target,
+			Told: func(s string) { fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.TimeOnly), s) }}
+		if err := w.Validate(); err != nil {
+			return &program.UsageError{Err: err}
 		}
-		conn, err := access.Connect(ctx, *nats, "servegauge worker")
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -78,11 +74,32 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 			case <-ctx.Done():
 			}
 		}()
-		w := &fleet.Worker{Conn: conn, Fleet: access.Name, Name: *name, Allow: allow, Datasets: datasets, Sustains: sustains,
-			Target: targets.Target,
-			Told:   func(s string) { fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.TimeOnly), s) }}
+		err = measureItself(ctx, w, *check)
+		if err == nil {
+			w.Conn, err = access.ConnectSoon(ctx, *nats, "servegauge worker")
+		}
+		switch {
+		case ctx.Err() != nil: // interrupted before there was anything to do
+			return nil
+		case err != nil:
+			return err
+		}
+		defer w.Conn.Close()
 		return w.Run(ctx)
 	}
+}
+
+// measureItself finds out what the machine's client can do, with so many requests in flight; 0: it does not.
+func measureItself(ctx context.Context, w *fleet.Worker, inFlight int) (err error) {
+	if inFlight <= 0 {
+		return nil
+	}
+	if w.Sustains, w.SustainsChunks, err = program.Sustained(ctx, inFlight); err != nil {
+		return fmt.Errorf("-client-check: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n", w.Sustains,
+		w.SustainsChunks, inFlight)
+	return nil
 }
 
 func status(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
+	"github.com/servegauge/servegauge/protocol/report/chart"
 )
 
 func main() {
@@ -169,7 +170,8 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 		return err
 	}
 	if t.out != "" {
-		err = errors.Join(err, program.Save(t.out, experiment, protocol.Analyze(experiment), nil))
+		a := protocol.Analyze(experiment)
+		err = errors.Join(err, program.Save(t.out, experiment, a, chart.Draw(experiment, a)))
 		if err == nil {
 			defer program.Where(os.Stderr, t.out) // after the result
 		}

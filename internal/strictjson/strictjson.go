@@ -40,6 +40,9 @@ func Unmarshal(text []byte, v any) error {
 	case errors.As(err, &syntax):
 		return at(text, max(syntax.Offset-1, 0), err)
 	case errors.As(err, &kind):
+		if kind.Field == "" { // of the whole
+			return at(text, max(kind.Offset-1, 0), fmt.Errorf("want an object, not: %s", kind.Value))
+		}
 		return at(text, max(kind.Offset-1, 0), fmt.Errorf("%s of %s: want another type, not %s", kind.Field, kind.Struct, kind.Value))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return at(text, int64(len(text)), errors.New("the text ends too early"))

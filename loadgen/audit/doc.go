@@ -14,8 +14,10 @@
 // passes that. Where either fails the level is not checkable, which is said in the place of passed.
 //
 // What it does not catch: an always-wrong server, which stands by its answers, or fails at one in flight already; a
-// damage that leaves the given token likely, as a swapped KV block did in one of seven cases; a quantisation path, which
-// moves the agreement and no gap; and what strikes fewer answers than [Smallest] says.
+// damage that leaves the given token likely, as a swapped KV block did in one of seven cases; a text that is another than
+// its token ids stand for, since these are what is scored where they are told; an answer that is cut or empty, which the
+// counts of each level see; a quantisation path, which moves the agreement and no gap; and what strikes fewer answers than
+// [Smallest] says.
 //
 // The package knows no HTTP. Package openai collects the answers and asks for the scores.
 package audit

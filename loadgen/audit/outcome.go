@@ -30,6 +30,12 @@ const (
 	// unknown size.
 	SingleTokens Method = "single tokens"
 
+	// Prefilled asks for the log-probabilities of all of an answer's tokens where the server does not say which tokens were
+	// the best (TGI): those of a probability below 1/e, which alone can be wrong, are compared with the best one by a
+	// request each, for the 8 least probable. It is weaker where an answer has more of them, and where its text is not
+	// read back as the tokens that were given.
+	Prefilled Method = "prefill details"
+
 	// KnownAnswers asks prompts whose answers are known, during the level: they are not the level's own answers.
 	KnownAnswers Method = "known answers"
 )
@@ -70,7 +76,8 @@ func (t Tally) Agreement() (share float64, known bool) {
 
 // A Fault says where one answer is wrong.
 type Fault struct {
-	Index     int     `json:"index"`              // of its request in the level
+	Index     int     `json:"index"`              // of its request in the level, or of its session
+	Request   int     `json:"request,omitempty"`  // which of that session's requests, from 1; 0: of no session
 	Asked     int     `json:"asked"`              // positions that were scored
 	Positions int     `json:"positions"`          // of these, the wrong ones
 	First     int     `json:"first"`              // the first of these, from 0; −1: none, it was refused
@@ -80,19 +87,32 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
+	name := requestName(f.Index, f.Request)
 	if f.First < 0 {
-		return fmt.Sprintf("request %d: not scored (%s)", f.Index, f.Refused)
+		return fmt.Sprintf("%s: not scored (%s)", name, f.Refused)
 	}
 	how := fmt.Sprintf("gaps up to %.1f nats", f.Gap)
 	if f.Gap == 0 {
 		how = "no probability told"
 	}
-	return fmt.Sprintf("request %d: %d of %d positions, from %d on, %s", f.Index, f.Positions, f.Asked, f.First, how)
+	return fmt.Sprintf("%s: %d of %d positions, from %d on, %s", name, f.Positions, f.Asked, f.First, how)
 }
+
+func requestName(index, request int) string {
+	if request == 0 {
+		return fmt.Sprintf("request %d", index)
+	}
+	return fmt.Sprintf("session %d, request %d", index, request)
+}
+
+// Name is what people call the request whose answer it is.
+func (e Example) Name() string { return requestName(e.Index, e.Request) }
 
 // An Example is a wrong answer. Texts may be private, so that there are none unless they are asked for.
 type Example struct {
-	Index  int    `json:"index"`  // of its request in the level
+	Index   int `json:"index"`             // of its request in the level, or of its session
+	Request int `json:"request,omitempty"` // which of that session's requests, from 1; 0: of no session
+
 	Answer string `json:"answer"` // its beginning
 	First  int    `json:"first"`  // the first wrong position
 }
@@ -117,6 +137,7 @@ type Outcome struct {
 
 	Kept    int           `json:"kept"`               // answers of the level that were kept
 	TooLong int           `json:"too_long,omitempty"` // that were not, because they were longer than what is kept
+	Empty   int           `json:"empty,omitempty"`    // of those kept, with nothing in them that could be checked
 	Took    time.Duration `json:"took_ns,omitempty"`
 
 	// Known are the answers to questions whose answers are known, which were asked beside the level's requests; nil: none
@@ -131,6 +152,7 @@ type Evidence struct {
 	Method  Method
 	Level   []Score
 	Healthy Tally
+	Odd     *Score // one of these that is wrong; nil: none is, or it is not known
 	Control []Score
 }
 
@@ -167,8 +189,12 @@ func (e *Evidence) Judge() *Outcome {
 	case h.Answers < HealthyAnswers:
 		o.not("only %d of %d answers could be had at one in flight", h.Answers, HealthyAnswers)
 	case h.Wrong > 0:
-		o.not("%d of %d answers at one in flight are wrong already, so that what is wrong in the level is not known to be "+
-			"of the load%s", h.Wrong, h.Answers, found)
+		example := ""
+		if e.Odd != nil {
+			example = fmt.Sprintf(" (%v)", e.Odd.fault())
+		}
+		o.not("%d of %d answers at one in flight are wrong already%s, so that what is wrong in the level is not known to be "+
+			"of the load%s", h.Wrong, h.Answers, example, found)
 	case l.Answers == 0:
 		o.not("no answer of the level was checked")
 	case l.Wrong >= Limit(l.Answers):
@@ -210,8 +236,12 @@ func (o *Outcome) String() string {
 	if share, ok := o.Level.Agreement(); ok {
 		fmt.Fprintf(&s, "; top-1 agreement %.4f", share)
 	}
-	if o.Method == SingleTokens {
+	switch o.Method {
+	case SingleTokens:
 		s.WriteString("; by single tokens at 8 positions, which is weaker: what is wrong between them is not seen")
+	case Prefilled:
+		s.WriteString("; by prefill details, which is weaker: of the tokens that are less probable than 1/e the 8 least " +
+			"probable were compared with the best")
 	}
 	if k := o.Known; k != nil {
 		fmt.Fprintf(&s, "; %v", k)
@@ -219,9 +249,13 @@ func (o *Outcome) String() string {
 	if o.TooLong > 0 {
 		fmt.Fprintf(&s, "; %d answers were too long to be kept", o.TooLong)
 	}
+	if o.Empty > 0 {
+		fmt.Fprintf(&s, "; %d answers were empty, and are not among these", o.Empty)
+	}
 	return s.String()
 }
 
 // NotCaught says what an audit does not see, for reports.
 const NotCaught = "an audit does not catch an always-wrong server, a damage that leaves the tokens likely (a swapped KV " +
-	"block in 1 of 7), a quantisation path (see top-1 agreement), or fewer wrong answers than are stated"
+	"block in 1 of 7), a text that is not that of its token ids, an answer that is cut, a quantisation path (see top-1 " +
+	"agreement), or fewer wrong answers than are stated"

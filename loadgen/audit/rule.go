@@ -61,7 +61,8 @@ func wrong(gap float64) bool { return !(gap <= GapLimit) } // NaN too
 
 // A Score is what a server says of one answer.
 type Score struct {
-	Index int // of its request in the level
+	Index   int // of its request in the level, or of its session
+	Request int // which of that session's requests it is of, from 1; 0: of no session
 
 	// Gaps are the gaps of the positions that were asked for, in nats, NaN where the server told none for the token
 	// that was given. At says which positions of the answer they are, from 0; nil: all, from the first on.
@@ -95,7 +96,7 @@ func (s *Score) position(i int) int {
 
 // fault says where a wrong answer is wrong.
 func (s *Score) fault() Fault {
-	f := Fault{Index: s.Index, Refused: s.Refused, First: -1}
+	f := Fault{Index: s.Index, Request: s.Request, Refused: s.Refused, First: -1}
 	for i, gap := range s.Gaps {
 		if !wrong(gap) {
 			continue

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/internal/finetimer"
 )
 
 // A clock is a process's own: the system's time when it was made, and from then on the monotonic clock, so that nobody
@@ -53,38 +52,4 @@ func (c clock) system(to loadgen.ClockOffset) loadgen.ClockOffset {
 	system, own := time.Now().Round(0), c.now()
 	to.Offset += system.Sub(own)
 	return to
-}
-
-const (
-	fineFrom = 2 * time.Millisecond    // before the moment: from there on by a fine timer
-	fineLead = 1500 * time.Microsecond // for which the runtime's is to wake so much earlier
-	recheck  = 250 * time.Millisecond  // so that a clock whose rate is off is asked again
-)
-
-// sleepUntil returns at t by the clock, or false once done is closed.
-func (c clock) sleepUntil(t time.Time, done <-chan struct{}) bool {
-	fine := finetimer.New()
-	if fine != nil {
-		defer fine.Close()
-	}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		left := t.Sub(c.now())
-		switch {
-		case left <= 0:
-			return true
-		case fine == nil:
-		case left > fineFrom:
-			left -= fineLead
-		case fine.Sleep(left):
-			continue
-		}
-		timer.Reset(min(left, recheck))
-		select {
-		case <-timer.C:
-		case <-done:
-			return false
-		}
-	}
 }

@@ -22,6 +22,7 @@ type MissingError struct {
 	Have []string // names of those that are there
 	Want int
 	Gone []string      // of those that were there, and went before the level began
+	Deaf []string      // of those that are heard, and do not follow this coordinator
 	In   time.Duration // for how long they were waited for
 }
 
@@ -32,6 +33,9 @@ func (e *MissingError) Error() string {
 	}
 	if len(e.Gone) > 0 {
 		s += "; lost before the level began: " + strings.Join(e.Gone, ", ")
+	}
+	if len(e.Deaf) > 0 {
+		s += "; heard, but not following (each says why, where it runs): " + strings.Join(e.Deaf, ", ")
 	}
 	return s + "; start the others, with the same fleet and server of NATS"
 }

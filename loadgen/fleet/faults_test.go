@@ -98,6 +98,32 @@ func TestWorkersAreKilled(t *testing.T) {
 	}
 }
 
+// A level that is longer than a coordinator's lease is under way all the time until another one has it, which takes it up.
+func TestLongLevelIsTakenUp(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	f.workers(2, takes(20*time.Millisecond))
+	watched, err := f.connect().SubscribeSync("servegauge.default.beat.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader := role{Workers: 2, Job: Job{ID: "long", Level: loadgen.Level{Concurrency: 2, Requests: 1000}}} // 10 s
+	first := f.process(leader)
+	for progress := 0; progress < 20; {
+		m, err := watched.NextMsg(30 * time.Second)
+		var b beat
+		if err != nil || decode(m.Data, &b) != nil {
+			t.Fatalf("%v", err)
+		}
+		progress = b.Progress.Completed
+	}
+	first.kill()
+	r := f.process(leader).result(t, time.Minute)
+	if checkKilled(t, r, 1000) || !codes(r)[WarnTakenUp] {
+		t.Errorf("%+v, %v", r.Accounting, r.Warnings)
+	}
+}
+
 // A coordinator that is killed, whenever that is, and started again ends with one whole level: the one that it had
 // begun, where that was under way, and else another.
 func TestCoordinatorsAreKilled(t *testing.T) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,11 +11,15 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
+
+// sharedFor is for how long a file is kept: longer than an experiment, in the middle of which a worker may be replaced.
+const sharedFor = 14 * 24 * time.Hour
 
 // mostFile bounds a file that reaches workers, in bytes, as [workload.DatasetLimits] do.
 const mostFile = 256 << 20
@@ -31,8 +36,8 @@ type files struct {
 	sums map[string]string // of the files in dir, by name and what it is known by
 }
 
-// from opens files of the disk, and else of the store.
-func (d *files) from(s *store) Files {
+// from opens files of the disk, and else of the store. tell is told where each is from.
+func (d *files) from(s *store, tell func(string, ...any)) Files {
 	return func(ctx context.Context, sum string) (io.ReadCloser, error) {
 		if !sha256Text.MatchString(sum) {
 			return nil, &loadgen.InvalidError{Field: "file", Value: fmt.Sprintf("%.80q", sum),
@@ -47,6 +52,7 @@ func (d *files) from(s *store) Files {
 			if err != nil {
 				return nil, err
 			}
+			tell("file %s, from this worker's disk", name)
 			return &checked{ReadCloser: file, want: sum, hash: sha256.New(), left: mostFile}, nil
 		}
 		bucket, err := s.js.ObjectStore(ctx, s.names.files())
@@ -60,6 +66,10 @@ func (d *files) from(s *store) Files {
 		if err != nil {
 			return nil, err
 		}
+		if info, _ := object.Info(); info != nil && info.Description != "" {
+			name = info.Description
+		}
+		tell("file %s, from the fleet's store", cutText(cmp.Or(name, sum), mostName))
 		return &checked{ReadCloser: object, want: sum, hash: sha256.New(), left: mostFile}, nil
 	}
 }
@@ -102,7 +112,7 @@ func (d *files) find(sum string) (string, error) {
 		d.sums = map[string]string{}
 	}
 	for _, e := range entries {
-		info, err := e.Info()
+		info, err := fs.Stat(d.dir, e.Name()) // of what a link leads to: volumes of Kubernetes are links
 		if err != nil || !info.Mode().IsRegular() || info.Size() > mostFile {
 			continue
 		}
@@ -139,7 +149,7 @@ func (s *store) share(ctx context.Context, name string, open func() (io.ReadClos
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
 	bucket, err := s.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.files(),
-		Description: "servegauge: files that requests come from, by their SHA-256", TTL: keptFor})
+		Description: "servegauge: files that requests come from, by their SHA-256", TTL: sharedFor})
 	if err != nil {
 		return "", fmt.Errorf("the fleet's files: %w", err)
 	}

@@ -67,7 +67,9 @@ func (f *field) worker(name string, target loadgen.TargetFunc, change func(*Work
 			f.Error(err)
 		}
 	})
-	return func() { cancel(); <-done }
+	stop = func() { cancel(); <-done }
+	f.Cleanup(stop) // before its connection is closed
+	return stop
 }
 
 func (f *field) workers(n int, target loadgen.TargetFunc) {
@@ -98,7 +100,8 @@ func (f *field) measure(c *Coordinator, j Job, g *loadgen.Generator) *loadgen.Re
 	return r
 }
 
-// takes is a target whose requests take so long, with two chunks.
+// takes is a target whose requests take so long, with two chunks. A level of several workers has to last for some tenths
+// of a second: on a busy machine one begins that much later than another, and none is there at the same time with it.
 func takes(d time.Duration) loadgen.TargetFunc {
 	return func(ctx context.Context, i int, r *loadgen.Record) error {
 		for range 2 {

@@ -20,6 +20,10 @@ type Job struct {
 	// that it then opens ([Files]): a matter between the programs. nil: nothing.
 	Options json.RawMessage `json:"options,omitempty"`
 
+	// Gauge says that the server is no limit, so that what a worker does of this level is what its client sustains
+	// ([Worker.Sustains]) in the levels that follow.
+	Gauge bool `json:"gauge,omitempty"`
+
 	// ID names the level to a coordinator that starts again: it takes up the level of the same ID that it left, with the
 	// results that there are by then. It must be another for anything else that is measured, such as the same level on
 	// another start of the server. "": nothing is taken up.

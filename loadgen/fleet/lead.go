@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
@@ -23,7 +24,7 @@ type lead struct {
 	store *store
 	beats *nats.Subscription
 	stop  context.CancelFunc
-	done  chan struct{}
+	ended chan struct{}
 	time  clock // the common one
 
 	mu      sync.Mutex
@@ -56,17 +57,18 @@ func takeLead(ctx context.Context, c *Coordinator, n names, holder string) (*lea
 	if err != nil {
 		return nil, err
 	}
-	kv, err := openLeases(ctx, s.js, n, true, c.InMemory)
-	if err != nil {
-		return nil, fmt.Errorf("the fleet's key-value bucket (the NATS server needs JetStream): %w", err)
-	}
-	lease, err := takeLease(ctx, kv, n, holder)
+	lease, err := takeLease(ctx, func(ctx context.Context) (jetstream.KeyValue, error) {
+		if _, err := s.make(ctx, c.InMemory); err != nil { // a server that has lost the one has lost the other
+			return nil, err
+		}
+		return openLeases(ctx, s.js, n, true, c.InMemory)
+	}, n, holder)
 	if err != nil {
 		return nil, err
 	}
 	l := &lead{Coordinator: c, names: n, store: s, lease: lease, workers: map[string]*seen{}, woken: make(chan struct{}),
-		done: make(chan struct{}), time: newClock()}
-	l.order = order{Version: protocolVersion, Term: lease.value.Term, Holder: holder}
+		ended: make(chan struct{}), time: newClock()}
+	l.order = order{Version: protocolVersion, Term: lease.value.Term, Holder: holder, Hold: true}
 	if l.beats, err = c.Conn.Subscribe(n.beat("*"), l.hear); err != nil {
 		_ = lease.release(ctx)
 		return nil, err
@@ -79,9 +81,9 @@ func takeLead(ctx context.Context, c *Coordinator, n names, holder string) (*lea
 }
 
 func (l *lead) close() error {
-	l.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks = "", "", nil, nil })
+	l.letGo()
 	l.stop()
-	<-l.done
+	<-l.ended
 	_ = l.beats.Unsubscribe()
 	ctx, cancel := context.WithTimeout(context.Background(), ackLimit)
 	defer cancel()
@@ -106,14 +108,23 @@ func (l *lead) hear(m *nats.Msg) {
 	if was != nil && b.Seq <= was.Seq {
 		return
 	}
-	if b.Left && (was == nil || was.Session != l.order.Session || was.Phase != stored) {
+	switch {
+	case b.Left && l.done(was): // what it had to do is done
+		was.Left, was.Seq = true, b.Seq
+	case b.Left:
 		delete(l.workers, b.Instance)
-	} else if was != nil || len(l.workers) < mostWorkers {
+	case was != nil || len(l.workers) < mostWorkers:
 		l.workers[b.Instance] = &seen{b, time.Now()}
 	}
 	if was == nil || was.Phase != b.Phase || was.Session != b.Session || b.Left {
 		l.wake()
 	}
+}
+
+// done reports whether a worker has kept its result of the present session, so that nothing of it is missed any more. l.mu
+// is held.
+func (l *lead) done(w *seen) bool {
+	return w != nil && w.Phase == stored && w.Session != "" && w.Session == l.order.Session
 }
 
 // wake has those look again who wait for something. l.mu is held.
@@ -130,6 +141,11 @@ func (l *lead) want(change func(*order)) {
 	l.publish()
 }
 
+// letGo wants nothing any more.
+func (l *lead) letGo() {
+	l.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks, o.Hold = "", "", nil, nil, false })
+}
+
 func (l *lead) publish() {
 	l.order.Seq++
 	if data, err := json.Marshal(l.order); err == nil {
@@ -139,7 +155,7 @@ func (l *lead) publish() {
 
 // pump says what is wanted, and renews the lease, until it is stopped.
 func (l *lead) pump(ctx context.Context) {
-	defer close(l.done)
+	defer close(l.ended)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	last, renewed := time.Now(), time.Now()
@@ -157,7 +173,7 @@ func (l *lead) pump(ctx context.Context) {
 			}
 		}
 		for instance, w := range l.workers {
-			if now.Sub(w.at) > 10*Lost {
+			if now.Sub(w.at) > 10*Lost && !l.done(w) {
 				delete(l.workers, instance)
 			}
 		}
@@ -225,19 +241,27 @@ func (l *lead) wait(ctx context.Context, limit time.Duration, until func() (bool
 // alive reports whether a worker has been heard of lately. l.mu is held.
 func (w *seen) alive() bool { return w != nil && time.Since(w.at) <= Lost }
 
+const gatherQuietly = 2 * time.Second
+
 // gather waits until there are as many workers as there should be, and gives shards to the first of them.
 func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member, error) {
 	limit := cmp.Or(l.Gather, defaultGather)
 	var members []member
-	var have []string
+	var have, deaf []string
 	twice := ""
-	err := l.wait(ctx, limit, func() (bool, error) {
+	complete := func() (bool, error) {
 		var there []*seen
+		deaf = deaf[:0]
 		for _, w := range l.workers {
-			if w.alive() && !w.Left && (w.Term == l.order.Term || w.Version != protocolVersion) {
+			switch {
+			case !w.alive() || w.Left:
+			case w.Term == l.order.Term || w.Version != protocolVersion:
 				there = append(there, w)
+			default:
+				deaf = append(deaf, w.Name)
 			}
 		}
+		slices.Sort(deaf)
 		slices.SortFunc(there, func(a, b *seen) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Instance, b.Instance))
 		})
@@ -256,10 +280,16 @@ func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member,
 			}
 			members = append(members, member{Instance: w.Instance, Name: w.Name, Shard: i,
 				Identity: loadgen.GeneratorIdentity{Name: w.Name, Version: w.Program, Build: w.Build, CPUs: w.CPUs,
-					Sustained: w.Sustains}})
+					Sustained: w.Sustains, SustainedChunks: w.SustainsChunks}})
 		}
 		return true, l.agree(members)
-	})
+	}
+	soon := min(limit, gatherQuietly)
+	err := l.wait(ctx, soon, complete)
+	if errors.Is(err, errLate) && soon < limit {
+		l.tell("waiting for workers, of which %d of %d are there", len(have), l.Workers)
+		err = l.wait(ctx, limit-soon, complete)
+	}
 	if err == nil {
 		members = members[:shards]
 	}
@@ -268,7 +298,7 @@ func (l *lead) gather(ctx context.Context, shards int, gone []string) ([]member,
 		return nil, &DisagreementError{What: "name each", Odd: []string{fmt.Sprintf("two are called %.128q", twice)},
 			Most: "names of their own"}
 	case errors.Is(err, errLate):
-		return nil, &MissingError{Have: slices.Clone(have), Want: l.Workers, Gone: gone, In: limit}
+		return nil, &MissingError{Have: slices.Clone(have), Want: l.Workers, Gone: gone, Deaf: slices.Clone(deaf), In: limit}
 	}
 	return members, err
 }

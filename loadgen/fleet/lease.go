@@ -16,6 +16,7 @@ import (
 // that slept through its end is not obeyed when it wakes.
 type lease struct {
 	kv       jetstream.KeyValue
+	again    func(context.Context) (jetstream.KeyValue, error) // opens it anew
 	key      string
 	value    leaseValue
 	revision uint64
@@ -48,8 +49,14 @@ func openLeases(ctx context.Context, js jetstream.JetStream, n names, create, in
 }
 
 // takeLease takes it, or returns a *BusyError once the one who has it has renewed it. One who has gone does not.
-func takeLease(ctx context.Context, kv jetstream.KeyValue, n names, holder string) (*lease, error) {
-	l := &lease{kv: kv, key: leaseKey, value: leaseValue{Holder: holder, Nonce: nuid.Next()}}
+func takeLease(
+	ctx context.Context, open func(context.Context) (jetstream.KeyValue, error), n names, holder string,
+) (*lease, error) {
+	kv, err := open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the fleet's key-value bucket (the NATS server needs JetStream): %w", err)
+	}
+	l := &lease{kv: kv, again: open, key: leaseKey, value: leaseValue{Holder: holder, Nonce: nuid.Next()}}
 	var first jetstream.KeyValueEntry
 	for {
 		err := l.create(ctx)
@@ -110,6 +117,14 @@ func (l *lease) renew(ctx context.Context, n names) error {
 		return nil
 	}
 	entry, getErr := l.kv.Get(ctx, l.key)
+	if getErr != nil && !errors.Is(getErr, jetstream.ErrKeyNotFound) { // the server may have lost the bucket
+		kv, err := l.again(ctx)
+		if err != nil {
+			return err
+		}
+		l.kv = kv
+		entry, getErr = kv.Get(ctx, l.key)
+	}
 	if errors.Is(getErr, jetstream.ErrKeyNotFound) {
 		return l.create(ctx)
 	}

@@ -44,8 +44,8 @@ const (
 // must send the same. Where workers went while the level lasted the result is spoiled ([WarnWorkerLost]), which is no
 // error.
 //
-// Errors are a *[loadgen.InvalidError], *[MissingError], *[DisagreementError], *[WorkerError] or *[BusyError], or
-// NATS's own; then nothing was measured.
+// Errors are a *[loadgen.InvalidError], *[MissingError], *[DisagreementError], *[WorkerError] or *[BusyError],
+// [ErrStopped], or NATS's own; then nothing was measured.
 func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) (*loadgen.Result, error) {
 	if g == nil {
 		g = &loadgen.Generator{}
@@ -55,15 +55,17 @@ func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l, err := c.leads(ctx)
+	waiting, release := unlessStopped(ctx, g.Stop)
+	defer release()
+	l, err := c.leads(waiting)
 	if err != nil {
 		return nil, err
 	}
 	m := &measuring{lead: l, g: g, job: j}
 	defer m.end()
-	if m.takeUp(ctx) {
+	if m.takeUp(waiting) {
 		c.tell("taking up a level that was begun before")
-	} else if err := m.begin(ctx); err != nil {
+	} else if err := m.begin(waiting); err != nil {
 		return nil, err
 	}
 	cut := m.watch(ctx)
@@ -77,6 +79,24 @@ func (c *Coordinator) Measure(ctx context.Context, j Job, g *loadgen.Generator) 
 		}
 	}
 	return result, cut
+}
+
+// ErrStopped is the cause of a level that was not measured because Stop was closed while its workers were waited for.
+var ErrStopped = errors.New("stopped before the level began")
+
+// unlessStopped is ctx until stop is closed; nil: never.
+func unlessStopped(ctx context.Context, stop <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if stop != nil {
+		go func() {
+			select {
+			case <-stop:
+				cancel(ErrStopped)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
 }
 
 // measuring is one call of Measure.
@@ -96,7 +116,7 @@ func (m *measuring) shards() int { return m.job.shards(m.Workers) }
 
 // end lets the workers go.
 func (m *measuring) end() {
-	m.want(func(o *order) { o.Session, o.Phase, o.Shards, o.Clocks = "", "", nil, nil })
+	m.letGo()
 	if m.records != nil {
 		_ = m.records.Unsubscribe()
 		m.hears.close()
@@ -112,6 +132,9 @@ func (m *measuring) begin(ctx context.Context) error {
 			return err
 		}
 		m.level = level{Session: nuid.Next(), Job: m.job, Members: members, Clocks: map[string]loadgen.ClockOffset{}}
+		if _, err := m.store.make(ctx, m.InMemory); err != nil { // the server may have lost it since the level before
+			return fmt.Errorf("the fleet's stream: %w", err)
+		}
 		if err := m.store.forget(ctx); err != nil {
 			return fmt.Errorf("the fleet's stream: %w", err)
 		}
@@ -132,7 +155,7 @@ func (m *measuring) begin(ctx context.Context) error {
 			}
 		}
 		m.tell("lost before the level began: %v", gone)
-		m.want(func(o *order) { o.Session, o.Phase, o.Shards = "", "", nil })
+		m.letGo()
 	}
 	return &MissingError{Want: m.Workers, Gone: gone, In: cmp.Or(m.Gather, defaultGather)}
 }
@@ -148,7 +171,7 @@ func (m *measuring) together(ctx context.Context) error {
 	}
 	m.want(func(o *order) {
 		o.Session, o.Phase, o.Shards, o.Told = m.level.Session, prepare, shards, m.hasRecords()
-		o.At, o.Clocks = 0, nil
+		o.At, o.Clocks, o.Hold = 0, nil, false
 	})
 	if err := m.reached(ctx, cmp.Or(m.Prepare, defaultPrepare), prepared, "make its target"); err != nil {
 		return err
@@ -309,7 +332,11 @@ func (m *measuring) listenAndGo(ctx context.Context) error {
 		m.level.At = m.clock().Add(ahead).UnixNano()
 	}
 	m.want(func(o *order) { o.Phase, o.At, o.Clocks = run, m.level.At, m.level.Clocks })
-	m.tell("%s on %d workers", m.job.Level.Load(), len(m.level.Members))
+	if n := len(m.level.Members); n < m.Workers {
+		m.tell("%s on %d of %d workers, as many as have something to do in it", m.job.Level.Load(), n, m.Workers)
+	} else {
+		m.tell("%s on %d workers", m.job.Level.Load(), n)
+	}
 	return nil
 }
 
@@ -338,6 +365,7 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 	}
 	m.want(func(o *order) {
 		o.Session, o.Phase, o.Shards, o.At, o.Clocks = m.level.Session, run, shards, m.level.At, m.level.Clocks
+		o.Hold = false
 	})
 	// Those whose result is not kept must be at it.
 	err := m.wait(ctx, Lost+every, func() (bool, error) {

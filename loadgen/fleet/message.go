@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/servegauge/servegauge/loadgen"
 )
 
 // protocolVersion is of the messages below. Workers of another one are named as odd, and nothing is measured.
-const protocolVersion = 1
+const protocolVersion = 2
 
 const (
 	every = 500 * time.Millisecond // orders and beats, when nothing changes
@@ -47,13 +49,14 @@ const (
 
 // An order is what a coordinator wants, for example:
 //
-//	{"version":1,"term":7,"seq":41,"holder":"host/4711","session":"Ab3…","phase":"run","shards":{"x9…":0},"at_ns":1754…,"clocks":{…}}
+//	{"version":2,"term":7,"seq":41,"holder":"host/4711","session":"Ab3…","phase":"run","shards":{"x9…":0},"at_ns":1754…,"clocks":{…}}
 type order struct {
 	Version int    `json:"version"`
 	Term    uint64 `json:"term"`
 	Seq     uint64 `json:"seq"` // of the term's orders: one that is late is not obeyed
 	Holder  string `json:"holder"`
-	Session string `json:"session,omitempty"` // "": none; whoever has one ends it
+	Session string `json:"session,omitempty"` // "": none; whoever has one ends it,
+	Hold    bool   `json:"hold,omitempty"`    // unless it is to go on: the coordinator does not know yet what it wants
 	Phase   phase  `json:"phase,omitempty"`
 
 	Shards map[string]int                 `json:"shards,omitempty"` // of each instance that takes part
@@ -70,7 +73,9 @@ type beat struct {
 	Program  string  `json:"program"` // its version
 	Build    string  `json:"build"`
 	CPUs     float64 `json:"cpus"`
-	Sustains float64 `json:"sustains,omitempty"` // requests/s
+
+	Sustains       float64 `json:"sustains,omitempty"`        // requests/s
+	SustainsChunks float64 `json:"sustains_chunks,omitempty"` // chunks/s
 
 	Session  string           `json:"session,omitempty"`
 	Phase    phase            `json:"phase"`
@@ -86,10 +91,13 @@ type beat struct {
 // errMessage is what a message that is none of ours comes to.
 var errMessage = errors.New("this is no message of a fleet")
 
-// decode takes apart what came from outside: one JSON value with no field that we do not know.
+// decode takes apart what came from outside: one JSON value with no field that we do not know, unless it is a beat, by
+// which a worker of another version is known.
 func decode(data []byte, v any) error {
 	in := json.NewDecoder(bytes.NewReader(data))
-	in.DisallowUnknownFields()
+	if _, any := v.(*beat); !any {
+		in.DisallowUnknownFields()
+	}
 	if err := in.Decode(v); err != nil {
 		return errMessage
 	}
@@ -105,7 +113,24 @@ const (
 	mostWhy  = 2000
 )
 
+// valid is false for what no worker says. What it says is shown to people, so that it is text that does nothing to a
+// terminal; why it failed may be anything, and is made such text.
 func (b *beat) valid(subject string, n names) bool {
-	return b.Version > 0 && b.Instance != "" && len(b.Instance) <= mostName && subject == n.beat(b.Instance) &&
-		b.Name != "" && len(b.Name) <= mostName && len(b.Why) <= mostWhy
+	b.Why = shown(b.Why)
+	for _, text := range []string{b.Instance, b.Name, b.Program, b.Build, b.Workload, b.Session, string(b.Phase)} {
+		if len(text) > mostName || shown(text) != text {
+			return false
+		}
+	}
+	return b.Version > 0 && b.Instance != "" && subject == n.beat(b.Instance) && b.Name != "" && len(b.Why) <= mostWhy
+}
+
+// shown is a text with a space in the place of each character that is not to be seen.
+func shown(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", "16") // they mostly wait: for somebody to be missed, for a lease to lapse
+		_ = flag.Set("test.parallel", sideBySide) // they mostly wait: for somebody to be missed, for a lease to lapse
 	}
 	os.Exit(m.Run())
 }

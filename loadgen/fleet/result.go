@@ -13,8 +13,8 @@ import (
 
 // result is that of the level: its shards' merged, where those of the lost have nothing in them.
 func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
-	if m.err != nil {
-		return nil, m.err
+	if err := m.deposed(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopLimit)
 	defer cancel()
@@ -35,8 +35,9 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		parts[i] = part
 	}
 	r, err := m.merge(parts)
-	if err != nil && m.cut(parts) {
-		// What was cut short soon may have been measured by one before another began: then the larger part is what there is.
+	if err != nil {
+		// What is short, or was cut short soon, may have been measured by one before another began: then the larger part is
+		// what there is.
 		most := 0
 		for i, p := range parts {
 			if p != nil && (parts[most] == nil || p.Accounting.Issued > parts[most].Accounting.Issued) {
@@ -56,11 +57,6 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 	m.identify(r)
 	m.warn(r)
 	return r, nil
-}
-
-// cut reports whether the level did not go to its end.
-func (m *measuring) cut(parts []*loadgen.Result) bool {
-	return slices.ContainsFunc(parts, func(p *loadgen.Result) bool { return p == nil || p.CutShort })
 }
 
 // merge merges the members' results, with nothing in the place of those that are nil.
@@ -89,6 +85,10 @@ func (m *measuring) identify(r *loadgen.Result) {
 	}
 }
 
+// mostLate is by how much a member may have begun late, or early, and still be a part of the level: on a machine that is
+// so busy the spread of the starts says enough.
+const mostLate = time.Minute
+
 // part is a member's result.
 func (m *measuring) part(ctx context.Context, w member) (*loadgen.Result, error) {
 	var r loadgen.Result
@@ -99,6 +99,16 @@ func (m *measuring) part(ctx context.Context, w member) (*loadgen.Result, error)
 	if got := r.Level; got.Shard != want.Shard || got.Shards != want.Shards || got.Concurrency != want.Concurrency ||
 		got.Requests != want.Requests || !reflect.DeepEqual(got.Arrivals, want.Arrivals) {
 		return nil, fmt.Errorf("it is of another level: %.200s", got.Load())
+	}
+	if err := r.Mergeable(); err != nil {
+		return nil, err
+	}
+	began := r.Start
+	if r.Clock != nil {
+		began = began.Add(-r.Clock.Offset)
+	}
+	if off := began.Sub(time.Unix(0, m.level.At)); off.Abs() > mostLate {
+		return nil, fmt.Errorf("it began %v after the others were told to, by the clock that it had", off)
 	}
 	before, known := m.level.Clocks[w.Instance]
 	if r.Clock != nil && known {
@@ -182,15 +192,15 @@ func (m *measuring) warn(r *loadgen.Result) {
 		window = min(window, r.Steady.Length())
 	}
 	if window > 0 && float64(spread+off) > spreadLimit*float64(window) {
-		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.OutputThroughput,
-			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate},
+		warn(WarnStartSpread, []string{loadgen.Steady, loadgen.RequestThroughput, loadgen.InputThroughput, loadgen.OutputThroughput,
+			loadgen.TotalThroughput, loadgen.GoodputThroughput, loadgen.AchievedRate, loadgen.AchievedSessions},
 			"the workers started %v apart, by clocks that are known to ± %v, over 1 %% of a window of %v: latencies are "+
 				"each machine's own and stand; figures over a time do not", spread, off, window)
 	}
 	for _, p := range r.Parts {
-		if h, known := p.Headroom(); known && h < enoughHeadroom {
-			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.0f requests/s, %.2g times what it needed here: use more "+
-				"workers, or machines of their own", p.Generator.Name, p.Generator.Sustained, h)
+		if h, known := p.Headroom(); known && h.Least() < enoughHeadroom {
+			warn(WarnHeadroom, nil, "worker %.128s was seen to sustain %.2g times what it needed here: use more workers, or "+
+				"machines of their own", p.Generator.Name, h.Least())
 		}
 	}
 	if m.hears == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -97,7 +96,7 @@ func TestOddWorkersAreNamed(t *testing.T) {
 func TestMoreWorkersThanRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.workers(3, takes(time.Millisecond))
+	f.workers(3, takes(30*time.Millisecond))
 	c := f.coordinator(3)
 	for _, concurrency := range []int{1, 2, 3, 7} {
 		r := f.measure(c, Job{Level: loadgen.Level{Concurrency: concurrency, Requests: 10 * concurrency}}, nil)
@@ -112,15 +111,16 @@ func TestMoreWorkersThanRequestsInFlight(t *testing.T) {
 func TestWorkersThatAreMissing(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.worker("one", takes(time.Millisecond), nil)
-	c := f.coordinator(2)
-	c.Gather = time.Second
+	f.worker("one", takes(30*time.Millisecond), nil)
+	c := f.coordinator(1)
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}}
+	f.measure(c, j, nil) // it is there
+	c.Workers, c.Gather = 2, time.Second
 	_, err := c.Measure(t.Context(), j, nil)
 	if missing, ok := errors.AsType[*MissingError](err); !ok || !slices.Equal(missing.Have, []string{"one"}) {
 		t.Errorf("%v", err)
 	}
-	f.worker("one", takes(time.Millisecond), nil)
+	f.worker("one", takes(30*time.Millisecond), nil)
 	c.Gather = 4 * time.Second // it may take its time to be there
 	_, err = c.Measure(t.Context(), j, nil)
 	if odd, ok := errors.AsType[*DisagreementError](err); !ok || !strings.Contains(odd.Error(), `two are called "one"`) {
@@ -132,7 +132,7 @@ func TestWorkersThatAreMissing(t *testing.T) {
 func TestOneCoordinatorAtATime(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
-	f.workers(2, takes(time.Millisecond))
+	f.workers(2, takes(30*time.Millisecond))
 	j := Job{Level: loadgen.Level{Concurrency: 2, Requests: 20}}
 	first, second := f.coordinator(2), f.coordinator(2)
 	f.measure(first, j, nil)
@@ -158,16 +158,19 @@ func TestReplacedCoordinator(t *testing.T) {
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 20}}
 	first, second := f.coordinator(1), f.coordinator(1)
 	f.measure(first, j, nil)
-	if err := first.lead.lease.kv.Purge(t.Context(), leaseKey); err != nil { // as if it had lapsed
+	kv := first.lead.lease.kv
+	if _, err := kv.Put(t.Context(), leaseKey, []byte(`{"holder":"third","nonce":"x","term":1}`)); err != nil { // as if it had lapsed
 		t.Fatal(err)
 	}
-	f.measure(second, j, nil)
-	err := first.lead.wait(t.Context(), 10*time.Second, func() (bool, error) { return false, nil })
+	err := first.lead.wait(t.Context(), time.Minute, func() (bool, error) { return false, nil })
 	if _, replaced := errors.AsType[*BusyError](err); !replaced {
 		t.Errorf("%v", err)
 	}
 	if _, err := first.Measure(t.Context(), j, nil); err == nil {
 		t.Error("a coordinator that was replaced goes on")
+	}
+	if err := kv.Purge(t.Context(), leaseKey); err != nil { // the third has gone
+		t.Fatal(err)
 	}
 	f.measure(second, j, nil)
 }
@@ -191,47 +194,6 @@ func TestOnlyAllowedServers(t *testing.T) {
 	if _, err := c.Measure(t.Context(), Job{URL: "http://u:hunter2@h", Level: loadgen.Level{Concurrency: 1, Requests: 10}},
 		nil); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
-	}
-}
-
-// Files reach workers by their SHA-256: from the disk, or from the coordinator; never another one.
-func TestFiles(t *testing.T) {
-	t.Parallel()
-	f := newField(t)
-	text := `{"prompt": "one"}` + "\n" + `{"prompt": "two"}` + "\n"
-	var got atomic.Value
-	f.worker("w", nil, func(w *Worker) {
-		w.Target = func(ctx context.Context, j Job, files Files) (loadgen.Target, error) {
-			var sum string
-			if err := json.Unmarshal(j.Options, &sum); err != nil {
-				return nil, err
-			}
-			file, err := files(ctx, sum)
-			if err != nil {
-				return nil, err
-			}
-			defer file.Close()
-			text, err := io.ReadAll(file)
-			got.Store(string(text))
-			return takes(time.Millisecond), err
-		}
-	})
-	c := f.coordinator(1)
-	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10},
-		Options: json.RawMessage(`"` + strings.Repeat("ab", 32) + `"`)}
-	if _, err := c.Measure(t.Context(), j, nil); err == nil || !strings.Contains(err.Error(), "neither on this worker's disk") {
-		t.Errorf("%v", err)
-	}
-	sum, err := c.Share(t.Context(), "prompts.jsonl", func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(text)), nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j.Options = json.RawMessage(`"` + sum + `"`)
-	f.measure(c, j, nil)
-	if got.Load() != text {
-		t.Errorf("%v", got.Load())
 	}
 }
 

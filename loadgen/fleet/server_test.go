@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -41,48 +42,82 @@ func serveNATS(config string) error {
 	return nil
 }
 
-// natsServer starts a NATS server as a process of its own, with TLS and JetStream, and users as given: nats-server itself
-// where SERVEGAUGE_NATS_SERVER says where that is, and else the same server in the test's binary.
-func natsServer(t *testing.T, authorization string) (url, caFile string) {
+// A natsServer is a NATS server that is a process of its own, with TLS and JetStream: nats-server itself where
+// SERVEGAUGE_NATS_SERVER says where that is, and else the same server in the test's binary.
+type natsServer struct {
+	*testing.T
+	dir, address string
+	process      *exec.Cmd
+}
+
+// startNATS starts one, with users, and limits of JetStream, as given.
+func startNATS(t *testing.T, authorization, limits string) *natsServer {
 	t.Helper()
-	dir := t.TempDir()
-	certificate(t, dir)
+	s := &natsServer{T: t, dir: t.TempDir()}
+	certificate(t, s.dir)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := taken.Addr().String()
+	s.address = taken.Addr().String()
 	taken.Close()
-	config := filepath.Join(dir, "nats.conf")
-	text := fmt.Sprintf("listen: %q\njetstream { store_dir: %q }\ntls { cert_file: %q, key_file: %q }\nauthorization { %s }\n",
-		address, filepath.Join(dir, "store"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), authorization)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	in := func(name string) string { return filepath.Join(s.dir, name) }
+	text := fmt.Sprintf("listen: %q\njetstream { store_dir: %q\n%s }\ntls { cert_file: %q, key_file: %q }\nauthorization { %s }\n",
+		s.address, in("store"), limits, in("cert.pem"), in("key.pem"), authorization)
+	if err := os.WriteFile(in("nats.conf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.kill)
+	s.start()
+	return s
+}
+
+func (s *natsServer) url() string    { return "tls://" + s.address }
+func (s *natsServer) caFile() string { return filepath.Join(s.dir, "cert.pem") }
+
+// kill is kill −9.
+func (s *natsServer) kill() { _ = s.process.Process.Kill(); _ = s.process.Wait() }
+
+// start starts it, again perhaps, and waits until it lets somebody in.
+func (s *natsServer) start() {
+	s.Helper()
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	command := exec.Command(self)
-	command.Env = append(os.Environ(), serverVariable+"="+config)
+	config := filepath.Join(s.dir, "nats.conf")
+	s.process = exec.Command(self)
+	s.process.Env = append(os.Environ(), serverVariable+"="+config)
 	if real := os.Getenv("SERVEGAUGE_NATS_SERVER"); real != "" {
-		command = exec.Command(real, "-c", config)
-		t.Logf("through %s", real)
+		s.process = exec.Command(real, "-c", config)
+		s.Logf("through %s", real)
 	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
+	if err := s.process.Start(); err != nil {
+		s.Fatal(err)
 	}
-	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
+		conn, err := net.Dial("tcp", s.address)
 		if err == nil {
 			conn.Close()
-			return "tls://" + address, filepath.Join(dir, "cert.pem")
+			return
 		}
 		if time.Since(began) > 20*time.Second {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 	}
+}
+
+// connect is somebody's connection to it.
+func (s *natsServer) connect(change func(*Server)) *nats.Conn {
+	s.Helper()
+	to := Server{URL: s.url(), CAFile: s.caFile()}
+	change(&to)
+	conn, err := Connect(s.Context(), to)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(conn.Close)
+	return conn
 }
 
 // certificate makes a server's certificate, which is its own authority.
@@ -135,8 +170,8 @@ func TestServerWithTLSAndCredentials(t *testing.T) {
 	} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			url, ca := natsServer(t, c.authorization)
-			good := Server{URL: url, CAFile: ca}
+			server := startNATS(t, c.authorization, "")
+			good := Server{URL: server.url(), CAFile: server.caFile()}
 			bad := good
 			c.good(&good)
 			c.bad(&bad)
@@ -161,7 +196,7 @@ func TestServerWithTLSAndCredentials(t *testing.T) {
 				defer conn.Close()
 				w := &Worker{Conn: conn, Name: fmt.Sprint("w", i), Allow: []string{testURL},
 					Target: func(context.Context, Job, Files) (loadgen.Target, error) {
-						return takes(5 * time.Millisecond), nil
+						return takes(25 * time.Millisecond), nil
 					}}
 				go func() { done <- w.Run(ctx) }()
 			}

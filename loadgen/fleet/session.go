@@ -18,7 +18,8 @@ type session struct {
 	*working
 	id            string
 	shard, shards int
-	told          bool // observers want to know of each request
+	told          bool            // observers want to know of each request
+	life          context.Context // the worker's
 	cancel        context.CancelCauseFunc
 	before        <-chan struct{} // closed once the session before it has ended; nil: there was none
 	ended         chan struct{}
@@ -87,8 +88,11 @@ func (s *session) reach(p phase) {
 	s.alert()
 }
 
-// storeLimit bounds how long a result is tried to be kept.
-const storeLimit = 2 * time.Minute
+// storeLimit bounds how long a result is tried to be kept, and leaveLimit of a worker that is to end.
+const (
+	storeLimit = 2 * time.Minute
+	leaveLimit = 5 * time.Second
+)
 
 // measure is the session, from its beginning to its end.
 func (s *session) measure(ctx context.Context) {
@@ -118,7 +122,7 @@ func (s *session) try(ctx context.Context) error {
 	if err := errors.Join(allowed(s.Allow, j.URL), j.validate(s.shards)); err != nil {
 		return err
 	}
-	target, err := s.Target(ctx, j, s.files.from(kept))
+	target, err := s.Target(ctx, j, s.files.from(kept, s.tell))
 	if err != nil {
 		return fmt.Errorf("its target: %w", err)
 	}
@@ -143,20 +147,22 @@ func (s *session) try(ctx context.Context) error {
 	// The level's context may be done, and its result is wanted all the same.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
+	defer context.AfterFunc(s.life, func() { time.AfterFunc(leaveLimit, cancel) })()
 	if err := kept.put(keep, s.names.result(s.id, s.shard), result); err != nil {
 		return fmt.Errorf("its result: %w", err)
+	}
+	if j.Gauge && !result.CutShort {
+		s.sustains.saw(result)
 	}
 	s.tell("%s: %d requests, %d completed", level.Load(), result.Accounting.Issued, result.Accounting.Completed)
 	s.reach(stored)
 	return nil
 }
 
-// load measures the shard. The level's clock starts when the observers' Start has returned, so that is where it waits for
-// the others, its connections open.
+// load measures the shard. It waits for the others, its connections open, where its observer is told of the start.
 func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.Target) (*loadgen.Result, error) {
 	offset := new(loadgen.ClockOffset)
 	g := &loadgen.Generator{Target: target, Metrics: s.Metrics, Stop: s.drained, Clock: offset}
-	started := false
 	g.Observers = []loadgen.Observer{{
 		Start: func(l loadgen.Level) {
 			s.reach(armed)
@@ -171,7 +177,7 @@ func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.
 			*offset = s.clock.system(stands)
 			s.tell("%s, from %v on", l.Load(), at.Format(time.TimeOnly))
 			s.reach(running)
-			started = s.clock.sleepUntil(at.Add(stands.Offset), ctx.Done())
+			g.At = time.Now().Add(at.Add(stands.Offset).Sub(s.clock.now()))
 		},
 		Tick: func(p loadgen.Progress) {
 			s.mu.Lock()
@@ -202,7 +208,7 @@ func (s *session) load(ctx context.Context, level loadgen.Level, target loadgen.
 		g.Observers = append(g.Observers, loadgen.Observer{Record: tells.record})
 	}
 	result, err := g.Measure(ctx, level)
-	if !started {
+	if began := result != nil && !g.At.IsZero() && !result.Start.Before(g.At); !began {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
@@ -226,6 +232,10 @@ func workloadOf(t loadgen.Target) string {
 	if sends, ok := t.(interface{ Sent() workload.Description }); ok {
 		sent := sends.Sent()
 		sent.Headers = nil
+		if sent.File != nil && sent.File.SHA256 != "" { // what it is called is each machine's own as well
+			file := *sent.File
+			file.Name, sent.File = "", &file
+		}
 		says.Sent, known = &sent, true
 	}
 	if has, ok := t.(interface{ Fingerprint() string }); ok {

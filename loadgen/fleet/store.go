@@ -32,7 +32,7 @@ const (
 	keptFor    = 24 * time.Hour // what nobody has purged; how much there may be is for the server to say
 	mostPart   = 256 << 10      // bytes of a message
 	mostParts  = 4096           //
-	mostStored = 1 << 30        // bytes of a result, uncompressed
+	mostStored = 256 << 20      // bytes of a result, uncompressed
 
 	headerParts = "Servegauge-Parts"
 	headerSum   = "Servegauge-Sha256"
@@ -49,15 +49,7 @@ func openStore(ctx context.Context, conn *nats.Conn, n names, create, inMemory b
 	}
 	s := &store{conn: conn, js: js, names: n}
 	if create {
-		storage := jetstream.FileStorage
-		if inMemory {
-			storage = jetstream.MemoryStorage
-		}
-		s.stream, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-			Name: n.store(), Description: "servegauge: levels, and the results of their shards",
-			Subjects: []string{n.kept(">")}, Storage: storage, MaxAge: keptFor,
-			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, AllowDirect: true,
-		})
+		s.stream, err = s.make(ctx, inMemory)
 	} else {
 		s.stream, err = js.Stream(ctx, n.store())
 	}
@@ -67,7 +59,21 @@ func openStore(ctx context.Context, conn *nats.Conn, n names, create, inMemory b
 	return s, nil
 }
 
-// put keeps v. It tries again until ctx is done, as over a connection that broke.
+// make makes the stream, unless there is one.
+func (s *store) make(ctx context.Context, inMemory bool) (jetstream.Stream, error) {
+	storage := jetstream.FileStorage
+	if inMemory {
+		storage = jetstream.MemoryStorage
+	}
+	return s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: s.names.store(), Description: "servegauge: levels, and the results of their shards",
+		Subjects: []string{s.names.kept(">")}, Storage: storage, MaxAge: keptFor,
+		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, AllowDirect: true,
+	})
+}
+
+// put keeps v. Over a connection that broke it tries again until ctx is done; what the server refuses, as one that is full
+// does, it tries for refusedFor.
 func (s *store) put(ctx context.Context, subject string, v any) error {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
@@ -103,10 +109,13 @@ const (
 	ackLimit = 2 * time.Second
 	putPause = 200 * time.Millisecond
 
+	refusedFor = 5 * time.Second
+
 	errCodeStore = 10077 // of several reasons, of which the text tells
 )
 
 func (s *store) publish(ctx context.Context, m *nats.Msg, id string) error {
+	var refused time.Time // since when
 	for {
 		attempt, cancel := context.WithTimeout(ctx, ackLimit)
 		_, err := s.js.PublishMsg(attempt, m, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
@@ -117,7 +126,12 @@ func (s *store) publish(ctx context.Context, m *nats.Msg, id string) error {
 			return nil
 		case errors.As(err, &api) && api.ErrorCode == errCodeStore && strings.Contains(api.Description, "per subject"):
 			return nil // it is there
-		case ctx.Err() != nil || s.conn.IsClosed():
+		case api == nil:
+			refused = time.Time{}
+		case refused.IsZero():
+			refused = time.Now()
+		}
+		if ctx.Err() != nil || s.conn.IsClosed() || !refused.IsZero() && time.Since(refused) > refusedFor {
 			return fmt.Errorf("not kept: %w", err)
 		}
 		select {

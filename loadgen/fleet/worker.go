@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,8 +41,11 @@ type Worker struct {
 	// are had from the coordinator.
 	Datasets fs.FS
 
-	Metrics  []loadgen.Metric // the owner's own, as in [loadgen.Generator]
-	Sustains float64          // requests/s that it was seen to do at most; zero: not measured
+	Metrics []loadgen.Metric // the owner's own, as in [loadgen.Generator]
+
+	// Sustains and SustainsChunks are the requests/s and the chunks/s that it was seen to do at most. Zero: not measured,
+	// unless a level is ([Job.Gauge]).
+	Sustains, SustainsChunks float64
 
 	// Told, if not nil, is told in words what it does. Calls do not overlap.
 	Told func(string)
@@ -64,33 +68,48 @@ type working struct {
 	seq     uint64 // of the latest order
 	beats   uint64
 	refused leaseValue // of a term that was found to be nobody's
+	deaf    string     // why it could not be found out, as it was told last,
+	asked   time.Time  // and when
 	heard   time.Time  // when an order of the present coordinator came last
 	session *session   // nil: none
 	ending  sync.WaitGroup
 	latest  <-chan struct{} // closed once the latest session has ended; nil: there was none
 
-	telling sync.Mutex
-	files   files
+	telling  sync.Mutex
+	files    files
+	sustains sustained
 }
 
-// Run takes part in the fleet until ctx is done, when it leaves it, with what it has of a level that is under way.
-func (w *Worker) Run(ctx context.Context) error {
-	n, err := namesOf(w.Fleet)
-	if err != nil {
+// Validate returns the [*loadgen.InvalidError] that Run would of what it is told to be, apart from its connection.
+func (w *Worker) Validate() error {
+	if _, err := namesOf(w.Fleet); err != nil {
 		return err
 	}
 	switch {
-	case w.Conn == nil:
-		return &loadgen.InvalidError{Field: "conn", Value: nil, Want: "a connection to a NATS server"}
 	case w.Target == nil:
 		return &loadgen.InvalidError{Field: "target", Value: nil, Want: "a func that makes targets"}
-	case len(w.Name) > mostName:
-		return &loadgen.InvalidError{Field: "name", Value: fmt.Sprintf("%.40q…", w.Name), Want: "at most 128 bytes"}
+	case len(w.Name) > mostName || shown(w.Name) != w.Name:
+		return &loadgen.InvalidError{Field: "name", Value: fmt.Sprintf("%.40q", w.Name), Want: "text of at most 128 bytes"}
 	}
 	for _, entry := range w.Allow {
 		if _, err := origin(entry); err != nil && entry != AnyServer {
 			return fmt.Errorf("allowed server: %w", err)
 		}
+	}
+	return nil
+}
+
+// Run takes part in the fleet until ctx is done, when it leaves it, with what it has of a level that is under way.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Validate(); err != nil {
+		return err
+	}
+	n, err := namesOf(w.Fleet)
+	if err != nil {
+		return err
+	}
+	if w.Conn == nil {
+		return &loadgen.InvalidError{Field: "conn", Value: nil, Want: "a connection to a NATS server"}
 	}
 	mine := *w
 	if mine.Name == "" {
@@ -102,6 +121,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	r := &working{Worker: &mine, names: n, instance: nuid.Next(), changed: make(chan struct{}, 1),
 		orders: make(chan order, 64), files: files{dir: w.Datasets}}
+	r.sustains.atLeast(w.Sustains, w.SustainsChunks)
 	return r.work(ctx)
 }
 
@@ -144,6 +164,11 @@ func (r *working) work(ctx context.Context) error {
 		case <-r.changed:
 			r.beat(false)
 		case <-ticker.C:
+			if r.Conn.IsClosed() { // for good: its credentials are taken no more, for instance
+				r.end(errClosed)
+				r.ending.Wait()
+				return fmt.Errorf("%w: %w", errClosed, cmp.Or(r.Conn.LastError(), nats.ErrConnectionClosed))
+			}
 			r.alone()
 			r.beat(false)
 		}
@@ -162,8 +187,9 @@ func (r *working) tell(format string, args ...any) {
 // beat says what the worker is and does.
 func (r *working) beat(left bool) {
 	b := beat{Version: protocolVersion, Instance: r.instance, Name: r.Name, Program: version(), Build: build(),
-		CPUs: float64(runtime.GOMAXPROCS(0)), Sustains: r.Sustains, Phase: idle, Term: r.term, Seq: r.beats, Left: left}
+		CPUs: float64(runtime.GOMAXPROCS(0)), Phase: idle, Term: r.term, Seq: r.beats, Left: left}
 	r.beats++
+	b.Sustains, b.SustainsChunks = r.sustains.get()
 	if s := r.session; s != nil {
 		b.Session = s.id
 		s.say(&b)
@@ -173,16 +199,21 @@ func (r *working) beat(left bool) {
 	}
 }
 
+// errClosed says that a worker has no way to its coordinator any more.
+var errClosed = errors.New("the connection to the NATS server is closed for good")
+
 // orderLimit bounds how long it may take to find out who coordinates.
 const orderLimit = 2 * time.Second
 
 // obey does what an order says, unless it is none of the one who coordinates.
 func (r *working) obey(ctx context.Context, o *order) {
 	switch {
-	case o.Term < r.term || o.Term == r.term && (o.Seq <= r.seq || o.Holder != r.holder) ||
+	case o.Term < r.term && time.Since(r.heard) <= Lost || o.Term == r.term && (o.Seq <= r.seq || o.Holder != r.holder) ||
 		o.claims() == r.refused:
 		return
-	case o.Term > r.term:
+	case o.Term != r.term && time.Since(r.asked) < orderLimit:
+		return
+	case o.Term != r.term: // a lower one may be of a store that was lost, and is another
 		if !r.coordinates(ctx, o) {
 			return
 		}
@@ -191,6 +222,9 @@ func (r *working) obey(ctx context.Context, o *order) {
 		defer r.beat(false)
 	}
 	r.seq, r.heard = o.Seq, time.Now()
+	if o.Hold {
+		return
+	}
 	shard, mine := o.Shards[r.instance]
 	if r.session != nil && (!mine || r.session.id != o.Session) {
 		r.end(errors.New("the coordinator has gone on without"))
@@ -212,28 +246,40 @@ func (r *working) obey(ctx context.Context, o *order) {
 func (r *working) coordinates(ctx context.Context, o *order) bool {
 	ctx, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
-	var err error
-	if r.kv == nil {
-		js, jsErr := jetstream.New(r.Conn)
-		if jsErr != nil {
-			return false
-		}
-		if r.kv, err = openLeases(ctx, js, r.names, false, false); err != nil {
-			r.kv = nil
-			return false
-		}
+	ok, err := r.holds(ctx, o)
+	if err != nil {
+		r.asked = time.Now()
 	}
-	ok, err := holds(ctx, r.kv, o)
-	if err == nil && !ok {
+	switch {
+	case err != nil && err.Error() != r.deaf:
+		r.deaf = err.Error()
+		r.tell("cannot find out whether %.200q coordinates, and does nothing for it: %v", o.Holder, err)
+	case err == nil && !ok:
 		r.refused = o.claims()
 	}
 	return ok
 }
 
+func (r *working) holds(ctx context.Context, o *order) (bool, error) {
+	if r.kv == nil {
+		js, err := jetstream.New(r.Conn)
+		if err != nil {
+			return false, err
+		}
+		kv, err := openLeases(ctx, js, r.names, false, false)
+		if err != nil {
+			return false, err
+		}
+		r.kv = kv
+	}
+	return holds(ctx, r.kv, o)
+}
+
 // begin begins a session.
 func (r *working) begin(ctx context.Context, o *order, shard int) {
+	life := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &session{working: r, id: o.Session, shard: shard, shards: len(o.Shards), told: o.Told, cancel: cancel,
+	s := &session{working: r, life: life, id: o.Session, shard: shard, shards: len(o.Shards), told: o.Told, cancel: cancel,
 		before: r.latest, ended: make(chan struct{}), mayArm: make(chan struct{}), mayRun: make(chan struct{}), drained: make(chan struct{}), phase: prepare}
 	r.session, r.latest = s, s.ended
 	r.ending.Go(func() { s.measure(ctx) })

@@ -59,6 +59,7 @@ func (x *exchange) begin(w http.ResponseWriter, number uint64, model string) {
 func (x *exchange) role() {
 	x.out = append(x.out, x.head...)
 	x.out = append(x.out, `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]`...)
+	x.out = x.promptIDs(x.out)
 	if x.continuous {
 		x.out = x.appendUsage(x.out)
 	}
@@ -79,11 +80,7 @@ func (x *exchange) chunk(n int) {
 		b = append(b, `{"index":0,"text":"`...)
 	}
 	b = x.tokens(b, x.done-n, n)
-	if x.chat {
-		b = append(b, `"},"logprobs":null,"finish_reason":`...)
-	} else {
-		b = append(b, `","logprobs":null,"finish_reason":`...)
-	}
+	b = x.afterText(b, x.done == n)
 	if x.done == x.output {
 		b = append(b, `"length"}]`...)
 	} else {
@@ -97,16 +94,35 @@ func (x *exchange) chunk(n int) {
 	x.out = append(x.out, "}\n\n"...)
 }
 
-// tokens renders n tokens of the answer, from one on.
+// tokens renders n tokens of the answer: those that come next, from the first one on where from is 0.
 func (x *exchange) tokens(b []byte, from, n int) []byte {
-	for j := range n {
-		if x.says == 0 {
-			b = append(b, token...)
-		} else {
-			b = appendToken(b, x.says, from+j)
+	if x.ids = x.ids[:0]; from == 0 {
+		x.voice = x.request.voice()
+	}
+	for range n {
+		var id uint64
+		if b, id = x.voice.next(b); x.tellIDs {
+			x.ids = append(x.ids, id)
 		}
 	}
 	return b
+}
+
+// afterText renders what follows the text in a choice, up to its finish_reason. first says that its tokens are the
+// answer's first ones.
+func (x *exchange) afterText(b []byte, first bool) []byte {
+	b = append(b, '"')
+	if x.chat {
+		b = append(b, '}')
+	}
+	if x.tells() {
+		b = appendIDs(append(b, `,"token_ids":`...), x.ids)
+	}
+	if first && !x.chat {
+		b = x.promptIDs(b)
+		b = x.scores(b)
+	}
+	return append(b, `,"logprobs":null,"finish_reason":`...)
 }
 
 // end renders what follows the last content chunk.
@@ -138,10 +154,10 @@ func (x *exchange) whole(w http.ResponseWriter) {
 		b = append(b, `{"index":0,"text":"`...)
 	}
 	b = x.tokens(b, 0, x.output)
+	b = append(x.afterText(b, true), `"length"}]`...)
 	if x.chat {
-		b = append(b, `"},"logprobs":null,"finish_reason":"length"}]`...)
-	} else {
-		b = append(b, `","logprobs":null,"finish_reason":"length"}]`...)
+		b = x.promptIDs(b)
+		b = x.scores(b)
 	}
 	x.out = x.appendDetails(x.appendUsage(b))
 	x.stamp()

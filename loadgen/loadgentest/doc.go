@@ -9,8 +9,9 @@
 //     a prefix cache. [Simulated.Truth] states what a perfect client would measure,
 //     or that it is not known.
 //
-// [Greedy] gives answers that are a function of the prompt, and says how probable it finds those that it is shown; and
-// [Corrupting], before it or before any other server, has some answers be none any more: for checks of answers.
+// A Simulated's answers, and those of a [Greedy], are a function of the prompt, and both say how probable they find the
+// answers that they are shown. A Greedy takes no time, has ties, and can refuse to tell. [Corrupting], before either or
+// before any other server, has some answers be none any more: for checks of answers.
 //
 // [Faults] is put before either, and has some of its answers go wrong to order:
 // refused, truncated, stalled, miscounted, or in another shape than a client may expect

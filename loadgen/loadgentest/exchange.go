@@ -30,9 +30,11 @@ type exchange struct {
 
 	// For the answer: see answer.go.
 	head, tail, out []byte
-	stamps          []int // where in out the room for a Sent is
-	unstamped       bool  // there is none
-	done            int   // tokens rendered
+	stamps          []int    // where in out the room for a Sent is
+	unstamped       bool     // there is none
+	done            int      // tokens rendered
+	voice           voice    // says them
+	ids             []uint64 // of the tokens rendered last, where these are told
 	number          uint64
 	details         bool // the usage tells the cached tokens
 	cached          int  // of the prompt
@@ -50,7 +52,7 @@ func receive() *exchange {
 
 // release gives the exchange back, after which it must not be used.
 func (x *exchange) release() {
-	if cap(x.body)+cap(x.out)+8*cap(x.stamps)+8*cap(x.prefix.tokens) > keepBuffer {
+	if cap(x.body)+cap(x.out)+8*cap(x.stamps)+8*cap(x.prefix.tokens)+8*cap(x.ids) > keepBuffer {
 		return
 	}
 	exchanges.Put(x)
@@ -137,9 +139,9 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		x.detokenize(w, l)
 		return false
 	}
-	x.most = 0
+	x.most, x.vocab = 0, 0
 	if l.simulated != nil {
-		x.most = maxBody // the answer depends on it
+		x.most, x.vocab = maxBody, l.vocab // the answer depends on it
 	}
 	if err := x.parse(x.body); err != nil {
 		q.reject()
@@ -162,6 +164,11 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		fail(w, http.StatusBadRequest, "", fmt.Sprintf("This model's maximum context length is %d tokens. "+
 			"However, you requested %d tokens (%d in the prompt, %d in the completion).",
 			l.length, x.input+x.output, x.input, x.output))
+		return false
+	}
+	if x.scored && x.stream {
+		q.reject()
+		fail(w, http.StatusBadRequest, "", "prompt_logprobs are not available when stream=True.") // vLLM's own words
 		return false
 	}
 	if l.simulated != nil {

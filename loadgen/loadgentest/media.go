@@ -2,6 +2,7 @@ package loadgentest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -65,7 +66,7 @@ func (q *request) medium(s *scanner) (tokens int, err error) {
 	})
 	h := hashOf(content)
 	for k := range tokens {
-		q.note(mix(h + uint64(k)))
+		q.note(mix(h+uint64(k)) % uint64(cmp.Or(q.vocab, defaultVocab)))
 	}
 	q.media += tokens
 	return tokens, err

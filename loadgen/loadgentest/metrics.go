@@ -2,6 +2,7 @@ package loadgentest
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -66,6 +67,12 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 			one("vllm:num_preemptions_total", "counter", "Times that a running request was sent back to the queue.",
 				float64(c.Preemptions))
 		}
+		if s.KVBlocks > 0 { // what it is asked for, as labels: its value is always 1
+			const config = "vllm:cache_config_info"
+			family(config, "gauge", "Information of the LLMEngine CacheConfig")
+			line(config, `,block_size="`+strconv.Itoa(s.blockTokens())+`",num_gpu_blocks="`+strconv.Itoa(s.KVBlocks)+
+				`",enable_prefix_caching="`+capitalized(s.PrefixCache)+`"`, 1)
+		}
 		if s.PrefixCache {
 			one("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.",
 				float64(c.PrefixQueries))
@@ -84,4 +91,12 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b)
 	x.out = b
+}
+
+// capitalized is a truth value as Python writes it.
+func capitalized(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
 }

@@ -6,11 +6,12 @@ import (
 )
 
 // prefix is what a prompt is made of, for a cache that finds again what begins as
-// another did: one number for each token. Words count as tokens do where the
+// another did: the id of each token. Words count as tokens do where the
 // prompt is a text. The zero prefix notes nothing: only a server with a prefix cache
 // pays for it.
 type prefix struct {
 	most   int // tokens to note; a prompt of more is refused anyway
+	vocab  int // of words; 0: the default
 	salt   uint64
 	tokens []uint64
 }
@@ -25,7 +26,7 @@ func (p *prefix) note(token uint64) {
 // word appends a word of a text.
 func (p *prefix) word(w []byte) {
 	if p.most > 0 {
-		p.note(hashOf(w))
+		p.note(wordID(w, p.vocab))
 	}
 }
 

@@ -16,15 +16,18 @@ const (
 type request struct {
 	prefix
 
-	kind       kind   // which endpoint; set by whoever routes
-	chat       bool   // the prompt is messages
-	model      []byte // unquoted; may alias the body
-	input      int    // prompt tokens, at least 1
-	maxID      int64  // the largest token id of the prompt, −1 if it has none
-	output     int    // tokens, 1 … maxOutput
-	stream     bool
-	usage      bool // a chunk with the usage at the end of a stream
-	continuous bool // the usage so far in each chunk
+	kind        kind   // which endpoint; set by whoever routes
+	chat        bool   // the prompt is messages
+	model       []byte // unquoted; may alias the body
+	input       int    // prompt tokens, at least 1
+	maxID       int64  // the largest token id of the prompt, −1 if it has none
+	output      int    // tokens, 1 … maxOutput
+	stream      bool
+	usage       bool // a chunk with the usage at the end of a stream
+	continuous  bool // the usage so far in each chunk
+	constrained bool // the answer is to have a form
+	tellIDs     bool // the token ids of prompt and answer
+	scored      bool // how probable the prompt's tokens are
 
 	said      []span // messages that the model is to have said
 	documents int    // of rerank
@@ -37,7 +40,7 @@ type request struct {
 // parse reads body into q, keeping q.chat and how much of the prompt is to be
 // noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, tokens: q.prefix.tokens[:0]}}
+	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, vocab: q.vocab, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -138,6 +141,29 @@ func (q *request) parse(body []byte) error {
 			return nil
 		case "stream":
 			return s.boolean("stream", &q.stream)
+		case "response_format":
+			q.constrained = false
+			if s.peek() != '{' {
+				return s.skip()
+			}
+			return s.object(func(key []byte) error {
+				if name := unquote(key); string(name) != "type" || s.peek() != '"' {
+					return s.skip()
+				}
+				raw, err := s.str()
+				q.constrained = err == nil && string(unquote(raw)) != "text"
+				return err
+			})
+		case "return_token_ids":
+			return s.boolean("return_token_ids", &q.tellIDs)
+		case "prompt_logprobs":
+			q.scored = false
+			if s.literal("null") {
+				return nil
+			}
+			var tops int64
+			q.scored = true
+			return s.integer("prompt_logprobs", &tops)
 		case "stream_options":
 			q.usage, q.continuous = false, false
 			if s.literal("null") {

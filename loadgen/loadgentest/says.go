@@ -1,41 +1,73 @@
 package loadgentest
 
-// What a [Simulated] server says is a function of the prompt: token j of the answer is a word of five letters that
-// depends on all tokens of the prompt and on j. Whoever has a prompt can tell the answer, [Answer]; the server itself
-// tells of a chat whether the answers in it are those that it gives there ([Counts.Turns]). An answer that went to
-// another's session, or a turn that is missing, is seen.
+import "hash/fnv"
+
+// What a [Simulated] server says is a function of the prompt: each token of the answer is a word of five letters that
+// depends on all tokens before it, of the prompt and of the answer, as from a model that is asked for its most probable
+// ones. Whoever has a prompt can tell the answer, [Answer]; the server itself tells of a chat whether the answers in it
+// are those that it gives there ([Counts.Turns]), and of any prompt how probable it finds its tokens (see scores.go). An
+// answer that went to another's session, or a turn that is missing, is seen.
 
 // letters of the words. None of them makes a word of a language.
 const letters = "bcdfghjklmnpqrstvwxz"
 
-// appendToken appends token j of the answer to a prompt of that hash, with the space that separates it.
-func appendToken(b []byte, prompt uint64, j int) []byte {
-	x := mix(prompt + uint64(j)*0x9e3779b97f4a7c15)
+// defaultVocab is the size of the vocabulary of which words have ids where the server has no limit.
+const defaultVocab = 32000
+
+// wordID is the token id of a word, the same wherever it stands.
+func wordID(word []byte, vocab int) uint64 {
+	if vocab == 0 {
+		vocab = defaultVocab
+	}
+	h := fnv.New32a()
+	_, _ = h.Write(word) // a hash's Write cannot fail
+	return uint64(h.Sum32()) % uint64(vocab)
+}
+
+// A voice is what the model would say next.
+type voice struct {
+	said  uint64 // the hash of all that was said; 0: it says the same token again and again
+	vocab int
+}
+
+// next appends the most probable word, with the space that separates it, and goes on from there. id is its token id.
+func (v *voice) next(b []byte) (said []byte, id uint64) {
+	if v.said == 0 {
+		return append(b, token...), 0
+	}
+	from := len(b) + 1
 	b = append(b, ' ')
+	x := mix(v.said)
 	for range len(token) - 1 {
 		b = append(b, letters[x%uint64(len(letters))])
 		x /= uint64(len(letters))
 	}
-	return b
+	id = wordID(b[from:], v.vocab)
+	v.hear(id)
+	return b, id
 }
+
+// hear goes on from a token that was said.
+func (v *voice) hear(id uint64) { v.said = mix(v.said ^ mix(id)) }
 
 // hashTokens goes on with the hash of a prompt, which begins with 0.
 func hashTokens(h uint64, tokens []uint64) uint64 {
+	v := voice{said: h}
 	for _, t := range tokens {
-		h = mix(h ^ mix(t))
+		v.hear(t)
 	}
-	return h
+	return v.said
 }
 
-// Answer is what a [Simulated] answers in so many tokens to a text, or to the texts of a chat's messages one after the
-// other.
+// Answer is what a [Simulated], without a VocabSize, answers in so many tokens to a text, or to the texts of a chat's
+// messages one after the other.
 func Answer(prompt string, tokens int) string {
 	p := prefix{most: maxBody}
 	p.text([]byte(prompt))
-	h := hashTokens(0, p.tokens)
+	v := voice{said: max(1, hashTokens(0, p.tokens))}
 	var b []byte
-	for j := range tokens {
-		b = appendToken(b, h, j)
+	for range tokens {
+		b, _ = v.next(b)
 	}
 	return string(b)
 }
@@ -46,16 +78,16 @@ type span struct{ from, to int }
 // ownWords reports how many messages of a chat the model is to have said, and how many of these it would have said
 // otherwise.
 func (q *request) ownWords() (turns, strange int) {
-	h, at := q.begins, 0
+	v, at := voice{q.begins, q.vocab}, 0
 	var word [len(token)]byte
 	for _, m := range q.said {
 		if m.to > len(q.prefix.tokens) {
 			break
 		}
-		h, at = hashTokens(h, q.prefix.tokens[at:m.from]), m.from
+		v.said, at = hashTokens(v.said, q.prefix.tokens[at:m.from]), m.from
 		turns++
-		for j, t := range q.prefix.tokens[m.from:m.to] {
-			if hashOf(appendToken(word[:0], h, j)[1:]) != t {
+		for own, i := (voice{max(1, v.said), q.vocab}), m.from; i < m.to; i++ {
+			if _, id := own.next(word[:0]); id != q.prefix.tokens[i] {
 				strange++
 				break
 			}
@@ -64,10 +96,15 @@ func (q *request) ownWords() (turns, strange int) {
 	return turns, strange
 }
 
-// answerHashes notes what will be answered as a cache has it: a number for each token.
+// voice is the one that answers.
+func (q *request) voice() voice { return voice{q.says, q.vocab} }
+
+// noteAnswer notes what will be answered as a cache has it: a number for each token.
 func (q *request) noteAnswer() {
 	var word [len(token)]byte
-	for j := range q.output {
-		q.note(hashOf(appendToken(word[:0], q.says, j)[1:]))
+	v := q.voice()
+	for range q.output {
+		_, id := v.next(word[:0])
+		q.note(id)
 	}
 }

@@ -61,6 +61,13 @@ import (
 // at least one token: of a prompt found to its end, the last block is read. A request's
 // cache_salt keeps it from finding blocks of another salt.
 //
+// # What it says
+//
+// An answer is a function of the prompt ([Answer]), token after token, as from a model that is asked for its most
+// probable tokens. With return_token_ids the ids of prompt and answer are told, and with prompt_logprobs how probable it
+// finds the tokens of a prompt, in vLLM's members: so that a check of answers finds that it stands by what it said, and
+// by nothing else. [Corrupting], before it, has some answers be others.
+//
 // The zero Simulated has no cap and takes no time. A Simulated must not be copied,
 // and its fields must not be changed, once it serves.
 type Simulated struct {
@@ -130,6 +137,10 @@ type Simulated struct {
 	// ColdRequests is how many requests halve what Cold has beyond 1. 0: 100.
 	ColdRequests int
 
+	// Grammar is how long a request whose answer is constrained waits before it may queue: one that has a response_format
+	// of another type than text, whose grammar an engine compiles first. [Simulated.Truth] is that of the others.
+	Grammar time.Duration
+
 	queue     queue
 	engine    engine
 	latencies latencies
@@ -184,6 +195,7 @@ func (s *Simulated) Validate() error {
 	number("Cold", s.Cold)
 	count("ColdRequests", s.ColdRequests)
 	count("StepPerSequence", int(s.StepPerSequence))
+	count("Grammar", int(s.Grammar))
 	count("TokenBudget", s.TokenBudget)
 	count("KVBlocks", s.KVBlocks)
 	count("BlockTokens", s.BlockTokens)
@@ -251,6 +263,13 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err := flusher.Flush(); errors.Is(err, http.ErrNotSupported) {
 			s.queue.reject()
 			fail(w, http.StatusInternalServerError, "", "The ResponseWriter cannot flush: a stream would not be one.")
+			return
+		}
+	}
+	if x.constrained && s.Grammar > 0 {
+		select {
+		case <-time.After(s.Grammar):
+		case <-ctx.Done():
 			return
 		}
 	}

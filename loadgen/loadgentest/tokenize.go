@@ -2,15 +2,10 @@ package loadgentest
 
 import (
 	"encoding/json"
-	"hash/fnv"
 	"net/http"
 	"strconv"
 	"strings"
 )
-
-// defaultVocab is the size of the vocabulary from which /tokenize takes its ids
-// where the server has no limit.
-const defaultVocab = 32000
 
 // tokenize answers /tokenize as vLLM does: for a prompt that is a text, or for
 // messages, it counts as many tokens as a completion's usage would, and gives each
@@ -46,10 +41,6 @@ func (x *exchange) tokenize(w http.ResponseWriter, l limits) {
 	if len(words) == 0 {
 		words = []string{""} // a real server adds a first token of its own
 	}
-	vocab := uint64(defaultVocab)
-	if l.vocab > 0 {
-		vocab = uint64(l.vocab)
-	}
 	b := append(x.out[:0], `{"count":`...)
 	b = strconv.AppendInt(b, int64(len(words)), 10)
 	b = append(b, `,"max_model_len":`...)
@@ -63,9 +54,7 @@ func (x *exchange) tokenize(w http.ResponseWriter, l limits) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(word)) // a hash's Write cannot fail
-		b = strconv.AppendUint(b, uint64(h.Sum32())%vocab, 10)
+		b = strconv.AppendUint(b, wordID([]byte(word), l.vocab), 10)
 	}
 	x.out = append(b, `],"token_strs":null}`...)
 	w.Header().Set("Content-Type", "application/json")

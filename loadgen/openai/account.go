@@ -50,6 +50,9 @@ func (a *account) add(c *chunk, text []byte) error {
 		return err
 	}
 	if c.content {
+		if c.choices == 1 && c.finished == 0 {
+			a.finished &^= c.begun // it goes on: the reason that it had given was none
+		}
 		a.visible++
 		a.texts += c.texts
 		a.answered = a.answered || c.answer
@@ -146,6 +149,7 @@ func (a *account) count(c *chunk) {
 // is granted.)
 func (a *account) settle() {
 	a.chunks.end()
+	a.r.Several = bits.OnesCount64(a.begun) > 1
 	a.r.Text, a.r.Replaced = a.digest.hash, a.digest.replaced
 	least := a.texts
 	if a.reasoned && a.answered {

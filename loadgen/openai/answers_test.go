@@ -64,6 +64,17 @@ func TestComplaints(t *testing.T) {
 		`{"choices":[],"code":429,"message":"queue"}`:                                          "queue",
 		`{"choices":null,"msg":"quota"}`:                                                       "quota",
 		`{"choices":[{"index":0,"delta":{}}],"x_groq":{"id":"req_1","error":"over capacity"}}`: "over capacity",
+		`{"choices":[{"text":"a","finish_reason":"deadline_exceeded"}]}`:                       "deadline_exceeded",
+		`{"choices":[{"text":"a","finish_reason":"OOM"}]}`:                                     "OOM",
+		`{"choices":[{"text":"a","finish_reason":"connection_lost"}]}`:                         "connection_lost",
+		`{"choices":[{"text":"a","finish_reason":"rate_limited"}]}`:                            "rate_limited",
+		`{"internalServerException":{"message":"boom"}}`:                                       "boom",
+		`{"Error":{"Message":"boom"}}`:                                                         "boom",
+		`{"errorMessage":"boom","requestId":"x"}`:                                              "boom",
+		`{"fault":{"faultstring":"Gateway timeout"}}`:                                          "Gateway timeout",
+		`{"err":"boom"}`:                            "boom",
+		`{"success":false,"reason":"no worker"}`:    "no worker",
+		`{"error":{"code":"500","message":"None"}}`: "500",
 	} {
 		for how, read := range readBoth(event) {
 			r := new(loadgen.Record)
@@ -80,6 +91,8 @@ func TestComplaints(t *testing.T) {
 func TestNoComplaints(t *testing.T) {
 	for _, beside := range []string{`"error":null`, `"error":""`, `"error":{}`, `"error":[]`, `"error":false`,
 		`"error":{"message":"","code":0,"param":null}`, `"error_code":0`, `"errors":[]`,
+		`"error":"None"`, `"error":"null"`, `"error_code":"0","error_msg":"success"`, `"error":{"code":0,"message":"success"}`,
+		`"error":{"message":"ok","code":"0"}`, `"Error":"x"`, `"success":false`, `"errorMessage":"beside a choice"`,
 		`"message":"hello"`, `"type":"chunk"`, `"object":"chat.completion.chunk"`, `"code":200`} {
 		event := `{"choices":[{"index":0,"delta":{"content":"a","error":null},"error":{},"finish_reason":"stop"}],` +
 			beside + `}`
@@ -93,7 +106,8 @@ func TestNoComplaints(t *testing.T) {
 	for _, event := range []string{`{"type":"ping"}`, `{"type":"status","message":"queued"}`,
 		`{"code":0,"msg":"success"}`, `{"status":"ok","message":"warm"}`, `{"event":"heartbeat","msg":"5"}`,
 		`{"choices":[],"code":0,"message":"ok"}`, `{"choices":[],"usage":{"completion_tokens":1},"message":"billed"}`,
-		`{"status":"in_progress","choices":[]}`, `{"x_groq":{"id":"req_1"}}`, `{}`, `null`, `{"id":"x"}`} {
+		`{"status":"in_progress","choices":[]}`, `{"x_groq":{"id":"req_1"}}`, `{"success":true}`, `{"err":null}`,
+		`{"Error":""}`, `{"id":"x","error_count":0}`, `{}`, `null`, `{"id":"x"}`} {
 		if err := readBoth(event)["streamed"](new(loadgen.Record)); err != nil {
 			t.Errorf("%s: %v", event, err)
 		}
@@ -145,7 +159,7 @@ func TestFinish(t *testing.T) {
 		`"stop"`: "stop", `"length"`: "length", `"tool_calls"`: "tool_calls", `"function_call"`: "function_call",
 		`"content_filter"`: "content_filter", `"eos"`: "eos", `"eos_token"`: "eos_token",
 		`"stop_sequence"`: "stop_sequence", `"max_tokens"`: "max_tokens", `"MAX_TOKENS"`: "MAX_TOKENS",
-		`"repetition"`: "repetition", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
+		`"repetition"`: "repetition", `"max_time"`: "max_time", `"model_length"`: "model_length", `"room"`: "room", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
 		`null`: "", `""`: "", `"null"`: "", `"None"`: "", `"NULL"`: "", `"not_finished"`: "",
 		`"FINISH_REASON_UNSPECIFIED"`: "", `"nullify"`: "nullify",
 	} {
@@ -265,6 +279,8 @@ func TestUsageThatContradicts(t *testing.T) {
 		{"impossible, then possible", many(2) + stop + total("-2") + total("5"), 5, false},
 		{"a token cut in two where reasoning ends", think + hello + stop + total("1"), 1, false},
 		{"more than one", think + think + hello + hello + stop + total("2"), -1, true},
+		{"reasoning by another name", strings.Repeat(strings.Replace(hello, "content", "thinking", 1), 4) + stop + total("2"), -1, true},
+		{"a refusal", strings.Repeat(strings.Replace(hello, "content", "refusal", 1), 4) + stop + total("2"), -1, true},
 		{"calls of tools, which a parser cuts as it likes", call + call + call + stop + total("2"), 2, false},
 		{"two answers", hello + strings.Replace(hello, `"index":0`, `"index":1`, 1) + stop + strings.Replace(stop,
 			`"index":0`, `"index":1`, 1) + total("1"), -1, true},

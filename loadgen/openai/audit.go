@@ -20,16 +20,17 @@ import (
 // server. A level of 300 answers is some 320 prefills of a prompt and its answer, and 40 more answers for the healthy
 // sample, unless healthy has one, of an earlier level of the same server and shape.
 //
-// The outcome is nil where nothing is kept. Whatever keeps answers from being checked, such as a server that does not
+// The outcome is nil where nothing is to be checked. Whatever keeps answers from being checked, such as a server that does not
 // tell token ids or log-probabilities, or an answer that is not greedy, is the outcome's reason; so is the end of ctx.
 func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome {
-	if t.keeper == nil {
+	if t.config.Audit == nil {
 		return nil
 	}
 	began := time.Now()
 	a := &auditing{target: t, evidence: audit.Evidence{Healthy: healthy}}
 	var tooLong int
-	a.sample, a.next, tooLong = t.keeper.sample()
+	a.sample, a.next, tooLong = t.keeper.sample() // none of a nil keeper
+	keptAnswers := len(a.sample)
 	known, err := t.asker.outcome(ctx)
 	outcome := a.outcome(ctx)
 	switch {
@@ -38,12 +39,13 @@ func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome 
 	case known != nil:
 		outcome.Consider(known)
 	}
-	outcome.Kept, outcome.TooLong, outcome.Took = len(a.sample), tooLong, time.Since(began)
+	outcome.Kept, outcome.TooLong, outcome.Took = keptAnswers, tooLong, time.Since(began)
+	outcome.Empty = keptAnswers - len(a.sample)
 	return outcome
 }
 
-// Audits reports whether answers are kept to be checked.
-func (t *Target) Audits() bool { return t.keeper != nil }
+// Audits reports whether answers are to be checked ([Config.Audit]).
+func (t *Target) Audits() bool { return t.config.Audit != nil }
 
 // An auditing is one audit.
 type auditing struct {
@@ -53,22 +55,32 @@ type auditing struct {
 	next     int // requests from here on were not in the level
 	evidence audit.Evidence
 	refused  int // scores in a row that the server would not give
+
+	// templated is the latest prompt that was asked for: it is needed for each position of an answer.
+	templated struct {
+		of     *kept
+		prompt json.RawMessage
+	}
 }
 
 // fewestAnswers is of how many answers 20 can be put behind another's prompt.
 const fewestAnswers = 5
 
 func (a *auditing) outcome(ctx context.Context) *audit.Outcome {
+	if why := a.target.config.Endpoint.uncheckable(); why != "" {
+		return audit.Impossible("%s", why)
+	}
+	a.sample = slices.DeleteFunc(a.sample, func(k *kept) bool { return len(k.answer) == 0 && len(k.text) == 0 })
 	if len(a.sample) < fewestAnswers {
 		return audit.Impossible("%d answers were kept, and it takes %d", len(a.sample), fewestAnswers)
 	}
 	for _, k := range a.sample {
 		why, err := a.unfit(k)
 		if err != nil {
-			return audit.Impossible("request %d cannot be made again: %v", k.index, err)
+			return audit.Impossible("%s cannot be made again: %v", k.name(), err)
 		}
 		if why != "" {
-			return audit.Impossible("request %d is not checkable: %s", k.index, why)
+			return audit.Impossible("%s is not checkable: %s", k.name(), why)
 		}
 	}
 	var err error
@@ -101,64 +113,92 @@ func (a *auditing) unfit(k *kept) (why string, err error) {
 	if k.several {
 		return "its answer has several choices, or token ids that are none", nil
 	}
-	body, err := a.target.request(k.index, new(loadgen.Record), nil)
-	if err != nil {
-		return "", err
-	}
-	defer body.release()
-	return notGreedy(body.json), nil
+	err = a.asked(k, func(body []byte) error {
+		why = notGreedy(body)
+		return nil
+	})
+	return why, err
 }
 
-// model is the model that answered request i.
-func (a *auditing) model(i int) (string, error) {
-	body, err := a.target.request(i, new(loadgen.Record), nil)
+// asked shows use the body of the request whose answer is k.
+func (a *auditing) asked(k *kept, use func(body []byte) error) error {
+	if len(k.asked) > 0 {
+		return use(k.asked)
+	}
+	body, err := a.target.request(k.index, new(loadgen.Record), nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer body.release()
+	return use(body.json)
+}
+
+// model is the model that gave an answer.
+func (a *auditing) model(k *kept) (string, error) {
 	var said struct{ Model string }
-	return said.Model, json.Unmarshal(body.json, &said)
+	err := a.asked(k, func(body []byte) error { return json.Unmarshal(body, &said) })
+	return said.Model, err
 }
 
 // A checker looks at an answer behind the prompt of another, or of its own.
 type checker func(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error)
 
-// checker finds out how this server's answers can be checked, by the first of them.
+// checker finds out how this server's answers can be checked, by the first of them: the strongest way first.
 func (a *auditing) checker(ctx context.Context) (checker, error) {
-	k := a.sample[0]
-	s, err := a.scorer(k)
-	if err != nil {
-		return nil, err
-	}
-	var failed error
-	if slices.ContainsFunc(a.sample, func(k *kept) bool { return len(k.answer) == 0 || len(k.prompt) == 0 }) {
-		failed = errors.New("the server does not tell token ids (return_token_ids)")
+	var ways []wayToCheck
+	failed := errors.New("the server does not tell token ids (return_token_ids)")
+	if told := func(k *kept) bool { return len(k.answer) > 0 && len(k.prompt) > 0 }; all(a.sample, told) {
+		failed = errCannotScore
+		ways = append(ways, wayToCheck{audit.Scored, "prompt_logprobs", by(promptLogprobs)},
+			wayToCheck{audit.Scored, "/generate", by(generateLogprobs)})
 	} else {
+		ways = append(ways, wayToCheck{audit.Prefilled, "decoder_input_details", a.prefilled})
+	}
+	ways = append(ways, wayToCheck{audit.SingleTokens, "single tokens", a.singles})
+	for _, way := range ways {
+		var err error
 		for _, k := range a.sample[:3] { // the first may be one that no server would score
-			if _, err = s.score(ctx, k.prompt, k.answer); err == nil {
-				a.evidence.Method = audit.Scored
-				return scoredAnswer, nil
+			var s *scorer
+			if s, err = a.scorer(k); err != nil {
+				return nil, err
 			}
-			failed = errors.Join(errCannotScore, err)
+			if _, err = way.check(ctx, s, k, k); err == nil {
+				a.evidence.Method = way.method
+				return way.check, nil
+			}
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 		}
+		if e, ok := errors.AsType[*refusedError](err); ok && e.status == http.StatusNotFound {
+			continue // there is no such call
+		}
+		failed = fmt.Errorf("%w; by %s: %w", failed, way.name, err)
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if _, err = a.singles(ctx, s, k, k); err == nil {
-		a.evidence.Method = audit.SingleTokens
-		return a.singles, nil
-	}
-	return nil, fmt.Errorf("%w; nor by single tokens: %w", failed, err)
+	return nil, failed
+}
+
+// A wayToCheck is one of those in which servers can be asked what they think of an answer.
+type wayToCheck struct {
+	method audit.Method
+	name   string
+	check  checker
+}
+
+func all(sample []*kept, is func(*kept) bool) bool {
+	return !slices.ContainsFunc(sample, func(k *kept) bool { return !is(k) })
 }
 
 func (a *auditing) scorer(k *kept) (*scorer, error) {
-	model, err := a.model(k.index)
+	model, err := a.model(k)
 	return &scorer{a.api, model}, err
 }
 
-func scoredAnswer(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
-	return s.score(ctx, prompt.prompt, answer.answer)
+// by checks all of an answer's tokens at once.
+func by(way scoring) checker {
+	return func(ctx context.Context, s *scorer, prompt, answer *kept) (audit.Score, error) {
+		return score(ctx, s, prompt.prompt, answer.answer, way)
+	}
 }
 
 // check gathers the evidence: first the control, since without it the rest means nothing.
@@ -214,7 +254,7 @@ func (a *auditing) one(ctx context.Context, check checker, prompt, answer *kept)
 			break
 		}
 	}
-	score.Index = answer.index
+	score.Index, score.Request = answer.index, answer.request
 	e, refused := errors.AsType[*refusedError](err)
 	if !refused {
 		a.refused = 0
@@ -235,18 +275,68 @@ func (a *auditing) healthy(ctx context.Context, check checker) error {
 		return nil
 	}
 	*h = audit.Tally{}
-	for i := range audit.HealthyAnswers {
-		k := &kept{index: a.next + i}
-		if err := a.target.ask(ctx, k.index, new(loadgen.Record), k); err != nil {
-			return fmt.Errorf("an answer at one in flight: %w", a.target.secrets.clean(err))
-		}
+	err := a.target.alone(ctx, a.next, func(k *kept) (more bool, err error) {
 		score, err := a.one(ctx, check, k, k)
-		if err != nil {
-			return fmt.Errorf("an answer at one in flight: %w", err)
+		if err == nil {
+			h.Add(&score)
+			if score.Wrong() {
+				a.evidence.Odd = &score
+			}
 		}
-		h.Add(&score)
+		return h.Answers < audit.HealthyAnswers, err
+	})
+	if err != nil {
+		return fmt.Errorf("an answer at one in flight: %w", a.target.secrets.clean(err))
 	}
 	return nil
+}
+
+// alone asks for answers at one in flight, by request i and those after it, or the requests of session i and of those
+// after it, one after the other and without the pauses of their users, for as long as each wants more.
+func (t *Target) alone(ctx context.Context, i int, each func(*kept) (more bool, err error)) error {
+	for ; ; i++ {
+		if t.config.Conversations == nil {
+			k := &kept{index: i}
+			if err := t.ask(ctx, i, new(loadgen.Record), k); err != nil {
+				return err
+			}
+			if more, err := each(k); !more || err != nil {
+				return err
+			}
+			continue
+		}
+		s, err := t.Session(i)
+		if err != nil {
+			return err
+		}
+		named, err := s.Next(-1)
+		if err == nil && len(named) == 0 {
+			err = fmt.Errorf("session %d has no request", i)
+		}
+		for at := 0; at < len(named) && err == nil; at++ {
+			k := &kept{index: i, request: at + 1}
+			if err := s.(*session).ask(ctx, at, new(loadgen.Record), k); err != nil {
+				return err
+			}
+			if more, err := each(k); !more || err != nil {
+				return err
+			}
+			var next []loadgen.FollowUp
+			next, err = s.Next(at)
+			named = append(named, next...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// name is what people call the request that an answer is of.
+func (k *kept) name() string {
+	if k.request == 0 {
+		return fmt.Sprintf("request %d", k.index)
+	}
+	return fmt.Sprintf("request %d of session %d", k.request, k.index)
 }
 
 // examples shows the beginnings of two wrong answers, where that was asked for.
@@ -256,12 +346,12 @@ func (a *auditing) examples(o *audit.Outcome) {
 		return
 	}
 	for _, f := range o.Faults[:min(len(o.Faults), most)] {
-		i := slices.IndexFunc(a.sample, func(k *kept) bool { return k.index == f.Index })
+		i := slices.IndexFunc(a.sample, func(k *kept) bool { return k.index == f.Index && k.request == f.Request })
 		text := []rune(a.target.secrets.hide(unquoted(a.sample[i].text)))
 		if len(text) > length {
 			text = append(text[:length], '…')
 		}
-		o.Examples = append(o.Examples, audit.Example{Index: f.Index, Answer: string(text), First: f.First})
+		o.Examples = append(o.Examples, audit.Example{Index: f.Index, Request: f.Request, Answer: string(text), First: f.First})
 	}
 }
 

@@ -87,6 +87,13 @@ const (
 	WarnPromptsRepeat  = "prompts-repeat" // a level has more requests than the dataset has prompts
 )
 
+// With returns a client that asks as c does, but by another Config, and knows nothing of servers yet.
+func (c *Client) With(config Config) *Client {
+	return &Client{Config: config, Dataset: c.Dataset, Talks: c.Talks, Conversations: c.Conversations, Text: c.Text,
+		Vocabulary: c.Vocabulary, Prefix: c.Prefix, Lengths: c.Lengths, Media: c.Media, MediaEach: c.MediaEach,
+		Workload: c.Workload, Running: c.Running, Readiness: c.Readiness, Warn: c.Warn, Calibrating: c.Calibrating}
+}
+
 // Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url
 // answers; or what such a level sends, as far as that does not depend on the server.
 func (c *Client) Validate(url string, s workload.Spec) (*workload.Description, error) {
@@ -277,9 +284,9 @@ func (c *Client) server(url string) *known {
 }
 
 // calibrate asks a server, once, what makes a text one of so many tokens. Where that is not to be had it says so, and
-// returns nil.
+// returns nil. Rerank is not asked: how often it counts a query depends on the documents.
 func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibration, error) {
-	if !c.inWords(config) {
+	if !c.inWords(config) || reranks(config) {
 		return nil, nil
 	}
 	c.mu.Lock()
@@ -301,4 +308,10 @@ func (c *Client) calibrate(ctx context.Context, config Config) (*workload.Calibr
 	}
 	server.calibrated, server.calibration = true, found
 	return found, nil
+}
+
+// reranks reports whether the endpoint is that, by its name or by the URL.
+func reranks(config Config) bool {
+	where, err := parseAddress(config.URL)
+	return config.Endpoint == Rerank || config.Endpoint == "" && err == nil && where.endpoint == Rerank
 }

@@ -49,10 +49,12 @@ func unexpected(what string, err error, text []byte) error {
 	return protocolError("%s is not what was expected: %s: %s", what, excerpt([]byte(err.Error())), excerpt(text))
 }
 
-// encoded is an answer in an encoding, which nobody asked for; nil: it is in none.
+// encoded is an answer in an encoding, which nobody asked for; nil: it is in none. Some servers say so in words that are
+// no encodings: none, where a proxy is to leave the stream alone, or the character set.
 func encoded(head http.Header, text []byte) error {
 	encoding := strings.Trim(strings.Join(head.Values("Content-Encoding"), ", "), ", ")
-	if encoding == "" || strings.EqualFold(encoding, "identity") {
+	switch strings.ToLower(encoding) {
+	case "", "identity", "none", "utf-8", "utf8":
 		return nil
 	}
 	return protocolError("the answer is encoded, which this client neither asks for nor reads: Content-Encoding %s, %s",
@@ -120,7 +122,7 @@ func complaint(text []byte) string {
 		if json.Unmarshal(text, &shape) != nil {
 			break
 		}
-		if said := excerpt([]byte(shape.Message)); said != "" {
+		if said := excerpt([]byte(shape.Message)); said != "" && !nothing([]byte(said)) {
 			return said
 		}
 		switch {

@@ -43,6 +43,17 @@ func (e Endpoint) path() string {
 // generates reports whether answers are text, token by token.
 func (e Endpoint) generates() bool { return e != Embeddings && e != Rerank }
 
+// uncheckable says why the answers of an endpoint cannot be checked by what the server says of them; "": they can be.
+func (e Endpoint) uncheckable() string {
+	switch e {
+	case Responses:
+		return "the events of responses tell no token ids"
+	case Embeddings, Rerank:
+		return "an answer of " + string(e) + " is numbers, and no tokens of which the server could say how probable they are"
+	}
+	return ""
+}
+
 // inText reports whether an endpoint takes no token ids.
 func (e Endpoint) inText() bool { return e == Chat || e == Responses || e == Rerank }
 

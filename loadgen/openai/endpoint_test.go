@@ -1,7 +1,9 @@
 package openai
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,9 +26,9 @@ func TestOtherEndpoints(t *testing.T) {
 	}{
 		{"responses", Config{Endpoint: Responses, Workload: words}, 7, 7, loadgen.OutputThroughput, loadgen.InputThroughput},
 		{"a whole response", Config{Endpoint: Responses, Workload: words, Whole: true}, 0, 7, loadgen.OutputThroughput, "ttft_p50"},
-		{"embeddings", Config{Endpoint: Embeddings, Workload: ids}, 0, 0, loadgen.InputThroughput, loadgen.OutputThroughput},
+		{"embeddings", Config{Endpoint: Embeddings, Workload: ids}, 0, 0, loadgen.SteadyInputThroughput, loadgen.SteadyOutputThroughput},
 		{"embeddings of text", Config{Endpoint: Embeddings, Workload: words}, 0, 0, loadgen.InputThroughput, "ttft_p50"},
-		{"rerank", Config{Endpoint: Rerank, Workload: words}, 0, 0, loadgen.InputThroughput, loadgen.OutputThroughput},
+		{"rerank", Config{Endpoint: Rerank, Workload: words}, 0, 0, loadgen.SteadyInputThroughput, loadgen.SteadyOutputThroughput},
 	} {
 		for server, h := range map[string]http.Handler{"echo": &loadgentest.Echo{}, "simulated": caching()} {
 			t.Run(test.name+"/"+server, func(t *testing.T) {
@@ -53,6 +55,9 @@ func TestOtherEndpoints(t *testing.T) {
 				if f, ok := r.Figure(test.without); ok {
 					t.Errorf("there is %v", f)
 				}
+				if f, ok := r.Figure(loadgen.SteadyOutputThroughput); ok && test.output == 0 {
+					t.Errorf("there is %v of answers without output", f)
+				}
 				for _, w := range r.Warnings {
 					if w.Code == loadgen.WarnNoFinishReason || w.Code == loadgen.WarnNoContent {
 						t.Error(w)
@@ -60,6 +65,49 @@ func TestOtherEndpoints(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A cross-encoder reads the query with each of the documents, so that no number of words is its number of tokens: nobody
+// looks for such words, and the server's count is no mismatch.
+func TestRerankCountsTheQueryWithEachDocument(t *testing.T) {
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Query     string
+			Documents []string
+		}
+		if r.URL.Path == "/v1/models" {
+			fmt.Fprint(w, `{"object":"list","data":[{"id":"m"}]}`)
+			return
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != "/v1/rerank" {
+			http.Error(w, "no rerank", http.StatusNotFound)
+			return
+		}
+		asked++ // and thus by calibration too
+		tokens := 0
+		for _, d := range body.Documents {
+			tokens += 3 + len(strings.Fields(body.Query)) + len(strings.Fields(d))
+		}
+		fmt.Fprintf(w, `{"results":[{"index":0,"relevance_score":0.5}],"usage":{"prompt_tokens":%d,"total_tokens":%[1]d}}`, tokens)
+	}))
+	defer s.Close()
+	for _, url := range []string{s.URL, s.URL + "/v1/rerank"} {
+		asked = 0
+		c := &Client{Config: Config{Endpoint: Rerank, Model: "m"}, Warn: func(w loadgen.Warning) { t.Error(w) }}
+		if url != s.URL {
+			c.Config.Endpoint = ""
+		}
+		target, err := c.Target(t.Context(), url, workload.Spec{Seed: 1, Input: 80, Output: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 4}, target)
+		if err != nil || asked != 4 || r.Accounting.Completed != 4 || r.Tokens.Input != 4*(7*(3+10)+70) || r.Tokens.Mismatch != 0 {
+			t.Errorf("%s: %v, asked %d times, %+v, %v", url, err, asked, r.Tokens, r.Errors)
+		}
+		_ = target.(*Target).Close()
 	}
 }
 

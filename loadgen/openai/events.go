@@ -245,9 +245,13 @@ func ends(data, next []byte) bool {
 	return len(data) > 0 && data[len(data)-1] == '}' && len(next) > 0 && (next[0] == '{' || next[0] == '[')
 }
 
-// isEnd reports whether data are the end that servers write.
+// isEnd reports whether data are the end that servers write: [DONE], in quotes where they write all as JSON.
 func isEnd(data []byte) bool {
-	return len(data) < 16 && string(bytes.TrimSpace(data)) == "[DONE]"
+	if len(data) >= 16 {
+		return false
+	}
+	data = bytes.TrimSpace(data)
+	return string(data) == "[DONE]" || string(data) == `"[DONE]"` || string(data) == "[done]"
 }
 
 // hold takes the value of a line into the data of the event.

@@ -54,7 +54,7 @@ func (s secrets) finish(reason string) string {
 // not known is taken for a regular one, and is counted by its name.
 func irregular(word []byte) bool {
 	if len(word) < len("fail") {
-		return false
+		return bytes.EqualFold(word, []byte("oom"))
 	}
 	for _, stem := range wrongs {
 		if containsFold(word, stem) {
@@ -65,7 +65,9 @@ func irregular(word []byte) bool {
 }
 
 var wrongs = []string{"abort", "error", "cancel", "fail", "exception", "timeout", "timed", "time_out", "interrupt",
-	"insufficient", "unavailable", "overload", "disconnect", "preempt", "evict", "killed", "crash"}
+	"insufficient", "unavailable", "overload", "disconnect", "preempt", "evict", "killed", "crash", "deadline", "expired",
+	"terminated", "rejected", "dropped", "denied", "lost", "stalled", "shutdown", "shut_down", "shutting", "panic",
+	"out_of_memory", "unreachable", "throttled", "rate_limited", "rate_limit_", "quota_"}
 
 // containsFold is bytes.Contains for ASCII, whatever the case.
 func containsFold(text []byte, part string) bool {

@@ -59,7 +59,7 @@ func newTarget(t testing.TB, c openai.Config) *openai.Target {
 	if c.Model == "" {
 		c.Model = "m"
 	}
-	if c.Workload == nil {
+	if c.Workload == nil && c.Conversations == nil {
 		c.Workload = workload.RandomTokens{Input: 7, Output: 5}
 	}
 	target, err := openai.New(c)

@@ -14,8 +14,9 @@ import (
 // An Audit says which answers of a level are kept, to be checked after it.
 type Audit struct {
 	// Answers is how many are kept, chosen at random by Seed among those that the level's measured requests got: 640 at
-	// most. Each has up to 32,768 token ids with its prompt, and 64 KiB of text, so that they take 200 MB at the very
-	// most; of 2,048 tokens in and 512 out, 300 take 4 MB. Longer ones are left out, and counted. 0: 300.
+	// most. Each has up to 32,768 token ids with its prompt, and 64 KiB of text, and of sessions up to 256 KiB of
+	// request, so that they take 300 MB at the very most; of 2,048 tokens in and 512 out, 300 take 4 MB. Longer ones are
+	// left out, and counted. 0: 300.
 	Answers int
 	Seed    uint64
 
@@ -43,12 +44,19 @@ const (
 	tokenIDs     = "return_token_ids" // asks vLLM to tell the ids of prompt and answer
 	mostKeptIDs  = 1 << 15
 	mostKeptText = 64 << 10
+
+	mostKeptAsked = 256 << 10 // of a session's request: 32,768 tokens are some 130 kB of English
 )
 
 // A kept answer is what is kept of one, while it comes and after.
 type kept struct {
-	chance uint64 // the smallest are kept
-	index  int
+	chance  uint64 // the smallest are kept
+	index   int    // of its request, or of its session
+	request int    // which of that session's it is, from 1; 0: it is of none
+
+	// asked is the body of a session's request, which cannot be made again, as that of any other can: it depends on the
+	// answers before it.
+	asked []byte
 
 	prompt, answer []int32
 	text           []byte  // as it came, JSON between its quotes
@@ -96,9 +104,21 @@ func (k *kept) ids(to []int32, array []byte, most int) []int32 {
 	return to
 }
 
+// ask keeps what a session's request asked.
+func (k *kept) ask(body []byte) {
+	if k == nil {
+		return
+	}
+	if len(body) > mostKeptAsked {
+		k.tooLong = true
+		return
+	}
+	k.asked = append(k.asked, body...)
+}
+
 // reset makes k ready for another answer.
 func (k *kept) reset() {
-	*k = kept{prompt: k.prompt[:0], answer: k.answer[:0], text: k.text[:0], ends: k.ends[:0]}
+	*k = kept{prompt: k.prompt[:0], answer: k.answer[:0], text: k.text[:0], ends: k.ends[:0], asked: k.asked[:0]}
 }
 
 // A keeper keeps so many of a level's answers, each with the same chance, however many there are and in whatever order
@@ -116,8 +136,9 @@ type keeper struct {
 	tooLong int
 }
 
-func newKeeper(a *Audit) *keeper {
-	if a == nil {
+func newKeeper(c *Config) *keeper {
+	a := c.Audit
+	if a == nil || c.Endpoint.uncheckable() != "" {
 		return nil
 	}
 	k := &keeper{n: a.Answers, seed: a.Seed}
@@ -141,19 +162,19 @@ func (k *keeper) reset() {
 }
 
 // chance is the random number of a request (splitmix64).
-func (k *keeper) chance(i int) uint64 {
-	x := k.seed + (uint64(i)+1)*0x9e3779b97f4a7c15
+func (k *keeper) chance(i, request int) uint64 {
+	x := k.seed + (uint64(i)+1)*0x9e3779b97f4a7c15 + uint64(request)*0xd1b54a32d192ed03
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// begin is what the answer of request i may be kept in, nil where it will not be.
-func (k *keeper) begin(i int, warmup bool) *kept {
+// begin is what the answer of request i, or of a request of session i, may be kept in, nil where it will not be.
+func (k *keeper) begin(i, request int, warmup bool) *kept {
 	if k == nil || warmup {
 		return nil
 	}
-	chance := k.chance(i)
+	chance := k.chance(i, request)
 	if chance > k.room.Load() {
 		return nil
 	}
@@ -167,7 +188,7 @@ func (k *keeper) begin(i int, warmup bool) *kept {
 	} else {
 		a = new(kept)
 	}
-	a.index, a.chance = i, chance
+	a.index, a.request, a.chance = i, request, chance
 	return a
 }
 
@@ -201,6 +222,9 @@ func boolean(b bool) int {
 
 // sample is what is kept, in an order that is random, but always the same.
 func (k *keeper) sample() (all []*kept, next, tooLong int) {
+	if k == nil {
+		return nil, 0, 0
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	all = slices.SortedFunc(slices.Values(k.all), func(a, b *kept) int { return cmp.Compare(a.chance, b.chance) })

@@ -64,13 +64,13 @@ func TestIDsOfAStream(t *testing.T) {
 func TestKeeperKeepsASample(t *testing.T) {
 	const all, n = 5000, 100
 	sample := func(seed uint64, workers int) []int {
-		k := newKeeper(&Audit{Answers: n, Seed: seed})
+		k := newKeeper(&Config{Audit: &Audit{Answers: n, Seed: seed}})
 		var group sync.WaitGroup
 		indices := make(chan int)
 		for range workers {
 			group.Go(func() {
 				for i := range indices {
-					a := k.begin(i, i < 50)
+					a := k.begin(i, 0, i < 50)
 					if a != nil && rand.IntN(4) == 0 { // let others overtake
 						group.Go(func() { k.end(a, i%10 != 3) })
 					} else {
@@ -117,10 +117,10 @@ func TestKeeperKeepsASample(t *testing.T) {
 
 // What is kept is bounded, however long answers are.
 func TestKeeperIsBounded(t *testing.T) {
-	k := newKeeper(&Audit{Answers: 3})
+	k := newKeeper(&Config{Audit: &Audit{Answers: 3}})
 	long := `[` + strings.Repeat("1,", mostKeptIDs) + `1]`
 	for i := range 10 {
-		a := k.begin(i, false)
+		a := k.begin(i, 0, false)
 		a.add(&chunk{promptIDs: []byte("[1,2]"), saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
 		for range 10 {
 			a.add(&chunk{saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
@@ -164,5 +164,33 @@ func BenchmarkReadStreamKept(b *testing.B) {
 			}
 			b.ReportMetric(float64(chunks*b.N)/b.Elapsed().Seconds(), "chunks/s")
 		})
+	}
+}
+
+// A million answers, of requests and of sessions, leave no more behind than those that are kept and were under way.
+func TestKeeperOfAMillion(t *testing.T) {
+	const n, underWay, answers = 300, 64, 1_000_000
+	k := newKeeper(&Config{Audit: &Audit{Answers: n, Seed: 3}})
+	begun := 0
+	var open []*kept
+	for i := range answers {
+		a := k.begin(i/2, 1+i%2, false)
+		if a != nil {
+			begun++
+			k.mu.Lock()
+			a.answer = append(a.answer, int32(i))
+			k.mu.Unlock()
+			open = append(open, a)
+		}
+		if len(open) > underWay || i == answers-1 {
+			for _, a := range open {
+				k.end(a, true)
+			}
+			open = open[:0]
+		}
+	}
+	// 300 (1 + ln(1e6 / 300)) = 2,734 are expected to be looked at, and some more by those under way together.
+	if len(k.all) != n || len(k.all)+len(k.free) > n+underWay+2 || begun < 2000 || begun > 6000 {
+		t.Errorf("%d kept, %d free, %d begun", len(k.all), len(k.free), begun)
 	}
 }

@@ -57,6 +57,10 @@ func newAsker(c *Config) (*asker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.Endpoint.generates() {
+		return nil, &loadgen.InvalidError{Field: "questions with known answers", Value: c.Endpoint,
+			Want: "an endpoint that generates text"}
+	}
 	a := &asker{questions: c.Audit.Questions, every: int(1/share + 0.5), api: api, chat: c.Endpoint == Chat, model: c.Models[0]}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a, nil
@@ -105,7 +109,7 @@ func (a *asker) ask(ctx context.Context, n int) (string, error) {
 		}
 	}
 	s := scorer{a.api, a.model}
-	if err := s.post(ctx, endpoint, body, &said); err != nil {
+	if err := s.ask(ctx, endpoint, body, &said); err != nil {
 		return "", err
 	}
 	if len(said.Choices) == 0 {

@@ -106,7 +106,7 @@ func TestCancelledWithoutGoodbye(t *testing.T) {
 	l := target.lines.idle[0]
 	said := false
 	l.conn = polite{l.conn, &said}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := target.Do(ctx, 0, new(loadgen.Record)); err == nil {
 		t.Error("no error")

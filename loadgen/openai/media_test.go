@@ -75,6 +75,28 @@ func TestMediaAreCounted(t *testing.T) {
 	}
 }
 
+// Servers tell what images and sounds come to by the kind, as vLLM does, or in one.
+func TestMediaTokensAsServersTellThem(t *testing.T) {
+	for details, want := range map[string]int{
+		`{"cached_tokens":0,"multimodal_tokens":{"image":64}}`: 64,
+		`{"multimodal_tokens":{"image":64,"audio":12}}`:        76,
+		`{"multimodal_tokens":9}`:                              9,
+		`{"image_tokens":4,"audio_tokens":3}`:                  7,
+		`{"multimodal_tokens":null}`:                           -1,
+		`{"multimodal_tokens":{}}`:                             -1,
+		`{"multimodal_tokens":{"image":900}}`:                  -1, // more than the prompt has
+	} {
+		var r loadgen.Record
+		usage := `data: {"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":1,"prompt_tokens_details":` + details + "}}\n\n"
+		if err := readStream(strings.NewReader(text+usage+done), nil, &r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.MediaTokens; r.MediaTold != (want >= 0) || r.MediaTold && got != want {
+			t.Errorf("%s: %v, %d tokens, want %d", details, r.MediaTold, got, want)
+		}
+	}
+}
+
 func TestMediaThatAreNone(t *testing.T) {
 	var bad *workload.MediaError
 	for name, data := range map[string]string{"a.png": "not a picture", "b.wav": "RIFF", "c.jpg": "\x89PNG\r\n\x1a\n"} {

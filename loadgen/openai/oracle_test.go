@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,28 +79,7 @@ func oracle(text []byte) (c chunk, err error) {
 				oracleChoice(&c, one)
 			}
 		case "usage":
-			if m.value == nil {
-				c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
-			}
-			for _, u := range ifObject(m.value) {
-				switch u.name {
-				case "prompt_tokens":
-					c.prompt = number2count(u.value)
-				case "completion_tokens":
-					c.completion = number2count(u.value)
-				case "prompt_tokens_details":
-					if u.value == nil {
-						c.cached = count{}
-					}
-					oracleCounts(u.value, map[string]*count{"cached_tokens": &c.cached})
-				case "completion_tokens_details":
-					if u.value == nil {
-						c.accepted, c.rejected = count{}, count{}
-					}
-					oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted,
-						"rejected_prediction_tokens": &c.rejected})
-				}
-			}
+			oracleUsage(&c, m.value)
 		case "metrics":
 			if m.value == nil {
 				c.draft, c.draftAccepted = count{}, count{}
@@ -115,7 +95,7 @@ func oracle(text []byte) (c chunk, err error) {
 					"num_accepted_draft_tokens": &c.draftAccepted})
 			}
 		case "error", "errors", "error_code":
-			c.failed = c.failed || something(m.value)
+			c.failed = c.failed || complains(m.value)
 		case "object", "type", "status", "event":
 			word, _ := m.value.(string)
 			lower := strings.ToLower(word)
@@ -127,7 +107,10 @@ func oracle(text []byte) (c chunk, err error) {
 			notice = notice || word != "" && !bad
 		case "x_groq":
 			for _, u := range ifObject(m.value) {
-				c.failed = c.failed || u.name == "error" && something(u.value)
+				c.failed = c.failed || u.name == "error" && complains(u.value)
+				if u.name == "usage" {
+					oracleUsage(&c, u.value)
+				}
 			}
 		case "code":
 			if n, ok := m.value.(json.Number); ok && n[0] != '-' {
@@ -135,7 +118,9 @@ func oracle(text []byte) (c chunk, err error) {
 				notice = notice || n == 0 || n/100 == 2
 			}
 		case "message", "detail", "msg", "error_message", "error_msg":
-			says = says || something(m.value)
+			says = says || complains(m.value)
+		case "success", "ok":
+			says = says || m.value == false
 		case "servegauge":
 			if m.value == nil {
 				c.stamped, c.stamp = false, stamp{}
@@ -150,10 +135,59 @@ func oracle(text []byte) (c chunk, err error) {
 					integer(&c.stamp.sent, u.value)
 				}
 			}
+		default:
+			says = says || namesError.MatchString(m.name) && len(m.name) <= 32 && complains(m.value)
 		}
 	}
 	c.failed = c.failed || says && c.choices == 0 && !c.completion.known && !notice
 	return c, nil
+}
+
+// oracleMedia adds up the tokens of images, sounds and frames.
+func oracleMedia(details any, all *count) {
+	add := func(value any) {
+		if n := number2count(value); n.possible() {
+			*all = count{all.n + n.n, true}
+		}
+	}
+	for _, d := range ifObject(details) {
+		kinds, several := d.value.(object)
+		switch {
+		case d.name == "multimodal_tokens" && several:
+			for _, kind := range kinds {
+				add(kind.value)
+			}
+		case d.name == "multimodal_tokens" || d.name == "image_tokens" || d.name == "audio_tokens" || d.name == "video_tokens":
+			add(d.value)
+		}
+	}
+}
+
+func oracleUsage(c *chunk, value any) {
+	if value == nil {
+		c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+		c.media = count{}
+	}
+	for _, u := range ifObject(value) {
+		switch u.name {
+		case "prompt_tokens":
+			c.prompt = number2count(u.value)
+		case "completion_tokens":
+			c.completion = number2count(u.value)
+		case "prompt_tokens_details":
+			if u.value == nil {
+				c.cached, c.media = count{}, count{}
+			}
+			oracleMedia(u.value, &c.media)
+			oracleCounts(u.value, map[string]*count{"cached_tokens": &c.cached})
+		case "completion_tokens_details":
+			if u.value == nil {
+				c.accepted, c.rejected = count{}, count{}
+			}
+			oracleCounts(u.value, map[string]*count{"accepted_prediction_tokens": &c.accepted,
+				"rejected_prediction_tokens": &c.rejected})
+		}
+	}
 }
 
 func oracleChoice(c *chunk, value any) {
@@ -172,7 +206,7 @@ func oracleChoice(c *chunk, value any) {
 		text = said(value, thinking) || text
 	}
 	failure := func(value any) {
-		if something(value) {
+		if complains(value) {
 			c.failed = true
 		}
 	}
@@ -208,8 +242,11 @@ func oracleChoice(c *chunk, value any) {
 					}
 				case "error":
 					failure(d.value)
+				case "refusal":
+					_, isText := d.value.(string)
+					text = said(d.value, false) && isText || text
 				default:
-					said(d.value, isThought(d.name))
+					text = said(d.value, isThought(d.name)) && isThought(d.name) || text
 				}
 			}
 		}
@@ -264,6 +301,23 @@ func heard(value any, thinking bool) (answer, reasoning bool) {
 func isThought(name string) bool {
 	return slices.ContainsFunc([]string{"reasoning", "thinking", "thought"},
 		func(start string) bool { return strings.HasPrefix(name, start) })
+}
+
+// namesError are the names by which gateways say what went wrong.
+var namesError = regexp.MustCompile(`^([eE][rR][rR][A-Za-z_-]*|[A-Za-z_-]*[eE][rR][rR][oO][rR]|` +
+	`[A-Za-z_-]*[eE][xX][cC][eE][pP][tT][iI][oO][nN]|[fF][aA][uU][lL][tT])$`)
+
+// complains is something, where a text may also say that there is nothing.
+func complains(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v != "" && !slices.Contains([]string{"null", "none", "nil", "0", "ok", "success", "false"}, strings.ToLower(v))
+	case []any:
+		return slices.ContainsFunc(v, complains)
+	case object:
+		return slices.ContainsFunc(v, func(m member) bool { return complains(m.value) })
+	}
+	return something(value)
 }
 
 // something reports whether there is anything in a value.

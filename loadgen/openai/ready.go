@@ -157,8 +157,10 @@ func (r Readiness) wait(ctx context.Context, url string, probe func(context.Cont
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
-			continue // this probe was cut off; what the one before it found says more
+		if deadline, has := ctx.Deadline(); ctx.Err() != nil || has && !time.Now().Before(deadline) {
+			// This probe was cut off, by a connection at times a moment before ctx says so; what the one before it found
+			// says more.
+			continue
 		}
 		giveUp.Last = err
 		e, ok := errors.AsType[*ProbeError](err)

@@ -136,16 +136,7 @@ func (s *scanner) top(c *chunk) {
 			s.choice(c)
 		}
 	case "usage":
-		if s.null() {
-			c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
-			return
-		}
-		s.mattered = true
-		if s.object() {
-			for s.enter('{'); s.member(); {
-				s.usage(c)
-			}
-		}
+		s.usages(c)
 	case "error", "errors", "error_code": // {"error":{"message":"…"}}, {"text":"…","error_code":50001}
 		if s.filled() {
 			s.mattered, c.failed = true, true
@@ -174,12 +165,15 @@ func (s *scanner) top(c *chunk) {
 		if s.filled() {
 			s.mattered, c.says = true, true
 		}
-	case "x_groq": // {"x_groq":{"id":"req_1","error":"over capacity"}}
+	case "x_groq": // {"x_groq":{"id":"req_1","error":"over capacity"}}, {"x_groq":{"usage":{"prompt_tokens":3,…}}}
 		if s.mattered = true; s.object() {
 			for s.enter('{'); s.member(); {
-				if string(s.key) == "error" {
+				switch string(s.key) {
+				case "error":
 					s.failure(c)
-				} else {
+				case "usage":
+					s.usages(c)
+				default:
 					s.skip()
 				}
 			}
@@ -217,9 +211,36 @@ func (s *scanner) top(c *chunk) {
 				s.skip()
 			}
 		}
+	case "success", "ok": // {"success":false,"reason":"no worker"}
+		if s.next() == 'f' {
+			c.says = true
+		}
+		s.skip()
 	default:
-		s.noteOther()
+		if !saysError(s.key) {
+			s.noteOther()
+		} else if s.filled() {
+			s.mattered, c.says = true, true
+		}
 	}
+}
+
+// saysError reports whether a member is one by which gateways say what went wrong, however they write it:
+// internalServerException, Error, errorMessage, err, fault. Beside choices it may mean anything.
+func saysError(name []byte) bool {
+	if len(name) < len("err") || len(name) > 32 {
+		return false
+	}
+	err := name[0]|0x20 == 'e' && bytes.EqualFold(name[:len("err")], []byte("err"))
+	if !err && !isError(name) && !bytes.EqualFold(name, []byte("fault")) {
+		return false // as most
+	}
+	for _, b := range name {
+		if (b|0x20 < 'a' || b|0x20 > 'z') && b != '_' && b != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // isError reports whether the type or object of an event is that of an error: error, BadRequestError,
@@ -245,6 +266,19 @@ func (s *scanner) object() bool {
 	return false
 }
 
+// nothing reports whether a text where servers say what went wrong says that nothing did.
+func nothing(text []byte) bool {
+	for _, word := range nothings {
+		if len(text) == len(word) && bytes.EqualFold(text, word) {
+			return true
+		}
+	}
+	return false
+}
+
+var nothings = [][]byte{[]byte("null"), []byte("none"), []byte("nil"), []byte("0"), []byte("ok"), []byte("success"),
+	[]byte("false")}
+
 // word passes over a value of any kind and returns it if it is a text that could be one of ours: short and plain.
 func (s *scanner) word() []byte {
 	if s.next() == '"' {
@@ -255,13 +289,15 @@ func (s *scanner) word() []byte {
 }
 
 // filled passes over a value of any kind and says whether there is anything in it: a text, a number other than 0, true,
-// or an array or object that holds such.
+// or an array or object that holds such. A text that says that there is nothing is none: "error":"None",
+// "error":{"code":"0","message":"success"}.
 func (s *scanner) filled() bool {
 	found := false
 	switch s.next() {
 	case '"':
-		raw, _ := s.text()
-		return len(raw) > 0
+		from := s.at
+		word := s.plain()
+		return s.at > from+2 && !nothing(word)
 	case '{':
 		for s.enter('{'); s.member(); {
 			found = s.filled() || found

@@ -16,6 +16,9 @@ var documents = []string{
 	`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"a\": [1, 2]}"}}]},"finish_reason":"tool_calls"}]}`,
 	`{"choices":[],"usage":{"prompt_tokens":3,"total_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":null}}`,
 	`{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":1,"accepted_prediction_tokens":4,"rejected_prediction_tokens":2}}}`,
+	`{"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":0,"multimodal_tokens":{"image":64,"audio":12}}}}`,
+	`{"usage":{"prompt_tokens":90,"prompt_tokens_details":{"image_tokens":64,"audio_tokens":null,"video_tokens":[],"multimodal_tokens":3}}}`,
+	`{"usage":{"prompt_tokens_details":{"image_tokens":-1,"multimodal_tokens":{"image":null,"a":{"b":1},"b":[7]}}}}`,
 	`{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9},"metrics":{"time_to_first_token_ms":1.5,"speculative_decoding":{"mean_acceptance_length":1.5,"acceptance_histogram":[39,1],"num_accepted_draft_tokens":10,"num_draft_tokens":129}}}`,
 	`{"choices":[{"text":"a"}],"servegauge":{"received":1767225600000000001,"sent":1767225600000000002}}`,
 	`{"error":{"message":"no \"x\"","type":"BadRequestError","param":null,"code":400}}`,
@@ -157,6 +160,7 @@ type flatChunk struct {
 	failure                    string
 	stamped                    bool
 	prompt, completion, cached count
+	media                      count
 	accepted, rejected         count
 	draft, draftAccepted       count
 	stamp                      stamp
@@ -165,7 +169,7 @@ type flatChunk struct {
 func flat(c chunk) flatChunk {
 	return flatChunk{c.choices, c.begun, c.finished, c.content, c.answer, c.texts, finishText(c.finish), c.failed,
 		string(c.failure), c.stamped,
-		c.prompt, c.completion, c.cached, c.accepted, c.rejected, c.draft, c.draftAccepted, c.stamp}
+		c.prompt, c.completion, c.cached, c.media, c.accepted, c.rejected, c.draft, c.draftAccepted, c.stamp}
 }
 
 func TestScanAgreesWithEncodingJSON(t *testing.T) {

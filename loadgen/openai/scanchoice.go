@@ -135,8 +135,17 @@ func (s *scanner) delta(one *choice, c *chunk) {
 		}
 	case "error":
 		s.failure(c)
+	case "refusal":
+		if s.next() == '"' {
+			s.told(one, false)
+		} else {
+			s.said(one, false)
+		}
 	default:
-		s.said(one, thinks(s.key))
+		// Reasoning is text by whatever name. Of what is not known, such as sounds, a chunk need not be a token.
+		reasoning := thinks(s.key)
+		found := s.said(one, reasoning)
+		one.text = one.text || found && reasoning
 	}
 }
 

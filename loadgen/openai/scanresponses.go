@@ -1,9 +1,12 @@
 package openai
 
+import "bytes"
+
 // The events of /v1/responses, of which these say something here:
 //
 //	data: {"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"delta":" token"}
 //	data: {"type":"response.reasoning_text.delta","delta":"hm"}
+//	data: {"type":"response.audio.delta","delta":"UklG"}
 //	data: {"type":"response.completed","response":{"status":"completed","usage":{"input_tokens":3,"output_tokens":2}}}
 //	data: {"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"},"usage":{…}}}
 //	data: {"type":"response.failed","response":{"error":{"code":"server_error","message":"…"}}}
@@ -19,6 +22,7 @@ const (
 	textDelta
 	reasoningDelta
 	argumentsDelta
+	otherDelta // of what a model says in ways that are not known here, as sounds and the arguments of other tools
 	endOfResponse
 	failedResponse
 )
@@ -36,7 +40,13 @@ func kindOf(name []byte) responseKind {
 	case "response.failed", "response.cancelled", "error":
 		return failedResponse
 	}
-	return otherEvent
+	switch {
+	case !bytes.HasSuffix(name, []byte(".delta")):
+		return otherEvent
+	case bytes.HasPrefix(name, []byte("response.reasoning")):
+		return reasoningDelta
+	}
+	return otherDelta
 }
 
 // scanResponse is scan for an event of a response.
@@ -47,6 +57,7 @@ func (s *scanner) scanResponse(data []byte, c *chunk) bool {
 	*c = chunk{}
 	kind, named := otherEvent, false
 	var delta []byte
+	unread := false // it is no text
 	var inside chunk
 	for s.enter('{'); s.member(); {
 		switch string(s.key) {
@@ -56,7 +67,7 @@ func (s *scanner) scanResponse(data []byte, c *chunk) bool {
 			if s.next() == '"' {
 				delta, _ = s.text()
 			} else {
-				s.skip()
+				unread = s.filled()
 			}
 		case "response":
 			if s.object() {
@@ -78,11 +89,15 @@ func (s *scanner) scanResponse(data []byte, c *chunk) bool {
 		return false
 	case kind == failedResponse || !named && inside.failed:
 		c.failed = true
-	case kind == textDelta || kind == reasoningDelta || kind == argumentsDelta:
+	case kind == textDelta || kind == reasoningDelta || kind == argumentsDelta || kind == otherDelta:
 		c.choices, c.begun = 1, 1
-		if c.content = len(delta) > 0; c.content {
+		if c.content = len(delta) > 0 || unread; c.content {
 			c.answer = kind != reasoningDelta
-			c.texts = 1
+		}
+		if len(delta) > 0 {
+			if kind != otherDelta {
+				c.texts = 1
+			}
 			s.words = append(s.words[:0], delta)
 			c.said = s.words
 			if kind == textDelta {

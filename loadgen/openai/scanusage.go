@@ -14,6 +14,21 @@ type count struct {
 // possible reports whether a count was told that can be.
 func (n count) possible() bool { return n.known && n.n >= 0 }
 
+// usages reads the value of a member "usage".
+func (s *scanner) usages(c *chunk) {
+	if s.null() {
+		c.prompt, c.completion, c.cached, c.accepted, c.rejected = count{}, count{}, count{}, count{}, count{}
+		c.media = count{}
+		return
+	}
+	s.mattered = true
+	if s.object() {
+		for s.enter('{'); s.member(); {
+			s.usage(c)
+		}
+	}
+}
+
 func (s *scanner) usage(c *chunk) {
 	switch string(s.key) {
 	case "prompt_tokens":
@@ -33,10 +48,15 @@ func (s *scanner) usage(c *chunk) {
 				switch string(s.key) {
 				case "cached_tokens":
 					s.count(&c.cached, 0)
-				case "image_tokens", "audio_tokens", "video_tokens", "multimodal_tokens":
-					var n count
-					if s.count(&n, 0); n.possible() {
-						c.media = count{c.media.n + n.n, true}
+				case "image_tokens", "audio_tokens", "video_tokens":
+					s.media(c)
+				case "multimodal_tokens": // of vLLM by their kinds: {"image":64,"audio":12}
+					if s.next() != '{' {
+						s.media(c)
+						continue
+					}
+					for s.enter('{'); s.member(); {
+						s.media(c)
 					}
 				default:
 					s.skip()
@@ -62,6 +82,14 @@ func (s *scanner) usage(c *chunk) {
 		}
 	default:
 		s.skip()
+	}
+}
+
+// media adds a count of tokens that images, sounds or frames are.
+func (s *scanner) media(c *chunk) {
+	var n count
+	if s.count(&n, 0); n.possible() {
+		c.media = count{c.media.n + n.n, true}
 	}
 }
 

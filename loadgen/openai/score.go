@@ -10,7 +10,9 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen/audit"
@@ -39,20 +41,28 @@ type scorer struct {
 // call asks for a token behind a prompt, the most probable one, and reads what is said into answer.
 func (s *scorer) call(ctx context.Context, body map[string]any, answer any) error {
 	body["temperature"], body["max_tokens"] = 0, 1
-	return s.post(ctx, Completions, body, answer)
+	return s.ask(ctx, Completions, body, answer)
 }
 
-// post asks for an answer in one piece, and reads it.
-func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
+// ask asks the model for an answer in one piece, and reads it.
+func (s *scorer) ask(ctx context.Context, endpoint Endpoint, body map[string]any, answer any) error {
+	body["model"], body["stream"] = s.model, false
+	return s.post(ctx, s.api.address.call(endpoint), body, answer)
+}
+
+// beside asks one of the server's own calls, which stand at its root.
+func (s *scorer) beside(ctx context.Context, path string, body map[string]any, answer any) error {
+	return s.post(ctx, below(s.api.address.root, path), body, answer)
+}
+
+func (s *scorer) post(ctx context.Context, to *url.URL, body map[string]any, answer any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, scoreLimit, fmt.Errorf("no score within %v", scoreLimit))
 	defer cancel()
-	body["model"], body["stream"] = s.model, false
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	u := s.api.address.call(endpoint)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(text))
 	if err != nil {
 		return s.api.secrets.clean(err)
 	}
@@ -70,7 +80,11 @@ func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]an
 	said, err := io.ReadAll(io.LimitReader(response.Body, maxWhole+1))
 	switch {
 	case response.StatusCode != http.StatusOK:
-		return &refusedError{response.StatusCode, s.api.secrets.hide(complaint(said[:min(len(said), mostQuoted)]))}
+		words := s.api.secrets.hide(complaint(said[:min(len(said), mostQuoted)]))
+		if quotes(words, body) {
+			words = "(what the server said quotes the request, and is not shown)"
+		}
+		return &refusedError{response.StatusCode, words}
 	case err != nil:
 		return fmt.Errorf("the score broke off: %w", err)
 	case len(said) > maxWhole:
@@ -87,6 +101,40 @@ func (s *scorer) post(ctx context.Context, endpoint Endpoint, body map[string]an
 	}
 	return nil
 }
+
+// quotes reports whether what a server said repeats a part of the texts, or a list of the token ids, of a request: these
+// may be private, and what is said goes to files.
+func quotes(said string, request any) bool {
+	const part = 12 // bytes; whoever repeats twice as many repeats one of these whole
+	switch v := request.(type) {
+	case map[string]any:
+		for name, of := range v {
+			if name != "model" && quotes(said, of) { // by which servers say that they do not have it
+				return true
+			}
+		}
+	case []any:
+		for _, of := range v {
+			if quotes(said, of) {
+				return true
+			}
+		}
+	case json.RawMessage:
+		var of any
+		return json.Unmarshal(v, &of) == nil && quotes(said, of)
+	case string:
+		for at := 0; at+part <= len(said); at += part {
+			if strings.Contains(v, said[at:at+part]) {
+				return true
+			}
+		}
+	case []int32, []int:
+		return listOfIDs.MatchString(said)
+	}
+	return false
+}
+
+var listOfIDs = regexp.MustCompile(`(\d+\s*,\s*){8}`)
 
 // An entry is what a server says of one position of a prompt, by token id: the given token and the most probable one.
 //
@@ -111,19 +159,24 @@ func (e entry) gap(given int32) (gap float64, top bool) {
 	return best - *one.Logprob, best == *one.Logprob
 }
 
-// score asks for the gaps of an answer behind a prompt. Where prompt and answer fill the model's context to its end,
-// so that there is no room for the one token that has to be asked for, the last one goes without.
-func (s *scorer) score(ctx context.Context, prompt, answer []int32) (audit.Score, error) {
-	score, err := s.scoreAll(ctx, prompt, answer)
+// score asks in one of the ways of servers for the gaps of an answer behind a prompt. Where prompt and answer fill the
+// model's context to its end, so that there is no room for the one token that has to be asked for, the last one goes
+// without.
+func score(ctx context.Context, s *scorer, prompt, answer []int32, way scoring) (audit.Score, error) {
+	score, err := way(ctx, s, prompt, answer)
 	if _, refused := errors.AsType[*refusedError](err); refused && len(answer) > 1 {
-		if shorter, again := s.scoreAll(ctx, prompt, answer[:len(answer)-1]); again == nil {
+		if shorter, again := way(ctx, s, prompt, answer[:len(answer)-1]); again == nil {
 			return shorter, nil
 		}
 	}
 	return score, err
 }
 
-func (s *scorer) scoreAll(ctx context.Context, prompt, answer []int32) (score audit.Score, err error) {
+// A scoring is how a server tells what it thinks of an answer behind a prompt.
+type scoring func(ctx context.Context, s *scorer, prompt, answer []int32) (audit.Score, error)
+
+// promptLogprobs is vLLM's: a field of completions has it tell of the prompt as well.
+func promptLogprobs(ctx context.Context, s *scorer, prompt, answer []int32) (score audit.Score, err error) {
 	ids := make([]int32, 0, len(prompt)+len(answer))
 	ids = append(append(ids, prompt...), answer...)
 	var said struct {

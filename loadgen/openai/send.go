@@ -63,11 +63,17 @@ func (t *Target) told(err error, r *loadgen.Record) error {
 }
 
 func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
-	keeps := t.keeper.begin(i, r.Warmup)
+	return t.keeping(i, 0, r, func(keeps *kept) error { return t.ask(ctx, i, r, keeps) })
+}
+
+// keeping performs a request of a level by ask, which is told where to keep its answer: request i, or, from 1 on, a
+// request of session i.
+func (t *Target) keeping(i, request int, r *loadgen.Record, ask func(*kept) error) error {
+	keeps := t.keeper.begin(i, request, r.Warmup)
 	if !r.Warmup {
 		t.asker.beganOne()
 	}
-	err := t.ask(ctx, i, r, keeps)
+	err := ask(keeps)
 	t.keeper.end(keeps, err == nil)
 	return err
 }
@@ -75,7 +81,7 @@ func (t *Target) do(ctx context.Context, i int, r *loadgen.Record) error {
 // ask is do, with what is kept of the answer in keeps; nil: nothing is.
 func (t *Target) ask(ctx context.Context, i int, r *loadgen.Record, keeps *kept) error {
 	if t.config.Workload == nil {
-		return t.begins(ctx, i, r)
+		return t.begins(ctx, i, r, keeps)
 	}
 	body, err := t.request(i, r, keeps)
 	if err != nil {
@@ -102,6 +108,9 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record, keeps 
 	r.AskedInput, r.AskedOutput = p.Input, t.body.asked(p)
 	if !t.config.Endpoint.generates() {
 		r.AskedOutput = 0
+	}
+	if t.config.Endpoint == Rerank { // a cross-encoder reads the query again with each document: no number was asked for
+		r.AskedInput = 0
 	}
 	model := p.Model
 	if model == "" {

@@ -47,7 +47,7 @@ func (t *Target) Session(i int) (loadgen.Session, error) {
 }
 
 // begins performs the first request of conversation i, and no other: what a level of single requests has of sessions.
-func (t *Target) begins(ctx context.Context, i int, r *loadgen.Record) error {
+func (t *Target) begins(ctx context.Context, i int, r *loadgen.Record, keeps *kept) error {
 	s, err := t.Session(i)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (t *Target) begins(ctx context.Context, i int, r *loadgen.Record) error {
 	if _, err := s.Next(-1); err != nil {
 		return err
 	}
-	return s.Do(ctx, 0, r)
+	return s.(*session).ask(ctx, 0, r, keeps)
 }
 
 // Next implements [loadgen.Session].
@@ -91,22 +91,28 @@ func (s *session) Do(ctx context.Context, k int, r *loadgen.Record) error {
 	if s.of == nil {
 		return s.target.Do(ctx, s.i, r)
 	}
+	return s.target.keeping(s.i, k+1, r, func(keeps *kept) error { return s.target.told(s.ask(ctx, k, r, keeps), r) })
+}
+
+// ask is Do, with what is kept of the answer in keeps; nil: nothing is.
+func (s *session) ask(ctx context.Context, k int, r *loadgen.Record, keeps *kept) error {
 	s.mu.Lock()
 	a := s.asks[k]
 	s.mu.Unlock()
 	if a == nil {
 		return fmt.Errorf("request %d of session %d was not named", k, s.i)
 	}
-	body, err := s.target.prepare(&a.prompt, s.i, r, nil)
+	body, err := s.target.prepare(&a.prompt, s.i, r, keeps)
 	if err != nil {
 		return fmt.Errorf("session %d, request %d: %w", s.i, k, err)
 	}
 	defer body.release()
 	var text spoken
 	body.heard = &text
-	if err = s.target.told(body.advise(s.target.post(ctx, body, r)), r); err != nil {
+	if err = body.advise(s.target.post(ctx, body, r)); err != nil {
 		return err
 	}
+	keeps.ask(body.json)
 	a.reply, err = text.text()
 	return err
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/audit"
 )
 
@@ -32,13 +32,20 @@ func (a *auditing) singles(ctx context.Context, s *scorer, prompt, answer *kept)
 		score.At = positions(len(answer.answer))
 	}
 	for _, at := range score.At {
-		before, given, err := a.upTo(prompt, answer, at)
+		before, given, err := a.upTo(ctx, s, prompt, answer, at)
 		if err != nil {
 			return score, err
 		}
-		gap, top, err := s.next(ctx, before, given)
+		gap, top, err := s.next(ctx, before, given, false)
 		if err != nil {
 			return score, err
+		}
+		if !(gap <= audit.GapLimit) {
+			// llama.cpp computes a prompt from what it has of others, and comes to other probabilities now and then: on a
+			// healthy server a gap of 2.5 nats was seen that was none when asked for again. A wrong answer stays one.
+			if again, atop, err := s.next(ctx, before, given, true); err == nil && again <= audit.GapLimit {
+				gap, top = again, atop
+			}
 		}
 		score.Gaps = append(score.Gaps, gap)
 		if top {
@@ -55,18 +62,13 @@ type token struct {
 }
 
 // upTo is the prompt up to a position of the answer, and what was given there.
-func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, err error) {
+func (a *auditing) upTo(ctx context.Context, s *scorer, prompt, answer *kept, at int) (before any, given token, err error) {
 	if len(prompt.prompt) > 0 && at < len(answer.answer) {
 		return slices.Concat(prompt.prompt, answer.answer[:at]), token{id: answer.answer[at]}, nil
 	}
-	body, err := a.target.request(prompt.index, new(loadgen.Record), nil)
+	asked, err := a.prompt(ctx, s, prompt)
 	if err != nil {
 		return nil, given, err
-	}
-	defer body.release()
-	var asked struct{ Prompt json.RawMessage }
-	if err := json.Unmarshal(body.json, &asked); err != nil || len(asked.Prompt) == 0 {
-		return nil, given, errors.New("where token ids are not told, an answer of chat cannot be continued")
 	}
 	from := 0
 	if at > 0 {
@@ -77,11 +79,11 @@ func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, 
 	var text string
 	var ids []int
 	switch {
-	case json.Unmarshal(asked.Prompt, &text) == nil:
+	case json.Unmarshal(asked, &text) == nil:
 		return text + said, given, nil
-	case json.Unmarshal(asked.Prompt, &ids) == nil && said == "":
+	case json.Unmarshal(asked, &ids) == nil && said == "":
 		return ids, given, nil
-	case json.Unmarshal(asked.Prompt, &ids) == nil: // as llama.cpp takes them: [512,7," a"]
+	case json.Unmarshal(asked, &ids) == nil: // as llama.cpp takes them: [512,7," a"]
 		mixed := make([]any, 0, len(ids)+1)
 		for _, id := range ids {
 			mixed = append(mixed, id)
@@ -91,13 +93,53 @@ func (a *auditing) upTo(prompt, answer *kept, at int) (before any, given token, 
 	return nil, given, errors.New("its prompt is neither a text nor token ids")
 }
 
+// prompt is what was asked, as completions take it: a text or token ids. Of a chat it is the text that the model's
+// template makes of it, where the server tells that as llama.cpp does:
+//
+//	POST /apply-template {"messages":[{"role":"user","content":"hi"}]}
+//	{"prompt":"<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"}
+func (a *auditing) prompt(ctx context.Context, s *scorer, k *kept) (json.RawMessage, error) {
+	if a.templated.of == k {
+		return a.templated.prompt, nil
+	}
+	var asked struct {
+		Prompt, Messages, Tools json.RawMessage
+		Kwargs                  json.RawMessage `json:"chat_template_kwargs"`
+	}
+	if err := a.asked(k, func(body []byte) error { return json.Unmarshal(body, &asked) }); err != nil {
+		return nil, err
+	}
+	if len(asked.Prompt) == 0 {
+		body := map[string]any{"messages": asked.Messages}
+		if len(asked.Tools) > 0 {
+			body["tools"] = asked.Tools
+		}
+		if len(asked.Kwargs) > 0 {
+			body["chat_template_kwargs"] = asked.Kwargs
+		}
+		if err := s.beside(ctx, "/apply-template", body, &asked); err != nil {
+			return nil, fmt.Errorf("where token ids are not told, an answer of chat cannot be continued: /apply-template: %v", err)
+		}
+		if len(asked.Prompt) == 0 {
+			return nil, errors.New("where token ids are not told, an answer of chat cannot be continued: /apply-template " +
+				"tells no prompt")
+		}
+	}
+	a.templated.of, a.templated.prompt = k, asked.Prompt
+	return asked.Prompt, nil
+}
+
 // next is the gap of what was given, if the server were to say its next token, and whether that is the most probable
-// one. A token beyond the few that the server tells has the gap of the least probable of those, at least.
-func (s *scorer) next(ctx context.Context, before any, given token) (gap float64, top bool, err error) {
+// one. A token beyond the few that the server tells has the gap of the least probable of those, at least. afresh asks
+// llama.cpp to compute all of the prompt.
+func (s *scorer) next(ctx context.Context, before any, given token, afresh bool) (gap float64, top bool, err error) {
 	const tops = 20 // as many as vLLM tells unless it is started to tell others
 	body := map[string]any{"prompt": before, "logprobs": tops}
 	if given.id >= 0 {
 		body["return_tokens_as_token_ids"] = true
+	}
+	if afresh {
+		body["cache_prompt"] = false
 	}
 	var said struct {
 		Choices []struct {

@@ -55,6 +55,9 @@ func (how reading) whole(body io.Reader, head http.Header, r *loadgen.Record) er
 		return err
 	}
 	r.NoContent = !c.content
+	if !a.complete() {
+		r.Finish = ""
+	}
 	a.settle()
 	return nil
 }
@@ -68,6 +71,7 @@ type streamReader struct {
 	account account
 	typed   bool   // events have types, as those of responses
 	odd     []byte // the first event that says nothing that is understood
+	strange int    // events of which nothing is, and that are no notices either
 }
 
 var streamReaders = sync.Pool{New: func() any { return new(streamReader) }}
@@ -107,6 +111,9 @@ func (how reading) stream(body io.Reader, head http.Header, r *loadgen.Record) e
 		return err
 	}
 	r.NoContent = s.account.visible == 0
+	if !s.account.complete() {
+		r.Finish = "" // of several answers one has none
+	}
 	s.account.settle()
 	return nil
 }
@@ -122,7 +129,7 @@ func (s *streamReader) release() {
 		s.scanner.words = nil
 	}
 	s.pattern, s.typed = pattern{event: s.pattern.event[:0]}, false
-	s.odd = s.odd[:0]
+	s.odd, s.strange = s.odd[:0], 0
 	streamReaders.Put(s)
 }
 
@@ -162,8 +169,13 @@ func (s *streamReader) read(head http.Header) error {
 			if err := s.account.arrived(&s.chunk, data, &s.events); err != nil {
 				return err
 			}
-			if !s.chunk.chosen && !s.chunk.completion.known && len(s.odd) == 0 {
-				s.odd = append(s.odd, data[:min(len(data), mostQuoted)]...)
+			if !s.chunk.chosen && !s.chunk.completion.known {
+				if len(s.odd) == 0 {
+					s.odd = append(s.odd, data[:min(len(data), mostQuoted)]...)
+				}
+				if !s.chunk.notice {
+					s.strange++
+				}
 			}
 		case err != nil: // the line was cut, and so was the stream
 		default:
@@ -177,6 +189,8 @@ func (s *streamReader) read(head http.Header) error {
 			return &loadgen.Error{Class: loadgen.ClassTruncated, Err: err}
 		case s.account.begun == 0 && !s.isStream(head):
 			return noStream(head, s.events.odd)
+		case s.account.begun == 0 && s.strange > 1:
+			return s.unanswered() // what it says, it says in another way, as the servers' own endpoints do
 		default:
 			if err := s.strayed(); err != nil {
 				return err
@@ -203,10 +217,11 @@ func (s *streamReader) unanswered() error {
 	return protocolError("the stream ended without any choice%s", s.aside())
 }
 
-// aside quotes what was said and not understood: an event, for an answer of which nothing is, or lines between events.
+// aside quotes what was said and not understood: lines between events, or else an event; of an answer of which nothing
+// is understood, an event first.
 func (s *streamReader) aside() string {
 	said := s.events.odd
-	if s.account.begun == 0 && len(s.odd) > 0 {
+	if len(s.odd) > 0 && (s.account.begun == 0 || len(said) == 0) {
 		said = s.odd
 	}
 	if len(said) == 0 {
@@ -219,11 +234,21 @@ func (s *streamReader) aside() string {
 // answers and its errors in different places does so when an answer has begun:
 //
 //	{"error":"an error was encountered while running the model: unexpected EOF"}
+//
+// A piece of the answer that stands there is one too, since what was counted lacks it: a reader of events drops the line
+// as a field that it does not know.
+//
+//	 data: {"choices":[{"index":0,"text":" a"}]}
+//	Data: {"choices":[{"index":0,"text":" a"}]}
 func (s *streamReader) strayed() error {
 	for line := range bytes.Lines(s.events.odd) {
-		if s.scanner.scan(line, &s.chunk) {
+		line = line[max(bytes.IndexByte(line, '{'), 0):]
+		if s.scan(line) {
 			if err := s.chunk.complaint(line); err != nil {
 				return err
+			}
+			if s.chunk.choices > 0 {
+				return protocolError("a piece of the answer is in no event of the stream: %s", excerpt(line))
 			}
 		}
 	}

@@ -127,10 +127,6 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	if c.Conversations != nil && c.Endpoint != Chat && c.Endpoint != Responses {
 		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "chat or responses for Conversations"}
 	}
-	if c.Audit != nil && (c.Conversations != nil || c.Endpoint != Completions && c.Endpoint != Chat) {
-		return nil, &loadgen.InvalidError{Field: "audit", Value: c.Endpoint,
-			Want: "a Workload by completions or chat: other answers are not kept in a way that can be checked"}
-	}
 	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
 		return nil, err
 	}
@@ -147,7 +143,7 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	}
 	u := where.call(c.Endpoint)
 	t := &Target{config: c, sent: sent, address: where, body: body, url: u.String(), header: requestHeader(c),
-		secrets: newSecrets(c, u.User), keeper: newKeeper(c.Audit), client: c.Client}
+		secrets: newSecrets(c, u.User), keeper: newKeeper(&c), client: c.Client}
 	if t.asker, err = newAsker(&c); err != nil {
 		return nil, err
 	}

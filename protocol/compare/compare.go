@@ -35,7 +35,7 @@ const DefaultMargin = 0.02
 // and none that says what another says already.
 func DefaultFigures() []string {
 	return []string{
-		loadgen.OutputThroughput,
+		loadgen.OutputThroughput, loadgen.InputThroughput, // of which a level has one
 		loadgen.QuantileName(loadgen.TTFT, 50), loadgen.QuantileName(loadgen.TTFT, 99),
 		loadgen.QuantileName(loadgen.TPOT, 50),
 		loadgen.QuantileName(loadgen.E2E, 50), loadgen.QuantileName(loadgen.E2E, 99),

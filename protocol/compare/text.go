@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -18,8 +17,9 @@ import (
 func Text(w io.Writer, r *Result) error {
 	var failed error
 	line := func(format string, args ...any) {
-		_, err := fmt.Fprintf(w, format+"\n", args...)
-		failed = errors.Join(failed, err)
+		if failed == nil { // the first error of a writer says all
+			_, failed = fmt.Fprintf(w, format+"\n", args...)
+		}
 	}
 	line("A  %s", r.A)
 	line("B  %s", r.B)
@@ -34,7 +34,9 @@ func Text(w io.Writer, r *Result) error {
 			fmt.Fprintf(out, "%s\t%v\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Name, f.Load, figure(mean(f.A)), figure(mean(f.B)), f.Unit,
 				change(f.Alone.Ratio.Estimate), bounds(f.Alone.Ratio), Word(f.Alone), Word(f.Verdict))
 		}
-		failed = errors.Join(failed, out.Flush())
+		if err := out.Flush(); failed == nil {
+			failed = err
+		}
 	}
 	for _, part := range []struct {
 		title string
@@ -68,17 +70,28 @@ func Word(v stats.Verdict) string {
 	return v.Kind.String()
 }
 
+// Regressed are the figures that are worse in B, and those of which it is open whether they are.
+func (r *Result) Regressed() (worse, open []Figure) {
+	for _, f := range r.Figures {
+		switch {
+		case f.Verdict.Kind == stats.Slower:
+			worse = append(worse, f)
+		case !f.noWorse():
+			open = append(open, f)
+		}
+	}
+	return worse, open
+}
+
 // Conclusion says the outcome in words, with what would decide where it is undecided.
 func (r *Result) Conclusion() string {
 	var worse, open []string
-	for _, f := range r.Figures {
-		name := fmt.Sprintf("%s at %v", f.Name, f.Load)
-		switch {
-		case f.Verdict.Kind == stats.Slower:
-			worse = append(worse, fmt.Sprintf("%s (%s)", name, change(f.Alone.Ratio.Estimate)))
-		case !f.noWorse():
-			open = append(open, name)
-		}
+	regressed, undecided := r.Regressed()
+	for _, f := range regressed {
+		worse = append(worse, fmt.Sprintf("%s at %v (%s)", f.Name, f.Load, change(f.Alone.Ratio.Estimate)))
+	}
+	for _, f := range undecided {
+		open = append(open, fmt.Sprintf("%s at %v", f.Name, f.Load))
 	}
 	switch {
 	case r.Outcome == Regression:

@@ -41,16 +41,7 @@ type Ablation struct {
 
 // Next implements [protocol.Design].
 func (d Ablation) Next(done []protocol.Measurement) (protocol.Step, error) {
-	if len(done) == 0 {
-		if err := d.validate(); err != nil {
-			return protocol.Step{}, err
-		}
-	}
-	step, err := d.next(done)
-	if err == nil && overBudget(d.Plan.Budget, step, done) != "" {
-		return protocol.Step{}, io.EOF
-	}
-	return step, err
+	return nextWithin(d.Plan.Budget, d, done)
 }
 
 func (d Ablation) next(done []protocol.Measurement) (protocol.Step, error) {
@@ -288,26 +279,18 @@ func (d Ablation) Extends(before json.RawMessage) bool {
 
 // Check implements [protocol.Planned].
 func (d Ablation) Check() ([]loadgen.Warning, error) {
-	if err := d.validate(); err != nil {
-		return nil, err
-	}
-	return d.Plan.Check()
-}
-
-func (d Ablation) validate() error {
 	switch {
 	case d.Plan.Runs < leastRuns:
-		return invalid("blocks", d.Plan.Runs, "at least 3; 6 and more, half of them with b first, are worth more")
+		return nil, invalid("blocks", d.Plan.Runs, "at least 3; 6 and more, half of them with b first, are worth more")
 	case !(d.Margin > 0) || d.Margin > 1:
-		return invalid("margin", d.Margin, "the largest relative difference that does not matter, such as 0.03")
+		return nil, invalid("margin", d.Margin, "the largest relative difference that does not matter, such as 0.03")
 	}
 	for i, f := range d.Figures {
 		if f == "" || slices.Contains(d.Figures[:i], f) {
-			return invalid("figures", d.Figures, "names of figures, each once, such as "+protocol.KneeFigure)
+			return nil, invalid("figures", d.Figures, "names of figures, each once, such as "+protocol.KneeFigure)
 		}
 	}
-	_, err := d.Plan.Check()
-	return err
+	return d.Plan.Check()
 }
 
 // Outline implements [protocol.Planned].

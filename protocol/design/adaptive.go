@@ -3,7 +3,6 @@ package design
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -44,45 +43,21 @@ const (
 
 // Next implements [protocol.Design].
 func (d AdaptiveSweep) Next(done []protocol.Measurement) (protocol.Step, error) {
-	if len(done) == 0 {
-		if err := d.validate(); err != nil {
-			return protocol.Step{}, err
-		}
-	}
-	at := d.after(done)
-	if at.stage == nil {
-		return protocol.Step{}, io.EOF
-	}
-	step, err := d.step(*at.stage, at.pilot, done)
-	if err != nil {
-		return step, err
-	}
-	if overBudget(d.Plan.Budget, step, done) != "" {
-		return protocol.Step{}, io.EOF
-	}
-	return step, nil
+	return nextWithin(d.Plan.Budget, d, done)
 }
 
-// step is the next one of a stage; one of the pilot is short and discarded.
-func (d AdaptiveSweep) step(s stage, pilot bool, done []protocol.Measurement) (protocol.Step, error) {
-	step, err := s.next(done)
-	if err == nil && pilot && !step.Discard {
-		step.Discard = true
-		n := max(pilotPrompts*step.Level.Concurrency, pilotRequests)
-		if step.Level.Unit != "" {
-			step.Level.Sessions = n
-		} else {
-			step.Level.Requests = n
-		}
-		step.Level.Warmup = step.Level.Concurrency
-	}
-	return step, err
+func (d AdaptiveSweep) next(done []protocol.Measurement) (protocol.Step, error) {
+	return d.after(done).next()
+}
+
+// Shortened says what the budget left no time for; "" where that is nothing.
+func (d AdaptiveSweep) Shortened(done []protocol.Measurement) string {
+	return leftOut(d.Plan.Budget, d, done)
 }
 
 // A sweepState is where an adaptive sweep is.
 type sweepState struct {
-	stage *stage // that goes on; nil: it is over
-	pilot bool
+	walk
 
 	sweep   protocol.Sweep       // the last one that is over
 	knee    stats.KneeResult     // of it
@@ -93,27 +68,45 @@ type sweepState struct {
 }
 
 // after is the state after what was done.
-func (d AdaptiveSweep) after(done []protocol.Measurement) sweepState {
-	levels, number, before := levelsOf(d.Plan), 1, 0
+func (d AdaptiveSweep) after(done []protocol.Measurement) *sweepState {
+	state := &sweepState{walk: walk{plan: d.Plan, done: done}}
+	levels, over := levelsOf(d.Plan), true
 	if len(levels) == 0 {
-		plan := d.Plan
-		plan.Runs, plan.Order, plan.WarmUntilSteady = 1, protocol.AsGiven, 0
-		pilot := stageOf(plan, 1, 0, doubling(1, d.most()))
-		found, over := pilotLevels(pilot.own(done), d.most())
-		if !over && !pilot.over(done) {
-			return sweepState{stage: &pilot, pilot: true}
-		}
-		levels, number, before = found, 2, 1
+		levels, over = d.pilot(state)
 	}
-	var state sweepState
-	for extension := 0; ; extension++ {
-		s := stageOf(d.Plan, number, before, levels)
-		if !s.over(done) {
-			state.stage = &s
-			return state
+	if over && d.sweep(state, levels) && state.knee.Kind == stats.KneeBracketed {
+		d.refine(state)
+	}
+	return state
+}
+
+// pilot finds the levels, by levels that are short and discarded.
+func (d AdaptiveSweep) pilot(state *sweepState) (levels []float64, over bool) {
+	plan := d.Plan
+	plan.WarmUntilSteady = 0
+	return state.pilot(plan, d.most(), func(s *protocol.Step) {
+		if s.Discard { // what leads the run in
+			return
 		}
-		number, before = number+1, before+s.plan.Runs
-		analysis := s.analysis(done)
+		s.Discard = true
+		n := max(pilotPrompts*s.Level.Concurrency, pilotRequests)
+		if s.Level.Unit != "" {
+			s.Level.Sessions = n
+		} else {
+			s.Level.Requests = n
+		}
+		s.Level.Warmup = s.Level.Concurrency
+	}, func(own []protocol.Measurement) ([]float64, bool) { return pilotLevels(own, d.most()) })
+}
+
+// sweep goes through the sweeps, until one has both ends or no more may be made, and reports whether it came to that.
+func (d AdaptiveSweep) sweep(state *sweepState, levels []float64) bool {
+	for extension := 0; ; extension++ {
+		s, over := state.stage(levels)
+		if !over {
+			return false
+		}
+		analysis := s.analysis(state.done)
 		state.unit = analysis.Unit
 		var err error
 		if state.sweep, err = analysis.Sweep(protocol.KneeFigure, nil); err == nil {
@@ -121,42 +114,41 @@ func (d AdaptiveSweep) after(done []protocol.Measurement) sweepState {
 		}
 		if err != nil {
 			state.problem = err.Error()
-			return state
+			return false
 		}
 		state.knee.Unit = state.unit
 		next := d.extended(levels, state.knee)
 		if next == nil || extension >= d.extensions() || state.sweep.Above {
-			break
+			return true
 		}
 		levels = next
 	}
-	if state.knee.Kind != stats.KneeBracketed {
-		return state
-	}
+}
+
+// refine goes through the runs between the ends of the bracket.
+func (d AdaptiveSweep) refine(state *sweepState) {
 	for {
 		refined, err := stats.RefineKnee(state.sweep.Levels, state.sweep.Runs, state.stages...)
 		if err != nil {
 			state.problem = err.Error()
-			return state
+			return
 		}
 		state.refined = refined
 		if refined.Next == nil {
-			return state
+			return
 		}
-		s := stageOf(d.Plan, number, before, refined.Next)
-		if !s.over(done) {
-			state.stage = &s
-			return state
+		s, over := state.stage(refined.Next)
+		if !over {
+			return
 		}
-		number, before = number+1, before+s.plan.Runs
-		sweep, err := s.analysis(done).Sweep(protocol.KneeFigure, nil)
+		sweep, err := s.analysis(state.done).Sweep(protocol.KneeFigure, nil)
 		if err == nil && (len(sweep.Levels) != 2 || len(sweep.Runs) < leastRuns) {
 			err = fmt.Errorf("%d complete runs of %d levels", len(sweep.Runs), len(sweep.Levels))
 		}
 		if err != nil {
 			state.refined.Next = nil
 			state.problem = fmt.Sprintf("the refinement ended at levels %v, which gave nothing to test: %v", refined.Next, err)
-			return state
+			return
 		}
 		state.stages = append(state.stages, stats.KneeStage{Levels: sweep.Levels, Runs: sweep.Runs})
 	}
@@ -190,14 +182,6 @@ func (d AdaptiveSweep) extensions() int {
 		return 2
 	}
 	return d.Extensions
-}
-
-// doubling are the levels from one on, each twice the one before, up to most.
-func doubling(from, most int) (levels []float64) {
-	for l := from; l <= most; l *= 2 {
-		levels = append(levels, float64(l))
-	}
-	return levels
 }
 
 // pilotLevels are those that a sweep should have, by what the pilot has seen; over says that it has seen enough. A level
@@ -257,7 +241,7 @@ func (d AdaptiveSweep) Conclude(done []protocol.Measurement) []protocol.Finding 
 var withinServer = loadgen.Warning{Code: protocol.WarnWithinServer,
 	Message: "the runs are of one server: what is concluded is of it as it was started, and of no other start"}
 
-func refinedReason(s sweepState) string {
+func refinedReason(s *sweepState) string {
 	var steps []string
 	for _, step := range s.refined.Steps {
 		what := "decided nothing"
@@ -285,58 +269,26 @@ func refinedReason(s sweepState) string {
 	return reason
 }
 
-// Shortened says what the budget left no time for; "" where that is nothing.
-func (d AdaptiveSweep) Shortened(done []protocol.Measurement) string {
-	at := d.after(done)
-	if at.stage == nil {
-		return ""
-	}
-	step, err := d.step(*at.stage, at.pilot, done)
-	if err != nil {
-		return ""
-	}
-	return overBudget(d.Plan.Budget, step, done)
-}
-
 // Check returns an error, a [*loadgen.InvalidError], for a sweep that cannot be carried out, and warnings.
 func (d AdaptiveSweep) Check() ([]loadgen.Warning, error) {
-	if err := d.validate(); err != nil {
-		return nil, err
+	switch n := len(d.Plan.Levels); {
+	case d.Plan.Runs < leastRuns:
+		return nil, invalid("runs", d.Plan.Runs, "at least 3, for a knee")
+	case len(d.Plan.Rates) > 0:
+		return nil, invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
+	case replays(d.Plan):
+		return nil, unsearchable(d.Plan)
+	case d.Most < 0:
+		return nil, invalid("highest level", d.Most, "0 (4096) or more")
+	case !slices.IsSorted(d.Plan.Levels):
+		return nil, invalid("levels", d.Plan.Levels, "ascending; -order says in which order they are measured")
+	case n == 1 || n > 0 && d.Plan.Levels[n-1] > d.most():
+		return nil, invalid("levels", d.Plan.Levels, fmt.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
 	}
 	return d.usual().Check()
 }
 
-// usual is the plan of a sweep, with the levels up to where most servers are saturated if there are none.
-func (d AdaptiveSweep) usual() protocol.Plan {
-	plan := d.Plan
-	if len(plan.Levels) == 0 {
-		plan.Levels = whole(doubling(1, min(d.most(), 1<<(usualLevels-1))))
-	}
-	return plan
-}
-
-func (d AdaptiveSweep) validate() error {
-	if d.Plan.Runs < leastRuns {
-		return invalid("runs", d.Plan.Runs, "at least 3, for a knee")
-	}
-	if len(d.Plan.Rates) > 0 {
-		return invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
-	}
-	if err := searchable(d.Plan); err != nil {
-		return err
-	}
-	if d.Most < 0 {
-		return invalid("highest level", d.Most, "0 (4096) or more")
-	}
-	if !slices.IsSorted(d.Plan.Levels) {
-		return invalid("levels", d.Plan.Levels, "ascending; -order says in which order they are measured")
-	}
-	if n := len(d.Plan.Levels); n == 1 || n > 0 && d.Plan.Levels[n-1] > d.most() {
-		return invalid("levels", d.Plan.Levels, fmt.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
-	}
-	_, err := d.usual().Check()
-	return err
-}
+func (d AdaptiveSweep) usual() protocol.Plan { return usual(d.Plan, d.most()) }
 
 // Outline implements [protocol.Planned].
 func (d AdaptiveSweep) Outline() protocol.Outline {

@@ -46,20 +46,10 @@ func (s *Shape) UnmarshalText(text []byte) error {
 
 // Next implements [protocol.Design].
 func (d Grid) Next(done []protocol.Measurement) (protocol.Step, error) {
-	if len(done) == 0 {
-		if err := d.validate(); err != nil {
-			return protocol.Step{}, err
-		}
-	}
-	step, err := d.at(done)
-	if err == nil && overBudget(d.Plan.Budget, step, done) != "" {
-		return protocol.Step{}, io.EOF
-	}
-	return step, err
+	return nextWithin(d.Plan.Budget, d, done)
 }
 
-// at is the step after what was done.
-func (d Grid) at(done []protocol.Measurement) (protocol.Step, error) {
+func (d Grid) next(done []protocol.Measurement) (protocol.Step, error) {
 	run, in := 1, 0 // steps of the run that goes on
 	for _, m := range done {
 		if m.Step.Run != run {
@@ -125,41 +115,28 @@ func (d Grid) plan(s Shape) protocol.Plan {
 }
 
 // Shortened says what the budget left no time for; "" where that is nothing.
-func (d Grid) Shortened(done []protocol.Measurement) string {
-	step, err := d.at(done)
-	if err != nil {
-		return ""
-	}
-	return overBudget(d.Plan.Budget, step, done)
-}
+func (d Grid) Shortened(done []protocol.Measurement) string { return leftOut(d.Plan.Budget, d, done) }
 
 // Check implements [protocol.Planned].
 func (d Grid) Check() ([]loadgen.Warning, error) {
-	if err := d.validate(); err != nil {
-		return nil, err
-	}
-	return d.plan(d.Shapes[0]).Check()
-}
-
-func (d Grid) validate() error {
 	if n := len(d.Shapes); n == 0 || n > 1000 {
-		return invalid("shapes", d.Shapes, "from 1 to 1,000, such as 128x128")
+		return nil, invalid("shapes", d.Shapes, "from 1 to 1,000, such as 128x128")
 	}
 	if d.Plan.Retry.Times > 0 {
-		return invalid("retries of a level", d.Plan.Retry.Times, "none in a grid")
+		return nil, invalid("retries of a level", d.Plan.Retry.Times, "none in a grid")
 	}
 	if d.Plan.Prime {
-		return invalid("priming", d.Plan.Prime, "none in a grid")
+		return nil, invalid("priming", d.Plan.Prime, "none in a grid")
 	}
 	for i, s := range d.Shapes {
 		if slices.Contains(d.Shapes[:i], s) {
-			return invalid("shapes", s, "each shape once; more runs repeat it")
+			return nil, invalid("shapes", s, "each shape once; more runs repeat it")
 		}
 		if _, err := d.plan(s).Check(); err != nil {
-			return fmt.Errorf("shape %v: %w", s, err)
+			return nil, fmt.Errorf("shape %v: %w", s, err)
 		}
 	}
-	return nil
+	return d.plan(d.Shapes[0]).Check()
 }
 
 // Outline implements [protocol.Planned].

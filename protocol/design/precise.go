@@ -34,16 +34,7 @@ const usuallyMostRuns = 100
 
 // Next implements [protocol.Design].
 func (d UntilPrecise) Next(done []protocol.Measurement) (protocol.Step, error) {
-	if len(done) == 0 {
-		if err := d.validate(); err != nil {
-			return protocol.Step{}, err
-		}
-	}
-	step, err := d.next(done)
-	if err == nil && overBudget(d.Plan.Budget, step, done) != "" {
-		return protocol.Step{}, io.EOF
-	}
-	return step, err
+	return nextWithin(d.Plan.Budget, d, done)
 }
 
 func (d UntilPrecise) next(done []protocol.Measurement) (protocol.Step, error) {
@@ -167,23 +158,15 @@ func (d UntilPrecise) Shortened(done []protocol.Measurement) string {
 
 // Check implements [protocol.Planned].
 func (d UntilPrecise) Check() ([]loadgen.Warning, error) {
-	if err := d.validate(); err != nil {
-		return nil, err
-	}
-	return d.Plan.Check()
-}
-
-func (d UntilPrecise) validate() error {
 	switch {
 	case d.Plan.Runs < leastRuns:
-		return invalid("runs", d.Plan.Runs, "a pilot of at least 3; 5 are better")
+		return nil, invalid("runs", d.Plan.Runs, "a pilot of at least 3; 5 are better")
 	case !(d.Precision > 0 && d.Precision < 1):
-		return invalid("precision", d.Precision, "a relative half width from above 0 to below 1, such as 0.02")
+		return nil, invalid("precision", d.Precision, "a relative half width from above 0 to below 1, such as 0.02")
 	case d.Most < 0 || d.Most > 0 && d.Most < d.Plan.Runs:
-		return invalid("most runs", d.Most, fmt.Sprintf("0 (100), or no fewer than those of the pilot, %d", d.Plan.Runs))
+		return nil, invalid("most runs", d.Most, fmt.Sprintf("0 (100), or no fewer than those of the pilot, %d", d.Plan.Runs))
 	}
-	_, err := d.Plan.Check()
-	return err
+	return d.Plan.Check()
 }
 
 // Outline implements [protocol.Planned].

@@ -2,9 +2,7 @@ package design
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
-	"github.com/servegauge/servegauge/stats"
 )
 
 // An SLO finds the largest load that keeps all limits at once: "p99 TTFT below 500 ms, and 99 % of the requests within
@@ -51,107 +48,80 @@ const (
 
 // Next implements [protocol.Design].
 func (d SLO) Next(done []protocol.Measurement) (protocol.Step, error) {
-	if len(done) == 0 {
-		if err := d.validate(); err != nil {
-			return protocol.Step{}, err
-		}
-	}
-	at := d.after(done)
-	if at.stage == nil {
-		return protocol.Step{}, io.EOF
-	}
-	step, err := d.step(*at.stage, at.pilot, done)
-	if err == nil && overBudget(d.Plan.Budget, step, done) != "" {
-		return protocol.Step{}, io.EOF
-	}
-	return step, err
+	return nextWithin(d.Plan.Budget, d, done)
 }
 
-// step is the next one of a stage; one of the pilot is discarded.
-func (d SLO) step(s stage, pilot bool, done []protocol.Measurement) (protocol.Step, error) {
-	step, err := s.next(done)
-	step.Discard = step.Discard || pilot
-	return step, err
-}
+func (d SLO) next(done []protocol.Measurement) (protocol.Step, error) { return d.after(done).next() }
 
-// A judged level is what was found at it.
-type judgedLevel struct {
-	Level     float64           `json:"level"`
-	Decision  protocol.Decision `json:"decision"`  // of all limits at once
-	Intervals []stats.Interval  `json:"intervals"` // of the figures, in the order of the limits
-	Why       string            `json:"why"`       // it does not count; "": it does
-	units     []string          // of the intervals
-}
+// Shortened says what the budget left no time for; "" where that is nothing.
+func (d SLO) Shortened(done []protocol.Measurement) string { return leftOut(d.Plan.Budget, d, done) }
 
 // sloState is where the search is.
 type sloState struct {
-	stage *stage // that goes on; nil: it is over
-	pilot bool
+	walk
 
 	low, high judgedLevel // the last level that counts, and the first above it that does not; Level 0: none
 	judged    []judgedLevel
 	unit      string
-	open      bool   // levels are rates
 	over      string // why it is
 }
 
 // after is the state after what was done.
-func (d SLO) after(done []protocol.Measurement) sloState {
-	levels, number, before := levelsOf(d.Plan), 1, 0
-	state := sloState{open: len(d.Plan.Rates) > 0}
+func (d SLO) after(done []protocol.Measurement) *sloState {
+	state := &sloState{walk: walk{plan: d.Plan, done: done}}
+	levels, over := levelsOf(d.Plan), true
 	if len(levels) == 0 {
-		plan := d.Plan
-		plan.Runs, plan.Order = 1, protocol.AsGiven
-		pilot := stageOf(plan, 1, 0, doubling(1, d.most()))
-		found, over := d.pilotLevels(pilot.own(done))
-		if !over && !pilot.over(done) {
-			state.stage, state.pilot = &pilot, true
-			return state
-		}
-		levels, number, before = found, 2, 1
+		discard := func(s *protocol.Step) { s.Discard = true }
+		levels, over = state.pilot(d.Plan, d.most(), discard, d.pilotLevels)
 	}
+	if over && d.sweep(state, levels) {
+		d.refine(state)
+	}
+	return state
+}
+
+// sweep goes upwards until a level does not count, each tried at the same confidence: the first that fails ends it. It
+// reports whether there is one.
+func (d SLO) sweep(state *sloState, levels []float64) bool {
 	given := len(levelsOf(d.Plan)) > 0
-	for { // upwards, until a level does not count, each time tried at the same confidence: the first that fails ends it
-		sweep := stageOf(d.Plan, number, before, levels)
-		if !sweep.over(done) {
-			state.stage = &sweep
-			return state
+	for {
+		s, over := state.stage(levels)
+		if !over {
+			return false
 		}
-		number, before = number+1, before+d.Plan.Runs
-		analysis := sweep.analysis(done)
+		analysis := s.analysis(state.done)
 		state.unit = analysis.Unit
 		for _, l := range levels {
-			j := d.judge(analysis, sweep.measured(done), l, sweepConfidence)
+			j := d.judge(analysis, s.measured(state.done), l, sweepConfidence)
 			state.judged = append(state.judged, j)
 			if j.Decision != protocol.Holds {
 				state.high = j
-				break
+				return true
 			}
 			state.low = j
 		}
 		last := levels[len(levels)-1]
-		if state.high.Level > 0 || given || int(2*last) > d.most() {
-			break
+		if given || int(2*last) > d.most() {
+			state.over = "it is the highest that was to be measured"
+			return false
 		}
 		levels = []float64{2 * last}
 	}
-	if state.high.Level == 0 {
-		state.over = "it is the highest that was to be measured"
-		return state
-	}
+}
+
+// refine halves the gap between the ends.
+func (d SLO) refine(state *sloState) {
 	for range sloSteps {
 		x := d.middle(state.low.Level, state.high.Level)
 		if math.IsNaN(x) {
 			state.over = "nothing is left between them that is worth a step"
-			return state
+			return
 		}
-		s := stageOf(d.Plan, number, before, []float64{x})
-		if !s.over(done) {
-			state.stage = &s
-			return state
+		s, over := state.stage([]float64{x})
+		if !over {
+			return
 		}
-		number, before = number+1, before+d.Plan.Runs
-		j := d.judge(s.analysis(done), s.measured(done), x, stepConfidence)
+		j := d.judge(s.analysis(state.done), s.measured(state.done), x, stepConfidence)
 		state.judged = append(state.judged, j)
 		if j.Decision == protocol.Holds {
 			state.low = j
@@ -160,7 +130,6 @@ func (d SLO) after(done []protocol.Measurement) sloState {
 		}
 	}
 	state.over = fmt.Sprintf("%d steps of refinement are all that there may be", sloSteps)
-	return state
 }
 
 // middle is the geometric middle of two levels: a whole concurrency, or a rate in three digits; half the higher where
@@ -211,114 +180,13 @@ func (d SLO) pilotLevels(own []protocol.Measurement) (levels []float64, over boo
 	return levels, over || int(2*all[n-1]) > d.most()
 }
 
-// keeps reports whether one run is within all limits.
-func (d SLO) keeps(m protocol.Measurement) bool {
+// limits are all of them in words.
+func (d SLO) limits() string {
+	var all []string
 	for _, l := range d.Limits {
-		f, ok := m.Result.Figure(l.Figure)
-		// As if the value were exact: an interval that has no width decides nothing.
-		v := stats.Interval{Low: math.Nextafter(f.Value, 0), High: math.Nextafter(f.Value, math.Inf(1)), Confidence: 0.5}
-		if decision, err := l.Decide(v, f.Unit); !ok || err != nil || decision != protocol.Holds {
-			return false
-		}
+		all = append(all, l.String())
 	}
-	return true
-}
-
-// judge says whether all limits hold at a level of a stage.
-func (d SLO) judge(a *protocol.Analysis, own []protocol.Measurement, level, confidence float64) judgedLevel {
-	out := judgedLevel{Level: level, Decision: protocol.Holds}
-	p, err := pointAt(a, level)
-	if err != nil {
-		out.Decision, out.Why = protocol.Undecided, err.Error()
-		return out
-	}
-	own = slices.DeleteFunc(own, func(m protocol.Measurement) bool { return m.Step.Discard || levelOf(m.Step) != level })
-	var why []string
-	for _, l := range d.Limits {
-		v, decision, problem := decide(p, own, l, confidence)
-		var unit string
-		if e, err := p.Figure(l.Figure); err == nil {
-			unit = e.Unit
-		}
-		out.Intervals = append(out.Intervals, v)
-		out.units = append(out.units, unit)
-		if decision == protocol.Holds {
-			continue
-		}
-		if problem == "" {
-			problem = fmt.Sprintf("%v is %v: %s", l, decision, inUnit(v, unit))
-		}
-		why = append(why, problem)
-		if out.Decision != protocol.Broken {
-			out.Decision = decision
-		}
-	}
-	out.Why = strings.Join(why, "; ")
-	return out
-}
-
-// inUnit is an interval with the unit of its figure: "41.1 ms [39.2, 43.2] at 95 %".
-func inUnit(v stats.Interval, unit string) string {
-	number, rest, bounded := strings.Cut(v.String(), " [")
-	if !bounded || unit == "" {
-		return v.String()
-	}
-	return number + " " + unit + " [" + rest
-}
-
-// pointAt is the point of a stage at a level.
-func pointAt(a *protocol.Analysis, level float64) (*protocol.Point, error) {
-	for i := range a.Points {
-		if p := &a.Points[i]; p.Open() && p.Rate == level || !p.Open() && float64(p.Concurrency) == level {
-			return p, nil
-		}
-	}
-	return nil, errors.New("it was not measured")
-}
-
-// decide holds a figure over the runs against a limit: shares by their counts, others by the logarithms of the runs'
-// values, as [stats.Capacity] does.
-func decide(p *protocol.Point, own []protocol.Measurement, l protocol.Limit, confidence float64) (v stats.Interval, decision protocol.Decision, problem string) {
-	e, err := p.Figure(l.Figure)
-	if err != nil {
-		return v, protocol.Undecided, err.Error()
-	}
-	if e.Share != nil {
-		if v, err = stats.ShareInterval(countsOf(own, e), confidence, "run"); err == nil {
-			v.Estimate, v.Low, v.High = 100*v.Estimate, 100*v.Low, 100*v.High
-		}
-	} else {
-		v, err = stats.LogMeanInterval(e.Values, confidence, "run")
-	}
-	if err != nil {
-		return v, protocol.Undecided, fmt.Sprintf("%s: %v", l.Figure, err)
-	}
-	if decision, err = l.Decide(v, e.Unit); err != nil {
-		return v, protocol.Undecided, err.Error()
-	}
-	return v, decision, ""
-}
-
-// levelOf is the concurrency of a step, or its rate.
-func levelOf(s protocol.Step) float64 {
-	if s.Level.Arrivals.Process != "" {
-		return s.Level.Arrivals.Rate
-	}
-	return float64(s.Level.Concurrency)
-}
-
-// countsOf are the requests behind a share, in percent, of the runs of an estimate. Of several tries of a level the last
-// counts, which is the one that the estimate has.
-func countsOf(own []protocol.Measurement, e protocol.Estimate) (counts []stats.Count) {
-	for _, run := range e.Runs {
-		for _, m := range slices.Backward(own) {
-			if f, ok := m.Result.Figure(e.Name); ok && m.Step.Run == run {
-				counts = append(counts, stats.Count{Met: int(math.Round(f.Value * float64(f.N) / 100)), Issued: f.N})
-				break
-			}
-		}
-	}
-	return counts
+	return strings.Join(all, ", ")
 }
 
 func (d SLO) most() int {
@@ -331,20 +199,16 @@ func (d SLO) most() int {
 // Conclude implements [protocol.Concluder]: the largest load that keeps the limits.
 func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	s := d.after(done)
-	var limits []string
-	for _, l := range d.Limits {
-		limits = append(limits, l.String())
-	}
-	f := protocol.Finding{Name: "largest load with " + strings.Join(limits, ", "), Answer: "not shown"}
+	f := protocol.Finding{Name: "largest load with " + d.limits(), Answer: "not shown"}
 	at := func(l judgedLevel) string {
-		if s.open {
+		if len(d.Plan.Rates) > 0 {
 			return fmt.Sprintf("%g/s", l.Level)
 		}
 		return fmt.Sprintf("concurrency %g", l.Level)
 	}
 	var reasons []string
 	if s.low.Level > 0 {
-		f.Answer = at(s.low)
+		f.Answer, f.Decision = at(s.low), protocol.Holds
 		var intervals []string
 		for i, l := range d.Limits {
 			intervals = append(intervals, fmt.Sprintf("%s %s", l.Figure, inUnit(s.low.Intervals[i], s.low.units[i])))
@@ -354,6 +218,9 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	}
 	switch {
 	case s.high.Level > 0:
+		if s.low.Level == 0 && s.high.Decision == protocol.Broken { // and nothing below it was shown to keep them
+			f.Decision = protocol.Broken
+		}
 		reasons = append(reasons, fmt.Sprintf("%s is not shown to (%s)", at(s.high), s.high.Why))
 	case s.low.Level > 0:
 		f.Answer = "at least " + f.Answer
@@ -363,7 +230,7 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	if s.over != "" {
 		reasons = append(reasons, s.over)
 	}
-	if s.stage != nil && len(done) > 0 {
+	if s.on != nil && len(done) > 0 {
 		reasons = append(reasons, "the search is not over")
 	}
 	f.Reason = strings.Join(reasons, "; ")
@@ -376,75 +243,46 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	return []protocol.Finding{f}
 }
 
-// Shortened says what the budget left no time for; "" where that is nothing.
-func (d SLO) Shortened(done []protocol.Measurement) string {
-	at := d.after(done)
-	if at.stage == nil {
-		return ""
-	}
-	step, err := d.step(*at.stage, at.pilot, done)
-	if err != nil {
-		return ""
-	}
-	return overBudget(d.Plan.Budget, step, done)
-}
-
 // Check implements [protocol.Planned].
 func (d SLO) Check() ([]loadgen.Warning, error) {
-	if err := d.validate(); err != nil {
-		return nil, err
+	if d.Plan.Runs < leastRuns {
+		return nil, invalid("runs", d.Plan.Runs, "at least 3, for an interval that is worth having; 5 are better")
+	}
+	if len(d.Limits) == 0 {
+		return nil, invalid("limits", "none", "at least one, such as ttft_p99<500ms")
+	}
+	for _, l := range d.Limits {
+		if err := l.Validate(); err != nil {
+			return nil, err
+		}
+		if l.Backwards() {
+			return nil, invalid("limit", l.String(), "a bound on the side on which a figure is bad, as in ttft_p99<500ms or attainment>=99%")
+		}
+		if l.At != (protocol.Load{}) {
+			return nil, invalid("limit", l.String(), "one for every load, without a load of its own: that is what is searched for")
+		}
+		if strings.HasPrefix(l.Figure, loadgen.Attainment) && len(d.Plan.Objectives) == 0 {
+			return nil, invalid("limit", l.String(), "objectives of requests with it, of which it is the attainment")
+		}
+	}
+	if replays(d.Plan) {
+		return nil, unsearchable(d.Plan)
+	}
+	if d.Most < 0 {
+		return nil, invalid("highest level", d.Most, "0 (4096) or more")
+	}
+	if levels := levelsOf(d.Plan); !slices.IsSorted(levels) {
+		return nil, invalid("levels", levels, "ascending; -order says in which order they are measured")
 	}
 	return d.usual().Check()
 }
 
-// usual is the plan of a sweep.
-func (d SLO) usual() protocol.Plan {
-	plan := d.Plan
-	if len(plan.Levels)+len(plan.Rates) == 0 {
-		plan.Levels = whole(doubling(1, min(d.most(), 1<<(usualLevels-1))))
-	}
-	return plan
-}
-
-func (d SLO) validate() error {
-	if d.Plan.Runs < leastRuns {
-		return invalid("runs", d.Plan.Runs, "at least 3, for an interval that is worth having; 5 are better")
-	}
-	if len(d.Limits) == 0 {
-		return invalid("limits", "none", "at least one, such as ttft_p99<500ms")
-	}
-	for _, l := range d.Limits {
-		if err := l.Validate(); err != nil {
-			return err
-		}
-		if l.At != (protocol.Load{}) {
-			return invalid("limit", l.String(), "one for every load, without a load of its own: that is what is searched for")
-		}
-		if strings.HasPrefix(l.Figure, loadgen.Attainment) && len(d.Plan.Objectives) == 0 {
-			return invalid("limit", l.String(), "objectives of requests with it, of which it is the attainment")
-		}
-	}
-	if err := searchable(d.Plan); err != nil {
-		return err
-	}
-	if d.Most < 0 {
-		return invalid("highest level", d.Most, "0 (4096) or more")
-	}
-	if levels := levelsOf(d.Plan); !slices.IsSorted(levels) {
-		return invalid("levels", levels, "ascending; -order says in which order they are measured")
-	}
-	_, err := d.usual().Check()
-	return err
-}
+func (d SLO) usual() protocol.Plan { return usual(d.Plan, d.most()) }
 
 // Outline implements [protocol.Planned].
 func (d SLO) Outline() protocol.Outline {
 	o := protocol.Outline{Kind: "largest load within limits", Plan: d.usual()}
-	var limits []string
-	for _, l := range d.Limits {
-		limits = append(limits, l.String())
-	}
-	o.Lines = append(o.Lines, "limits: "+strings.Join(limits, ", "))
+	o.Lines = append(o.Lines, "limits: "+d.limits())
 	if len(d.Plan.Levels)+len(d.Plan.Rates) == 0 {
 		o.Lines = append(o.Lines, fmt.Sprintf(
 			"pilot: a run of its own, from 1 up, doubled, until a limit is broken, or %d; it counts in no test", d.most()),

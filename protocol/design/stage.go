@@ -18,6 +18,8 @@ type stage struct {
 	number int // from 1
 	before int // runs of the stages before it
 	plan   protocol.Plan
+
+	change func(*protocol.Step) // of a pilot: makes a step what it is there; nil: nothing
 }
 
 // stageOf makes a stage of a design's plan: with levels of its own, prompts that no other stage has, and no budget for
@@ -32,7 +34,7 @@ func stageOf(plan protocol.Plan, number, before int, levels []float64) stage {
 		plan.Levels = whole(levels)
 	}
 	plan.Seed = rand.NewPCG(plan.Seed, 1<<62+uint64(number)).Uint64() >> 11
-	return stage{number, before, plan}
+	return stage{number: number, before: before, plan: plan}
 }
 
 // levelShare is how much of a budget its levels get where no more than one sweep is made. The rest is for what cannot be
@@ -66,12 +68,12 @@ func levelsOf(plan protocol.Plan) []float64 {
 	return out
 }
 
-// searchable is an error for a plan whose load cannot be another than it is.
-func searchable(plan protocol.Plan) error {
-	if plan.Arrivals.Process == loadgen.TraceArrivals {
-		return invalid("arrivals", plan.Arrivals, "levels or rates, which a search chooses: a trace has its own times")
-	}
-	return nil
+// replays reports whether a plan's load is a trace, which cannot be another than it is.
+func replays(plan protocol.Plan) bool { return plan.Arrivals.Process == loadgen.TraceArrivals }
+
+// unsearchable is the error of a design that chooses loads, for a plan whose load is a trace.
+func unsearchable(plan protocol.Plan) error {
+	return invalid("arrivals", plan.Arrivals, "levels or rates, which a search chooses: a trace has its own times")
 }
 
 // usualLevels is how many levels a sweep has, about, that finds its own.
@@ -97,6 +99,9 @@ func (s stage) next(done []protocol.Measurement) (protocol.Step, error) {
 	}
 	step.Run += s.before
 	step.Stage = s.number
+	if s.change != nil {
+		s.change(&step)
+	}
 	return step, nil
 }
 

@@ -25,6 +25,8 @@ var benchstatUnits = []struct {
 }{
 	{loadgen.SteadyTotalThroughput, "steady-total-tok/s", 1, "higher"},
 	{loadgen.SteadyOutputThroughput, "steady-output-tok/s", 1, "higher"},
+	{loadgen.SteadyInputThroughput, "steady-input-tok/s", 1, "higher"},
+	{loadgen.InputThroughput, "input-tok/s", 1, "higher"},
 	{loadgen.TotalThroughput, "total-tok/s", 1, "higher"},
 	{loadgen.OutputThroughput, "output-tok/s", 1, "higher"},
 	{loadgen.RequestThroughput, "req/s", 1, "higher"},

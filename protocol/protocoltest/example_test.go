@@ -17,17 +17,18 @@ import (
 func TestGate(t *testing.T) {
 	a := protocoltest.Run(t, protocoltest.Experiment{
 		Server: server.Handler(func(start int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 100, Noise: 0.05, Seed: uint64(start)}
+			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 40, Noise: 0.05, Seed: uint64(start)}
 		}),
 		Plan: protocol.Plan{
-			Runs: 3, Levels: []int{8}, Prompts: protocol.Prompts{Count: 48}, Input: 64, Output: 8,
+			Runs: 3, Levels: []int{8}, Prompts: protocol.Prompts{Count: 32}, Input: 64, Output: 8,
 		},
-		Budget: 20 * time.Second,
+		Budget: time.Minute,
 	})
-	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<200ms, success_rate>=80%")...)
+	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<2s, success_rate>=80%")...)
 }
 
-// A gate fails where a limit is broken, which a server that takes 358 ms for what may take 200 ms does.
+// A gate fails where a limit is broken, which a server that takes 358 ms for what may take 50 ms does: by so much that
+// five runs show it on a machine that is busy with something else, too.
 func Example() {
 	t := &failing{} // in a test suite it is the test's own *testing.T
 
@@ -36,17 +37,17 @@ func Example() {
 			return &loadgentest.Simulated{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 20, Noise: 0.01, Seed: uint64(start)}
 		}),
 		Plan: protocol.Plan{
-			Runs: 3, Levels: []int{12}, Prompts: protocol.Prompts{Count: 12}, Input: 64, Output: 8,
+			Runs: 5, Levels: []int{12}, Prompts: protocol.Prompts{Count: 12}, Input: 64, Output: 8,
 		},
-		Budget: 20 * time.Second,
+		Budget: time.Minute,
 	})
-	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<200ms")...)
+	protocoltest.Require(t, a, protocoltest.Limits(t, "e2e_p50<50ms")...)
 
 	fmt.Println("failed:", t.failed)
-	fmt.Println("e2e_p50<200ms is", a.Judge(protocol.Limit{Figure: "e2e_p50", Max: 200})[0].Decision)
+	fmt.Println("e2e_p50<50ms is", a.Judge(protocol.Limit{Figure: "e2e_p50", Max: 50})[0].Decision)
 	// Output:
 	// failed: true
-	// e2e_p50<200ms is broken
+	// e2e_p50<50ms is broken
 }
 
 // failing is a test that only remembers whether it failed.

@@ -17,7 +17,9 @@ func AuditText(w io.Writer, o *audit.Outcome) error {
 	out := &printer{w: w}
 	out.f("\nAnswers, checked after the level in %v: %s\n", o.Took.Round(1e8), plain(o.String()))
 	auditDetails(out, o)
-	out.f("  %s\n", audit.NotCaught)
+	if o.Verdict != audit.NotCheckable {
+		out.f("  %s\n", audit.NotCaught)
+	}
 	return out.err
 }
 
@@ -30,7 +32,7 @@ func auditDetails(out *printer, o *audit.Outcome) {
 		out.f("  and %d more\n", more)
 	}
 	for _, e := range o.Examples {
-		out.f("  request %d, from token %d on: %q\n", e.Index, e.First, plain(e.Answer))
+		out.f("  %s, from token %d on: %q\n", e.Name(), e.First, plain(e.Answer))
 	}
 }
 

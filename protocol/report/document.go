@@ -58,6 +58,7 @@ type document struct {
 	Title    string
 	Subtitle []string
 	Answers  []answersOf
+	Lead     *Chart // that a reader sees first; nil: none
 	Sections []section
 
 	Scales, Bases bool // the charts have a choice of them
@@ -74,13 +75,14 @@ type answer struct {
 	Question, Headline string
 	Verdict            verdict
 	Details            []string
+	Wide               bool // it has a row of its own
 }
 
 // A verdict says how an answer is to be taken. The page shows it as a word and not as a colour alone.
 type verdict string
 
 const (
-	fine    verdict = "good"
+	fine    verdict = "sound"
 	careful verdict = "with care"
 	bad     verdict = "not to be used"
 	neutral verdict = ""
@@ -143,6 +145,11 @@ func (d *document) clean() {
 			a.Headline = printable(a.Headline)
 			cleanAll(a.Details)
 		}
+	}
+	if d.Lead != nil {
+		lead := *d.Lead
+		d.Lead = &lead
+		cleanBlocks([]block{{Chart: d.Lead}})
 	}
 	for _, s := range d.Sections {
 		cleanBlocks(s.Blocks)

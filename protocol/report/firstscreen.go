@@ -11,9 +11,67 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// answers are those to the four questions that a reader comes with.
+// answers are those to the four questions that a reader comes with, and before them to that of the experiment itself,
+// where its design has one.
 func answers(s *subject) []answer {
-	return []answer{howFast(s), howSure(s), whatLimits(s), canTrust(s)}
+	if IsClientCheck(s.e) {
+		return []answer{clientFast(s), howSure(s), clientLimits(s), canTrust(s)}
+	}
+	out := []answer{howFast(s), howSure(s), whatLimits(s), canTrust(s)}
+	if first := asked(s); first.Headline != "" {
+		out = slices.Insert(out, 0, first)
+	}
+	return out
+}
+
+// mostAsked is how many findings the first screen has room for.
+const mostAsked = 4
+
+// asked is what the design found, with what each is an answer to; the knee is told with what limits the server. A
+// headline of "" says that there is nothing beside it.
+func asked(s *subject) answer {
+	out := answer{Question: "What was asked?", Wide: true}
+	found := slices.DeleteFunc(slices.Clone(s.Findings), func(f protocol.Finding) bool { return f.Answer == s.Knee.String() })
+	if len(found) == 0 {
+		return out
+	}
+	out.Headline = fmt.Sprintf("%d answers", len(found))
+	if len(found) == 1 {
+		short, more, _ := strings.Cut(plain(found[0].Answer), ": ")
+		out.Headline = capital(short)
+		if more == "" {
+			out.Details = []string{plain(found[0].Name) + "."}
+			return out
+		}
+	}
+	for _, f := range found[:min(len(found), mostAsked)] {
+		out.Details = append(out.Details, plain(f.Name)+": "+plain(f.Answer)+".")
+	}
+	if more := len(found) - mostAsked; more > 0 {
+		out.Details = append(out.Details, fmt.Sprintf("%d more, and what decided each, are below, in Findings.", more))
+	}
+	return out
+}
+
+// IsClientCheck reports whether what was measured is the client itself, by [protocol.ClientValidation].
+func IsClientCheck(e *protocol.Experiment) bool {
+	return strings.HasPrefix(planName(planOf(e.Design)), protocol.ClientValidation().Name)
+}
+
+// clientFast is what the client can do, which is no figure of a server.
+func clientFast(s *subject) answer {
+	v := NewClientVerdict(s.Analysis, 0)
+	out := answer{Question: "How fast is it?", Headline: "Nothing is known", Verdict: bad,
+		Details: []string{"Of the client, against a server that answers at once: " + v.String()}}
+	if v.Concurrency > 0 {
+		out.Headline, out.Verdict = fmt.Sprintf("At least %s requests/s", sized(v.Requests)), fine
+	}
+	return out
+}
+
+func clientLimits(s *subject) answer {
+	return answer{Question: "What limits it?", Headline: "The client, sooner or later", Verdict: neutral,
+		Details: []string{"Client-bound: " + clientBound(s.Analysis)}}
 }
 
 func howFast(s *subject) answer {
@@ -27,7 +85,7 @@ func howFast(s *subject) answer {
 	out.Headline = fmt.Sprintf("%s %s", sized(e.Summary.Mean), e.Unit)
 	out.Verdict = fine
 	what := "in the steady window"
-	if figure != loadgen.SteadyTotalThroughput {
+	if figure != loadgen.SteadyTotalThroughput && figure != loadgen.SteadyInputThroughput {
 		what = "over the makespan, ramp and drain included"
 	}
 	out.Details = append(out.Details, fmt.Sprintf("%s at %v, %s%s.", throughputWords(figure), p.Load, what, plusMinus(e)))
@@ -36,6 +94,9 @@ func howFast(s *subject) answer {
 		out.Headline = "No throughput may be used"
 		out.Details = []string{fmt.Sprintf("The highest seen is %s %s at %v, and is spoiled by %s.",
 			sized(e.Summary.Mean), e.Unit, p.Load, strings.Join(e.SpoiledBy, ", "))}
+	}
+	if ok && p.Open() {
+		out.Details = append(out.Details, "It is what was offered and kept up with, and not the most that the server can do.")
 	}
 	if slices.ContainsFunc(p.Warnings, func(w protocol.PointWarning) bool { return w.Code == loadgen.WarnClientBound }) && ok {
 		out.Verdict = careful
@@ -51,15 +112,18 @@ func howFast(s *subject) answer {
 }
 
 func throughputWords(figure string) string {
-	if figure == loadgen.RequestThroughput {
+	switch figure {
+	case loadgen.RequestThroughput:
 		return "Completed requests"
+	case loadgen.SteadyInputThroughput, loadgen.InputThroughput:
+		return "Input tokens"
 	}
 	return "Input + output tokens"
 }
 
 func plusMinus(e protocol.Estimate) string {
 	if h := e.Interval.HalfWidth(); !math.IsNaN(h) && !math.IsInf(h, 0) {
-		return fmt.Sprintf(", ± %s (95 %%)", sized(h))
+		return fmt.Sprintf(", ± %s (95 %%)", sizedLike(h, e.Summary.Mean))
 	}
 	return ""
 }
@@ -148,6 +212,10 @@ func whatLimits(s *subject) answer {
 		out.Details = append(out.Details, fmt.Sprintf("Up to concurrency %s it gives less than 95 %% of its highest throughput; "+
 			"where above that it saturates was not resolved.", decimal(k.Low, 0)))
 	default:
+		if len(s.Points) == 1 {
+			out.Headline = "One level cannot tell"
+			break
+		}
 		out.Headline = "Not resolved"
 		if k.Reason != "" {
 			out.Details = append(out.Details, "No knee can be told: "+plain(k.Reason)+".")
@@ -219,7 +287,7 @@ func canTrust(s *subject) answer {
 	out.Details = append(out.Details, capital(requests(s.Analysis))+".")
 	if h := leastHeadroom(s.Analysis); h > 0 {
 		out.Details = append(out.Details, fmt.Sprintf("The client could do at least %s × what was asked of it.", sized(h)))
-	} else {
+	} else if !IsClientCheck(s.e) {
 		out.Details = append(out.Details, "What the client can do was not measured.")
 	}
 	if n := s.Stamps.Chunks(); n > 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -66,5 +67,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return false
 	},
+	"glue": glue,
 	"long": func(s string) bool { return len(s) > 40 },
 }).Parse(pageTemplate))
+
+// unit is what stands behind a number, and must not begin a line.
+var unit = regexp.MustCompile(`(\d[!?]*) (%|×|ms\b|s\b|tok/s|req/s|W\b|J\b|GiB\b)|± `)
+
+// glue keeps numbers and their units on one line.
+func glue(s string) string {
+	return unit.ReplaceAllStringFunc(s, func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") })
+}

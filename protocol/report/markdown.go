@@ -33,6 +33,9 @@ func Markdown(w io.Writer, subjects ...Subject) error {
 			out.f("\n")
 		}
 	}
+	if d.Lead != nil {
+		markdownBlock(out, block{Chart: d.Lead})
+	}
 	for _, s := range d.Sections {
 		out.f("\n## %s\n", md(s.Title))
 		for _, b := range s.Blocks {

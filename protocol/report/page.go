@@ -48,6 +48,7 @@ type subject struct {
 	e *protocol.Experiment
 
 	prefix string // of its anchors: "" where it is the only one
+	lead   *Chart // that stands beside the answers, and not in its section; nil: none does
 	plan   *protocol.Plan
 	gpus   GPUs
 }
@@ -79,6 +80,8 @@ func newDocument(all []Subject) *document {
 	d := &document{Title: title(subjects), Subtitle: subtitle(first)}
 	if len(subjects) == 1 {
 		d.Answers = []answersOf{{Answers: answers(first)}}
+		first.lead = leadOf(first.Charts)
+		d.Lead = first.lead
 	} else {
 		d.Subtitle = nil
 		for _, s := range subjects {
@@ -204,7 +207,24 @@ func shapes(a *protocol.Analysis) string {
 	if !same {
 		return "several shapes"
 	}
+	if !a.Generates() {
+		return fmt.Sprintf("%s tokens in", decimal(float64(p.Input), 0))
+	}
 	return fmt.Sprintf("%s tokens in, %s out", decimal(float64(p.Input), 0), decimal(float64(p.Output), 0))
+}
+
+// leads are the charts of which the first that there is stands beside the answers: what an experiment is about.
+var leads = []string{"effect", "throughput", "client-throughput"}
+
+func leadOf(charts []Chart) *Chart {
+	for _, name := range leads {
+		for i := range charts {
+			if c := &charts[i]; c.Name == name && len(c.Drawings) > 0 {
+				return c
+			}
+		}
+	}
+	return nil
 }
 
 // charts writes those of a place.
@@ -212,6 +232,10 @@ func (s *subject) charts(out *section, place Place) {
 	for i := range s.Charts {
 		if s.Charts[i].Place == place && len(s.Charts[i].Drawings) > 0 {
 			c := s.Charts[i]
+			if s.lead != nil && s.lead.Name == c.Name {
+				out.text(c.Title + ": at the top of this page.")
+				continue
+			}
 			if place != PlaceCompare {
 				c.Name = s.prefix + c.Name
 			}
@@ -279,9 +303,21 @@ func sized(x float64) string {
 		return decimal(x, 1)
 	case size >= 1 || size == 0:
 		return decimal(x, 2)
+	case size >= 0.1:
+		return decimal(x, 3)
 	default:
 		return decimal(x, 4)
 	}
+}
+
+// sizedLike writes how wide an interval around a mean is, to the same digit as the mean, below which nothing is told of
+// it; to more where that would be nothing.
+func sizedLike(half, mean float64) string {
+	_, fraction, _ := strings.Cut(sized(mean), ".")
+	if s := decimal(half, len(fraction)); strings.Trim(s, "0.,") != "" {
+		return s
+	}
+	return sized(half)
 }
 
 // flagsCell are the codes of a point's warnings.
@@ -319,7 +355,7 @@ func best(a *protocol.Analysis, figure string) (most *protocol.Point, ok bool) {
 // headline is the figure that a page leads with: the steady throughput, or that of the makespan where no level had a
 // steady window that may be used.
 func headline(a *protocol.Analysis) (figure string, p *protocol.Point, ok bool) {
-	for _, figure := range []string{loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.RequestThroughput} {
+	for _, figure := range []string{loadgen.SteadyInputThroughput, loadgen.InputThroughput, loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.RequestThroughput} {
 		if p, ok := best(a, figure); ok {
 			return figure, p, true
 		}

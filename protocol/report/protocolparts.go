@@ -44,7 +44,9 @@ func protocolPart(out *section, s *subject) {
 			row("Tokens of a request", own)
 		} else {
 			row("Input tokens", decimal(float64(p.Input), 0))
-			row("Output tokens", decimal(float64(p.Output), 0))
+			if s.Generates() {
+				row("Output tokens", decimal(float64(p.Output), 0))
+			}
 		}
 		switch {
 		case p.Unit != "":
@@ -123,19 +125,18 @@ func planName(p *protocol.Plan) string {
 }
 
 func repeatPart(out *section, s *subject) {
-	if s.plan != nil {
-		command := "multirun -plan plan.json"
-		if len(s.URLs) > 0 {
+	if program, servers := programOf(s.e.Design); program != "" {
+		command := program + " -plan plan.json"
+		if len(s.URLs) == 1 {
 			command += " -url " + quoted(s.URLs[0])
 		}
 		if len(s.Models) > 0 {
 			command += " -model " + quoted(strings.Join(s.Models, ","))
 		}
-		if s.plan.Restart {
-			command += " -server …"
-		}
-		out.text("With the plan below as plan.json, and -server and the requests’ flags as the tables above have them:")
-		out.add(block{Code: command + " -out again"})
+		out.text("With the design below as plan.json, and the servers and the requests’ flags as the tables above have them:")
+		out.add(block{Code: command + servers + " -out again"})
+	} else if IsClientCheck(s.e) {
+		out.add(block{Code: "clientcheck -out again"})
 	}
 	t := Table{Head: []string{"What", "Value"}}
 	row := func(name, value string) {
@@ -163,6 +164,35 @@ func repeatPart(out *section, s *subject) {
 	}
 }
 
+// programOf is the program that carries out a design which is read from its file, and the flags that name its servers;
+// "": none does.
+func programOf(design json.RawMessage) (program, servers string) {
+	var d struct {
+		Design string        `json:"design"`
+		Plan   protocol.Plan `json:"plan"`
+	}
+	plan := planOf(design)
+	switch {
+	case plan != nil && strings.HasPrefix(plan.Name, protocol.ClientValidation().Name):
+		return "", "" // it has its own
+	case plan != nil && plan.Restart:
+		return "multirun", " -server …"
+	case plan != nil:
+		return "multirun", ""
+	case json.Unmarshal(design, &d) != nil || d.Design == "":
+		return "", ""
+	case d.Design == "ablation":
+		return "ablation", " -a … -b …"
+	}
+	if d.Plan.Restart {
+		servers = " -server …"
+	}
+	if d.Design == "slo" {
+		return "slo", servers
+	}
+	return "multirun", servers
+}
+
 // quoted is a word for a shell: as it is where nothing in it means something to one.
 func quoted(word string) string {
 	word = plain(word)
@@ -186,7 +216,7 @@ func statisticsPart(out *section, s *subject) {
 	}
 	lines = append(lines,
 		"The coefficient of variation (CoV) is SD ÷ mean.",
-		"Throughput is input + output tokens per second: over the makespan, from the first request sent to the last "+
+		"Throughput is "+tokensCounted(s.Analysis)+" per second: over the makespan, from the first request sent to the last "+
 			"one done; and in the steady window, from when the first wave had gone to the issue of the last request.",
 		"Percentiles are taken over the completed requests of one run (type 7), and then averaged over the runs. "+
 			"A percentile of fewer samples than bound it is marked ?.",
@@ -202,6 +232,9 @@ func statisticsPart(out *section, s *subject) {
 
 // kneeWords is what the knee is one of.
 func kneeWords(a *protocol.Analysis) string {
+	if a.KneeOf == loadgen.SteadyInputThroughput {
+		return "steady throughput of input tokens"
+	}
 	if a.KneeOf != "" && a.KneeOf != loadgen.SteadyTotalThroughput {
 		return "throughput over the makespan (imported results have no steady window)"
 	}
@@ -246,11 +279,16 @@ func clientPart(out *section, s *subject) {
 	switch line := headroom(s.Analysis); {
 	case line != "":
 		out.text("Verdict. " + line + ".")
+	case IsClientCheck(s.e):
+		out.text("Verdict: " + NewClientVerdict(s.Analysis, 0).String())
 	default:
 		out.text("Verdict: none. What the client can do on its host was not measured.")
 	}
+	if line := generators(s.Analysis); line != "" {
+		out.text(line + ".")
+	}
 	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level",
-		Head: []string{levelHead(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
+		Head: []string{levelTitle(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Headroom == nil {

@@ -17,6 +17,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // throughputs are those that the results are told in.
 var throughputs = []struct{ figure, caption string }{
+	{loadgen.SteadyInputThroughput, "Input throughput in the steady window, tokens/s; there are no output tokens"},
+	{loadgen.InputThroughput, "Input throughput over the makespan, tokens/s"},
 	{loadgen.SteadyTotalThroughput, "Total throughput in the steady window, input + output tokens/s"},
 	{loadgen.TotalThroughput, "Total throughput over the makespan, input + output tokens/s"},
 	{loadgen.OutputThroughput, "Output throughput over the makespan, tokens/s"},
@@ -32,6 +34,9 @@ func resultsPart(out *section, s *subject) {
 	out.text(capital(requests(s.Analysis)) + ".")
 	s.charts(out, PlaceResults)
 	for _, t := range throughputs {
+		if total := t.figure == loadgen.TotalThroughput || t.figure == loadgen.SteadyTotalThroughput; total && !s.Generates() {
+			continue // which are those of the input
+		}
 		table := s.across(t.figure)
 		table.Caption = t.caption + "; mean over the runs"
 		out.table(table)
@@ -40,7 +45,8 @@ func resultsPart(out *section, s *subject) {
 		out.table(t)
 	}
 	conditions := Table{ID: s.prefix + "conditions", Caption: "What was in flight, and what became of it",
-		Head: []string{levelHead(s.Analysis), capital(countsOf(s.Analysis, "requests")), "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
+		Head: []string{levelTitle(s.Analysis), capital(countsOf(s.Analysis, "requests")), "Runs", "In flight, mean", "In flight, peak",
+			"Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		requests := textCell("by time")
@@ -59,7 +65,7 @@ func resultsPart(out *section, s *subject) {
 
 // across is one figure over the levels, with everything that says how sure it is.
 func (s *subject) across(figure string) Table {
-	t := Table{ID: s.prefix + figure, Head: []string{levelHead(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
+	t := Table{ID: s.prefix + figure, Head: []string{levelTitle(s.Analysis), "Mean", "95 % from", "to", "SD", "CoV",
 		"n", "Least", "Most", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
@@ -121,7 +127,7 @@ func latencyPart(out *section, s *subject) {
 // metricTable is a metric's mean and percentiles over the levels, each with the half width of its interval.
 func (s *subject) metricTable(word, metric string) Table {
 	figures := []string{loadgen.MeanName(metric)}
-	heads := []string{"mean"}
+	heads := []string{"Mean"}
 	unit := ""
 	for i := range s.Points {
 		for _, e := range s.Points[i].Estimates {
@@ -136,7 +142,7 @@ func (s *subject) metricTable(word, metric string) Table {
 	}
 	t := Table{ID: s.prefix + metric, Caption: word + ", " + unit +
 		"; mean over the runs ± half width of its 95 % interval",
-		Head: []string{levelHead(s.Analysis)}}
+		Head: []string{levelTitle(s.Analysis)}}
 	if metric == loadgen.Interactivity {
 		t.Caption += "; here low percentiles are the slow requests"
 	}
@@ -154,7 +160,8 @@ func (s *subject) metricTable(word, metric string) Table {
 			}
 			found = true
 			half := e.Interval.HalfWidth()
-			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err), numberCell(half, sized(half)))
+			row = append(row, flagged(numberCell(e.Summary.Mean, sized(e.Summary.Mean)), e, err),
+				numberCell(half, sizedLike(half, e.Summary.Mean)))
 		}
 		if found {
 			t.Rows = append(t.Rows, row)
@@ -169,7 +176,7 @@ func variancePart(out *section, s *subject) {
 	}
 	s.charts(out, PlaceSpread)
 	t := Table{ID: s.prefix + "spread", Caption: "Spread of the steady throughput (SD, of the mean), and what it would take to know it",
-		Head: []string{levelHead(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
+		Head: []string{levelTitle(s.Analysis), "Between runs", "Within a run", "Parts of", "For", "Runs × parts"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		if p.Spread == nil {
@@ -201,39 +208,50 @@ func variancePart(out *section, s *subject) {
 	if len(t.Rows) == 0 {
 		out.text("No level has a steady window in two runs, so that the spread cannot be taken apart.")
 	}
-	for _, line := range drifts(s.Analysis) {
+	for _, line := range append(startLines(s.Analysis), drifts(s.Analysis)...) {
 		out.text(line + ".")
 	}
-	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
-		Head: []string{levelHead(s.Analysis)}}
+	out.table(s.startTable())
 	var order []int
 	for _, m := range s.e.Measurements {
 		if !m.Step.Discard && !slices.Contains(order, m.Step.Run) {
 			order = append(order, m.Step.Run)
 		}
 	}
-	for _, run := range order {
-		runs.Head = append(runs.Head, fmt.Sprintf("Run %d", run))
-	}
-	for i := range s.Points {
-		p := &s.Points[i]
-		e, err := p.Figure(loadgen.TotalThroughput)
-		if e.Name == "" {
-			continue
+	caption := "Total throughput over the makespan of each run, in the order in which they were measured"
+	for part := range slices.Chunk(order, mostAcross) {
+		runs := Table{Caption: caption, Head: []string{levelTitle(s.Analysis)}}
+		if part[0] == order[0] {
+			runs.ID = s.prefix + "runs"
 		}
-		row := []Cell{s.levelCell(p)}
-		for _, run := range order {
-			cell := textCell("–")
-			if j := slices.Index(e.Runs, run); j >= 0 {
-				cell = flagged(numberCell(e.Values[j], sized(e.Values[j])), e, err)
+		for _, run := range part {
+			runs.Head = append(runs.Head, fmt.Sprintf("Run %d", run))
+		}
+		for i := range s.Points {
+			p := &s.Points[i]
+			e, err := p.Figure(loadgen.TotalThroughput)
+			if cells, found := runCells(e, err, part); found {
+				runs.Rows = append(runs.Rows, append([]Cell{s.levelCell(p)}, cells...))
 			}
-			row = append(row, cell)
 		}
-		runs.Rows = append(runs.Rows, row)
-	}
-	if len(order) > 0 {
 		out.table(runs)
+		caption = "Further runs"
 	}
+}
+
+// mostAcross is how many runs a table has beside each other: more are wider than a sheet of paper, and go on in another.
+const mostAcross = 10
+
+// runCells are a figure's values in some runs, and whether there are any.
+func runCells(e protocol.Estimate, err error, runs []int) (cells []Cell, found bool) {
+	for _, run := range runs {
+		cell := textCell("–")
+		if j := slices.Index(e.Runs, run); e.Name != "" && j >= 0 {
+			cell, found = flagged(numberCell(e.Values[j], sized(e.Values[j])), e, err), true
+		}
+		cells = append(cells, cell)
+	}
+	return cells, found
 }
 
 func serverPart(out *section, s *subject) {
@@ -257,7 +275,7 @@ func energyPart(out *section, s *subject) {
 
 // besides is besideTable for the page, with each peak in a column of its own.
 func (s *subject) besides(id string, columns []beside, own string) Table {
-	t := Table{ID: s.prefix + id, Head: []string{levelHead(s.Analysis)}}
+	t := Table{ID: s.prefix + id, Head: []string{levelTitle(s.Analysis)}}
 	var figures []string
 	found := false
 	has := func(figure string) bool {
@@ -294,6 +312,7 @@ func (s *subject) besides(id string, columns []beside, own string) Table {
 
 // levelFigures are what the page tells of each run at each level.
 var levelFigures = []string{
+	loadgen.SteadyInputThroughput, loadgen.InputThroughput,
 	loadgen.SteadyTotalThroughput, loadgen.TotalThroughput, loadgen.OutputThroughput, loadgen.RequestThroughput,
 	loadgen.QuantileName(loadgen.TTFT, 50), loadgen.QuantileName(loadgen.TTFT, 99),
 	loadgen.QuantileName(loadgen.TPOT, 50), loadgen.QuantileName(loadgen.TPOT, 99),
@@ -305,28 +324,30 @@ func levelsPart(out *section, s *subject) {
 	for i := range s.Points {
 		p := &s.Points[i]
 		out.heading(s.anchor(p), capital(p.Load.String()))
-		t := Table{ID: s.anchor(p) + "-runs", Head: []string{"Figure", "Unit", "Mean", "95 % from", "to"}}
-		for _, run := range p.Runs {
-			t.Head = append(t.Head, fmt.Sprintf("Run %d", run))
-		}
-		for _, figure := range levelFigures {
-			e, err := p.Figure(figure)
-			if e.Name == "" {
-				continue
+		for part := range slices.Chunk(p.Runs, mostAcross) {
+			first := part[0] == p.Runs[0]
+			t := Table{Head: []string{"Figure", "Unit"}}
+			if first {
+				t.ID, t.Head = s.anchor(p)+"-runs", append(t.Head, "Mean", "95 % from", "to")
 			}
-			cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
-			row := []Cell{textCell(figureWords(figure)), textCell(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low),
-				cell(e.Interval.High)}
-			for _, run := range p.Runs {
-				c := textCell("–")
-				if j := slices.Index(e.Runs, run); j >= 0 {
-					c = cell(e.Values[j])
+			for _, run := range part {
+				t.Head = append(t.Head, fmt.Sprintf("Run %d", run))
+			}
+			for _, figure := range levelFigures {
+				e, err := p.Figure(figure)
+				if e.Name == "" {
+					continue
 				}
-				row = append(row, c)
+				row := []Cell{textCell(figureWords(figure)), textCell(e.Unit)}
+				if first {
+					cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
+					row = append(row, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High))
+				}
+				cells, _ := runCells(e, err, part)
+				t.Rows = append(t.Rows, append(row, cells...))
 			}
-			t.Rows = append(t.Rows, row)
+			out.table(t)
 		}
-		out.table(t)
 		var lines []string
 		for _, w := range p.Warnings {
 			lines = append(lines, fmt.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs),
@@ -357,6 +378,7 @@ func levelErrors(e *protocol.Experiment, p *protocol.Point) (lines []string) {
 func figureWords(name string) string {
 	words := map[string]string{
 		loadgen.SteadyTotalThroughput: "Total throughput, steady window", loadgen.TotalThroughput: "Total throughput, makespan",
+		loadgen.SteadyInputThroughput: "Input throughput, steady window", loadgen.InputThroughput: "Input throughput, makespan",
 		loadgen.OutputThroughput: "Output throughput, makespan", loadgen.RequestThroughput: "Requests, makespan",
 		loadgen.MeanInFlight: "In flight, mean", protocol.EnergyPerToken: "Energy per output token",
 	}
@@ -383,7 +405,7 @@ func warningsPart(out *section, s *subject) {
 	if len(general) > 0 {
 		out.add(block{List: general})
 	}
-	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelHead(s.Analysis), "Code", "Runs", "Forbids",
+	t := Table{ID: s.prefix + "warnings-by-level", Head: []string{levelTitle(s.Analysis), "Code", "Runs", "Forbids",
 		"What it says"}}
 	for i := range s.Points {
 		p := &s.Points[i]

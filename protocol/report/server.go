@@ -52,9 +52,12 @@ func evidence(out *printer, a *protocol.Analysis) {
 	besideTable(out, a, "The GPUs that were watched, and their energy over the makespan, idle power included; means of the runs:", "", energyColumns)
 	spreads(out, a)
 	var lines []string
-	if line := headroom(a); line != "" {
-		lines = append(lines, line)
+	for _, line := range []string{headroom(a), generators(a)} {
+		if line != "" {
+			lines = append(lines, line)
+		}
 	}
+	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
 		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
@@ -153,21 +156,29 @@ func spreads(out *printer, a *protocol.Analysis) {
 
 // headroom says by how much the client could have done more than the level that needed most of it.
 func headroom(a *protocol.Analysis) string {
-	c := a.Client
-	if c == nil || c.Requests <= 0 {
-		return ""
-	}
-	s := fmt.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
-	if c.Chunks > 0 {
-		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
-	}
-	s += fmt.Sprintf(" at %d in flight, beside the server that it was measured with", c.Concurrency)
 	var least *protocol.Point
 	for i := range a.Points {
 		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {
 			least = p
 		}
 	}
+	c := a.Client
+	if c == nil || c.Requests <= 0 {
+		if least == nil {
+			return ""
+		}
+		return fmt.Sprintf("Client: each of its generators was seen to sustain at least %s × what it needed, the least at %s",
+			decimal(least.Headroom.Least(), 1), levelOf(least))
+	}
+	s := fmt.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
+	if c.Chunks > 0 {
+		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
+	}
+	s += fmt.Sprintf(" at %d in flight", c.Concurrency)
+	if c.Generators > 1 {
+		s += fmt.Sprintf(" by %d generators", c.Generators)
+	}
+	s += ", beside the server that it was measured with"
 	if least != nil {
 		s += fmt.Sprintf("; headroom at least %s ×, at %s", decimal(least.Headroom.Least(), 1), levelOf(least))
 	}
@@ -177,6 +188,24 @@ func headroom(a *protocol.Analysis) string {
 		}
 	}
 	return s
+}
+
+// generators says which of several was nearest to its limit, and at which level; "": there was one.
+func generators(a *protocol.Analysis) string {
+	var at *protocol.Point
+	for i := range a.Points {
+		p := &a.Points[i]
+		if p.Worst == nil {
+			continue
+		}
+		if at == nil || (&loadgen.Result{Parts: []loadgen.Part{*at.Worst, *p.Worst}}).Worst().Client == p.Worst.Client {
+			at = p
+		}
+	}
+	if at == nil {
+		return ""
+	}
+	return fmt.Sprintf("Generators: the nearest to its limit, at %s, was %s", levelOf(at), partLine(at.Worst))
 }
 
 // drifts are lines on what changed from run to run, by how much: what is a change of a logarithm is told in percent.
@@ -232,3 +261,6 @@ func levelHead(a *protocol.Analysis) string {
 	}
 	return "concurrency"
 }
+
+// levelTitle is [levelHead] as the head of a column of the page.
+func levelTitle(a *protocol.Analysis) string { return capital(levelHead(a)) }

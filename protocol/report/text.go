@@ -32,6 +32,15 @@ var columns = []column{
 	{"in flight", loadgen.MeanInFlight, 1, false},
 }
 
+// readingColumns are of levels without output tokens, as of embeddings, whose answers come whole.
+var readingColumns = []column{
+	{"input tok/s", loadgen.InputThroughput, 0, true},
+	{"steady tok/s", loadgen.SteadyInputThroughput, 0, true},
+	{"E2E p50", loadgen.QuantileName(loadgen.E2E, 50), 1, false},
+	{"E2E p99", loadgen.QuantileName(loadgen.E2E, 99), 0, false},
+	{"in flight", loadgen.MeanInFlight, 1, false},
+}
+
 // importedColumns are of what another tool measured, which has no steady window; those that no level has are left out.
 var importedColumns = []column{
 	{"req/s", loadgen.RequestThroughput, 2, false},
@@ -45,6 +54,9 @@ var importedColumns = []column{
 // columnsOf are the table's columns of an analysis. One run has no spread.
 func columnsOf(a *protocol.Analysis) []column {
 	all := slices.Clone(columns)
+	if !a.Generates() {
+		all = slices.Clone(readingColumns)
+	}
 	if a.Imported != "" {
 		all = slices.DeleteFunc(slices.Clone(importedColumns), func(c column) bool {
 			return !slices.ContainsFunc(a.Points, func(p protocol.Point) bool {
@@ -70,13 +82,21 @@ func Text(w io.Writer, a *protocol.Analysis) error { return text(&printer{w: w, 
 // WideText is [Text] with each table in one piece and each paragraph on one line, however long.
 func WideText(w io.Writer, a *protocol.Analysis) error { return text(&printer{w: w}, a) }
 
+// tokensCounted are the tokens of which the throughput is.
+func tokensCounted(a *protocol.Analysis) string {
+	if a.Generates() {
+		return "input + output tokens"
+	}
+	return "input tokens (there are no output tokens)"
+}
+
 func text(out *printer, a *protocol.Analysis) error {
 	if len(a.Points) == 0 {
 		out.f("Nothing was measured.\n")
 		return warnings(out, a)
 	}
 	a, shape := byShape(a)
-	out.f("%s; %d %s; throughput is input + output tokens; times in ms\n", shape, a.Runs, plural(a.Runs, "run"))
+	out.f("%s; %d %s; throughput is %s; times in ms\n", shape, a.Runs, plural(a.Runs, "run"), tokensCounted(a))
 	if a.Imported != "" {
 		out.f("measured by %s, and read from its files: figures are as it printed them\n", plain(a.Tool))
 	}
@@ -147,6 +167,9 @@ func byShape(a *protocol.Analysis) (named *protocol.Analysis, shape string) {
 	}
 	first := a.Points[0]
 	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Input != first.Input || p.Output != first.Output }) {
+		if !a.Generates() {
+			return a, fmt.Sprintf("%d tokens in", first.Input)
+		}
 		return a, fmt.Sprintf("%d tokens in, %d out", first.Input, first.Output)
 	}
 	copied := *a

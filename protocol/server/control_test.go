@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -92,7 +93,7 @@ func put(t *testing.T, dir, name, file, text string) {
 // parsed is a server as -server has it, at a port where nothing listens.
 func parsed(t *testing.T, text string) protocol.Server {
 	t.Helper()
-	s, err := Parse(text, Options{URL: "http://" + freeAddress(t), Grace: time.Second})
+	s, err := Parse(text, Options{URL: freeport.URL(t), Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,15 +271,21 @@ func TestDaemonThatIsDown(t *testing.T) {
 // A start that is cut off leaves nothing, although the daemon goes on when the command that asked it was killed.
 func TestContainerWhoseStartIsCutOff(t *testing.T) {
 	dir := docker(t)
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	said := func(word string) bool {
+		log, _ := os.ReadFile(filepath.Join(dir, "log"))
+		return strings.Contains(string(log), word)
+	}
+	go func() {
+		eventually(t, "docker is asked to run it", func() bool { return said("run ") })
+		cancel()
+	}()
 	if _, err := parsed(t, "docker:run --name made slow").Start(short); err == nil {
 		t.Error("it has started")
 	}
-	time.Sleep(time.Second)
-	log, _ := os.ReadFile(filepath.Join(dir, "log"))
-	if exists(filepath.Join(dir, "made")) || !strings.Contains(string(log), "rm made") {
-		t.Errorf("a container is left, or there was none:\n%s", log)
+	if exists(filepath.Join(dir, "made")) || !said("rm made") {
+		t.Error("a container is left, or there was none")
 	}
 }
 
@@ -286,7 +293,7 @@ func TestContainerWhoseStartIsCutOff(t *testing.T) {
 func TestRestartThatDoesNothing(t *testing.T) {
 	dir := docker(t, "vllm")
 	put(t, dir, "", "lazy", "")
-	c := Docker("vllm", Options{URL: "http://" + freeAddress(t), Grace: time.Second})
+	c := Docker("vllm", Options{URL: freeport.URL(t), Grace: time.Second})
 	c.Kill = nil
 	if _, err := c.Server().Start(t.Context()); err == nil || !strings.Contains(err.Error(), "still runs") {
 		t.Errorf("%v", err)

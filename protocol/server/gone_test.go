@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/freeport"
 )
 
 // fullQueue is the URL of a listener that takes no connection, and whose queue is full.
@@ -73,7 +75,7 @@ func TestLook(t *testing.T) {
 		name, url string
 		want      presence
 	}{
-		{"nobody", "http://" + freeAddress(t), refused},
+		{"nobody", freeport.URL(t), refused},
 		{"no URL", "nonsense", refused},
 		{"200", status(200), present},
 		{"404", status(404), present},

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -43,7 +44,7 @@ func TestPortOfAnother(t *testing.T) {
 		t.Errorf("docker: %v, want an error that names %s", err, me)
 	}
 	// It came after ours had been started, which does not listen.
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	late := Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), URL: "http://" + address, Grace: time.Second}
 	i, err := late.Start(t.Context())
 	if err != nil {
@@ -99,7 +100,7 @@ func TestLeftOvers(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			dir := t.TempDir()
 			s := Commands{
-				StartCommand: "cd " + dir + "; " + c.start, URL: "http://" + freeAddress(t), Grace: 300 * time.Millisecond,
+				StartCommand: "cd " + dir + "; " + c.start, URL: freeport.URL(t), Grace: 300 * time.Millisecond,
 			}
 			first, err := s.Start(t.Context())
 			if err != nil {
@@ -107,13 +108,11 @@ func TestLeftOvers(t *testing.T) {
 			}
 			defer first.Stop(context.Background()) // what is left of it
 			var pid int
-			for range 500 {
+			eventually(t, "it has written its number", func() bool {
 				text, _ := os.ReadFile(filepath.Join(dir, "pid"))
-				if _, err := fmt.Sscan(string(text), &pid); err == nil {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+				_, err := fmt.Sscan(string(text), &pid)
+				return err == nil
+			})
 			if pid == 0 || !alive(pid) {
 				t.Fatalf("process %d does not run", pid)
 			}
@@ -151,7 +150,7 @@ func TestLeftOvers(t *testing.T) {
 // A port that is taken is known before a start, unless what has it is left over from a killed run of the same server.
 func TestVacant(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	url := "http://" + address
 	process := Process{Argv: []string{os.Args[0]}, Env: asServer("plain@" + address), URL: url}
 	command := Commands{StartCommand: "exec serve", URL: url}
@@ -163,12 +162,7 @@ func TestVacant(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer i.Stop(context.Background())
-	for range 500 {
-		if look(t.Context(), url) == present {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	awaitAnswer(t, url)
 	probed := Commands{StartCommand: "exec serve", URL: "http://127.0.0.1:1", Probe: url}
 	for _, s := range []protocol.Vacancy{process, command, probed} {
 		err := s.Vacant(t.Context())

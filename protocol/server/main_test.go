@@ -61,6 +61,18 @@ func beServer(how string) {
 // asServer is the environment in which the test binary is a server.
 func asServer(how string) []string { return append(os.Environ(), "PROTOCOL_TEST_SERVER="+how) }
 
+// eventually waits for what a process is about to do.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 6000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s: never", what)
+}
+
 // survives reports whether a process is still there when it has had time to go: it refuses connections before it ends.
 func survives(pid int) bool {
 	for range 200 {
@@ -101,15 +113,4 @@ func pidAt(t *testing.T, url string) int {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	return pid
-}
-
-// freeAddress is an address at which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

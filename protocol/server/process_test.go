@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/freeport"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -29,13 +30,7 @@ func proof(t *testing.T, i *protocol.Instance) string {
 
 func awaitAnswer(t *testing.T, url string) {
 	t.Helper()
-	for range 500 {
-		if look(context.Background(), url) == present {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("nothing answers at %s", url)
+	eventually(t, "somebody answers at "+url, func() bool { return look(context.Background(), url) == present })
 }
 
 func TestProcess(t *testing.T) {
@@ -127,7 +122,7 @@ func TestCommands(t *testing.T) {
 	ctx := context.Background()
 	for _, foreground := range []bool{true, false} {
 		t.Run(fmt.Sprintf("foreground %v", foreground), func(t *testing.T) {
-			address := freeAddress(t)
+			address := freeport.Address(t)
 			pidFile := filepath.Join(t.TempDir(), "pid")
 			server := Commands{URL: "http://" + address, Grace: 10 * time.Second}
 			if foreground {
@@ -169,7 +164,7 @@ func TestCommands(t *testing.T) {
 // A server that the user has running already is stopped before the first start.
 func TestCommandsReplaceWhatRuns(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	before, err := Process{Argv: []string{os.Args[0]}, Env: asServer("plain@" + address)}.Start(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +194,7 @@ func TestCommandsReplaceWhatRuns(t *testing.T) {
 
 func TestCommandsThatFail(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	url := "http://" + address
 
 	i, err := Commands{URL: url, StopCommand: "true", StartCommand: "echo out of memory; exit 7"}.Start(ctx)
@@ -243,7 +238,7 @@ func TestNoneProvesNothing(t *testing.T) {
 // A server that was left to somebody else is stopped also when it does not answer yet: it would answer later, unasked.
 func TestCommandsStopWhatIsStillLoading(t *testing.T) {
 	ctx := context.Background()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	server := Commands{
 		URL: "http://" + address, Grace: 5 * time.Second,
@@ -255,12 +250,7 @@ func TestCommandsStopWhatIsStillLoading(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text []byte
-	for range 500 {
-		if text, _ = os.ReadFile(pidFile); len(text) > 1 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, "it has written its number", func() bool { text, _ = os.ReadFile(pidFile); return len(text) > 1 })
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		t.Fatal(err)
@@ -286,17 +276,12 @@ func TestChildrenLeftBehind(t *testing.T) {
 			if err := os.Mkdir(work, 0o777); err != nil {
 				t.Fatal(err)
 			}
-			i, err := Commands{URL: "http://" + freeAddress(t), Grace: 10 * time.Second, StopCommand: "true",
+			i, err := Commands{URL: freeport.URL(t), Grace: 10 * time.Second, StopCommand: "true",
 				StartCommand: "cd " + work + "; " + start}.Start(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 500 {
-				if exists(filepath.Join(work, "up")) {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			eventually(t, "it is up", func() bool { return exists(filepath.Join(work, "up")) })
 			if name == "failed" {
 				<-i.Exited
 				if err := i.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") {
@@ -344,7 +329,7 @@ func TestForegroundIsOurs(t *testing.T) {
 		{"it ignores SIGTERM, and the stop command does nothing", "true", "stubborn"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := freeport.Address(t)
 			s := Commands{
 				StopCommand: c.stop, URL: "http://" + address, Grace: 300 * time.Millisecond,
 				StartCommand: fmt.Sprintf("PROTOCOL_TEST_SERVER=%s@%s exec %s", c.kind, address, os.Args[0]),

@@ -45,6 +45,9 @@ type Simulation struct {
 	Noise float64
 	Seed  uint64
 
+	Grammar time.Duration // before a request whose answer is constrained may queue
+	Corrupt float64       // share of answers that are not the model's own, of requests that are not alone
+
 	starts uint64
 }
 
@@ -76,6 +79,19 @@ func (s *Simulation) Start(ctx context.Context) (*protocol.Instance, error) {
 
 // Handler is the server itself.
 func (s *Simulation) Handler() (http.Handler, error) {
+	handler, err := s.engine()
+	if err != nil || s.Corrupt == 0 {
+		return handler, err
+	}
+	proxy := &loadgentest.Corrupting{Handler: handler, Rate: s.Corrupt, InFlight: 1, Seed: s.Seed}
+	if err := proxy.Validate(); err != nil {
+		return nil, Usagef("-corrupt %g: want a share, from 0 to 1", s.Corrupt)
+	}
+	return proxy, nil
+}
+
+// engine is the server without what corrupts its answers.
+func (s *Simulation) engine() (http.Handler, error) {
 	if s.Echo {
 		return &loadgentest.Echo{FlushEach: s.FlushEach, FirstToken: s.FirstToken, Gap: s.Gap}, nil
 	}
@@ -85,7 +101,7 @@ func (s *Simulation) Handler() (http.Handler, error) {
 			MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
 			StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
 			KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache,
-			Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed + uint64(i),
+			Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed + uint64(i), Grammar: s.Grammar,
 		}
 		if err := engines[i].Validate(); err != nil {
 			return nil, &UsageError{err}

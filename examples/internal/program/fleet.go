@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -62,7 +64,32 @@ func (a *FleetAccess) Connect(ctx context.Context, url, name string) (*nats.Conn
 			return nil, Usagef("-fleet-token-env %s: that environment variable is not set", a.tokenEnv)
 		}
 	}
-	return fleet.Connect(ctx, server)
+	conn, err := fleet.Connect(ctx, server)
+	if errors.Is(err, nats.ErrNoServers) {
+		err = fmt.Errorf("%w: nobody answers there; start nats-server with JetStream, or use -fleet N on one machine, which "+
+			"needs none", err)
+	}
+	return conn, err
+}
+
+// ConnectSoon is Connect of one that may come before the NATS server does: it tries for a minute, and says so.
+func (a *FleetAccess) ConnectSoon(ctx context.Context, url, name string) (*nats.Conn, error) {
+	told := false
+	for until := time.Now().Add(time.Minute); ; {
+		conn, err := a.Connect(ctx, url, name)
+		if !errors.Is(err, nats.ErrNoServers) || time.Now().After(until) {
+			return conn, err
+		}
+		if !told {
+			told = true
+			fmt.Fprintf(os.Stderr, "waiting for a minute: %v\n", oneLine(err.Error()))
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // Fleet are the flags of programs that have a level measured by several generators.
@@ -100,6 +127,8 @@ func (f *Fleet) Validate(load *Load) error {
 		return Usagef("-workers %d with -fleet %d: want one of them", f.workers, n)
 	case local && StartBroker == nil:
 		return Usagef("-fleet %d: this program has no NATS server of its own; give the URL of one", n)
+	case !local && !strings.Contains(f.where, "://"):
+		return Usagef("-fleet %q: want a number of child processes, or the nats:// or tls:// URL of a NATS server", f.where)
 	case !local && f.workers < 1:
 		return Usagef("-fleet %s: want -workers N with it, how many there have to be: with as many as are there the load "+
 			"would be another each time", f.where)
@@ -159,14 +188,37 @@ func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (clos
 		close()
 		return nil, err
 	}
-	r.Calibration = protocol.Calibration{} // the client is the workers: each says what it was seen to sustain
+	unlimited := map[string]bool{}
+	if _, err := strconv.Atoi(f.where); err != nil { // workers elsewhere cannot load servers here: each says what it sustains
+		r.Calibration = protocol.Calibration{}
+	} else if r.Calibration.Instant != nil {
+		r.Calibration.Instant = noted{r.Calibration.Instant, unlimited}
+	}
 	r.Measure = func(
 		ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator,
 	) (*loadgen.Result, error) {
 		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options,
-			ID: levelID(ctx, r.Dir, i, s)}, g)
+			Gauge: unlimited[i.URL], ID: levelID(ctx, r.Dir, i, s)}, g)
 	}
 	return close, nil
+}
+
+// A noted server has its URLs noted.
+type noted struct {
+	protocol.Server
+	urls map[string]bool
+}
+
+// Start implements [protocol.Server].
+func (n noted) Start(ctx context.Context) (*protocol.Instance, error) {
+	i, err := n.Server.Start(ctx)
+	if err == nil {
+		n.urls[i.URL] = true
+		if stop := i.Stop; stop != nil { // its port may be another's then
+			i.Stop = func(ctx context.Context) (protocol.Stop, error) { delete(n.urls, i.URL); return stop(ctx) }
+		}
+	}
+	return i, err
 }
 
 // levelID names a step for a program that is started again in the middle of it: by the experiment, of which the first

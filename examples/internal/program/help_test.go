@@ -73,7 +73,15 @@ func TestUnknownFlags(t *testing.T) {
 		"-concurrency=many":     "want a number",
 		"-concurrency":          "want a value",
 		"-levels=1,x":           `"x": want whole numbers`,
-		"--request-rate":        "-help", // multirun has no -rate
+		"--request-rate":        "-rates",
+		"--gpu-telemetry":       "-server-view",
+		"--outputs":             "-out;",
+		"--temperature":         "-body JSON",
+		"--no-stream":           "-stream=false",
+		"--hf-name":             "no data set is fetched",
+		"--num-runs":            "-runs;",
+		"-blocks=4":             "-runs;",
+		"--threads":             "no threads",
 		"-cooldown=":            "such as 5s",
 		"--disable-tqdm=always": "stderr",
 	} {
@@ -85,6 +93,61 @@ func TestUnknownFlags(t *testing.T) {
 		}
 		if got := Explain(flags, err).Error(); !strings.Contains(got, want) || !strings.Contains(got, "-") {
 			t.Errorf("%s: %s; want %s in it", arg, got, want)
+		}
+	}
+}
+
+// What one of the programs calls otherwise than another is found too.
+func TestFlagsOfOtherPrograms(t *testing.T) {
+	one := flag.NewFlagSet("loadtest", flag.ContinueOnError)
+	one.Int("concurrency", 8, "")
+	one.Int("sessions", 0, "")
+	one.String("input-lengths", "", "")
+	many := flag.NewFlagSet("multirun", flag.ContinueOnError)
+	many.String("levels", "", "")
+	many.Duration("level-budget", 0, "")
+	for _, c := range []struct {
+		flags     *flag.FlagSet
+		arg, want string
+	}{
+		{one, "-levels=4", "-concurrency"},
+		{one, "--conversation-num=4", "-sessions"},
+		{one, "--isl-stddev=4", "-input-lengths"},
+		{one, "--max-concurrency=4", "-concurrency"},
+		{one, "-runs=3", "multirun has that flag"},
+		{one, "--save-detailed", "multirun has that flag"},
+		{many, "-concurrency=4", "-levels"},
+		{many, "-c=4", "-levels"},
+		{many, "--duration=5s", "-level-budget"},
+		{many, "--resume=x", "-help"},
+	} {
+		c.flags.SetOutput(io.Discard)
+		err := c.flags.Parse([]string{c.arg})
+		if err == nil {
+			t.Fatalf("%s: no error", c.arg)
+		}
+		if got := Explain(c.flags, err).Error(); !strings.Contains(got, c.want) {
+			t.Errorf("%s of %s: %s; want %s in it", c.arg, c.flags.Name(), got, c.want)
+		}
+	}
+	one.String("url", "", "")
+	for arg, want := range map[string]string{
+		"http://127.0.0.1:8000": "-url http://127.0.0.1:8000", "tpot:50": "commas", "8": "-help",
+	} {
+		if err := unexpected(one, arg); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s in it", arg, err, want)
+		}
+	}
+}
+
+// Each flag that is answered for another tool's is one of ours.
+func TestSuggestionsAreFlags(t *testing.T) {
+	for theirs, ours := range elsewhere {
+		for may := range strings.SplitSeq(ours, "|") {
+			name, _, _ := strings.Cut(may, "=")
+			if !strings.Contains(may, " ") && groupOf(name) == len(flagGroups)-1 {
+				t.Errorf("for -%s there is -%s, which no program has", theirs, name)
+			}
 		}
 	}
 }

@@ -50,7 +50,7 @@ func Main(about string, setup func(*flag.FlagSet) func(ctx context.Context, stop
 		run := setup(flags)
 		return func(ctx context.Context, stop <-chan struct{}) error {
 			if flags.NArg() > 0 {
-				return Usagef("unexpected argument %q; flags start with a dash, -help lists them", flags.Arg(0))
+				return unexpected(flags, flags.Arg(0))
 			}
 			return run(ctx, stop)
 		}
@@ -63,7 +63,9 @@ func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, 
 		os.Exit(code(serveChild(configuration)))
 	}
 	if configuration := os.Getenv(workerVariable); configuration != "" {
-		signal.Ignore(os.Interrupt) // of a terminal it goes to all, and the coordinator says what is to be done
+		// Of a terminal, or of whoever ends a session or a service, they go to all: the coordinator says what is to be done,
+		// and when it goes, its children do.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		os.Exit(code(workChild(configuration)))
 	}
 	collectLess()
@@ -131,12 +133,13 @@ func code(err error) int {
 	var usage *UsageError
 	var invalid *loadgen.InvalidError
 	var server *protocol.ServerError
+	var taken *protocol.TakenError
 	switch {
 	case undecided(err):
 		return exitUndecided
 	case errors.As(err, &server):
 		return exitFailed
-	case errors.As(err, &usage), errors.As(err, &invalid):
+	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &taken):
 		return exitUsage
 	}
 	return exitFailed

@@ -25,7 +25,9 @@ type progress struct {
 }
 
 func newProgress(restarts bool) *progress {
-	return &progress{terminal: term.IsTerminal(int(os.Stderr.Fd())), restarts: restarts}
+	// A dumb terminal cannot write over a line, nor clear what is behind it.
+	terminal := term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+	return &progress{terminal: terminal, restarts: restarts}
 }
 
 // lineEvery is how often a level in progress says so where there is no terminal.
@@ -81,7 +83,8 @@ func (p *progress) measured(e *protocol.Experiment) {
 func (p *progress) calibrating(found, wanted int) {
 	switch {
 	case p.terminal:
-		fmt.Fprintf(os.Stderr, "\rasking the server for words of one token each: %d of %d", found, wanted)
+		words := fmt.Sprintf("asking the server for words of one token each: %d of %d", found, wanted)
+		fmt.Fprintf(os.Stderr, "\r%s\x1b[K", fitted([]string{words}, terminalWidth()-1))
 		if found >= wanted {
 			fmt.Fprintln(os.Stderr)
 		}

@@ -9,50 +9,86 @@ import (
 	"github.com/servegauge/servegauge/internal/nearest"
 )
 
-// elsewhere are the flags of other load generators, and ours for the same: what hands know. Where there is none of
-// ours, a sentence says why not.
+// elsewhere are the flags of other load generators and of our other programs, and ours for the same: what hands know.
+// Of several with | between them the first that a program has is meant. Where there is none of ours, a sentence says
+// why not.
 var elsewhere = map[string]string{
-	// hey, wrk, ab, k6
-	"c": "concurrency", "connections": "concurrency", "vus": "concurrency", "users": "concurrency", "u": "concurrency",
-	"n": "requests", "iterations": "requests", "z": "duration", "d": "duration", "q": "rate", "R": "rate",
-	"H": "header", "host": "url", "port": "url", "k": "ca-file", "m": "model", "o": "out",
-	"t": "There are no threads to choose: one process drives the whole load.",
+	// our own, in programs that have another for it
+	"concurrency": "levels", "rate": "rates", "levels": "concurrency", "rates": "rate", "duration": "level-budget",
+	"runs": "blocks|" + oneLevel, "blocks": "runs|" + oneLevel, "resume": oneLevel, "save-requests": oneLevel,
+	"server": "url", "output": "out", "server-view": oneLevel,
+	"limit": "require", "require": "limit",
 
-	// vllm bench serve, SGLang, and the clients made after them
-	"num-prompts": "requests", "num-prompt": "requests", "max-concurrency": "concurrency", "request-rate": "rate",
-	"random-input-len": "input", "random-output-len": "output", "random-input": "input", "random-output": "output",
-	"input-len": "input", "output-len": "output", "random-prefix-len": "prefix", "base-url": "url", "backend": "endpoint",
-	"dataset-path": "dataset", "dataset-name": "dataset", "save-result": "out", "save-detailed": "save-requests",
-	"result-dir": "out", "result-filename": "out", "output-file": "out", "output-json": "out",
-	"percentile-metrics": "percentiles",
-	"metric-percentiles": "percentiles", "num-warmups": "warmup", "warmup-requests": "warmup", "extra-body": "body",
-	"extra-request-body": "body", "served-model-name": "model", "ramp-up-strategy": "ramp-up", "lora-modules": "model",
+	// hey, wrk, ab, oha, vegeta, k6, locust
+	"c": inFlight, "connections": inFlight, "vus": inFlight, "users": inFlight, "u": inFlight, "iterations": "requests",
+	"n": "requests", "z": "duration|level-budget", "d": "duration|level-budget", "run-time": "duration|level-budget",
+	"q": "rate|rates", "R": "rate|rates", "H": "header", "host": "url|address|nats", "port": "url|address", "m": "model",
+	"o": "out", "csv": "out", "html": "out", "summary-export": "out", "results-dir": "out", "stages": "ramp-up|levels",
+	"stage": "ramp-up|levels", "spawn-rate": "ramp-up", "threads": noThreads, "t": noThreads, "threads-per-user": noThreads,
+	"latency": "Latencies are always measured; -percentiles chooses those that are shown.",
+	"script":  "There are no scripts: -dataset takes prompts, and loadgen.TargetFunc any code of your own.",
+	"k":       "ca-file", "insecure": "ca-file", "threshold": "margin|require", "thresholds": "require",
+	"summary-trend-stats": "percentiles",
+
+	// vllm bench serve, SGLang, evalscope, and the clients made after them
+	"num-prompts": "requests", "num-prompt": "requests", "number": "requests", "max-concurrency": inFlight,
+	"parallel": inFlight, "request-rate": "rate|rates", "random-input-len": "input", "random-output-len": "output",
+	"random-input": "input", "random-output": "output", "input-len": "input", "output-len": "output",
+	"sharegpt-output-len": "output", "sonnet-input-len": "input", "sonnet-output-len": "output", "max-tokens": "output",
+	"prompt-length": "input", "random-prefix-len": "prefix", "random-range-ratio": lengths, "base-url": "url",
+	"backend": "endpoint", "dataset-path": "dataset", "dataset-name": "dataset", "hf-name": byName, "hf-split": byName,
+	"save-result": "out", "result-dir": "out", "result-filename": "out", "output-file": "out", "output-json": "out",
+	"save-detailed": "save-requests|" + oneLevel, "append-result": "out", "plot-timeline": "out",
+	"percentile-metrics": "percentiles", "metric-percentiles": "percentiles", "num-warmups": "warmup",
+	"warmup-requests": "warmup", "extra-body": "body", "extra-request-body": "body", "served-model-name": "model",
+	"ramp-up-strategy": "ramp-up", "ramp-up-start-rps": "ramp-up", "ramp-up-end-rps": "ramp-up", "lora-modules": "model",
+	"temperature": "body", "top-p": "body", "top-k": "body", "min-p": "body", "frequency-penalty": "body",
+	"presence-penalty": "body", "repetition-penalty": "body", "logprobs": "body", "use-beam-search": "body",
+	"no-stream": "stream=false", "disable-stream": "stream=false",
 	"ignore-eos": `Answers always have the -output tokens that were asked for (ignore_eos); ` +
 		`-body '{"ignore_eos":null}' leaves it out.`,
-	"tokenizer":         "No tokenizer is needed: prompts are token ids, and the server counts.",
-	"disable-tqdm":      "Progress is a line now and then where stderr is no terminal.",
+	"tokenizer": noTokenizer, "tokenizer-mode": noTokenizer, "tokenizer-path": noTokenizer, "processor": noTokenizer,
+	"disable-tqdm": progressIs, "disable-console": progressIs, "no-progress": progressIs, "quiet": progressIs,
 	"trust-remote-code": "No tokenizer is loaded, and no code of a model.",
 
-	// GuideLLM, AIPerf, genai-perf, genai-bench, inference-perf
+	// GuideLLM, AIPerf, genai-perf, genai-bench, inference-perf, llmperf
 	"target": "url", "server-url": "url", "api-base": "url", "rate-type": "arrivals", "profile": "arrivals",
-	"data":        "dataset",
-	"max-seconds": "duration", "max-requests": "requests", "max-duration": "duration", "request-count": "requests",
-	"num-requests": "requests", "max-requests-per-run": "requests", "num-concurrency": "levels",
-	"max-time-per-run":   "level-budget",
-	"benchmark-duration": "duration", "synthetic-input-tokens-mean": "input", "output-tokens-mean": "output",
-	"isl": "input",
-	"osl": "output", "prompt-tokens": "input", "output-tokens": "output", "input-tokens": "input", "input-file": "dataset",
-	"streaming": "stream", "warmup-request-count": "warmup", "warmup-percent": "warmup", "endpoint-type": "endpoint",
-	"output-dir": "out", "output-path": "out", "artifact-dir": "out", "output": "output", "random-seed": "seed",
-	"api-key": "api-key-env", "apikey": "api-key-env", "key": "api-key-env", "token": "api-key-env",
-	"request-timeout": "timeout", "timeout-seconds": "timeout", "num-runs": "runs", "repeat": "runs", "repeats": "runs",
-	"num-profile-runs": "runs", "fixed-schedule": "trace", "fixed-schedule-start-offset": "window",
-	"fixed-schedule-end-offset": "window", "conversation-num": "sessions", "num-sessions": "sessions",
-	"conversation-turn-mean": "turns", "session-turns-mean": "turns", "conversation-turn-delay-mean": "think",
-	"session-turn-delay-mean": "think", "session-concurrency": "concurrency", "image-batch-size": "media-each",
-	"concurrencies": "levels", "qps": "rate", "rps": "rate", "slo": "limit", "prompts": "requests",
-	"server-metrics": "server-view",
+	"data": "dataset", "outputs": "out", "max-seconds": "duration|level-budget", "max-requests": "requests",
+	"max-duration": "duration|level-budget", "request-count": "requests", "num-requests": "requests",
+	"max-requests-per-run": "requests", "max-num-completed-requests": "requests", "num-concurrency": "levels|concurrency",
+	"num-concurrent-requests": inFlight, "max-time-per-run": "level-budget|duration", "llm-api": "endpoint",
+	"benchmark-duration": "duration|level-budget", "measurement-interval": "duration|level-budget",
+	"synthetic-input-tokens-mean": "input", "synthetic-input-tokens-stddev": lengths, "output-tokens-mean": "output",
+	"output-tokens-stddev": "output-lengths", "isl": "input", "isl-stddev": lengths, "osl": "output", "osl-stddev": "output-lengths",
+	"mean-input-tokens": "input", "stddev-input-tokens": lengths, "mean-output-tokens": "output",
+	"stddev-output-tokens": "output-lengths", "prompt-tokens": "input", "output-tokens": "output", "input-tokens": "input",
+	"input-file": "dataset|trace", "streaming": "stream", "warmup-request-count": "warmup", "warmup-percent": "warmup",
+	"endpoint-type": "endpoint", "service-kind": "endpoint", "output-dir": "out", "output-path": "out",
+	"artifact-dir": "out", "profile-export-file": "out", "generate-plots": "out", "extra-inputs": "body",
+	"additional-sampling-params": "body", "random-seed": "seed", "fixed-schedule": "trace",
+	"conversation-num": "sessions", "num-sessions": "sessions", "conversation-turn-mean": "turns",
+	"conversation-turn-delay-mean": "think", "concurrency-ramp-duration": "ramp-up", "image-width-mean": "image-size",
+	"image-height-mean": "image-size", "gpu-telemetry": "server-view|" + oneLevel,
+	"server-metrics": "server-view|" + oneLevel,
+	"api-key":        "api-key-env", "apikey": "api-key-env", "key": "api-key-env", "token": "api-key-env",
+	"auth-token": "api-key-env", "request-timeout": "timeout", "timeout-seconds": "timeout", "num-runs": repeats,
+	"num-profile-runs": repeats, "repeat": repeats, "repeats": repeats, "replications": repeats,
+	"concurrencies": "levels|concurrency", "qps": "rate|rates", "rps": "rate|rates", "slo": "limit|require",
+	"prompts": "requests",
 }
+
+// What several of them mean.
+const (
+	inFlight = "concurrency|levels"
+	lengths  = "input-lengths"
+	repeats  = "runs|blocks|" + oneLevel
+
+	oneLevel    = "This program measures one level, once; multirun has that flag, and repeats."
+	noThreads   = "There are no threads to choose: one process drives the whole load."
+	noTokenizer = "No tokenizer is needed: prompts are token ids, and the server counts."
+	progressIs  = "Progress is a line now and then where stderr is no terminal."
+	byName      = "No data set is fetched by its name: -dataset takes a file of JSON lines."
+)
 
 // isDuration reports whether the value of a flag is a time.
 func isDuration(f *flag.Flag) bool {
@@ -71,11 +107,19 @@ func Explain(flags *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		return errors.New("there is no flag -" + name + suggestion(flags, name) + "; -help lists them")
 	}
-	if rest, ok := strings.CutPrefix(text, "invalid value "); ok {
+	rest, ok := strings.CutPrefix(text, "invalid value ")
+	if boolean, is := strings.CutPrefix(text, "invalid boolean value "); is {
+		value, name, _ := strings.Cut(strings.TrimSuffix(boolean, ": parse error"), " for -")
+		return errors.New("-" + name + " " + value + ": want true or false, or nothing, which is true")
+	}
+	if ok {
 		value, rest, _ := strings.Cut(rest, " for flag -")
 		name, why, _ := strings.Cut(rest, ": ")
 		if f := flags.Lookup(name); f != nil && isDuration(f) {
 			return errors.New("-" + name + " " + value + ": want a time with its unit, such as 5s or 2m")
+		}
+		if _, after, own := strings.Cut(why, value); own { // an error of the value's own names it again: order "x": want …
+			return errors.New("-" + name + " " + value + after)
 		}
 		if why == "parse error" {
 			why = "want a number"
@@ -91,21 +135,36 @@ func Explain(flags *flag.FlagSet, err error) error {
 // suggestion names our flag for one that we do not have, or says why there is none.
 func suggestion(flags *flag.FlagSet, name string) string {
 	key := strings.ReplaceAll(name, "_", "-")
-	ours := elsewhere[key]
-	if strings.Contains(ours, " ") {
-		return ": " + strings.TrimSuffix(lowerFirst(ours), ".")
+	has := func(name string) bool {
+		name, _, _ = strings.Cut(name, "=")
+		return flags.Lookup(name) != nil
 	}
-	if flags.Lookup(key) != nil {
+	ours := ""
+	for may := range strings.SplitSeq(elsewhere[key], "|") {
+		if strings.Contains(may, " ") {
+			if may == oneLevel && !has("concurrency") { // of loadtest alone
+				continue
+			}
+			return ": " + strings.TrimSuffix(lowerFirst(may), ".")
+		}
+		if may != "" && has(may) {
+			ours = may
+			break
+		}
+	}
+	if has(key) {
 		ours = key
 	}
-	if ours == "" || flags.Lookup(ours) == nil {
+	if ours == "" {
 		ours = nearestFlag(flags, key)
 	}
-	if ours == "" {
+	switch ours {
+	case "":
 		return ""
-	}
-	if ours == "api-key-env" {
+	case "api-key-env":
 		return "; here it is -api-key-env NAME, of the variable that has the key"
+	case "body":
+		return "; here it is -body JSON, such as -body '{\"temperature\": 0}'"
 	}
 	return "; here it is -" + ours
 }
@@ -117,4 +176,15 @@ func nearestFlag(flags *flag.FlagSet, name string) string {
 	var names []string
 	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	return nearest.Name(name, names)
+}
+
+// unexpected says what an argument may have been meant for, in a program that takes none.
+func unexpected(flags *flag.FlagSet, arg string) error {
+	switch {
+	case flags.Lookup("url") != nil && (strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://")):
+		return Usagef("unexpected argument %q; here it is -url %[1]s", arg)
+	case strings.ContainsAny(arg, ":,"): // as in -goodput ttft:500 tpot:50
+		return Usagef("unexpected argument %q; several values of one flag have commas between them, and no blanks", arg)
+	}
+	return Usagef("unexpected argument %q; flags start with a dash, -help lists them", arg)
 }

@@ -44,7 +44,10 @@ func workChild(configuration string) error {
 		cancel()
 	}()
 	conn, err := fleet.Connect(ctx, fleet.Server{URL: c.URL, Name: c.Name})
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // the parent has gone, and says why itself
+		return nil
+	case err != nil:
 		return err
 	}
 	defer conn.Close()
@@ -129,23 +132,23 @@ func (c *children) stop() {
 // sustainedFor is how long a worker measures itself.
 const sustainedFor = 2 * time.Second
 
-// Sustained is how many requests/s this machine's client does against a server beside it that answers at once: a lower
-// bound, since the two share the machine.
-func Sustained(ctx context.Context, concurrency int) (float64, error) {
+// Sustained is how many requests/s and chunks/s this machine's client does against a server beside it that answers at
+// once: lower bounds, since the two share the machine.
+func Sustained(ctx context.Context, concurrency int) (requests, chunks float64, err error) {
 	instance, err := (&Simulation{Echo: true, FlushEach: true}).Start(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { _, _ = instance.Stop(context.WithoutCancel(ctx)) }()
 	client := &openai.Client{Warn: func(loadgen.Warning) {}}
 	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := client.Ready(ready, instance.URL); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	target, err := client.Target(ctx, instance.URL, workload.Spec{Input: 64, Output: 16, Seed: 1})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if closer, ok := target.(io.Closer); ok {
 		defer closer.Close()
@@ -153,8 +156,11 @@ func Sustained(ctx context.Context, concurrency int) (float64, error) {
 	r, err := loadgen.Measure(ctx, loadgen.Level{Concurrency: concurrency, Duration: sustainedFor, Warmup: concurrency,
 		Timeout: time.Minute}, target)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	throughput, _ := r.Figure(loadgen.RequestThroughput)
-	return throughput.Value, nil
+	seconds := r.Makespan.Seconds()
+	if r.Accounting.Completed == 0 || seconds <= 0 {
+		return 0, 0, fmt.Errorf("against a server that is no limit no request completed: %v", r.Errors)
+	}
+	return float64(r.Accounting.Completed) / seconds, float64(r.Stamps.Chunks()) / seconds, nil
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ const (
 // Start starts a server. What it keeps is in memory and in a temporary directory, and is gone with Close.
 func Start() (*Broker, error) {
 	sweep()
-	dir, err := os.MkdirTemp("", prefix) // of mode 0700
+	dir, err := os.MkdirTemp(place(), prefix) // of mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
@@ -69,7 +70,20 @@ func Start() (*Broker, error) {
 	return b, nil
 }
 
-func (b *Broker) socket() string { return filepath.Join(b.dir, "nats") }
+func (b *Broker) socket() string { return filepath.Join(b.dir, socketFile) }
+
+// longest is how long the path of a Unix socket may be: 103 bytes on macOS, 107 on Linux.
+const longest = 103
+
+// place is where the directory is made: that of all temporary files, unless the path of a socket in it would be too
+// long, as in the deep folders that build systems make for each job.
+func place() string {
+	dir := os.TempDir()
+	if len(filepath.Join(dir, prefix+"4294967295", socketFile)) > longest && runtime.GOOS != "windows" {
+		return "/tmp"
+	}
+	return dir
+}
 
 // URL is where workers connect to, as fleet.Connect takes it.
 func (b *Broker) URL() string { return "unix://" + b.socket() }
@@ -148,14 +162,15 @@ func (b *Broker) Close() error {
 }
 
 const (
-	prefix   = "servegauge-fleet-"
-	lockFile = "lock"
-	fresh    = time.Minute // in which a directory may have no lock yet
+	prefix     = "servegauge-fleet-"
+	lockFile   = "lock"
+	socketFile = "nats"
+	fresh      = time.Minute // in which a directory may have no lock yet
 )
 
 // sweep deletes what servers have left whose process was killed. Another user's cannot be deleted, and is not.
 func sweep() {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	left, _ := filepath.Glob(filepath.Join(place(), prefix+"*"))
 	for _, dir := range left {
 		info, err := os.Lstat(dir)
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < fresh {

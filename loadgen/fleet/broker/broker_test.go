@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 // A server is there at once, listens at no port, and leaves nothing. What one that was killed has left goes with the next
 // one's start, and what is in use stays.
 func TestBroker(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMPDIR", shortDir(t))
 	left := filepath.Join(os.TempDir(), prefix+"killed")
 	if err := os.Mkdir(left, 0o700); err != nil {
 		t.Fatal(err)
@@ -54,5 +56,46 @@ func TestBroker(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(os.TempDir()); err != nil || len(entries) > 0 {
 		t.Errorf("%v are left: %v", entries, err)
+	}
+}
+
+// shortDir is a directory in which a socket has room for its path, wherever the temporary files of this test are.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "broker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Where temporary files are in a folder too deep for the path of a socket, workers come in all the same, and nothing is
+// left.
+func TestDeepTemporaryFolder(t *testing.T) {
+	for _, length := range []int{longest - 40, longest - 30, longest, 200} {
+		dir := shortDir(t)
+		deep := filepath.Join(dir, strings.Repeat("x", length-len(dir)-1))
+		if err := os.Mkdir(deep, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", deep)
+		b, err := Start()
+		if err != nil {
+			t.Errorf("%d bytes: %v", length, err)
+			continue
+		}
+		conn, err := net.Dial("unix", b.socket())
+		if err != nil {
+			t.Errorf("%d bytes: %v", length, err)
+		} else {
+			conn.Close()
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(b.dir); !os.IsNotExist(err) {
+			t.Errorf("%s is left: %v", b.dir, err)
+		}
 	}
 }

@@ -37,6 +37,9 @@ func Draw(e *protocol.Experiment, a *protocol.Analysis) []*Chart {
 	if e == nil {
 		e = &protocol.Experiment{}
 	}
+	if report.IsClientCheck(e) {
+		return Client(e, a)
+	}
 	var out []*Chart
 	gpus := report.CountGPUs(e).N
 	conditions := report.Conditions(e, a)

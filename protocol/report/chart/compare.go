@@ -1,12 +1,11 @@
 package chart
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
-
-	"gonum.org/v1/plot/vg"
 
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
@@ -51,14 +50,11 @@ func Compare(subjects []report.Subject) []*Chart {
 		if len(curves) < 2 {
 			continue
 		}
-		for i := range curves {
-			curves[i].aside = aside(i, len(curves))
-		}
 		slices.Sort(levels)
 		x := axisOf(subjects[0].Analysis)
 		out = append(out, &Chart{
 			Name: c.name, Title: c.title, Place: report.PlaceCompare, notes: barsAre, conditions: conditions, data: dataOf(x, curves, c.y),
-			panels: []panel{{x: x, y: c.y, curves: curves, levels: slices.Compact(levels)}},
+			panels: []panel{{x: x, y: c.y, curves: curves, levels: slices.Compact(levels), apart: true}},
 		})
 		out[len(out)-1].clean()
 	}
@@ -98,8 +94,23 @@ func arms(a *protocol.Analysis) *Chart {
 	return effect(side{names[0], a, names[0]}, side{names[1], a, names[1]}, figure)
 }
 
+// found is what the design of an experiment found about a figure at one load, which is what its page says of it: of
+// blocks in pairs, corrected as the design corrects. nil: it says nothing.
+func found(a *protocol.Analysis, names [2]string, figure string, l protocol.Load) *stats.Verdict {
+	l.Arm = ""
+	name := fmt.Sprintf("%s against %s, %s at %v", names[1], names[0], figure, l)
+	for _, f := range a.Findings {
+		v := new(stats.Verdict)
+		if f.Name == name && f.Detail != nil && json.Unmarshal(f.Detail, v) == nil {
+			return v
+		}
+	}
+	return nil
+}
+
 // effect is by how much b's figure is larger than a's at each load that both have, with the interval of the ratio.
 func effect(a, b side, figure string) *Chart {
+	margin, method := margin, "Welch, on logarithms"
 	k := curve{name: fmt.Sprintf("%s against %s", b.name, a.name), loose: true}
 	var levels []float64
 	axis := ""
@@ -119,6 +130,9 @@ func effect(a, b side, figure string) *Chart {
 			before, errA := p.Figure(figure)
 			after, errB := q.Figure(figure)
 			v, err := stats.Compare(before.Values, after.Values, stats.Comparison{Margin: margin, Unit: a.Unit})
+			if f := found(a.Analysis, [2]string{a.arm, b.arm}, figure, p.Load); f != nil {
+				v, err, margin, method = *f, nil, f.Margin, f.Ratio.Method
+			}
 			if axis != "" && axis != at || err != nil {
 				continue
 			}
@@ -140,12 +154,9 @@ func effect(a, b side, figure string) *Chart {
 	y := "difference of the throughput, %"
 	return &Chart{
 		Name: "effect", Title: "Effect: " + k.name, Place: report.PlaceResults, data: dataOf(axis, []curve{k}, y),
-		notes: fmt.Sprintf("Ratio of the geometric means of the runs, less one; bars: its 95 %% interval (Welch, on logarithms), not "+
-			"adjusted for the number of levels; shaded: a margin of ± %s %%. Hollow: must not be used.", number.Short(100*margin, 1)),
+		notes: fmt.Sprintf("Ratio of the geometric means of the runs, less one; bars: its 95 %% interval (%s), not "+
+			"adjusted for the number of levels; shaded: a margin of ± %s %%. Hollow: must not be used.", method, number.Short(100*margin, 1)),
 		panels: []panel{{x: axis, y: y, curves: []curve{k}, levels: slices.Compact(levels), free: true,
 			margin: 100 * margin}},
 	}
 }
-
-// aside is by how much the mark of one of n curves is to be moved, so that none hides another.
-func aside(i, n int) vg.Length { return vg.Length(7 * (float64(i) - float64(n-1)/2)) }

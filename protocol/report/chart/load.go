@@ -49,10 +49,7 @@ func levelsOf(a *protocol.Analysis) (out []float64) {
 func over(a *protocol.Analysis, figure, name string) (out []curve) {
 	var order []string
 	points := map[string][]point{}
-	shapes := map[[2]int]bool{}
-	for _, p := range a.Points {
-		shapes[[2]int{p.Input, p.Output}] = true
-	}
+	several := shapesOf(a) > 1
 	for i := range a.Points {
 		p := &a.Points[i]
 		x, axis := loadOf(p)
@@ -60,13 +57,7 @@ func over(a *protocol.Analysis, figure, name string) (out []curve) {
 		if e.Name == "" || axis != axisOf(a) || e.Summary.N == 0 {
 			continue
 		}
-		label := name
-		if p.Arm != "" {
-			label = strings.TrimSpace(p.Arm + " " + label)
-		}
-		if len(shapes) > 1 {
-			label = strings.TrimSpace(fmt.Sprintf("%s %d in, %d out", label, p.Input, p.Output))
-		}
+		label := curveOf(p, name, several)
 		if points[label] == nil {
 			order = append(order, label)
 		}
@@ -80,6 +71,28 @@ func over(a *protocol.Analysis, figure, name string) (out []curve) {
 		out = append(out, curve{name: label, points: sorted})
 	}
 	return out
+}
+
+// single reports whether there is one level of one run, of which a chart over the load would show one mark without an
+// interval.
+func single(a *protocol.Analysis) bool { return len(a.Points) == 1 && a.Runs < 2 }
+
+// shapesOf is in how many shapes of input and output was measured.
+func shapesOf(a *protocol.Analysis) int {
+	shapes := map[[2]int]bool{}
+	for _, p := range a.Points {
+		shapes[[2]int{p.Input, p.Output}] = true
+	}
+	return len(shapes)
+}
+
+// curveOf names the curve of a point: by its arm, and its shape where there are several.
+func curveOf(p *protocol.Point, name string, several bool) string {
+	label := strings.TrimSpace(p.Arm + " " + name)
+	if several {
+		label = strings.TrimSpace(fmt.Sprintf("%s %d in, %d out", label, p.Input, p.Output))
+	}
+	return label
 }
 
 func pointOf(p *protocol.Point, x float64, e protocol.Estimate, err error) point {
@@ -100,12 +113,17 @@ func pointOf(p *protocol.Point, x float64, e protocol.Estimate, err error) point
 	return q
 }
 
+// short writes a number with three digits that count, as the page's tables do.
 func short(x float64) string {
 	switch size := math.Abs(x); {
 	case size >= 100:
 		return number.Fixed(x, 0)
-	case size >= 1:
+	case size >= 10:
+		return number.Fixed(x, 1)
+	case size >= 1 || size == 0:
 		return number.Fixed(x, 2)
+	case size >= 0.1:
+		return number.Fixed(x, 3)
 	}
 	return number.Fixed(x, 4)
 }
@@ -142,21 +160,21 @@ func throughput(a *protocol.Analysis) *Chart {
 	curves := slices.Concat(over(a, loadgen.SteadyTotalThroughput, "steady window"), over(a, loadgen.TotalThroughput,
 		"makespan"))
 	y := "input + output tokens/s"
+	if !a.Generates() {
+		y = "input tokens/s"
+	}
 	if len(curves) == 0 {
 		curves, y = over(a, loadgen.RequestThroughput, "requests"), "requests/s"
 	}
-	if len(curves) == 0 {
+	if len(curves) == 0 || single(a) {
 		return nil
-	}
-	if len(curves) == 2 {
-		curves[0].aside, curves[1].aside = -4, 4
 	}
 	x := axisOf(a)
 	what, _, _ := strings.Cut(x, ",")
 	return &Chart{
 		Name: "throughput", Title: "Throughput over " +
 			what, Place: report.PlaceResults, notes: barsAre, data: dataOf(x, curves, y),
-		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true}},
+		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true, apart: true}},
 	}
 }
 
@@ -190,7 +208,7 @@ func latency(a *protocol.Analysis, design json.RawMessage, m metric) *Chart {
 	for _, p := range []float64{50, 90, 99} {
 		curves = append(curves, over(a, loadgen.QuantileName(m.name, p), "p"+strconv.FormatFloat(p, 'g', -1, 64))...)
 	}
-	if len(curves) == 0 {
+	if len(curves) == 0 || single(a) {
 		return nil
 	}
 	var plan struct {
@@ -208,14 +226,15 @@ func latency(a *protocol.Analysis, design json.RawMessage, m metric) *Chart {
 	return &Chart{
 		Name: "latency-" + m.name, Title: m.words + " over " + what, Place: report.PlaceLatency, notes: barsAre,
 		data:   dataOf(x, curves, m.words+", ms"),
-		panels: []panel{{x: x, y: m.words + ", ms", curves: curves, limits: limits, levels: levelsOf(a)}},
+		panels: []panel{{x: x, y: m.words + ", ms", curves: curves, limits: limits, levels: levelsOf(a), apart: true}},
 	}
 }
 
 // frontier is the throughput over the interactivity, from which people choose: which user gets how much, at what load.
 // The points of the front are those than which none is better in both.
 func frontier(a *protocol.Analysis) *Chart {
-	var k curve
+	var curves []curve
+	several, n := shapesOf(a) > 1, 0
 	for i := range a.Points {
 		p := &a.Points[i]
 		speed, speedErr := p.Figure(loadgen.QuantileName(loadgen.Interactivity, 50))
@@ -239,23 +258,32 @@ func frontier(a *protocol.Analysis) *Chart {
 			q.label = number.Short(p.Rate, 1) + "/s"
 		}
 		q.title += fmt.Sprintf("\ninteractivity p50 %s tok/s", short(q.x))
-		k.points = append(k.points, q)
+		name := curveOf(p, "", several)
+		at := slices.IndexFunc(curves, func(c curve) bool { return c.name == name })
+		if at < 0 {
+			at, curves = len(curves), append(curves, curve{name: name, loose: true})
+		}
+		curves[at].points = append(curves[at].points, q)
+		n++
 	}
-	if len(k.points) < 2 {
+	if n < 2 {
 		return nil
 	}
-	for i := range k.points {
-		p := &k.points[i]
-		p.chosen = !p.spoiled && !slices.ContainsFunc(k.points, func(q point) bool {
-			return !q.spoiled && q.x >= p.x && q.y >= p.y && (q.x > p.x || q.y > p.y)
-		})
+	for _, c := range curves { // requests of another shape are another task, and another arm is another server
+		for i := range c.points {
+			p := &c.points[i]
+			p.chosen = len(c.points) > 1 && !p.spoiled && !slices.ContainsFunc(c.points, func(q point) bool {
+				return !q.spoiled && q.x >= p.x && q.y >= p.y && (q.x > p.x || q.y > p.y)
+			})
+		}
 	}
-	k.loose = true
+	if len(curves) == 1 {
+		curves[0].name = "each level, labelled with its load"
+	}
 	x, y := "interactivity p50, tokens/s of one user", "output tokens/s"
-	k.name = "each level, labelled with its load"
 	return &Chart{
-		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults, data: dataOf(x, []curve{k}, y),
-		notes:  "Ringed: no other level is better in both (Pareto). " + barsAre,
-		panels: []panel{{x: x, y: y, curves: []curve{k}, divides: true, near: true}},
+		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults, data: dataOf(x, curves, y),
+		notes:  "Each level, labelled with its load. Ringed: no other level of its curve is better in both (Pareto). " + barsAre,
+		panels: []panel{{x: x, y: y, curves: curves, divides: true, near: true}},
 	}
 }

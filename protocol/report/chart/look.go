@@ -95,11 +95,63 @@ func (p *panel) plotOf(f form, hits *[]hit) *plot.Plot {
 	out.X.Label.Text = p.x // that of y stands above, where it can be read without turning one's head
 	out.Add(&gridLines{})
 	out.Add(&ground{panel: *p})
+	var all []*drawn
+	var labels []vg.Rectangle
 	for i, c := range p.curves {
-		out.Add(&drawn{curve: c, look: lookOf(i, c.dashed), hits: hits})
+		d := &drawn{curve: c, look: lookOf(i, c.dashed), hits: hits, labels: &labels, beside: besideAlone}
+		all = append(all, d)
+	}
+	out.Add(&taken{all, &labels})
+	for _, d := range all {
+		out.Add(d)
 	}
 	p.ranges(out, f)
+	if p.apart {
+		p.spread(out, f, all)
+	}
 	return out
+}
+
+// How far from each other the curves of a panel are drawn, and from a mean its runs, in points.
+const (
+	besideAlone = vg.Length(6)
+	mostApart   = 10.0
+)
+
+// width is that of the x axis in points, more or less.
+func (f form) width() float64 {
+	if f.narrow {
+		return 290
+	}
+	return 640
+}
+
+// spread draws the curves beside each other: as far apart as is clear, and less where the loads are close, so that each
+// stays with its own.
+func (p *panel) spread(out *plot.Plot, f form, all []*drawn) {
+	if len(all) < 2 {
+		return
+	}
+	var at []float64
+	for _, c := range p.curves {
+		for _, q := range c.points {
+			at = append(at, out.X.Norm(q.x)*f.width())
+		}
+	}
+	slices.Sort(at)
+	step := mostApart
+	for i := 1; i < len(at); i++ {
+		if gap := at[i] - at[i-1]; gap > 1e-6 {
+			step = min(step, 0.75*gap/float64(len(all)))
+		}
+	}
+	for i, d := range all {
+		d.aside = vg.Length(step * (float64(i) - float64(len(all)-1)/2))
+		d.beside = min(besideAlone, vg.Length(step*0.5))
+		if len(all) == 2 && i == 0 { // outwards
+			d.beside = -min(besideAlone, vg.Length(step*0.6))
+		}
+	}
 }
 
 func aligned(s draw.TextStyle, x draw.XAlignment, y draw.YAlignment) draw.TextStyle {
@@ -120,6 +172,9 @@ func (p *panel) ranges(out *plot.Plot, f form) {
 	if !p.free {
 		out.Y.Min = 0
 		out.Y.Max *= 1.08
+		if !(out.Y.Max > 0) { // nothing but zeros, such as a queue in which nobody waited
+			out.Y.Max = 1
+		}
 	}
 	if p.free || out.Y.Max <= out.Y.Min {
 		room := max((out.Y.Max-out.Y.Min)*0.08, math.Abs(out.Y.Max)*0.01, 1e-9)
@@ -162,11 +217,7 @@ func (p *panel) ranges(out *plot.Plot, f form) {
 	if out.X.Max <= out.X.Min {
 		out.X.Min, out.X.Max = out.X.Min-1, out.X.Max+1
 	}
-	width := 640.0 // of the axis, more or less
-	if f.narrow {
-		width = 290
-	}
-	out.X.Tick.Marker = xTicks{p, out.X.Scale, width}
+	out.X.Tick.Marker = xTicks{p, out.X.Scale, f.width()}
 	out.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick {
 		return roundTicks(low, high, p.most(),
 			p.percent)
@@ -235,6 +286,9 @@ func roundTicks(low, high, most float64, share bool) []plot.Tick {
 	for i := math.Ceil(low/step - 1e-9); i*step <= high*(1+1e-9); i++ {
 		x := i * step
 		label := number.Fixed(x, digits)
+		if i == 0 {
+			label = "0"
+		}
 		if share {
 			label = number.Fixed(100*x, 0) + " %"
 		}

@@ -24,6 +24,7 @@ type panel struct {
 	near    bool      // x need not begin at zero, where all of it is far from it
 	margin  float64   // around y = 0, within which differences do not matter; 0: there is none
 	flat    bool      // it is one of several, and has little room
+	apart   bool      // curves are drawn beside each other at each x, so that none hides another
 	from    float64   // with reach, what x is from; panels over one time share it
 	reach   float64   // what x is to; 0: as far as there are points
 }
@@ -35,7 +36,6 @@ type curve struct {
 	bare   bool // a line alone, without marks: a distribution, a course
 	loose  bool // marks alone, without a line
 	dashed bool
-	aside  vg.Length // by how much it is drawn to the right, so that it does not hide another
 }
 
 // A point is a value and how sure it is.
@@ -97,7 +97,10 @@ type hit struct {
 type drawn struct {
 	curve
 	look
-	hits *[]hit
+	hits   *[]hit
+	labels *[]vg.Rectangle // that curves before have written, and the marks of all
+	aside  vg.Length       // by how much it is drawn to the right
+	beside vg.Length       // by how much its runs are drawn to the right of their mean
 }
 
 var _ interface {
@@ -155,13 +158,10 @@ func (d *drawn) Plot(c draw.Canvas, p *plot.Plot) {
 
 // runs draws each run beside its mean: all dots as one path, which makes half of the file.
 func (d *drawn) runs(c *draw.Canvas, tx, ty func(float64) vg.Length) {
-	const radius, beside = vg.Length(1.7), vg.Length(6)
+	const radius = vg.Length(1.7)
 	var dots vg.Path
 	for _, q := range d.points {
-		at := vg.Point{X: tx(q.x) + beside}
-		if d.aside < 0 {
-			at.X -= 2 * beside
-		}
+		at := vg.Point{X: tx(q.x) + d.beside}
 		for _, run := range q.runs {
 			at.Y = ty(run)
 			dots.Move(vg.Point{X: at.X + radius, Y: at.Y})
@@ -217,12 +217,75 @@ func (d *drawn) mark(c *draw.Canvas, q point, tx, ty func(float64) vg.Length) {
 		c.Stroke(ring)
 	}
 	if q.label != "" {
-		sty := words(small, muted)
-		c.FillText(sty, vg.Point{X: x - sty.Width(q.label) - 7, Y: at.Y + 5}, q.label)
+		d.write(c, q.label, at)
 	}
 	if q.title != "" {
 		*d.hits = append(*d.hits, hit{at, q.title})
 	}
+}
+
+// around is the room that a mark takes.
+func around(at vg.Point) vg.Rectangle {
+	const room = 8
+	return vg.Rectangle{Min: vg.Point{X: at.X - room, Y: at.Y - room}, Max: vg.Point{X: at.X + room, Y: at.Y + room}}
+}
+
+// taken marks what labels must leave free: the marks of all curves that have labels, and their intervals.
+type taken struct {
+	all    []*drawn
+	labels *[]vg.Rectangle
+}
+
+// Plot implements [plot.Plotter].
+func (t *taken) Plot(c draw.Canvas, p *plot.Plot) {
+	*t.labels = nil
+	tx, ty := p.Transforms(&c)
+	bar := func(x0, y0, x1, y1 vg.Length) {
+		*t.labels = append(*t.labels, vg.Rectangle{Min: vg.Point{X: x0 - 1, Y: y0 - 1}, Max: vg.Point{X: x1 + 1, Y: y1 + 1}})
+	}
+	for _, d := range t.all {
+		for _, q := range d.points {
+			if q.label == "" {
+				continue
+			}
+			at := vg.Point{X: tx(q.x) + d.aside, Y: ty(q.y)}
+			*t.labels = append(*t.labels, around(at))
+			if q.right > q.left {
+				bar(tx(q.left), at.Y, tx(q.right), at.Y)
+			}
+			if !math.IsNaN(q.low) && !math.IsNaN(q.high) {
+				bar(at.X, ty(q.low), at.X, ty(q.high))
+			}
+		}
+	}
+}
+
+func meet(a, b vg.Rectangle) bool {
+	return a.Min.X < b.Max.X && b.Min.X < a.Max.X && a.Min.Y < b.Max.Y && b.Min.Y < a.Max.Y
+}
+
+// write writes a label beside a mark, at the first corner of it where neither another mark nor another label is. Where
+// there is none it is above them, which is better than not to be told.
+func (d *drawn) write(c *draw.Canvas, label string, at vg.Point) {
+	sty := words(small, muted)
+	w, h := sty.Width(label), vg.Length(9)
+	corner := func(x, y vg.Length) vg.Rectangle {
+		return vg.Rectangle{Min: vg.Point{X: at.X + x, Y: at.Y + y}, Max: vg.Point{X: at.X + x + w, Y: at.Y + y + h}}
+	}
+	places := []vg.Rectangle{
+		corner(-w-8, 5), corner(8, 5), corner(-w-8, -13), corner(8, -13), corner(-w-9, -4), corner(9, -4), corner(-w/2, 9),
+		corner(-w/2, -19), corner(-w-8, 16), corner(8, 16), corner(-w-8, -25), corner(8, -25),
+	}
+	place := places[0]
+	for _, p := range places {
+		inside := p.Min.X >= c.Min.X && p.Max.X <= c.Max.X && p.Min.Y >= c.Min.Y && p.Max.Y <= c.Max.Y
+		if inside && !slices.ContainsFunc(*d.labels, func(r vg.Rectangle) bool { return meet(p, r) }) {
+			place = p
+			break
+		}
+	}
+	*d.labels = append(*d.labels, place)
+	c.FillText(sty, place.Min, label)
 }
 
 // ground draws what is behind the curves: the bands and the limits.

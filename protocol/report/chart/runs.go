@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/internal/number"
@@ -97,7 +98,7 @@ func distribution(e *protocol.Experiment, a *protocol.Analysis, m metric) *Chart
 		}
 	}
 	return &Chart{
-		Name: "ecdf-" + m.name, Title: "Distribution of " + m.words, Place: report.PlaceLatency, data: data,
+		Name: "ecdf-" + m.name, Title: "Distribution of " + strings.Replace(m.words, "Gaps", "gaps", 1), Place: report.PlaceLatency, data: data,
 		notes:  "Share of the samples of all runs up to each value, to the slowest p99.5. Requests of one run are not independent.",
 		panels: []panel{{x: m.words + ", ms", y: "share of samples", curves: curves, percent: true}},
 	}
@@ -132,9 +133,6 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	if len(curves) == 0 {
 		return nil
 	}
-	for i := range curves { // side by side, so that none hides another
-		curves[i].aside = aside(i, len(curves))
-	}
 	what := "Total throughput in the steady window"
 	if figure == loadgen.TotalThroughput {
 		what = "Total throughput over the makespan"
@@ -143,7 +141,7 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 		Name: "run-order", Title: "Throughput of each run against its level’s mean", Place: report.PlaceSpread,
 		data:   dataOf("run", curves, "difference from the level’s mean, %"),
 		notes:  what + " of single runs, which have no interval. Hollow and not joined: must not be used.",
-		panels: []panel{{x: "run", y: "difference from the mean, %", curves: curves, ranks: true, free: true}},
+		panels: []panel{{x: "run", y: "difference from the mean, %", curves: curves, ranks: true, free: true, apart: true}},
 	}
 }
 
