@@ -99,10 +99,11 @@ func TestFiles(t *testing.T) {
 	worker("store", func(*Worker) {})
 	c.Workers = 2
 	f.measure(c, j, nil) // one workload, although it is called otherwise on the one's disk
-	want := []string{"disk: file mine.jsonl, from this worker's disk",
+	want := []string{"disk: file mine.jsonl, from this worker's disk", "disk: file mine.jsonl, from this worker's disk",
 		"store: file prompts.jsonl, from the fleet's store"}
 	mu.Lock()
 	defer mu.Unlock()
+	slices.Sort(told) // each opens it for each level: whether it keeps what it has read is the target's affair
 	if !slices.Equal(told, want) {
 		t.Errorf("%q", told)
 	}
