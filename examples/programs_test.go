@@ -126,8 +126,6 @@ func TestWrongUse(t *testing.T) {
 		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
 		{"loadtest", []string{"-fleet", "2", "-audit", "30"}, []string{"-audit 30 with -fleet"}},
 		{"loadtest", []string{"-fleet", "2", "-image-urls", "http://h/a.png?key=hunter2"}, []string{"-image-urls with -fleet", "secret"}},
-		{"loadtest", []string{"-sessions", "4", "-audit", "30"}, []string{"audit", "completions or chat"}},
-		{"loadtest", []string{"-endpoint", "responses", "-audit", "30"}, []string{"audit", "completions or chat"}},
 		{"loadtest", []string{"-sessions", "4", "-endpoint", "embeddings"}, []string{"embeddings", "chat or responses"}},
 		{"loadtest", []string{"-sessions", "-4"}, []string{`-sessions "-4"`, "10x"}},
 		{"multirun", []string{"-sessions", "0"}, []string{`-sessions "0"`, "number of sessions"}},
