@@ -218,6 +218,7 @@ func (a *Analysis) warnRepeats() {
 	type condition struct {
 		arm                     string
 		input, output, inFlight int
+		unit                    loadgen.Unit
 	}
 	var order []condition
 	same := map[condition][]int{}
@@ -225,7 +226,7 @@ func (a *Analysis) warnRepeats() {
 		if p.Open() {
 			continue
 		}
-		c := condition{p.Arm, p.Input, p.Output, p.Condition}
+		c := condition{p.Arm, p.Input, p.Output, p.Condition, p.Unit}
 		if same[c] == nil {
 			order = append(order, c)
 		}

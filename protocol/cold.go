@@ -18,7 +18,8 @@ import (
 //
 // The course of a level are windows of as many requests as its concurrency, in the order of issue, without the first
 // wave and the last. It takes at least five of them, that is seven prompts for each request in flight, and a closed
-// loop without a ramp; of other levels, such as the page's from 50 on, only what the levels before them showed is
+// loop of single requests without a ramp (turns of a session differ among themselves, and all sessions begin with their
+// first ones); of other levels, such as the page's from 50 on, only what the levels before them showed is
 // known. A server warms where latency fell by 10 % or more, from the first quarter of the windows to the second half,
 // and that is no chance: latency or TTFT fell all along (Mann–Kendall, at 1 %), or began above what the other windows
 // predict (at 1 %). Latency stands for throughput, which is concurrency ÷ latency and noisier in waves. TTFT alone
@@ -43,7 +44,7 @@ const (
 // the next.
 func (r *running) judgeWarmth(m *Measurement, c *course) (loadgen.Warning, bool) {
 	l := m.Step.Level
-	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.RampUp > 0 {
+	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.Unit != "" || l.RampUp > 0 {
 		return r.stillCold()
 	}
 	warms, judged := c.warming()

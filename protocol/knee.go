@@ -49,9 +49,12 @@ func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 	var codes []string
 	var whole []*Point
 	highestLeft, capped := 0.0, 0
+	if first.Arrivals == loadgen.TraceArrivals {
+		return Sweep{}, errors.New("a trace is one load, and a knee is of several")
+	}
 	for _, p := range points {
 		if p.Arm != first.Arm || p.Input != first.Input || p.Output != first.Output || p.Arrivals != first.Arrivals ||
-			p.Open() && p.Concurrency != first.Concurrency || p.Arrivals == loadgen.TraceArrivals {
+			p.Unit != first.Unit || p.Open() && p.Concurrency != first.Concurrency {
 			return Sweep{}, errors.New("the levels differ in more than their load")
 		}
 		code := p.spoiler(figure, runs)

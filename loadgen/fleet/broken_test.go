@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A worker whose packets are dropped both ways, while its connection seems to stand, is missed, stops by itself, and
@@ -130,7 +129,7 @@ func natsFleet(t *testing.T, s *natsServer, workers int) *Coordinator {
 	as := func(to *Server) { to.Token = "hunter2" }
 	for i := range workers {
 		w := &Worker{Conn: s.connect(as), Name: fmt.Sprint("w", i), Allow: []string{testURL},
-			Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+			Target: func(context.Context, Job, Files) (loadgen.Target, error) {
 				return takes(20 * time.Millisecond), nil
 			}}
 		wait.Go(func() {
@@ -224,8 +223,8 @@ func TestStoppedBeforeTheLevel(t *testing.T) {
 	close(block)
 }
 
-func waits(c chan struct{}) func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
-	return func(ctx context.Context, _ Job, _ *workload.Dataset) (loadgen.Target, error) {
+func waits(c chan struct{}) func(context.Context, Job, Files) (loadgen.Target, error) {
+	return func(ctx context.Context, _ Job, _ Files) (loadgen.Target, error) {
 		select {
 		case <-c:
 		case <-ctx.Done():

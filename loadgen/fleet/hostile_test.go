@@ -139,7 +139,6 @@ func TestHostileJobs(t *testing.T) {
 		{URL: "http://h\r\nX: hunter2@", Level: level},
 		{URL: "file:///etc/passwd", Level: level},
 		{URL: "//h", Level: level},
-		{URL: testURL, Level: level, Dataset: "../../etc/passwd"},
 		{URL: testURL, Level: loadgen.Level{Concurrency: math.MaxInt, Requests: math.MaxInt}},
 		{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10, Shard: 1, Shards: 3}},
 		{URL: testURL, Level: level, Options: json.RawMessage(`{`)},

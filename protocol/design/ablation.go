@@ -271,6 +271,7 @@ func (d Ablation) Extends(before json.RawMessage) bool {
 		return false
 	}
 	d.Plan.Runs = was.Plan.Runs
+	d.Plan = d.Plan.WithoutTrace()
 	x, errX := json.Marshal(d)
 	y, errY := json.Marshal(was)
 	return errX == nil && errY == nil && string(x) == string(y)

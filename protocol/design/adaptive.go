@@ -90,7 +90,12 @@ func (d AdaptiveSweep) pilot(state *sweepState) (levels []float64, over bool) {
 			return
 		}
 		s.Discard = true
-		s.Level.Requests = max(pilotPrompts*s.Level.Concurrency, pilotRequests)
+		n := max(pilotPrompts*s.Level.Concurrency, pilotRequests)
+		if s.Level.Unit != "" {
+			s.Level.Sessions = n
+		} else {
+			s.Level.Requests = n
+		}
 		s.Level.Warmup = s.Level.Concurrency
 	}, func(own []protocol.Measurement) ([]float64, bool) { return pilotLevels(own, d.most()) })
 }
@@ -272,6 +277,8 @@ func (d AdaptiveSweep) Check() ([]loadgen.Warning, error) {
 		return nil, invalid("runs", d.Plan.Runs, "at least 3, for a knee")
 	case len(d.Plan.Rates) > 0:
 		return nil, invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
+	case replays(d.Plan):
+		return nil, unsearchable(d.Plan)
 	case d.Most < 0:
 		return nil, invalid("highest level", d.Most, "0 (4096) or more")
 	case !slices.IsSorted(d.Plan.Levels):

@@ -193,6 +193,7 @@ func (d UntilPrecise) Extends(before json.RawMessage) bool {
 		return false
 	}
 	d.Most = was.Most
+	d.Plan = d.Plan.WithoutTrace()
 	x, errX := json.Marshal(d)
 	y, errY := json.Marshal(was)
 	return errX == nil && errY == nil && string(x) == string(y)

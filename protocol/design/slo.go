@@ -265,6 +265,9 @@ func (d SLO) Check() ([]loadgen.Warning, error) {
 			return nil, invalid("limit", l.String(), "objectives of requests with it, of which it is the attainment")
 		}
 	}
+	if replays(d.Plan) {
+		return nil, unsearchable(d.Plan)
+	}
 	if d.Most < 0 {
 		return nil, invalid("highest level", d.Most, "0 (4096) or more")
 	}

@@ -68,6 +68,14 @@ func levelsOf(plan protocol.Plan) []float64 {
 	return out
 }
 
+// replays reports whether a plan's load is a trace, which cannot be another than it is.
+func replays(plan protocol.Plan) bool { return plan.Arrivals.Process == loadgen.TraceArrivals }
+
+// unsearchable is the error of a design that chooses loads, for a plan whose load is a trace.
+func unsearchable(plan protocol.Plan) error {
+	return invalid("arrivals", plan.Arrivals, "levels or rates, which a search chooses: a trace has its own times")
+}
+
 // usualLevels is how many levels a sweep has, about, that finds its own.
 const usualLevels = 8
 

@@ -222,7 +222,7 @@ func (v ServerView) shares(d engines, served float64, s protocol.Step, warn func
 	}
 	fair := 1 / float64(len(d))
 	if served == 0 {
-		served = float64(s.Level.Requests + s.Level.Warmup)
+		served = float64(max(s.Level.Requests, s.Level.Sessions) + s.Level.Warmup)
 	}
 	served = max(served, 1)
 	// What chance would do to requests that go to any engine alike: leave one without any, or move its share, whose

@@ -44,7 +44,7 @@ func TestNumbersHaveOneStyle(t *testing.T) {
 		"markdown": func(w io.Writer) error { return Markdown(w, Subject{Experiment: e, Analysis: a}) },
 		"html":     func(w io.Writer) error { return HTML(w, Subject{Experiment: e, Analysis: a}) },
 		"level":    func(w io.Writer) error { return LevelText(w, &e.Measurements[0].Result) },
-		"plan":     func(w io.Writer) error { return PlanText(w, protocol.MultiRun(), nil) },
+		"plan":     func(w io.Writer) error { return PlanText(w, protocol.MultiRun(), nil, nil) },
 	} {
 		var out bytes.Buffer
 		if err := write(&out); err != nil {

@@ -196,6 +196,9 @@ func subtitle(s *subject) []string {
 
 // shapes are the tokens in and out: of all levels, where they are of one shape.
 func shapes(a *protocol.Analysis) string {
+	if own := ownLengths(a); own != "" {
+		return own
+	}
 	p := a.Points[0]
 	same := !slices.ContainsFunc(a.Points, func(q protocol.Point) bool {
 		return q.Input != p.Input ||

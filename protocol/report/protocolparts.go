@@ -41,12 +41,26 @@ func protocolPart(out *section, s *subject) {
 		if p.Handover {
 			row("Lead-in of each level", "as many discarded requests as its concurrency")
 		}
-		row("Input tokens", decimal(float64(p.Input), 0))
-		if s.Generates() {
-			row("Output tokens", decimal(float64(p.Output), 0))
+		if own := ownLengths(s.Analysis); own != "" {
+			row("Tokens of a request", own)
+		} else {
+			row("Input tokens", decimal(float64(p.Input), 0))
+			if s.Generates() {
+				row("Output tokens", decimal(float64(p.Output), 0))
+			}
 		}
-		row("Prompts per level", prompts(p.Prompts)+times(p.Prompts))
-		row("Concurrency levels", numbers(p.Levels))
+		switch {
+		case p.Unit != "":
+			row("Sessions per level", prompts(p.Prompts)+times(p.Prompts))
+		case p.Prompts != (protocol.Prompts{}):
+			row("Prompts per level", prompts(p.Prompts)+times(p.Prompts))
+		}
+		if len(p.Levels) > 0 {
+			row("Concurrency levels", numbers(p.Levels)+ofUnit(p.Unit))
+		}
+		if p.Arrivals.Process == loadgen.TraceArrivals {
+			row("Arrivals", fmt.Sprintf("those of a trace, SHA-256 %.12s…", p.WithoutTrace().Arrivals.TraceSHA256))
+		}
 		row("Order of the levels", orderWords(p.Order))
 		row("Time limit of a request", duration(p.Timeout))
 		if p.Budget > 0 {
@@ -98,7 +112,7 @@ func orderWords(o protocol.Order) string {
 // planOf is the plan of a design, nil where it is another kind of design.
 func planOf(design json.RawMessage) *protocol.Plan {
 	var p protocol.Plan
-	if json.Unmarshal(design, &p) != nil || len(p.Levels) == 0 || p.Runs == 0 {
+	if json.Unmarshal(design, &p) != nil || len(p.Levels) == 0 && p.Arrivals.Process != loadgen.TraceArrivals || p.Runs == 0 {
 		return nil
 	}
 	return &p

@@ -41,13 +41,17 @@ func resultsPart(out *section, s *subject) {
 		table.Caption = t.caption + "; mean over the runs"
 		out.table(table)
 	}
+	for _, t := range s.sessionTables() {
+		out.table(t)
+	}
 	conditions := Table{ID: s.prefix + "conditions", Caption: "What was in flight, and what became of it",
-		Head: []string{levelTitle(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
+		Head: []string{levelTitle(s.Analysis), capital(countsOf(s.Analysis, "requests")), "Runs", "In flight, mean", "In flight, peak",
+			"Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		requests := textCell("by time")
-		if p.Requests > 0 {
-			requests = whole(p.Requests)
+		if n := max(p.Requests, p.Sessions); n > 0 {
+			requests = whole(n)
 		}
 		success := estimateCell(p, loadgen.SuccessRate)
 		if success.Is {
