@@ -129,6 +129,9 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	v.Warnings = slices.Clone(v.Ratio.Warnings)
 	if v.Kind == Undecided { // of what is not claimed, no warning
 		v.Warnings = slices.DeleteFunc(v.Warnings, func(w Warning) bool { return w.Code == UnlikeSides })
+		if len(v.Warnings) == 0 {
+			v.Warnings = nil // as it is read again
+		}
 	}
 	difference, equivalence := v.evidence(v.Ratio)+" excludes 1",
 		v.evidence(v.EquivalenceRatio)+" is inside "+v.margin()
