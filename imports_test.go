@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"loadgen/openai":       {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
 	"loadgen/loadgentest":  {"loadgen"},
 	"loadgen/audit":        {"stats"}, // a rule for answers: no HTTP, no load
-	"loadgen/fleet":        {"loadgen", "loadgen/workload"},
+	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/secret"},
 	"loadgen/fleet/broker": {},
 
 	"protocol":       {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",

@@ -60,10 +60,10 @@ text() { # FLAGS of vLLM for models that make text
   printf '%s\n' --max-model-len 8192 --max-num-seqs 16 --enable-prompt-tokens-details
 }
 
-record() { # NAME COMMAND…: appends the command and what it printed
+record() { # NAME COMMAND…: appends the command and what it printed, without the directories of this machine
   local name=$1; shift
-  { printf '$'; printf ' %q' "$@" | sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g"; printf '\n'; "$@" 2>&1 ||
-    echo "exit code $?"; } >> "$out/$name.txt"
+  { printf '$'; printf ' %q' "$@"; printf '\n'; "$@" 2>&1 || echo "exit code $?"; } |
+    sed "s,$models,MODELS,g; s,$out,OUT,g; s,$bin/,,g; s,^\$ ${VLLM:-vllm} ,$ vllm ," >> "$out/$name.txt"
 }
 
 counters() { # NAME: what the server itself has counted so far
@@ -145,7 +145,8 @@ part() { # NAME
     vllm smollm2 $(text)
     schema() { # NAME
       echo '{"response_format":{"type":"json_schema","json_schema":{"name":"'"$1"'","schema":{"type":"object",
-        "properties":{"'"$1"'":{"type":"string","maxLength":20},"people":{"type":"integer"}},"required":["'"$1"'","people"]}}}}'
+        "properties":{"'"$1"'":{"type":"string","maxLength":20},"people":{"type":"integer"}},
+        "required":["'"$1"'","people"]}}}}'
     }
     ask() { # BLOCK HOW FLAGS…: prints a line of what one level has found
       local block=$1 how=$2; shift 2
@@ -160,8 +161,8 @@ part() { # NAME
         def interval: length as $n | (add / $n) as $mean | (map(. - $mean | . * .) | add / ($n - 1) | sqrt) as $sd |
           (2.201 * $sd / ($n | sqrt)) as $half | "\($mean) ± \($half) ms, 95 %, of \($n) blocks";
         (map(select(.block > 0 and (.how == $more or .how == $less))) | group_by(.block)) as $blocks |
-          $ARGS.positional[] | . as $figure | "\($figure), \($more) − \($less): " + ($blocks | map((.[] | select(.how == $more))[$figure] -
-          (.[] | select(.how == $less))[$figure]) | interval)' \
+          $ARGS.positional[] | . as $figure | "\($figure), \($more) − \($less): " + ($blocks |
+          map((.[] | select(.how == $more))[$figure] - (.[] | select(.how == $less))[$figure]) | interval)' \
         "$out/structured.txt" --args "$@" >> "$out/structured.txt"
     }
     local block

@@ -107,9 +107,9 @@ func TestCompare(t *testing.T) {
 	}{
 		{"equal", append(ttft, calm, equal), 0, []string{"No regression", "equivalent"}},
 		{"faster", append(ttft, calm, faster), 0, []string{"better"}},
-		{"slower", append(ttft, calm, slower), 1, []string{"worse", "error: Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)"}},
+		{"slower", append(ttft, calm, slower), 1, []string{"worse", "Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)", "error: B is worse in "}},
 		{"flags behind", []string{calm, slower, "-figures=ttft_p50", "-margin=0.05"}, 1, []string{"Regression"}},
-		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3, []string{"error: Undecided", "a side, measured afresh"}},
+		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3, []string{"Undecided: ttft_p50", "error: undecided in ", "a side, measured afresh"}},
 		{"several", append(ttft, several, several), 0, []string{"in 3 experiments", "same-experiment"}},
 		{"of the journal alone, figures as they come, whatever they say on a busy machine", []string{"-margin", "99%", journal, base}, -1, []string{"output_tokens_per_s", "ttft_p50", "marked few-samples"}},
 		{"of a file", append(ttft, filepath.Join(calm, protocol.ResultsFile), equal), 0, nil},

@@ -67,9 +67,18 @@ func TestDesignsWrongUse(t *testing.T) {
 		{"slo", []string{"-limit", "ttft_p98<5ms"}, []string{"-limit", "ttft_p98"}},
 		{"slo", []string{"-limit", "ttft_p99@16<5ms"}, []string{"every load"}},
 		{"slo", []string{"-limit", "attainment>=99%"}, []string{"attainment"}},
+		{"slo", []string{"-limit", "ttft_p99>500ms"}, []string{"ttft_p99>500ms", "the side on which a figure is bad"}},
+		{"slo", []string{"-limit", "e2e_p99<5s,success_rate<=99%"}, []string{"success_rate<=99%"}},
 	} {
 		failsWith(t, 2, c.say, c.name, append(c.args, "-dry-run")...)
 	}
+}
+
+// A search that has shown nothing has not succeeded: 60 requests do not show that 99.99 % succeed.
+func TestSLOUndecided(t *testing.T) {
+	failsWith(t, 3, []string{"-limit: undecided: no load was shown to keep them"}, "slo", "-limit", "success_rate>=99.99%",
+		"-levels", "1,2", "-requests", "20", "-runs", "3", "-input", "8", "-output", "2", "-cooldown", "0s", "-warmup", "2",
+		"-client-check=false", "-server-view=false")
 }
 
 // A design that was interrupted goes on where it was, and comes to the same steps; its directory has what it concludes.

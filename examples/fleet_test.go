@@ -238,6 +238,7 @@ func TestFleetWrongUse(t *testing.T) {
 		say  []string
 	}{
 		{"loadtest", []string{"-fleet", "0"}, []string{"-fleet 0", "from 1"}},
+		{"loadtest", []string{"-fleet", "four"}, []string{`-fleet "four"`, "a number"}},
 		{"loadtest", []string{"-workers", "3"}, []string{"-workers 3", "-fleet URL"}},
 		{"loadtest", []string{"-fleet", "2", "-workers", "3"}, []string{"want one of them"}},
 		{"multirun", []string{"-fleet", "tls://example.org"}, []string{"-workers N"}},

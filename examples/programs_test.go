@@ -470,7 +470,7 @@ func TestMultirun(t *testing.T) {
 	if err != nil || json.Unmarshal(text, &a) != nil || len(a.Points) != 2 {
 		t.Errorf("%s: %v", protocol.ResultsFile, err)
 	}
-	failsWith(t, 1, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
+	failsWith(t, 2, []string{out, "holds an experiment already"}, "multirun", append(small, "-out", out)...)
 }
 
 // What was sent can be sent again from what was stored, and no file holds a secret: neither of the flags nor of a server

@@ -15,6 +15,7 @@ type Answers struct {
 
 	NoContent    int `json:"no_content,omitempty"`         // had nothing in them that is known as content
 	Contradicted int `json:"usage_contradicted,omitempty"` // counted tokens that cannot be true of what came
+	NoInput      int `json:"no_input,omitempty"`           // counted no input tokens, where some were sent
 	Several      int `json:"several_choices,omitempty"`    // came in a stream of several choices
 }
 
@@ -23,6 +24,7 @@ func (a *Answers) Add(more Answers) {
 	a.NoFinish += more.NoFinish
 	a.NoContent += more.NoContent
 	a.Contradicted += more.Contradicted
+	a.NoInput += more.NoInput
 	a.Several += more.Several
 }
 
@@ -57,6 +59,9 @@ func (e *ending) add(r *Record) {
 	}
 	if r.Contradicted {
 		e.answers.Contradicted++
+	}
+	if r.Counted && r.Input == 0 && r.AskedInput > 0 {
+		e.answers.NoInput++
 	}
 	if r.Several && r.chunks.n > 0 {
 		e.answers.Several++
@@ -151,6 +156,12 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 				"between two chunks, and that of a token of all of them, is not what a user of one waits for; ask for "+
 				"one choice, or have as many more requests in flight",
 			a.Several, completed)
+	}
+	if a.NoInput > 0 {
+		warn(WarnUsageContradicted, []string{InputThroughput, TotalThroughput, SteadyInputThroughput, SteadyTotalThroughput},
+			"in %d of %d completed requests the server's usage has no input tokens, though some were sent, as where it "+
+				"counts only those that it had not cached: how many there were is not known",
+			a.NoInput, completed)
 	}
 	if a.Contradicted > 0 {
 		spoils := append(slices.Clone(tokenThroughputs), TokensPerChunk)

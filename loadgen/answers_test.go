@@ -88,6 +88,13 @@ func TestWhatAnswersLack(t *testing.T) {
 			}
 		}, WarnUsageContradicted, "4 of 200", Answers{Contradicted: 4}, "map[stop:200]", tokens,
 			[]string{MeanName(TTFT), RequestThroughput}},
+		{"no input tokens in some", func(i int, r *Record) {
+			stream(r)
+			if r.AskedInput = 4; i%2 == 0 {
+				r.Input = 0
+			}
+		}, WarnUsageContradicted, "100 of 200", Answers{NoInput: 100}, "map[stop:200]",
+			[]string{TotalThroughput, SteadyTotalThroughput}, append([]string{OutputThroughput}, ttfts...)},
 		{"several choices in all", func(i int, r *Record) {
 			stream(r)
 			r.Several = true

@@ -4,7 +4,7 @@ package loadgen
 // level or an experiment has such a list too, so that a program can tell a code that there is from one that is misspelt.
 func Codes() []string {
 	return []string{
-		WarnArrivalsUnsure, WarnBunched, WarnBursty, WarnCensored, WarnClientBound, WarnClockOffset,
+		WarnArrivalsUnsure, WarnBunched, WarnBursty, WarnCensored, WarnChunksTogether, WarnClientBound, WarnClockOffset,
 		WarnClockStep, WarnConcurrencyNotReached, WarnCutShort, WarnDelayed, WarnFailedRequests,
 		WarnFewDescriptors, WarnLateEnd, WarnMergedWindow, WarnMultiTokenChunks, WarnNoContent,
 		WarnNoFinishReason, WarnNoSteadyWindow, WarnObserverPanic, WarnObserverStuck, WarnOverloaded,

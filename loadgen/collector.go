@@ -46,6 +46,7 @@ type collector struct {
 	reading             reading
 	tpot                TPOTBasis
 	bunching            Bunching
+	gapsOfChunks        ChunkGaps
 	sessions            sessionCounter
 	groups              groups
 	unsure              map[string]*Unsure
@@ -242,6 +243,9 @@ func (c *collector) addChunks(r *Record) {
 	}
 	unsure.over()
 	c.bunching.add(r, &pattern)
+	if !r.Several {
+		c.gapsOfChunks.add(r, &pattern)
+	}
 }
 
 func (c *collector) unsureOf(metric string) *Unsure {
@@ -283,6 +287,7 @@ func (c *collector) result(s *slots, watched *ClientWatch, notes ...Warning) (*R
 		Texts:         c.reading.texts,
 		TPOT:          c.tpot,
 		Bunching:      c.bunching,
+		Gaps:          c.gapsOfChunks,
 		Unsure:        c.unsure,
 		Errors:        c.errors,
 		Timeline:      c.timeline.columns(),

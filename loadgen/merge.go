@@ -78,6 +78,7 @@ func MergeResults(parts ...*Result) (*Result, error) {
 		r.Texts.Add(part.Texts)
 		r.TPOT.Add(part.TPOT)
 		r.Bunching.Add(part.Bunching)
+		r.Gaps.Add(part.Gaps)
 		for name, u := range part.Unsure {
 			if r.Unsure == nil {
 				r.Unsure = map[string]*Unsure{}

@@ -28,6 +28,29 @@ type Bunching struct {
 	Held    int `json:"held,omitempty"`    // began with a bunch, and went on chunk by chunk
 }
 
+// ChunkGaps counts the gaps between chunks of the completed measured requests whose chunks came at a millisecond each or
+// slower on average, 8 of them at least. Together are those under 0.3 ms, in which no model generates a token for one
+// user: where they are many, ITL is how chunks were sent, as of speculative decoding and of what passes them on at times
+// of its own, and not how tokens came.
+type ChunkGaps struct {
+	Judged   int `json:"judged"`   // gaps of such requests
+	Together int `json:"together"` // of those, how many are under 0.3 ms
+}
+
+// Add adds the counts of more.
+func (g *ChunkGaps) Add(more ChunkGaps) {
+	g.Judged += more.Judged
+	g.Together += more.Together
+}
+
+// add counts the gaps of a completed request whose chunks came like p.
+func (g *ChunkGaps) add(r *Record, p *pattern) {
+	if gaps := p.all - 1; r.E2E() >= atOnce && p.all >= bunchedChunks && p.last-p.first >= slowChunks*time.Duration(gaps) {
+		g.Judged += gaps
+		g.Together += p.together
+	}
+}
+
 // Add adds the counts of more.
 func (b *Bunching) Add(more Bunching) {
 	b.Judged += more.Judged
@@ -48,6 +71,7 @@ const (
 	wholeShare = 5                // × the time in which a whole answer came is less than the time before it
 
 	bunchingLimit = 0.1 // share of requests
+	gapsLimit     = 0.4 // share of gaps: then the median is about to be one of them, or is
 	heldLimit     = 0.5 // with those that only began with a bunch, as some do in a client that stands still at the time
 )
 
@@ -59,12 +83,17 @@ type pattern struct {
 	n           int
 	head        int // chunks in the first bunch
 	bunches     int
+
+	all, together int // chunks, those that were sent together too, and how many came less than fastToken after another
 }
 
 // add takes the next chunk, which came at that time.
 func (p *pattern) add(c *Chunk, at time.Duration) {
 	before := p.last
 	p.last = at
+	if p.all++; p.all > 1 && at-before < fastToken {
+		p.together++
+	}
 	switch {
 	case p.n == 0:
 		p.first, p.head, p.bunches = at, 1, 1
@@ -124,8 +153,17 @@ func (r *Result) answersAtOnce() bool {
 func (r *Result) bunchingWarning(warn func(code string, spoils []string, format string, args ...any)) {
 	b := r.Bunching
 	n := float64(b.Judged)
-	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n ||
-		r.answersAtOnce() {
+	if r.answersAtOnce() {
+		return
+	}
+	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n {
+		if g := r.Gaps; float64(g.Together) > gapsLimit*float64(g.Judged) {
+			warn(WarnChunksTogether, r.Level.spoiledWith(ITL),
+				"%d of %d gaps between chunks are under 0.3 ms, though a chunk took over 1 ms on average: several come at "+
+					"a time, as they leave a server that decodes speculatively, or something on the way that passes them on "+
+					"every so often; ITL tells how they were sent, and not how tokens came; use TPOT",
+				g.Together, g.Judged)
+		}
 		return
 	}
 	warn(WarnBunched, r.Level.spoiledWith(TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL),

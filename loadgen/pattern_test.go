@@ -216,3 +216,54 @@ func TestBunchingByHand(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 }
+
+// Chunks that come several at a time make gaps meaningless, and no more than the gaps: what passes them on every so
+// often, and speculative decoding of which each token is a chunk.
+func TestChunksTogether(t *testing.T) {
+	const us, ms = time.Microsecond, time.Millisecond
+	every := func(period time.Duration) func(sent []time.Duration) []time.Duration {
+		return func(sent []time.Duration) (arrived []time.Duration) {
+			for _, at := range sent {
+				arrived = append(arrived, (at+period-1)/period*period)
+			}
+			return arrived
+		}
+	}
+	as := func(sent []time.Duration) []time.Duration { return sent }
+	for _, c := range []struct {
+		name   string
+		server streamer
+		pass   func(sent []time.Duration) []time.Duration
+		warned bool
+	}{
+		{"one by one", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64}, as, false},
+		{"each 30 ms", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(30 * ms), true},
+		{"each 20 ms", streamer{first: 33 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(20 * ms), true},
+		{"each 5 ms", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(5 * ms), false},
+		{"up to 5 tokens a step", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5}, as, true},
+		{"the same in a chunk", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5, perChunk: 5}, as,
+			false},
+		{"too few to say", streamer{first: 20 * ms, step: 10 * ms, output: 6, perStep: 5}, as, false},
+		{"faster than matters", streamer{first: 20 * ms, step: 500 * us, output: 64, perStep: 2}, as, false},
+	} {
+		random := rand.New(rand.NewPCG(5, 6))
+		r := collect(t, Level{Concurrency: 1, Requests: 40}, 40, func(i int, r *Record) {
+			r.Sent = time.Duration(i) * 10 * time.Second
+			for _, at := range c.pass(c.server.chunks(random)) {
+				r.Chunk(Chunk{Seen: r.Sent + at})
+			}
+			r.Done = r.LastArrival()
+			r.Counted, r.Output = true, c.server.output
+		})
+		if hasWarning(r, WarnChunksTogether) != c.warned || hasWarning(r, WarnBunched) {
+			t.Errorf("%s: %+v, %v", c.name, r.Gaps, r.Warnings)
+		}
+		if c.warned {
+			checkSpoiled(t, r, []string{"itl_mean", "itl_p50", "itl_p99"}, []string{"ttft_p50", "tpot_p50", "e2e_p99"})
+		}
+	}
+	sum := ChunkGaps{1, 2}
+	if sum.Add(ChunkGaps{10, 20}); sum != (ChunkGaps{11, 22}) {
+		t.Errorf("%+v", sum)
+	}
+}

@@ -36,12 +36,13 @@ type Result struct {
 	// did not say are in none. At most 16 texts of at most 64 bytes are told apart, the rest are [OtherReasons].
 	FinishReasons map[string]int `json:"finish_reasons,omitempty"`
 
-	Answers  Answers   `json:"answers,omitzero"`  // what they lacked
-	Texts    Texts     `json:"texts,omitzero"`    // what they looked like
-	TPOT     TPOTBasis `json:"tpot,omitzero"`     // what TPOT was divided by
-	Bunching Bunching  `json:"bunching,omitzero"` // whether chunks can have come as they were generated
+	Answers  Answers   `json:"answers,omitzero"`    // what they lacked
+	Texts    Texts     `json:"texts,omitzero"`      // what they looked like
+	TPOT     TPOTBasis `json:"tpot,omitzero"`       // what TPOT was divided by
+	Bunching Bunching  `json:"bunching,omitzero"`   // whether chunks can have come as they were generated
+	Gaps     ChunkGaps `json:"chunk_gaps,omitzero"` // how many chunks came together with the one before
 
-	// Unsure are the samples of TTFT and ITL of which only an interval is known, by the name of the metric.
+	// Unsure are the samples of TTFT, ITL and TPOT of which only an interval is known, by the name of the metric.
 	Unsure map[string]*Unsure `json:"unsure,omitempty"`
 
 	// Goodput counts the requests that met the level's objectives, nil where it has none.

@@ -80,12 +80,27 @@ func (g *unsureGaps) next(r *Record, c *Chunk, at time.Duration) {
 			u := g.into.unsureOf(TTFT)
 			u.add(at-r.Sent, earliest-r.Sent, at-r.Sent)
 			u.Sum += float64(at-earliest) / millisecond
+			g.into.unsureTPOT(r, at, at-earliest)
 		}
 	}
 	if g.n == 0 && c.Shared {
 		g.ends = at - earliest
 	}
 	g.n, g.at, g.earliest, g.open = g.n+1, at, earliest, c.Shared
+}
+
+// unsureTPOT adds that of a request whose first content came at that time, or so much earlier: the tokens behind it then
+// had that much longer.
+func (c *collector) unsureTPOT(r *Record, at, earlier time.Duration) {
+	n, _ := r.tokensAfterFirst()
+	if n < 1 {
+		return
+	}
+	u, told, each := c.unsureOf(TPOT), float64(r.Done-at)/millisecond/float64(n), float64(earlier)/millisecond/float64(n)
+	u.Told.Add(told) // as tpot has it, to the last bit
+	u.Least.Add(told)
+	u.Most.Add(told + each)
+	u.Sum += each
 }
 
 // end closes the read that the last chunk came in, of which the last chunk is exact unless other data followed it.
@@ -109,6 +124,9 @@ func (g *unsureGaps) over() {
 		g.into.unsureOf(ITL).Sum += float64(off) / millisecond
 	}
 }
+
+// derived are the metrics that stand and fall with one that may be unsure.
+var derived = map[string][]string{TTFT: {FirstChoice, FirstAnswer}, TPOT: {Interactivity}}
 
 const (
 	unsureLimit = 0.1 // of a figure, that it may change
@@ -181,12 +199,14 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 	var worst Figure
 	var worstLeast, worstMost float64
 	chunks := 0
-	for _, metric := range []string{TTFT, ITL} {
+	for _, metric := range []string{TTFT, ITL, TPOT} {
 		u, d := r.Unsure[metric], r.Distributions[metric]
 		if u == nil || d == nil || u.Told.Len() == 0 {
 			continue
 		}
-		chunks += u.Told.Len()
+		if metric != TPOT { // whose chunks are those of TTFT
+			chunks += u.Told.Len()
+		}
 		quantileLeast, quantileMost := d.replaced(&u.Told, &u.Least), d.replaced(&u.Told, &u.Most)
 		spoiled := false
 		check := func(name string, least, most float64) {
@@ -206,10 +226,15 @@ func (r *Result) unsureWarning(warn func(code string, spoils []string, format st
 			check(MeanName(metric), mean-off, mean+off)
 		}
 		for _, p := range r.Level.percentiles() {
-			check(QuantileName(metric, p), quantileLeast(p), quantileMost(p))
+			before := len(spoils)
+			if check(QuantileName(metric, p), quantileLeast(p), quantileMost(p)); len(spoils) > before &&
+				slices.Contains(issuedMetrics, metric) {
+				spoils = append(spoils, IssuedName(metric, p))
+			}
 		}
 		if spoiled {
 			spoils = append(spoils, r.Level.goodputOf(metric)...)
+			spoils = append(spoils, r.Level.spoiledWith(derived[metric]...)...)
 		}
 	}
 	if len(spoils) > 0 {

@@ -130,6 +130,43 @@ func TestStalledClient(t *testing.T) {
 	}
 }
 
+// A short answer whose chunks all came in one read has no time for a token that anybody knows, and no percentile of it,
+// of all issued neither, that could meet a limit; of a long answer the first chunk hardly matters.
+func TestTPOTOfOneRead(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		chunks  int
+		behind  time.Duration // after the others, which came in one read with it
+		spoiled []string
+		intact  []string
+	}{
+		{3, 0, []string{"ttft_p50", "ttft_p99", "ttft_p99_issued", "first_choice_p50", "first_answer_mean", "itl_p50",
+			"tpot_mean", "tpot_p50", "tpot_p99_issued", "interactivity_p50", Attainment, AttainmentName(TPOT)},
+			[]string{"e2e_p50", "e2e_p99_issued"}},
+		{3, 2000 * ms, []string{"ttft_p50"}, []string{"tpot_p50", "tpot_mean", "tpot_p99_issued", AttainmentName(TPOT)}},
+	} {
+		level := Level{Concurrency: 1, Requests: 50, Objectives: []Objective{{TPOT, 20}}}
+		r := collect(t, level, 50, func(i int, r *Record) {
+			r.Sent = time.Duration(i) * 10 * time.Second
+			at := r.Sent + 200*ms
+			for k := range c.chunks {
+				last := k == c.chunks-1
+				if last {
+					at += c.behind
+				}
+				r.Chunk(Chunk{Seen: at, Arrived: at, Shared: !last})
+			}
+			r.Done = r.LastArrival()
+			r.Opened, r.FirstAnswer = r.Sent+200*ms, r.Sent+200*ms
+			r.Counted, r.Input, r.Output = true, 4, c.chunks
+		})
+		checkSpoiled(t, r, c.spoiled, c.intact)
+		if u := r.Unsure[TPOT]; u == nil || u.Told.Len() != 50 {
+			t.Errorf("%d chunks: %+v", c.chunks, u)
+		}
+	}
+}
+
 // The figures with some of their samples replaced are those of the samples so replaced, exact or not.
 func TestReplaced(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))

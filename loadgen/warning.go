@@ -72,6 +72,7 @@ const (
 	WarnTPOTEstimated     = "tpot-estimated"     // TPOT divides by output tokens − 1, for want of better knowledge
 	WarnTokensUnmatched   = "tokens-unmatched"   // tokens that may have been generated before the first chunk, unseen
 	WarnBunched           = "bunched-arrivals"   // chunks were held back on the way and came together
+	WarnChunksTogether    = "chunks-together"    // chunks come several at a time: ITL is how they are sent
 	WarnArrivalsUnsure    = "arrivals-unsure"    // chunks came in one read with later data, and perhaps earlier
 	WarnCensored          = "censored-tail"      // percentiles of the completed requests are not those of all issued
 )
@@ -96,7 +97,7 @@ func (w Warning) recomputed() bool {
 		WarnCutShort,
 		WarnRateNotReached, WarnDelayed, WarnOverloaded, WarnLateEnd, WarnBursty,
 		WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnSeveralChoices, WarnTPOTEstimated,
-		WarnTokensUnmatched, WarnBunched,
+		WarnTokensUnmatched, WarnBunched, WarnChunksTogether,
 		WarnArrivalsUnsure, WarnCensored, WarnSessionsBroken, WarnTooLong}, w.Code)
 }
 

@@ -174,6 +174,7 @@ func Analyze(e *Experiment) *Analysis {
 	}
 	a.warnConditions()
 	a.warnRepeats()
+	a.warnArmsAsked(e)
 	a.warnOfServers(e)
 	a.compareStarts(e.Starts)
 	a.warnSeveralStarts(measured)

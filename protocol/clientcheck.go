@@ -1,11 +1,13 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -229,6 +231,23 @@ func (a *Analysis) headrooms() {
 				least, enoughHeadroom)}})
 		}
 	}
+}
+
+// clientJudged reports whether the level was long enough for its client to know whether it was the limit: where there were
+// several, each of them.
+func clientJudged(r *loadgen.Result) bool {
+	if r.Client != nil || len(r.Parts) == 0 {
+		return r.Client != nil && r.Client.Verdict.Judged
+	}
+	return !slices.ContainsFunc(r.Parts, func(p loadgen.Part) bool { return p.Client == nil || !p.Client.Verdict.Judged })
+}
+
+// nearestLimit is the one of two generators whose client was nearer to being the limit.
+func nearestLimit(a, b *loadgen.Part) *loadgen.Part {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return (&loadgen.Result{Parts: []loadgen.Part{*a, *b}}).Worst()
 }
 
 // generatorHeadroom is that of levels which several generators measured, each of which says by itself what it was seen to

@@ -198,3 +198,24 @@ func TestHeadroomOfGenerators(t *testing.T) {
 		}
 	}
 }
+
+// Of several generators each has to have been judged, and the one nearest to its limit is the point's, whatever the run.
+func TestWorstOfGenerators(t *testing.T) {
+	part := func(name string, used time.Duration, judged bool) loadgen.Part {
+		return loadgen.Part{Generator: &loadgen.GeneratorIdentity{Name: name}, Client: &loadgen.ClientWatch{Elapsed: time.Second,
+			CPUTime: &used, CPUsAllowed: 2, Verdict: loadgen.ClientVerdict{Judged: judged}}}
+	}
+	of := func(parts ...loadgen.Part) Measurement {
+		return Measurement{Step: Step{Run: 1, Level: loadgen.Level{Concurrency: 4, Requests: 8}}, Result: loadgen.Result{Parts: parts}}
+	}
+	p := newPoint([]Measurement{
+		of(part("a", time.Millisecond, true), part("b", time.Second, true)),
+		of(part("a", 2*time.Second, true), part("b", time.Millisecond, false)),
+	}, UnitRestart)
+	if p.ClientJudged != 1 || p.Worst == nil || p.Worst.Generator.Name != "a" || *p.Worst.Client.CPUTime != 2*time.Second {
+		t.Errorf("%d judged, %+v", p.ClientJudged, p.Worst)
+	}
+	if p := newPoint([]Measurement{{Result: loadgen.Result{Client: &loadgen.ClientWatch{}}}}, UnitRestart); p.ClientJudged != 0 || p.Worst != nil {
+		t.Errorf("%+v", p)
+	}
+}

@@ -12,6 +12,10 @@ type Finding struct {
 	Answer string `json:"answer"` // in a few words, with how sure: "(48, 64]"
 	Reason string `json:"reason"` // what decided it, or left it open, and under which conditions it holds
 
+	// Decision says of a question whether something holds what was shown: that it does, or that it does not. Of others,
+	// and where nothing was, it is [Undecided].
+	Decision Decision `json:"decision,omitzero"`
+
 	// Detail is what package stats says about it, as JSON. nil: nothing more.
 	Detail   json.RawMessage   `json:"detail,omitempty"`
 	Warnings []loadgen.Warning `json:"warnings,omitempty"`

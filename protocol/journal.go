@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -114,6 +113,9 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	} else if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, nil, fmt.Errorf("output directory: %w; give one that can be written to", err)
 	}
+	if foreign := foreignFiles(dir); foreign != nil && !resume {
+		return nil, nil, foreign
+	}
 	lock := flock.New(filepath.Join(dir, lockFile))
 	held, err := lock.TryLock()
 	switch {
@@ -140,13 +142,12 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	switch {
 	case errors.Is(err, errEmptyJournal):
 		before, size = nil, 0
-		if foreign := foreignFiles(dir, file); foreign != nil && !resume {
-			return nil, nil, foreign
-		}
 	case err != nil && resume:
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
-	case !resume && (err != nil || before.Complete || len(before.Measurements) > 0):
-		return nil, nil, fmt.Errorf("output directory %s holds an experiment already; resume it, give another, or remove it", dir)
+	case err != nil:
+		return nil, nil, fmt.Errorf("output directory %s holds an experiment that cannot be read; give another: %w", dir, err)
+	case !resume && (before.Complete || len(before.Measurements) > 0):
+		return nil, nil, &TakenError{Dir: dir}
 	case !resume:
 		before, size = nil, 0
 	}
@@ -170,26 +171,6 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 		}
 	}
 	return j, before, nil
-}
-
-// foreignFiles is an error where a directory without a line of a journal holds something that no attempt at an
-// experiment has left there, and that one would write over.
-func foreignFiles(dir string, journal *os.File) error {
-	for _, name := range []string{PlanFile, EnvironmentFile, ResultsFile, RequestsFile} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return fmt.Errorf("output directory %s holds a %s that is of no experiment there; give another, or take the file away", dir, name)
-		}
-	}
-	const begins = `{"schema":`
-	half := make([]byte, len(begins))
-	n, err := journal.ReadAt(half, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("journal: %w", err)
-	}
-	if half = half[:n]; !strings.HasPrefix(begins, string(bytes.TrimRight(half, "\x00"))) { // zeros: as a crash can leave
-		return fmt.Errorf("output directory %s holds a %s that is no experiment's; give another, or take the file away", dir, JournalFile)
-	}
-	return nil
 }
 
 func (j *journal) append(e Entry) error {

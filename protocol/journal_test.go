@@ -3,8 +3,10 @@ package protocol
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -157,6 +159,8 @@ func TestFilesOfOthersStay(t *testing.T) {
 		{"a plan", PlanFile, `{"runs":1}`, false},
 		{"results", ResultsFile, "mine", false},
 		{"requests", RequestsFile, "", false},
+		{"a report", "report.html", "mine", false},
+		{"figures", "levels.csv", "", false},
 		{"half a line of ours", JournalFile, `{"schema":1,"time":"20`, true},
 		{"less of it", JournalFile, `{"sc`, true},
 		{"zeros", JournalFile, "\x00\x00\x00", true},
@@ -173,6 +177,10 @@ func TestFilesOfOthersStay(t *testing.T) {
 		runner := &Runner{Server: fixed("http://server"), Dir: dir, Client: always(nil)}
 		_, err := runner.Run(context.Background(), plan)
 		left, _ := os.ReadFile(name)
+		var taken *TakenError
+		if !c.free && (!errors.As(err, &taken) || !slices.Equal(taken.Files, []string{c.file}) || strings.Contains(err.Error(), "resume")) {
+			t.Errorf("%s: %v", c.name, err)
+		}
 		if (err == nil) != c.free || !c.free && (string(left) != c.text || !strings.Contains(err.Error(), dir)) {
 			t.Errorf("%s: %v; it is now %.40q", c.name, err, left)
 		}

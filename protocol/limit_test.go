@@ -162,3 +162,23 @@ func TestLimitInGo(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// A limit on the good side of a figure is one that a bad server holds.
+func TestLimitBackwards(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ttft_p99<500ms": false, "ttft_p99>500ms": true, "ttft_p99.9>=1s": true, "e2e_mean<=1s": false,
+		"attainment>=99%": false, "attainment<99%": true, "output_tokens_per_s>1k": false, "output_tokens_per_s<1k": true,
+		"interactivity_p50>20": false, "interactivity_p50<20": true, "mine<3": false, "mine>3": false,
+	} {
+		limits, err := ParseLimits(text)
+		if err != nil || len(limits) != 1 {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if got := limits[0].Backwards(); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if (Limit{Figure: "ttft_p99", Min: 1, Max: 500}).Backwards() {
+		t.Error("what is bounded on both sides is bounded on the bad one")
+	}
+}

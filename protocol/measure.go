@@ -178,7 +178,7 @@ func (r *running) watch(ctx context.Context, step Step) func() []Reading {
 
 // target is what a step loads, of the Client, to be done with in the end. It notes which models are asked for what.
 func (r *running) target(ctx context.Context, s Step, m *Measurement) (target loadgen.Target, done func(), err error) {
-	target, err = r.Client.Target(ctx, r.instance.URL, s.Spec)
+	target, err = r.client(s.Arm).Target(ctx, r.instance.URL, s.Spec)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,7 +191,7 @@ func (r *running) target(ctx context.Context, s Step, m *Measurement) (target lo
 	}
 	if says, ok := target.(interface{ Sent() workload.Description }); ok {
 		sent := says.Sent()
-		if err := r.sameRequests(sent); err != nil {
+		if err := r.sameRequests(s.Arm, sent); err != nil {
 			done()
 			return nil, nil, err
 		}

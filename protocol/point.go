@@ -32,6 +32,10 @@ type Point struct {
 	// Those in which it was have the warning [loadgen.WarnClientBound].
 	ClientJudged int `json:"client_judged,omitempty"`
 
+	// Worst is, of several generators that measured it as one, the one whose client was nearest to being the limit, in any
+	// of the runs; nil where there was one.
+	Worst *loadgen.Part `json:"worst_generator,omitempty"`
+
 	// Audits are what became of the answers of the runs in which they were checked.
 	Audits []RunAudit `json:"audits,omitempty"`
 
@@ -139,9 +143,10 @@ func newPoint(group []Measurement, unit string) Point {
 	}
 	for _, m := range group {
 		p.Runs = append(p.Runs, m.Step.Run)
-		if m.Result.Client != nil && m.Result.Client.Verdict.Judged {
+		if clientJudged(&m.Result) {
 			p.ClientJudged++
 		}
+		p.Worst = nearestLimit(p.Worst, m.Result.Worst())
 		if m.Audit != nil {
 			p.Audits = append(p.Audits, RunAudit{m.Step.Run, *m.Audit})
 		}

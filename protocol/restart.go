@@ -203,7 +203,7 @@ func (r *running) ready(ctx context.Context, step Step) error {
 	}
 	ctx, cancelTimeout := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not ready within %v", timeout))
 	defer cancelTimeout()
-	err := r.Client.Ready(ctx, r.instance.URL)
+	err := r.client(step.Arm).Ready(ctx, r.instance.URL)
 	if err == nil && r.instance.Stop != nil { // one that is not ours to start is there, and is asked for nothing more
 		err = r.generates(ctx, step)
 	}
@@ -225,7 +225,7 @@ func (r *running) generates(ctx context.Context, step Step) error {
 	spec := step.Spec
 	spec.Output = 1
 	spec.Seed = ^spec.Seed // no level's, whose prompts a cache should not know
-	target, err := r.Client.Target(ctx, r.instance.URL, spec)
+	target, err := r.client(step.Arm).Target(ctx, r.instance.URL, spec)
 	if err != nil {
 		return err
 	}

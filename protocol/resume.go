@@ -83,7 +83,7 @@ func (r *running) takeUp(before *Experiment, design json.RawMessage, d Design, e
 	if len(entry.Changes) > 0 && !r.AcceptChanges {
 		return &ResumeError{What: "environment", Changes: entry.Changes}
 	}
-	r.experiment, r.asked = before, before.Workload
+	r.experiment, r.asked = before, asked(before)
 	for _, s := range before.Starts {
 		if s.Identity != nil {
 			r.before[s.Arm] = *s.Identity
@@ -205,16 +205,33 @@ func (r *running) compareStart(now *Start) error {
 	return nil
 }
 
-// sameRequests is an error where an experiment that is taken up again would ask for something else than before.
-func (r *running) sameRequests(now workload.Description) error {
-	if r.asked == nil || r.AcceptChanges {
+// asked is what an experiment sent, by arm. Of an older one it is known once, for all of them.
+func asked(e *Experiment) map[string]*workload.Description {
+	all := map[string]*workload.Description{}
+	for i := range e.Measurements {
+		if m := &e.Measurements[i]; m.Sent != nil && all[m.Step.Arm] == nil {
+			all[m.Step.Arm] = m.Sent
+		}
+	}
+	if len(all) == 0 && e.Workload != nil {
+		all[""] = e.Workload
+	}
+	return all
+}
+
+// sameRequests is an error where an experiment that is taken up again would ask an arm for something else than before.
+func (r *running) sameRequests(arm string, now workload.Description) error {
+	if r.asked[arm] == nil {
+		arm = "" // all of them
+	}
+	if r.asked[arm] == nil || r.AcceptChanges {
 		return nil
 	}
-	before, err := json.Marshal(r.asked)
+	before, err := json.Marshal(r.asked[arm])
 	if err != nil {
 		return err
 	}
-	r.asked = nil // once is enough: a target's words do not change from level to level
+	delete(r.asked, arm) // once is enough: a target's words do not change from level to level
 	text, err := json.Marshal(now)
 	if err != nil || equalJSON(before, text) {
 		return err

@@ -41,6 +41,10 @@ type Runner struct {
 	// started.
 	Client Client
 
+	// Clients are those of arms that are asked otherwise than by Client, such as with a field more in each request: what
+	// an ablation compares are then the requests, of one server or of two. nil: all are asked by Client.
+	Clients map[string]Client
+
 	// ReadyTimeout is how long an instance may take to become ready. Zero: 30 minutes, because the largest models load
 	// for a quarter of an hour.
 	ReadyTimeout time.Duration
@@ -125,6 +129,14 @@ const (
 )
 
 const defaultReadyTimeout = 30 * time.Minute
+
+// client is the one of an arm.
+func (r *Runner) client(arm string) Client {
+	if own := r.Clients[arm]; own != nil {
+		return own
+	}
+	return r.Client
+}
 
 // ErrStopped is what Run returns when it was asked to stop.
 var ErrStopped = errors.New("stopped before its end")
@@ -223,10 +235,10 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal              // nil: none
-	requests   *requestLog           // nil: none
-	asked      *workload.Description // what an experiment that is taken up again asked for; nil: it need not be compared
-	resuming   bool                  // the experiment is taken up again, and its server has yet to be compared
+	journal    *journal                         // nil: none
+	requests   *requestLog                      // nil: none
+	asked      map[string]*workload.Description // what an experiment that is taken up again asked for, by arm, not compared yet
+	resuming   bool                             // the experiment is taken up again, and its server has yet to be compared
 	experiment *Experiment
 	began      time.Time              // the present step
 	instance   *Instance              // nil: none runs

@@ -469,6 +469,57 @@ func TestRunnerArmsAndTargets(t *testing.T) {
 	}
 }
 
+// Arms of one server that are asked otherwise have clients of their own, and the analysis says in what they differ; an
+// experiment that is taken up again has each compared with itself.
+func TestRunnerClientsOfArms(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	client := func(body string) *funcs {
+		return &funcs{target: func(_ context.Context, _ string, s workload.Spec) (loadgen.Target, error) {
+			return describing{answersAtOnce(s), workload.Description{Endpoint: "chat", Body: json.RawMessage(body)}}, nil
+		}}
+	}
+	server := &fakeServer{t: t}
+	level := loadgen.Level{Concurrency: 1, Requests: 3}
+	steps := Steps{{Run: 1, Arm: "b", Level: level}, {Run: 1, Arm: "a", Level: level}, {Run: 2, Arm: "a", Level: level}, {Run: 2, Arm: "b", Level: level}}
+	run := func(b string, resume bool) (*Experiment, error) {
+		stop := make(chan struct{})
+		runner := &Runner{Arms: map[string]Server{"a": server, "b": server}, Client: client(`{"x":1}`), Dir: dir, Resume: resume, Stop: stop,
+			Clients: map[string]Client{"b": client(b)}}
+		n := 0
+		runner.Measured = func(*Experiment) {
+			if n++; n == 1 && !resume {
+				close(stop)
+			}
+		}
+		return runner.Run(context.Background(), steps)
+	}
+	if _, err := run(`{"x":2}`, false); !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	if _, err := run(`{"x":3}`, true); err == nil || !strings.Contains(err.Error(), "requests") {
+		t.Errorf("another body on resume: %v", err)
+	}
+	e, err := run(`{"x":2}`, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Measurements) != 4 || string(e.Measurements[1].Sent.Body) != `{"x":1}` || string(e.Measurements[3].Sent.Body) != `{"x":2}` {
+		t.Errorf("%+v", e.Measurements)
+	}
+	a := Analyze(e)
+	i := slices.IndexFunc(a.Warnings, func(w loadgen.Warning) bool { return w.Code == WarnArmsAsked })
+	if i < 0 || !strings.Contains(a.Warnings[i].Message, "a is asked otherwise than b") {
+		t.Errorf("%v", a.Warnings)
+	}
+}
+
+type describing struct {
+	loadgen.Target
+	sent workload.Description
+}
+
+func (d describing) Sent() workload.Description { return d.sent }
+
 type closing struct {
 	loadgen.Target
 	closed *int

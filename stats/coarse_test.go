@@ -18,7 +18,7 @@ func TestCoarseSamples(t *testing.T) {
 		}
 		return x
 	}
-	const times = 300
+	times := draws(300, 2000)
 	for _, c := range []struct {
 		name  string
 		truth float64
@@ -67,6 +67,7 @@ func TestCoarseSamples(t *testing.T) {
 		if c.even { // half of them may be one value and half another, which is not more than half
 			silent = 0
 		}
+		t.Logf("%s: %d of %d miss the truth", c.name, missed, defined)
 		if defined < times/4 || float64(missed) > 0.05*float64(defined)+2 || silent > 0 {
 			t.Errorf("%s: of %d intervals %d miss the truth, and %d have no warning", c.name, defined, missed, silent)
 		}
@@ -111,7 +112,7 @@ func TestFisherGreaterEverywhere(t *testing.T) {
 // Two equal configurations whose second measurement is 2 % up, with more pairs in one order than in the other.
 func TestMediansOfUnbalancedOrders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 5))
-	const times = 400
+	times := draws(400, 2000)
 	for first := 1; first <= 5; first++ {
 		wrong := 0
 		for range times {
@@ -132,6 +133,7 @@ func TestMediansOfUnbalancedOrders(t *testing.T) {
 				wrong++
 			}
 		}
+		t.Logf("%d of 10 with b first: %.2f %%", first, 100*float64(wrong)/float64(times))
 		if wrong > 8*times/100 { // 5 % is nominal, two SDs are 2 %
 			t.Errorf("%d of 10 with b first: %d of %d decided", first, wrong, times)
 		}

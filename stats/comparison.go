@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -126,11 +125,10 @@ func (v *Verdict) conclude(c Comparison, t TTest, family int) error {
 	if v.EquivalenceRatio, err = t.ratio(1-2*alpha, c.Unit); err != nil {
 		return err
 	}
-	v.Warnings = slices.Clone(v.Ratio.Warnings)
-	if v.Kind == Undecided { // of what is not claimed, no warning
-		v.Warnings = slices.DeleteFunc(v.Warnings, func(w Warning) bool { return w.Code == UnlikeSides })
-		if len(v.Warnings) == 0 {
-			v.Warnings = nil // as it is read again
+	v.Warnings = nil
+	for _, w := range v.Ratio.Warnings {
+		if v.Kind != Undecided || w.Code != UnlikeSides { // of what is not claimed, no warning
+			v.Warnings = append(v.Warnings, w)
 		}
 	}
 	difference, equivalence := v.evidence(v.Ratio)+" excludes 1",

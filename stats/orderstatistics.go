@@ -32,9 +32,10 @@ func MedianInterval(x []float64, confidence float64, unit string) (Interval, err
 //
 // In a population with ties (times read off a coarse clock) the coverage is at least the one given. Where both bounds
 // are the same value, they are moved out to the next different samples, between which what was read as that value lies,
-// with the warning ResolutionLimited; identical samples leave the interval undefined. x may be in any order and is not
-// changed. Errors: ErrEmpty for no samples, ErrNotFinite with its index for NaN or an infinity, ErrOutOfRange for a
-// confidence or a p not strictly between 0 and 1: the extremes of a population, p = 0 and 1, have no interval.
+// with the warning ResolutionLimited; identical samples leave the interval undefined, with a Coverage of 0. x may be in
+// any order and is not changed. Errors: ErrEmpty for no samples, ErrNotFinite with its index for NaN or an infinity,
+// ErrOutOfRange for a confidence or a p not strictly between 0 and 1: the extremes of a population, p = 0 and 1, have
+// no interval.
 func QuantileInterval(x []float64, p, confidence float64, unit string) (Interval, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Interval{}, err
@@ -81,6 +82,9 @@ func QuantileInterval(x []float64, p, confidence float64, unit string) (Interval
 			v.Coverage = 0 // of no interval
 		}
 		v.Warnings = append(v.Warnings, tiedBounds())
+		if !v.Defined() { // all are the same
+			v.Coverage = 0
+		}
 	}
 	return v, nil
 }

@@ -20,6 +20,7 @@ var written = map[reflect.Type]func() *object{
 	reflect.TypeFor[stats.KneeKind](): func() *object {
 		return oneOf(stats.KneeNotResolved, stats.KneeBracketed, stats.KneeAbove, stats.KneeAtMost)
 	},
+	reflect.TypeFor[protocol.Decision]():    func() *object { return oneOf(protocol.Undecided, protocol.Holds, protocol.Broken) },
 	reflect.TypeFor[loadgen.Distribution](): func() *object { return typed("string").add("pattern", "^[a-z0-9]+:") },
 	reflect.TypeFor[fact.Limit](): func() *object {
 		return (&object{}).add("anyOf", []any{typed("number"), (&object{}).add("const", "max")})

@@ -90,11 +90,20 @@ func (c *comparison) run(context.Context, <-chan struct{}) error {
 	case err != nil:
 		return err
 	case result.Outcome == compare.Regression:
-		return errors.New(result.Conclusion())
+		return errors.New(outcome(result))
 	case result.Outcome == compare.Undecided:
-		return &program.UndecidedError{What: result.Conclusion()}
+		return &program.UndecidedError{What: outcome(result)}
 	}
 	return nil
+}
+
+// outcome is a result in a few words: the whole of it is the last line of what was printed.
+func outcome(r *compare.Result) string {
+	worse, open := r.Regressed()
+	if r.Outcome == compare.Regression {
+		return fmt.Sprintf("B is worse in %d of %d figures", len(worse), len(r.Figures))
+	}
+	return fmt.Sprintf("undecided in %d of %d figures", len(open), len(r.Figures))
 }
 
 // percent is a flag of a relative difference: "2%", or "0.02".

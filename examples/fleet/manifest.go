@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
+	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -82,8 +83,8 @@ func (d *deployment) validate() error {
 		return program.Usagef("-api-key-secret %q: want NAME/KEY, a secret and where in it the key is",
 			d.APIKeySecret+"/"+d.APIKeyKey)
 	}
-	if d.Workers < 1 || d.Workers > 10_000 {
-		return program.Usagef("-workers %d: want a number from 1 to 10,000", d.Workers)
+	if d.Workers < 1 || d.Workers > fleet.MostWorkers {
+		return program.Usagef("-workers %d: want a number from 1 to 1,024", d.Workers)
 	}
 	if d.Lifetime < time.Second || d.Lifetime > 365*24*time.Hour {
 		return program.Usagef("-lifetime %v: want a time from 1s to a year", d.Lifetime)

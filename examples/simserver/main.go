@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"time"
 
 	"github.com/servegauge/servegauge/examples/internal/program"
 	"github.com/servegauge/servegauge/loadgen/loadgentest"
@@ -45,6 +46,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&s.Route, "route", program.RouteEven, "`how` requests go to the engines: even (each in turn) or "+
 		"idle (the last has none)")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
+	flags.DurationVar(&s.Grammar, "grammar", 5*time.Millisecond, "`time` that a request with a response_format waits for "+
+		"its grammar before it queues")
 	flags.Float64Var(&s.Corrupt, "corrupt", 0, "`share` of streamed answers that are garbage, repetition or another "+
 		"request's, while more than one request is in flight, for a client that checks answers; 0: none")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")

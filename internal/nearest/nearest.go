@@ -1,6 +1,8 @@
 // Package nearest finds what was meant by a name that is none: "ttft_p99" for "tftt_p99".
 package nearest
 
+import "strings"
+
 // Name is the name that is most like a word: fewest letters to change, and no more than a third of them; "" where there
 // is none. Of several it is the first.
 func Name(word string, names []string) string {
@@ -11,6 +13,26 @@ func Name(word string, names []string) string {
 		}
 	}
 	return best
+}
+
+// Names are those that have a part in common with a word, between dashes or underscores, of three letters or more: where
+// there is no nearest one, what it may have meant. most at most, in their order.
+func Names(word string, names []string, most int) (out []string) {
+	parts := func(s string) []string {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	}
+	for _, name := range names {
+		like := false
+		for _, part := range parts(word) {
+			for _, its := range parts(name) {
+				like = like || len(part) >= 3 && (strings.HasPrefix(its, part) || len(its) >= 3 && strings.HasPrefix(part, its))
+			}
+		}
+		if like && len(out) < most {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // distance is how many letters have to be put in, taken out, changed, or exchanged with the next one, to make b of a.

@@ -1,6 +1,9 @@
 package nearest
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestName(t *testing.T) {
 	names := []string{"ttft_p50", "ttft_p99", "tpot_p99", "concurrency", "c"}
@@ -14,6 +17,22 @@ func TestName(t *testing.T) {
 	}
 	if got := Name("x", nil); got != "" {
 		t.Errorf("of no names %q", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	names := []string{"failed-requests", "no-content", "server-changed", "server-died", "tail-censored"}
+	for word, want := range map[string]string{
+		"died": "[server-died]", "server-dead": "[server-changed server-died]", "requests-failed": "[failed-requests]",
+		"fail": "[failed-requests]", "no-such": "[]", "xyz": "[]", "": "[]", "servers": "[server-changed server-died]",
+		"server-dide": "[server-changed server-died]", "-": "[]",
+	} {
+		if got := fmt.Sprint(Names(word, names, 3)); got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
+	}
+	if got := Names("server", names, 1); len(got) != 1 {
+		t.Errorf("%q are more than one", got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/servegauge/servegauge/internal/secret"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -65,6 +66,9 @@ func (c *Coordinator) validate(j *Job, g *loadgen.Generator) error {
 		return &loadgen.InvalidError{Field: "conn", Value: nil, Want: "a connection to a NATS server"}
 	case c.Workers < 1 || c.Workers > MostWorkers:
 		return &loadgen.InvalidError{Field: "workers", Value: c.Workers, Want: "how many there are, 1 to 1,024"}
+	case !c.InMemory && secret.Scrub(j.URL) != j.URL: // the NATS server would keep it on its disk
+		return &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", secret.Scrub(j.URL)), Want: "one without a secret " +
+			"in it: what lets a worker in is in its own environment"}
 	case len(g.Metrics) > 0:
 		return &loadgen.InvalidError{Field: "metrics", Value: len(g.Metrics), Want: "none here: a func does not travel; " +
 			"workers have Metrics of their own"}

@@ -35,8 +35,9 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		parts[i] = part
 	}
 	r, err := m.merge(parts)
-	if err != nil && m.cut(parts) {
-		// What was cut short soon may have been measured by one before another began: then the larger part is what there is.
+	if err != nil {
+		// What is short, or was cut short soon, may have been measured by one before another began: then the larger part is
+		// what there is.
 		most := 0
 		for i, p := range parts {
 			if p != nil && (parts[most] == nil || p.Accounting.Issued > parts[most].Accounting.Issued) {
@@ -56,11 +57,6 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 	m.identify(r)
 	m.warn(r)
 	return r, nil
-}
-
-// cut reports whether the level did not go to its end.
-func (m *measuring) cut(parts []*loadgen.Result) bool {
-	return slices.ContainsFunc(parts, func(p *loadgen.Result) bool { return p == nil || p.CutShort })
 }
 
 // merge merges the members' results, with nothing in the place of those that are nil.

@@ -113,9 +113,10 @@ func TestWorkersThatAreMissing(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
 	f.worker("one", takes(30*time.Millisecond), nil)
-	c := f.coordinator(2)
-	c.Gather = time.Second
+	c := f.coordinator(1)
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}}
+	f.measure(c, j, nil) // it is there
+	c.Workers, c.Gather = 2, time.Second
 	_, err := c.Measure(t.Context(), j, nil)
 	if missing, ok := errors.AsType[*MissingError](err); !ok || !slices.Equal(missing.Have, []string{"one"}) {
 		t.Errorf("%v", err)
@@ -158,16 +159,19 @@ func TestReplacedCoordinator(t *testing.T) {
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 20}}
 	first, second := f.coordinator(1), f.coordinator(1)
 	f.measure(first, j, nil)
-	if err := first.lead.lease.kv.Purge(t.Context(), leaseKey); err != nil { // as if it had lapsed
+	kv := first.lead.lease.kv
+	if _, err := kv.Put(t.Context(), leaseKey, []byte(`{"holder":"third","nonce":"x","term":1}`)); err != nil { // as if it had lapsed
 		t.Fatal(err)
 	}
-	f.measure(second, j, nil)
-	err := first.lead.wait(t.Context(), 10*time.Second, func() (bool, error) { return false, nil })
+	err := first.lead.wait(t.Context(), time.Minute, func() (bool, error) { return false, nil })
 	if _, replaced := errors.AsType[*BusyError](err); !replaced {
 		t.Errorf("%v", err)
 	}
 	if _, err := first.Measure(t.Context(), j, nil); err == nil {
 		t.Error("a coordinator that was replaced goes on")
+	}
+	if err := kv.Purge(t.Context(), leaseKey); err != nil { // the third has gone
+		t.Fatal(err)
 	}
 	f.measure(second, j, nil)
 }

@@ -123,7 +123,8 @@ func (c *Corrupting) to() http.Handler {
 	if c.proxy == nil {
 		target, _ := url.Parse(c.URL) // which Validate has done
 		c.proxy = &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
-			Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}}
+			// llama.cpp closes connections that it said it would keep, and a POST on one of those fails.
+			Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	}
 	return c.proxy
 }

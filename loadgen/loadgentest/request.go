@@ -16,17 +16,18 @@ const (
 type request struct {
 	prefix
 
-	kind       kind   // which endpoint; set by whoever routes
-	chat       bool   // the prompt is messages
-	model      []byte // unquoted; may alias the body
-	input      int    // prompt tokens, at least 1
-	maxID      int64  // the largest token id of the prompt, −1 if it has none
-	output     int    // tokens, 1 … maxOutput
-	stream     bool
-	usage      bool // a chunk with the usage at the end of a stream
-	continuous bool // the usage so far in each chunk
-	tellIDs    bool // the token ids of prompt and answer
-	scored     bool // how probable the prompt's tokens are
+	kind        kind   // which endpoint; set by whoever routes
+	chat        bool   // the prompt is messages
+	model       []byte // unquoted; may alias the body
+	input       int    // prompt tokens, at least 1
+	maxID       int64  // the largest token id of the prompt, −1 if it has none
+	output      int    // tokens, 1 … maxOutput
+	stream      bool
+	usage       bool // a chunk with the usage at the end of a stream
+	continuous  bool // the usage so far in each chunk
+	constrained bool // the answer is to have a form
+	tellIDs     bool // the token ids of prompt and answer
+	scored      bool // how probable the prompt's tokens are
 
 	said      []span // messages that the model is to have said
 	documents int    // of rerank
@@ -140,6 +141,19 @@ func (q *request) parse(body []byte) error {
 			return nil
 		case "stream":
 			return s.boolean("stream", &q.stream)
+		case "response_format":
+			q.constrained = false
+			if s.peek() != '{' {
+				return s.skip()
+			}
+			return s.object(func(key []byte) error {
+				if name := unquote(key); string(name) != "type" || s.peek() != '"' {
+					return s.skip()
+				}
+				raw, err := s.str()
+				q.constrained = err == nil && string(unquote(raw)) != "text"
+				return err
+			})
 		case "return_token_ids":
 			return s.boolean("return_token_ids", &q.tellIDs)
 		case "prompt_logprobs":

@@ -137,6 +137,10 @@ type Simulated struct {
 	// ColdRequests is how many requests halve what Cold has beyond 1. 0: 100.
 	ColdRequests int
 
+	// Grammar is how long a request whose answer is constrained waits before it may queue: one that has a response_format
+	// of another type than text, whose grammar an engine compiles first. [Simulated.Truth] is that of the others.
+	Grammar time.Duration
+
 	queue     queue
 	engine    engine
 	latencies latencies
@@ -191,6 +195,7 @@ func (s *Simulated) Validate() error {
 	number("Cold", s.Cold)
 	count("ColdRequests", s.ColdRequests)
 	count("StepPerSequence", int(s.StepPerSequence))
+	count("Grammar", int(s.Grammar))
 	count("TokenBudget", s.TokenBudget)
 	count("KVBlocks", s.KVBlocks)
 	count("BlockTokens", s.BlockTokens)
@@ -258,6 +263,13 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err := flusher.Flush(); errors.Is(err, http.ErrNotSupported) {
 			s.queue.reject()
 			fail(w, http.StatusInternalServerError, "", "The ResponseWriter cannot flush: a stream would not be one.")
+			return
+		}
+	}
+	if x.constrained && s.Grammar > 0 {
+		select {
+		case <-time.After(s.Grammar):
+		case <-ctx.Done():
 			return
 		}
 	}

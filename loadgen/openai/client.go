@@ -84,6 +84,13 @@ const (
 	WarnPromptsRepeat  = "prompts-repeat" // a level has more requests than the dataset has prompts
 )
 
+// With returns a client that asks as c does, but by another Config, and knows nothing of servers yet.
+func (c *Client) With(config Config) *Client {
+	return &Client{Config: config, Dataset: c.Dataset, Talks: c.Talks, Conversations: c.Conversations, Text: c.Text,
+		Vocabulary: c.Vocabulary, Prefix: c.Prefix, Lengths: c.Lengths, Media: c.Media, MediaEach: c.MediaEach,
+		Workload: c.Workload, Running: c.Running, Readiness: c.Readiness, Warn: c.Warn, Calibrating: c.Calibrating}
+}
+
 // Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url
 // answers.
 func (c *Client) Validate(url string, s workload.Spec) error {

@@ -36,9 +36,16 @@ func (a *auditing) singles(ctx context.Context, s *scorer, prompt, answer *kept)
 		if err != nil {
 			return score, err
 		}
-		gap, top, err := s.next(ctx, before, given)
+		gap, top, err := s.next(ctx, before, given, false)
 		if err != nil {
 			return score, err
+		}
+		if !(gap <= audit.GapLimit) {
+			// llama.cpp computes a prompt from what it has of others, and comes to other probabilities now and then: on a
+			// healthy server a gap of 2.5 nats was seen that was none when asked for again. A wrong answer stays one.
+			if again, atop, err := s.next(ctx, before, given, true); err == nil && again <= audit.GapLimit {
+				gap, top = again, atop
+			}
 		}
 		score.Gaps = append(score.Gaps, gap)
 		if top {
@@ -123,12 +130,16 @@ func (a *auditing) prompt(ctx context.Context, s *scorer, k *kept) (json.RawMess
 }
 
 // next is the gap of what was given, if the server were to say its next token, and whether that is the most probable
-// one. A token beyond the few that the server tells has the gap of the least probable of those, at least.
-func (s *scorer) next(ctx context.Context, before any, given token) (gap float64, top bool, err error) {
+// one. A token beyond the few that the server tells has the gap of the least probable of those, at least. afresh asks
+// llama.cpp to compute all of the prompt.
+func (s *scorer) next(ctx context.Context, before any, given token, afresh bool) (gap float64, top bool, err error) {
 	const tops = 20 // as many as vLLM tells unless it is started to tell others
 	body := map[string]any{"prompt": before, "logprobs": tops}
 	if given.id >= 0 {
 		body["return_tokens_as_token_ids"] = true
+	}
+	if afresh {
+		body["cache_prompt"] = false
 	}
 	var said struct {
 		Choices []struct {

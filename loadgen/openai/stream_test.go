@@ -259,8 +259,8 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 			nil, 10 * ms, 20 * ms},
 		{"longer than the buffer", pieces{{10 * ms, long[:35<<10]}, {10 * ms, long[35<<10:]}, {10 * ms, done}},
 			[]time.Duration{20 * ms}, 20 * ms, 20 * ms},
-		{"no line feed, and a late end", pieces{{10 * ms, text}, {10 * ms, stop}, {10 * ms, strings.TrimSpace(text)},
-			{50 * ms, ""}}, []time.Duration{10 * ms, 30 * ms}, 10 * ms, 30 * ms},
+		{"no line feed, and a late end", pieces{{10 * ms, text}, {10 * ms, text}, {10 * ms, strings.TrimSpace(stop)},
+			{50 * ms, ""}}, []time.Duration{10 * ms, 20 * ms}, 10 * ms, 30 * ms},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -70,17 +70,28 @@ func Word(v stats.Verdict) string {
 	return v.Kind.String()
 }
 
+// Regressed are the figures that are worse in B, and those of which it is open whether they are.
+func (r *Result) Regressed() (worse, open []Figure) {
+	for _, f := range r.Figures {
+		switch {
+		case f.Verdict.Kind == stats.Slower:
+			worse = append(worse, f)
+		case !f.noWorse():
+			open = append(open, f)
+		}
+	}
+	return worse, open
+}
+
 // Conclusion says the outcome in words, with what would decide where it is undecided.
 func (r *Result) Conclusion() string {
 	var worse, open []string
-	for _, f := range r.Figures {
-		name := fmt.Sprintf("%s at %v", f.Name, f.Load)
-		switch {
-		case f.Verdict.Kind == stats.Slower:
-			worse = append(worse, fmt.Sprintf("%s (%s)", name, change(f.Alone.Ratio.Estimate)))
-		case !f.noWorse():
-			open = append(open, name)
-		}
+	regressed, undecided := r.Regressed()
+	for _, f := range regressed {
+		worse = append(worse, fmt.Sprintf("%s at %v (%s)", f.Name, f.Load, change(f.Alone.Ratio.Estimate)))
+	}
+	for _, f := range undecided {
+		open = append(open, fmt.Sprintf("%s at %v", f.Name, f.Load))
 	}
 	switch {
 	case r.Outcome == Regression:

@@ -208,7 +208,7 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	}
 	var reasons []string
 	if s.low.Level > 0 {
-		f.Answer = at(s.low)
+		f.Answer, f.Decision = at(s.low), protocol.Holds
 		var intervals []string
 		for i, l := range d.Limits {
 			intervals = append(intervals, fmt.Sprintf("%s %s", l.Figure, inUnit(s.low.Intervals[i], s.low.units[i])))
@@ -218,6 +218,9 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	}
 	switch {
 	case s.high.Level > 0:
+		if s.low.Level == 0 && s.high.Decision == protocol.Broken { // and nothing below it was shown to keep them
+			f.Decision = protocol.Broken
+		}
 		reasons = append(reasons, fmt.Sprintf("%s is not shown to (%s)", at(s.high), s.high.Why))
 	case s.low.Level > 0:
 		f.Answer = "at least " + f.Answer
@@ -251,6 +254,9 @@ func (d SLO) Check() ([]loadgen.Warning, error) {
 	for _, l := range d.Limits {
 		if err := l.Validate(); err != nil {
 			return nil, err
+		}
+		if l.Backwards() {
+			return nil, invalid("limit", l.String(), "a bound on the side on which a figure is bad, as in ttft_p99<500ms or attainment>=99%")
 		}
 		if l.At != (protocol.Load{}) {
 			return nil, invalid("limit", l.String(), "one for every load, without a load of its own: that is what is searched for")

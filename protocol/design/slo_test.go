@@ -82,6 +82,10 @@ func TestSLO(t *testing.T) {
 			if len(f) != 1 || f[0].Answer != c.answer || f[0].Reason == "" {
 				t.Errorf("want %s: %+v", c.answer, f)
 			}
+			want := map[bool]protocol.Decision{true: protocol.Broken, false: protocol.Holds}[c.answer == "not shown"]
+			if f[0].Decision != want || d.Conclude(nil)[0].Decision != protocol.Undecided {
+				t.Errorf("%s is %v", f[0].Answer, f[0].Decision)
+			}
 			if kept := strings.Contains(f[0].Reason, "keeps them"); kept && !strings.Contains(f[0].Reason, " ms [") {
 				t.Errorf("no unit: %s", f[0].Reason)
 			}

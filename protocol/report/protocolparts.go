@@ -242,6 +242,9 @@ func clientPart(out *section, s *subject) {
 	default:
 		out.text("Verdict: none. What the client can do on its host was not measured.")
 	}
+	if line := generators(s.Analysis); line != "" {
+		out.text(line + ".")
+	}
 	t := Table{ID: s.prefix + "headroom", Caption: "Headroom of the client at each level",
 		Head: []string{levelTitle(s.Analysis), "Requests/s, ×", "Chunks/s, ×", "The client was the limit"}}
 	for i := range s.Points {

@@ -52,8 +52,10 @@ func evidence(out *printer, a *protocol.Analysis) {
 	besideTable(out, a, "The GPUs that were watched, and their energy over the makespan, idle power included; means of the runs:", "", energyColumns)
 	spreads(out, a)
 	var lines []string
-	if line := headroom(a); line != "" {
-		lines = append(lines, line)
+	for _, line := range []string{headroom(a), generators(a)} {
+		if line != "" {
+			lines = append(lines, line)
+		}
 	}
 	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
@@ -182,6 +184,24 @@ func headroom(a *protocol.Analysis) string {
 		}
 	}
 	return s
+}
+
+// generators says which of several was nearest to its limit, and at which level; "": there was one.
+func generators(a *protocol.Analysis) string {
+	var at *protocol.Point
+	for i := range a.Points {
+		p := &a.Points[i]
+		if p.Worst == nil {
+			continue
+		}
+		if at == nil || (&loadgen.Result{Parts: []loadgen.Part{*at.Worst, *p.Worst}}).Worst().Client == p.Worst.Client {
+			at = p
+		}
+	}
+	if at == nil {
+		return ""
+	}
+	return fmt.Sprintf("Generators: the nearest to its limit, at %s, was %s", levelOf(at), partLine(at.Worst))
 }
 
 // drifts are lines on what changed from run to run, by how much: what is a change of a logarithm is told in percent.

@@ -64,7 +64,8 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 			case *batch.Job:
 				checkPod(t, name, o.Spec.Template)
 				if *o.Spec.CompletionMode != batch.IndexedCompletion || *o.Spec.Completions != *o.Spec.Parallelism ||
-					o.Spec.TTLSecondsAfterFinished == nil || o.Spec.Template.Spec.RestartPolicy != core.RestartPolicyNever {
+					o.Spec.TTLSecondsAfterFinished == nil || o.Spec.Template.Spec.RestartPolicy != core.RestartPolicyNever ||
+					o.Spec.PodFailurePolicy == nil || *o.Spec.PodReplacementPolicy != batch.Failed {
 					t.Errorf("%s: %+v", name, o.Spec)
 				}
 			case *apps.Deployment:
@@ -72,7 +73,7 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 			}
 		}
 		slices.Sort(kinds)
-		if want := []string{"ConfigMap", "Deployment", "Job", "NetworkPolicy", "Service"}; !slices.Equal(kinds, want) {
+		if want := []string{"ConfigMap", "Deployment", "Job", "NetworkPolicy", "NetworkPolicy", "Service"}; !slices.Equal(kinds, want) {
 			t.Errorf("%s has %v, want %v", name, kinds, want)
 		}
 	}
@@ -82,8 +83,12 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 func checkPod(t *testing.T, name string, pod core.PodTemplateSpec) {
 	t.Helper()
 	apart := pod.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-	if len(apart) != 1 || len(apart[0].LabelSelector.MatchLabels) != 1 {
-		t.Errorf("%s: %+v", name, apart)
+	if len(apart) != 1 || len(apart[0].LabelSelector.MatchLabels) != 1 || apart[0].NamespaceSelector == nil ||
+		len(apart[0].NamespaceSelector.MatchLabels)+len(apart[0].NamespaceSelector.MatchExpressions) > 0 {
+		t.Errorf("%s: not apart from the servers of every namespace: %+v", name, apart)
+	}
+	if pod.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] != "false" || *pod.Spec.EnableServiceLinks {
+		t.Errorf("%s: %+v", name, pod)
 	}
 	for _, c := range pod.Spec.Containers {
 		if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || !c.Resources.Limits.Cpu().IsZero() ||

@@ -2,6 +2,7 @@ package program
 
 import (
 	"flag"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 type arms struct {
 	a, b    string
 	urls    [2]string
+	body    string // of b
 	margin  percentage
 	figures names
 }
@@ -25,6 +27,9 @@ func (x *arms) register(flags *flag.FlagSet) {
 	flags.StringVar(&x.b, "b", "", "the `server` that is compared with -a, in the same forms")
 	flags.StringVar(&x.urls[0], "a-url", "", "`URL` of -a once it is started; none: that of -url")
 	flags.StringVar(&x.urls[1], "b-url", "", "`URL` of -b once it is started; none: that of -url")
+	flags.StringVar(&x.body, "b-body", "", "`JSON` object of fields to add to each request's body of b, over those of "+
+		"-body: it is what is compared, such as '{\"response_format\":{\"type\":\"json_object\"}}' by its ttft_mean; b is then "+
+		"the same server as a where -b is not given")
 	x.margin = 0.05
 	flags.Var(&x.margin, "margin", "largest relative `difference` that does not matter, such as 3%")
 	x.figures = names{protocol.KneeFigure}
@@ -42,9 +47,14 @@ func (x *arms) servers(l *Load, options server.Options) (map[string]protocol.Ser
 			return nil, Usagef("-url %s: want -a and -b with it, which are compared", l.URL)
 		}
 		slower := simulation
-		slower.DecodeRate *= 0.9
+		if x.body == "" {
+			slower.DecodeRate *= 0.9
+		}
 		slower.Seed += 1_000_000
 		return map[string]protocol.Server{design.ArmA: &simulation, design.ArmB: &slower}, nil
+	}
+	if x.b == "" && x.body != "" {
+		x.b, x.urls[1] = x.a, x.urls[0]
 	}
 	out := map[string]protocol.Server{}
 	for i, text := range []string{x.a, x.b} {
@@ -72,10 +82,28 @@ func (x *arms) servers(l *Load, options server.Options) (map[string]protocol.Ser
 		return nil, Usagef("-a %s, -b %s: want both restarted, or both left as they are; a fresh start is not compared "+
 			"with an old one", x.a, x.b)
 	}
-	if fixedA && x.a == x.b {
+	if fixedA && x.a == x.b && x.body == "" {
 		return nil, Usagef("-b %s: want another server than -a", x.b)
 	}
 	return out, nil
+}
+
+// clients are those of arms that are asked otherwise.
+func (x *arms) clients(l *Load) (map[string]protocol.Client, error) {
+	if x.body == "" {
+		return nil, nil
+	}
+	more, err := readBody("b-body", x.body)
+	if err != nil {
+		return nil, err
+	}
+	config := l.client.Config
+	config.Body = maps.Clone(config.Body)
+	if config.Body == nil {
+		config.Body = map[string]any{}
+	}
+	maps.Copy(config.Body, more)
+	return map[string]protocol.Client{design.ArmB: l.client.With(config)}, nil
 }
 
 // A percentage is a flag of a share: "3%" or "0.03".

@@ -45,7 +45,8 @@ type Simulation struct {
 	Noise float64
 	Seed  uint64
 
-	Corrupt float64 // share of answers that are not the model's own, of requests that are not alone
+	Grammar time.Duration // before a request whose answer is constrained may queue
+	Corrupt float64       // share of answers that are not the model's own, of requests that are not alone
 
 	starts uint64
 }
@@ -100,7 +101,7 @@ func (s *Simulation) engine() (http.Handler, error) {
 			MaxSequences: s.MaxSequences, PrefillRate: s.PrefillRate, DecodeRate: s.DecodeRate,
 			StepPerSequence: s.StepPerSequence, TokenBudget: s.TokenBudget,
 			KVBlocks: s.KVBlocks, BlockTokens: s.BlockTokens, PrefixCache: s.PrefixCache,
-			Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed + uint64(i),
+			Cold: s.Cold, ColdRequests: s.ColdRequests, Noise: s.Noise, Seed: s.Seed + uint64(i), Grammar: s.Grammar,
 		}
 		if err := engines[i].Validate(); err != nil {
 			return nil, &UsageError{err}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -109,6 +110,22 @@ func (s *search) of(plan protocol.Plan, flags *flag.FlagSet) (protocol.Planned, 
 		return nil, Usagef("-limit: %w", err)
 	}
 	return design.SLO{Plan: plan, Limits: limits}, nil
+}
+
+// verdict is an error unless a load was shown to keep the limits.
+func (s *search) verdict(a *protocol.Analysis) error {
+	if s == nil {
+		return nil
+	}
+	for _, f := range a.Findings {
+		switch f.Decision {
+		case protocol.Holds:
+			return nil
+		case protocol.Broken:
+			return fmt.Errorf("-limit: broken at the least load already: %s", f.Name)
+		}
+	}
+	return &UndecidedError{"-limit: undecided: no load was shown to keep them"}
 }
 
 // design is what the flags ask for, on a server that is not restarted where it is fixed.

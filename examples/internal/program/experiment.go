@@ -103,6 +103,7 @@ type experiment struct {
 	percentiles Percentiles
 	designs     designs
 	byArm       map[string]protocol.Server
+	clients     map[string]protocol.Client // of arms that are asked otherwise
 	open        openLoop
 	search      *search // for the largest load within limits; nil: there is none
 	arms        *arms   // of a comparison of two servers; nil: there is one
@@ -173,7 +174,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}
 	result, err := RunFleet(ctx, stop, &x.load, s, &x.fleet, chosen, func(r *protocol.Runner) {
-		r.Arms = x.byArm
+		r.Arms, r.Clients = x.byArm, x.clients
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})
@@ -195,6 +196,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	case !unfinished:
 		Where(os.Stderr, x.out)
 		Next(os.Stderr, analysis, x.out, x.runs.name, x.narrows(chosen))
+		verdict = errors.Join(verdict, x.search.verdict(analysis))
 	}
 	if err == nil && !analysis.Valid() {
 		err = ErrInvalid
@@ -230,6 +232,9 @@ func stepsOf(o protocol.Outline) (steps []protocol.Step) {
 func (x *experiment) serverOf() (s protocol.Server, err error) {
 	if x.arms == nil {
 		return x.server.server(&x.load)
+	}
+	if x.clients, err = x.arms.clients(&x.load); err != nil {
+		return nil, err
 	}
 	x.byArm, err = x.arms.servers(&x.load, x.server.options)
 	return x.byArm[design.ArmA], err

@@ -127,6 +127,8 @@ func (f *Fleet) Validate(load *Load) error {
 		return Usagef("-workers %d with -fleet %d: want one of them", f.workers, n)
 	case local && StartBroker == nil:
 		return Usagef("-fleet %d: this program has no NATS server of its own; give the URL of one", n)
+	case !local && !strings.Contains(f.where, "://"):
+		return Usagef("-fleet %q: want a number of child processes, or the nats:// or tls:// URL of a NATS server", f.where)
 	case !local && f.workers < 1:
 		return Usagef("-fleet %s: want -workers N with it, how many there have to be: with as many as are there the load "+
 			"would be another each time", f.where)

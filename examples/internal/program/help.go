@@ -17,7 +17,7 @@ var flagGroups = []struct {
 }{
 	{"What is measured", []string{
 		"url", "model", "concurrency", "rate", "levels", "rates", "requests", "duration", "runs", "plan", "input", "output",
-		"a", "b", "a-url", "b-url", "blocks", "margin", "anyway", "limit", "require",
+		"a", "b", "a-url", "b-url", "b-body", "blocks", "margin", "anyway", "limit", "require",
 		"goodput", "percentiles", "figures", "need", "tokens",
 	}},
 	{"The load", []string{
@@ -55,7 +55,7 @@ var flagGroups = []struct {
 	{"A simulated server", []string{
 		"address", "echo", "flush-each", "max-sequences", "prefill", "decode", "step-per-sequence", "token-budget",
 		"kv-blocks",
-		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise", "corrupt",
+		"block-tokens", "prefix-cache", "cold", "cold-requests", "engines", "route", "noise", "grammar", "corrupt",
 	}},
 	{"More", nil},
 }

@@ -123,13 +123,8 @@ func (l *Load) Check() error {
 		return err
 	}
 	if l.body != "" {
-		in := json.NewDecoder(strings.NewReader(l.body))
-		in.UseNumber() // a seed of 64 bits is no float64
-		if err := in.Decode(&config.Body); err != nil || config.Body == nil || in.More() {
-			return Usagef("-body %s: want a JSON object such as {\"top_p\": 0.9}", l.body)
-		}
-		if _, ok := config.Body["stream"]; ok {
-			return Usagef("-body %s: stream is not for the body; use -stream=false", l.body)
+		if config.Body, err = readBody("body", l.body); err != nil {
+			return err
 		}
 	}
 	if config.Models, err = models(l.model); err != nil {
@@ -179,6 +174,19 @@ func (l *Load) Check() error {
 		return Usagef("-dataset %s: %v", l.dataset, line)
 	}
 	return err
+}
+
+// readBody reads the fields of a flag that adds some to each request's body.
+func readBody(name, text string) (fields map[string]any, err error) {
+	in := json.NewDecoder(strings.NewReader(text))
+	in.UseNumber() // a seed of 64 bits is no float64
+	if err := in.Decode(&fields); err != nil || fields == nil || in.More() {
+		return nil, Usagef("-%s %s: want a JSON object such as {\"top_p\": 0.9}", name, text)
+	}
+	if _, ok := fields["stream"]; ok {
+		return nil, Usagef("-%s %s: stream is not for the body; use -stream=false", name, text)
+	}
+	return fields, nil
 }
 
 func warn(w loadgen.Warning) { fmt.Fprintln(os.Stderr, "warning:", oneLine(w.Message)) }

@@ -131,12 +131,13 @@ func code(err error) int {
 	var usage *UsageError
 	var invalid *loadgen.InvalidError
 	var server *protocol.ServerError
+	var taken *protocol.TakenError
 	switch {
 	case undecided(err):
 		return exitUndecided
 	case errors.As(err, &server):
 		return exitFailed
-	case errors.As(err, &usage), errors.As(err, &invalid):
+	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &taken):
 		return exitUsage
 	}
 	return exitFailed

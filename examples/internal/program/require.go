@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -59,6 +60,10 @@ func (r *Require) Check(steps []protocol.Step, probed bool) error {
 		return Usagef("-require: %w%s", err, hint)
 	}
 	for _, l := range r.limits {
+		if l.Backwards() {
+			fmt.Fprintf(os.Stderr, "warning: -require %v bounds the figure on its good side: the worse the server, the surer it "+
+				"holds\n", l)
+		}
 		_, err := there.Point(l.At)
 		if e, ok := errors.AsType[*protocol.PointError](err); ok && len(e.Found) == 0 {
 			return Usagef("-require: %v: %w", l, err)

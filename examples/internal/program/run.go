@@ -47,6 +47,11 @@ func RunFleet(
 	if more != nil {
 		more(runner)
 	}
+	for _, c := range runner.Clients {
+		if own, ok := c.(*openai.Client); ok {
+			own.Running, own.Calibrating, own.Readiness.Progress = client.Running, client.Calibrating, client.Readiness.Progress
+		}
+	}
 	if f != nil && f.Used() {
 		end, err := f.apply(ctx, runner, load)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/server"
@@ -76,4 +77,5 @@ func (l *Load) Server() protocol.Server {
 }
 
 // simulation is the server of those who give none. Its knee is at 16 requests in flight.
-var simulation = Simulation{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 500, Noise: 0.05, Seed: 1}
+var simulation = Simulation{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 500, Noise: 0.05, Seed: 1,
+	Grammar: 5 * time.Millisecond}

@@ -33,7 +33,11 @@ func knownCode(flag, code string) error {
 	if near := nearest.Name(code, all); near != "" {
 		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, near)
 	}
-	return Usagef("-%s: no warning has the code %q; want one of %s", flag, code, strings.Join(all, ", "))
+	if near := nearest.Names(code, all, 5); near != nil {
+		return Usagef("-%s: no warning has the code %q; want %s?", flag, code, strings.Join(near, ", "))
+	}
+	return Usagef("-%s: no warning has the code %q; want one of those in docs/method.md, such as %s", flag, code,
+		loadgen.WarnFailedRequests)
 }
 
 // strict says which warnings are fatal, as one list: codes, or words for many of them, and codes with a minus in front

@@ -107,11 +107,19 @@ func Explain(flags *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		return errors.New("there is no flag -" + name + suggestion(flags, name) + "; -help lists them")
 	}
-	if rest, ok := strings.CutPrefix(text, "invalid value "); ok {
+	rest, ok := strings.CutPrefix(text, "invalid value ")
+	if boolean, is := strings.CutPrefix(text, "invalid boolean value "); is {
+		value, name, _ := strings.Cut(strings.TrimSuffix(boolean, ": parse error"), " for -")
+		return errors.New("-" + name + " " + value + ": want true or false, or nothing, which is true")
+	}
+	if ok {
 		value, rest, _ := strings.Cut(rest, " for flag -")
 		name, why, _ := strings.Cut(rest, ": ")
 		if f := flags.Lookup(name); f != nil && isDuration(f) {
 			return errors.New("-" + name + " " + value + ": want a time with its unit, such as 5s or 2m")
+		}
+		if _, after, own := strings.Cut(why, value); own { // an error of the value's own names it again: order "x": want …
+			return errors.New("-" + name + " " + value + after)
 		}
 		if why == "parse error" {
 			why = "want a number"

@@ -44,7 +44,10 @@ func workChild(configuration string) error {
 		cancel()
 	}()
 	conn, err := fleet.Connect(ctx, fleet.Server{URL: c.URL, Name: c.Name})
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // the parent has gone, and says why itself
+		return nil
+	case err != nil:
 		return err
 	}
 	defer conn.Close()
