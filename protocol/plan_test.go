@@ -21,7 +21,8 @@ func TestSeedPlans(t *testing.T) {
 	}{
 		{MultiRun(), Plan{
 			Name: "multirun", Runs: 5, Restart: true, Cooldown: 60 * time.Second, Warmup: 10, Input: 2048, Output: 512,
-			Levels: []int{10, 50, 100, 200, 500, 750, 1000}, Prompts: Prompts{Count: 100}, Timeout: 30 * time.Minute, Seed: 1,
+			Levels: []int{10, 50, 100, 200, 500, 750, 1000}, Prompts: Prompts{Count: 100}, Timeout: 30 * time.Minute,
+			Seed: 1,
 		}},
 		{FineSweep(), Plan{
 			Name: "finesweep", Runs: 3, Restart: true, Cooldown: 60 * time.Second, Warmup: 10, Input: 2048, Output: 100,
@@ -30,7 +31,8 @@ func TestSeedPlans(t *testing.T) {
 		}},
 		{ClientValidation(), Plan{
 			Name: "clientcheck", Runs: 1, Input: 1, Output: 100,
-			Levels: []int{100, 250, 500, 750, 1000, 1500, 2000}, Prompts: Prompts{Count: 1000}, Timeout: time.Minute, Seed: 1,
+			Levels: []int{100, 250, 500, 750, 1000, 1500, 2000}, Prompts: Prompts{Count: 1000}, Timeout: time.Minute,
+			Seed: 1,
 		}},
 	} {
 		if diff := cmp.Diff(c.want, c.plan); diff != "" {
@@ -40,7 +42,8 @@ func TestSeedPlans(t *testing.T) {
 		if diff := cmp.Diff(c.want, c.plan); diff != "" {
 			t.Errorf("Corrected changed the plan that it corrects:\n%s", diff)
 		}
-		if !slices.Equal(corrected.Levels, c.plan.Levels) || corrected.Runs != c.plan.Runs || corrected.Input != c.plan.Input || corrected.Output != c.plan.Output {
+		if !slices.Equal(corrected.Levels, c.plan.Levels) || corrected.Runs != c.plan.Runs ||
+			corrected.Input != c.plan.Input || corrected.Output != c.plan.Output {
 			t.Errorf("Corrected has another shape: %+v", corrected)
 		}
 		for _, level := range corrected.Levels {
@@ -71,10 +74,12 @@ func TestCheckWarns(t *testing.T) {
 		say  []string // that the messages must
 	}{
 		{"the page's five runs", MultiRun(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts},
-			[]string{"100 prompts", "levels 200, 500, 750 and 1000", "levels 100, 200, 500, 750 and 1000 are 5 repeats", "levels 50 and 100: fewer"}},
+			[]string{"100 prompts", "levels 200, 500, 750 and 1000",
+				"levels 100, 200, 500, 750 and 1000 are 5 repeats", "levels 50 and 100: fewer"}},
 		{"the page's sweep", FineSweep(), []string{loadgen.WarnPromptCapped, WarnOneCondition},
 			[]string{"11 repeats of one condition, 200 in flight"}},
-		{"the page's client validation", ClientValidation(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts, WarnSingleRun}, nil},
+		{"the page's client validation", ClientValidation(),
+			[]string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts, WarnSingleRun}, nil},
 		{"corrected", MultiRun().Corrected(), nil, nil},
 		{"one server", within, []string{WarnWithinServer}, nil},
 		{"ten to one is enough, less is not", few, []string{WarnFewPrompts}, []string{"level 11"}},
@@ -119,12 +124,16 @@ func TestCheckRefuses(t *testing.T) {
 		{func(p *Plan) { p.Timeout = -time.Second }, "timeout -1s"},
 		{func(p *Plan) { p.Budget = -time.Second }, "budget -1s"},
 		{func(p *Plan) { p.LevelBudget = -time.Minute }, "level budget -1m0s"},
-		{func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour }, "level budget 2h0m0s: want no more than the budget for all, 1h0m0s"},
-		{func(p *Plan) { p.Budget, p.Cooldown = time.Minute, time.Hour }, "budget 1m0s: want 4h0m35s or more: a second for each level of each run, and the rests between runs (cooldown 1h0m0s)"},
+		{func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour },
+			"level budget 2h0m0s: want no more than the budget for all, 1h0m0s"},
+		{func(p *Plan) { p.Budget, p.Cooldown = time.Minute, time.Hour },
+			"budget 1m0s: want 4h0m35s or more: a second for each level of each run, and the rests between runs " +
+				"(cooldown 1h0m0s)"},
 		{func(p *Plan) { p.Retry.Times = 1 }, "causes of a retry []"},
 		{func(p *Plan) { p.Retry.Causes = []string{"server-died"} }, "retries of a level 0: want at least 1"},
 		{func(p *Plan) { p.Retry = Retry{1, []string{"server died"}} }, `cause of a retry "server died"`},
-		{func(p *Plan) { p.Levels, p.Prompts = []int{100_000}, Prompts{PerConcurrency: 1001} }, "level 100000: requests 100100000"},
+		{func(p *Plan) { p.Levels, p.Prompts = []int{100_000}, Prompts{PerConcurrency: 1001} },
+			"level 100000: requests 100100000"},
 		{func(p *Plan) { p.Objectives = []loadgen.Objective{{Metric: "ttft"}} }, "ttft:0"},
 	} {
 		plan := MultiRun()
@@ -196,7 +205,8 @@ func TestPlanSteps(t *testing.T) {
 	}
 
 	corrected := steps(t, MultiRun().Corrected())
-	if s := corrected[4]; !cmp.Equal(s.Level, loadgen.Level{Concurrency: 200, Requests: 2000, Warmup: 200, Timeout: 30 * time.Minute}) {
+	if s := corrected[4]; !cmp.Equal(s.Level, loadgen.Level{Concurrency: 200, Requests: 2000, Warmup: 200,
+		Timeout: 30 * time.Minute}) {
 		t.Errorf("corrected level 200: %+v", s.Level)
 	}
 	if all := steps(t, ClientValidation()); len(all) != 7 || all[0].Restart || all[0].Discard {
@@ -227,7 +237,8 @@ func TestPromptsText(t *testing.T) {
 			t.Errorf("%+v is written %q, want %q", p, got, text)
 		}
 	}
-	for _, text := range []string{"", "x", "0", "-1", "0x", "1.5x", "10 x", "x10", "100000001", "99999999999999999999"} {
+	for _, text := range []string{"", "x", "0", "-1", "0x", "1.5x", "10 x", "x10", "100000001",
+		"99999999999999999999"} {
 		var p Prompts
 		var invalid *loadgen.InvalidError
 		if err := p.UnmarshalText([]byte(text)); !errors.As(err, &invalid) || p != (Prompts{}) {

@@ -67,7 +67,8 @@ func TestDatasets(t *testing.T) {
 	worker("disk", func(w *Worker) { w.Datasets = os.DirFS(dir) })
 	c := f.coordinator(1)
 	j := Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 10}, Dataset: strings.Repeat("ab", 32)}
-	if _, err := c.Measure(t.Context(), j, nil); err == nil || !strings.Contains(err.Error(), "neither on this worker's disk") {
+	if _, err := c.Measure(t.Context(), j, nil); err == nil ||
+		!strings.Contains(err.Error(), "neither on this worker's disk") {
 		t.Errorf("%v", err)
 	}
 	j.Dataset = hex.EncodeToString(sum[:])

@@ -12,10 +12,12 @@ import (
 func TestFirstScreen(t *testing.T) {
 	e := measured(t, []int{1, 4, 16}, protocol.Prompts{PerConcurrency: 10})
 	s := subjectOf(e)
-	s.Analysis.Findings = []protocol.Finding{{Name: "largest load with <b>", Answer: "concurrency 13: surely", Reason: "because"}}
+	s.Analysis.Findings = []protocol.Finding{{Name: "largest load with <b>", Answer: "concurrency 13: surely",
+		Reason: "because"}}
 	page := rendered(t, HTML, s)
 	at := -1
-	for _, want := range []string{"What was asked?", "Concurrency 13<", "largest load with &lt;b&gt;", "How fast is it?",
+	for _, want := range []string{"What was asked?", "Concurrency 13<", "largest load with &lt;b&gt;",
+		"How fast is it?",
 		`<figure id="chart-throughput">`, `aria-label="Sections"`, "at the top of this page"} {
 		next := strings.Index(page, want)
 		if next <= at {
@@ -33,7 +35,8 @@ func TestFirstScreen(t *testing.T) {
 	for range mostAsked {
 		s.Analysis.Findings = append(s.Analysis.Findings, s.Analysis.Findings[0])
 	}
-	if page := rendered(t, HTML, s); !strings.Contains(page, "5 answers") || !strings.Contains(page, "1 more, and what decided each") {
+	if page := rendered(t, HTML, s); !strings.Contains(page, "5 answers") ||
+		!strings.Contains(page, "1 more, and what decided each") {
 		t.Error("five findings are not counted")
 	}
 	// Of several experiments each has its own charts in its sections.
@@ -49,7 +52,8 @@ func TestFirstScreenOfAClientCheck(t *testing.T) {
 	e.Design, _ = json.Marshal(plan)
 	e.Clients = nil
 	page := rendered(t, HTML, subjectOf(e))
-	for _, want := range []string{"At least ", " requests/s</p>", "the client can sustain at least", "The client, sooner or later"} {
+	for _, want := range []string{"At least ", " requests/s</p>", "the client can sustain at least",
+		"The client, sooner or later"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not there", want)
 		}
@@ -75,7 +79,8 @@ func TestGlue(t *testing.T) {
 
 // Numbers have three digits that count, and what is around them ends where they do.
 func TestSized(t *testing.T) {
-	for x, want := range map[float64]string{33204.2: "33,204", 100: "100", 45.92: "45.9", 8.876: "8.88", 0.9237: "0.924",
+	for x, want := range map[float64]string{33204.2: "33,204", 100: "100", 45.92: "45.9", 8.876: "8.88",
+		0.9237: "0.924",
 		0.0264: "0.0264", 0: "0.00", -0.5: "-0.500"} {
 		if got := sized(x); got != want {
 			t.Errorf("sized(%v) = %s, want %s", x, got, want)
@@ -84,7 +89,8 @@ func TestSized(t *testing.T) {
 	for _, c := range []struct {
 		half, mean float64
 		want       string
-	}{{0.4963, 8.88, "0.50"}, {2428.4, 33204, "2,428"}, {0.0014, 2.01, "0.0014"}, {112, 78.7, "112.0"}, {0.2642, 152, "0.264"}} {
+	}{{0.4963, 8.88, "0.50"}, {2428.4, 33204, "2,428"}, {0.0014, 2.01, "0.0014"}, {112, 78.7, "112.0"},
+		{0.2642, 152, "0.264"}} {
 		if got := sizedLike(c.half, c.mean); got != c.want {
 			t.Errorf("± %v around %v is %s, want %s", c.half, c.mean, got, c.want)
 		}
