@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/secret"},
 	"loadgen/fleet/broker": {},
 
-	"protocol":       {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
+	"protocol": {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
 		"internal/strictjson"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",

@@ -2,14 +2,18 @@ package examples_test
 
 import (
 	"context"
+	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/protocol/design"
 )
 
 // Each design says beforehand what it will do, and how long that takes.
@@ -41,6 +45,52 @@ func TestDesignsDryRun(t *testing.T) {
 			if !p.says(s) {
 				t.Errorf("%s %q does not say %q:\n%s", c.name, c.args, s, p.stdout)
 			}
+		}
+	}
+}
+
+// A design that an experiment has left in plan.json is carried out again by -plan, as it stands.
+func TestDesignFromItsFile(t *testing.T) {
+	plan := protocol.Plan{Name: "p", Runs: 3, Restart: true, Input: 16, Output: 4, Levels: []int{2, 4},
+		Prompts: protocol.Prompts{PerConcurrency: 10}, Seed: 7}
+	limits, err := protocol.ParseLimits("ttft_p99<1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := func(name string, d protocol.Planned) string {
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	adaptive := file("adaptive", design.AdaptiveSweep{Plan: plan})
+	slo := file("slo", design.SLO{Plan: plan, Limits: limits})
+	ablation := file("ablation", design.Ablation{Plan: plan, Margin: 0.04})
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		say  string
+	}{
+		{"multirun", []string{adaptive}, 0, "adaptive sweep"},
+		{"slo", []string{slo}, 0, "ttft_p99<1000ms"},
+		{"ablation", []string{ablation}, 0, "a margin of 4 %"},
+		{"multirun", []string{slo}, 2, "carried out by slo"},
+		{"slo", []string{ablation}, 2, "carried out by ablation"},
+		{"multirun", []string{adaptive, "-levels", "8"}, 2, "-levels with -plan"},
+		{"ablation", []string{ablation, "-blocks", "9"}, 2, "-blocks with -plan"},
+		{"multirun", []string{adaptive, "-url", "http://127.0.0.1:1"}, 2, "-server"},
+		{"multirun", []string{file("plan", plan), "-levels", "8"}, 0, "levels       8"}, // a plan may be changed
+	} {
+		p := run(t, c.name, append([]string{"-dry-run", "-plan"}, c.args...)...)
+		if p.code != c.code || !strings.Contains(p.stdout+p.stderr, c.say) {
+			t.Errorf("%s %q: exit code %d, want %d with %q:\n%s%s", c.name, c.args, p.code, c.code, c.say, p.stdout, p.stderr)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package examples_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -111,5 +113,42 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 				t.Errorf("workers are left: %v", left)
 			}
 		})
+	}
+}
+
+// Whoever ends a service or a session sends the signal to the workers too: the coordinator drains the level all the same,
+// and they end with it.
+func TestFleetIsEndedAsAGroup(t *testing.T) {
+	cmd := command(context.Background(), "loadtest", "-fleet", "2", "-concurrency", "4", "-duration", "5m", "-output", "4", "-json")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	said := ""
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		said += lines.Text() + "\n"
+		if strings.Contains(lines.Text(), "on 2 workers") {
+			time.AfterFunc(1500*time.Millisecond, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) })
+		}
+	}
+	_ = cmd.Wait()
+	var r loadgen.Result
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if !r.CutShort || r.Accounting.Completed == 0 || r.Accounting.Cancelled > 0 || r.Generators != 2 ||
+		slices.ContainsFunc(r.Parts, func(p loadgen.Part) bool { return p.Generator.Lost }) {
+		t.Errorf("%+v, %v\n%s", r.Accounting, r.Warnings, said)
+	}
+	if left := childWorkers(cmd.Process.Pid); len(left) > 0 {
+		t.Errorf("workers are left: %v", left)
 	}
 }

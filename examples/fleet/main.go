@@ -52,7 +52,7 @@ func main() {
 			program.Main("", nil)
 		}
 		if command != "" {
-			fmt.Fprintf(os.Stderr, "error: fleet %q: want worker, status or manifest\n\n", command)
+			fmt.Fprintf(os.Stderr, "error: there is no command %q\n\n", command)
 		}
 		fmt.Fprint(os.Stderr, about)
 		os.Exit(2)

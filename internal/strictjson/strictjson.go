@@ -30,8 +30,7 @@ func Unmarshal(text []byte, v any) error {
 	if err == nil {
 		end := in.InputOffset()
 		if _, err := in.Token(); err != io.EOF {
-			return at(text, end+int64(len(text[end:])-len(bytes.TrimLeft(text[end:], " \t\r\n"))),
-				errors.New("something follows the value"))
+			return at(text, end+int64(len(text[end:])-len(bytes.TrimLeft(text[end:], " \t\r\n"))), errors.New("something follows the value"))
 		}
 		return twice(text)
 	}
@@ -41,8 +40,10 @@ func Unmarshal(text []byte, v any) error {
 	case errors.As(err, &syntax):
 		return at(text, max(syntax.Offset-1, 0), err)
 	case errors.As(err, &kind):
-		return at(text, max(kind.Offset-1, 0), fmt.Errorf("%s of %s: want another type, not %s", kind.Field,
-			kind.Struct, kind.Value))
+		if kind.Field == "" { // of the whole
+			return at(text, max(kind.Offset-1, 0), fmt.Errorf("want an object, not: %s", kind.Value))
+		}
+		return at(text, max(kind.Offset-1, 0), fmt.Errorf("%s of %s: want another type, not %s", kind.Field, kind.Struct, kind.Value))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return at(text, int64(len(text)), errors.New("the text ends too early"))
 	}
@@ -99,8 +100,7 @@ func members(text []byte, each func(object int, name string, offset int64) bool)
 		name, isString := token.(string)
 		if isString && key {
 			end := in.InputOffset()
-			// a name with an escaped quote is found a little late
-			start := int64(bytes.LastIndexByte(text[:end-1], '"'))
+			start := int64(bytes.LastIndexByte(text[:end-1], '"')) // a name with an escaped quote is found a little late
 			if !each(within[len(within)-1].number, name, max(start, 0)) {
 				return
 			}

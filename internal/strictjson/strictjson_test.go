@@ -30,14 +30,13 @@ func TestUnmarshal(t *testing.T) {
 		"{\n  \"nam\": \"x\"\n}": `line 2, column 3: there is no member "nam"`,
 		"{\"name\": \"a\",\n \"list\": [{\"a\": 1}, {\"c\": 2}]}":  `line 2, column 22: there is no member "c"`,
 		"{\"name\": \"c\", \"inner\":\n{\"b\": \"c\", \"c\": {}}}": `line 2, column 12: there is no member "c"`,
-		"{\n\"name\": 5}": "line 2, column 9: name of outer: want another type, not number",
-		"{\n\"name\": \"x\",\n}": "line 3, column 1: invalid character '}' looking for beginning of " +
-			"object key string",
+		"[1]":                                  "line 1, column 1: want an object, not: array",
+		"{\n\"name\": 5}":                      "line 2, column 9: name of outer: want another type, not number",
+		"{\n\"name\": \"x\",\n}":               "line 3, column 1: invalid character '}' looking for beginning of object key string",
 		"{\"name\": \"x\"":                     "line 1, column 13: the text ends too early",
 		"":                                     "line 1, column 1: the text ends too early",
 		"{\"name\": \"a\",\n \"name\": \"b\"}": "line 2, column 2: the member \"name\" stands there twice",
-		"{\"list\": [{\"a\": 1}, {\"a\": 2,\n\"a\": 2}]}": "line 2, column 1: the member \"a\" stands " +
-			"there twice",
+		"{\"list\": [{\"a\": 1}, {\"a\": 2,\n\"a\": 2}]}":        "line 2, column 1: the member \"a\" stands there twice",
 		"{\"name\": \"a\",\n \"when\": \"soon\", \"inner\": {}}": "line 2, column 2: \"soon\" is no time",
 		"{}\n{}": "line 2, column 1: something follows the value",
 	} {

@@ -13,8 +13,7 @@ import (
 type Verdict string
 
 const (
-	// fewer wrong answers than spoil a level, of a server whose answers can be checked
-	Passed       Verdict = "passed"
+	Passed       Verdict = "passed"        // fewer wrong answers than spoil a level, of a server whose answers can be checked
 	Spoiled      Verdict = "spoiled"       // Limit or more: the level's figures are of another work than was asked for
 	NotCheckable Verdict = "not checkable" // the check says nothing here; Reason says why
 )
@@ -26,15 +25,15 @@ const (
 	// Scored asks for the log-probabilities of all of an answer's tokens at once.
 	Scored Method = "scored"
 
-	// SingleTokens asks at 8 positions of an answer which token comes next, with the log-probabilities of the first
-	// few. It is weaker: it sees what is wrong at those positions alone, and a token beyond the few that are told has
-	// a gap of unknown size.
+	// SingleTokens asks at 8 positions of an answer which token comes next, with the log-probabilities of the first few.
+	// It is weaker: it sees what is wrong at those positions alone, and a token beyond the few that are told has a gap of
+	// unknown size.
 	SingleTokens Method = "single tokens"
 
-	// Prefilled asks for the log-probabilities of all of an answer's tokens where the server does not say which
-	// tokens were the best (TGI): those of a probability below 1/e, which alone can be wrong, are compared with the
-	// best one by a request each, for the 8 least probable. It is weaker where an answer has more of them, and where
-	// its text is not read back as the tokens that were given.
+	// Prefilled asks for the log-probabilities of all of an answer's tokens where the server does not say which tokens were
+	// the best (TGI): those of a probability below 1/e, which alone can be wrong, are compared with the best one by a
+	// request each, for the 8 least probable. It is weaker where an answer has more of them, and where its text is not
+	// read back as the tokens that were given.
 	Prefilled Method = "prefill details"
 
 	// KnownAnswers asks prompts whose answers are known, during the level: they are not the level's own answers.
@@ -66,8 +65,8 @@ func (t *Tally) Add(s *Score) {
 }
 
 // Agreement is the share of positions at which the given token was the most probable one, and whether there were any.
-// It has no verdict: a quantisation path moves it (0.9985 where nothing differed, 0.993 with fp8 and 0.956 with int4,
-// of one model), where gaps see nothing; so does batching.
+// It has no verdict: a quantisation path moves it (0.9985 where nothing differed, 0.993 with fp8 and 0.956 with int4, of
+// one model), where gaps see nothing; so does batching.
 func (t Tally) Agreement() (share float64, known bool) {
 	if t.Positions == 0 {
 		return 0, false
@@ -138,10 +137,11 @@ type Outcome struct {
 
 	Kept    int           `json:"kept"`               // answers of the level that were kept
 	TooLong int           `json:"too_long,omitempty"` // that were not, because they were longer than what is kept
+	Empty   int           `json:"empty,omitempty"`    // of those kept, with nothing in them that could be checked
 	Took    time.Duration `json:"took_ns,omitempty"`
 
-	// Known are the answers to questions whose answers are known, which were asked beside the level's requests; nil:
-	// none were.
+	// Known are the answers to questions whose answers are known, which were asked beside the level's requests; nil: none
+	// were.
 	Known *Known `json:"known,omitempty"`
 }
 
@@ -152,6 +152,7 @@ type Evidence struct {
 	Method  Method
 	Level   []Score
 	Healthy Tally
+	Odd     *Score // one of these that is wrong; nil: none is, or it is not known
 	Control []Score
 }
 
@@ -182,16 +183,18 @@ func (e *Evidence) Judge() *Outcome {
 	case c.Answers < ControlAnswers:
 		o.not("only %d of %d answers could be rescored under another's prompt", c.Answers, ControlAnswers)
 	case float64(c.Wrong) < ControlShare*float64(c.Answers):
-		o.not("of %d answers rescored under another's prompt only %d were caught, and %.0f are wanted: the prompt "+
-			"matters "+
+		o.not("of %d answers rescored under another's prompt only %d were caught, and %.0f are wanted: the prompt matters "+
 			"too little to this model, as to one with random weights, for a check to mean anything%s",
 			c.Answers, c.Wrong, ControlShare*float64(c.Answers), found)
 	case h.Answers < HealthyAnswers:
 		o.not("only %d of %d answers could be had at one in flight", h.Answers, HealthyAnswers)
 	case h.Wrong > 0:
-		o.not("%d of %d answers at one in flight are wrong already, so that what is wrong in the level is not "+
-			"known to be "+
-			"of the load%s", h.Wrong, h.Answers, found)
+		example := ""
+		if e.Odd != nil {
+			example = fmt.Sprintf(" (%v)", e.Odd.fault())
+		}
+		o.not("%d of %d answers at one in flight are wrong already%s, so that what is wrong in the level is not known to be "+
+			"of the load%s", h.Wrong, h.Answers, example, found)
 	case l.Answers == 0:
 		o.not("no answer of the level was checked")
 	case l.Wrong >= Limit(l.Answers):
@@ -237,8 +240,7 @@ func (o *Outcome) String() string {
 	case SingleTokens:
 		s.WriteString("; by single tokens at 8 positions, which is weaker: what is wrong between them is not seen")
 	case Prefilled:
-		s.WriteString("; by prefill details, which is weaker: of the tokens that are less probable than 1/e the 8 " +
-			"least " +
+		s.WriteString("; by prefill details, which is weaker: of the tokens that are less probable than 1/e the 8 least " +
 			"probable were compared with the best")
 	}
 	if k := o.Known; k != nil {
@@ -247,10 +249,13 @@ func (o *Outcome) String() string {
 	if o.TooLong > 0 {
 		fmt.Fprintf(&s, "; %d answers were too long to be kept", o.TooLong)
 	}
+	if o.Empty > 0 {
+		fmt.Fprintf(&s, "; %d answers were empty, and are not among these", o.Empty)
+	}
 	return s.String()
 }
 
 // NotCaught says what an audit does not see, for reports.
-const NotCaught = "an audit does not catch an always-wrong server, a damage that leaves the tokens likely (a " +
-	"swapped KV " +
-	"block in 1 of 7), a quantisation path (see top-1 agreement), or fewer wrong answers than are stated"
+const NotCaught = "an audit does not catch an always-wrong server, a damage that leaves the tokens likely (a swapped KV " +
+	"block in 1 of 7), a text that is not that of its token ids, an answer that is cut, a quantisation path (see top-1 " +
+	"agreement), or fewer wrong answers than are stated"

@@ -317,3 +317,33 @@ func TestWorkerThatGoesWhenDone(t *testing.T) {
 		t.Errorf("%+v, %v", r.Accounting, r.Warnings)
 	}
 }
+
+// A worker that is to end while its server has gone, as the children of a coordinator that was killed are, ends soon, and
+// does not try for long to have its result kept.
+func TestWorkerEndsWithoutServer(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	stop := f.worker("w", takes(20*time.Millisecond), nil)
+	c := &Coordinator{Conn: f.connect(), Workers: 1, InMemory: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = c.Measure(ctx, Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Duration: time.Hour}},
+			underWay(&loadgen.Generator{}, func() {
+				defer close(gone)
+				if err := f.broker.Close(); err != nil {
+					t.Error(err)
+				}
+			}))
+	}()
+	<-gone
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 4*leaveLimit {
+		t.Errorf("it took %v", took)
+	}
+	cancel()
+	<-done
+}

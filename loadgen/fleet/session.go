@@ -18,7 +18,8 @@ type session struct {
 	*working
 	id            string
 	shard, shards int
-	told          bool // observers want to know of each request
+	told          bool            // observers want to know of each request
+	life          context.Context // the worker's
 	cancel        context.CancelCauseFunc
 	before        <-chan struct{} // closed once the session before it has ended; nil: there was none
 	ended         chan struct{}
@@ -87,8 +88,11 @@ func (s *session) reach(p phase) {
 	s.alert()
 }
 
-// storeLimit bounds how long a result is tried to be kept.
-const storeLimit = 2 * time.Minute
+// storeLimit bounds how long a result is tried to be kept, and leaveLimit of a worker that is to end.
+const (
+	storeLimit = 2 * time.Minute
+	leaveLimit = 5 * time.Second
+)
 
 // measure is the session, from its beginning to its end.
 func (s *session) measure(ctx context.Context) {
@@ -147,6 +151,7 @@ func (s *session) try(ctx context.Context) error {
 	// The level's context may be done, and its result is wanted all the same.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
 	defer cancel()
+	defer context.AfterFunc(s.life, func() { time.AfterFunc(leaveLimit, cancel) })()
 	if err := kept.put(keep, s.names.result(s.id, s.shard), result); err != nil {
 		return fmt.Errorf("its result: %w", err)
 	}

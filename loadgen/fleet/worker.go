@@ -279,8 +279,9 @@ func (r *working) holds(ctx context.Context, o *order) (bool, error) {
 
 // begin begins a session.
 func (r *working) begin(ctx context.Context, o *order, shard int) {
+	life := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &session{working: r, id: o.Session, shard: shard, shards: len(o.Shards), told: o.Told, cancel: cancel,
+	s := &session{working: r, life: life, id: o.Session, shard: shard, shards: len(o.Shards), told: o.Told, cancel: cancel,
 		before: r.latest, ended: make(chan struct{}), mayArm: make(chan struct{}), mayRun: make(chan struct{}), drained: make(chan struct{}), phase: prepare}
 	r.session, r.latest = s, s.ended
 	r.ending.Go(func() { s.measure(ctx) })

@@ -31,6 +31,7 @@ func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome 
 	a := &auditing{target: t, evidence: audit.Evidence{Healthy: healthy}}
 	var tooLong int
 	a.sample, a.next, tooLong = t.keeper.sample() // none of a nil keeper
+	keptAnswers := len(a.sample)
 	known, err := t.asker.outcome(ctx)
 	outcome := a.outcome(ctx)
 	switch {
@@ -39,7 +40,8 @@ func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome 
 	case known != nil:
 		outcome.Consider(known)
 	}
-	outcome.Kept, outcome.TooLong, outcome.Took = len(a.sample), tooLong, time.Since(began)
+	outcome.Kept, outcome.TooLong, outcome.Took = keptAnswers, tooLong, time.Since(began)
+	outcome.Empty = keptAnswers - len(a.sample)
 	return outcome
 }
 
@@ -69,6 +71,7 @@ func (a *auditing) outcome(ctx context.Context) *audit.Outcome {
 	if why := a.target.config.Endpoint.uncheckable(); why != "" {
 		return audit.Impossible("%s", why)
 	}
+	a.sample = slices.DeleteFunc(a.sample, func(k *kept) bool { return len(k.answer) == 0 && len(k.text) == 0 })
 	if len(a.sample) < fewestAnswers {
 		return audit.Impossible("%d answers were kept, and it takes %d", len(a.sample), fewestAnswers)
 	}
@@ -277,6 +280,9 @@ func (a *auditing) healthy(ctx context.Context, check checker) error {
 		score, err := a.one(ctx, check, k, k)
 		if err == nil {
 			h.Add(&score)
+			if score.Wrong() {
+				a.evidence.Odd = &score
+			}
 		}
 		return h.Answers < audit.HealthyAnswers, err
 	})

@@ -175,3 +175,31 @@ func BenchmarkReadStreamKept(b *testing.B) {
 		})
 	}
 }
+
+// A million answers, of requests and of sessions, leave no more behind than those that are kept and were under way.
+func TestKeeperOfAMillion(t *testing.T) {
+	const n, underWay, answers = 300, 64, 1_000_000
+	k := newKeeper(&Config{Audit: &Audit{Answers: n, Seed: 3}})
+	begun := 0
+	var open []*kept
+	for i := range answers {
+		a := k.begin(i/2, 1+i%2, false)
+		if a != nil {
+			begun++
+			k.mu.Lock()
+			a.answer = append(a.answer, int32(i))
+			k.mu.Unlock()
+			open = append(open, a)
+		}
+		if len(open) > underWay || i == answers-1 {
+			for _, a := range open {
+				k.end(a, true)
+			}
+			open = open[:0]
+		}
+	}
+	// 300 (1 + ln(1e6 / 300)) = 2,734 are expected to be looked at, and some more by those under way together.
+	if len(k.all) != n || len(k.all)+len(k.free) > n+underWay+2 || begun < 2000 || begun > 6000 {
+		t.Errorf("%d kept, %d free, %d begun", len(k.all), len(k.free), begun)
+	}
+}

@@ -10,7 +10,9 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen/audit"
@@ -78,7 +80,11 @@ func (s *scorer) post(ctx context.Context, to *url.URL, body map[string]any, ans
 	said, err := io.ReadAll(io.LimitReader(response.Body, maxWhole+1))
 	switch {
 	case response.StatusCode != http.StatusOK:
-		return &refusedError{response.StatusCode, s.api.secrets.hide(complaint(said[:min(len(said), mostQuoted)]))}
+		words := s.api.secrets.hide(complaint(said[:min(len(said), mostQuoted)]))
+		if quotes(words, body) {
+			words = "(what the server said quotes the request, and is not shown)"
+		}
+		return &refusedError{response.StatusCode, words}
 	case err != nil:
 		return fmt.Errorf("the score broke off: %w", err)
 	case len(said) > maxWhole:
@@ -95,6 +101,40 @@ func (s *scorer) post(ctx context.Context, to *url.URL, body map[string]any, ans
 	}
 	return nil
 }
+
+// quotes reports whether what a server said repeats a part of the texts, or a list of the token ids, of a request: these
+// may be private, and what is said goes to files.
+func quotes(said string, request any) bool {
+	const part = 12 // bytes; whoever repeats twice as many repeats one of these whole
+	switch v := request.(type) {
+	case map[string]any:
+		for name, of := range v {
+			if name != "model" && quotes(said, of) { // by which servers say that they do not have it
+				return true
+			}
+		}
+	case []any:
+		for _, of := range v {
+			if quotes(said, of) {
+				return true
+			}
+		}
+	case json.RawMessage:
+		var of any
+		return json.Unmarshal(v, &of) == nil && quotes(said, of)
+	case string:
+		for at := 0; at+part <= len(said); at += part {
+			if strings.Contains(v, said[at:at+part]) {
+				return true
+			}
+		}
+	case []int32, []int:
+		return listOfIDs.MatchString(said)
+	}
+	return false
+}
+
+var listOfIDs = regexp.MustCompile(`(\d+\s*,\s*){8}`)
 
 // An entry is what a server says of one position of a prompt, by token id: the given token and the most probable one.
 //

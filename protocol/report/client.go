@@ -11,14 +11,14 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// ClientText writes a client validation: the page's columns, beside them what was truly in flight and what the client
+// ClientText writes a client validation for a terminal of 80 columns: the page's columns, beside them what was truly in flight and what the client
 // added, and a verdict. server says in words what was measured against; need is how many requests/s the experiment will
 // need, 0 where that is not stated.
 func ClientText(w io.Writer, a *protocol.Analysis, server string, need float64) error {
-	out := &printer{w: w}
+	out := &printer{w: w, width: textWidth}
 	out.f("The client against %s.\n", server)
-	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and\n")
-	out.f("loopback added to the server's own stamps, in ms.\n")
+	out.f("Tokens/s: output tokens. In flight: mean over the makespan. TTFT and ITL error: what client, kernel and " +
+		"loopback added to the server's own stamps, in ms.\n")
 	sent(out, a)
 	if a.Stamps.Chunks() > 0 {
 		out.f("Arrivals stamped by: %s.\n", stampedBy(a.Stamps))

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +82,8 @@ func agrees(t *testing.T, a *protocol.Analysis, need float64, name string) {
 	if err := ClientText(&b, a, "a server", need); err != nil {
 		t.Fatal(err)
 	}
-	text, v := b.String(), NewClientVerdict(a, need)
+	// What goes on below is one line again.
+	text, v := regexp.MustCompile(`\n +`).ReplaceAllString(b.String(), " "), NewClientVerdict(a, need)
 	says := func(s string) bool { return strings.Contains(text, s) }
 	best, free := 0.0, true // the highest rate that can be used; and whether no level at or above its was seen to limit
 	var at protocol.Point

@@ -26,12 +26,33 @@ func findingsPart(out *section, s *subject) {
 // answersPart is what became of the answers that were checked after their levels.
 func answersPart(out *section, s *subject) {
 	t := Table{ID: s.prefix + "answers-table", Caption: "Answers, checked after each level on the quiet server",
-		Head: []string{levelTitle(s.Analysis), "Run", "Verdict"}}
+		Head: []string{levelTitle(s.Analysis), "Run", "Verdict", "Wrong", "Checked", "95 % from", "to",
+			"Share that would have shown", "Wrong at one in flight", "Caught under another’s prompt", "Top-1 agreement",
+			"In words"}}
 	var faults []string
 	for i := range s.Points {
 		p := &s.Points[i]
 		for _, r := range p.Audits {
-			t.Rows = append(t.Rows, []Cell{s.levelCell(p), whole(r.Run), textCell(plain(r.Outcome.String()))})
+			o := &r.Outcome
+			row := []Cell{s.levelCell(p), whole(r.Run), textCell(string(o.Verdict)), whole(o.Level.Wrong), whole(o.Level.Answers)}
+			percent := func(share float64) Cell { return numberCell(share, fmt.Sprintf("%.2g %%", 100*share)) }
+			if o.Share != nil {
+				row = append(row, percent(o.Share.Low), percent(o.Share.High), percent(o.Smallest))
+			} else {
+				row = append(row, textCell("–"), textCell("–"), textCell("–"))
+			}
+			row = append(row, textCell(fmt.Sprintf("%d of %d", o.Healthy.Wrong, o.Healthy.Answers)),
+				textCell(fmt.Sprintf("%d of %d", o.Control.Wrong, o.Control.Answers)))
+			if share, known := o.Level.Agreement(); known {
+				row = append(row, numberCell(share, fmt.Sprintf("%.4f", share)))
+			} else {
+				row = append(row, textCell("–"))
+			}
+			t.Rows = append(t.Rows, append(row, textCell(plain(o.String()))))
+			for _, e := range o.Examples {
+				faults = append(faults, fmt.Sprintf("At %s, run %d: %s, wrong from token %d on: %q", levelOf(p), r.Run, e.Name(),
+					e.First, plain(e.Answer)))
+			}
 			for _, f := range r.Outcome.Faults {
 				faults = append(faults, fmt.Sprintf("At %s, run %d: %s", levelOf(p), r.Run, plain(f.String())))
 			}

@@ -18,8 +18,8 @@ func answers(s *subject) []answer {
 		return []answer{clientFast(s), howSure(s), clientLimits(s), canTrust(s)}
 	}
 	out := []answer{howFast(s), howSure(s), whatLimits(s), canTrust(s)}
-	if len(s.Findings) > 0 {
-		out = slices.Insert(out, 0, asked(s))
+	if first := asked(s); first.Headline != "" {
+		out = slices.Insert(out, 0, first)
 	}
 	return out
 }
@@ -27,19 +27,28 @@ func answers(s *subject) []answer {
 // mostAsked is how many findings the first screen has room for.
 const mostAsked = 4
 
-// asked is what the design found: the answer itself where there is one, and what each is an answer to.
+// asked is what the design found, with what each is an answer to; the knee is told with what limits the server. A
+// headline of "" says that there is nothing beside it.
 func asked(s *subject) answer {
 	out := answer{Question: "What was asked?", Wide: true}
-	for _, f := range s.Findings[:min(len(s.Findings), mostAsked)] {
+	found := slices.DeleteFunc(slices.Clone(s.Findings), func(f protocol.Finding) bool { return f.Answer == s.Knee.String() })
+	if len(found) == 0 {
+		return out
+	}
+	out.Headline = fmt.Sprintf("%d answers", len(found))
+	if len(found) == 1 {
+		short, more, _ := strings.Cut(plain(found[0].Answer), ": ")
+		out.Headline = capital(short)
+		if more == "" {
+			out.Details = []string{plain(found[0].Name) + "."}
+			return out
+		}
+	}
+	for _, f := range found[:min(len(found), mostAsked)] {
 		out.Details = append(out.Details, plain(f.Name)+": "+plain(f.Answer)+".")
 	}
-	if more := len(s.Findings) - mostAsked; more > 0 {
+	if more := len(found) - mostAsked; more > 0 {
 		out.Details = append(out.Details, fmt.Sprintf("%d more, and what decided each, are below, in Findings.", more))
-	}
-	out.Headline = fmt.Sprintf("%d answers", len(s.Findings))
-	if len(s.Findings) == 1 {
-		short, _, _ := strings.Cut(plain(s.Findings[0].Answer), ":")
-		out.Headline = capital(short)
 	}
 	return out
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +34,14 @@ func TestFirstScreen(t *testing.T) {
 		strings.Index(md, "](throughput.svg)") > strings.Index(md, "\n## ") {
 		t.Errorf("Markdown has the chart elsewhere:\n%.1500s", md)
 	}
+	knee := protocol.Finding{Name: "saturation knee", Answer: s.Analysis.Knee.String()}
+	short := protocol.Finding{Name: "most", Answer: "concurrency 13"}
+	with := func(f protocol.Finding) string {
+		return rendered(t, HTML, Subject{Experiment: e, Analysis: withFindings(s.Analysis, f)})
+	}
+	if strings.Contains(with(knee), "What was asked?") || !strings.Contains(with(short), ">most.<") {
+		t.Error("the knee, or a short answer, is told twice")
+	}
 	for range mostAsked {
 		s.Analysis.Findings = append(s.Analysis.Findings, s.Analysis.Findings[0])
 	}
@@ -43,6 +53,12 @@ func TestFirstScreen(t *testing.T) {
 	if page := rendered(t, HTML, subjectOf(e), subjectOf(e)); strings.Contains(page, "at the top of this page") {
 		t.Error("a page of two has one chart at its top")
 	}
+}
+
+func withFindings(a *protocol.Analysis, f ...protocol.Finding) *protocol.Analysis {
+	b := *a
+	b.Findings = f
+	return &b
 }
 
 // A check of the client answers for the client: no throughput of a server is looked for, and none is missed.
@@ -93,6 +109,57 @@ func TestSized(t *testing.T) {
 		{0.2642, 152, "0.264"}} {
 		if got := sizedLike(c.half, c.mean); got != c.want {
 			t.Errorf("± %v around %v is %s, want %s", c.half, c.mean, got, c.want)
+		}
+	}
+}
+
+// Tables of many runs are as wide as a sheet of paper, and all runs are in them.
+func TestManyRuns(t *testing.T) {
+	e := measured(t, []int{1, 4}, protocol.Prompts{PerConcurrency: 10})
+	for k, few := 1, slices.Clone(e.Measurements); k < 8; k++ {
+		for _, m := range few {
+			m.Step.Run += 3 * k
+			m.Instance = fmt.Sprint(m.Step.Run)
+			e.Measurements = append(e.Measurements, m)
+		}
+	}
+	d := newDocument([]Subject{subjectOf(e)})
+	runs := map[string]int{}
+	for _, s := range d.Sections {
+		for _, b := range s.Blocks {
+			if b.Table == nil || s.ID != "variance" && s.ID != "levels" {
+				continue
+			}
+			if n := len(b.Table.Head); n > 5+mostAcross {
+				t.Errorf("a table of %s has %d columns: %v", s.ID, n, b.Table.Head)
+			}
+			for _, head := range b.Table.Head {
+				if strings.HasPrefix(head, "Run ") {
+					runs[s.ID]++
+				}
+			}
+		}
+	}
+	if runs["variance"] != 24 || runs["levels"] != 48 {
+		t.Errorf("columns of runs: %v, want 24 and twice 24", runs)
+	}
+}
+
+// How it is repeated is a command of the program that it was made by.
+func TestProgramOf(t *testing.T) {
+	for design, want := range map[string]string{
+		`{"name": "p", "runs": 3, "levels": [1], "restart": true}`:                         "multirun -server …",
+		`{"name": "p", "runs": 3, "levels": [1]}`:                                          "multirun",
+		`{"name": "clientcheck-corrected", "runs": 1, "levels": [1]}`:                      "",
+		`{"design": "ablation", "plan": {"runs": 3, "levels": [1], "restart": true}}`:      "ablation -a … -b …",
+		`{"design": "slo", "plan": {"runs": 3, "levels": [1], "restart": true}}`:           "slo -server …",
+		`{"design": "until-precise", "plan": {"runs": 3, "levels": [1], "restart": true}}`: "multirun -server …",
+		`[{"run": 1}]`: "",
+		``:             "",
+	} {
+		program, servers := programOf(json.RawMessage(design))
+		if program+servers != want {
+			t.Errorf("%s: %q, want %q", design, program+servers, want)
 		}
 	}
 }

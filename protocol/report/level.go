@@ -12,15 +12,16 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// LevelText writes the result of one level: its accounting, its figures and its warnings. The only intervals are
-// those within this one run, and the text says so.
+// LevelText writes the result of one level for a terminal of 80 columns: its accounting, its figures and its warnings.
+// The only intervals are those within this one run, and the text says so.
 func LevelText(w io.Writer, r *loadgen.Result) error {
-	out := &printer{w: w}
+	out := &printer{w: w, width: textWidth}
 	a := r.Accounting
 	load := r.Level.Load()
-	out.f("%s: %d issued, %d completed, %d failed, %d cancelled; %d discarded before\n",
-		strings.ToUpper(load[:1])+load[1:], a.Issued, a.Completed, a.Failed, a.Cancelled, r.Warmup.Issued)
-	out.f("%d input and %d output tokens in %.3f s\n", r.Tokens.Input, r.Tokens.Output, r.Makespan.Seconds())
+	out.f("%s: %s issued, %s completed, %s failed, %s cancelled; %s discarded before\n",
+		strings.ToUpper(load[:1])+load[1:], counted(a.Issued), counted(a.Completed), counted(a.Failed), counted(a.Cancelled),
+		counted(r.Warmup.Issued))
+	out.f("%s input and %s output tokens in %.3f s\n", counted(r.Tokens.Input), counted(r.Tokens.Output), r.Makespan.Seconds())
 	if r.Stamps.Chunks() > 0 {
 		out.f("Arrivals stamped by: %s\n", stampedBy(r.Stamps))
 	}
@@ -73,6 +74,9 @@ func LevelText(w io.Writer, r *loadgen.Result) error {
 	return out.err
 }
 
+// counted writes a number of things.
+func counted[N int | int64](n N) string { return decimal(float64(n), 0) }
+
 // endedBy names the reasons that answers gave for their end, the most frequent one first.
 func endedBy(r *loadgen.Result) string {
 	reasons := slices.SortedFunc(maps.Keys(r.FinishReasons), func(a, b string) int {
@@ -123,17 +127,18 @@ func partLine(p *loadgen.Part) string {
 // writeFigures writes the throughputs and conditions a line each, then the metrics, with their mean and percentiles in
 // columns.
 func writeFigures(out *printer, r *loadgen.Result) {
-	cell := func(f loadgen.Figure) string {
+	marked := func(f loadgen.Figure, text string) string {
 		for _, w := range r.Warnings {
 			if w.SpoilsFigure(f.Name) {
-				return decimal(f.Value, 2) + "!"
+				return text + "!"
 			}
 		}
 		if _, p, ok := loadgen.QuantileOf(f.Name); ok && stats.TailWarnings(f.N, p/100) != nil {
-			return decimal(f.Value, 2) + "?"
+			return text + "?"
 		}
-		return decimal(f.Value, 2)
+		return text
 	}
+	cell := func(f loadgen.Figure) string { return marked(f, brief(f.Value)) }
 	var metrics []string
 	single := newTable(out)
 	single.f("figure\tvalue\tunit\tsamples\t\n")
@@ -151,7 +156,7 @@ func writeFigures(out *printer, r *loadgen.Result) {
 			}
 			continue
 		}
-		single.f("%s\t%s\t%s\t%d\t\n", f.Name, cell(f), f.Unit, f.N)
+		single.f("%s\t%s\t%s\t%s\t\n", f.Name, marked(f, decimal(f.Value, 2)), f.Unit, counted(f.N))
 	}
 	single.flush()
 	if len(metrics) == 0 {
@@ -164,10 +169,10 @@ func writeFigures(out *printer, r *loadgen.Result) {
 	for _, p := range percentiles {
 		table.f("p%g\t", p)
 	}
-	table.f("max\tunit\tsamples\t\n")
+	table.f("max\tn\t\n")
 	for _, metric := range metrics {
 		mean, _ := r.Figure(loadgen.MeanName(metric))
-		table.f("%s\t%s\t", metric, cell(mean)+meanInterval(r, metric))
+		table.f("%s, %s\t%s\t", metric, mean.Unit, cell(mean)+meanInterval(r, metric))
 		for _, p := range percentiles {
 			if f, ok := r.Figure(loadgen.QuantileName(metric, p)); ok {
 				table.f("%s\t", cell(f))
@@ -178,16 +183,30 @@ func writeFigures(out *printer, r *loadgen.Result) {
 		most := "–"
 		if d := r.Distributions[metric]; d != nil {
 			if x, ok := d.Quantile(100); ok {
-				most = decimal(x, 2)
+				most = brief(x)
 			}
 		}
-		table.f("%s\t%s\t%d\t\n", most, mean.Unit, mean.N)
-		issuedRow(table, r, metric, mean.Unit, percentiles, cell)
+		table.f("%s\t%s\t\n", most, counted(mean.N))
+		issuedRow(table, r, metric, percentiles, cell)
 		slowEnd(table, r, mean, percentiles)
 	}
 	table.flush()
 	writeGroups(out, r, cell)
 	levelHistograms(out, r, metrics)
+}
+
+// brief writes a number with three digits that count, and no more than two behind the point, so that a table of many
+// has room in a terminal.
+func brief(x float64) string { return decimal(x, decimals(x)) }
+
+func decimals(x float64) int {
+	switch size := max(x, -x); {
+	case size >= 100:
+		return 0
+	case size >= 10:
+		return 1
+	}
+	return 2
 }
 
 // meanInterval is the half width of the 95 % interval of a metric's mean within the run; "" where there is none.
@@ -196,11 +215,11 @@ func meanInterval(r *loadgen.Result, metric string) string {
 	if !ok {
 		return ""
 	}
-	return " ±" + decimal(m.Mean.HalfWidth(), 2)
+	return " ±" + decimal(m.Mean.HalfWidth(), decimals(m.Mean.Estimate))
 }
 
 // issuedRow is a metric's percentiles over all issued requests, where not all of these have it.
-func issuedRow(table *table, r *loadgen.Result, metric, unit string, percentiles []float64, cell func(loadgen.Figure) string) {
+func issuedRow(table *table, r *loadgen.Result, metric string, percentiles []float64, cell func(loadgen.Figure) string) {
 	median, ok := r.Figure(loadgen.IssuedName(metric, 50))
 	completed, _ := r.Figure(loadgen.QuantileName(metric, 50))
 	if !ok || median.N == completed.N {
@@ -214,7 +233,7 @@ func issuedRow(table *table, r *loadgen.Result, metric, unit string, percentiles
 			table.f("–\t")
 		}
 	}
-	table.f("–\t%s\t%d\t\n", unit, median.N)
+	table.f("–\t%s\t\n", counted(median.N))
 }
 
 // slowEnd is a row of what so many per cent of the requests had at least, for a metric of which more is better: its p99
@@ -229,19 +248,19 @@ func slowEnd(table *table, r *loadgen.Result, mean loadgen.Figure, percentiles [
 	if slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.SpoilsFigure(mean.Name) }) {
 		mark = "!"
 	}
-	table.f("%s, at least\t–\t", metric)
+	table.f("at least\t–\t")
 	for _, p := range percentiles {
 		x, ok := d.Quantile(100 - p)
 		switch {
 		case !ok:
 			table.f("–\t")
 		case mark == "" && stats.TailWarnings(mean.N, p/100) != nil:
-			table.f("%s?\t", decimal(x, 2))
+			table.f("%s?\t", brief(x))
 		default:
-			table.f("%s%s\t", decimal(x, 2), mark)
+			table.f("%s%s\t", brief(x), mark)
 		}
 	}
-	table.f("–\t%s\t%d\t\n", mean.Unit, mean.N)
+	table.f("–\t%s\t\n", counted(mean.N))
 }
 
 // percentilesOf are those that the result has figures of, in their order.

@@ -111,19 +111,18 @@ func planName(p *protocol.Plan) string {
 }
 
 func repeatPart(out *section, s *subject) {
-	if s.plan != nil {
-		command := "multirun -plan plan.json"
-		if len(s.URLs) > 0 {
+	if program, servers := programOf(s.e.Design); program != "" {
+		command := program + " -plan plan.json"
+		if len(s.URLs) == 1 {
 			command += " -url " + quoted(s.URLs[0])
 		}
 		if len(s.Models) > 0 {
 			command += " -model " + quoted(strings.Join(s.Models, ","))
 		}
-		if s.plan.Restart {
-			command += " -server …"
-		}
-		out.text("With the plan below as plan.json, and -server and the requests’ flags as the tables above have them:")
-		out.add(block{Code: command + " -out again"})
+		out.text("With the design below as plan.json, and the servers and the requests’ flags as the tables above have them:")
+		out.add(block{Code: command + servers + " -out again"})
+	} else if IsClientCheck(s.e) {
+		out.add(block{Code: "clientcheck -out again"})
 	}
 	t := Table{Head: []string{"What", "Value"}}
 	row := func(name, value string) {
@@ -149,6 +148,35 @@ func repeatPart(out *section, s *subject) {
 	if len(s.Design) > 0 && string(s.Design) != "null" {
 		out.add(block{Details: &details{"The design, as JSON", []block{{Code: indented(s.Design)}}}})
 	}
+}
+
+// programOf is the program that carries out a design which is read from its file, and the flags that name its servers;
+// "": none does.
+func programOf(design json.RawMessage) (program, servers string) {
+	var d struct {
+		Design string        `json:"design"`
+		Plan   protocol.Plan `json:"plan"`
+	}
+	plan := planOf(design)
+	switch {
+	case plan != nil && strings.HasPrefix(plan.Name, protocol.ClientValidation().Name):
+		return "", "" // it has its own
+	case plan != nil && plan.Restart:
+		return "multirun", " -server …"
+	case plan != nil:
+		return "multirun", ""
+	case json.Unmarshal(design, &d) != nil || d.Design == "":
+		return "", ""
+	case d.Design == "ablation":
+		return "ablation", " -a … -b …"
+	}
+	if d.Plan.Restart {
+		servers = " -server …"
+	}
+	if d.Design == "slo" {
+		return "slo", servers
+	}
+	return "multirun", servers
 }
 
 // quoted is a word for a shell: as it is where nothing in it means something to one.

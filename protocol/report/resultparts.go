@@ -208,36 +208,46 @@ func variancePart(out *section, s *subject) {
 		out.text(line + ".")
 	}
 	out.table(s.startTable())
-	runs := Table{ID: s.prefix + "runs", Caption: "Total throughput over the makespan of each run, in the order in which they were measured",
-		Head: []string{levelTitle(s.Analysis)}}
 	var order []int
 	for _, m := range s.e.Measurements {
 		if !m.Step.Discard && !slices.Contains(order, m.Step.Run) {
 			order = append(order, m.Step.Run)
 		}
 	}
-	for _, run := range order {
-		runs.Head = append(runs.Head, fmt.Sprintf("Run %d", run))
-	}
-	for i := range s.Points {
-		p := &s.Points[i]
-		e, err := p.Figure(loadgen.TotalThroughput)
-		if e.Name == "" {
-			continue
+	caption := "Total throughput over the makespan of each run, in the order in which they were measured"
+	for part := range slices.Chunk(order, mostAcross) {
+		runs := Table{Caption: caption, Head: []string{levelTitle(s.Analysis)}}
+		if part[0] == order[0] {
+			runs.ID = s.prefix + "runs"
 		}
-		row := []Cell{s.levelCell(p)}
-		for _, run := range order {
-			cell := textCell("–")
-			if j := slices.Index(e.Runs, run); j >= 0 {
-				cell = flagged(numberCell(e.Values[j], sized(e.Values[j])), e, err)
+		for _, run := range part {
+			runs.Head = append(runs.Head, fmt.Sprintf("Run %d", run))
+		}
+		for i := range s.Points {
+			p := &s.Points[i]
+			e, err := p.Figure(loadgen.TotalThroughput)
+			if cells, found := runCells(e, err, part); found {
+				runs.Rows = append(runs.Rows, append([]Cell{s.levelCell(p)}, cells...))
 			}
-			row = append(row, cell)
 		}
-		runs.Rows = append(runs.Rows, row)
-	}
-	if len(order) > 0 {
 		out.table(runs)
+		caption = "Further runs"
 	}
+}
+
+// mostAcross is how many runs a table has beside each other: more are wider than a sheet of paper, and go on in another.
+const mostAcross = 10
+
+// runCells are a figure's values in some runs, and whether there are any.
+func runCells(e protocol.Estimate, err error, runs []int) (cells []Cell, found bool) {
+	for _, run := range runs {
+		cell := textCell("–")
+		if j := slices.Index(e.Runs, run); e.Name != "" && j >= 0 {
+			cell, found = flagged(numberCell(e.Values[j], sized(e.Values[j])), e, err), true
+		}
+		cells = append(cells, cell)
+	}
+	return cells, found
 }
 
 func serverPart(out *section, s *subject) {
@@ -310,28 +320,30 @@ func levelsPart(out *section, s *subject) {
 	for i := range s.Points {
 		p := &s.Points[i]
 		out.heading(s.anchor(p), capital(p.Load.String()))
-		t := Table{ID: s.anchor(p) + "-runs", Head: []string{"Figure", "Unit", "Mean", "95 % from", "to"}}
-		for _, run := range p.Runs {
-			t.Head = append(t.Head, fmt.Sprintf("Run %d", run))
-		}
-		for _, figure := range levelFigures {
-			e, err := p.Figure(figure)
-			if e.Name == "" {
-				continue
+		for part := range slices.Chunk(p.Runs, mostAcross) {
+			first := part[0] == p.Runs[0]
+			t := Table{Head: []string{"Figure", "Unit"}}
+			if first {
+				t.ID, t.Head = s.anchor(p)+"-runs", append(t.Head, "Mean", "95 % from", "to")
 			}
-			cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
-			row := []Cell{textCell(figureWords(figure)), textCell(e.Unit), cell(e.Summary.Mean), cell(e.Interval.Low),
-				cell(e.Interval.High)}
-			for _, run := range p.Runs {
-				c := textCell("–")
-				if j := slices.Index(e.Runs, run); j >= 0 {
-					c = cell(e.Values[j])
+			for _, run := range part {
+				t.Head = append(t.Head, fmt.Sprintf("Run %d", run))
+			}
+			for _, figure := range levelFigures {
+				e, err := p.Figure(figure)
+				if e.Name == "" {
+					continue
 				}
-				row = append(row, c)
+				row := []Cell{textCell(figureWords(figure)), textCell(e.Unit)}
+				if first {
+					cell := func(x float64) Cell { return flagged(numberCell(x, sized(x)), e, err) }
+					row = append(row, cell(e.Summary.Mean), cell(e.Interval.Low), cell(e.Interval.High))
+				}
+				cells, _ := runCells(e, err, part)
+				t.Rows = append(t.Rows, append(row, cells...))
 			}
-			t.Rows = append(t.Rows, row)
+			out.table(t)
 		}
-		out.table(t)
 		var lines []string
 		for _, w := range p.Warnings {
 			lines = append(lines, fmt.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs),

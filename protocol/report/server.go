@@ -156,9 +156,19 @@ func spreads(out *printer, a *protocol.Analysis) {
 
 // headroom says by how much the client could have done more than the level that needed most of it.
 func headroom(a *protocol.Analysis) string {
+	var least *protocol.Point
+	for i := range a.Points {
+		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {
+			least = p
+		}
+	}
 	c := a.Client
 	if c == nil || c.Requests <= 0 {
-		return ""
+		if least == nil {
+			return ""
+		}
+		return fmt.Sprintf("Client: each of its generators was seen to sustain at least %s × what it needed, the least at %s",
+			decimal(least.Headroom.Least(), 1), levelOf(least))
 	}
 	s := fmt.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
 	if c.Chunks > 0 {
@@ -169,12 +179,6 @@ func headroom(a *protocol.Analysis) string {
 		s += fmt.Sprintf(" by %d generators", c.Generators)
 	}
 	s += ", beside the server that it was measured with"
-	var least *protocol.Point
-	for i := range a.Points {
-		if p := &a.Points[i]; p.Headroom != nil && (least == nil || p.Headroom.Least() < least.Headroom.Least()) {
-			least = p
-		}
-	}
 	if least != nil {
 		s += fmt.Sprintf("; headroom at least %s ×, at %s", decimal(least.Headroom.Least(), 1), levelOf(least))
 	}

@@ -87,3 +87,24 @@ func TestPlanBounds(t *testing.T) {
 		}
 	}
 }
+
+// What several generators sustain, and which of them was nearest to its limit, is said also where nobody measured them
+// together.
+func TestHeadroomOfGenerators(t *testing.T) {
+	used := time.Second
+	worst := &loadgen.Part{Generator: &loadgen.GeneratorIdentity{Name: "w\x1b1"}, Client: &loadgen.ClientWatch{Elapsed: time.Second,
+		CPUTime: &used, CPUsAllowed: 2}}
+	a := &protocol.Analysis{Points: []protocol.Point{
+		{Load: protocol.Load{Concurrency: 4}, Headroom: &protocol.Headroom{Requests: 9, Chunks: 12}},
+		{Load: protocol.Load{Concurrency: 8}, Headroom: &protocol.Headroom{Requests: 7, Chunks: 3}, Worst: worst},
+	}}
+	if got := headroom(a); !strings.Contains(got, "at least 3.0 × what it needed") || !strings.HasSuffix(got, "8") {
+		t.Error(got)
+	}
+	if got := generators(a); !strings.Contains(got, "at 8, was ") || !strings.Contains(got, "1.00 of 2.00 CPUs") || strings.Contains(got, "\x1b") {
+		t.Error(got)
+	}
+	if headroom(&protocol.Analysis{}) != "" || generators(&protocol.Analysis{}) != "" {
+		t.Error("something is said of nobody")
+	}
+}

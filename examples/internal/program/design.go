@@ -3,6 +3,7 @@ package program
 import (
 	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -133,6 +134,9 @@ func (x *experiment) design(fixed bool) (protocol.Planned, error) {
 	if x.resume != "" {
 		return x.resumed()
 	}
+	if whole, err := x.designOf(x.plan, fixed); whole != nil || err != nil {
+		return whole, err
+	}
 	plan, err := x.chosen()
 	if err != nil {
 		return nil, err
@@ -147,4 +151,33 @@ func (x *experiment) design(fixed bool) (protocol.Planned, error) {
 		return x.search.of(plan, x.flags)
 	}
 	return x.designs.of(plan, x.flags)
+}
+
+// designOf is the design that a file has, as -out keeps it, where it is more than a plan: it is carried out as it
+// stands. nil: name is no file, or that of a plan, which flags may change.
+func (x *experiment) designOf(name string, fixed bool) (protocol.Planned, error) {
+	if info, err := os.Stat(name); name == "" || err != nil || info.IsDir() {
+		return nil, nil // what is wrong with it is said where plans are read
+	}
+	d, err := readDesign(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, plan := d.(protocol.Plan); plan {
+		return nil, nil
+	}
+	for _, flag := range slices.Concat(plansOwn, designFlags, armsOwn, openFlags, []string{"limit", x.runs.name}) {
+		if flag != "plan" && flag != "out" && given(x.flags, flag) {
+			return nil, Usagef("-%s with -plan %s: that file has a whole design, which says it; change it there", flag, name)
+		}
+	}
+	if own, its := x.program(), programOf(d); own != its {
+		return nil, Usagef("-plan %s: want an experiment of %s; this one is carried out by %s", name, own, its)
+	}
+	base := d.Outline().Plan
+	if fixed && base.Restart {
+		return nil, Usagef("-plan %s: want a server that can be restarted, as its runs do; -server says how", name)
+	}
+	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = base.Input, base.Output, base.Seed, base.Timeout
+	return d, nil
 }

@@ -63,7 +63,9 @@ func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, 
 		os.Exit(code(serveChild(configuration)))
 	}
 	if configuration := os.Getenv(workerVariable); configuration != "" {
-		signal.Ignore(os.Interrupt) // of a terminal it goes to all, and the coordinator says what is to be done
+		// Of a terminal, or of whoever ends a session or a service, they go to all: the coordinator says what is to be done,
+		// and when it goes, its children do.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		os.Exit(code(workChild(configuration)))
 	}
 	collectLess()

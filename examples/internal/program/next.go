@@ -1,6 +1,7 @@
 package program
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/stats"
 )
 
 // Where says in which directory the files of an experiment are, and which of them to open first. "": nowhere.
@@ -44,7 +46,23 @@ func Next(w io.Writer, a *protocol.Analysis, dir, runs string, narrows bool) {
 		fmt.Fprintf(w, "next: the knee is narrowed by -%s %s%s\n", flag, strings.Join(levels, ","), how)
 	case narrows && a.Knee.NextRuns > a.Runs:
 		fmt.Fprintf(w, "next: at this spread the knee takes %s\n", again(a.Knee.NextRuns))
+	case runs == "blocks": // both sides are in it already
+		if n := toDecide(a); n > 0 {
+			fmt.Fprintf(w, "next: undecided at this spread; -%s %d, measured afresh into another -out, would decide 4 times in 5\n",
+				runs, n)
+		}
 	case dir != "":
 		fmt.Fprintf(w, "next: compare %s OTHER says how another server, or this one after a change, differs\n", dir)
 	}
+}
+
+// toDecide is how many blocks the undecided findings of a comparison would take; 0: all are decided, or none can say.
+func toDecide(a *protocol.Analysis) (most int) {
+	for _, f := range a.Findings {
+		var v stats.Verdict
+		if json.Unmarshal(f.Detail, &v) == nil && v.Kind == stats.Undecided {
+			most = max(most, v.RunsToDecide)
+		}
+	}
+	return most
 }

@@ -1,10 +1,12 @@
 package program
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/servegauge/servegauge/protocol"
+	"github.com/servegauge/servegauge/stats"
 )
 
 // What is said at the end is of use with what there is: no spread of one run, flags that there are, a folder to open.
@@ -37,6 +39,19 @@ func TestNext(t *testing.T) {
 		if got := out.String(); !strings.Contains(got, c.want) || strings.Count(got, "\n") > 1 || c.want == "" &&
 			got != "" {
 			t.Errorf("%s: %q; want %q", c.what, got, c.want)
+		}
+	}
+	ablation := &protocol.Analysis{Runs: 6}
+	for kind, want := range map[stats.VerdictKind]string{stats.Undecided: "-blocks 39, measured afresh", stats.Faster: ""} {
+		detail, err := json.Marshal(stats.Verdict{Kind: kind, RunsToDecide: 39})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ablation.Findings = []protocol.Finding{{Detail: detail}}
+		var out strings.Builder
+		Next(&out, ablation, "out", "blocks", false)
+		if got := out.String(); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%v: %q; want %q", kind, got, want)
 		}
 	}
 	var out strings.Builder
