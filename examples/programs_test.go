@@ -413,7 +413,7 @@ func TestLoadtestAtARate(t *testing.T) {
 	if p.code != 0 {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
-	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response  ", " send_lag  "} {
+	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response, ms  ", " send_lag, ms  "} {
 		if !p.says(s) {
 			t.Errorf("it does not say %q:\n%s", s, p.stdout)
 		}

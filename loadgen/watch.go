@@ -149,8 +149,8 @@ func newWatch(seed uint64) *watch {
 	return w
 }
 
-// ready looks at what the process has used so far. That takes as long again, which a level that is to begin together
-// with others has not got once its clock has started: what the process uses while it waits for that counts as the level's.
+// ready looks at what the process has used so far. It is apart from begin, so that generators which begin together have
+// it behind them when their clocks start: what the process uses while it waits for that counts as the level's.
 func (w *watch) ready() *watch {
 	w.usage = w.look()
 	w.heapPeak = w.usage.heap

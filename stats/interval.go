@@ -3,6 +3,7 @@ package stats
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -68,6 +69,12 @@ func (v Interval) String() string {
 // those given: 1.0003 is not 1.000 where the question is whether the interval contains 1.
 func (v Interval) bounds(apart ...float64) string {
 	finest := v.High - v.Low
+	for _, bound := range []float64{v.Low, v.High} {
+		// Where it would be written as 0, which it is not: an SD of 0 is none, and a share of 0 nobody.
+		if size := math.Abs(bound); size > finest/10_000 && size < finest/20 {
+			apart = append(slices.Clip(apart), 0)
+		}
+	}
 	for _, x := range apart {
 		for _, bound := range []float64{v.Low, v.High} {
 			if d := math.Abs(bound - x); d > 0 {

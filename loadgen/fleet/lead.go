@@ -134,6 +134,13 @@ func (l *lead) wake() {
 	l.woken = make(chan struct{})
 }
 
+// starting reports whether a level is about to begin, when workers have something else to do than to read again what they
+// know: of a hundred of them each takes 0.1 ms for it. l.mu is held.
+func (l *lead) starting() bool {
+	left := time.Unix(0, l.order.At).Sub(l.clock())
+	return l.order.Phase == run && left < 200*time.Millisecond && left > -100*time.Millisecond
+}
+
 // want changes what is wanted, and says it at once.
 func (l *lead) want(change func(*order)) {
 	l.mu.Lock()
@@ -180,7 +187,9 @@ func (l *lead) pump(ctx context.Context) {
 			}
 		}
 		last = now
-		l.publish()
+		if !l.starting() {
+			l.publish()
+		}
 		l.wake()
 		l.mu.Unlock()
 		if now.Sub(renewed) >= renewEvery {

@@ -60,7 +60,7 @@ func TestAuditPower(t *testing.T) {
 	for _, c := range []struct {
 		levels int
 		rate   float64
-	}{{6, 0}, {8, 0.01}, {4, 0.02}, {4, 0.05}} {
+	}{{4, 0}, {6, 0.01}, {3, 0.02}, {3, 0.05}} {
 		auditLevels(t, func() http.Handler { return &loadgentest.Simulated{} }, "simulated", c.levels, c.rate)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// LevelText writes the result of one level for a terminal of 80 columns: its accounting, its figures and its warnings.
-// The only intervals are those within this one run, and the text says so.
+// LevelText writes the result of one level: its accounting, its figures and its warnings, of which the tables fit 80
+// columns. The only intervals are those within this one run, and the text says so.
 func LevelText(w io.Writer, r *loadgen.Result) error {
-	out := &printer{w: w, width: textWidth}
+	out := &printer{w: w}
 	a := r.Accounting
 	load := r.Level.Load()
 	out.f("%s: %s issued, %s completed, %s failed, %s cancelled; %s discarded before\n",
