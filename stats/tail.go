@@ -38,7 +38,8 @@ func TailFloor(p float64) int {
 	return tailFloor(p)
 }
 
-// tailFloors are those of the percentiles that most figures are: each takes a millisecond, and a report asks for hundreds.
+// tailFloors are those of the percentiles that most figures are: each takes a millisecond, and a report asks for
+// hundreds.
 var tailFloors = map[float64]func() int{}
 
 func init() {

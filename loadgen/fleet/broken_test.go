@@ -35,10 +35,11 @@ func TestPartition(t *testing.T) {
 	c := f.coordinator(2)
 	c.Gather = time.Minute
 	began := time.Now()
-	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, underWay(&loadgen.Generator{}, func() {
-		began = time.Now()
-		way.cut(true)
-	}))
+	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}},
+		underWay(&loadgen.Generator{}, func() {
+			began = time.Now()
+			way.cut(true)
+		}))
 	if !codes(r)[WarnWorkerLost] || r.Valid() || r.Accounting.Completed == 0 {
 		t.Errorf("%+v, %v", r.Accounting, r.Warnings)
 	}
@@ -215,7 +216,8 @@ func TestStoppedBeforeTheLevel(t *testing.T) {
 		}
 		stop := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(stop) })
-		r, err := c.Measure(t.Context(), Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}}, &loadgen.Generator{Stop: stop})
+		r, err := c.Measure(t.Context(), Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}},
+			&loadgen.Generator{Stop: stop})
 		if !errors.Is(err, ErrStopped) || r != nil {
 			t.Errorf("%s: %v, %v", what, r, err)
 		}
@@ -264,7 +266,8 @@ func TestWorkersThatDoNotFollow(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	told, done := make(chan string, 100), make(chan error)
-	w := &Worker{Conn: as("b"), Name: "deaf", Allow: []string{testURL}, Target: waits(nil), Told: func(s string) { told <- s }}
+	w := &Worker{Conn: as("b"), Name: "deaf", Allow: []string{testURL}, Target: waits(nil),
+		Told: func(s string) { told <- s }}
 	go func() { done <- w.Run(ctx) }()
 	c := &Coordinator{Conn: as("a"), Workers: 1, Gather: 8 * time.Second}
 	_, err := c.Measure(ctx, Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10}}, nil)

@@ -59,12 +59,14 @@ func TestAblation(t *testing.T) {
 		}
 		for i := range a {
 			x, y := a[i].Step, b[i].Step
-			if x.Arm != design.ArmA || y.Arm != design.ArmB || x.Run != block+1 || y.Run != block+1 || x.Seed != y.Seed ||
+			if x.Arm != design.ArmA || y.Arm != design.ArmB || x.Run != block+1 || y.Run != block+1 ||
+				x.Seed != y.Seed ||
 				x.Restart != (i == 0) || y.Restart != (i == 0) || x.Level.Concurrency != y.Level.Concurrency {
 				t.Errorf("block %d:\n%+v\n%+v", block+1, x, y)
 			}
 			for _, s := range []protocol.Step{x, y} {
-				if veryFirst := fmt.Sprint(s) == fmt.Sprint(done[0].Step); (s.Cooldown > 0) != (s.Restart && !veryFirst) {
+				if veryFirst := fmt.Sprint(s) == fmt.Sprint(done[0].Step); (s.Cooldown > 0) != (s.Restart &&
+					!veryFirst) {
 					t.Errorf("block %d: cooldown %v before %+v", block+1, s.Cooldown, s)
 				}
 			}
@@ -84,7 +86,8 @@ func TestAblation(t *testing.T) {
 		}
 	}
 	want := []string{
-		"b against a, steady_total_tokens_per_s at concurrency 4", "b against a, steady_total_tokens_per_s at concurrency 16",
+		"b against a, steady_total_tokens_per_s at concurrency 4",
+		"b against a, steady_total_tokens_per_s at concurrency 16",
 		"b against a, ttft_p50 at concurrency 4", "b against a, ttft_p50 at concurrency 16",
 	}
 	if !slices.Equal(names, want) {
@@ -183,8 +186,8 @@ func TestAblationRefuses(t *testing.T) {
 	}
 }
 
-// How often two equal servers are told apart, and how often two that differ by 5 % are, under noise of 3 % of which half
-// is the start's own, and a drift of 1 % from each start to the next; at two levels.
+// How often two equal servers are told apart, and how often two that differ by 5 % are, under noise of 3 % of which
+// half is the start's own, and a drift of 1 % from each start to the next; at two levels.
 func TestAblationSimulation(t *testing.T) {
 	n := 10
 	if *long {
@@ -218,11 +221,13 @@ func TestAblationSimulation(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%d blocks: equal, an effect at any level in %v; equivalent within 5 %% at a level in %v", blocks, falsely, equivalent)
+		t.Logf("%d blocks: equal, an effect at any level in %v; equivalent within 5 %% at a level in %v", blocks,
+			falsely, equivalent)
 		t.Logf("%d blocks: b is 5 %% slower: found at a level in %v, faster in %v", blocks, detected, wrong)
 		t.Logf("%d blocks: b is slower by just the margin: equivalent at any level in %v", blocks, within)
 		if falsely.surelyAbove(t, 0.05) || within.surelyAbove(t, 0.05) || wrong.surelyAbove(t, 0.025) {
-			t.Errorf("%d blocks: false effects in %v; false equivalence in %v; false direction in %v", blocks, falsely, within, wrong)
+			t.Errorf("%d blocks: false effects in %v; false equivalence in %v; false direction in %v", blocks,
+				falsely, within, wrong)
 		}
 		if blocks == 10 && detected.surelyBelow(t, 0.5) {
 			t.Errorf("a difference of 5 %% is found in %v", detected)
