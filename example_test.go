@@ -29,8 +29,8 @@ func Example() {
 		fmt.Println("before:", w.Code)
 	}
 
-	// The server is started anew for each run. Here it is a simulated one that runs up to 4 requests at once; for a real one
-	// see server.Parse, and the kinds that it knows.
+	// The server is started anew for each run. Here it is a simulated one that runs up to 4 requests at once; for a
+	// real one see server.Parse, and the kinds that it knows.
 	runner := &protocol.Runner{
 		Server: server.Handler(func(start int) http.Handler {
 			return &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 300, Seed: uint64(start)}

@@ -13,8 +13,8 @@ const module = "github.com/servegauge/servegauge"
 // to say.
 var mayImport = map[string][]string{
 	// The ground, which imports nothing of ours.
-	"stats":                      {},
-	"internal/secret":            {}, // one rule for what may not leave the host
+	"stats":                      {"internal/number"}, // its words, as all others have them
+	"internal/secret":            {},                  // one rule for what may not leave the host
 	"internal/secret/secrettest": {},
 	"internal/busy":              {}, // tests that measure on a busy machine
 	"internal/freeport":          {}, // ports for the servers of tests
@@ -46,24 +46,25 @@ var mayImport = map[string][]string{
 	"envinfo": {"envinfo/fact", "envinfo/internal/source", "envinfo/internal/table", "envinfo/internal/leaves", "envinfo/amd", "envinfo/nvidia",
 		"envinfo/host", "envinfo/software", "envinfo/serving", "envinfo/container", "envinfo/state"},
 
-	"loadgen":              {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer"},
-	"loadgen/workload":     {"loadgen", "loadgen/internal/jsontext"},
-	"loadgen/openai":       {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/secret"},
+	"loadgen":          {"stats", "loadgen/internal/procstat", "loadgen/internal/finetimer", "internal/number"},
+	"loadgen/workload": {"loadgen", "loadgen/internal/jsontext"},
+	"loadgen/openai": {"loadgen", "loadgen/audit", "loadgen/internal/jsontext", "loadgen/netstamp", "loadgen/workload", "internal/number",
+		"internal/secret"},
 	"loadgen/loadgentest":  {"loadgen"},
 	"loadgen/audit":        {"stats"}, // a rule for answers: no HTTP, no load
-	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/secret"},
+	"loadgen/fleet":        {"loadgen", "loadgen/workload", "internal/number", "internal/secret"},
 	"loadgen/fleet/broker": {},
 
 	"protocol": {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
 		"internal/strictjson"},
-	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact"},
+	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact", "internal/number"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
 	"protocol/vllm": {"internal/secret"},
 	// The plotting library is here, and nowhere above it: see heavy.
 	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number"},
-	"protocol/design":       {"protocol", "loadgen", "stats", "internal/strictjson"},
-	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats"},
+	"protocol/design":       {"protocol", "loadgen", "stats", "internal/number", "internal/strictjson"},
+	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats", "internal/number"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
 	"protocol/report":       {"protocol", "loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "internal/number"},

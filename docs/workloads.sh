@@ -2,7 +2,7 @@
 # Repeats what docs/validation/workloads.md has measured on real servers.
 # Usage: docs/workloads.sh MODELS OUT PART…
 # MODELS is a directory of models, which docs/validation/workloads.md describes; OUT one for what is printed. The parts:
-# clients, open, open-llama, adapters, images, embed, rerank, rerank-llama, structured.
+# clients, open, open-llama, adapters, images, embed, rerank, rerank-llama, structured, structured-tiny.
 # VLLM and LLAMA are the commands of vLLM's command line and of llama.cpp's server ("vllm", "llama-server"). The servers
 # listen on 127.0.0.1, ports 8000 and 18600, one after another, each alone, and are ended.
 set -euo pipefail
@@ -28,12 +28,10 @@ start() { # COMMAND…
 stop() {
   [ -n "$server" ] || return 0
   kill -TERM -- "-$server" 2> /dev/null || true
-  for _ in $(seq 30); do
-    kill -0 -- "-$server" 2> /dev/null || break
-    sleep 1
-  done
-  kill -KILL -- "-$server" 2> /dev/null || true
+  (sleep 30; kill -KILL -- "-$server" 2> /dev/null) & # one that was still starting may not hear the first
+  local later=$!
   wait "$server" 2> /dev/null || true
+  kill "$later" 2> /dev/null || true
   server=
 }
 
@@ -141,8 +139,10 @@ part() { # NAME
     llama rank --reranking -np 4 -c 4096 -b 1024 -ub 1024 --metrics
     record rerank-llama "$bin/loadtest" -url $url -endpoint rerank -requests 200 -concurrency 4 -input 60
     counters rerank-llama ;;
-  structured) # with a schema and without, in turn; then with schemas that the server does not know, and again
-    vllm smollm2 $(text)
+  structured | structured-tiny) # with a schema and without, in turn; then with new schemas, and again
+    local name=$1 model=smollm2 requests=10
+    [ "$1" = structured ] || { model=tiny requests=40; }
+    vllm $model $(text)
     schema() { # NAME
       echo '{"response_format":{"type":"json_schema","json_schema":{"name":"'"$1"'","schema":{"type":"object",
         "properties":{"'"$1"'":{"type":"string","maxLength":20},"people":{"type":"integer"}},
@@ -151,9 +151,9 @@ part() { # NAME
     ask() { # BLOCK HOW FLAGS…: prints a line of what one level has found
       local block=$1 how=$2; shift 2
       forget
-      "$bin/loadtest" -url $url -concurrency 1 -input 64 -output 8 -json "$@" 2>> "$out/structured.log" |
+      "$bin/loadtest" -url $url -concurrency 1 -input 64 -output 8 -json "$@" 2>> "$out/$name.log" |
         jq -c --arg block "$block" --arg how "$how" '[.figures[] | {key: .name, value}] | from_entries |
-          {block: ($block | tonumber), how: $how, ttft_mean, ttft_p50, tpot_mean, e2e_mean}' >> "$out/structured.txt"
+          {block: ($block | tonumber), how: $how, ttft_mean, ttft_p50, tpot_mean, e2e_mean}' >> "$out/$name.txt"
     }
     pairs() { # MORE LESS FIGURE…: prints the mean of the differences within blocks, with its interval (Student's t)
       local more=$1 less=$2; shift 2
@@ -163,22 +163,23 @@ part() { # NAME
         (map(select(.block > 0 and (.how == $more or .how == $less))) | group_by(.block)) as $blocks |
           $ARGS.positional[] | . as $figure | "\($figure), \($more) − \($less): " + ($blocks |
           map((.[] | select(.how == $more))[$figure] - (.[] | select(.how == $less))[$figure]) | interval)' \
-        "$out/structured.txt" --args "$@" >> "$out/structured.txt"
+        "$out/$name.txt" --args "$@"
     }
     local block
     for block in $(seq 0 12); do # the first, in which the server warms, is not counted; 12 are what 2.201 is for
       for how in $( ((block % 2)) && echo 'with without' || echo 'without with'); do
         body=()
         [ $how != with ] || body=(-body "$(schema city)")
-        ask "$block" $how -endpoint chat -requests 10 -seed 11 "${body[@]}"
+        ask "$block" $how -endpoint chat -requests $requests -seed 11 "${body[@]}"
       done
     done
     for block in $(seq 0 12); do # by token ids, so that nothing is asked before; a mean of one request
       ask "$block" new -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
       ask "$block" known -endpoint completions -requests 1 -seed 12 -body "$(schema "place$block")"
     done
-    pairs with without ttft_mean ttft_p50 tpot_mean e2e_mean
-    pairs new known ttft_mean ;;
+    local found
+    found=$(pairs with without ttft_mean ttft_p50 tpot_mean e2e_mean && pairs new known ttft_mean)
+    echo "$found" >> "$out/$name.txt" ;;
   *) echo "$1: $usage" >&2; exit 2 ;;
   esac
   stop

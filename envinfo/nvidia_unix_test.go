@@ -39,7 +39,8 @@ func captureWith(t *testing.T, tr tree, outputs map[string]string) *envinfo.Envi
 	t.Helper()
 	env, err := envinfo.Capture(t.Context(),
 		// These tools end at once, and a busy machine is to be no reason for them not to have.
-		envinfo.Options{FS: tr.fs(), ReadTimeout: patient, Tools: envinfo.Tools{Path: fakeTools(t, outputs), Timeout: time.Minute}})
+		envinfo.Options{FS: tr.fs(), ReadTimeout: patient, Tools: envinfo.Tools{Path: fakeTools(t, outputs),
+			Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,8 +340,9 @@ func TestNVIDIADisagrees(t *testing.T) {
 	out["nvidia-smi --query-gpu"] = strings.Replace(out["nvidia-smi --query-gpu"], "81559 MiB", "20480 MiB", 1)
 	tr = tr.with(tree{"proc/driver/nvidia/gpus/0000:39:00.0/information": "Model: \t\t NVIDIA H100 80GB HBM3\n"})
 	fsys := link(tr.fs(), "usr/lib/x86_64-linux-gnu/libnccl.so.2", "libnccl.so.2.21.5")
-	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: fsys, ReadTimeout: patient, Tools: envinfo.Tools{Path: fakeTools(t, out),
-		Timeout: time.Minute}})
+	env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: fsys, ReadTimeout: patient,
+		Tools: envinfo.Tools{Path: fakeTools(t, out),
+			Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func TestROCm(t *testing.T) {
 		{name: "empty", files: tree{"opt/rocm/.info/version": "\n"}, reason: "/opt/rocm/.info/version: empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: patient, ROCmPath: test.path})
+			env, err := envinfo.Capture(t.Context(), envinfo.Options{FS: test.files.fs(), ReadTimeout: patient,
+				ROCmPath: test.path})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,11 +17,20 @@ import (
 // The error is that of w.
 func (e *Environment) WriteTables(w io.Writer) error {
 	t := table.New(w)
-	e.hardwareTable(t)
-	t.Line("")
-	e.softwareTable(t)
-	t.Line("")
-	writeImages(t, e.images())
+	hardware, software, images := e.Tables()
+	written := false
+	for _, rows := range [][][]string{hardware, software, images} {
+		if len(rows) < 2 { // a head, and nothing below it
+			continue
+		}
+		if written {
+			t.Line("")
+		}
+		for _, row := range rows {
+			t.Cells(row...)
+		}
+		written = true
+	}
 	return t.Flush()
 }
 

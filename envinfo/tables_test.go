@@ -50,6 +50,10 @@ func TestPublishedTables(t *testing.T) {
 	) {
 		t.Errorf("of an empty tree:\n%s", got)
 	}
+	// Of software nothing is known there, and no head stands above nothing.
+	if got := tables(t, capture(t, tree{}.fs())); strings.Contains(got, "Component Version") {
+		t.Errorf("a table of nothing:\n%s", got)
+	}
 	// A card that the table of figures lacks has what was read.
 	got = tables(t, capture(t, mi300xCPX(28).fs()))
 	if !strings.Contains(got, "\nGPU 8x AMD Instinct MI300X (CPX / NPS4: 8 devices each)\n") ||

@@ -196,7 +196,8 @@ func TestMemoryOfGPUs(t *testing.T) {
 	}
 	graviton := grace.with(pci("0000:00:04.0", "0x1d0f", "0x010802"), pci("0000:01:00.0", "0x10de", "0x020000"))
 	hopper := grace.with(pci("0000:00:04.0", "0x1d0f", "0x010802"), pci("0009:01:00.0", "0x10de", "0x030200"))
-	// A Xeon Max of two sockets in clusters of one NUMA node each has its HBM in nodes of their own, which is the host's.
+	// A Xeon Max of two sockets in clusters of one NUMA node each has its HBM in nodes of their own, which is the
+	// host's.
 	xeonMax := cpuHost().with(nodeMemory(0, 65536), nodeMemory(1, 65536), nodeMemory(2, 65536), nodeMemory(3, 65536),
 		tree{node + "0/cpulist": "0-3\n", node + "1/cpulist": "4-7\n"}, pci("0000:01:00.0", "0x10de", "0x030200"))
 	xeonMax["proc/meminfo"] = fmt.Sprintf("MemTotal: %d kB\n", (4*65536)<<10)

@@ -18,7 +18,8 @@ func TestLoadtestAudits(t *testing.T) {
 		{[]string{"-requests", "30"}, "passed: 0 of 20 answers are wrong"},
 		{[]string{"-requests", "30", "-endpoint", "chat"}, "passed: 0 of 20 answers are wrong"},
 		{[]string{"-sessions", "10", "-turns", "3", "-think", "0"}, "passed: 0 of 20 answers are wrong"},
-		{[]string{"-requests", "30", "-endpoint", "responses"}, "not checkable: the events of responses tell no token ids"},
+		{[]string{"-requests", "30", "-endpoint", "responses"},
+			"not checkable: the events of responses tell no token ids"},
 		{[]string{"-requests", "30", "-endpoint", "embeddings"}, "not checkable: an answer of embeddings is numbers"},
 	} {
 		p := run(t, "loadtest", append([]string{"-audit", "20", "-output", "6", "-concurrency", "4"}, c.args...)...)
@@ -51,7 +52,8 @@ func TestLoadtestAuditFinds(t *testing.T) {
 	// On a busy machine an answer is still under way in the server when the next one is asked for, and one in flight is
 	// two.
 	busy.Check(t, func(f *busy.Faults) {
-		p := run(t, "loadtest", "-url", strings.TrimSpace(string(line[:n])), "-audit", "40", "-requests", "40", "-output", "8",
+		p := run(t, "loadtest", "-url", strings.TrimSpace(string(line[:n])), "-audit", "40", "-requests", "40",
+			"-output", "8",
 			"-concurrency", "8")
 		for _, want := range []string{"answers-wrong: spoiled: ", "of 40 answers are wrong", "wrong: request "} {
 			if !p.says(want) {

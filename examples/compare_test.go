@@ -52,13 +52,15 @@ func changed(t *testing.T, dir string, change func(figure string, run int, value
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "experiment")
-	p := run(t, "multirun", "-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false", "-out", dir)
+	p := run(t, "multirun", "-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s",
+		"-server-view=false", "-out", dir)
 	if p.code != 0 {
 		t.Fatalf("exit code %d\n%s", p.code, p.stderr)
 	}
 	journal := filepath.Join(t.TempDir(), "journal")
 	text, err := os.ReadFile(filepath.Join(dir, protocol.JournalFile))
-	if err := errors.Join(err, os.Mkdir(journal, 0o755), os.WriteFile(filepath.Join(journal, protocol.JournalFile), text, 0o644)); err != nil {
+	if err := errors.Join(err, os.Mkdir(journal, 0o755), os.WriteFile(filepath.Join(journal, protocol.JournalFile),
+		text, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	level := func(_ string, run int, v float64) float64 { return v }
@@ -95,7 +97,8 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	schema := t.TempDir()
-	if err := os.WriteFile(filepath.Join(schema, protocol.ResultsFile), []byte(`{"schema":9,"tool":"servegauge v9"}`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(schema, protocol.ResultsFile), []byte(`{"schema":9,"tool":"servegauge v9"}`),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	ttft := []string{"-margin", "5%", "-figures", "ttft_p50"}
@@ -107,21 +110,30 @@ func TestCompare(t *testing.T) {
 	}{
 		{"equal", append(ttft, calm, equal), 0, []string{"No regression", "equivalent"}},
 		{"faster", append(ttft, calm, faster), 0, []string{"better"}},
-		{"slower", append(ttft, calm, slower), 1, []string{"worse", "Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)", "error: B is worse in "}},
+		{"slower", append(ttft, calm, slower), 1, []string{"worse",
+			"Regression: worse in B: ttft_p50 at concurrency 8 (+50.00 %)", "error: B is worse in "}},
 		{"flags behind", []string{calm, slower, "-figures=ttft_p50", "-margin=0.05"}, 1, []string{"Regression"}},
-		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3, []string{"Undecided: ttft_p50", "error: undecided in ", "a side, measured afresh"}},
+		{"too few runs for the margin", []string{"-margin", "0.5%", "-figures", "ttft_p50", calm, equal}, 3,
+			[]string{"Undecided: ttft_p50", "error: undecided in ", "a side, measured afresh"}},
 		{"several", append(ttft, several, several), 0, []string{"in 3 experiments", "same-experiment"}},
-		{"of the journal alone, figures as they come, whatever they say on a busy machine", []string{"-margin", "99%", journal, base}, -1, []string{"output_tokens_per_s", "ttft_p50", "marked few-samples"}},
+		{"of the journal alone, figures as they come, whatever they say on a busy machine",
+			[]string{"-margin", "99%", journal, base}, -1, []string{"output_tokens_per_s", "ttft_p50",
+				"marked few-samples"}},
 		{"of a file", append(ttft, filepath.Join(calm, protocol.ResultsFile), equal), 0, nil},
-		{"another model on another machine", append(ttft, calm, elsewhere), 2, []string{"cannot be compared", "models: simulated → other", "hardware", "-anyway"}},
-		{"told to", []string{"-margin", "99%", "-anyway", calm, elsewhere}, 0, []string{"conditions-differ", "What differs"}},
-		{"no load in common, told to", []string{"-anyway", calm, apart}, 2, []string{"concurrency 9 ", "no load that both have"}},
-		{"in the format of another tool", []string{"-margin", "99%", "-figures", "e2e_p50", filepath.Join(dir, "vllm"), filepath.Join(dir, "vllm")}, -1,
+		{"another model on another machine", append(ttft, calm, elsewhere), 2,
+			[]string{"cannot be compared", "models: simulated → other", "hardware", "-anyway"}},
+		{"told to", []string{"-margin", "99%", "-anyway", calm, elsewhere}, 0,
+			[]string{"conditions-differ", "What differs"}},
+		{"no load in common, told to", []string{"-anyway", calm, apart}, 2,
+			[]string{"concurrency 9 ", "no load that both have"}},
+		{"in the format of another tool", []string{"-margin", "99%", "-figures", "e2e_p50",
+			filepath.Join(dir, "vllm"), filepath.Join(dir, "vllm")}, -1,
 			[]string{"e2e_p50", "within-server"}},
 		{"one argument", []string{calm}, 2, []string{"want two"}},
 		{"three", []string{calm, calm, calm}, 2, []string{"want two"}},
 		{"no folder", []string{calm, filepath.Join(calm, "x")}, 2, []string{"no such file"}},
-		{"a folder that there is not", []string{calm, "no-such-folder"}, 2, []string{"error: no-such-folder: no such file or directory\n"}},
+		{"a folder that there is not", []string{calm, "no-such-folder"}, 2,
+			[]string{"error: no-such-folder: no such file or directory\n"}},
 		{"a folder that is none", []string{calm, t.TempDir()}, 2, []string{"it holds no experiment"}},
 		{"another version", []string{calm, schema}, 2, []string{"schema 9, written by servegauge v9"}},
 		{"margin", []string{"-margin", "two", calm, equal}, 2, []string{"-margin", "2% or 0.02"}},
@@ -142,7 +154,8 @@ func TestCompare(t *testing.T) {
 	}
 	p = run(t, "compare", append([]string{"-json"}, append(ttft, calm, slower)...)...)
 	var r compare.Result
-	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil || p.code != 1 || r.Outcome != compare.Regression || len(r.Figures) != 2 {
+	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil || p.code != 1 || r.Outcome != compare.Regression ||
+		len(r.Figures) != 2 {
 		t.Errorf("exit code %d: %v\n%s", p.code, err, p.stdout)
 	}
 }

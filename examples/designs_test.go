@@ -28,10 +28,13 @@ func TestDesignsDryRun(t *testing.T) {
 		{"multirun", []string{"-adaptive", "-levels", "2,8"}, []string{"levels       2, 8", "refinement"}},
 		{"multirun", []string{"-until", "2%"}, []string{"±2 % at every level"}},
 		{"multirun", []string{"-grid", "32x8,64x16"}, []string{"shapes       32x8, 64x16"}},
-		{"multirun", []string{"-rates", "5,20", "-requests", "30x"}, []string{"5, 20 requests/s, arrivals poisson", "2,505 requests"}},
+		{"multirun", []string{"-rates", "5,20", "-requests", "30x"},
+			[]string{"5, 20 requests/s, arrivals poisson", "2,505 requests"}},
 		{"ablation", []string{"-blocks", "8", "-margin", "3%"}, []string{"blocks       8", "a margin of 3 %"}},
-		{"ablation", []string{"-a", "http://127.0.0.1:1", "-b", "http://127.0.0.1:2", "-levels", "4,8"}, []string{"one server for all runs", "4, 8"}},
-		{"slo", []string{"-limit", "ttft_p99<100ms,attainment>=99%", "-goodput", "tpot:50"}, []string{"ttft_p99<100ms, attainment>=99%", "pilot"}},
+		{"ablation", []string{"-a", "http://127.0.0.1:1", "-b", "http://127.0.0.1:2", "-levels", "4,8"},
+			[]string{"one server for all runs", "4, 8"}},
+		{"slo", []string{"-limit", "ttft_p99<100ms,attainment>=99%", "-goodput", "tpot:50"},
+			[]string{"ttft_p99<100ms, attainment>=99%", "pilot"}},
 		{"slo", []string{"-limit", "e2e_p99<1s", "-rates", "1,2,4"}, []string{"1, 2, 4 requests/s"}},
 	} {
 		p := run(t, c.name, append(slices.Clone(c.args), "-dry-run")...)
@@ -111,7 +114,8 @@ func TestDesignsWrongUse(t *testing.T) {
 		{"ablation", []string{"-blocks", "2"}, []string{"blocks 2", "at least 3"}},
 		{"ablation", []string{"-margin", "much"}, []string{`"much"`, "3%"}},
 		{"ablation", []string{"-a", "docker:x", "-url", "http://127.0.0.1:1"}, []string{"-b", "the other one"}},
-		{"ablation", []string{"-a", "http://127.0.0.1:1", "-b", "docker:x", "-url", "http://127.0.0.1:2"}, []string{"both restarted"}},
+		{"ablation", []string{"-a", "http://127.0.0.1:1", "-b", "docker:x", "-url", "http://127.0.0.1:2"},
+			[]string{"both restarted"}},
 		{"ablation", []string{"-a", "http://127.0.0.1:1", "-b", "http://127.0.0.1:1"}, []string{"another server"}},
 		{"slo", []string{"-limit", "ttft_p99"}, []string{"-limit", "ttft_p99"}},
 		{"slo", []string{"-limit", "ttft_p98<5ms"}, []string{"-limit", "ttft_p98"}},
@@ -126,8 +130,10 @@ func TestDesignsWrongUse(t *testing.T) {
 
 // A search that has shown nothing has not succeeded: 60 requests do not show that 99.99 % succeed.
 func TestSLOUndecided(t *testing.T) {
-	failsWith(t, 3, []string{"-limit: undecided: no load was shown to keep them"}, "slo", "-limit", "success_rate>=99.99%",
-		"-levels", "1,2", "-requests", "20", "-runs", "3", "-input", "8", "-output", "2", "-cooldown", "0s", "-warmup", "2",
+	failsWith(t, 3, []string{"-limit: undecided: no load was shown to keep them"}, "slo", "-limit",
+		"success_rate>=99.99%",
+		"-levels", "1,2", "-requests", "20", "-runs", "3", "-input", "8", "-output", "2", "-cooldown", "0s",
+		"-warmup", "2",
 		"-client-check=false", "-server-view=false")
 }
 
@@ -137,7 +143,8 @@ func TestDesignInterruptedAndResumed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ablation")
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	cmd := command(ctx, "ablation", "-blocks", "3", "-levels", "4", "-requests", "20", "-cooldown", "0s", "-seed", "7", "-out", dir)
+	cmd := command(ctx, "ablation", "-blocks", "3", "-levels", "4", "-requests", "20", "-cooldown", "0s", "-seed",
+		"7", "-out", dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,8 @@ func made(t *testing.T, port string, flags ...string) (name string) {
 func quickly(t *testing.T, port string, args ...string) (out string, all []string) {
 	out = filepath.Join(t.TempDir(), "out")
 	return out, append([]string{"-url", "http://127.0.0.1:" + port, "-out", out, "-plan", "quick",
-		"-levels", "2,4", "-requests", "5x", "-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2", "-server-grace", "5s"}, args...)
+		"-levels", "2,4", "-requests", "5x", "-cooldown", "0s", "-input", "16", "-output", "4", "-warmup", "2",
+		"-server-grace", "5s"}, args...)
 }
 
 func read(t *testing.T, out string) *protocol.Experiment {
@@ -164,7 +165,8 @@ func TestDockerKilledInALevel(t *testing.T) {
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
 	e := read(t, out)
-	if len(e.Measurements) < 1 || !hasCode(e.Measurements[0].Result.Warnings, protocol.WarnServerDied) || !e.Measurements[0].Result.CutShort {
+	if len(e.Measurements) < 1 || !hasCode(e.Measurements[0].Result.Warnings, protocol.WarnServerDied) ||
+		!e.Measurements[0].Result.CutShort {
 		t.Fatalf("%d measurements; %v", len(e.Measurements), e.Measurements[0].Result.Warnings)
 	}
 	if len(e.Starts) != 2 || e.Starts[0].Instance == e.Starts[1].Instance {

@@ -51,7 +51,8 @@ func markdown(t *testing.T) map[string]string {
 }
 
 // goFlags are flags of Go's own tools and of this repository's tests, which documents name too.
-var goFlags = []string{"-artifacts", "-bench", "-count", "-fuzz", "-long", "-modfile", "-outputdir", "-race", "-run", "-shots",
+var goFlags = []string{"-artifacts", "-bench", "-count", "-fuzz", "-long", "-modfile", "-outputdir", "-race", "-run",
+	"-shots",
 	"-short", "-tags", "-test", "-v"}
 
 var (
@@ -138,7 +139,10 @@ func commandOf(line string) []string {
 	case len(words) > 2 && words[0] == "go" && words[1] == "run" && strings.HasPrefix(words[2], "./examples/"):
 		at, words[2] = 2, strings.TrimPrefix(words[2], "./examples/")
 	case words[0] == "ssh" || words[0] == "kubectl": // behind the host, and what is set there
-		if at = slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"fleet", "envinfo"}, w) }); at < 0 {
+		if at = slices.IndexFunc(words, func(w string) bool {
+			return slices.Contains([]string{"fleet", "envinfo"},
+				w)
+		}); at < 0 {
 			return nil
 		}
 	}
@@ -201,7 +205,8 @@ func TestDocumentsLinks(t *testing.T) {
 	anchors := map[string][]string{}
 	for file, text := range documents {
 		for _, m := range headline.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
-			anchors[file] = append(anchors[file], strings.ReplaceAll(anchorOut.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+			anchors[file] = append(anchors[file], strings.ReplaceAll(anchorOut.ReplaceAllString(strings.ToLower(m[1]),
+				""), " ", "-"))
 		}
 	}
 	links := 0

@@ -43,20 +43,24 @@ func TestDockerFleet(t *testing.T) {
 
 	nats, to := natsHere(t), simulatedServer(t)
 	for i := range 2 {
-		id := tool(t, "docker", "run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL", "--env", "NATS_TOKEN", image,
-			"worker", "-nats", nats, "-fleet-token-env", "NATS_TOKEN", "-name", fmt.Sprint("container-", i), "-allow", to)
+		id := tool(t, "docker", "run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL", "--env",
+			"NATS_TOKEN", image,
+			"worker", "-nats", nats, "-fleet-token-env", "NATS_TOKEN", "-name", fmt.Sprint("container-", i), "-allow",
+			to)
 		t.Cleanup(func() {
 			if log, err := exec.Command("docker", "logs", id).CombinedOutput(); t.Failed() && err == nil {
 				t.Logf("%s", log)
 			}
 			_ = exec.Command("docker", "stop", "--time", "10", id).Run()
-			if code := tool(t, "docker", "inspect", "--format", "{{.State.ExitCode}} {{.Config.User}}", id); code != "0 65532:65532" {
+			if code := tool(t, "docker", "inspect", "--format", "{{.State.ExitCode}} {{.Config.User}}",
+				id); code != "0 65532:65532" {
 				t.Errorf("a container that was stopped ended with %s", code)
 			}
 			_ = exec.Command("docker", "rm", "--force", id).Run()
 		})
 	}
-	p := run(t, "loadtest", "-fleet", nats, "-fleet-token-env", "NATS_TOKEN", "-workers", "2", "-url", to, "-concurrency", "6", "-requests",
+	p := run(t, "loadtest", "-fleet", nats, "-fleet-token-env", "NATS_TOKEN", "-workers", "2", "-url", to,
+		"-concurrency", "6", "-requests",
 		"120", "-json")
 	var r loadgen.Result
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil {

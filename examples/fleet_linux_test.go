@@ -41,8 +41,8 @@ func childWorkers(pid int) (pids []int) {
 	return pids
 }
 
-// A level to which a worker was lost is kept, spoiled, and measured again because the plan says so: by a worker that has
-// come in the place of the one that went. Without such a word of the plan it stays as it is.
+// A level to which a worker was lost is kept, spoiled, and measured again because the plan says so: by a worker that
+// has come in the place of the one that went. Without such a word of the plan it stays as it is.
 func TestFleetWorkerKilledInALevel(t *testing.T) {
 	t.Parallel()
 	for _, retry := range []string{"", "1:" + fleet.WarnWorkerLost} {
@@ -58,7 +58,8 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 				sim.ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			args := []string{"-url", server.URL, "-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "60x", "-input", "16", "-output", "16", "-warmup", "0",
+			args := []string{"-url", server.URL, "-fleet", "2", "-runs", "1", "-levels", "4", "-requests", "60x",
+				"-input", "16", "-output", "16", "-warmup", "0",
 				"-cooldown", "0s", "-out", out}
 			if retry != "" {
 				args = append(args, "-retry", retry)
@@ -101,7 +102,8 @@ func TestFleetWorkerKilledInALevel(t *testing.T) {
 				t.Fatalf("%d measurements, exit code %d\n%s", len(e.Measurements), cmd.ProcessState.ExitCode(), &stderr)
 			}
 			first, last := e.Measurements[0].Result, e.Measurements[want-1].Result
-			if !slices.ContainsFunc(first.Warnings, func(w loadgen.Warning) bool { return w.Code == fleet.WarnWorkerLost }) || first.Valid() {
+			if !slices.ContainsFunc(first.Warnings,
+				func(w loadgen.Warning) bool { return w.Code == fleet.WarnWorkerLost }) || first.Valid() {
 				t.Errorf("%v", first.Warnings)
 			}
 			if retry != "" && (!last.Valid() || last.Accounting.Completed != 240 || last.Generators != 2) {

@@ -44,7 +44,8 @@ func TestFleetOfChildren(t *testing.T) {
 		t.Errorf("%d generators %v, %+v, %+v", r.Generators, fleetOf(&r), r.Accounting, r.InFlight)
 	}
 	// Text is as long as asked for: each worker has found out what makes it so.
-	p = run(t, "loadtest", "-fleet", "2", "-endpoint", "chat", "-input", "50", "-concurrency", "4", "-requests", "40", "-json")
+	p = run(t, "loadtest", "-fleet", "2", "-endpoint", "chat", "-input", "50", "-concurrency", "4", "-requests", "40",
+		"-json")
 	r = loadgen.Result{}
 	if err := json.Unmarshal([]byte(p.stdout), &r); err != nil || r.Tokens.Input != 40*50 {
 		t.Errorf("%v: %+v\n%s", err, r.Tokens, p.stderr)
@@ -60,7 +61,8 @@ func TestFleetOfChildren(t *testing.T) {
 func TestFleetKilledAndResumed(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "30x", "-runs", "2", "-input", "16",
+	cmd := command(context.Background(), "multirun", "-fleet", "2", "-levels", "1,6", "-requests", "30x", "-runs",
+		"2", "-input", "16",
 		"-output", "4", "-cooldown", "0s", "-save-requests", "-out", out)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -166,23 +168,27 @@ func (w with) start(t *testing.T, name string, args ...string) *output {
 	return &said
 }
 
-// Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they may.
+// Workers of their own present themselves over a NATS server, are seen, take a dataset and load the server that they
+// may.
 func TestFleetOverNATS(t *testing.T) {
 	t.Parallel()
 	in := with{"NATS_TOKEN=hunter2"}
 	nats, dir := natsHere(t), t.TempDir()
 	prompts := filepath.Join(dir, "prompts.jsonl")
-	if err := os.WriteFile(prompts, []byte(strings.Repeat(`{"prompt_token_ids": [1001, 1002, 1003]}`+"\n", 50)), 0o600); err != nil {
+	if err := os.WriteFile(prompts, []byte(strings.Repeat(`{"prompt_token_ids": [1001, 1002, 1003]}`+"\n", 50)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	to := simulatedServer(t)
 	access := []string{"-fleet-token-env", "NATS_TOKEN"}
 	var workers []*output
 	for i, datasets := range []string{dir, t.TempDir()} {
-		workers = append(workers, in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name", fmt.Sprint("w", i), "-allow", to,
+		workers = append(workers, in.start(t, "fleet", append([]string{"worker", "-nats", nats, "-name",
+			fmt.Sprint("w", i), "-allow", to,
 			"-client-check", fmt.Sprint(8 * i), "-datasets", datasets}, access...)...))
 	}
-	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60", "-dataset", prompts,
+	load := append([]string{"-fleet", nats, "-workers", "2", "-url", to, "-concurrency", "4", "-requests", "60",
+		"-dataset", prompts,
 		"-output", "4", "-json"}, access...)
 	p := in.run(t, "loadtest", load...)
 	var r loadgen.Result
@@ -192,7 +198,8 @@ func TestFleetOverNATS(t *testing.T) {
 	if r.Accounting.Completed != 60 || r.Generators != 2 || r.Tokens.Input != 180 {
 		t.Errorf("%d generators, %+v, %+v", r.Generators, r.Accounting, r.Tokens)
 	}
-	if a, b := r.Parts[0].Generator, r.Parts[1].Generator; a.Sustained != 0 || b.Sustained <= 0 || b.SustainedChunks <= 0 {
+	if a, b := r.Parts[0].Generator, r.Parts[1].Generator; a.Sustained != 0 || b.Sustained <= 0 ||
+		b.SustainedChunks <= 0 {
 		t.Errorf("they sustain %v and %v", a, b)
 	}
 	for i, where := range []string{"from this worker's disk", "from the fleet's store"} {
@@ -245,13 +252,18 @@ func TestFleetWrongUse(t *testing.T) {
 		{"multirun", []string{"-fleet", "nats://example.org", "-workers", "2"}, []string{"tls://"}},
 		{"loadtest", []string{"-fleet", "2", "-audit", "300"}, []string{"-audit 300 with -fleet"}},
 		{"slo", []string{"-audit", "20", "-fleet", "2", "-dry-run"}, []string{"-audit 20 with -fleet"}},
-		{"multirun", []string{"-fleet", "2", "-body", `{"api_key": "hunter2"}`}, []string{"-body with -fleet", "-header"}},
-		{"loadtest", []string{"-fleet", "nats://127.0.0.1", "-workers", "2", "-fleet-token-env", "UNSET"}, []string{"UNSET", "not set"}},
+		{"multirun", []string{"-fleet", "2", "-body", `{"api_key": "hunter2"}`},
+			[]string{"-body with -fleet", "-header"}},
+		{"loadtest", []string{"-fleet", "nats://127.0.0.1", "-workers", "2", "-fleet-token-env", "UNSET"},
+			[]string{"UNSET", "not set"}},
 		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1"}, []string{"-allow"}},
 		{"fleet", []string{"worker", "-allow", "http://a"}, []string{"-nats"}},
-		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"}, []string{"-datasets", "/nowhere"}},
-		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"}, []string{"vllm:8000", "http://"}},
-		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"}, []string{"a b", "letters"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-datasets", "/nowhere"},
+			[]string{"-datasets", "/nowhere"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "vllm:8000"},
+			[]string{"vllm:8000", "http://"}},
+		{"fleet", []string{"worker", "-nats", "nats://127.0.0.1", "-allow", "http://a", "-fleet-name", "a b"},
+			[]string{"a b", "letters"}},
 		{"fleet", []string{"status"}, []string{"-nats"}},
 		{"fleet", []string{"manifest", "-workers", "2", "-allow", "http://a"}, []string{"-server-label"}},
 	} {

@@ -18,7 +18,8 @@ func TestOutHasEveryFormat(t *testing.T) {
 		t.Fatalf("exit code %d: %s", p.code, p.stderr)
 	}
 	for _, name := range []string{
-		"journal.jsonl", "results.json", "levels.csv", "runs.csv", "benchstat.txt", "metrics.prom", "vllm", "llm-d", "course.svg",
+		"journal.jsonl", "results.json", "levels.csv", "runs.csv", "benchstat.txt", "metrics.prom", "vllm", "llm-d",
+		"course.svg",
 		"ecdf-ttft.png",
 	} {
 		if _, err := os.Stat(filepath.Join(out, name)); err != nil {

@@ -41,7 +41,8 @@ func TestDockerHostFullDisk(t *testing.T) {
 	args := append([]string{"-client-check=false", "-out", out}, shortPlan...)
 	p := run(t, "multirun", args...)
 	line := p.errorLine(t)
-	if p.code != 1 || strings.Count(line, "no space left on device") != 1 || !strings.Contains(p.stderr, "go on with -resume") {
+	if p.code != 1 || strings.Count(line, "no space left on device") != 1 ||
+		!strings.Contains(p.stderr, "go on with -resume") {
 		t.Fatalf("%d: %s", p.code, p.stderr)
 	}
 	before, err := protocol.ReadExperiment(out)

@@ -14,7 +14,8 @@ import (
 )
 
 // all are the programs, and those that fleet has in it.
-var all = []string{"loadtest", "multirun", "finesweep", "ablation", "slo", "compare", "report", "clientcheck", "simserver",
+var all = []string{"loadtest", "multirun", "finesweep", "ablation", "slo", "compare", "report", "clientcheck",
+	"simserver",
 	"envinfo", "fleet worker", "fleet status", "fleet manifest"}
 
 // runNamed runs one of them.
@@ -43,7 +44,8 @@ func TestHelp(t *testing.T) {
 			flags = append(flags, m[1])
 		}
 		for _, want := range []string{"version", "json"} {
-			if name == "simserver" && want == "json" || name == "fleet worker" && want == "json" || name == "fleet manifest" && want == "json" {
+			if name == "simserver" && want == "json" || name == "fleet worker" && want == "json" ||
+				name == "fleet manifest" && want == "json" {
 				continue // they print no result
 			}
 			if !slices.Contains(flags, want) {
@@ -51,7 +53,8 @@ func TestHelp(t *testing.T) {
 			}
 		}
 		if slices.Contains(strings.Split(p.stdout, "\n"), "More") {
-			t.Errorf("%s -help: flags without a heading; put them into flagGroups:\n%s", name, p.stdout[strings.Index(p.stdout, "\nMore\n"):])
+			t.Errorf("%s -help: flags without a heading; put them into flagGroups:\n%s", name,
+				p.stdout[strings.Index(p.stdout, "\nMore\n"):])
 		}
 		examples := 0
 		for line := range strings.Lines(strings.ReplaceAll(p.stdout, "\\\n", "")) {

@@ -46,7 +46,8 @@ func TestDockerDigestsAndPresets(t *testing.T) {
 	s := read(t, out).Starts[0]
 	c := s.Server.Containers[0]
 	got, _ := c.RepoDigests[0].Get()
-	if !strings.HasSuffix(got, digest) || hasCode(s.Warnings, server.WarnImageDiffers) || !strings.Contains(string(s.Asked), digest) {
+	if !strings.HasSuffix(got, digest) || hasCode(s.Warnings, server.WarnImageDiffers) ||
+		!strings.Contains(string(s.Asked), digest) {
 		t.Errorf("digests %v, warnings %v, asked %s", c.RepoDigests, s.Warnings, s.Asked)
 	}
 	devices(t)

@@ -41,7 +41,8 @@ func serverProgram(t *testing.T) string {
 func modestly(t *testing.T, server, port string) (out string, args []string) {
 	out = filepath.Join(t.TempDir(), "out")
 	return out, []string{"-url", "http://127.0.0.1:" + port, "-server", server, "-server-grace", "5s", "-out", out,
-		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-requests", "10x", "-warmup", "2", "-cooldown", "0s", "-input", "16", "-output", "4"}
+		"-plan", "quick", "-runs", "2", "-levels", "2,4", "-requests", "10x", "-warmup", "2", "-cooldown", "0s",
+		"-input", "16", "-output", "4"}
 }
 
 // The program is killed at random moments. What it leaves is found, named and ended by the next one, and nothing is
@@ -101,12 +102,14 @@ func TestKilledAtAnyMomentAndResumedWithWhatIsLeft(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			program, port := serverProgram(t), freeport.Get(t)
-			flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, program, port), "-server-grace", "5s"}
+			flags := []string{"-url", "http://127.0.0.1:" + port, "-server", fmt.Sprintf(server, program, port),
+				"-server-grace", "5s"}
 			named := 0
 			for _, e := range killedAndResumed(t, n, ownCache(t), flags) {
 				for _, s := range e.Starts {
 					for _, w := range s.Warnings {
-						if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") && strings.Contains(w.Message, "still ran") {
+						if w.Code == "left-over" && strings.Contains(w.Message, "by a run (process ") &&
+							strings.Contains(w.Message, "still ran") {
 							named++
 						}
 					}

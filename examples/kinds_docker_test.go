@@ -147,7 +147,8 @@ func TestDockerKubectl(t *testing.T) {
 	api := httptest.NewServer(c)
 	defer api.Close()
 	config := filepath.Join(t.TempDir(), "config")
-	text := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: %s}}]\n"+
+	text := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: "+
+		"%s}}]\n"+
 		"contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n", api.URL)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -185,7 +186,8 @@ func (c *cluster) scale(replicas int) {
 		if err != nil {
 			return
 		}
-		c.server = &http.Server{Handler: &loadgentest.Simulated{MaxSequences: 8, DecodeRate: 500, Seed: uint64(c.starts)}}
+		c.server = &http.Server{Handler: &loadgentest.Simulated{MaxSequences: 8, DecodeRate: 500,
+			Seed: uint64(c.starts)}}
 		go func(s *http.Server) { _ = s.Serve(listener) }(c.server)
 	}
 }
@@ -234,15 +236,17 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == deployment+"/scale":
 		answer = scaled(replicas)
 	case path == deployment:
-		answer = object{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": meta, "spec": object{"replicas": replicas}}
+		answer = object{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": meta,
+			"spec": object{"replicas": replicas}}
 	case path == "/api/v1/namespaces/models/pods":
 		items := []object{}
 		if runs {
 			items = append(items, object{
 				"kind": "Pod", "apiVersion": "v1",
 				"metadata": object{"name": fmt.Sprintf("vllm-6c9f-%d", starts), "uid": fmt.Sprint("uid", starts),
-					"labels":          object{"pod-template-hash": "6c9f"},
-					"ownerReferences": []object{{"kind": "ReplicaSet", "name": "vllm-6c9f", "apiVersion": "apps/v1", "uid": "r"}}},
+					"labels": object{"pod-template-hash": "6c9f"},
+					"ownerReferences": []object{{"kind": "ReplicaSet", "name": "vllm-6c9f", "apiVersion": "apps/v1",
+						"uid": "r"}}},
 				"spec": object{"nodeName": "gpu-1"},
 				"status": object{"containerStatuses": []object{{"name": "vllm",
 					"containerID": fmt.Sprint("containerd://", starts), "state": object{"running": object{}}}}},

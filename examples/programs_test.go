@@ -37,6 +37,11 @@ func TestWrongUse(t *testing.T) {
 	if err := os.WriteFile(messages, []byte(`{"messages":[{"role":"user","content":"a"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	trace := filepath.Join(t.TempDir(), "trace.jsonl")
+	if err := os.WriteFile(trace, []byte(`{"timestamp":0,"input_length":9,"output_length":2}`+"\n"+
+		`{"timestamp":9,"input_length":9,"output_length":2}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -120,14 +125,43 @@ func TestWrongUse(t *testing.T) {
 		{"loadtest", []string{"-max-in-flight", "4"}, []string{"-max-in-flight", "-rate"}},
 		{"loadtest", []string{"-input", "0"}, []string{"-input 0"}},
 		{"loadtest", []string{"-fleet", "2", "-audit", "30"}, []string{"-audit 30 with -fleet"}},
-		{"loadtest", []string{"-fleet", "2", "-sessions", "4"}, []string{"-fleet", "sessions", "do not travel"}},
-		{"loadtest", []string{"-fleet", "2", "-images", "4", "-image-size", "32x32"}, []string{"-fleet", "images", "do not travel"}},
-		{"loadtest", []string{"-fleet", "2", "-input-lengths", "9-30"}, []string{"-fleet", "lengths", "do not travel"}},
+		{"loadtest", []string{"-fleet", "2", "-image-urls", "http://h/a.png?key=hunter2"}, []string{"-image-urls with -fleet", "secret"}},
 		{"loadtest", []string{"-sessions", "4", "-endpoint", "embeddings"}, []string{"embeddings", "chat or responses"}},
-		{"loadtest", []string{"-sessions", "-4"}, []string{"-sessions -4"}},
+		{"loadtest", []string{"-sessions", "-4"}, []string{`-sessions "-4"`, "10x"}},
+		{"multirun", []string{"-sessions", "0"}, []string{`-sessions "0"`, "number of sessions"}},
+		{"multirun", []string{"-sessions", "4x", "-turns", "0"}, []string{"-turns 0", "from 1 up"}},
+		{"loadtest", []string{"-sessions", "4", "-turns", "0-3"}, []string{"-turns 0-3", "from 1 up"}},
+		{"loadtest", []string{"-input-lengths", "0"}, []string{"-input-lengths 0", "from 1 up"}},
+		{"multirun", []string{"-tree", "10x2", "-output-lengths", "normal:0,1"}, []string{"-output-lengths normal:0,1", "from 1 up"}},
+		{"multirun", []string{"-sessions", "4x", "-requests", "10x"}, []string{"-requests 10x with -sessions"}},
 		{"loadtest", []string{"-think", "1"}, []string{"-think 1", "-sessions"}},
+		{"multirun", []string{"-turns", "3"}, []string{"-turns 3", "want -sessions"}},
+		{"slo", []string{"-concurrency-of", "request"}, []string{"-concurrency-of request", "-sessions"}},
+		{"multirun", []string{"-sessions", "4", "-concurrency-of", "user"}, []string{`-concurrency-of "user"`, "session or request"}},
+		{"multirun", []string{"-recorded"}, []string{"-recorded", "-conversations"}},
+		{"multirun", []string{"-conversations", "no/such"}, []string{"-conversations", "no/such"}},
 		{"loadtest", []string{"-speed", "2"}, []string{"-speed", "-trace"}},
-		{"loadtest", []string{"-tree", "10x2", "-prefix", "5"}, []string{"-prefix 5"}},
+		{"loadtest", []string{"-tree", "10x2", "-prefix", "5"}, []string{"-prefix 5", "-tree"}},
+		{"multirun", []string{"-tree", "10x2", "-sessions", "5"}, []string{"-tree 10x2 with -sessions"}},
+		{"loadtest", []string{"-trace", trace, "-concurrency", "4"}, []string{"-trace", "-concurrency"}},
+		{"multirun", []string{"-trace", trace, "-levels", "1,2"}, []string{"-trace", "-levels"}},
+		{"multirun", []string{"-trace", trace, "-rates", "1,2"}, []string{"-trace", "-rates"}},
+		{"multirun", []string{"-trace", trace, "-adaptive"}, []string{"-trace", "-adaptive"}},
+		{"multirun", []string{"-trace", trace, "-requests", "10x"}, []string{"prompts 10x", "trace"}},
+		{"multirun", []string{"-trace", trace, "-requests", "3"}, []string{"trace 2", "at least 3"}},
+		{"multirun", []string{"-trace", trace, "-warmup", "steady"}, []string{"until steady", "trace"}},
+		{"multirun", []string{"-trace", trace, "-input", "8"}, []string{"-input 8 with -trace"}},
+		{"multirun", []string{"-trace", messages}, []string{"-trace", "line 1"}},
+		{"slo", []string{"-trace", trace}, []string{"trace", "search"}},
+		{"clientcheck", []string{"-trace", trace}, []string{"-trace with clientcheck", "concurrencies"}},
+		{"multirun", []string{"-grid", "8x8,16x8", "-sessions", "4"}, []string{"-grid", "-sessions"}},
+		{"multirun", []string{"-grid", "8x8,16x8", "-input-lengths", "5-9"}, []string{"-grid", "-input-lengths"}},
+		{"multirun", []string{"-input", "8", "-input-lengths", "5-9"}, []string{"-input 8 with -input-lengths"}},
+		{"multirun", []string{"-images", "4", "-sessions", "4"}, []string{"-images 4 with -sessions"}},
+		{"multirun", []string{"-images", "4", "-sound", "1"}, []string{"-sound 1 with -images"}},
+		{"multirun", []string{"-media-each", "2"}, []string{"-media-each 2", "-images"}},
+		{"loadtest", []string{"-images", "4", "-endpoint", "completions"}, []string{"-images with -endpoint completions", "chat"}},
+		{"multirun", []string{"-images", "4", "-image-size", "0x9"}, []string{"images", "0x9"}},
 		{"loadtest", []string{"-media", "no/such"}, []string{"-media no/such"}},
 		{"simserver", []string{"-output", "0"}, []string{"-output 0"}},
 		{"loadtest", []string{"-goodput", "ttft"}, []string{"-goodput", `"ttft"`, "ttft:500"}},
@@ -413,7 +447,7 @@ func TestLoadtestAtARate(t *testing.T) {
 	if p.code != 0 {
 		t.Errorf("exit code %d\n%s\n%s", p.code, p.stdout, p.stderr)
 	}
-	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response  ", " send_lag  "} {
+	for _, s := range []string{"Gamma arrivals of burstiness 4 at 200 requests/s, at most 64 in flight: 40 issued", "offered_requests_per_s", " response, ms  ", " send_lag, ms  "} {
 		if !p.says(s) {
 			t.Errorf("it does not say %q:\n%s", s, p.stdout)
 		}

@@ -14,7 +14,8 @@ import (
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	// Too few waves of requests to know whether the server is warm, which a busy machine would make of it.
-	small := []string{"-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s", "-server-view=false"}
+	small := []string{"-levels", "8,16", "-requests", "40", "-runs", "3", "-warmup", "0", "-cooldown", "0s",
+		"-server-view=false"}
 	one := []string{"-requests", "60", "-concurrency", "4"}
 	for _, c := range []struct {
 		name    string
@@ -25,18 +26,24 @@ func TestRequire(t *testing.T) {
 		error   []string
 	}{
 		{"loadtest", one, "success_rate>=90%, e2e_p50<1min", 0, []string{"Required", "holds", "within one run"}, nil},
-		{"loadtest", one, "e2e_p50<1us", 1, []string{"broken", "e2e_p50<0.001ms", "within one run"}, []string{"-require: broken: e2e_p50<0.001ms at concurrency 4"}},
+		{"loadtest", one, "e2e_p50<1us", 1, []string{"broken", "e2e_p50<0.001ms", "within one run"},
+			[]string{"-require: broken: e2e_p50<0.001ms at concurrency 4"}},
 		{"loadtest", one, "e2e_mean<1min", 0, []string{"holds", "e2e_mean<60000ms", "within one run"}, nil},
-		{"loadtest", one, "requests_per_s>=0.001", 3, []string{"undecided", "one run has no spread"}, []string{"-require: undecided: requests_per_s"}},
-		{"loadtest", one, "requests_per_s>=0.001,e2e_p50<1us", 1, []string{"undecided", "broken"}, []string{"-require: broken: e2e_p50"}},
-		{"loadtest", append(one, "-goodput", "e2e:60000"), "attainment>=90%", 0, []string{"holds", "attainment>=90%"}, nil},
-		{"multirun", small, "success_rate>=50%,success_rate@16>=99.9%", 3, []string{"concurrency 8", "holds", "the bound is inside the interval"},
+		{"loadtest", one, "requests_per_s>=0.001", 3, []string{"undecided", "one run has no spread"},
+			[]string{"-require: undecided: requests_per_s"}},
+		{"loadtest", one, "requests_per_s>=0.001,e2e_p50<1us", 1, []string{"undecided", "broken"},
+			[]string{"-require: broken: e2e_p50"}},
+		{"loadtest", append(one, "-goodput", "e2e:60000"), "attainment>=90%", 0, []string{"holds", "attainment>=90%"},
+			nil},
+		{"multirun", small, "success_rate>=50%,success_rate@16>=99.9%", 3,
+			[]string{"concurrency 8", "holds", "the bound is inside the interval"},
 			[]string{"-require: undecided: success_rate@16>=99.9% at concurrency 16"}},
 
 		{"loadtest", one, "tftt_p99<500ms", 2, nil, []string{"character 1", "ttft_p99 is meant?"}},
 		{"loadtest", one, "ttft_p99<500", 2, nil, []string{"character 13", "the unit"}},
 		{"loadtest", one, "ttft_p99@16<500ms", 2, nil, []string{"no point is at concurrency 16"}},
-		{"loadtest", []string{"-rate", "50", "-requests", "60"}, "response_p50@51/s<1s", 2, nil, []string{"no point is at 51/s", "poisson 50/s"}},
+		{"loadtest", []string{"-rate", "50", "-requests", "60"}, "response_p50@51/s<1s", 2, nil,
+			[]string{"no point is at 51/s", "poisson 50/s"}},
 		{"loadtest", one, "attainment>=99%", 2, nil, []string{"-goodput says what is to be attained"}},
 		{"loadtest", one, "response_p50<1s", 2, nil, []string{"response_p50"}}, // a closed loop has none
 		{"multirun", small, "ttft_p99@3<500ms", 2, nil, []string{"concurrency 8", "concurrency 16"}},
@@ -46,7 +53,8 @@ func TestRequire(t *testing.T) {
 		busy.Check(t, func(f *busy.Faults) {
 			p := run(t, c.name, append(c.args, "-require", c.require)...)
 			if p.code != c.code {
-				f.Addf("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout, p.stderr)
+				f.Addf("%s -require %q: exit code %d, want %d\n%s\n%s", c.name, c.require, p.code, c.code, p.stdout,
+					p.stderr)
 				return
 			}
 			for _, s := range c.prints {

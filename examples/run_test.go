@@ -21,7 +21,8 @@ import (
 
 var (
 	binaries string // the folder of the programs, and of vllm, which stands in for a server that others wrote
-	caches   string // what the programs have as the user's, so that nothing is written to those, and they need not exist
+	// what the programs have as the user's, so that nothing is written to those, and they need not exist
+	caches string
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,8 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		binaries, caches = filepath.Join(dir, "bin"), filepath.Join(dir, "cache")
 		// Without what a debugger needs, and without a look at git, a link takes half the time.
-		build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", binaries+string(filepath.Separator),
+		build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o",
+			binaries+string(filepath.Separator),
 			"./...", "../protocol/server/testdata/vllm")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)

@@ -158,8 +158,10 @@ func (r *Result) answerWarnings(warn func(code string, spoils []string, format s
 			a.Several, completed)
 	}
 	if a.NoInput > 0 {
-		warn(WarnUsageContradicted, []string{InputThroughput, TotalThroughput, SteadyInputThroughput, SteadyTotalThroughput},
-			"in %d of %d completed requests the server's usage has no input tokens, though some were sent, as where it "+
+		warn(WarnUsageContradicted, []string{InputThroughput, TotalThroughput, SteadyInputThroughput,
+			SteadyTotalThroughput},
+			"in %d of %d completed requests the server's usage has no input tokens, though some were sent, as "+
+				"where it "+
 				"counts only those that it had not cached: how many there were is not known",
 			a.NoInput, completed)
 	}

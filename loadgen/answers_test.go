@@ -34,7 +34,8 @@ func TestWhatAnswersLack(t *testing.T) {
 		reasons         string
 		spoiled, intact []string
 	}{
-		{"nothing", func(i int, r *Record) { stream(r) }, "", "", Answers{}, "map[stop:200]", nil, append(ttfts, tokens...)},
+		{"nothing", func(i int, r *Record) { stream(r) }, "", "", Answers{}, "map[stop:200]", nil,
+			append(ttfts, tokens...)},
 		{"several reasons", func(i int, r *Record) {
 			stream(r)
 			r.Finish = []string{"stop", "length", "tool_calls", "length"}[i%4]
@@ -43,7 +44,8 @@ func TestWhatAnswersLack(t *testing.T) {
 			if stream(r); i%20 == 0 {
 				r.Finish = ""
 			}
-		}, WarnNoFinishReason, "10 of 200 completed", Answers{NoFinish: 10}, "map[stop:190]", nil, append(ttfts, tokens...)},
+		}, WarnNoFinishReason, "10 of 200 completed", Answers{NoFinish: 10}, "map[stop:190]", nil, append(ttfts,
+			tokens...)},
 		{"no reason at all", func(i int, r *Record) {
 			stream(r)
 			r.Finish = ""
@@ -121,7 +123,8 @@ func TestWhatAnswersLack(t *testing.T) {
 				if r.Answers != c.answers || fmt.Sprint(r.FinishReasons) != c.reasons {
 					t.Errorf("%+v and %v, want %+v and %v", r.Answers, r.FinishReasons, c.answers, c.reasons)
 				}
-				for _, code := range []string{WarnNoFinishReason, WarnNoContent, WarnUsageContradicted, WarnSeveralChoices} {
+				for _, code := range []string{WarnNoFinishReason, WarnNoContent, WarnUsageContradicted,
+					WarnSeveralChoices} {
 					if w, ok := warning(r, code); ok != (code == c.code) || ok && !strings.Contains(w.Message, c.says) {
 						t.Errorf("%s: %q, want %q", code, w.Message, c.says)
 					}
@@ -147,7 +150,8 @@ func TestNoTokensInChunks(t *testing.T) {
 			r.Counted = true
 			return nil
 		}))
-		for _, name := range []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput, SteadyTotalThroughput} {
+		for _, name := range []string{OutputThroughput, TotalThroughput, SteadyOutputThroughput,
+			SteadyTotalThroughput} {
 			if f, ok := r.Figure(name); ok {
 				t.Errorf("%+v", f)
 			}
@@ -232,7 +236,8 @@ func TestGatesMerge(t *testing.T) {
 		t.Errorf("%+v, want %+v; %v", merged.Answers, want, merged.FinishReasons)
 	}
 	for code, says := range map[string]string{
-		WarnBunched: "of 40 streamed answers, 20 came whole", WarnTPOTEstimated: "20 of 40", WarnNoFinishReason: "38 of 40",
+		WarnBunched: "of 40 streamed answers, 20 came whole", WarnTPOTEstimated: "20 of 40",
+		WarnNoFinishReason: "38 of 40",
 	} {
 		n := 0
 		for _, w := range merged.Warnings {

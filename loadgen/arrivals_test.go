@@ -28,7 +28,8 @@ func dueTimes(t *testing.T, l Level, n int) []time.Duration {
 	return out
 }
 
-// Request i of a constant rate is due at i ÷ rate to the nanosecond, also after many gaps that are no whole number of them.
+// Request i of a constant rate is due at i ÷ rate to the nanosecond, also after many gaps that are no whole number of
+// them.
 func TestConstantArrivalsAreExact(t *testing.T) {
 	const n = 3_000_001
 	got := dueTimes(t, Level{Arrivals: Arrivals{Process: ConstantArrivals, Rate: 3}, Requests: n}, n)
@@ -76,7 +77,8 @@ func TestGapsHaveTheirMoments(t *testing.T) {
 
 // A level's arrivals are those of its seed, and of no other.
 func TestArrivalsAreThoseOfTheirSeed(t *testing.T) {
-	for _, a := range []Arrivals{{Process: PoissonArrivals, Rate: 10}, {Process: GammaArrivals, Rate: 10, Burstiness: 0.5}} {
+	for _, a := range []Arrivals{{Process: PoissonArrivals, Rate: 10},
+		{Process: GammaArrivals, Rate: 10, Burstiness: 0.5}} {
 		level := Level{Arrivals: a, Requests: 1000}
 		first := dueTimes(t, level, 1000)
 		if !slices.Equal(first, dueTimes(t, level, 1000)) {
@@ -106,7 +108,8 @@ func TestSchedulesEnd(t *testing.T) {
 		{"a trace", Level{Arrivals: trace}, 4},
 		{"a trace by number", Level{Arrivals: trace, Requests: 2, Warmup: 1}, 3},
 		{"a trace by time", Level{Arrivals: trace, Duration: 3}, 3},
-		{"slower than time itself", Level{Arrivals: Arrivals{Process: ConstantArrivals, Rate: MinRate}, Requests: 100_000}, 100_000},
+		{"slower than time itself", Level{Arrivals: Arrivals{Process: ConstantArrivals, Rate: MinRate},
+			Requests: 100_000}, 100_000},
 	} {
 		s := newSchedule(c.level)
 		n, last := 0, time.Duration(0)
@@ -166,7 +169,8 @@ func TestOpenLevelValidate(t *testing.T) {
 func TestLevelAsJSON(t *testing.T) {
 	for _, l := range []Level{
 		{Concurrency: 4, Requests: 10},
-		{Arrivals: Arrivals{Process: GammaArrivals, Rate: 2.5, Burstiness: 0.5}, Seed: math.MaxUint64, Duration: time.Minute},
+		{Arrivals: Arrivals{Process: GammaArrivals, Rate: 2.5, Burstiness: 0.5}, Seed: math.MaxUint64,
+			Duration: time.Minute},
 		{Arrivals: Arrivals{Process: TraceArrivals, Trace: []time.Duration{0, 3, 5}}, Concurrency: 2},
 	} {
 		text, err := json.Marshal(l)
@@ -185,11 +189,15 @@ func TestLevelAsJSON(t *testing.T) {
 
 func TestLoadNames(t *testing.T) {
 	for want, l := range map[string]Level{
-		"concurrency 8":                                          {Concurrency: 8},
-		"poisson arrivals at 12.5 requests/s":                    {Arrivals: Arrivals{Process: PoissonArrivals, Rate: 12.5}},
-		"constant arrivals at 2 requests/s, at most 3 in flight": {Arrivals: Arrivals{Process: ConstantArrivals, Rate: 2}, Concurrency: 3},
-		"gamma arrivals of burstiness 0.5 at 2 requests/s":       {Arrivals: Arrivals{Process: GammaArrivals, Rate: 2, Burstiness: 0.5}},
-		"a trace of 2 arrivals":                                  {Arrivals: Arrivals{Process: TraceArrivals, Trace: []time.Duration{1, 2}}},
+		"concurrency 8": {Concurrency: 8},
+		"poisson arrivals at 12.5 requests/s": {Arrivals: Arrivals{Process: PoissonArrivals,
+			Rate: 12.5}},
+		"constant arrivals at 2 requests/s, at most 3 in flight": {Arrivals: Arrivals{Process: ConstantArrivals,
+			Rate: 2}, Concurrency: 3},
+		"gamma arrivals of burstiness 0.5 at 2 requests/s": {Arrivals: Arrivals{Process: GammaArrivals, Rate: 2,
+			Burstiness: 0.5}},
+		"a trace of 2 arrivals": {Arrivals: Arrivals{Process: TraceArrivals,
+			Trace: []time.Duration{1, 2}}},
 	} {
 		if got := l.Load(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -212,7 +220,8 @@ func TestTrend(t *testing.T) {
 			t.Errorf("%d samples take %d bins", n, len(tr.bins))
 		}
 		// Of 0 … n−1 the means are 3/8 and 7/8 of n, but for the bins' edges.
-		if edge := 0.02*float64(n) + 1; ok && (math.Abs(second-0.375*float64(n)) > edge || math.Abs(last-0.875*float64(n)) > edge) {
+		if edge := 0.02*float64(n) + 1; ok && (math.Abs(second-0.375*float64(n)) > edge ||
+			math.Abs(last-0.875*float64(n)) > edge) {
 			t.Errorf("%d samples: quarters %v and %v", n, second, last)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 type Chunk struct {
 	Seen time.Duration // when the client had it, before it was parsed; zero when it is recorded: now
 
-	// Arrived is when the kernel had received it, where that is known: what Seen has beyond it is the client's own doing.
-	// 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Stamps] says which.
+	// Arrived is when the kernel had received it, where that is known: what Seen has beyond it is the client's own
+	// doing. 0: not known. Latencies go by Arrived where there is one, and by Seen elsewhere; [Result.Stamps] says
+	// which.
 	Arrived time.Duration
 
 	// Shared says that it came in one read with data after it, and so has the stamp of that. It came no earlier than
@@ -122,7 +123,8 @@ func (l *chunkLog) all() iter.Seq[Chunk] {
 				code = code[n:]
 				return x
 			}
-			c = Chunk{Seen: c.Seen + time.Duration(next()), Shared: has&isShared != 0, Hidden: has&isHidden != 0, Sent: c.Sent}
+			c = Chunk{Seen: c.Seen + time.Duration(next()), Shared: has&isShared != 0, Hidden: has&isHidden != 0,
+				Sent: c.Sent}
 			if has&hasArrived != 0 {
 				c.Arrived = c.Seen - time.Duration(next())
 			}

@@ -1,9 +1,10 @@
 package loadgen
 
 import (
-	"fmt"
 	"slices"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // A ClockOffset says by how much a clock is ahead of another, and how well that is known: the truth is between Offset −
@@ -24,7 +25,7 @@ func (c *ClockOffset) common(t time.Time) time.Time {
 // validate returns an [*InvalidError] for what no comparison of two clocks says.
 func (c *ClockOffset) validate() error {
 	if c != nil && (c.Error < 0 || c.Offset.Abs() > timelineEnd) {
-		return &InvalidError{"clock offset", fmt.Sprintf("%v ± %v", c.Offset, c.Error), "an offset, and an error from 0 up"}
+		return &InvalidError{"clock offset", number.Sprintf("%v ± %v", c.Offset, c.Error), "an offset, and an error from 0 up"}
 	}
 	return nil
 }
@@ -62,7 +63,7 @@ func (r *Result) clockWarnings(parts []*Result) []Warning {
 	if differ <= limit && 2*off <= limit {
 		return nil
 	}
-	w := Warning{Code: WarnClockOffset, Message: fmt.Sprintf(
+	w := Warning{Code: WarnClockOffset, Message: number.Sprintf(
 		"the clocks of %d generators differ by up to %v, known to ± %v, in a makespan of %v, and they started %v apart; "+
 			"the merge goes by the common clock", len(parts), differ, off, r.Makespan, apart)}
 	if 2*off > limit || apart > limit {
@@ -84,10 +85,10 @@ func (r *Result) clockStepWarning(step time.Duration) Warning {
 	if r.Stamps.Kernel > 0 {
 		metrics = append(metrics, TTFT, FirstChoice, FirstAnswer, TPOT, Interactivity, ITL, E2E, Response, ReadLag,
 			TTFTError, ITLError)
-		by = fmt.Sprintf("the kernel's stamps, which %d arrivals have, are by that clock, so that latencies up to an "+
+		by = number.Sprintf("the kernel's stamps, which %d arrivals have, are by that clock, so that latencies up to an "+
 			"arrival may be off by as much", r.Stamps.Kernel)
 	}
-	return Warning{Code: WarnClockStep, Spoils: r.Level.spoiledWith(metrics...), Message: fmt.Sprintf(
+	return Warning{Code: WarnClockStep, Spoils: r.Level.spoiledWith(metrics...), Message: number.Sprintf(
 		"the system's clock was set by %v while the level lasted: %s; have it slewed, and not set, while anything "+
 			"is measured", step, by)}
 }

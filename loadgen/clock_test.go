@@ -21,7 +21,8 @@ func TestClocksThatDiffer(t *testing.T) {
 		intact []string
 	}{
 		{"nobody compared them", [2]*ClockOffset{}, 0, false, nil, []string{RequestThroughput}},
-		{"they agree", [2]*ClockOffset{{}, {Offset: 2 * ms, Error: ms}}, 2 * ms, false, nil, []string{RequestThroughput}},
+		{"they agree", [2]*ClockOffset{{}, {Offset: 2 * ms, Error: ms}}, 2 * ms, false, nil,
+			[]string{RequestThroughput}},
 		{"80 ms, by their own clocks", [2]*ClockOffset{{}, {Offset: 80 * ms, Error: ms}}, 80 * ms, true,
 			[]string{RequestThroughput}, []string{SteadyRequestThroughput, "e2e_p99"}},
 		{"80 ms, by that of the other", [2]*ClockOffset{nil, {Offset: 80 * ms, Error: ms}}, 80 * ms, true,

@@ -102,7 +102,8 @@ func fromFloatPlace(place uint64) (float64, bool) {
 func (d *Distribution) UnmarshalText(text []byte) error {
 	read, err := readDistribution(text)
 	if err != nil {
-		return &InvalidError{"distribution", fmt.Sprintf("%.20q", text), "what Distribution.MarshalText writes: " + err.Error()}
+		return &InvalidError{"distribution", fmt.Sprintf("%.20q", text),
+			"what Distribution.MarshalText writes: " + err.Error()}
 	}
 	*d = *read
 	return nil

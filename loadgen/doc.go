@@ -85,10 +85,11 @@
 //
 // # Sessions
 //
-// A level with a [Level.Unit] is of sessions: requests of one user, of which one follows from the answer to another, after
-// a pause. They fan out and join as their target says ([Sessions], [Session]). Concurrency counts sessions, or their
-// requests in flight; in an open loop sessions arrive. A request that fails ends its session, whose later requests are
-// not sent ([WarnSessionsBroken]). Figures are by turn too, and by model where several are asked ([Group]).
+// A level with a [Level.Unit] is of sessions: requests of one user, of which one follows from the answer to another,
+// after a pause. They fan out and join as their target says ([Sessions], [Session]). Concurrency counts sessions, or
+// their requests in flight; in an open loop sessions arrive. A request that fails ends its session, whose later
+// requests are not sent ([WarnSessionsBroken]). Figures are by turn too, and by model where several are asked
+// ([Group]).
 //
 //	session_duration     first Sent to last Done of a session that completed, thinking included
 //	sessions_under_way   Σ of the time that sessions held their slots ÷ time

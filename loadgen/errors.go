@@ -23,17 +23,18 @@ func (e *InvalidError) Error() string {
 type Class string
 
 const (
-	ClassDial      Class = "dial"                      // no connection could be made
-	ClassTimeout   Class = "timeout-before-first-byte" // out of time before any content came
-	ClassStalled   Class = "timeout-in-stream"         // out of time after the first content
-	ClassStatus    Class = "status"                    // an answer with a status other than 2xx
-	ClassTooLong   Class = "context-too-long"          // the server says that prompt and answer have more tokens than it can take
-	ClassStale     Class = "stale-connection"          // a connection used before was found closed, before any answer
-	ClassTruncated Class = "truncated"                 // the answer ended without saying that it had
-	ClassProtocol  Class = "protocol"                  // an answer that is not what the protocol promises
-	ClassServer    Class = "server-error-event"        // the server reported an error inside the answer
-	ClassCancelled Class = "cancelled"                 // the level was cut short while the request was in flight
-	ClassTarget    Class = "target"                    // anything else that a [Target] returned, panics included
+	ClassDial    Class = "dial"                      // no connection could be made
+	ClassTimeout Class = "timeout-before-first-byte" // out of time before any content came
+	ClassStalled Class = "timeout-in-stream"         // out of time after the first content
+	ClassStatus  Class = "status"                    // an answer with a status other than 2xx
+	// the server says that prompt and answer have more tokens than it can take
+	ClassTooLong   Class = "context-too-long"
+	ClassStale     Class = "stale-connection"   // a connection used before was found closed, before any answer
+	ClassTruncated Class = "truncated"          // the answer ended without saying that it had
+	ClassProtocol  Class = "protocol"           // an answer that is not what the protocol promises
+	ClassServer    Class = "server-error-event" // the server reported an error inside the answer
+	ClassCancelled Class = "cancelled"          // the level was cut short while the request was in flight
+	ClassTarget    Class = "target"             // anything else that a [Target] returned, panics included
 )
 
 // An Error is how a request failed. A [Target] returns one to say its class; any other error it returns is given

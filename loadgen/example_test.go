@@ -37,16 +37,17 @@ func ExampleMergeResults() {
 	}
 	attainment, _ := result.Figure(loadgen.Attainment)
 	slowest, _ := result.Figure(loadgen.QuantileName(loadgen.E2E, 99))
-	fmt.Printf("%d generators, %d in flight, %d requests completed\n", result.Generators, result.Level.Concurrency, result.Accounting.Completed)
+	fmt.Printf("%d generators, %d in flight, %d requests completed\n", result.Generators, result.Level.Concurrency,
+		result.Accounting.Completed)
 	fmt.Printf("attainment %.0f %%, and the p99 is of %d requests\n", attainment.Value, slowest.N)
 	// Output:
 	// 2 generators, 8 in flight, 200 requests completed
 	// attainment 100 %, and the p99 is of 200 requests
 }
 
-// Users who come when it is time to, and not when the server has time for them. This server takes one request at a time,
-// and each of five arrivals finds it busy with the one before: what a user waits is the response, from when the request
-// was due; from when it was sent, each seems to take no longer than the first.
+// Users who come when it is time to, and not when the server has time for them. This server takes one request at a
+// time, and each of five arrivals finds it busy with the one before: what a user waits is the response, from when the
+// request was due; from when it was sent, each seems to take no longer than the first.
 func ExampleArrivals() {
 	target := loadgen.TargetFunc(func(ctx context.Context, i int, r *loadgen.Record) error {
 		time.Sleep(30 * time.Millisecond)

@@ -77,7 +77,9 @@ func (r *Result) burstyWarning(warn func(code string, spoils []string, format st
 		of = "; that is over a tenth of the median " + strings.Join(bent, ", ") + ", which is that of a burst's queue"
 	}
 	warn(WarnBursty, r.Level.spoiledWith(bent...),
-		"the gaps between requests as they were sent are %.2g mean gaps off those that were scheduled (bursts of many come "+
-			"to 2), and the times of sending vary by %.3g ms: they came in bursts; use more generators, or a client with "+
+		"the gaps between requests as they were sent are %.2g mean gaps off those that were scheduled (bursts of "+
+			"many come "+
+			"to 2), and the times of sending vary by %.3g ms: they came in bursts; use more generators, or a "+
+			"client with "+
 			"CPUs of its own%s", o.Uneven, o.Spread, of)
 }

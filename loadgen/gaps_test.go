@@ -46,7 +46,8 @@ func TestBursts(t *testing.T) {
 			[]string{"e2e_p50"}, []string{RequestThroughput}},
 		{"1000/s two by two", constant(1000), ticks(2*time.Millisecond, time.Second), []string{WarnBursty}, 0.99, 1.01,
 			nil, []string{"e2e_p50"}},
-		{"1000/s by ticks of 1.3 ms", constant(1000), ticks(1300*time.Microsecond, time.Second), nil, 0.3, 0.5, nil, nil},
+		{"1000/s by ticks of 1.3 ms", constant(1000), ticks(1300*time.Microsecond, time.Second), nil, 0.3, 0.5, nil,
+			nil},
 		{"100/s by ticks of 1 ms", poisson(100), ticks(time.Millisecond, time.Second), nil, 0, 0.1, nil, nil},
 		{"evenly late by four gaps", constant(1000), func(ctx context.Context, i int, r *Record) error {
 			time.Sleep(4 * time.Millisecond)
@@ -72,7 +73,8 @@ func TestBursts(t *testing.T) {
 				if !slices.Equal(got, c.want) {
 					t.Errorf("warnings %v, want %v", r.Warnings, c.want)
 				}
-				if o := r.Open; o.Uneven < c.least || o.Uneven > c.most || o.Gaps < 150 || o.Gaps >= r.Accounting.Issued {
+				if o := r.Open; o.Uneven < c.least || o.Uneven > c.most || o.Gaps < 150 ||
+					o.Gaps >= r.Accounting.Issued {
 					t.Errorf("%+v, want from %v to %v", o, c.least, c.most)
 				}
 				w, _ := warning(r, WarnBursty)

@@ -25,9 +25,9 @@ type Generator struct {
 	// Results carry it, and are merged by that clock. nil: not known, and the clocks are taken to agree.
 	Clock *ClockOffset
 
-	// At is when the level's clock is to start, for generators that are to begin together. All that can be done before is
-	// done before, so that what is left for then is to wake. An observer's Start may set it. Zero, or a moment that has
-	// passed: at once.
+	// At is when the level's clock is to start, for generators that are to begin together. All that can be done
+	// before is done before, so that what is left for then is to wake. An observer's Start may set it. Zero, or a
+	// moment that has passed: at once.
 	At time.Time
 }
 

@@ -12,12 +12,12 @@ import (
 // valid.
 type Objective struct {
 	// Metric is a metric that each request has: one of the built-in ones, such as [TTFT], [TPOT] or [E2E], or one of
-	// [Generator.Metrics]; in an open loop [Response] too, which alone has the wait of an arrival that was held back. Not
-	// one that is pooled over the level, such as [ITL].
+	// [Generator.Metrics]; in an open loop [Response] too, which alone has the wait of an arrival that was held back.
+	// Not one that is pooled over the level, such as [ITL].
 	Metric string `json:"metric"`
 
-	// Limit is the most that the request's value may be, in the metric's unit (ms for times); where higher is better, the
-	// least. Above 0.
+	// Limit is the most that the request's value may be, in the metric's unit (ms for times); where higher is better,
+	// the least. Above 0.
 	Limit float64 `json:"limit"`
 }
 
@@ -68,7 +68,8 @@ func newGoals(l Level, own []Metric) (*goals, error) {
 	for _, o := range objectives {
 		i := slices.Index(names, o.Metric)
 		if i < 0 {
-			return nil, &InvalidError{"objective", o.String(), "a metric that each request has: " + strings.Join(names, ", ")}
+			return nil, &InvalidError{"objective", o.String(),
+				"a metric that each request has: " + strings.Join(names, ", ")}
 		}
 		g.metrics = append(g.metrics, known[i])
 	}

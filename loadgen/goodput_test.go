@@ -26,8 +26,8 @@ func graded(ctx context.Context, i int, r *Record) error {
 	return nil
 }
 
-// Of 10 requests, 0, 1, 3 and 4 meet the limit of TTFT, 0, 4, 6 and 8 that of TPOT, and 0 and 4 both. Request 2 would have
-// met both, had it not failed.
+// Of 10 requests, 0, 1, 3 and 4 meet the limit of TTFT, 0, 4, 6 and 8 that of TPOT, and 0 and 4 both. Request 2 would
+// have met both, had it not failed.
 func TestGoodputByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		objectives := []Objective{{TTFT, 500}, {TPOT, 50}}
@@ -60,7 +60,8 @@ func TestGoodputByHand(t *testing.T) {
 // Where arrivals are held back, each by 1 s more than the one before, E2E sees nothing of it and response does.
 func TestGoodputFromSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		level := Level{Arrivals: constant(1), Concurrency: 1, Requests: 10, Objectives: []Objective{{E2E, 2500}, {Response, 5500}}}
+		level := Level{Arrivals: constant(1), Concurrency: 1, Requests: 10,
+			Objectives: []Objective{{E2E, 2500}, {Response, 5500}}}
 		r := mustMeasure(t, level, always(2*time.Second))
 		near(t, "attainment by E2E", figure(t, r, AttainmentName(E2E)), 100)
 		near(t, "attainment by response", figure(t, r, AttainmentName(Response)), 40) // 2, 3, 4 and 5 s
@@ -75,7 +76,8 @@ func TestGoodputFromSchedule(t *testing.T) {
 // does not meet it, but for the TPOT of one token.
 func TestObjectiveKinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		own := Metric{Name: "shade", Unit: "%", Better: LowerIsBetter, Of: func(r *Record) (float64, bool) { return float64(r.Index), r.Index < 3 }}
+		own := Metric{Name: "shade", Unit: "%", Better: LowerIsBetter,
+			Of: func(r *Record) (float64, bool) { return float64(r.Index), r.Index < 3 }}
 		target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
 			time.Sleep(time.Second)
 			if i < 4 { // 4 and 5 come whole
@@ -110,7 +112,8 @@ func TestObjectiveKinds(t *testing.T) {
 			}
 			// Not knowing how many tokens a request had spoils what depends on it.
 			for _, w := range r.Warnings {
-				if w.Code == WarnTokensUnknown && w.SpoilsFigure(Attainment) != (c.objective.Metric == TPOT || c.objective.Metric == Interactivity) {
+				if w.Code == WarnTokensUnknown && w.SpoilsFigure(Attainment) != (c.objective.Metric == TPOT ||
+					c.objective.Metric == Interactivity) {
 					t.Errorf("%v: %v spoils %v", c.objective, w.Code, w.Spoils)
 				}
 			}
@@ -134,7 +137,8 @@ func TestObjectivesRefused(t *testing.T) {
 		"pooled":         {level(Objective{ITL, 1}), "that each request has"},
 		"neither better": {level(Objective{"hue", 1}), "that each request has"},
 	} {
-		g := &Generator{Target: always(0), Metrics: []Metric{{Name: "hue", Of: func(*Record) (float64, bool) { return 0, true }}}}
+		g := &Generator{Target: always(0), Metrics: []Metric{{Name: "hue",
+			Of: func(*Record) (float64, bool) { return 0, true }}}}
 		_, err := g.Measure(t.Context(), c.level)
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || invalid.Field != "objective" || !strings.Contains(err.Error(), c.say) {

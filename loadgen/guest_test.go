@@ -39,7 +39,8 @@ func TestOpenIsAGuest(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := Measure(ctx, Level{Concurrency: 2, Requests: 4}, opens{always(time.Second), c.open})
-				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				if c.want == "" && err != nil || c.want != "" &&
+					(err == nil || !strings.Contains(err.Error(), c.want)) {
 					t.Errorf("%v, want %q", err, c.want)
 				}
 				close(release) // the bubble fails if a goroutine is left for good

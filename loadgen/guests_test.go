@@ -151,7 +151,8 @@ func TestNotesAreGuests(t *testing.T) {
 						return w.Code == code && strings.HasPrefix(w.Message, by)
 					})
 				}
-				if r.Accounting.Completed != 10 || !said(c.want, "target: ") || !said(WarnObserverPanic, "observer 0: ") {
+				if r.Accounting.Completed != 10 || !said(c.want, "target: ") ||
+					!said(WarnObserverPanic, "observer 0: ") {
 					t.Errorf("%+v", r.Warnings)
 				}
 				close(release)

@@ -80,7 +80,8 @@ func (h *histogram) merge(other *histogram) {
 	h.min, h.max = min(h.min, other.min), max(h.max, other.max)
 	h.sum += other.sum
 	h.bars = h.bars[:0]
-	for _, parts := range [][2]**hdrhistogram.Histogram{{&h.positive, &other.positive}, {&h.negative, &other.negative}} {
+	for _, parts := range [][2]**hdrhistogram.Histogram{{&h.positive, &other.positive},
+		{&h.negative, &other.negative}} {
 		into, from := parts[0], *parts[1]
 		if from == nil {
 			continue

@@ -1,9 +1,10 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // IssuedName is the name of the figure of a metric's p-th percentile over all requests issued: IssuedName("ttft", 99)
@@ -57,9 +58,9 @@ func (r *Result) censoredWarning(warn func(code string, spoils []string, format 
 			switch all, known := d.issuedQuantile(p, lost); {
 			case !known:
 				spoils = append(spoils, IssuedName(metric, p))
-				parted = append(parted, fmt.Sprintf("%s is %.4g ms, and beyond any that completed", QuantileName(metric, p), q))
+				parted = append(parted, number.Sprintf("%s is %.4g ms, and beyond any that completed", QuantileName(metric, p), q))
 			case math.Abs(all-q) > max(censoredLimit*q, censoredFloor):
-				parted = append(parted, fmt.Sprintf("%s is %.4g ms, and %.4g ms", QuantileName(metric, p), q, all))
+				parted = append(parted, number.Sprintf("%s is %.4g ms, and %.4g ms", QuantileName(metric, p), q, all))
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func TestCensoredTail(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 		w, _ := warning(r, WarnCensored)
-		if !strings.Contains(w.Message, "45 of 5000 requests issued did not complete") || !strings.Contains(w.Message,
+		if !strings.Contains(w.Message, "45 of 5,000 requests issued did not complete") || !strings.Contains(w.Message,
 			"e2e_p99 is 2.85 ms, and 120 ms") {
 			t.Errorf("%q", w.Message)
 		}

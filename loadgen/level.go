@@ -33,12 +33,12 @@ type Level struct {
 	// Requests ends the issuing after so many measured requests. 0: no such bound, Duration ends it.
 	Requests int `json:"requests,omitempty"`
 
-	// Unit says that the level is of sessions, of a Target that has [Sessions], and what Concurrency counts: sessions or
-	// their requests. "": of single requests.
+	// Unit says that the level is of sessions, of a Target that has [Sessions], and what Concurrency counts: sessions
+	// or their requests. "": of single requests.
 	Unit Unit `json:"unit,omitempty"`
 
-	// Sessions ends the beginning of sessions after so many measured ones; those that have begun are carried on to their
-	// end. 0: no such bound, Duration ends it. Only with a Unit, in the place of Requests.
+	// Sessions ends the beginning of sessions after so many measured ones; those that have begun are carried on to
+	// their end. 0: no such bound, Duration ends it. Only with a Unit, in the place of Requests.
 	Sessions int `json:"sessions,omitempty"`
 
 	// Duration ends the issuing so long after the first measured request; what is in flight then is drained and

@@ -6,8 +6,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-// meanMetrics are those whose mean has an interval of its own: one value a request. Gaps between chunks are several of a
-// request, and alike.
+// meanMetrics are those whose mean has an interval of its own: one value a request. Gaps between chunks are several
+// of a request, and alike.
 var meanMetrics = []string{TTFT, FirstAnswer, TPOT, E2E, Response}
 
 // meanConfidence is that of the interval of a mean.
@@ -21,7 +21,8 @@ const UnitWave = "batch of successive requests of one run"
 func (r *Result) means() map[string]stats.LevelMean {
 	concurrency := r.Level.own().Concurrency
 	if r.Level.open() {
-		concurrency = int(math.Round(r.InFlight.Mean)) // what is in flight at once shares what the server does meanwhile
+		// what is in flight at once shares what the server does meanwhile
+		concurrency = int(math.Round(r.InFlight.Mean))
 	}
 	var out map[string]stats.LevelMean
 	for _, metric := range meanMetrics {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Requests of 100 ms on average, 8 at once, of which 8 in a row share what the server did: the mean's interval is that of
-// batches, and wider than that of independent requests. Fewer than ten for each one in flight have none.
+// Requests of 100 ms on average, 8 at once, of which 8 in a row share what the server did: the mean's interval is
+// that of batches, and wider than that of independent requests. Fewer than ten for each one in flight have none.
 func TestMeansOfALevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		measure := func(requests int) *Result {
@@ -23,10 +23,11 @@ func TestMeansOfALevel(t *testing.T) {
 					waves[i] = waves[i-1]
 				}
 			}
-			return mustMeasure(t, Level{Concurrency: 8, Requests: requests}, TargetFunc(func(_ context.Context, i int, r *Record) error {
-				time.Sleep(waves[i])
-				return nil
-			}))
+			return mustMeasure(t, Level{Concurrency: 8, Requests: requests},
+				TargetFunc(func(_ context.Context, i int, r *Record) error {
+					time.Sleep(waves[i])
+					return nil
+				}))
 		}
 		r := measure(800)
 		m, ok := r.Means[E2E]

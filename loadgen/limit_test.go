@@ -20,7 +20,8 @@ func TestLimits(t *testing.T) {
 		cause  error
 		at     time.Duration
 	}{
-		"in time":                 {0, 500 * time.Millisecond, context.Canceled, context.Canceled, 500 * time.Millisecond},
+		"in time": {0, 500 * time.Millisecond, context.Canceled, context.Canceled,
+			500 * time.Millisecond},
 		"too late":                {0, time.Hour, context.DeadlineExceeded, context.DeadlineExceeded, time.Second},
 		"cut":                     {700 * time.Millisecond, time.Hour, context.Canceled, why, 700 * time.Millisecond},
 		"cut before it had begun": {time.Nanosecond, time.Hour, context.Canceled, why, 0},

@@ -45,7 +45,10 @@ func MergeResults(parts ...*Result) (*Result, error) {
 			return nil, err
 		}
 	}
-	parts = slices.SortedStableFunc(slices.Values(parts), func(a, b *Result) int { return a.start().Compare(b.start()) })
+	parts = slices.SortedStableFunc(slices.Values(parts), func(a,
+		b *Result) int {
+		return a.start().Compare(b.start())
+	})
 	r := &Result{Level: level, Start: parts[0].start(), Generators: len(parts), FirstSent: math.MaxInt64,
 		Distributions: map[string]*Distribution{}}
 	if len(level.Objectives) > 0 {
@@ -210,8 +213,8 @@ func mergeOpen(parts []*Result, begun []time.Duration, n int) *OpenLoop {
 	return o
 }
 
-// Mergeable returns the [*InvalidError] that [MergeResults] would have for r by itself: a result that does not have what a
-// merged one is made of, or more requests than its shard has. nil: it may be merged.
+// Mergeable returns the [*InvalidError] that [MergeResults] would have for r by itself: a result that does not have
+// what a merged one is made of, or more requests than its shard has. nil: it may be merged.
 func (r *Result) Mergeable() error {
 	if err := r.Level.Validate(); err != nil {
 		return err
@@ -224,8 +227,10 @@ func (r *Result) Mergeable() error {
 	if own := r.Level.own(); own.Unit == "" { // a session may be several
 		if r.Warmup.Issued > own.Warmup || own.Requests > 0 && r.Accounting.Issued > own.Requests ||
 			own.Requests > 0 && !r.CutShort && (r.Accounting.Issued < own.Requests || r.Warmup.Issued < own.Warmup) {
-			return &InvalidError{"accounting", fmt.Sprintf("%d requests after %d of a warmup", r.Accounting.Issued, r.Warmup.Issued),
-				fmt.Sprintf("the %d after %d that the shard has, or fewer where it was cut short", own.Requests, own.Warmup)}
+			return &InvalidError{"accounting", fmt.Sprintf("%d requests after %d of a warmup", r.Accounting.Issued,
+				r.Warmup.Issued),
+				fmt.Sprintf("the %d after %d that the shard has, or fewer where it was cut short", own.Requests,
+					own.Warmup)}
 		}
 	}
 	n := 0
@@ -292,7 +297,10 @@ func mergeInFlight(a, b InFlight, later time.Duration) (InFlight, error) {
 func mergeErrors(a, b []ErrorCount) []ErrorCount {
 	out := slices.Clone(a)
 	for _, e := range b {
-		i := slices.IndexFunc(out, func(known ErrorCount) bool { return known.Class == e.Class && known.Status == e.Status })
+		i := slices.IndexFunc(out, func(known ErrorCount) bool {
+			return known.Class == e.Class &&
+				known.Status == e.Status
+		})
 		if i < 0 {
 			out = append(out, e)
 			continue

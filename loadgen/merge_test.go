@@ -105,7 +105,8 @@ func TestMergeResults(t *testing.T) {
 		if chunks := r.Parts[0].Chunks + r.Parts[1].Chunks + r.Parts[2].Chunks; chunks != r.Stamps.Chunks() {
 			t.Errorf("%d chunks in the parts, want %d", chunks, r.Stamps.Chunks())
 		}
-		if want := a.Stamps.Client + b.Stamps.Client + c.Stamps.Client; want == 0 || r.Stamps != (Stamps{Client: want}) {
+		if want := a.Stamps.Client + b.Stamps.Client + c.Stamps.Client; want == 0 ||
+			r.Stamps != (Stamps{Client: want}) {
 			t.Errorf("stamps %+v, want %d of the client", r.Stamps, want)
 		}
 		failed := 0
@@ -133,7 +134,8 @@ func TestMergeResults(t *testing.T) {
 		}
 		near(t, "in flight", r.InFlight.Mean, busy/span)
 		near(t, "requests/s", figure(t, r, RequestThroughput), float64(r.Accounting.Completed)/r.Makespan.Seconds())
-		near(t, "output tokens/s", figure(t, r, OutputThroughput), 2*float64(r.Accounting.Completed)/r.Makespan.Seconds())
+		near(t, "output tokens/s", figure(t, r, OutputThroughput),
+			2*float64(r.Accounting.Completed)/r.Makespan.Seconds())
 		near(t, "goodput", figure(t, r, GoodputThroughput),
 			float64(a.Goodput.Met+b.Goodput.Met+c.Goodput.Met)/r.Makespan.Seconds())
 		near(t, "attainment", figure(t, r, AttainmentName(TTFT)),
@@ -197,7 +199,8 @@ func TestMergeByHand(t *testing.T) {
 			if r.InFlight.From != 2500*time.Millisecond || r.InFlight.To != 11*time.Second || r.InFlight.Peak != 2 {
 				t.Errorf("%+v", r.InFlight)
 			}
-			near(t, "in flight", r.InFlight.Mean, 12/8.5) // not the first one's warmup, of which the second knows nothing
+			// not the first one's warmup, of which the second knows nothing
+			near(t, "in flight", r.InFlight.Mean, 12/8.5)
 			near(t, "requests/s", figure(t, r, RequestThroughput), 16/8.5)
 		}
 	})
@@ -232,13 +235,14 @@ func TestMergeRefused(t *testing.T) {
 			change func(r *Result)
 			field  string
 		}{
-			"another timeout":        {func(r *Result) { r.Level.Timeout = time.Hour }, "level"},
-			"bounded by time":        {func(r *Result) { r.Level.Requests, r.Level.Duration = 0, time.Hour }, "level"},
-			"of more shards":         {func(r *Result) { r.Level.Shards = 4 }, "level"},
-			"no level at all":        {func(r *Result) { r.Level.Requests = 0 }, "requests"},
-			"no shard at all":        {func(r *Result) { r.Level.Shard = 3 }, "shard"},
-			"there already":          {func(r *Result) { r.Level.Shard = 0 }, "shards"},
-			"other objectives":       {func(r *Result) { r.Level.Objectives = []Objective{{TTFT, 501}, {E2E, 1200}} }, "level"},
+			"another timeout": {func(r *Result) { r.Level.Timeout = time.Hour }, "level"},
+			"bounded by time": {func(r *Result) { r.Level.Requests, r.Level.Duration = 0, time.Hour }, "level"},
+			"of more shards":  {func(r *Result) { r.Level.Shards = 4 }, "level"},
+			"no level at all": {func(r *Result) { r.Level.Requests = 0 }, "requests"},
+			"no shard at all": {func(r *Result) { r.Level.Shard = 3 }, "shard"},
+			"there already":   {func(r *Result) { r.Level.Shard = 0 }, "shards"},
+			"other objectives": {func(r *Result) { r.Level.Objectives = []Objective{{TTFT, 501}, {E2E, 1200}} },
+				"level"},
 			"at another time":        {func(r *Result) { r.Start = r.Start.Add(time.Hour) }, "start"},
 			"in another century":     {func(r *Result) { r.Start = r.Start.AddDate(200, 0, 0) }, "start"},
 			"long before":            {func(r *Result) { r.Start = r.Start.Add(-time.Hour) }, "start"},

@@ -65,23 +65,26 @@ type Figure struct {
 
 // Names of the figures that every level has, where its requests have what they need.
 const (
-	RequestThroughput       = "requests_per_s"             // completed ÷ makespan
-	OutputThroughput        = "output_tokens_per_s"        // output tokens ÷ makespan
-	InputThroughput         = "input_tokens_per_s"         // input tokens ÷ makespan, of a level that generates none: embeddings
-	TotalThroughput         = "total_tokens_per_s"         // (input + output tokens) ÷ makespan
-	SteadyRequestThroughput = "steady_requests_per_s"      // completions in the steady window ÷ its length
-	SteadyInputThroughput   = "steady_input_tokens_per_s"  // input tokens that arrived in it ÷ its length, likewise
-	SteadyOutputThroughput  = "steady_output_tokens_per_s" // output tokens that arrived in the steady window ÷ its length
-	SteadyTotalThroughput   = "steady_total_tokens_per_s"  // the same, with the input tokens
-	MeanInFlight            = "in_flight_mean"             // over the makespan
-	PeakInFlight            = "in_flight_peak"
-	MeanOccupied            = "occupied_mean" // slots that were taken, Sent to Left: [InFlight.Occupied]
-	SuccessRate             = "success_rate"  // completed ÷ issued, in percent
+	RequestThroughput = "requests_per_s"      // completed ÷ makespan
+	OutputThroughput  = "output_tokens_per_s" // output tokens ÷ makespan
+	// input tokens ÷ makespan, of a level that generates none: embeddings
+	InputThroughput         = "input_tokens_per_s"
+	TotalThroughput         = "total_tokens_per_s"        // (input + output tokens) ÷ makespan
+	SteadyRequestThroughput = "steady_requests_per_s"     // completions in the steady window ÷ its length
+	SteadyInputThroughput   = "steady_input_tokens_per_s" // input tokens that arrived in it ÷ its length, likewise
+	// output tokens that arrived in the steady window ÷ its length
+	SteadyOutputThroughput = "steady_output_tokens_per_s"
+	SteadyTotalThroughput  = "steady_total_tokens_per_s" // the same, with the input tokens
+	MeanInFlight           = "in_flight_mean"            // over the makespan
+	PeakInFlight           = "in_flight_peak"
+	MeanOccupied           = "occupied_mean" // slots that were taken, Sent to Left: [InFlight.Occupied]
+	SuccessRate            = "success_rate"  // completed ÷ issued, in percent
 
 	// Input tokens found in the prefix cache ÷ input tokens, in percent, of the requests whose server told.
 	CachedShare     = "cached_share"
 	DraftAcceptance = "draft_acceptance" // draft tokens accepted ÷ proposed, in percent, likewise: speculative decoding
-	TokensPerChunk  = "tokens_per_chunk" // output tokens ÷ chunks of content, of the streamed requests that were counted
+	// output tokens ÷ chunks of content, of the streamed requests that were counted
+	TokensPerChunk = "tokens_per_chunk"
 
 	OfferedRate  = "offered_requests_per_s"  // open loop: [OpenLoop.Offered], by the schedule
 	AchievedRate = "achieved_requests_per_s" // open loop: [OpenLoop.Achieved], as they were sent
@@ -107,9 +110,10 @@ const (
 	TPOT        = "tpot"         // (E2E − TTFT) / (output tokens after the first content seen): [TPOTBasis]
 	// 1000 / TPOT: tokens/s as one user sees them, where they took time. Its p50 and below are the bad half.
 	Interactivity = "interactivity"
-	ITL           = "itl"            // gaps between content chunks, which may hold several tokens: [TokensPerChunk]
-	E2E           = "e2e"            // Done − Sent
-	Response      = "response"       // open loop: Done − Scheduled, the client's delays and the wait for a turn included
+	ITL           = "itl" // gaps between content chunks, which may hold several tokens: [TokensPerChunk]
+	E2E           = "e2e" // Done − Sent
+	// open loop: Done − Scheduled, the client's delays and the wait for a turn included
+	Response      = "response"
 	SendLag       = "send_lag"       // Sent − Scheduled
 	Upload        = "upload"         // Written − Sent of requests with images or sounds, which is part of their TTFT
 	RequestBytes  = "request_bytes"  // of the bodies of these
@@ -238,7 +242,10 @@ var perMedia = []Metric{
 		return float64(r.Written-r.Sent) / millisecond, r.Media > 0 && r.Written >= r.Sent && r.Written != 0
 	}},
 	{RequestBytes, "B", Neither, func(r *Record) (float64, bool) { return float64(r.Bytes), r.Media > 0 }},
-	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) { return float64(r.MediaTokens), r.MediaTold && r.Media > 0 }},
+	{MediaTokens, "tok", Neither, func(r *Record) (float64, bool) {
+		return float64(r.MediaTokens), r.MediaTold &&
+			r.Media > 0
+	}},
 }
 
 // perSession is the built-in metric with one value a session that completed.

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Every metric from one request, computed by hand. Scheduled 0, Sent 10 ms, a chunk without content at 30 ms, content at
-// 50, 80 and 130 ms, of 1, 2 and 3 tokens. The server's clock: received 12 ms after the request was due, chunks sent at
-// 48, 79 and 120 ms.
+// Every metric from one request, computed by hand. Scheduled 0, Sent 10 ms, a chunk without content at 30 ms, content
+// at 50, 80 and 130 ms, of 1, 2 and 3 tokens. The server's clock: received 12 ms after the request was due, chunks
+// sent at 48, 79 and 120 ms.
 func TestEveryMetricByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ms = time.Millisecond
@@ -70,7 +70,8 @@ func TestEveryMetricByHand(t *testing.T) {
 		} {
 			near(t, name, figure(t, r, name), want)
 		}
-		for name, n := range map[string]int{MeanName(TTFT): 5, MeanName(ITL): 10, MeanName(ChunkLateness): 15, RequestThroughput: 5} {
+		for name, n := range map[string]int{MeanName(TTFT): 5, MeanName(ITL): 10, MeanName(ChunkLateness): 15,
+			RequestThroughput: 5} {
 			if f, _ := r.Figure(name); f.N != n {
 				t.Errorf("%s has %d samples, want %d", name, f.N, n)
 			}
@@ -95,8 +96,8 @@ func TestTokensOfAChunk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				// One slot has requests of 1 s; the other has request 1, with chunks at 0.5, 2.5 and 3.5 s. The window opens
-				// with the second completion, at 2 s.
+				// One slot has requests of 1 s; the other has request 1, with chunks at 0.5, 2.5 and 3.5 s. The
+				// window opens with the second completion, at 2 s.
 				target := TargetFunc(func(ctx context.Context, i int, r *Record) error {
 					defer func() { r.Counted, r.Output = true, 6 }()
 					if i != 1 {
@@ -120,7 +121,8 @@ func TestTokensOfAChunk(t *testing.T) {
 }
 
 func TestTPOTNeedsTwoTokens(t *testing.T) {
-	r := mustMeasure(t, Level{Concurrency: 1, Requests: 3}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+	r := mustMeasure(t, Level{Concurrency: 1, Requests: 3}, TargetFunc(func(ctx context.Context, i int,
+		r *Record) error {
 		r.Chunk(Chunk{})
 		r.Counted, r.Output = true, 1
 		return nil
@@ -168,12 +170,13 @@ func TestFastFirstWave(t *testing.T) {
 
 // Failures of the warmup are told.
 func TestWarmupFailures(t *testing.T) {
-	r := mustMeasure(t, Level{Concurrency: 2, Requests: 50, Warmup: 50}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-		if i < 49 {
-			return context.Canceled
-		}
-		return nil
-	}))
+	r := mustMeasure(t, Level{Concurrency: 2, Requests: 50, Warmup: 50},
+		TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			if i < 49 {
+				return context.Canceled
+			}
+			return nil
+		}))
 	if !hasWarning(r, WarnFailedRequests) || r.Valid() {
 		t.Errorf("warnings %v", r.Warnings)
 	}
@@ -184,12 +187,13 @@ func TestWarmupFailures(t *testing.T) {
 
 // A test that fails from inside Do ends its goroutine; the level goes on.
 func TestGoexit(t *testing.T) {
-	r := mustMeasure(t, Level{Concurrency: 2, Requests: 10}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-		if i == 3 {
-			runtime.Goexit()
-		}
-		return nil
-	}))
+	r := mustMeasure(t, Level{Concurrency: 2, Requests: 10},
+		TargetFunc(func(ctx context.Context, i int, r *Record) error {
+			if i == 3 {
+				runtime.Goexit()
+			}
+			return nil
+		}))
 	if want := (Accounting{Issued: 10, Completed: 9, Failed: 1}); r.Accounting != want {
 		t.Errorf("accounting %+v, want %+v", r.Accounting, want)
 	}
@@ -202,10 +206,11 @@ func TestGoexit(t *testing.T) {
 func TestAbandonedRequestsWereInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 2, Timeout: 5 * time.Second}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			<-release
-			return nil
-		}))
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 2, Timeout: 5 * time.Second},
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				<-release
+				return nil
+			}))
 		near(t, "in flight", r.InFlight.Mean, 1)
 		close(release)
 		synctest.Wait()
@@ -243,23 +248,24 @@ func TestArrivals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := mustMeasure(t, Level{Concurrency: 1, Requests: 4}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-					time.Sleep(ms)
-					r.Sent = r.Now()
-					start := r.Sent
-					for n, d := range []time.Duration{20 * ms, 30 * ms} {
-						time.Sleep(d)
-						chunk := Chunk{Seen: r.Now()}
-						if lag := c.lags[n]; lag != -1 {
-							chunk.Arrived = chunk.Seen - lag
+				r := mustMeasure(t, Level{Concurrency: 1, Requests: 4},
+					TargetFunc(func(ctx context.Context, i int, r *Record) error {
+						time.Sleep(ms)
+						r.Sent = r.Now()
+						start := r.Sent
+						for n, d := range []time.Duration{20 * ms, 30 * ms} {
+							time.Sleep(d)
+							chunk := Chunk{Seen: r.Now()}
+							if lag := c.lags[n]; lag != -1 {
+								chunk.Arrived = chunk.Seen - lag
+							}
+							r.Chunk(chunk)
 						}
-						r.Chunk(chunk)
-					}
-					r.Done = r.LastArrival()
-					near(t, "done", float64(r.Done-start)/1e6, c.seen)
-					time.Sleep(10 * ms)
-					return nil
-				}))
+						r.Done = r.LastArrival()
+						near(t, "done", float64(r.Done-start)/1e6, c.seen)
+						time.Sleep(10 * ms)
+						return nil
+					}))
 				if want := (Stamps{Kernel: 4 * c.stamps.Kernel, Client: 4 * c.stamps.Client}); r.Stamps != want {
 					t.Errorf("stamps %+v, want %+v", r.Stamps, want)
 				}
@@ -277,13 +283,14 @@ func TestArrivals(t *testing.T) {
 // What a target says that cannot be costs its own request, and nothing of the load that the others were.
 func TestImpossibleTimesAreNoLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 400}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			time.Sleep(time.Second)
-			if i == 7 {
-				r.Done = r.Sent - time.Hour
-			}
-			return nil
-		}))
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 400},
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				time.Sleep(time.Second)
+				if i == 7 {
+					r.Done = r.Sent - time.Hour
+				}
+				return nil
+			}))
 		if r.Accounting.Failed != 1 {
 			t.Fatalf("%+v", r.Accounting)
 		}
@@ -297,8 +304,10 @@ func TestQuantileOf(t *testing.T) {
 		metric string
 		p      float64
 	}{
-		QuantileName(TTFT, 99): {TTFT, 99}, IssuedName(E2E, 50): {E2E, 50}, QuantileName("my_p50_metric", 99.9): {"my_p50_metric", 99.9},
-		MeanName(TTFT): {}, "server_running_peak": {}, "_p99": {}, "x_p": {}, "x_p100": {}, "x_p0": {}, "x_p-1": {}, "x_p1e1": {}, "x_pNaN": {}, "": {},
+		QuantileName(TTFT, 99): {TTFT, 99}, IssuedName(E2E, 50): {E2E, 50},
+		QuantileName("my_p50_metric", 99.9): {"my_p50_metric", 99.9},
+		MeanName(TTFT):                      {}, "server_running_peak": {}, "_p99": {}, "x_p": {}, "x_p100": {}, "x_p0": {}, "x_p-1": {},
+		"x_p1e1": {}, "x_pNaN": {}, "": {},
 	} {
 		if metric, p, ok := QuantileOf(name); metric != want.metric || p != want.p || ok != (want.metric != "") {
 			t.Errorf("%q: %q, %v, %v; want %+v", name, metric, p, ok, want)

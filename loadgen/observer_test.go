@@ -31,8 +31,8 @@ func counted(ctx context.Context, i int, r *Record) error {
 	return nil
 }
 
-// Two in flight, a second each, request 4 fails. A tick and the end of a request fall on the same moment, so the requests
-// take half a second less at first.
+// Two in flight, a second each, request 4 fails. A tick and the end of a request fall on the same moment, so the
+// requests take half a second less at first.
 func TestTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ticks []Progress
@@ -202,7 +202,8 @@ func TestObserverThatNeverReturns(t *testing.T) {
 	}
 }
 
-// A slow observer is not a stuck one: it is waited for, and called with all there is, also when the level was cancelled.
+// A slow observer is not a stuck one: it is waited for, and called with all there is, also when the level was
+// cancelled.
 func TestSlowObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		records := 0

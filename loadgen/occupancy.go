@@ -1,6 +1,8 @@
 package loadgen
 
-import "fmt"
+import (
+	"github.com/servegauge/servegauge/internal/number"
+)
 
 // WarnLateEnd says that requests held their slots for long after their last chunk: the server did not end their
 // answers.
@@ -20,11 +22,11 @@ func (r *Result) lateEndWarning(warn func(code string, spoils []string, format s
 	}
 	failed, why := max(0, apart-f.LateEnd), ""
 	if f.LateEnd > lateEndLimit*apart {
-		why += fmt.Sprintf("; %.3g of the difference were completed requests, whose answers the server ended only some "+
+		why += number.Sprintf("; %.3g of the difference were completed requests, whose answers the server ended only some "+
 			"time after their last chunk", f.LateEnd)
 	}
 	if failed > lateEndLimit*apart {
-		why += fmt.Sprintf("; %.3g were requests that failed after their last chunk, because the rest of the answer "+
+		why += number.Sprintf("; %.3g were requests that failed after their last chunk, because the rest of the answer "+
 			"did not come", failed)
 	}
 	warn(WarnLateEnd, nil, "%.3g requests were in flight on average, and %.3g slots taken%s: the client kept its slots "+

@@ -34,7 +34,8 @@ func TestOccupancy(t *testing.T) {
 		says     string // and this is what did it
 		not      string
 	}{
-		{"all is well", func(ctx context.Context, i int, r *Record) error { chunks(r); return nil }, 0, 800, false, "", ""},
+		{"all is well", func(ctx context.Context, i int, r *Record) error { chunks(r); return nil }, 0, 800, false,
+			"", ""},
 		{
 			"one in 105 stalls in the stream and dies", func(ctx context.Context, i int, r *Record) error {
 				if i%105 == 7 {
@@ -113,12 +114,14 @@ func TestOccupancy(t *testing.T) {
 				if warned != c.apart || c.apart && (r.Steady.InFlight > 7.6 || f.Mean > 7.6) {
 					t.Errorf("%+v, %+v, warnings %v", f, r.Steady, r.Warnings)
 				}
-				if !strings.Contains(w.Message, c.says) || c.not != "" && strings.Contains(w.Message, c.not) || len(w.Spoils) > 0 {
+				if !strings.Contains(w.Message, c.says) || c.not != "" && strings.Contains(w.Message, c.not) ||
+					len(w.Spoils) > 0 {
 					t.Errorf("%+v", w)
 				}
 				time.Sleep(2 * time.Minute) // until what was left behind has come back
 				// Little's law, of Sent to Done.
-				if rate, latency := figure(t, r, RequestThroughput), figure(t, r, MeanName(E2E))/1000; r.Accounting.Failed == 0 {
+				if rate, latency := figure(t, r, RequestThroughput), figure(t, r,
+					MeanName(E2E))/1000; r.Accounting.Failed == 0 {
 					near(t, "L", rate*latency, f.Measured)
 				}
 			})
@@ -129,14 +132,15 @@ func TestOccupancy(t *testing.T) {
 // In a slot until it is left, but not beyond the time that the mean is over, which ends with the last Done.
 func TestOccupancyEndsWithTheLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 2, Requests: 6}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			time.Sleep(time.Second)
-			r.Done = r.Now()
-			if i >= 4 {
-				time.Sleep(time.Duration(i) * time.Second) // the last of each slot
-			}
-			return nil
-		}))
+		r := mustMeasure(t, Level{Concurrency: 2, Requests: 6},
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				time.Sleep(time.Second)
+				r.Done = r.Now()
+				if i >= 4 {
+					time.Sleep(time.Duration(i) * time.Second) // the last of each slot
+				}
+				return nil
+			}))
 		if f := r.InFlight; f.Occupied != 2 || f.OccupiedMeasured != 2 || f.Mean != 2 || f.LateEnd != 0 ||
 			f.To != 3*time.Second {
 			t.Errorf("%+v, want 2 of each until 3 s", f)

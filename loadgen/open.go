@@ -1,10 +1,11 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // OpenLoop is how the arrivals of an open loop went; of the measured requests, unless it says otherwise.
@@ -226,7 +227,7 @@ func (r *Result) openWarnings(warn func(code string, spoils []string, format str
 	case o.Achieved < rateFloor*o.Offered && span(o.Achieved)-span(o.Offered) > timerSlack:
 		why := "the client did not keep up"
 		if o.Delayed > 0 {
-			why = fmt.Sprintf("%d arrivals were held back by the %d requests that may be in flight", o.Delayed,
+			why = number.Sprintf("%d arrivals were held back by the %d requests that may be in flight", o.Delayed,
 				r.Level.inFlightLimit())
 		}
 		warn(WarnRateNotReached, []string{All},

@@ -16,7 +16,8 @@ func observed(t *testing.T, l Level, target Target) (*Result, []Record) {
 	t.Helper()
 	var seen []Record
 	g := &Generator{Target: target, Observers: []Observer{{Record: func(r *Record, _ *Error) {
-		seen = append(seen, Record{Index: r.Index, Warmup: r.Warmup, Scheduled: r.Scheduled, Sent: r.Sent, Done: r.Done})
+		seen = append(seen, Record{Index: r.Index, Warmup: r.Warmup, Scheduled: r.Scheduled, Sent: r.Sent,
+			Done: r.Done})
 	}}}}
 	result, err := g.Measure(context.Background(), l)
 	if err != nil {
@@ -46,7 +47,8 @@ func TestOpenLoopIsExact(t *testing.T) {
 		r, seen := observed(t, Level{Arrivals: constant(3), Requests: 300, Warmup: 30}, always(4900*time.Millisecond))
 		due := dueTimes(t, r.Level, 330)
 		for i, q := range seen {
-			if q.Scheduled != due[i] || q.Sent != due[i] || q.Done != due[i]+4900*time.Millisecond || q.Warmup != (i < 30) {
+			if q.Scheduled != due[i] || q.Sent != due[i] || q.Done != due[i]+4900*time.Millisecond ||
+				q.Warmup != (i < 30) {
 				t.Fatalf("request %d: %+v, due at %v", i, q, due[i])
 			}
 		}
@@ -94,7 +96,8 @@ func TestOpenLoopIsDeterministic(t *testing.T) {
 	level := Level{Arrivals: Arrivals{Process: GammaArrivals, Rate: 50, Burstiness: 0.3}, Requests: 2000, Seed: 11}
 	synctest.Test(t, func(t *testing.T) {
 		for range 2 {
-			_, seen := observed(t, level, takes(func(i int) time.Duration { return time.Duration(i%7) * time.Millisecond }))
+			_, seen := observed(t, level,
+				takes(func(i int) time.Duration { return time.Duration(i%7) * time.Millisecond }))
 			for i, due := range dueTimes(t, level, 2000) {
 				if seen[i].Sent != due {
 					t.Fatalf("request %d was sent at %v, and due at %v", i, seen[i].Sent, due)
@@ -172,7 +175,8 @@ func TestTimeoutLeavesTheWaitOut(t *testing.T) {
 		if r.Accounting.Completed != 20 {
 			t.Errorf("%+v, %v", r.Accounting, r.Errors)
 		}
-		r = mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Timeout: 500 * time.Millisecond}, always(time.Second))
+		r = mustMeasure(t, Level{Arrivals: constant(10), Requests: 20, Timeout: 500 * time.Millisecond},
+			always(time.Second))
 		if r.Accounting.Failed != 20 || r.Errors[0].Class != ClassTimeout {
 			t.Errorf("%+v, %v", r.Accounting, r.Errors)
 		}
@@ -200,7 +204,8 @@ func TestStopAndCancelInTheOpenLoop(t *testing.T) {
 	}{
 		// One a second, 2.5 s each; the end comes at 4.7 s, when 0 … 4 have been issued, and 3 and 4 are in flight.
 		{"stop", Level{Arrivals: constant(1), Requests: 100}, false, Accounting{Issued: 5, Completed: 5}},
-		{"cancel", Level{Arrivals: constant(1), Requests: 100}, true, Accounting{Issued: 5, Completed: 3, Cancelled: 2}},
+		{"cancel", Level{Arrivals: constant(1), Requests: 100}, true,
+			Accounting{Issued: 5, Completed: 3, Cancelled: 2}},
 		// One at a time, the end comes while an arrival is held back: 0 and 1 have been issued.
 		{"stop while one is held back", Level{Arrivals: constant(1), Requests: 100, Concurrency: 1}, false,
 			Accounting{Issued: 2, Completed: 2}},

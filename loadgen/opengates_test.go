@@ -45,7 +45,8 @@ func TestOpenGates(t *testing.T) {
 		intact  []string
 	}{
 		{
-			name: "nothing, constant", level: Level{Arrivals: constant(10), Requests: 200}, target: always(3 * time.Second),
+			name: "nothing, constant", level: Level{Arrivals: constant(10), Requests: 200},
+			target: always(3 * time.Second),
 			intact: []string{RequestThroughput, "e2e_p99", "response_p99"},
 		},
 		{
@@ -64,13 +65,15 @@ func TestOpenGates(t *testing.T) {
 			name: "a server of 8 requests/s at 10", target: server(125 * time.Millisecond),
 			level: Level{Arrivals: constant(10), Requests: 300, Objectives: []Objective{{E2E, 1000}, {SendLag, 10}}},
 			want:  []string{WarnOverloaded},
-			spoiled: []string{"e2e_p99", "ttft_mean", "first_answer_p50", "interactivity_p50", "response_p50", MeanInFlight,
+			spoiled: []string{"e2e_p99", "ttft_mean", "first_answer_p50", "interactivity_p50", "response_p50",
+				MeanInFlight,
 				AttainmentName(E2E), Attainment, GoodputThroughput},
 			intact: []string{RequestThroughput, "send_lag_p99", OfferedRate, AttainmentName(SendLag)},
 		},
 		{
-			name: "the same, poisson", level: Level{Arrivals: poisson, Requests: 600}, target: server(125 * time.Millisecond),
-			want: []string{WarnOverloaded},
+			name: "the same, poisson", level: Level{Arrivals: poisson, Requests: 600},
+			target: server(125 * time.Millisecond),
+			want:   []string{WarnOverloaded},
 		},
 		{
 			name: "a level that is over before its first request is", level: Level{Arrivals: constant(10),

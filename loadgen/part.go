@@ -24,8 +24,8 @@ type GeneratorIdentity struct {
 	Build   string  `json:"build,omitempty"`   // a hash of the program; "": not known
 	CPUs    float64 `json:"cpus,omitempty"`    // that it may use
 
-	// Before and After are how its clock stood before the level and after it, and Drift what the second is more than the
-	// first. Both errors are in the difference. nil: not compared.
+	// Before and After are how its clock stood before the level and after it, and Drift what the second is more than
+	// the first. Both errors are in the difference. nil: not compared.
 	Before *ClockOffset  `json:"clock_before,omitempty"`
 	After  *ClockOffset  `json:"clock_after,omitempty"`
 	Drift  time.Duration `json:"clock_drift_ns,omitempty"`
@@ -50,8 +50,8 @@ func (p *Part) Headroom() (h Headroom, ok bool) {
 	return h, true
 }
 
-// Worst is the part whose client was nearest to being the limit: one that was, before one that was not; of these the one
-// that used the greatest share of its CPUs. nil where no client was watched.
+// Worst is the part whose client was nearest to being the limit: one that was, before one that was not; of these the
+// one that used the greatest share of its CPUs. nil where no client was watched.
 func (r *Result) Worst() *Part {
 	var worst *Part
 	most := -1.0

@@ -28,10 +28,10 @@ type Bunching struct {
 	Held    int `json:"held,omitempty"`    // began with a bunch, and went on chunk by chunk
 }
 
-// ChunkGaps counts the gaps between chunks of the completed measured requests whose chunks came at a millisecond each or
-// slower on average, 8 of them at least. Together are those under 0.3 ms, in which no model generates a token for one
-// user: where they are many, ITL is how chunks were sent, as of speculative decoding and of what passes them on at times
-// of its own, and not how tokens came.
+// ChunkGaps counts the gaps between chunks of the completed measured requests whose chunks came at a millisecond each
+// or slower on average, 8 of them at least. Together are those under 0.3 ms, in which no model generates a token for
+// one user: where they are many, ITL is how chunks were sent, as of speculative decoding and of what passes them on
+// at times of its own, and not how tokens came.
 type ChunkGaps struct {
 	Judged   int `json:"judged"`   // gaps of such requests
 	Together int `json:"together"` // of those, how many are under 0.3 ms
@@ -45,7 +45,8 @@ func (g *ChunkGaps) Add(more ChunkGaps) {
 
 // add counts the gaps of a completed request whose chunks came like p.
 func (g *ChunkGaps) add(r *Record, p *pattern) {
-	if gaps := p.all - 1; r.E2E() >= atOnce && p.all >= bunchedChunks && p.last-p.first >= slowChunks*time.Duration(gaps) {
+	if gaps := p.all - 1; r.E2E() >= atOnce && p.all >= bunchedChunks &&
+		p.last-p.first >= slowChunks*time.Duration(gaps) {
 		g.Judged += gaps
 		g.Together += p.together
 	}
@@ -61,11 +62,12 @@ func (b *Bunching) Add(more Bunching) {
 }
 
 const (
-	wholeChunks   = 4  // at least, to be judged
-	bunchedChunks = 8  // likewise
-	headBunch     = 4  // chunks that came together with the first one; speculative decoding begins after the first token
-	meanBunch     = 10 // chunks in a bunch; speculative decoding has up to 8 tokens in a step
-	someBunch     = 2  // chunks in a bunch that began with a head; a client that stands still now and then has fewer
+	wholeChunks   = 4 // at least, to be judged
+	bunchedChunks = 8 // likewise
+	// chunks that came together with the first one; speculative decoding begins after the first token
+	headBunch = 4
+	meanBunch = 10 // chunks in a bunch; speculative decoding has up to 8 tokens in a step
+	someBunch = 2  // chunks in a bunch that began with a head; a client that stands still now and then has fewer
 
 	slowChunks = time.Millisecond // between chunks on average; where they come faster, nobody is misled by a bunch
 	wholeShare = 5                // × the time in which a whole answer came is less than the time before it
@@ -159,8 +161,10 @@ func (r *Result) bunchingWarning(warn func(code string, spoils []string, format 
 	if float64(b.Whole+b.Bunched) <= bunchingLimit*n && float64(b.Whole+b.Bunched+b.Held) <= heldLimit*n {
 		if g := r.Gaps; float64(g.Together) > gapsLimit*float64(g.Judged) {
 			warn(WarnChunksTogether, r.Level.spoiledWith(ITL),
-				"%d of %d gaps between chunks are under 0.3 ms, though a chunk took over 1 ms on average: several come at "+
-					"a time, as they leave a server that decodes speculatively, or something on the way that passes them on "+
+				"%d of %d gaps between chunks are under 0.3 ms, though a chunk took over 1 ms on average: several "+
+					"come at "+
+					"a time, as they leave a server that decodes speculatively, or something on the way that "+
+					"passes them on "+
 					"every so often; ITL tells how they were sent, and not how tokens came; use TPOT",
 				g.Together, g.Judged)
 		}

@@ -118,7 +118,8 @@ func TestHealthyArrivals(t *testing.T) {
 						continue
 					}
 					check(streamer{first: first, step: step, noise: noise, output: 100, perStep: tokens}, 8)
-					check(streamer{first: first, step: step, noise: noise, output: 100, perStep: tokens, perChunk: tokens}, 8)
+					check(streamer{first: first, step: step, noise: noise, output: 100, perStep: tokens,
+						perChunk: tokens}, 8)
 				}
 			}
 		}
@@ -240,8 +241,10 @@ func TestChunksTogether(t *testing.T) {
 		{"each 30 ms", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(30 * ms), true},
 		{"each 20 ms", streamer{first: 33 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(20 * ms), true},
 		{"each 5 ms", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64}, every(5 * ms), false},
-		{"up to 5 tokens a step", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5}, as, true},
-		{"the same in a chunk", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5, perChunk: 5}, as,
+		{"up to 5 tokens a step", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5}, as,
+			true},
+		{"the same in a chunk", streamer{first: 20 * ms, step: 10 * ms, noise: 0.1, output: 64, perStep: 5,
+			perChunk: 5}, as,
 			false},
 		{"too few to say", streamer{first: 20 * ms, step: 10 * ms, output: 6, perStep: 5}, as, false},
 		{"faster than matters", streamer{first: 20 * ms, step: 500 * us, output: 64, perStep: 2}, as, false},

@@ -20,6 +20,9 @@ func PossibleFigures(l Level, own ...Metric) []Figure {
 	if l.open() {
 		r.Open, r.Steady = &OpenLoop{Offered: 1, Achieved: 1}, nil
 	}
+	if l.Unit != "" {
+		r.Sessions = &SessionCounts{Accounting: r.Accounting}
+	}
 	if len(l.Objectives) > 0 {
 		r.Goodput = &Goodput{Objectives: make([]int, len(l.Objectives))}
 	}

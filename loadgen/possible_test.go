@@ -10,7 +10,8 @@ import (
 
 // Whatever a level has is possible, by the same name, unit and direction.
 func TestPossibleFigures(t *testing.T) {
-	own := Metric{Name: "length", Unit: "tok", Better: Neither, Of: func(r *Record) (float64, bool) { return float64(r.Index), true }}
+	own := Metric{Name: "length", Unit: "tok", Better: Neither,
+		Of: func(r *Record) (float64, bool) { return float64(r.Index), true }}
 	goals := []Objective{{Metric: TTFT, Limit: 1000}, {Metric: E2E, Limit: 1000}}
 	for name, l := range map[string]Level{
 		"closed":     {Concurrency: 2, Requests: 16},
@@ -19,7 +20,8 @@ func TestPossibleFigures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := Generator{Metrics: []Metric{own}, Target: TargetFunc(func(_ context.Context, _ int, r *Record) error {
+				g := Generator{Metrics: []Metric{own}, Target: TargetFunc(func(_ context.Context, _ int,
+					r *Record) error {
 					for range 4 {
 						time.Sleep(10 * time.Millisecond)
 						r.Chunk(Chunk{})
@@ -46,7 +48,8 @@ func TestPossibleFigures(t *testing.T) {
 						t.Errorf("%+v has a value", f)
 					}
 				}
-				if has := slices.ContainsFunc(possible, func(f Figure) bool { return f.Name == Attainment }); has != (len(l.Objectives) > 0) {
+				if has := slices.ContainsFunc(possible,
+					func(f Figure) bool { return f.Name == Attainment }); has != (len(l.Objectives) > 0) {
 					t.Errorf("attainment is possible: %v", has)
 				}
 			})

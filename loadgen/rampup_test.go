@@ -26,7 +26,8 @@ func TestRampUpOfSlots(t *testing.T) {
 		}
 	})
 	// No overflow in a ramp of centuries.
-	if got := (Level{Concurrency: MaxConcurrency, RampUp: math.MaxInt64}).slotStart(MaxConcurrency / 2); got != math.MaxInt64/2 {
+	if got := (Level{Concurrency: MaxConcurrency,
+		RampUp: math.MaxInt64}).slotStart(MaxConcurrency / 2); got != math.MaxInt64/2 {
 		t.Errorf("the middle slot starts at %v, want the middle", got)
 	}
 }
@@ -36,7 +37,8 @@ func TestRampUpOfSlots(t *testing.T) {
 // steady window opens when the last request of the warmup, which was sent at 6.2 s, is over.
 func TestSteadyWindowAfterRampUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms, Objectives: []Objective{{E2E, 2000}}}
+		level := Level{Concurrency: 4, Requests: 200, Warmup: 15, RampUp: 8400 * ms,
+			Objectives: []Objective{{E2E, 2000}}}
 		r := mustMeasure(t, level, always(time.Second))
 		if r.FirstSent != 6300*ms || r.Steady == nil || r.Steady.From != 7200*ms {
 			t.Fatalf("measured from %v, steady %+v: want 6.3 s and 7.2 s", r.FirstSent, r.Steady)
@@ -54,7 +56,8 @@ func TestSteadyWindowAfterRampUp(t *testing.T) {
 				t.Errorf("%d in the ramp, want %d; warnings %v", r.InFlight.InRamp, want, r.Warnings)
 			}
 			if want == 3 {
-				checkSpoiled(t, r, []string{"e2e_p99", Attainment, "attainment_e2e"}, []string{RequestThroughput, SteadyRequestThroughput, MeanInFlight})
+				checkSpoiled(t, r, []string{"e2e_p99", Attainment, "attainment_e2e"},
+					[]string{RequestThroughput, SteadyRequestThroughput, MeanInFlight})
 			}
 		}
 
@@ -64,7 +67,8 @@ func TestSteadyWindowAfterRampUp(t *testing.T) {
 		if r.FirstSent != 0 || r.InFlight.InRamp != 15 || !hasWarning(r, WarnRampDominated) {
 			t.Errorf("measured from %v, %d in the ramp, warnings %v", r.FirstSent, r.InFlight.InRamp, r.Warnings)
 		}
-		checkSpoiled(t, r, []string{RequestThroughput, "e2e_p99", Attainment}, []string{SteadyRequestThroughput, MeanInFlight})
+		checkSpoiled(t, r, []string{RequestThroughput, "e2e_p99", Attainment},
+			[]string{SteadyRequestThroughput, MeanInFlight})
 		if r.Steady == nil || r.Steady.From < 6300*ms {
 			t.Errorf("steady %+v: want it after all slots have started", r.Steady)
 		}
@@ -84,7 +88,8 @@ func TestRampUpEndsWithTheLevel(t *testing.T) {
 		{"stop", Level{Concurrency: 2, Requests: 100}, "stop", Accounting{Issued: 1, Completed: 1}, 10 * time.Second},
 		{"cancel", Level{Concurrency: 2, Requests: 100}, "cancel", Accounting{Issued: 1, Cancelled: 1}, time.Second},
 		{"all requests", Level{Concurrency: 2, Requests: 3}, "", Accounting{Issued: 3, Completed: 3}, 30 * time.Second},
-		{"time", Level{Concurrency: 2, Duration: 15 * time.Second}, "", Accounting{Issued: 2, Completed: 2}, 20 * time.Second},
+		{"time", Level{Concurrency: 2, Duration: 15 * time.Second}, "", Accounting{Issued: 2, Completed: 2},
+			20 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,7 +123,8 @@ func TestRampUpEndsWithTheLevel(t *testing.T) {
 func TestRampUpOfARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, seen := observed(t, Level{Arrivals: constant(2), Requests: 12, RampUp: 8 * time.Second}, always(time.Hour))
-		want := []time.Duration{0, 2_828_427_125, 4_000_000_000, 4_898_979_486, 5_656_854_249, 6_324_555_320, 6_928_203_230, 7_483_314_774,
+		want := []time.Duration{0, 2_828_427_125, 4_000_000_000, 4_898_979_486, 5_656_854_249, 6_324_555_320,
+			6_928_203_230, 7_483_314_774,
 			8_000_000_000, 8_500_000_000, 9_000_000_000, 9_500_000_000}
 		for i, q := range seen {
 			if q.Scheduled != want[i] || q.Sent != want[i] {
@@ -168,7 +174,8 @@ func TestRampUpOfRandomArrivals(t *testing.T) {
 			at := d.Seconds()
 			gone := at*at/200 + max(0, at-100) - max(0, at*at-100*100)/200
 			if math.Abs(gone-flat[i].Seconds()) > 1e-6 {
-				t.Fatalf("%v: request %d is due at %v, when the ramp has %v s of the full rate, want %v", a, i, d, gone, flat[i])
+				t.Fatalf("%v: request %d is due at %v, when the ramp has %v s of the full rate, want %v", a, i, d,
+					gone, flat[i])
 			}
 		}
 	}
@@ -179,7 +186,8 @@ func TestRampUpOfRandomArrivals(t *testing.T) {
 func TestRampUpGate(t *testing.T) {
 	for warmup, want := range map[int]int{50: 0, 49: 1, 40: 10, 0: 50} {
 		synctest.Test(t, func(t *testing.T) {
-			r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 200, Warmup: warmup, RampUp: 10 * time.Second}, always(3*time.Second))
+			r := mustMeasure(t, Level{Arrivals: constant(10), Requests: 200, Warmup: warmup,
+				RampUp: 10 * time.Second}, always(3*time.Second))
 			if r.Open.InRamp != want {
 				t.Errorf("warmup of %d: %d measured in the ramp, want %d", warmup, r.Open.InRamp, want)
 			}

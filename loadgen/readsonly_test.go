@@ -26,7 +26,8 @@ func TestThroughputOfInput(t *testing.T) {
 			return r
 		}
 		r := level(400)
-		for name, want := range map[string]float64{InputThroughput: 1600, SteadyInputThroughput: 1600, TotalThroughput: 1600,
+		for name, want := range map[string]float64{InputThroughput: 1600, SteadyInputThroughput: 1600,
+			TotalThroughput:               1600,
 			InputThroughput + "{model=a}": 800} {
 			f, ok := r.Figure(name)
 			if !ok || f.Value < 0.98*want || f.Value > 1.02*want {

@@ -12,8 +12,9 @@ type Record struct {
 	Index  int  // 0 for the first request of the level, warmup included
 	Warmup bool // in no metric and no count, but in the load that the server had
 
-	// Session is the number of the session that it is of, from 0, and Turn which of its turns, from 1; Turn is 0 where it
-	// is of none ([Level.Unit]). A Target that knows of turns without sessions may set it. Figures are by turn too.
+	// Session is the number of the session that it is of, from 0, and Turn which of its turns, from 1; Turn is 0
+	// where it is of none ([Level.Unit]). A Target that knows of turns without sessions may set it. Figures are by
+	// turn too.
 	Session, Turn int
 
 	// Model is which of several models or adapters was asked, by whose name figures are told too. "": there is one.
@@ -21,13 +22,14 @@ type Record struct {
 
 	Scheduled time.Duration // when the request was due: in a closed loop, when its slot was free
 	Sent      time.Duration // when it went to the server, as nearly as the Target can tell; the first time, of several
-	Done      time.Duration // last chunk of a stream that had a choice or whose usage grew, or the end of a whole answer
+	// last chunk of a stream that had a choice or whose usage grew, or the end of a whole answer
+	Done time.Duration
 
 	// Written is when the request had been written in full: from Sent to Written it was on its way up. 0: not known.
 	Written time.Duration
 
-	// Left is when the request left its slot, however it ended: the end of its body, or its error. [Measure] sets it. From
-	// Sent to Left the request occupies its slot; from Sent to Done the server has it in flight.
+	// Left is when the request left its slot, however it ended: the end of its body, or its error. [Measure] sets it.
+	// From Sent to Left the request occupies its slot; from Sent to Done the server has it in flight.
 	Left time.Duration
 
 	// Opened is when the first chunk came that carried a choice, with or without content: what vLLM's own client
@@ -41,15 +43,15 @@ type Record struct {
 	// Choices is how many chunks of the stream carried a choice, those without content included.
 	Choices int
 
-	// Finish is why the answer ended, in the server's words: "stop", "length", "tool_calls"; of several answers the last
-	// one's. "": it did not say.
+	// Finish is why the answer ended, in the server's words: "stop", "length", "tool_calls"; of several answers the
+	// last one's. "": it did not say.
 	Finish string
 
 	// NoContent says that the answer was complete, and that nothing in it was known as content.
 	NoContent bool
 
-	// Contradicted says that the server told counts of tokens that cannot be true of what came, such as fewer tokens than
-	// chunks of content. They are not believed: Counted is false.
+	// Contradicted says that the server told counts of tokens that cannot be true of what came, such as fewer tokens
+	// than chunks of content. They are not believed: Counted is false.
 	Contradicted bool
 
 	// Several says that the answer had several choices (n > 1). Their chunks come between one another, so that what is
@@ -77,9 +79,9 @@ type Record struct {
 	DraftTold                    bool
 	AcceptedDraft, RejectedDraft int // tokens
 
-	// Prompt is a hash of what was asked, and Text one of the text that was answered: equal within a process where what
-	// they are of is, and 0 where that is not known, or there was no text. Replaced says that the text has a U+FFFD in it,
-	// the character that stands where bytes were no text.
+	// Prompt is a hash of what was asked, and Text one of the text that was answered: equal within a process where
+	// what they are of is, and 0 where that is not known, or there was no text. Replaced says that the text has a
+	// U+FFFD in it, the character that stands where bytes were no text.
 	Prompt, Text uint64
 	Replaced     bool
 	// Media is how many images and sounds the request held, and Bytes how long its body was, where there were any.
@@ -114,8 +116,8 @@ func (r *Record) Chunk(c Chunk) {
 	}
 	n, last := r.chunks.n, r.chunks.last
 	if c.Arrived != 0 {
-		// The kernel's stamp is of another clock, and pairing the two may be off by a microsecond: not so far, though, that
-		// anything arrives before what was there earlier, or after it was seen.
+		// The kernel's stamp is of another clock, and pairing the two may be off by a microsecond: not so far,
+		// though, that anything arrives before what was there earlier, or after it was seen.
 		earliest := r.Sent
 		if n > 0 {
 			earliest = max(earliest, last.At())

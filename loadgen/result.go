@@ -147,8 +147,8 @@ type InFlight struct {
 	OccupiedMeasured float64 `json:"occupied_measured,omitempty"`
 	LateEnd          float64 `json:"late_end,omitempty"`
 
-	// InRamp is how many measured requests a closed loop with a RampUp issued before all of its slots had started, at less
-	// than the level's concurrency. An open loop has its own: [OpenLoop.InRamp].
+	// InRamp is how many measured requests a closed loop with a RampUp issued before all of its slots had started, at
+	// less than the level's concurrency. An open loop has its own: [OpenLoop.InRamp].
 	InRamp int `json:"in_ramp,omitempty"`
 
 	From time.Duration `json:"from_ns,omitempty"` // the time that the means are over: first measured issue

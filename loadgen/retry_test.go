@@ -37,8 +37,8 @@ func failing(n int, err error) TargetFunc {
 	}
 }
 
-// By hand: two attempts of a second fail, with 0.1 and 0.2 s after them, and the third has content after half a second. All
-// of it is what a user waits, and the place in flight is held all the time.
+// By hand: two attempts of a second fail, with 0.1 and 0.2 s after them, and the third has content after half a
+// second. All of it is what a user waits, and the place in flight is held all the time.
 func TestRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &Generator{Target: failing(2, status(503)), Observers: []Observer{{Record: func(r *Record, err *Error) {
@@ -70,7 +70,8 @@ func TestRetries(t *testing.T) {
 	})
 }
 
-// What a failure is worth trying again for, how long after it, and what is left of it in the end. Each attempt takes a second.
+// What a failure is worth trying again for, how long after it, and what is left of it in the end. Each attempt takes
+// a second.
 func TestWhatIsRetried(t *testing.T) {
 	asked := func(code int, wait time.Duration) *Error {
 		return &Error{Class: ClassStatus, Status: code, RetryAfter: wait, Err: errors.New("later")}
@@ -93,9 +94,12 @@ func TestWhatIsRetried(t *testing.T) {
 		{"wrapped", errors.Join(errors.New("so"), status(429)), 5, 0, 2, 2100 * time.Millisecond, ""},
 		{"when the server says", asked(429, 7*time.Second), 1, 0, 2, 9 * time.Second, ""},
 		{"within the limit", asked(503, 7*time.Second), 1, 10 * time.Second, 2, 9 * time.Second, ""},
-		{"not where the wait is beyond the limit", asked(503, 9*time.Second), 1, 10 * time.Second, 1, time.Second, ClassStatus},
-		{"not where the server says never", asked(503, math.MaxInt64), 1, 10 * time.Second, 1, time.Second, ClassStatus},
-		{"for one limit over all attempts", asked(503, 7*time.Second), 1, 8400 * time.Millisecond, 2, 8400 * time.Millisecond, ClassTimeout},
+		{"not where the wait is beyond the limit", asked(503, 9*time.Second), 1, 10 * time.Second, 1, time.Second,
+			ClassStatus},
+		{"not where the server says never", asked(503, math.MaxInt64), 1, 10 * time.Second, 1, time.Second,
+			ClassStatus},
+		{"for one limit over all attempts", asked(503, 7*time.Second), 1, 8400 * time.Millisecond, 2,
+			8400 * time.Millisecond, ClassTimeout},
 		{"not unless the level says so", status(503), 0, 0, 1, time.Second, ClassStatus},
 		{"not a broken engine", status(500), 5, 0, 1, time.Second, ClassStatus},
 		{"not a wrong request", asked(400, time.Second), 5, 0, 1, time.Second, ClassStatus},
@@ -112,10 +116,12 @@ func TestWhatIsRetried(t *testing.T) {
 						class = err.Class
 					}
 					if got := r.E2E(); r.Attempts != c.attempts || class != c.class || got != c.after {
-						t.Errorf("%d attempts, %v, class %q; want %d, %v, %q", r.Attempts, got, class, c.attempts, c.after, c.class)
+						t.Errorf("%d attempts, %v, class %q; want %d, %v, %q", r.Attempts, got, class, c.attempts,
+							c.after, c.class)
 					}
 				}}}}
-				r, err := g.Measure(context.Background(), Level{Concurrency: 1, Requests: 2, Retries: c.retries, Timeout: c.timeout})
+				r, err := g.Measure(context.Background(), Level{Concurrency: 1, Requests: 2, Retries: c.retries,
+					Timeout: c.timeout})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -147,7 +153,8 @@ func TestRetriesRunOut(t *testing.T) {
 		if diff := gocmp.Diff([]ErrorCount{{ClassStatus, 503, 6, "status 503: no"}}, r.Errors); diff != "" {
 			t.Error(diff)
 		}
-		want := &Retries{6, 18, []ErrorCount{{ClassDial, 0, 6, "dial: nobody there"}, {ClassStatus, 503, 12, "status 503: no"}}}
+		want := &Retries{6, 18, []ErrorCount{{ClassDial, 0, 6, "dial: nobody there"},
+			{ClassStatus, 503, 12, "status 503: no"}}}
 		if diff := gocmp.Diff(want, r.Retries); diff != "" {
 			t.Error(diff)
 		}
@@ -162,7 +169,8 @@ func TestRecordOfARetry(t *testing.T) {
 				time.Sleep(time.Second)
 				r.Sent = r.Now()
 				time.Sleep(time.Second)
-				r.Status, r.NewConn, r.Opened, r.Counted, r.Output, r.AskedOutput, r.Done = 503, true, 1, true, 5, 5, r.Now()
+				r.Status, r.NewConn, r.Opened, r.Counted, r.Output, r.AskedOutput, r.Done = 503, true, 1, true, 5, 5,
+					r.Now()
 				return status(503)
 			}
 			due := time.Duration(i) * 10 * time.Second
@@ -190,10 +198,11 @@ func TestRecordOfARetry(t *testing.T) {
 // An attempt that brought content is not made again, whatever it says of itself: a user has seen it.
 func TestContentIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 2, Retries: 3}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			r.Chunk(Chunk{})
-			return status(503)
-		}))
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 2, Retries: 3},
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				r.Chunk(Chunk{})
+				return status(503)
+			}))
 		if r.Retries != nil || r.Accounting.Failed != 2 {
 			t.Errorf("%+v %+v", r.Retries, r.Accounting)
 		}
@@ -205,9 +214,11 @@ func TestCancelWhileWaitingToRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		g := &Generator{Target: failing(9, &Error{Class: ClassStatus, Status: 429, RetryAfter: time.Hour, Err: errors.New("busy")})}
+		g := &Generator{Target: failing(9, &Error{Class: ClassStatus, Status: 429, RetryAfter: time.Hour,
+			Err: errors.New("busy")})}
 		g.Observers = []Observer{{Record: func(r *Record, err *Error) {
-			if r.Attempts != 1 || r.Done != 5*time.Second || err.Class != ClassCancelled || !strings.Contains(err.Error(), "busy") {
+			if r.Attempts != 1 || r.Done != 5*time.Second || err.Class != ClassCancelled ||
+				!strings.Contains(err.Error(), "busy") {
 				t.Errorf("%d attempts, done at %v, %v", r.Attempts, r.Done, err)
 			}
 		}}}
@@ -234,12 +245,16 @@ func TestRetryThatIgnoresItsContext(t *testing.T) {
 			return nil
 		})
 		var attempts []int
-		g := &Generator{Target: target, Observers: []Observer{{Record: func(r *Record, err *Error) { attempts = append(attempts, r.Attempts) }}}}
+		g := &Generator{Target: target, Observers: []Observer{{Record: func(r *Record,
+			err *Error) {
+			attempts = append(attempts, r.Attempts)
+		}}}}
 		r, err := g.Measure(context.Background(), Level{Concurrency: 1, Requests: 1, Retries: 5, Timeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Accounting.Failed != 1 || len(r.Errors) != 1 || r.Errors[0].Class != ClassTimeout || !slices.Equal(attempts, []int{2}) || r.Retries.Attempts != 1 {
+		if r.Accounting.Failed != 1 || len(r.Errors) != 1 || r.Errors[0].Class != ClassTimeout ||
+			!slices.Equal(attempts, []int{2}) || r.Retries.Attempts != 1 {
 			t.Errorf("%+v %v, attempts %v, %+v", r.Accounting, r.Errors, attempts, r.Retries)
 		}
 		close(release)
@@ -275,7 +290,8 @@ func TestMergeRetries(t *testing.T) {
 		return mustMerge(t, parts...)
 	}
 	merged := merge(failing(1, status(503)), failing(2, status(429)), failing(0, nil))
-	if r := merged.Retries; r == nil || r.Requests != 6 || r.Attempts != 9 || len(r.Errors) != 2 || !hasWarning(merged, WarnRetried) {
+	if r := merged.Retries; r == nil || r.Requests != 6 || r.Attempts != 9 || len(r.Errors) != 2 ||
+		!hasWarning(merged, WarnRetried) {
 		t.Errorf("%+v, %v", r, merged.Warnings)
 	}
 	if merged := merge(failing(0, nil), failing(0, nil)); merged.Retries != nil || hasWarning(merged, WarnRetried) {
@@ -289,7 +305,8 @@ func TestMergeRetriesWithoutErrors(t *testing.T) {
 		parts, _ := shards(t)
 		parts[1].Retries = &Retries{Requests: 2, Attempts: 3}
 		w, ok := warning(mustMerge(t, parts...), WarnRetried)
-		if !ok || !strings.Contains(w.Message, "2 of ") || !strings.Contains(w.Message, "retried, 3 times together; latencies") {
+		if !ok || !strings.Contains(w.Message, "2 of ") || !strings.Contains(w.Message,
+			"retried, 3 times together; latencies") {
 			t.Errorf("%v", w)
 		}
 	})

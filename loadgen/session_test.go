@@ -120,12 +120,14 @@ func TestSessionsInAClosedLoop(t *testing.T) {
 func TestSessionsWithRequestsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &users{turns: turns(3), think: 2500 * time.Millisecond}
-		r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitRequest, Concurrency: 2, Sessions: 30}, u)
+		r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitRequest, Concurrency: 2, Sessions: 30},
+			u)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.InFlight.Peak != 2 || r.Accounting.Completed != 90 || r.Sessions.Peak < 6 {
-			t.Errorf("in flight %d, completed %d, %d under way", r.InFlight.Peak, r.Accounting.Completed, r.Sessions.Peak)
+			t.Errorf("in flight %d, completed %d, %d under way", r.InFlight.Peak, r.Accounting.Completed,
+				r.Sessions.Peak)
 		}
 		if r.Steady == nil || r.Steady.InFlight < 1.99 {
 			t.Errorf("the slots were not kept full: %+v", r.Steady)
@@ -150,13 +152,15 @@ func TestSessionsArrive(t *testing.T) {
 				}
 			}
 		}
-		if o := r.Open; o.Offered != 2 || o.Achieved != 2 || r.Sessions.Accounting.Completed != 30 || len(u.sent) != 60 {
+		if o := r.Open; o.Offered != 2 || o.Achieved != 2 || r.Sessions.Accounting.Completed != 30 ||
+			len(u.sent) != 60 {
 			t.Errorf("%+v, %v, %d sent", o, r.Sessions, len(u.sent))
 		}
 		// 60 requests in the time, of 30 sessions that arrived: no figure calls these requests.
 		for name, want := range map[string]float64{loadgen.OfferedSessions: 2, loadgen.AchievedSessions: 2,
 			loadgen.OfferedRate: 0, loadgen.AchievedRate: 0} {
-			if f, ok := r.Figure(name); ok != (want > 0) || ok && (f.Value != want || f.N != 30 || f.Unit != "sessions/s") {
+			if f, ok := r.Figure(name); ok != (want > 0) || ok &&
+				(f.Value != want || f.N != 30 || f.Unit != "sessions/s") {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
@@ -189,11 +193,14 @@ func TestAFailedTurnEndsItsSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := r.Sessions.Accounting; a.Completed != 2 || a.Failed != 1 || r.Accounting.Failed != 1 || len(u.sent) != 10 {
+		if a := r.Sessions.Accounting; a.Completed != 2 || a.Failed != 1 || r.Accounting.Failed != 1 ||
+			len(u.sent) != 10 {
 			t.Errorf("%v, %+v, sent %v", r.Sessions, r.Accounting, u.sent)
 		}
-		broken := slices.IndexFunc(r.Warnings, func(w loadgen.Warning) bool { return w.Code == loadgen.WarnSessionsBroken })
-		if broken < 0 || !r.Warnings[broken].SpoilsFigure("ttft_p50{turn=3}") || r.Warnings[broken].SpoilsFigure("ttft_p50{turn=1}") ||
+		broken := slices.IndexFunc(r.Warnings,
+			func(w loadgen.Warning) bool { return w.Code == loadgen.WarnSessionsBroken })
+		if broken < 0 || !r.Warnings[broken].SpoilsFigure("ttft_p50{turn=3}") ||
+			r.Warnings[broken].SpoilsFigure("ttft_p50{turn=1}") ||
 			r.Warnings[broken].SpoilsFigure("ttft_p50") {
 			t.Errorf("warnings %v", r.Warnings)
 		}
@@ -312,7 +319,8 @@ func TestSessionsOfShardsMerge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Sessions.Accounting.Completed != 20 || r.Accounting.Completed != 60 || r.Sessions.Peak != 4 || r.Sessions.Mean != 4 {
+		if r.Sessions.Accounting.Completed != 20 || r.Accounting.Completed != 60 || r.Sessions.Peak != 4 ||
+			r.Sessions.Mean != 4 {
 			t.Errorf("%+v", r.Sessions)
 		}
 		if len(r.Groups) != 3 || r.Groups[1].Accounting.Completed != 20 || r.Groups[1].Name != "2" {
@@ -340,7 +348,8 @@ func TestLevelsOfSessionsValidate(t *testing.T) {
 		}
 	}
 	none := loadgen.TargetFunc(func(context.Context, int, *loadgen.Record) error { return nil })
-	if _, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 1, Sessions: 1}, none); err == nil {
+	if _, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 1, Sessions: 1},
+		none); err == nil {
 		t.Error("a target without sessions was taken")
 	}
 	u := &users{next: func(int, int) []loadgen.FollowUp { return nil }}
@@ -377,7 +386,8 @@ func (s atOnceSession) Do(_ context.Context, _ int, r *loadgen.Record) error {
 // 10,000 sessions of 8 turns keep nothing of those that are over, beyond the samples of the distributions.
 func TestManySessionsInFlatMemory(t *testing.T) {
 	heapAfter := func(sessions int) (uint64, *loadgen.Result) {
-		r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 50, Sessions: sessions}, atOnce{8, 8 << 10})
+		r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 50,
+			Sessions: sessions}, atOnce{8, 8 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,8 +402,8 @@ func TestManySessionsInFlatMemory(t *testing.T) {
 	if r.Accounting.Completed != 80_000 || r.Sessions.Accounting.Completed != 10_000 {
 		t.Errorf("%+v, %v", r.Accounting, r.Sessions)
 	}
-	// What is kept are samples: 8 bytes each, twice where they are sorted, in slices that grow by doubling. The sessions
-	// themselves were 80 MB.
+	// What is kept are samples: 8 bytes each, twice where they are sorted, in slices that grow by doubling. The
+	// sessions themselves were 80 MB.
 	kept := uint64(0)
 	for _, d := range r.Distributions {
 		kept += uint64(d.Len())

@@ -16,9 +16,10 @@ type SessionCounts struct {
 	Requests int `json:"requests"` // of the measured sessions that completed, together
 	Most     int `json:"most"`     // requests of one of them, at most
 
-	// Peak is the most that were under way at once: from when they were begun until their last request had left, thinking
-	// included. Mean is Σ of that time ÷ the time of [InFlight], and Measured the part of the measured ones. Steady is the mean in the
-	// steady window, 0 where there is none. Sessions that were cut short are in none of them but the Peak.
+	// Peak is the most that were under way at once: from when they were begun until their last request had left,
+	// thinking included. Mean is Σ of that time ÷ the time of [InFlight], and Measured the part of the measured ones.
+	// Steady is the mean in the steady window, 0 where there is none. Sessions that were cut short are in none of
+	// them but the Peak.
 	Peak     int     `json:"peak"`
 	Mean     float64 `json:"mean"`
 	Measured float64 `json:"measured"`
@@ -124,7 +125,8 @@ func (r *Result) sessionFigures(add func(name, unit string, better Direction, va
 	}
 	n := s.Accounting.Issued
 	if span := r.Makespan.Seconds(); span > 0 {
-		add(SessionThroughput, "sessions/s", HigherIsBetter, float64(s.Accounting.Completed)/span, s.Accounting.Completed)
+		add(SessionThroughput, "sessions/s", HigherIsBetter, float64(s.Accounting.Completed)/span,
+			s.Accounting.Completed)
 	}
 	add(SessionsUnderWay, "sessions", Neither, s.Mean, n)
 	add(SessionSuccess, "%", HigherIsBetter, 100*float64(s.Accounting.Completed)/float64(n), n)

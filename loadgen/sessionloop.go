@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// A sessionLoop is the source of a level of sessions, closed or open. All that is to be sent is in one queue, by when it
-// is due: what sessions under way have named, and, beside it, the session that begins next. A worker takes what is due
-// at once; where nothing is, one of those that wait sleeps until something will be, and the others wait for its turn.
-// What a session names is taken before another one begins, so that a bound on the requests in flight starves none.
+// A sessionLoop is the source of a level of sessions, closed or open. All that is to be sent is in one queue, by when
+// it is due: what sessions under way have named, and, beside it, the session that begins next. A worker takes what is
+// due at once; where nothing is, one of those that wait sleeps until something will be, and the others wait for its
+// turn. What a session names is taken before another one begins, so that a bound on the requests in flight starves
+// none.
 type sessionLoop struct {
 	*slots
 	loop   *loop
@@ -153,7 +154,8 @@ func (s *sessionLoop) begins(now time.Duration) (due time.Duration, may bool) {
 	switch {
 	case s.closed:
 		return 0, false
-	case b.underWay >= MaxConcurrency, s.own.Unit == UnitSession && s.own.Concurrency > 0 && b.underWay >= s.own.Concurrency:
+	case b.underWay >= MaxConcurrency, s.own.Unit == UnitSession && s.own.Concurrency > 0 &&
+		b.underWay >= s.own.Concurrency:
 		s.blocked = true
 		return 0, false
 	case s.schedule != nil:
@@ -188,7 +190,8 @@ func (s *sessionLoop) begin(now, due time.Duration) arrival {
 		s.blocked = false
 		s.due, s.more = s.schedule.draw()
 	}
-	c := &conversation{i: s.level.number(b.begun), warmup: warmup, named: 1, outstanding: 1, first: s.slots.next, began: now}
+	c := &conversation{i: s.level.number(b.begun), warmup: warmup, named: 1, outstanding: 1, first: s.slots.next,
+		began: now}
 	b.begun++
 	b.underWay++
 	b.peak = max(b.peak, b.underWay)
@@ -219,7 +222,8 @@ func (s *sessionLoop) shutExhausted(now time.Duration) {
 
 // issue takes request k of a session, and sees to it that there is somebody to wait for the one after.
 func (s *sessionLoop) issue(now, due time.Duration, c *conversation, k, turn int) arrival {
-	a := arrival{i: s.slots.next*max(s.level.Shards, 1) + s.level.Shard, due: due, warmup: c.warmup, part: &part{c, k, turn}}
+	a := arrival{i: s.slots.next*max(s.level.Shards, 1) + s.level.Shard, due: due, warmup: c.warmup,
+		part: &part{c, k, turn}}
 	s.slots.next++
 	if c.warmup {
 		s.books.requests++

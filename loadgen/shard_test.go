@@ -77,7 +77,8 @@ func TestShardsOfAClosedLoop(t *testing.T) {
 				t.Errorf("shard %d: warnings %v", k, r.Warnings)
 			}
 		}
-		if r := mustMerge(t, parts...); r.InFlight.Peak != 8 || r.Accounting.Completed != 300 || r.Warmup.Completed != 5 {
+		if r := mustMerge(t, parts...); r.InFlight.Peak != 8 || r.Accounting.Completed != 300 ||
+			r.Warmup.Completed != 5 {
 			t.Errorf("merged: peak %d, %+v", r.InFlight.Peak, r.Accounting)
 		}
 	})
@@ -120,7 +121,8 @@ func TestUnevenShardsAreAsTheWhole(t *testing.T) {
 				switch f.Name {
 				case SteadyRequestThroughput, SteadyOutputThroughput, SteadyTotalThroughput:
 					off = float64(r.Timeline.Width) / float64(r.Steady.Length()) * 10 // waves of a second, cut by bins
-				case MeanInFlight, MeanOccupied: // without the warmup's requests that others still had, see MergeResults
+				// without the warmup's requests that others still had, see MergeResults
+				case MeanInFlight, MeanOccupied:
 					off = float64(c.warmup) / float64(c.requests)
 				}
 				if math.Abs(got.Value-f.Value) > off*f.Value+1e-9 {
@@ -194,7 +196,8 @@ func TestShardsOfAnOpenLoop(t *testing.T) {
 					t.Errorf("outstanding %v and %v, want up to 3 less than %v and %v", own.Early, own.Late,
 						whole.Open.Early, whole.Open.Late)
 				}
-				own.Early, own.Late, own.Gaps = whole.Open.Early, whole.Open.Late, whole.Open.Gaps // of each generator its own
+				// of each generator its own
+				own.Early, own.Late, own.Gaps = whole.Open.Early, whole.Open.Late, whole.Open.Gaps
 				if diff := gocmp.Diff(*whole.Open, own); diff != "" {
 					t.Error(diff)
 				}
@@ -290,7 +293,8 @@ func TestShardValidate(t *testing.T) {
 		{Level{Concurrency: 7, Requests: 4, Warmup: 6, Shards: 3}, ""},
 		{Level{Arrivals: poisson, Concurrency: 3, Requests: 9, Shards: 4}, "shards"},
 		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 3}, ""},
-		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 4}, "shards"},
+		{Level{Arrivals: Arrivals{Process: TraceArrivals, Trace: make([]time.Duration, 9)}, Warmup: 6, Shards: 4},
+			"shards"},
 	} {
 		err := c.level.Validate()
 		var invalid *InvalidError

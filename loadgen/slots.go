@@ -41,7 +41,8 @@ type last struct {
 const never time.Duration = -1
 
 func newSlots(l Level) *slots {
-	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never, steadyAt: never}
+	s := &slots{level: l, own: l.own(), epoch: time.Now(), ended: make(chan struct{}), measuredAt: never,
+		steadyAt: never}
 	if l.open() {
 		s.arrivals = &arrivals{heldUntil: never}
 	}

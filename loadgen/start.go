@@ -11,8 +11,7 @@ import (
 // clock makes the last one later. So they wake twice, once for all that is still to be done, and then for the clock.
 type start struct{ pacer *pacer } // nil: at once
 
-// nearBy is how long before the moment the rest is done. A hundred generators on two cores need 3 ms for it, and a
-// process that has just used its share of a busy machine is made to wait: 25 ms were too few.
+// nearBy is how long before the moment the rest is done: long enough for a hundred generators on two busy cores.
 const nearBy = 100 * time.Millisecond
 
 func newStart(ctx context.Context, at time.Time) *start {

@@ -57,12 +57,14 @@ func TestWaitForTheMomentIsCancelled(t *testing.T) {
 		for _, after := range []time.Duration{time.Second, time.Hour - time.Millisecond} { // far from it, and near
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(after, func() { cancel(cause) })
-			g := &Generator{At: time.Now().Add(time.Hour), Target: TargetFunc(func(ctx context.Context, _ int, _ *Record) error {
+			g := &Generator{At: time.Now().Add(time.Hour), Target: TargetFunc(func(ctx context.Context, _ int,
+				_ *Record) error {
 				return ctx.Err()
 			})}
 			began := time.Now()
 			r, err := g.Measure(ctx, Level{Concurrency: 1, Requests: 10})
-			if took := time.Since(began); !errors.Is(err, cause) || took != after || r.Accounting.Completed > 0 || !r.Start.Before(g.At) {
+			if took := time.Since(began); !errors.Is(err, cause) || took != after || r.Accounting.Completed > 0 ||
+				!r.Start.Before(g.At) {
 				t.Errorf("%v after %v, %+v", err, took, r)
 			}
 		}

@@ -10,9 +10,9 @@ type Target interface {
 	// Before Do is called r.Sent is set to now; a Target that takes time before its request is on its way sets it
 	// again. If Do leaves r.Done at 0, the moment of its return is taken.
 	//
-	// A nil error means that the request completed. Return an [*Error] to give a failure its class, on which it depends
-	// whether Do is called for the same i again, where the level has Retries: r is then new, but for its Scheduled and its
-	// Attempts.
+	// A nil error means that the request completed. Return an [*Error] to give a failure its class, on which it
+	// depends whether Do is called for the same i again, where the level has Retries: r is then new, but for its
+	// Scheduled and its Attempts.
 	Do(ctx context.Context, i int, r *Record) error
 }
 

@@ -12,9 +12,9 @@ type Texts struct {
 	Texts    int `json:"texts,omitempty"`     // had a text that was looked at
 	Replaced int `json:"replaced,omitempty"`  // of these, had a U+FFFD in it, which stands where bytes were no text
 
-	// Repeats are how many texts were ones that another prompt had got before, of the first 1, 2, 4 … that came: the more
-	// answers there are the more of them are alike, so that only numbers of the same are to be compared. At most 65,536
-	// answers are looked at. Of merged results they are sums of each one's first.
+	// Repeats are how many texts were ones that another prompt had got before, of the first 1, 2, 4 … that came: the
+	// more answers there are the more of them are alike, so that only numbers of the same are to be compared. At most
+	// 65,536 answers are looked at. Of merged results they are sums of each one's first.
 	Repeats []Share `json:"repeats,omitempty"`
 
 	// SquaredOutput is Σ output tokens² of the requests that were counted: with Tokens.Output the spread of lengths.

@@ -61,7 +61,8 @@ func TestTimelineByHand(t *testing.T) {
 					Chunk{Seen: 5 * s / 2, Tokens: 3}),
 				recordOf(0, 2*s, counted(9, 4)), // a whole answer
 			}, nil,
-			Timeline{InFlight: []float64{1.5, 2, 0.5}, Output: []int{0, 3, 7}, Input: []int{0, 7, 9}, Chunks: []int{0, 2, 1},
+			Timeline{InFlight: []float64{1.5, 2, 0.5}, Output: []int{0, 3, 7}, Input: []int{0, 7, 9},
+				Chunks:    []int{0, 2, 1},
 				Uncounted: []int{0, 0, 0}, Completed: []int{0, 0, 2}, Failed: []int{0, 0, 0}},
 		},
 		{
@@ -69,7 +70,8 @@ func TestTimelineByHand(t *testing.T) {
 			"tokens that no chunk tells are spread in whole ones",
 			[]*Record{recordOf(0, 5*s/2, counted(1, 8), Chunk{Seen: s / 2}, Chunk{Seen: 3 * s / 2},
 				Chunk{Seen: 5 * s / 2})}, nil,
-			Timeline{InFlight: []float64{1, 1, 0.5}, Output: []int{2, 3, 3}, Input: []int{1, 0, 0}, Chunks: []int{1, 1, 1},
+			Timeline{InFlight: []float64{1, 1, 0.5}, Output: []int{2, 3, 3}, Input: []int{1, 0, 0},
+				Chunks:    []int{1, 1, 1},
 				Uncounted: []int{0, 0, 0}, Completed: []int{0, 0, 1}, Failed: []int{0, 0, 0}},
 		},
 		{
@@ -80,7 +82,8 @@ func TestTimelineByHand(t *testing.T) {
 		},
 		{
 			"of a request that is cut off there is what its chunks told",
-			[]*Record{recordOf(0, s/2, nil, Chunk{Seen: s / 4, Tokens: 3}, Chunk{Seen: s / 2}), recordOf(0, s, nil)}, cancelled,
+			[]*Record{recordOf(0, s/2, nil, Chunk{Seen: s / 4, Tokens: 3}, Chunk{Seen: s / 2}), recordOf(0, s, nil)},
+			cancelled,
 			Timeline{InFlight: []float64{1.5, 0}, Output: []int{3, 0}, Input: []int{0, 0}, Chunks: []int{2, 0},
 				Uncounted: []int{1, 0}, Completed: []int{0, 0}, Failed: []int{0, 0}},
 		},
@@ -152,7 +155,8 @@ func TestTimelineOfALevel(t *testing.T) {
 				t.Errorf("%d bins", n)
 			}
 
-			want := &Timeline{Width: got.Width, InFlight: make([]float64, got.Len()), Occupied: make([]float64, got.Len())}
+			want := &Timeline{Width: got.Width, InFlight: make([]float64, got.Len()),
+				Occupied: make([]float64, got.Len())}
 			for _, column := range []*[]int{&want.Output, &want.Input, &want.Chunks, &want.Uncounted, &want.Completed,
 				&want.Failed} {
 				*column = make([]int, got.Len())

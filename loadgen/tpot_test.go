@@ -67,7 +67,8 @@ func TestTPOTCoversItsTokens(t *testing.T) {
 		spoiled bool
 	}{
 		{"a token a chunk",
-			streamed{visible: every(20, 10, 100), done: 1010, choices: 100, output: 100}, 10, TPOTBasis{Known: 1}, false},
+			streamed{visible: every(20, 10, 100), done: 1010, choices: 100, output: 100}, 10, TPOTBasis{Known: 1},
+			false},
 		{"95 chunks without text at the end", // the issue's: ignore_eos
 			streamed{visible: every(10, 10, 5), done: 1020, choices: 101,
 				output: 100}, 1010.0 / 99, TPOTBasis{Estimated: 1}, false},
@@ -82,9 +83,11 @@ func TestTPOTCoversItsTokens(t *testing.T) {
 			streamed{visible: every(72, 10, 93), done: 1020, choices: 94,
 				output: 100}, 948.0 / 99, TPOTBasis{Estimated: 1}, false},
 		{"a silent tail", // 30 tokens in 300 ms, then the finish chunk
-			streamed{visible: every(20, 10, 70), done: 1010, choices: 71, output: 100}, 10, TPOTBasis{Estimated: 1}, false},
+			streamed{visible: every(20, 10, 70), done: 1010, choices: 71, output: 100}, 10, TPOTBasis{Estimated: 1},
+			false},
 		{"a silent tail after a long prefill",
-			streamed{visible: every(3020, 10, 70), done: 4010, choices: 71, output: 100}, 10, TPOTBasis{Estimated: 1}, false},
+			streamed{visible: every(3020, 10, 70), done: 4010, choices: 71, output: 100}, 10, TPOTBasis{Estimated: 1},
+			false},
 		{"a hidden head",
 			streamed{visible: every(620, 10, 40), done: 1020, choices: 41,
 				output: 100}, 400.0 / 99, TPOTBasis{Unmatched: 1}, true},
@@ -99,14 +102,16 @@ func TestTPOTCoversItsTokens(t *testing.T) {
 			streamed{visible: every(620, 10, 40), tokens: ones(61, 39), done: 1010, choices: 40,
 				output: 100}, 10, TPOTBasis{Known: 1}, false},
 		{"one chunk in the middle, of a tool call",
-			streamed{visible: []int{800}, done: 1020, choices: 2, output: 100}, 220.0 / 99, TPOTBasis{Unmatched: 1}, true},
+			streamed{visible: []int{800}, done: 1020, choices: 2, output: 100}, 220.0 / 99, TPOTBasis{Unmatched: 1},
+			true},
 		{"one chunk, and a hidden tail",
 			streamed{visible: []int{20}, done: 1010, choices: 2, output: 100}, 10, TPOTBasis{Estimated: 1}, false},
 		{"speculative decoding", // 2.5 tokens a chunk
 			streamed{visible: every(50, 25, 40), done: 1025, choices: 40,
 				output: 100}, 975.0 / 99, TPOTBasis{Estimated: 1}, false},
 		{"the end token has no text",
-			streamed{visible: every(20, 10, 99), done: 1010, choices: 100, output: 100}, 10, TPOTBasis{Estimated: 1}, false},
+			streamed{visible: every(20, 10, 99), done: 1010, choices: 100, output: 100}, 10, TPOTBasis{Estimated: 1},
+			false},
 		{"at once, four tokens a chunk",
 			streamed{visible: every(1, 0, 25), done: 1, choices: 25, output: 100}, 0, TPOTBasis{Estimated: 1}, false},
 		{"usage that says more in the first chunk than the others leave room for",
@@ -147,7 +152,8 @@ func TestTPOTCoversItsTokens(t *testing.T) {
 func TestNoTokenAfterTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := streamed{visible: []int{30}, tokens: []int{8}, done: 40, choices: 2, output: 8}
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 3, Objectives: []Objective{{TPOT, 1}}}, TargetFunc(answer.Do))
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 3, Objectives: []Objective{{TPOT, 1}}},
+			TargetFunc(answer.Do))
 		if f, ok := r.Figure(MeanName(TPOT)); ok {
 			t.Errorf("there is %+v", f)
 		}
@@ -210,14 +216,15 @@ func TestInteractivityOfWhatCameTogether(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { // 0.05 ms is fast, and told
-		r := mustMeasure(t, Level{Concurrency: 1, Requests: 4}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
-			for range 200 {
-				time.Sleep(50 * time.Microsecond)
-				r.Chunk(Chunk{})
-			}
-			r.Counted, r.Output = true, 200
-			return nil
-		}))
+		r := mustMeasure(t, Level{Concurrency: 1, Requests: 4},
+			TargetFunc(func(ctx context.Context, i int, r *Record) error {
+				for range 200 {
+					time.Sleep(50 * time.Microsecond)
+					r.Chunk(Chunk{})
+				}
+				r.Counted, r.Output = true, 200
+				return nil
+			}))
 		near(t, "mean", figure(t, r, MeanName(Interactivity)), 20_000)
 	})
 }

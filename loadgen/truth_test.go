@@ -149,13 +149,15 @@ func TestMergedByBruteForce(t *testing.T) {
 							time.Sleep(after)
 							l := l
 							l.Seed, l.Shard = seed, k
-							g := &Generator{Target: unruly(seed, 2*time.Second), Observers: []Observer{witnesses[k].observer()}}
+							g := &Generator{Target: unruly(seed, 2*time.Second),
+								Observers: []Observer{witnesses[k].observer()}}
 							var err error
 							if parts[k], err = g.Measure(t.Context(), l); err != nil {
 								t.Error(err)
 								return
 							}
-							// What a machine says whose clock is so much ahead. (The bins go by the common clock in any case.)
+							// What a machine says whose clock is so much ahead. (The bins go by the common clock in
+							// any case.)
 							parts[k].Start, parts[k].Clock = parts[k].Start.Add(ahead), &ClockOffset{Offset: ahead}
 						})
 					}

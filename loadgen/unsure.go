@@ -89,14 +89,15 @@ func (g *unsureGaps) next(r *Record, c *Chunk, at time.Duration) {
 	g.n, g.at, g.earliest, g.open = g.n+1, at, earliest, c.Shared
 }
 
-// unsureTPOT adds that of a request whose first content came at that time, or so much earlier: the tokens behind it then
-// had that much longer.
+// unsureTPOT adds that of a request whose first content came at that time, or so much earlier: the tokens behind it
+// then had that much longer.
 func (c *collector) unsureTPOT(r *Record, at, earlier time.Duration) {
 	n, _ := r.tokensAfterFirst()
 	if n < 1 {
 		return
 	}
-	u, told, each := c.unsureOf(TPOT), float64(r.Done-at)/millisecond/float64(n), float64(earlier)/millisecond/float64(n)
+	u, told, each := c.unsureOf(TPOT), float64(r.Done-at)/millisecond/float64(n),
+		float64(earlier)/millisecond/float64(n)
 	u.Told.Add(told) // as tpot has it, to the last bit
 	u.Least.Add(told)
 	u.Most.Add(told + each)

@@ -62,7 +62,8 @@ func (s stall) record(r *Record, arrivals []time.Duration, phase time.Duration, 
 			j++
 		}
 		for k := i; k <= j; k++ {
-			r.Chunk(Chunk{Seen: read, Arrived: arrivals[j], Since: since, Shared: k < j || trailed && j == len(arrivals)-1})
+			r.Chunk(Chunk{Seen: read, Arrived: arrivals[j], Since: since, Shared: k < j || trailed &&
+				j == len(arrivals)-1})
 		}
 		i, since = j+1, read
 	}
@@ -90,7 +91,8 @@ func TestStalledClient(t *testing.T) {
 			[]string{"itl_mean", "itl_p50", "itl_p90", "ttft_p50"}},
 		{"300 of 10,000 ms, of gaps of 30", stall{10_000 * ms, 300 * ms}, false, 30 * ms, 200, []string{"ttft_p99"},
 			[]string{"itl_mean", "itl_p50", "itl_p95", "ttft_p50"}},
-		{"half of the time", stall{100 * ms, 50 * ms}, false, 5 * ms, 100, []string{"itl_p50", "itl_p99", "ttft_mean"}, nil},
+		{"half of the time", stall{100 * ms, 50 * ms}, false, 5 * ms, 100,
+			[]string{"itl_p50", "itl_p99", "ttft_mean"}, nil},
 		{"the end comes with the last chunk", stall{}, true, 5 * ms, 16,
 			nil, []string{"itl_mean", "itl_p50", "itl_p90", "itl_p95", "itl_p99", "ttft_mean", "ttft_p50", "ttft_p99"}},
 		{"the end comes with the last chunk, of gaps of 20 ms", stall{}, true, 20 * ms, 64,
@@ -143,7 +145,8 @@ func TestTPOTOfOneRead(t *testing.T) {
 		{3, 0, []string{"ttft_p50", "ttft_p99", "ttft_p99_issued", "first_choice_p50", "first_answer_mean", "itl_p50",
 			"tpot_mean", "tpot_p50", "tpot_p99_issued", "interactivity_p50", Attainment, AttainmentName(TPOT)},
 			[]string{"e2e_p50", "e2e_p99_issued"}},
-		{3, 2000 * ms, []string{"ttft_p50"}, []string{"tpot_p50", "tpot_mean", "tpot_p99_issued", AttainmentName(TPOT)}},
+		{3, 2000 * ms, []string{"ttft_p50"}, []string{"tpot_p50", "tpot_mean", "tpot_p99_issued",
+			AttainmentName(TPOT)}},
 	} {
 		level := Level{Concurrency: 1, Requests: 50, Objectives: []Objective{{TPOT, 20}}}
 		r := collect(t, level, 50, func(i int, r *Record) {
@@ -249,7 +252,8 @@ func TestUnsureMergesAndTravels(t *testing.T) {
 
 // What is unsure costs nothing where all is sure.
 func TestUnsureCostsNothing(t *testing.T) {
-	r := mustMeasure(t, Level{Concurrency: 1, Requests: 3}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+	r := mustMeasure(t, Level{Concurrency: 1, Requests: 3}, TargetFunc(func(ctx context.Context, i int,
+		r *Record) error {
 		for range 5 {
 			r.Chunk(Chunk{})
 		}

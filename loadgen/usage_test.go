@@ -57,7 +57,7 @@ func TestWhatTheServerTold(t *testing.T) {
 		}
 		for code, says := range map[string]string{
 			WarnMultiTokenChunks: "4.00 tokens a chunk (72 in 18)",
-			WarnTokenMismatch:    "(input: in 4, by +1.0 tokens on average and 3 at most) (output: in 2, by -1.0 tokens on average and 1 at most)",
+			WarnTokenMismatch:    "(input: in 4, by +1.0 tokens on average and 3 at most) (output: in 2, by −1.0 tokens on average and 1 at most)",
 		} {
 			if w, _ := warning(r, code); !strings.Contains(w.Message, says) {
 				t.Errorf("%s says %q, nothing of %q", code, w.Message, says)

@@ -1,9 +1,10 @@
 package loadgen
 
 import (
-	"fmt"
 	"strings"
 	"time"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // A ClientVerdict says whether the client itself was the limit of a level, or bent what it measured. It is about the
@@ -64,7 +65,7 @@ func (r *Result) judge() (spoils []string) {
 	}
 	because := func(format string, args ...any) {
 		w.Verdict.Bound = true
-		w.Verdict.Reasons = append(w.Verdict.Reasons, fmt.Sprintf(format, args...))
+		w.Verdict.Reasons = append(w.Verdict.Reasons, number.Sprintf(format, args...))
 	}
 	if used, ok := w.CPUs(); ok && used > cpuLimit*w.CPUsAllowed {
 		because("this process used %.3g of the %.3g CPUs that it may use", used, w.CPUsAllowed)

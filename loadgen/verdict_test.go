@@ -45,7 +45,8 @@ func TestVerdict(t *testing.T) {
 		"late, and the client's clock": {client: watch(late(30)), completed: 100, stamps: Stamps{Client: 9},
 			judged: true, figures: map[string]float64{"ttft_p50": 200, "itl_p50": 20,
 				"e2e_p50": 400}, reasons: []string{"30 ms late or more, over a tenth of the median (and 5 ms) of " +
-				"ttft, itl, which"}, spoiled: []string{"ttft_p50", "ttft_mean", "itl_p99", Attainment, "attainment_ttft"}},
+				"ttft, itl, which"}, spoiled: []string{"ttft_p50", "ttft_mean", "itl_p99", Attainment,
+				"attainment_ttft"}},
 		"late, and the kernel's clock": {client: watch(late(300)), completed: 100, stamps: Stamps{Kernel: 9},
 			judged: true, figures: map[string]float64{"ttft_p50": 200}},
 		"late, in too few wakes": {client: watch(func(w *ClientWatch) { late(300)(w); w.SchedulingLag.N = 99 }),
@@ -53,7 +54,8 @@ func TestVerdict(t *testing.T) {
 		"late by less than timers tell": {client: watch(late(5)), completed: 100, stamps: Stamps{Client: 9},
 			judged: true, figures: map[string]float64{"itl_p50": 1}},
 		"send lag": {client: watch(nil), completed: 100, judged: true,
-			figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}, reasons: []string{"6 ms on average to be sent"}},
+			figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94},
+			reasons: []string{"6 ms on average to be sent"}},
 		"send lag of dials": {client: watch(func(w *ClientWatch) { n := 2; w.Reconnects = &n }),
 			completed: 100, judged: true, figures: map[string]float64{"send_lag_mean": 6, "e2e_mean": 94}},
 		"send lag, hardly of dials": {client: watch(func(w *ClientWatch) { n := 1; w.Reconnects = &n }),
@@ -71,7 +73,8 @@ func TestVerdict(t *testing.T) {
 		"two reasons": {client: watch(func(w *ClientWatch) { busy(w); w.Throttled = &half }),
 			completed: 100, judged: true, reasons: []string{"CPUs", "quota"}},
 	} {
-		r := &Result{Client: c.client, Stamps: c.stamps, Accounting: Accounting{Issued: c.completed, Completed: c.completed}}
+		r := &Result{Client: c.client, Stamps: c.stamps, Accounting: Accounting{Issued: c.completed,
+			Completed: c.completed}}
 		if c.open {
 			r.Open = &OpenLoop{}
 		}

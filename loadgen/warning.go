@@ -1,10 +1,11 @@
 package loadgen
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // A Warning says what is doubtful about a result, and which of its figures must not be used. Warnings are data:
@@ -105,7 +106,7 @@ func (w Warning) recomputed() bool {
 func (r *Result) warnings() []Warning {
 	var out []Warning
 	warn := func(code string, spoils []string, format string, args ...any) {
-		out = append(out, Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: spoils})
+		out = append(out, Warning{Code: code, Message: number.Sprintf(format, args...), Spoils: spoils})
 	}
 	if r.Open != nil {
 		r.openWarnings(warn)
@@ -147,7 +148,7 @@ func (r *Result) warnings() []Warning {
 			Deviation
 		}{{"input", r.Tokens.InputOff}, {"output", r.Tokens.OutputOff}} {
 			if d.Requests > 0 {
-				off += fmt.Sprintf(" (%s: in %d, by %+.1f tokens on average and %d at most)", d.name, d.Requests,
+				off += number.Sprintf(" (%s: in %d, by %+.1f tokens on average and %d at most)", d.name, d.Requests,
 					float64(d.Sum)/float64(d.Requests), d.Most)
 			}
 		}
@@ -224,13 +225,13 @@ func (r *Result) closedWarnings(warn func(code string, spoils []string, format s
 			if r.Steady != nil && h.steady < want {
 				because = "its throughput is that of fewer in flight, in the steady window too"
 			}
-			why = append(why, fmt.Sprintf("%.1f measured %s of %d were in their slots on average over the "+
+			why = append(why, number.Sprintf("%.1f measured %s of %d were in their slots on average over the "+
 				"makespan, below 95 %%: %s",
 				h.measured, h.what, c, because))
 		}
 		if n := r.InFlight.InRamp; float64(n) > rampLimit*float64(a.Issued) {
 			spoils = append(spoils, r.perRequestFigures()...)
-			why = append(why, fmt.Sprintf("%d of %d measured requests were issued before all %d slots had started, "+
+			why = append(why, number.Sprintf("%d of %d measured requests were issued before all %d slots had started, "+
 				"in the ramp-up over %v: latencies are those of fewer in flight as well; use at least %d more warmup requests",
 				n, a.Issued, c, level.RampUp, n))
 		}

@@ -94,7 +94,8 @@ func TestGates(t *testing.T) {
 			intact:  []string{"e2e_p99"},
 		},
 		{
-			name: "counts other than asked for", level: Level{Concurrency: 4, Requests: 40}, target: counted(time.Second, 5),
+			name: "counts other than asked for", level: Level{Concurrency: 4, Requests: 40},
+			target: counted(time.Second, 5),
 			want:   []string{WarnTokenMismatch},
 			intact: []string{TotalThroughput},
 		},

@@ -1,13 +1,13 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen/internal/procstat"
 )
 
@@ -84,7 +84,7 @@ type Descriptors struct {
 func (d *Descriptors) few() bool { return d != nil && d.Open+d.Needed > d.Limit }
 
 func (d *Descriptors) String() string {
-	return fmt.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and "+
+	return number.Sprintf("%d requests at once need as many connections, %d file descriptors are open beside them, and "+
 		"%d are allowed; raise the limit (ulimit -n) or use more generators",
 		d.Needed, d.Open, d.Limit)
 }
@@ -149,8 +149,8 @@ func newWatch(seed uint64) *watch {
 	return w
 }
 
-// ready looks at what the process has used so far. That takes as long again, which a level that is to begin together
-// with others has not got once its clock has started: what the process uses while it waits for that counts as the level's.
+// ready looks at what the process has used so far. It is apart from begin, so that generators which begin together have
+// it behind them when their clocks start: what the process uses while it waits for that counts as the level's.
 func (w *watch) ready() *watch {
 	w.usage = w.look()
 	w.heapPeak = w.usage.heap

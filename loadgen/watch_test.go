@@ -155,7 +155,7 @@ func TestFewDescriptors(t *testing.T) {
 		r := &Result{Client: &ClientWatch{Descriptors: c.d}}
 		w := r.clientWarnings()
 		if (len(w) == 1) != c.few || c.few && (w[0].Code != WarnFewDescriptors || !strings.Contains(w[0].Message,
-			"ulimit -n") || !strings.Contains(w[0].Message, "1024 are allowed")) {
+			"ulimit -n") || !strings.Contains(w[0].Message, "1,024 are allowed")) {
 			t.Errorf("%+v: %v", c.d, w)
 		}
 	}

@@ -86,7 +86,8 @@ func TestMergedWindowIsExact(t *testing.T) {
 					}
 				}
 				if float64(w.Completions) != completions || w.Output != output || completions == 0 {
-					t.Errorf("%d completions and %v tokens, want %v and %v", w.Completions, w.Output, completions, output)
+					t.Errorf("%d completions and %v tokens, want %v and %v", w.Completions, w.Output, completions,
+						output)
 				}
 				near(t, "occupied", w.Occupied, 7)
 				near(t, "in flight", w.InFlight, 7)
@@ -107,7 +108,8 @@ func TestMergedWindowGates(t *testing.T) {
 		{"long enough", Level{Concurrency: 6, Requests: 60}, second, ""},
 		{"short", Level{Concurrency: 6, Requests: 22}, second, WarnShortWindow},
 		{"never steady", Level{Concurrency: 6, Requests: 6}, second, WarnMergedWindow},
-		{"not held", Level{Concurrency: 6, Requests: 120}, TargetFunc(func(ctx context.Context, i int, r *Record) error {
+		{"not held", Level{Concurrency: 6, Requests: 120}, TargetFunc(func(ctx context.Context, i int,
+			r *Record) error {
 			time.Sleep(100 * time.Millisecond) // before it is sent
 			r.Sent = r.Now()
 			time.Sleep(900 * time.Millisecond)
@@ -187,7 +189,8 @@ func TestSteadyWindowCountsTokensWhenTheyArrive(t *testing.T) {
 			t.Errorf("window from %v to %v, want 1 s to 4 s", w.From, w.To)
 		}
 		if w.Completions != 6 || w.Input != 60 || w.Output != 12 {
-			t.Errorf("%d completions, %v input and %v output tokens, want 6, 60 and 12", w.Completions, w.Input, w.Output)
+			t.Errorf("%d completions, %v input and %v output tokens, want 6, 60 and 12", w.Completions, w.Input,
+				w.Output)
 		}
 		near(t, "steady tokens/s", figure(t, r, SteadyTotalThroughput), 24)
 		// Sent to Done is 0.75 s of each second.
@@ -215,7 +218,8 @@ func TestSteadyWindowCutsRequests(t *testing.T) {
 			r.Counted, r.Input, r.Output = true, 1, 3*chunks
 			return nil
 		})
-		// Slot A: requests 0, 2, 3, 4 of 2 s each; slot B: request 1, 8 s. 2nd completion at 4 s, last issue (4) at 6 s.
+		// Slot A: requests 0, 2, 3, 4 of 2 s each; slot B: request 1, 8 s. 2nd completion at 4 s, last issue (4) at 6
+		// s.
 		r := mustMeasure(t, Level{Concurrency: 2, Requests: 5}, target)
 		if w := r.Steady; w == nil || w.From != 4*time.Second || w.To != 6*time.Second {
 			t.Fatalf("window %+v", r.Steady)

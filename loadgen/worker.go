@@ -32,8 +32,9 @@ type source interface {
 
 // An arrival is a request that is taken and has yet to be performed.
 type arrival struct {
-	i   int           // its number in the level
-	nth int           // of the generator's own, from 1 on; of a session's requests the first has the session's, others 0
+	i int // its number in the level
+	// of the generator's own, from 1 on; of a session's requests the first has the session's, others 0
+	nth int
 	due time.Duration // when it was due: in a closed loop, when its slot was free
 
 	warmup bool
@@ -205,8 +206,8 @@ func (w *worker) attempt(ctx context.Context) (failure *Error, mine bool) {
 	var left time.Duration
 	var follow []FollowUp
 	if mine && p == nil && err == nil {
-		// A goroutine that was left behind in a visit may come back to it, when everything of the worker is another's: within
-		// there are locals alone.
+		// A goroutine that was left behind in a visit may come back to it, when everything of the worker is
+		// another's: within there are locals alone.
 		var session Session
 		if part != nil {
 			r.Session, r.Turn = part.of.i, part.turn // again, for another attempt has a new record

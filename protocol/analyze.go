@@ -2,11 +2,11 @@ package protocol
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/stats"
@@ -196,7 +196,7 @@ func Analyze(e *Experiment) *Analysis {
 	a.drifts()
 	a.Knee = knee(a, points, sweepRuns(measured))
 	if e.Import != nil {
-		a.Knee.Reason = fmt.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
+		a.Knee.Reason = number.Sprintf("by %s over the makespan, start and drain included, for want of a steady window: %s",
 			a.KneeOf, a.Knee.Reason)
 	}
 	return a
@@ -210,7 +210,7 @@ func because(reason string) string {
 }
 
 func (a *Analysis) warn(code, format string, args ...any) {
-	a.Warnings = append(a.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+	a.Warnings = append(a.Warnings, loadgen.Warning{Code: code, Message: number.Sprintf(format, args...)})
 }
 
 // warnRepeats names the points that are repeats of one condition, so that nobody sees a plateau in them.
@@ -218,6 +218,7 @@ func (a *Analysis) warnRepeats() {
 	type condition struct {
 		arm                     string
 		input, output, inFlight int
+		unit                    loadgen.Unit
 	}
 	var order []condition
 	same := map[condition][]int{}
@@ -225,7 +226,7 @@ func (a *Analysis) warnRepeats() {
 		if p.Open() {
 			continue
 		}
-		c := condition{p.Arm, p.Input, p.Output, p.Condition}
+		c := condition{p.Arm, p.Input, p.Output, p.Condition, p.Unit}
 		if same[c] == nil {
 			order = append(order, c)
 		}
@@ -259,7 +260,7 @@ func (a *Analysis) warnOfServers(e *Experiment) {
 	}
 	for _, w := range first {
 		if n := times[w.Code]; n > 1 {
-			w.Message = fmt.Sprintf("%s (%d times)", w.Message, n)
+			w.Message = number.Sprintf("%s (%d times)", w.Message, n)
 		}
 		a.Warnings = append(a.Warnings, w)
 	}

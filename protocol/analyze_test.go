@@ -22,11 +22,13 @@ func measured(levels []int, prompts Prompts, runs [][]float64, warnings map[int]
 		for j, x := range run {
 			c := levels[j]
 			m := Measurement{
-				Step:     Step{Run: i + 1, Seq: j, Spec: workload.Spec{Input: 8, Output: 4}, Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
+				Step: Step{Run: i + 1, Seq: j, Spec: workload.Spec{Input: 8, Output: 4},
+					Level: loadgen.Level{Concurrency: c, Requests: prompts.At(c)}},
 				Instance: fmt.Sprint("instance ", i+1),
 			}
 			for _, name := range []string{loadgen.TotalThroughput, loadgen.SteadyTotalThroughput} {
-				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Unit: "tok/s", Better: loadgen.HigherIsBetter, Value: x, N: 10})
+				m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Unit: "tok/s",
+					Better: loadgen.HigherIsBetter, Value: x, N: 10})
 			}
 			if w, ok := warnings[c]; ok {
 				m.Result.Warnings = []loadgen.Warning{w}
@@ -70,7 +72,8 @@ func TestAnalyze(t *testing.T) {
 		what      string
 		got, want float64
 	}{
-		{"mean", e.Summary.Mean, 195.8}, {"SD", e.Summary.SD, math.Sqrt(46.7)}, {"CoV", e.Summary.CoV, math.Sqrt(46.7) / 195.8},
+		{"mean", e.Summary.Mean, 195.8}, {"SD", e.Summary.SD, math.Sqrt(46.7)},
+		{"CoV", e.Summary.CoV, math.Sqrt(46.7) / 195.8},
 		{"low", e.Interval.Low, 195.8 - half}, {"high", e.Interval.High, 195.8 + half}, {"df", e.Interval.DF, 4},
 	} {
 		if math.Abs(c.got-c.want) > 1e-10*c.want {
@@ -95,7 +98,8 @@ func TestAnalyzeKeepsHowItWasMeasured(t *testing.T) {
 		e.Measurements[i].Result.Stamps = loadgen.Stamps{Kernel: 100, Client: i}
 	}
 	e.Measurements[1].Result.Figures[0].Method = loadgen.MethodHDR // concurrency 2, the first run
-	e.Measurements = append(e.Measurements, Measurement{Step: Step{Run: 2, Discard: true}, Result: loadgen.Result{Stamps: loadgen.Stamps{Client: 1000}}})
+	e.Measurements = append(e.Measurements, Measurement{Step: Step{Run: 2, Discard: true},
+		Result: loadgen.Result{Stamps: loadgen.Stamps{Client: 1000}}})
 	a := Analyze(e)
 	if want := (loadgen.Stamps{Kernel: 400, Client: 0 + 1 + 2 + 3}); a.Stamps != want {
 		t.Errorf("stamps %+v, want %+v", a.Stamps, want)
@@ -138,7 +142,8 @@ func TestFlaggedLevels(t *testing.T) {
 	if a.Knee.Kind != stats.KneeAbove || a.Knee.Low != 50 || !math.IsNaN(a.Knee.High) || a.Knee.Peak != nil {
 		t.Errorf("knee %s, peak %v", a.Knee, a.Knee.Peak)
 	}
-	for _, want := range []string{"left out: prompt-capped at 100 (levels 200, 400 and 800)", "nothing is known of the levels above 100"} {
+	for _, want := range []string{"left out: prompt-capped at 100 (levels 200, 400 and 800)",
+		"nothing is known of the levels above 100"} {
 		if !strings.Contains(a.Knee.Reason, want) {
 			t.Errorf("reason %q, want %q", a.Knee.Reason, want)
 		}
@@ -152,10 +157,13 @@ func TestFlaggedLevels(t *testing.T) {
 	}
 	e, err := figureAt(a, 400, loadgen.TotalThroughput)
 	var spoiled *SpoiledError
-	if !errors.As(err, &spoiled) || !slices.Equal(spoiled.Codes, []string{loadgen.WarnPromptCapped}) || e.Summary.N != 5 {
+	if !errors.As(err, &spoiled) || !slices.Equal(spoiled.Codes, []string{loadgen.WarnPromptCapped}) ||
+		e.Summary.N != 5 {
 		t.Errorf("%+v %v", e, err)
 	}
-	if got := warningCodes(a.Warnings); !slices.Equal(got, []string{WarnOneCondition}) || !strings.Contains(a.Warnings[0].Message, "levels 100, 200, 400 and 800 are 4 repeats of one condition, 100 in flight") {
+	if got := warningCodes(a.Warnings); !slices.Equal(got, []string{WarnOneCondition}) ||
+		!strings.Contains(a.Warnings[0].Message,
+			"levels 100, 200, 400 and 800 are 4 repeats of one condition, 100 in flight") {
 		t.Errorf("warnings %v", a.Warnings)
 	}
 
@@ -176,9 +184,11 @@ func TestFlaggedLevels(t *testing.T) {
 // A flag in one run of five is enough: the mean has that run in it.
 func TestFlagInOneRun(t *testing.T) {
 	e := measured(exampleLevels, Prompts{PerConcurrency: 10}, exampleRuns, nil)
-	e.Measurements[2*6+3].Result.Warnings = []loadgen.Warning{{Code: loadgen.WarnConcurrencyNotReached, Spoils: []string{loadgen.Steady}}}
+	e.Measurements[2*6+3].Result.Warnings = []loadgen.Warning{{Code: loadgen.WarnConcurrencyNotReached,
+		Spoils: []string{loadgen.Steady}}}
 	a := Analyze(e)
-	if want := "left out: concurrency-not-reached at level 200"; !strings.HasSuffix(a.Knee.Reason, want) || a.Knee.String() != "(100, 400]" {
+	if want := "left out: concurrency-not-reached at level 200"; !strings.HasSuffix(a.Knee.Reason, want) ||
+		a.Knee.String() != "(100, 400]" {
 		t.Errorf("knee %s: %q, want %q", a.Knee, a.Knee.Reason, want)
 	}
 	for _, test := range a.Knee.Tests {
@@ -213,7 +223,8 @@ func TestReplicateUnit(t *testing.T) {
 		if a.Unit != c.want || slices.Contains(warningCodes(a.Warnings), WarnWithinServer) != c.warns {
 			t.Errorf("%s: unit %q, warnings %v", c.name, a.Unit, a.Warnings)
 		}
-		if several := c.name == "a restart inside a run"; slices.Contains(warningCodes(a.Warnings), WarnSeveralStarts) != several {
+		if several := c.name == "a restart inside a run"; slices.Contains(warningCodes(a.Warnings),
+			WarnSeveralStarts) != several {
 			t.Errorf("%s: warnings %v", c.name, a.Warnings)
 		}
 		if estimate, _ := figureAt(a, 10, loadgen.TotalThroughput); estimate.Interval.Unit != c.want {
@@ -274,8 +285,10 @@ func TestPoints(t *testing.T) {
 
 // The whole way, on real time: a seed-shaped plan with too few prompts is flagged at every level that they cap.
 func TestPromptCappedEndToEnd(t *testing.T) {
-	plan := Plan{Name: "capped", Runs: 3, Restart: true, Input: 8, Output: 4, Levels: []int{2, 30, 40}, Prompts: Prompts{Count: 20}, Seed: 1}
-	runner := &Runner{Server: &fakeServer{t: t}, Client: always(loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
+	plan := Plan{Name: "capped", Runs: 3, Restart: true, Input: 8, Output: 4, Levels: []int{2, 30, 40},
+		Prompts: Prompts{Count: 20}, Seed: 1}
+	runner := &Runner{Server: &fakeServer{t: t}, Client: always(loadgen.TargetFunc(func(_ context.Context, _ int,
+		r *loadgen.Record) error {
 		time.Sleep(5 * time.Millisecond)
 		r.Counted, r.Input, r.Output = true, 8, 4
 		return nil
@@ -287,11 +300,13 @@ func TestPromptCappedEndToEnd(t *testing.T) {
 	a := Analyze(e)
 	for _, c := range []int{30, 40} {
 		var spoiled *SpoiledError
-		if _, err := figureAt(a, c, loadgen.TotalThroughput); !errors.As(err, &spoiled) || !slices.Contains(spoiled.Codes, loadgen.WarnPromptCapped) {
+		if _, err := figureAt(a, c, loadgen.TotalThroughput); !errors.As(err, &spoiled) ||
+			!slices.Contains(spoiled.Codes, loadgen.WarnPromptCapped) {
 			t.Errorf("concurrency %d: %v", c, err)
 		}
 	}
-	if want := "prompt-capped at 20 (levels 30 and 40)"; !strings.Contains(a.Knee.Reason, want) || a.Knee.Kind != stats.KneeNotResolved {
+	if want := "prompt-capped at 20 (levels 30 and 40)"; !strings.Contains(a.Knee.Reason, want) ||
+		a.Knee.Kind != stats.KneeNotResolved {
 		t.Errorf("knee %s: %q", a.Knee, a.Knee.Reason)
 	}
 }
@@ -309,7 +324,8 @@ func TestCutShortLevelIsLeftOut(t *testing.T) {
 	if err != nil || !slices.Equal(estimate.Runs, []int{1, 2, 3, 4}) {
 		t.Errorf("%+v %v", estimate, err)
 	}
-	if !slices.Contains(warningCodes(a.Warnings), WarnCutShortLeftOut) || a.Knee.N != 4 || a.Knee.Kind == stats.KneeNotResolved {
+	if !slices.Contains(warningCodes(a.Warnings), WarnCutShortLeftOut) || a.Knee.N != 4 ||
+		a.Knee.Kind == stats.KneeNotResolved {
 		t.Errorf("warnings %v, knee %s over %d runs: %s", a.Warnings, a.Knee, a.Knee.N, a.Knee.Reason)
 	}
 	// Where it is all that there is, it is shown, and flagged.

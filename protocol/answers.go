@@ -2,11 +2,11 @@ package protocol
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -92,7 +92,7 @@ func answersBeside(r, lowest *loadgen.Result, at Load) []loadgen.Warning {
 	for _, d := range damages {
 		a, b := d.of(r, lowest), d.of(lowest, r)
 		if p, more := moreThan(a, b); more {
-			out = append(out, loadgen.Warning{Code: WarnAnswersDamaged, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+			out = append(out, loadgen.Warning{Code: WarnAnswersDamaged, Spoils: []string{loadgen.All}, Message: number.Sprintf(
 				"%s of the answers %s, and %s at %v, the lowest level of the run (p = %.1g): the server does other work under this load",
 				shareText(a), d.what, shareText(b), at, p)})
 		}
@@ -112,14 +112,14 @@ func answersBeside(r, lowest *loadgen.Result, at Load) []loadgen.Warning {
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		a, b := ended(r, reason), ended(lowest, reason)
 		if p, more := moreThan(a, b); more { // where one has fewer of it, it has more of another
-			out = append(out, loadgen.Warning{Code: WarnAnswersDiffer, Message: fmt.Sprintf(
+			out = append(out, loadgen.Warning{Code: WarnAnswersDiffer, Message: number.Sprintf(
 				"%s of the answers ended by %q, and %s at %v, the lowest level of the run (p = %.1g)", shareText(a), reason, shareText(b), at, p)})
 		}
 	}
 	a, b := lengthOf(r), lengthOf(lowest)
 	if a.n > 1 && b.n > 1 && math.Abs(a.mean-b.mean) > answersSize*b.mean &&
 		math.Abs(a.mean-b.mean) > lengthSigmas*math.Sqrt(a.variance/float64(a.n)+b.variance/float64(b.n)) {
-		out = append(out, loadgen.Warning{Code: WarnAnswersDiffer, Message: fmt.Sprintf(
+		out = append(out, loadgen.Warning{Code: WarnAnswersDiffer, Message: number.Sprintf(
 			"answers have %.1f tokens on average, and %.1f at %v, the lowest level of the run", a.mean, b.mean, at)})
 	}
 	return out
@@ -137,7 +137,7 @@ func moreThan(a, b loadgen.Share) (p float64, more bool) {
 func fraction(s loadgen.Share) float64 { return float64(s.Count) / float64(s.Of) }
 
 func shareText(s loadgen.Share) string {
-	return fmt.Sprintf("%d of %d (%.1f %%)", s.Count, s.Of, 100*fraction(s))
+	return number.Sprintf("%d of %d (%.1f %%)", s.Count, s.Of, 100*fraction(s))
 }
 
 // lengthSigmas is 1 in 100,000 of a normal distribution, both sides together, and half as much again, because few

@@ -45,16 +45,21 @@ func TestAnswersBesideTheLowestLevel(t *testing.T) {
 		{"fewer than before", func(r *loadgen.Result) {}, func(r *loadgen.Result) { r.Texts.Replaced = 160 }, "", ""},
 		{"of one token", func(r *loadgen.Result) { r.Texts.OneToken, r.Texts.Short = 64, 64 }, nil,
 			protocol.WarnAnswersDamaged, "of one token"},
-		{"cut", func(r *loadgen.Result) { r.Texts.Short = 64 }, nil, protocol.WarnAnswersDamaged, "shorter than was asked for"},
+		{"cut", func(r *loadgen.Result) { r.Texts.Short = 64 }, nil, protocol.WarnAnswersDamaged,
+			"shorter than was asked for"},
 		{"broken text", func(r *loadgen.Result) { r.Texts.Replaced = 64 }, nil, protocol.WarnAnswersDamaged, "U+FFFD"},
-		{"another's answers", func(r *loadgen.Result) { r.Texts.Repeats[7].Count = 64 }, nil, protocol.WarnAnswersDamaged,
+		{"another's answers", func(r *loadgen.Result) { r.Texts.Repeats[7].Count = 64 }, nil,
+			protocol.WarnAnswersDamaged,
 			"64 of 128 (50.0 %) of the answers are what another prompt was answered, and 23 of 128"},
 		{"more repeats among more answers", func(r *loadgen.Result) { r.Texts.Repeats[9].Count = 400 }, nil, "", ""},
 		{"other ends", func(r *loadgen.Result) { r.FinishReasons = map[string]int{"length": 500, "stop": 140} }, nil,
 			protocol.WarnAnswersDiffer, `140 of 640 (21.9 %) of the answers ended by "stop"`},
 		{"other lengths", func(r *loadgen.Result) { r.Tokens.Output, r.Texts.SquaredOutput = 20*640, 640*404 }, nil,
 			protocol.WarnAnswersDiffer, "20.0 tokens on average, and 16.0"},
-		{"lengths that vary", func(r *loadgen.Result) { r.Tokens.Output, r.Texts.SquaredOutput = 17*640, 640*(17*17+100) }, nil, "", ""},
+		{"lengths that vary", func(r *loadgen.Result) {
+			r.Tokens.Output, r.Texts.SquaredOutput = 17*640,
+				640*(17*17+100)
+		}, nil, "", ""},
 	} {
 		for _, descending := range []bool{false, true} {
 			low, high := answered(1, 1, 160), answered(1, 48, 640)
@@ -99,7 +104,8 @@ func TestAnswersAreOfOneRun(t *testing.T) {
 	}
 	other, none := answered(1, 1, 160), answered(1, 1, 0)
 	other.Step.Output = 32
-	for name, low := range map[string]protocol.Measurement{"another run": answered(2, 1, 160), "another shape": other, "no answers": none} {
+	for name, low := range map[string]protocol.Measurement{"another run": answered(2, 1, 160), "another shape": other,
+		"no answers": none} {
 		e := &protocol.Experiment{Measurements: []protocol.Measurement{low, bad(answered(1, 48, 640))}, Complete: true}
 		if codes := protocol.Analyze(e).Codes(); slices.Contains(codes, protocol.WarnAnswersDamaged) {
 			t.Errorf("%s: %v", name, codes)

@@ -16,8 +16,8 @@ type Auditor interface {
 	Audits() bool
 
 	// Audit is called once the level and all that watched it are over, on the server that was measured, which has no
-	// other load. healthy is the sample at one in flight of an earlier level of the same arm and shape, zero where there
-	// is none.
+	// other load. healthy is the sample at one in flight of an earlier level of the same arm and shape, zero where
+	// there is none.
 	Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome
 }
 
@@ -36,9 +36,9 @@ type sample struct {
 	spec workload.Spec // without its seed
 }
 
-// audit has the answers of a level checked on the quiet server, before it is stopped or loaded again. Warmups are not, and
-// neither is what somebody else measured (Measure), whose answers are not here.
-// An experiment that was asked to stop does not begin with it, and does not wait for its end.
+// audit has the answers of a level checked on the quiet server, before it is stopped or loaded again. Warmups are
+// not, and neither is what somebody else measured (Measure), whose answers are not here. An experiment that was asked
+// to stop does not begin with it, and does not wait for its end.
 func (r *running) audit(ctx context.Context, target loadgen.Target, m *Measurement) {
 	auditor, ok := target.(Auditor)
 	if !ok || r.Runner.Measure != nil || !auditor.Audits() || m.Step.Discard || m.Result.CutShort || m.GaveUp {
@@ -68,7 +68,8 @@ func (m *Measurement) auditWarnings() {
 	case audit.Spoiled:
 		m.spoil(WarnAnswersWrong, "%v; %s", o, faults(o))
 	case audit.NotCheckable:
-		m.Result.Warnings = append(slices.Clip(m.Result.Warnings), loadgen.Warning{Code: WarnAnswersNotCheckable, Message: o.String()})
+		m.Result.Warnings = append(slices.Clip(m.Result.Warnings),
+			loadgen.Warning{Code: WarnAnswersNotCheckable, Message: o.String()})
 	}
 }
 

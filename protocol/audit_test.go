@@ -42,7 +42,8 @@ func slowStreams() http.Handler {
 }
 
 func level(seq, concurrency, requests int, restart bool) protocol.Step {
-	return protocol.Step{Run: 1, Seq: seq, Restart: restart, Spec: workload.Spec{Input: 12, Output: 12, Seed: uint64(seq)},
+	return protocol.Step{Run: 1, Seq: seq, Restart: restart,
+		Spec:  workload.Spec{Input: 12, Output: 12, Seed: uint64(seq)},
 		Level: loadgen.Level{Concurrency: concurrency, Requests: requests}}
 }
 
@@ -72,25 +73,29 @@ func TestRunnerAuditsLevels(t *testing.T) {
 		t.Error("a warmup is audited")
 	}
 	low, high := e.Measurements[1], e.Measurements[2]
-	if low.Audit.Verdict != audit.Passed || low.Audit.Level.Answers != 30 || low.Audit.Healthy.Answers != audit.HealthyAnswers {
+	if low.Audit.Verdict != audit.Passed || low.Audit.Level.Answers != 30 ||
+		low.Audit.Healthy.Answers != audit.HealthyAnswers {
 		t.Errorf("at 1: %v", low.Audit)
 	}
-	if high.Audit.Verdict != audit.Spoiled || high.Audit.Level.Answers != 80 || high.Audit.Healthy != low.Audit.Healthy {
+	if high.Audit.Verdict != audit.Spoiled || high.Audit.Level.Answers != 80 ||
+		high.Audit.Healthy != low.Audit.Healthy {
 		t.Errorf("at 8: %v", high.Audit)
 	}
-	// One for readiness, 16 + 30 + 80 of the levels, 40 alone with a score each, and a score for each audited answer; each
-	// audit has 20 controls and a first try, or more where its first answer is a wrong one.
+	// One for readiness, 16 + 30 + 80 of the levels, 40 alone with a score each, and a score for each audited answer;
+	// each audit has 20 controls and a first try, or more where its first answer is a wrong one.
 	if asked, want := proxy.Counts().Requests, 1+126+2*40+110+2*21; asked < want || asked > want+2 {
 		t.Errorf("%d requests, want %d", asked, want)
 	}
-	if n := len(phases); n < 4 || phases[n-1] != string(protocol.PhaseAudit) || phases[n-3] != string(protocol.PhaseAudit) {
+	if n := len(phases); n < 4 || phases[n-1] != string(protocol.PhaseAudit) ||
+		phases[n-3] != string(protocol.PhaseAudit) {
 		t.Errorf("%v: an audit comes after each level", phases)
 	}
 	a := protocol.Analyze(e)
 	for _, p := range a.Points {
 		_, err := p.Figure(loadgen.RequestThroughput)
 		spoiled, _ := errors.AsType[*protocol.SpoiledError](err)
-		if got := spoiled != nil && slices.Contains(spoiled.Codes, protocol.WarnAnswersWrong); got != (p.Concurrency == 8) {
+		if got := spoiled != nil && slices.Contains(spoiled.Codes,
+			protocol.WarnAnswersWrong); got != (p.Concurrency == 8) {
 			t.Errorf("at %d: %v", p.Concurrency, err)
 		}
 	}
@@ -110,7 +115,8 @@ func TestRunnerAuditsLevels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(high.Audit.Faults, read.Measurements[2].Audit.Faults); diff != "" || read.Measurements[2].Audit.String() != high.Audit.String() {
+	if diff := cmp.Diff(high.Audit.Faults, read.Measurements[2].Audit.Faults); diff != "" ||
+		read.Measurements[2].Audit.String() != high.Audit.String() {
 		t.Errorf("the journal has another audit: %s", diff)
 	}
 }
@@ -140,20 +146,25 @@ func (c client) Target(context.Context, string, workload.Spec) (loadgen.Target, 
 
 // An audit does not outlast the wish to stop; the level is kept, and what could not be checked is not called passed.
 func TestRunnerStopsAnAudit(t *testing.T) {
-	b := blocked{begun: make(chan struct{}), TargetFunc: func(context.Context, int, *loadgen.Record) error { return nil }}
+	b := blocked{begun: make(chan struct{}), TargetFunc: func(context.Context, int,
+		*loadgen.Record) error {
+		return nil
+	}}
 	stop := make(chan struct{})
 	go func() {
 		<-b.begun
 		close(stop)
 	}()
-	runner := &protocol.Runner{Server: server.Handler(func(int) http.Handler { return http.NotFoundHandler() }), Client: client{b}, Stop: stop}
+	runner := &protocol.Runner{Server: server.Handler(func(int) http.Handler { return http.NotFoundHandler() }),
+		Client: client{b}, Stop: stop}
 	e, err := runner.Run(t.Context(), protocol.Steps{level(0, 1, 10, true), level(1, 1, 10, false)})
 	if !errors.Is(err, protocol.ErrStopped) || len(e.Measurements) != 1 {
 		t.Fatalf("%v, %d measurements", err, len(e.Measurements))
 	}
 	m := e.Measurements[0]
 	if m.Audit.Verdict != audit.NotCheckable || !strings.Contains(m.Audit.Reason, protocol.ErrStopped.Error()) ||
-		!slices.ContainsFunc(m.Result.Warnings, func(w loadgen.Warning) bool { return w.Code == protocol.WarnAnswersNotCheckable }) {
+		!slices.ContainsFunc(m.Result.Warnings,
+			func(w loadgen.Warning) bool { return w.Code == protocol.WarnAnswersNotCheckable }) {
 		t.Errorf("%v, %v", m.Audit, m.Result.Warnings)
 	}
 	if m.Result.Accounting.Completed != 10 {

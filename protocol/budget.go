@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"fmt"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -69,7 +69,7 @@ func (p Plan) Shortened(done []Measurement) string {
 		return ""
 	}
 	all, longest := spent(done)
-	return fmt.Sprintf("%d of %d runs were measured, in %v: another one, of up to %v, would have gone beyond the budget of %v",
+	return number.Sprintf("%d of %d runs were measured, in %v: another one, of up to %v, would have gone beyond the budget of %v",
 		runs, p.Runs, all.Round(time.Second), longest.Round(time.Second), p.Budget)
 }
 
@@ -77,15 +77,19 @@ func (p Plan) Shortened(done []Measurement) string {
 // each request in flight, and a steady window.
 func (m *Measurement) budgetWarning() (loadgen.Warning, bool) {
 	l, r := m.Step.Level, &m.Result
-	if l.Duration == 0 || l.Requests == 0 || l.Arrivals.Process != "" || r.Accounting.Issued >= l.Requests || r.CutShort {
+	wanted, had, of := l.Requests, r.Accounting, "requests"
+	if r.Sessions != nil {
+		wanted, had, of = l.Sessions, r.Sessions.Accounting, "sessions"
+	}
+	if l.Duration == 0 || wanted == 0 || l.Arrivals.Process != "" || had.Issued >= wanted || r.CutShort {
 		return loadgen.Warning{}, false
 	}
-	if r.Steady != nil && r.Accounting.Completed >= 3*l.Concurrency {
+	if r.Steady != nil && had.Completed >= 3*l.Concurrency {
 		return loadgen.Warning{}, false
 	}
-	return loadgen.Warning{Code: WarnLevelBudget, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
-		"the level's %v ended it after %d of %d requests, of which %d completed: that is less than three for each of the %d in flight and a steady window; give it more time",
-		l.Duration, r.Accounting.Issued, l.Requests, r.Accounting.Completed, l.Concurrency)}, true
+	return loadgen.Warning{Code: WarnLevelBudget, Spoils: []string{loadgen.All}, Message: number.Sprintf(
+		"the level's %v ended it after %d of %d %s, of which %d completed: that is less than three for each of the %d in flight and a steady window; give it more time",
+		l.Duration, had.Issued, wanted, of, had.Completed, l.Concurrency)}, true
 }
 
 // Remaining estimates how long the rest of the plan will take: each step as long as it took in the runs before, or,
@@ -118,7 +122,7 @@ func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 			left += sum / time.Duration(len(known))
 			continue
 		}
-		if tokens == 0 || busy == 0 {
+		if tokens == 0 || busy == 0 || s.Level.Unit != "" {
 			return 0, false
 		}
 		left += s.takes(s.expected(), tokens/busy)
@@ -128,12 +132,13 @@ func (p Plan) Remaining(done []Measurement) (time.Duration, bool) {
 // warmExpected is how many windows warming until steady takes, about.
 const warmExpected = 30
 
-// expected is how many requests a step will measure.
+// expected is how many requests a step will measure. Of how many turns sessions are is not known here: they count as
+// one each.
 func (s Step) expected() int {
 	if s.UntilSteady {
 		return warmExpected * max(s.Level.Concurrency, 1)
 	}
-	return s.Level.Requests
+	return max(s.Level.Requests, s.Level.Sessions)
 }
 
 // takes is how long so many requests take, about: as their tokens do, or, in an open loop, as they arrive.
@@ -141,6 +146,9 @@ func (s Step) takes(requests int, tokensPerSecond float64) time.Duration {
 	seconds := float64(requests*(s.Input+s.Output)) / tokensPerSecond
 	if rate := s.Level.Arrivals.Rate; rate > 0 {
 		seconds = float64(requests) / rate
+	}
+	if trace := s.Level.Arrivals.Trace; len(trace) > 0 {
+		seconds = trace[min(max(requests, 1), len(trace))-1].Seconds()
 	}
 	each := time.Duration(seconds * float64(time.Second))
 	if s.Level.Duration > 0 {

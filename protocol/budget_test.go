@@ -28,7 +28,8 @@ func slow(d time.Duration) *funcs {
 // A budget bounds an experiment in time: levels get their part of it, and a run that would go beyond it is left out.
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		plan := Plan{Name: "b", Runs: 5, Restart: true, Cooldown: 10 * time.Second, Input: 8, Output: 4, Levels: []int{1, 2},
+		plan := Plan{Name: "b", Runs: 5, Restart: true, Cooldown: 10 * time.Second, Input: 8, Output: 4,
+			Levels:  []int{1, 2},
 			Prompts: Prompts{Count: 100_000}, Seed: 7, Budget: 10 * time.Minute}
 		runner := newRunner(t, &fakeServer{t: t})
 		runner.Dir, runner.Client = "", slow(50*time.Millisecond)
@@ -57,7 +58,8 @@ func TestBudget(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := Analyze(e)
-		if took := time.Since(begin); took > plan.Budget || a.Runs != 2 || !slices.Contains(warningCodes(a.Warnings), WarnShortened) ||
+		if took := time.Since(begin); took > plan.Budget || a.Runs != 2 ||
+			!slices.Contains(warningCodes(a.Warnings), WarnShortened) ||
 			!strings.HasPrefix(e.Shortened, "2 of 5 runs were measured") {
 			t.Errorf("%d runs in %v: %q, %v", a.Runs, took, e.Shortened, a.Warnings)
 		}
@@ -71,7 +73,8 @@ func TestLevelBudget(t *testing.T) {
 			each    time.Duration
 			flagged bool
 		}{{10 * time.Millisecond, false}, {600 * time.Millisecond, true}, {5 * time.Second, true}} {
-			plan := Plan{Name: "b", Runs: 1, Input: 8, Output: 4, Levels: []int{8}, Prompts: Prompts{Count: 1000}, LevelBudget: time.Second}
+			plan := Plan{Name: "b", Runs: 1, Input: 8, Output: 4, Levels: []int{8}, Prompts: Prompts{Count: 1000},
+				LevelBudget: time.Second}
 			runner := newRunner(t, &fakeServer{t: t})
 			runner.Dir, runner.Client = "", slow(c.each)
 			e, err := runner.Run(context.Background(), plan)
@@ -88,7 +91,8 @@ func TestLevelBudget(t *testing.T) {
 
 // The time that is left is that of the steps before, and of their throughput where a step was not there yet.
 func TestRemaining(t *testing.T) {
-	plan := Plan{Name: "b", Runs: 3, Restart: true, Cooldown: 10 * time.Second, Input: 60, Output: 40, Levels: []int{1, 2}, Prompts: Prompts{Count: 100}}
+	plan := Plan{Name: "b", Runs: 3, Restart: true, Cooldown: 10 * time.Second, Input: 60, Output: 40,
+		Levels: []int{1, 2}, Prompts: Prompts{Count: 100}}
 	if _, known := plan.Remaining(nil); known {
 		t.Error("something is known before anything was measured")
 	}
@@ -140,7 +144,8 @@ func TestLevelRetries(t *testing.T) {
 			runs = append(runs, s.Level.Load())
 		}
 	}
-	plan := Plan{Runs: 2, Input: 1, Output: 1, Levels: []int{1, 2}, Prompts: Prompts{Count: 10}, Retry: Retry{Times: 2, Causes: []string{cause}}}
+	plan := Plan{Runs: 2, Input: 1, Output: 1, Levels: []int{1, 2}, Prompts: Prompts{Count: 10},
+		Retry: Retry{Times: 2, Causes: []string{cause}}}
 	for _, c := range []struct {
 		bad     map[int]int
 		want    string
@@ -201,16 +206,18 @@ func TestLevelRetries(t *testing.T) {
 	}
 }
 
-// Bounds that contradict each other, or in which nothing can be carried out, are errors that name the one that is wrong.
+// Bounds that contradict each other, or in which nothing can be carried out, are errors that name the one that is
+// wrong.
 func TestContradictoryBudgets(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Plan)
 		want   string // "": nothing is wrong
 	}{
-		"none":                   {func(*Plan) {}, ""},
-		"negative":               {func(p *Plan) { p.Budget = -time.Second }, "budget -1s"},
-		"negative, of a level":   {func(p *Plan) { p.LevelBudget = -time.Second }, "level budget -1s"},
-		"a level's above all":    {func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour }, "level budget 2h0m0s"},
+		"none":                 {func(*Plan) {}, ""},
+		"negative":             {func(p *Plan) { p.Budget = -time.Second }, "budget -1s"},
+		"negative, of a level": {func(p *Plan) { p.LevelBudget = -time.Second }, "level budget -1s"},
+		"a level's above all": {func(p *Plan) { p.Budget, p.LevelBudget = time.Hour, 2*time.Hour },
+			"level budget 2h0m0s"},
 		"less than the rests":    {func(p *Plan) { p.Budget = 4 * time.Minute }, "4m35s or more"},
 		"just enough":            {func(p *Plan) { p.Budget = 4*time.Minute + 35*time.Second }, ""},
 		"nothing at all":         {func(p *Plan) { p.Budget = 1 }, "budget 1ns"},

@@ -39,7 +39,8 @@ func (d Decision) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Decision) UnmarshalText(text []byte) error {
 	i := slices.Index(decisions[:], string(text))
 	if i < 0 {
-		return &loadgen.InvalidError{Field: "decision", Value: strconv.Quote(string(text)), Want: "undecided, holds or broken"}
+		return &loadgen.InvalidError{Field: "decision", Value: strconv.Quote(string(text)),
+			Want: "undecided, holds or broken"}
 	}
 	*d = Decision(i)
 	return nil
@@ -91,7 +92,8 @@ func (j Judgement) qualified() string {
 	if j.RunsToDecide == 0 || j.Decision != Undecided {
 		return j.Reason
 	}
-	return joined(j.Reason, fmt.Sprintf("%d runs in all would decide 4 times in 5, if mean and spread are as they look from %d",
+	return joined(j.Reason, fmt.Sprintf("%d runs in all would decide 4 times in 5, if mean and spread are as they "+
+		"look from %d",
 		j.RunsToDecide, j.Runs))
 }
 

@@ -23,7 +23,8 @@ func runsOf(concurrency int, figure loadgen.Figure, values ...float64) *Experime
 			Step: Step{Run: i + 1, Spec: workload.Spec{Input: 8, Output: 4},
 				Level: loadgen.Level{Concurrency: concurrency, Requests: 100}},
 			Instance: fmt.Sprint(i),
-			Result:   loadgen.Result{Accounting: loadgen.Accounting{Issued: figure.N, Completed: figure.N}, Figures: []loadgen.Figure{f}},
+			Result: loadgen.Result{Accounting: loadgen.Accounting{Issued: figure.N, Completed: figure.N},
+				Figures: []loadgen.Figure{f}},
 		})
 	}
 	return e
@@ -51,10 +52,11 @@ func TestLimitHoldsWhereTheWholeIntervalDoes(t *testing.T) {
 	}{
 		{"ttft_p50<7075ms", Holds, 0, ""},
 		{"ttft_p50<7.075s", Holds, 0, ""},
-		{"ttft_p50@8<7075ms", Holds, 0, "at concurrency 8: 6735 ms [6396, 7074] at 95 %"},
+		{"ttft_p50@8<7075ms", Holds, 0, "at concurrency 8: 6,735 ms [6,396, 7,074] at 95 %"},
 		{"ttft_p50@8x4:8<7075ms", Holds, 0, ""},
 		{"ttft_p50@9x4:8<7075ms", Undecided, 0, "no point is at"},
-		{"ttft_p50<7074ms", Undecided, 6, "the bound is inside the interval"}, // (2.776 · 273.25 / (0.7 · 338.8))² = 10.2
+		// (2.776 · 273.25 / (0.7 · 338.8))² = 10.2
+		{"ttft_p50<7074ms", Undecided, 6, "the bound is inside the interval"},
 		{"ttft_p50<6736ms", Undecided, 0, "the bound is inside the interval"}, // on the mean: no number of runs
 		{"ttft_p50<6396ms", Undecided, 6, "the bound is inside the interval"},
 		{"ttft_p50<6395ms", Broken, 0, ""},
@@ -111,10 +113,12 @@ func TestLimitOnTheBound(t *testing.T) {
 	if got := both.decide(v, both.Min, both.Max); got != Holds {
 		t.Errorf("%v: %v", both, got)
 	}
-	if got := both.decide(stats.Interval{Estimate: 5, Low: 4, High: 6, Confidence: 0.95}, both.Min, both.Max); got != Broken {
+	if got := both.decide(stats.Interval{Estimate: 5, Low: 4, High: 6, Confidence: 0.95}, both.Min,
+		both.Max); got != Broken {
 		t.Errorf("%v: %v", both, got)
 	}
-	for _, none := range []stats.Interval{{}, {Low: math.NaN(), High: math.NaN(), Confidence: 0.95}, {Low: 3, High: 3, Confidence: 0.95}} {
+	for _, none := range []stats.Interval{{}, {Low: math.NaN(), High: math.NaN(), Confidence: 0.95},
+		{Low: 3, High: 3, Confidence: 0.95}} {
 		if got := both.decide(none, both.Min, both.Max); got != Undecided {
 			t.Errorf("%v decides: %v", none, got)
 		}
@@ -152,13 +156,15 @@ func TestWhatCannotBeUsedIsUndecided(t *testing.T) {
 		}
 	}
 	a := Analyze(runsOf(8, ttftP50, 100, 101, 102))
-	for _, l := range []Limit{{}, {Figure: "ttft_p50"}, {Figure: "ttft_p50", Max: math.NaN()}, {Figure: "ttft_p50", Min: 3, Max: 2}} {
+	for _, l := range []Limit{{}, {Figure: "ttft_p50"}, {Figure: "ttft_p50", Max: math.NaN()},
+		{Figure: "ttft_p50", Min: 3, Max: 2}} {
 		if got := a.Check(l); len(got) != 1 || got[0].Decision != Undecided || got[0].Reason == "" {
 			t.Errorf("%+v: %v", l, got)
 		}
 	}
 	var missing *FigureError
-	if _, err := a.Points[0].Figure("ttft_p5"); !errors.As(err, &missing) || missing.Nearest != "ttft_p50" || len(missing.Have) != 1 {
+	if _, err := a.Points[0].Figure("ttft_p5"); !errors.As(err, &missing) || missing.Nearest != "ttft_p50" ||
+		len(missing.Have) != 1 {
 		t.Errorf("%+v", missing)
 	}
 }
@@ -174,7 +180,8 @@ func TestLimitOfSeveralPoints(t *testing.T) {
 	if got := a.Check(mustParse(t, "ttft_p50<1000ms")...); len(got) != 0 {
 		t.Errorf("%v", got)
 	}
-	if got := a.Check(mustParse(t, "ttft_p50<500ms")...); len(got) != 1 || got[0].Load.Concurrency != 16 || got[0].Decision != Broken {
+	if got := a.Check(mustParse(t, "ttft_p50<500ms")...); len(got) != 1 || got[0].Load.Concurrency != 16 ||
+		got[0].Decision != Broken {
 		t.Errorf("%v", got)
 	}
 	if got := a.Check(mustParse(t, "ttft_p50@8<500ms")...); len(got) != 0 {
@@ -220,8 +227,10 @@ func TestSharesAreCounted(t *testing.T) {
 func TestQuantileOfOneRun(t *testing.T) {
 	e := runsOf(8, loadgen.Figure{Name: "ttft_p90", Unit: "ms", N: 100}, 90.1)
 	r := &e.Measurements[0].Result
-	r.Figures = append(r.Figures, loadgen.Figure{Name: "ttft_p99", Unit: "ms", N: 100, Value: 99}, loadgen.Figure{Name: "itl_p50", Unit: "ms", N: 100, Value: 50},
-		loadgen.Figure{Name: "ttft_mean", Unit: "ms", N: 100, Value: 50.5}, loadgen.Figure{Name: "ttft_p90_issued", Unit: "ms", N: 100, Value: 90.1})
+	r.Figures = append(r.Figures, loadgen.Figure{Name: "ttft_p99", Unit: "ms", N: 100, Value: 99},
+		loadgen.Figure{Name: "itl_p50", Unit: "ms", N: 100, Value: 50},
+		loadgen.Figure{Name: "ttft_mean", Unit: "ms", N: 100, Value: 50.5},
+		loadgen.Figure{Name: "ttft_p90_issued", Unit: "ms", N: 100, Value: 90.1})
 	r.Distributions = map[string]*loadgen.Distribution{"ttft": {}, "itl": {}}
 	for i := range 100 {
 		r.Distributions["ttft"].Add(float64(100 - i))

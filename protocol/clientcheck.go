@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -80,19 +81,13 @@ func heaviest(d Design) (Step, error) {
 
 // Heaviest is the first step of the greatest concurrency, or rate.
 func (p Plan) Heaviest() (most Step, err error) {
-	for n := range len(p.loads()) + 1 {
-		s, err := p.at(n)
-		if n > 0 && errors.Is(err, io.EOF) { // one run without a warmup
-			break
-		}
-		if err != nil {
-			return most, err
-		}
-		if n == 0 || byLoad(s.Level, most.Level) > 0 {
-			most = s
+	err = io.EOF
+	for _, s := range p.Steps() {
+		if s.Run == 1 && !s.Discard && (err != nil || byLoad(s.Level, most.Level) > 0) {
+			most, err = s, nil
 		}
 	}
-	return most, nil
+	return most, err
 }
 
 // calibrate measures the client, and journals what it found. Only being stopped is an error.
@@ -111,6 +106,10 @@ func (r *running) calibrate(ctx context.Context, d Design) error {
 		level.Duration = calibrationTime
 	}
 	level.Warmup = level.Concurrency
+	if n := len(step.Level.Arrivals.Trace); n > 0 { // beyond its end a trace has no prompts
+		level.Warmup = min(level.Warmup, n/2)
+		level.Requests = n - level.Warmup
+	}
 	spec := workload.Spec{Input: step.Input, Output: min(step.Output, calibrationOutput), Seed: step.Seed}
 	check := ClientCheck{Time: time.Now().UTC(), Concurrency: level.Concurrency, Input: spec.Input, Output: spec.Output}
 	instant, err := r.against(ctx, c.Instant, spec, level)
@@ -141,10 +140,14 @@ func (r *running) calibrate(ctx context.Context, d Design) error {
 }
 
 // inFlight is how many requests a load has in flight at once: of an open loop without a bound as many as arrive in a
-// second, for want of knowing how long they take.
+// second, in the mean, for want of knowing how long they take.
 func inFlight(l loadgen.Level) int {
 	if l.Concurrency == 0 {
-		return int(max(min(math.Ceil(l.Arrivals.Rate), loadgen.MaxConcurrency), 1))
+		rate := l.Arrivals.Rate
+		if n := len(l.Arrivals.Trace); n > 0 {
+			rate = float64(n) / max(l.Arrivals.Trace[n-1].Seconds(), 1)
+		}
+		return int(max(min(math.Ceil(rate), loadgen.MaxConcurrency), 1))
 	}
 	return l.Concurrency
 }
@@ -226,7 +229,7 @@ func (a *Analysis) headrooms() {
 		}
 		p.Headroom = &h
 		if least := h.Least(); least < enoughHeadroom {
-			p.Warnings = append(p.Warnings, PointWarning{Runs: p.Runs, Warning: loadgen.Warning{Code: WarnLittleHeadroom, Message: fmt.Sprintf(
+			p.Warnings = append(p.Warnings, PointWarning{Runs: p.Runs, Warning: loadgen.Warning{Code: WarnLittleHeadroom, Message: number.Sprintf(
 				"the client was seen to sustain %.2g × what this point had, and less than %d × is little: it may have been a part of the limit; use a machine of its own, or more generators",
 				least, enoughHeadroom)}})
 		}

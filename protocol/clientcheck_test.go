@@ -16,11 +16,12 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// The client is measured before the first start, at the plan's own shape and its greatest concurrency; each point says how
-// much more it could have done.
+// The client is measured before the first start, at the plan's own shape and its greatest concurrency; each point
+// says how much more it could have done.
 func TestClientCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		plan := Plan{Name: "c", Runs: 2, Restart: true, Warmup: 3, Input: 64, Output: 500, Levels: []int{1, 4}, Prompts: Prompts{Count: 200}, Seed: 1}
+		plan := Plan{Name: "c", Runs: 2, Restart: true, Warmup: 3, Input: 64, Output: 500, Levels: []int{1, 4},
+			Prompts: Prompts{Count: 200}, Seed: 1}
 		each := map[string]time.Duration{"http://server-": 100 * time.Millisecond, "http://echo": 10 * time.Millisecond}
 		var asked []workload.Spec
 		server, echo := &fakeServer{t: t}, &fakeServer{t: t}
@@ -51,15 +52,18 @@ func TestClientCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(asked) != 1 || asked[0].Input != 64 || asked[0].Output != calibrationOutput || echo.running != 0 || echo.starts != 1 {
+		if len(asked) != 1 || asked[0].Input != 64 || asked[0].Output != calibrationOutput || echo.running != 0 ||
+			echo.starts != 1 {
 			t.Errorf("asked for %+v; %d echo servers were started, %d run", asked, echo.starts, echo.running)
 		}
 		a := Analyze(e)
-		if a.Client == nil || a.Client.Concurrency != 4 || math.Abs(a.Client.Requests-400) > 4 || math.Abs(a.Client.Chunks-800) > 8 {
+		if a.Client == nil || a.Client.Concurrency != 4 || math.Abs(a.Client.Requests-400) > 4 ||
+			math.Abs(a.Client.Chunks-800) > 8 {
 			t.Fatalf("%+v", a.Client)
 		}
 		for i, want := range []float64{40, 10} { // 10 and 40 requests/s
-			if h := a.Points[i].Headroom; h == nil || math.Abs(h.Requests/want-1) > .05 || math.Abs(h.Chunks/want-1) > .05 {
+			if h := a.Points[i].Headroom; h == nil || math.Abs(h.Requests/want-1) > .05 ||
+				math.Abs(h.Chunks/want-1) > .05 {
 				t.Errorf("point %d: %+v, want %v ×", i, h, want)
 			}
 		}
@@ -72,7 +76,8 @@ func TestClientCheck(t *testing.T) {
 		e.Clients[0].Requests, e.Clients[0].Chunks = 60, 120
 		a = Analyze(e)
 		for i, flagged := range []bool{false, true} {
-			got := slices.ContainsFunc(a.Points[i].Warnings, func(w PointWarning) bool { return w.Code == WarnLittleHeadroom })
+			got := slices.ContainsFunc(a.Points[i].Warnings,
+				func(w PointWarning) bool { return w.Code == WarnLittleHeadroom })
 			if got != flagged {
 				t.Errorf("point %d: %v", i, a.Points[i].Warnings)
 			}
@@ -126,7 +131,10 @@ func TestNoRoomIsSaidFirst(t *testing.T) {
 // A client that cannot be measured costs a warning, and not the experiment.
 func TestClientThatCannotBeMeasured(t *testing.T) {
 	runner := newRunner(t, &fakeServer{t: t})
-	runner.Calibration.Instant = startFunc(func(context.Context) (*Instance, error) { return nil, errors.New("no port is free") })
+	runner.Calibration.Instant = startFunc(func(context.Context) (*Instance, error) {
+		return nil,
+			errors.New("no port is free")
+	})
 	plan := small()
 	plan.Cooldown = 0
 	e, err := runner.Run(context.Background(), plan)
@@ -143,7 +151,8 @@ func TestClientThatCannotBeMeasured(t *testing.T) {
 // Where others measure the levels, they are the client that is measured.
 func TestClientCheckByMeasure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		plan := Plan{Name: "c", Runs: 1, Restart: true, Input: 8, Output: 2, Levels: []int{2, 6}, Prompts: Prompts{Count: 30}, Seed: 1}
+		plan := Plan{Name: "c", Runs: 1, Restart: true, Input: 8, Output: 2, Levels: []int{2, 6},
+			Prompts: Prompts{Count: 30}, Seed: 1}
 		echo := &fakeServer{t: t}
 		runner := newRunner(t, &fakeServer{t: t})
 		runner.Calibration.Instant = startFunc(func(ctx context.Context) (*Instance, error) {
@@ -171,7 +180,8 @@ func TestClientCheckByMeasure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(at, []string{"8 6"}) || len(e.Clients) != 1 || e.Clients[0].Generators != 3 || e.Clients[0].Requests <= 0 {
+		if !slices.Equal(at, []string{"8 6"}) || len(e.Clients) != 1 || e.Clients[0].Generators != 3 ||
+			e.Clients[0].Requests <= 0 {
 			t.Errorf("%v, %+v", at, e.Clients)
 		}
 	})
@@ -180,7 +190,8 @@ func TestClientCheckByMeasure(t *testing.T) {
 // Generators that say what they sustain have a headroom each, and that of the worst is the point's.
 func TestHeadroomOfGenerators(t *testing.T) {
 	part := func(requests, chunks float64) loadgen.Part { // of one that did 10 requests/s and 100 chunks/s
-		return loadgen.Part{Accounting: loadgen.Accounting{Issued: 100, Completed: 100}, Chunks: 1000, Makespan: 10 * time.Second,
+		return loadgen.Part{Accounting: loadgen.Accounting{Issued: 100, Completed: 100}, Chunks: 1000,
+			Makespan:  10 * time.Second,
 			Generator: &loadgen.GeneratorIdentity{Sustained: requests, SustainedChunks: chunks}}
 	}
 	of := func(parts ...loadgen.Part) Measurement { return Measurement{Result: loadgen.Result{Parts: parts}} }
@@ -199,23 +210,28 @@ func TestHeadroomOfGenerators(t *testing.T) {
 	}
 }
 
-// Of several generators each has to have been judged, and the one nearest to its limit is the point's, whatever the run.
+// Of several generators each has to have been judged, and the one nearest to its limit is the point's, whatever the
+// run.
 func TestWorstOfGenerators(t *testing.T) {
 	part := func(name string, used time.Duration, judged bool) loadgen.Part {
-		return loadgen.Part{Generator: &loadgen.GeneratorIdentity{Name: name}, Client: &loadgen.ClientWatch{Elapsed: time.Second,
-			CPUTime: &used, CPUsAllowed: 2, Verdict: loadgen.ClientVerdict{Judged: judged}}}
+		return loadgen.Part{Generator: &loadgen.GeneratorIdentity{Name: name},
+			Client: &loadgen.ClientWatch{Elapsed: time.Second,
+				CPUTime: &used, CPUsAllowed: 2, Verdict: loadgen.ClientVerdict{Judged: judged}}}
 	}
 	of := func(parts ...loadgen.Part) Measurement {
-		return Measurement{Step: Step{Run: 1, Level: loadgen.Level{Concurrency: 4, Requests: 8}}, Result: loadgen.Result{Parts: parts}}
+		return Measurement{Step: Step{Run: 1, Level: loadgen.Level{Concurrency: 4, Requests: 8}},
+			Result: loadgen.Result{Parts: parts}}
 	}
 	p := newPoint([]Measurement{
 		of(part("a", time.Millisecond, true), part("b", time.Second, true)),
 		of(part("a", 2*time.Second, true), part("b", time.Millisecond, false)),
 	}, UnitRestart)
-	if p.ClientJudged != 1 || p.Worst == nil || p.Worst.Generator.Name != "a" || *p.Worst.Client.CPUTime != 2*time.Second {
+	if p.ClientJudged != 1 || p.Worst == nil || p.Worst.Generator.Name != "a" ||
+		*p.Worst.Client.CPUTime != 2*time.Second {
 		t.Errorf("%d judged, %+v", p.ClientJudged, p.Worst)
 	}
-	if p := newPoint([]Measurement{{Result: loadgen.Result{Client: &loadgen.ClientWatch{}}}}, UnitRestart); p.ClientJudged != 0 || p.Worst != nil {
+	if p := newPoint([]Measurement{{Result: loadgen.Result{Client: &loadgen.ClientWatch{}}}},
+		UnitRestart); p.ClientJudged != 0 || p.Worst != nil {
 		t.Errorf("%+v", p)
 	}
 }

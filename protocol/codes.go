@@ -5,7 +5,8 @@ func Codes() []string {
 	return []string{
 		WarnAnswersDamaged, WarnAnswersDiffer, WarnArmsAsked, WarnAnswersNotCheckable, WarnAnswersWrong,
 		WarnClientUnchecked, WarnCold, WarnConditions, WarnCutShortLeftOut, WarnEnergyUnknown, WarnFewPrompts,
-		WarnFewSamples, WarnGivenUp, WarnIncomplete, WarnKVCacheDiffers, WarnLevelBudget, WarnLevelDrift, WarnLevelRetried,
+		WarnFewSamples, WarnGivenUp, WarnIncomplete, WarnKVCacheDiffers, WarnLevelBudget, WarnLevelDrift,
+		WarnLevelRetried,
 		WarnLittleHeadroom, WarnNoEvidence, WarnNotNumbers, WarnNotPrepared, WarnOneCondition, WarnProbeGaps,
 		WarnProxied, WarnRunDrift, WarnServerChanged, WarnServerDied, WarnServerRestarted, WarnSeveralStarts,
 		WarnSharedMemory, WarnShortened, WarnSingleRun, WarnWithinServer,

@@ -1,10 +1,10 @@
 package protocol
 
 import (
-	"fmt"
 	"math"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -18,7 +18,8 @@ import (
 //
 // The course of a level are windows of as many requests as its concurrency, in the order of issue, without the first
 // wave and the last. It takes at least five of them, that is seven prompts for each request in flight, and a closed
-// loop without a ramp; of other levels, such as the page's from 50 on, only what the levels before them showed is
+// loop of single requests without a ramp (turns of a session differ among themselves, and all sessions begin with their
+// first ones); of other levels, such as the page's from 50 on, only what the levels before them showed is
 // known. A server warms where latency fell by 10 % or more, from the first quarter of the windows to the second half,
 // and that is no chance: latency or TTFT fell all along (Mann–Kendall, at 1 %), or began above what the other windows
 // predict (at 1 %). Latency stands for throughput, which is concurrency ÷ latency and noisier in waves. TTFT alone
@@ -43,13 +44,13 @@ const (
 // the next.
 func (r *running) judgeWarmth(m *Measurement, c *course) (loadgen.Warning, bool) {
 	l := m.Step.Level
-	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.RampUp > 0 {
+	if m.Step.Discard || m.Result.CutShort || m.GaveUp || l.Arrivals.Process != "" || l.Unit != "" || l.RampUp > 0 {
 		return r.stillCold()
 	}
 	warms, judged := c.warming()
 	switch {
 	case warms != "":
-		r.cold, r.unproven = fmt.Sprintf("%s was measured while the server warmed", l.Load()), true
+		r.cold, r.unproven = number.Sprintf("%s was measured while the server warmed", l.Load()), true
 		return coldWarning("%s: the server was warming; warm it until it is steady", warms), true
 	case r.unproven && judged:
 		r.cold, r.unproven = "", false
@@ -68,7 +69,7 @@ func (r *running) stillCold() (loadgen.Warning, bool) {
 }
 
 func coldWarning(format string, args ...any) loadgen.Warning {
-	return loadgen.Warning{Code: WarnCold, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(format, args...)}
+	return loadgen.Warning{Code: WarnCold, Spoils: []string{loadgen.All}, Message: number.Sprintf(format, args...)}
 }
 
 // warming says in words how a course is that of a server that warms, "" where it is not; judged, whether that can be
@@ -82,7 +83,7 @@ func (c *course) warming() (how string, judged bool) {
 	if !(fall(e2e) >= math.Log1p(coldSize)) || !falls(e2e) && !falls(ttft) {
 		return "", true
 	}
-	return fmt.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f",
+	return number.Sprintf("over %d windows of %d requests latency fell from %v by a factor of %.2f, and TTFT from %v by %.2f",
 		len(e2e), c.size, seconds(math.Exp(mean(early(e2e)))), math.Exp(fall(e2e)),
 		seconds(math.Exp(mean(early(ttft)))), math.Exp(fall(ttft))), true
 }

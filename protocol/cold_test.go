@@ -26,13 +26,15 @@ type condition struct {
 }
 
 func (c condition) String() string {
-	return fmt.Sprintf("%s, %d in flight, noise %g, handover %v, lengths vary %v", c.kind, c.concurrency, c.noise, c.handover,
+	return fmt.Sprintf("%s, %d in flight, noise %g, handover %v, lengths vary %v", c.kind, c.concurrency, c.noise,
+		c.handover,
 		c.lengths)
 }
 
 // server is a simulated one, cold by so much.
 func (c condition) server(seed uint64, cold float64, half int) *loadgentest.Simulated {
-	s := &loadgentest.Simulated{PrefillRate: 320, DecodeRate: 40, Noise: c.noise, Seed: seed, Cold: cold, ColdRequests: half}
+	s := &loadgentest.Simulated{PrefillRate: 320, DecodeRate: 40, Noise: c.noise, Seed: seed, Cold: cold,
+		ColdRequests: half}
 	switch c.kind {
 	case "batch":
 		s.MaxSequences, s.StepPerSequence, s.TokenBudget, s.PrefillRate = 64, 500*time.Microsecond, 128, 1600
@@ -118,7 +120,8 @@ func TestColdSimulation(t *testing.T) {
 			}
 		}
 		by := func(a, b rate) int { return a.flagged*b.of - b.flagged*a.of }
-		t.Logf("simulation: cold by %g, half of it gone after %d C requests: flagged %.4f; of a condition from %.3f to %.3f",
+		t.Logf("simulation: cold by %g, half of it gone after %d C requests: flagged %.4f; of a condition from "+
+			"%.3f to %.3f",
 			cold.by, cold.half, share(all), share(slices.MinFunc(each, by)), share(slices.MaxFunc(each, by)))
 		if *long {
 			for k, c := range conditions {
@@ -152,12 +155,15 @@ func TestWarmingSimulation(t *testing.T) {
 			for _, c := range concurrencies {
 				for _, noise := range []float64{.02, .1} {
 					for seed := range n {
-						s := condition{kind: kind, concurrency: c, noise: noise}.server(uint64(seed+1), cold.by, cold.half*c)
+						s := condition{kind: kind, concurrency: c, noise: noise}.server(uint64(seed+1), cold.by,
+							cold.half*c)
 						synctest.Test(t, func(t *testing.T) {
-							target, _ := served(s).Target(context.Background(), "", workload.Spec{Input: 32, Output: 16})
+							target, _ := served(s).Target(context.Background(), "",
+								workload.Spec{Input: 32, Output: 16})
 							l := loadgen.Level{Concurrency: c, Duration: 10 * time.Minute}
 							w := newWarmer(l)
-							g := loadgen.Generator{Target: target, Stop: w.steady, Observers: []loadgen.Observer{{Record: w.record}}}
+							g := loadgen.Generator{Target: target, Stop: w.steady,
+								Observers: []loadgen.Observer{{Record: w.record}}}
 							r, err := g.Measure(context.Background(), l)
 							if err != nil {
 								t.Fatal(err)
@@ -176,8 +182,10 @@ func TestWarmingSimulation(t *testing.T) {
 			}
 		}
 		slices.Sort(took)
-		t.Logf("simulation: warming, cold by %g, half of it gone after %d C requests: %d windows in the median, 90 %% within "+
-			"%d; not steady within 10 minutes %.4f, still slower by 5 %% after it %.4f", cold.by, cold.half, took[len(took)/2], took[len(took)*9/10],
+		t.Logf("simulation: warming, cold by %g, half of it gone after %d C requests: %d windows in the median, "+
+			"90 %% within "+
+			"%d; not steady within 10 minutes %.4f, still slower by 5 %% after it %.4f", cold.by, cold.half,
+			took[len(took)/2], took[len(took)*9/10],
 			float64(never)/float64(all), float64(early)/float64(all))
 		if early*20 > all && early > 1 || never*20 > all && never > 1 {
 			t.Errorf("cold by %g: of %d too early %d, never steady %d", cold.by, all, early, never)

@@ -75,7 +75,7 @@ func (c conditions) of(l loadgen.Level) string {
 func (a *Analysis) warnConditions() {
 	type load struct {
 		Load
-		requests int
+		requests, sessions int
 	}
 	type details struct {
 		warmup  int
@@ -85,7 +85,7 @@ func (a *Analysis) warnConditions() {
 	var order []load
 	found := map[load][]details{}
 	for _, p := range a.Points {
-		l, d := load{p.Load, p.Requests}, details{p.Warmup, p.Timeout, p.Trace}
+		l, d := load{p.Load, p.Requests, p.Sessions}, details{p.Warmup, p.Timeout, p.Trace}
 		if found[l] == nil {
 			order = append(order, l)
 		}

@@ -19,7 +19,8 @@ func TestIssuedPercentileOfSomeRuns(t *testing.T) {
 				return errors.New("lost")
 			}
 			return nil
-		}, Step{Run: 1, Level: loadgen.Level{Concurrency: 1, Requests: 200}}, Step{Run: 2, Level: loadgen.Level{Concurrency: 1, Requests: 200}})
+		}, Step{Run: 1, Level: loadgen.Level{Concurrency: 1, Requests: 200}}, Step{Run: 2,
+			Level: loadgen.Level{Concurrency: 1, Requests: 200}})
 		if err != nil {
 			t.Fatal(err)
 		}

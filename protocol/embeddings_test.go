@@ -58,7 +58,8 @@ func TestEmbeddings(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}
 	}
-	for _, want := range []string{"Input throughput in the steady window", "highest steady throughput of input tokens"} {
+	for _, want := range []string{"Input throughput in the steady window",
+		"highest steady throughput of input tokens"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("no %q on the page", want)
 		}

@@ -53,7 +53,8 @@ func (m *Measurement) energy() (Reading, bool) {
 	}
 	add := func(name string, n int, better loadgen.Direction) {
 		if n > 0 {
-			out.Figures = append(out.Figures, loadgen.Figure{Name: name, Unit: "J", Better: better, Value: joules / float64(n), N: devices})
+			out.Figures = append(out.Figures, loadgen.Figure{Name: name, Unit: "J", Better: better,
+				Value: joules / float64(n), N: devices})
 		}
 	}
 	add(Energy, 1, loadgen.Neither)

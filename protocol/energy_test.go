@@ -14,7 +14,8 @@ func measuredWithPower() *Measurement {
 	m := &Measurement{}
 	m.Result = loadgen.Result{
 		Start: time.Unix(1001, 0), FirstSent: time.Second, Makespan: 4 * time.Second,
-		Accounting: loadgen.Accounting{Issued: 10, Completed: 8, Failed: 2}, Tokens: loadgen.Tokens{Input: 1000, Output: 400},
+		Accounting: loadgen.Accounting{Issued: 10, Completed: 8, Failed: 2},
+		Tokens:     loadgen.Tokens{Input: 1000, Output: 400},
 	}
 	one, two := power(20), power(20)
 	two.Of = "card 1"
@@ -27,7 +28,8 @@ func measuredWithPower() *Measurement {
 	return m
 }
 
-// Joules are the areas under the devices' power over the makespan, and those of a request and a token what each had of it.
+// Joules are the areas under the devices' power over the makespan, and those of a request and a token what each had
+// of it.
 func TestEnergy(t *testing.T) {
 	m := measuredWithPower()
 	r, ok := m.energy()
@@ -46,7 +48,8 @@ func TestEnergy(t *testing.T) {
 	m = measuredWithPower()
 	s := &m.Readings[0].Series[1]
 	s.At, s.Value = append(s.At[:3:3], s.At[8:]...), append(s.Value[:3:3], s.Value[8:]...)
-	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 || r.Warnings[0].Code != WarnEnergyUnknown {
+	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 ||
+		r.Warnings[0].Code != WarnEnergyUnknown {
 		t.Errorf("%+v", r)
 	}
 	// So does a card whose power could never be read, while other things of it could.
@@ -54,7 +57,8 @@ func TestEnergy(t *testing.T) {
 	busy := power(20)
 	busy.Name, busy.Of = "gpu_busy", "card 2"
 	m.Readings[0].Series = append(m.Readings[0].Series, busy)
-	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0].Message, "card 2") {
+	if r, ok = m.energy(); !ok || len(r.Figures) > 0 || len(r.Warnings) != 1 ||
+		!strings.Contains(r.Warnings[0].Message, "card 2") {
 		t.Errorf("%+v", r)
 	}
 	// Tokens that were not counted leave out what goes by them; a level without power has none.

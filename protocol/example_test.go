@@ -14,9 +14,9 @@ import (
 	"github.com/servegauge/servegauge/protocol/server"
 )
 
-// doubling is a design of one's own: it doubles the concurrency until Enough output tokens have been measured. It is plain
-// data, so that it is journalled, and says what comes next from what was measured alone, so that an experiment that was
-// interrupted goes on where it was.
+// doubling is a design of one's own: it doubles the concurrency until Enough output tokens have been measured. It is
+// plain data, so that it is journalled, and says what comes next from what was measured alone, so that an experiment
+// that was interrupted goes on where it was.
 type doubling struct{ Enough int }
 
 func (d doubling) Next(done []protocol.Measurement) (protocol.Step, error) {

@@ -56,7 +56,8 @@ func TestProbeThatDividesByZero(t *testing.T) {
 			t.Errorf("series %+v", s)
 		}
 		i := slices.IndexFunc(m.Result.Warnings, func(w loadgen.Warning) bool { return w.Code == WarnNotNumbers })
-		if i < 0 || !strings.Contains(m.Result.Warnings[i].Message, "share, ratio, 1 samples of power, 1 samples of uneven") {
+		if i < 0 || !strings.Contains(m.Result.Warnings[i].Message,
+			"share, ratio, 1 samples of power, 1 samples of uneven") {
 			t.Errorf("warnings %+v", m.Result.Warnings)
 		}
 	}

@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"fmt"
 	"math"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -33,7 +33,7 @@ func driftWarning(r *loadgen.Result) (loadgen.Warning, bool) {
 	if math.IsNaN(change) || math.Abs(change) < driftSize {
 		return loadgen.Warning{}, false
 	}
-	return loadgen.Warning{Code: WarnLevelDrift, Spoils: []string{loadgen.Steady}, Message: fmt.Sprintf(
+	return loadgen.Warning{Code: WarnLevelDrift, Spoils: []string{loadgen.Steady}, Message: number.Sprintf(
 		"the throughput changed by %s over the steady window, of %d parts of %v (Mann–Kendall p = %.2g): the server was not in a steady state; warm it longer, or measure for longer",
 		percent(change), len(batches), each, trend.P)}, true
 }

@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -19,9 +19,9 @@ type LevelError struct {
 }
 
 func (e *LevelError) Error() string {
-	what := fmt.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
+	what := number.Sprintf("%s of run %d", e.Step.Level.Load(), e.Step.Run)
 	if e.Step.Discard {
-		what = fmt.Sprintf("the warmup of run %d", e.Step.Run)
+		what = number.Sprintf("the warmup of run %d", e.Step.Run)
 		if e.Step.Run == 0 {
 			what = "the priming start"
 		}
@@ -29,7 +29,7 @@ func (e *LevelError) Error() string {
 	if len(e.Errors) == 0 {
 		return what + ": no request completed"
 	}
-	return fmt.Sprintf("%s: no request completed: %s", what, e.Errors[0])
+	return number.Sprintf("%s: no request completed: %s", what, e.Errors[0])
 }
 
 // hopelessness ends a level in which nothing works: the rest would only take long to fail as well. That is so when as
@@ -91,7 +91,7 @@ func givenUp(r *loadgen.Result) loadgen.Warning {
 	for _, e := range r.Errors {
 		how = append(how, e.String())
 	}
-	return loadgen.Warning{Code: WarnGivenUp, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
+	return loadgen.Warning{Code: WarnGivenUp, Spoils: []string{loadgen.All}, Message: number.Sprintf(
 		"the level was given up, because so many requests had failed and none had completed: %d were issued, %d completed, %d failed (%s)",
 		a.Issued, a.Completed, a.Failed, strings.Join(how, "; "))}
 }

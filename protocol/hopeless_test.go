@@ -18,7 +18,8 @@ var refused = &loadgen.Error{Class: loadgen.ClassStatus, Status: 429, Err: error
 
 // runSteps carries out levels on one server, whose requests do what answer does. starts is how often the server was
 // started.
-func runSteps(t *testing.T, answer func(ctx context.Context, s Step, i int) error, steps ...Step) (e *Experiment, starts int, err error) {
+func runSteps(t *testing.T, answer func(ctx context.Context, s Step, i int) error, steps ...Step) (e *Experiment,
+	starts int, err error) {
 	t.Helper()
 	for i := range steps {
 		if steps[i].Run == 0 {
@@ -27,7 +28,8 @@ func runSteps(t *testing.T, answer func(ctx context.Context, s Step, i int) erro
 		steps[i].Seq = i
 	}
 	server := &fakeServer{t: t}
-	runner := &Runner{Server: server, Measure: func(ctx context.Context, _ *Instance, s Step, g *loadgen.Generator) (*loadgen.Result, error) {
+	runner := &Runner{Server: server, Measure: func(ctx context.Context, _ *Instance, s Step,
+		g *loadgen.Generator) (*loadgen.Result, error) {
 		g.Target = loadgen.TargetFunc(func(ctx context.Context, i int, r *loadgen.Record) error {
 			r.Counted, r.Output = true, 1
 			return answer(ctx, s, i)
@@ -62,10 +64,12 @@ func TestRefusedBesideAdmitted(t *testing.T) {
 				t.Fatalf("%v, %d levels", err, len(e.Measurements))
 			}
 			r := e.Measurements[0].Result
-			if r.Accounting.Completed < 8 || r.Accounting.Completed+r.Accounting.Failed != requests || r.CutShort || has(r.Warnings, WarnGivenUp) {
+			if r.Accounting.Completed < 8 || r.Accounting.Completed+r.Accounting.Failed != requests || r.CutShort ||
+				has(r.Warnings, WarnGivenUp) {
 				t.Errorf("%+v %v", r.Accounting, r.Warnings)
 			}
-			if len(r.Errors) != 1 || r.Errors[0].Status != 429 || r.Errors[0].Count != r.Accounting.Failed || r.Valid() {
+			if len(r.Errors) != 1 || r.Errors[0].Status != 429 || r.Errors[0].Count != r.Accounting.Failed ||
+				r.Valid() {
 				t.Errorf("%v %v", r.Errors, r.Warnings)
 			}
 			if next := e.Measurements[1].Result; next.Accounting.Completed != 80 || !next.Valid() {
@@ -100,7 +104,8 @@ func TestGivenUpLevelIsKept(t *testing.T) {
 			}
 			for _, m := range e.Measurements {
 				dead := m.Step.Level.Concurrency == 4
-				if r := m.Result; r.CutShort != dead || has(r.Warnings, WarnGivenUp) != dead || dead && r.Accounting.Issued > 100 {
+				if r := m.Result; r.CutShort != dead || has(r.Warnings, WarnGivenUp) != dead || dead &&
+					r.Accounting.Issued > 100 {
 					t.Errorf("%d: %+v %v", m.Step.Level.Concurrency, r.Accounting, r.Warnings)
 				}
 			}
@@ -121,7 +126,8 @@ func TestServerThatNeverAnswers(t *testing.T) {
 			return refused
 		}, closedLoop(1, 1000), closedLoop(2, 1000), next)
 		var level *LevelError
-		if !errors.As(err, &level) || level.Step.Level.Concurrency != 1 || !strings.Contains(err.Error(), "status 429") {
+		if !errors.As(err, &level) || level.Step.Level.Concurrency != 1 ||
+			!strings.Contains(err.Error(), "status 429") {
 			t.Errorf("%v", err)
 		}
 		if starts != 1 || len(e.Measurements) != 2 || e.Complete {

@@ -98,7 +98,8 @@ const lockFile = "journal.lock"
 type BusyError struct{ Dir string }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("output directory %s: another process is writing an experiment there; wait for it, or give another", e.Dir)
+	return fmt.Sprintf("output directory %s: another process is writing an experiment there; wait for it, or give "+
+		"another", e.Dir)
 }
 
 // openJournal makes dir and opens the journal in it for writing, with the experiment that it holds, nil where it
@@ -145,7 +146,8 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	case err != nil && resume:
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
 	case err != nil:
-		return nil, nil, fmt.Errorf("output directory %s holds an experiment that cannot be read; give another: %w", dir, err)
+		return nil, nil, fmt.Errorf("output directory %s holds an experiment that cannot be read; give another: %w",
+			dir, err)
 	case !resume && (before.Complete || len(before.Measurements) > 0):
 		return nil, nil, &TakenError{Dir: dir}
 	case !resume:
@@ -204,7 +206,8 @@ func (j *journal) append(e Entry) error {
 	}
 	if err != nil {
 		// A part of a line, as a full disk leaves it, would make the next one unreadable.
-		j.failed = errors.Join(fmt.Errorf("journal: %w; what was measured before is kept", err), j.file.Truncate(j.size))
+		j.failed = errors.Join(fmt.Errorf("journal: %w; what was measured before is kept", err),
+			j.file.Truncate(j.size))
 		return j.failed
 	}
 	j.size += int64(n)

@@ -68,12 +68,16 @@ func TestJournalThatIsNone(t *testing.T) {
 		{"empty", "", "empty"},
 		{"no begin", rest, "line 1"},
 		{"two begins", first + "\n" + text, "line 2"},
-		{"not JSON", first + "\n" + "nonsense\n" + rest, "the 1 before it can be read: to go on from there, keep them alone in a copy of the directory (head -n 1)"},
+		{"not JSON", first + "\n" + "nonsense\n" + rest,
+			"the 1 before it can be read: to go on from there, keep them alone in a copy of the directory (head -n 1)"},
 		{"another schema", strings.Replace(text, `"schema":1`, `"schema":99`, 1), "schema 99, written by servegauge"},
-		{"another schema later", first + "\n" + strings.Replace(rest, `"schema":1`, `"schema":2`, 1), "line 2: schema 2, and this version reads 1"},
-		{"a shape that came later", `{"schema":2,"begin":{"tool":"servegauge v9"},"time":[1,2],"start":7}` + "\n", "schema 2, written by servegauge v9"},
+		{"another schema later", first + "\n" + strings.Replace(rest, `"schema":1`, `"schema":2`, 1),
+			"line 2: schema 2, and this version reads 1"},
+		{"a shape that came later", `{"schema":2,"begin":{"tool":"servegauge v9"},"time":[1,2],"start":7}` + "\n",
+			"schema 2, written by servegauge v9"},
 		{"no schema", "{}\n", "line 1: it is no line of an experiment's journal"},
-		{"another program's", `{"level":"info","msg":"hello"}` + "\n", "line 1: it is no line of an experiment's journal"},
+		{"another program's", `{"level":"info","msg":"hello"}` + "\n",
+			"line 1: it is no line of an experiment's journal"},
 		{"two things in a line", first + "\n" + `{"schema":1,"end":{},"stop":{}}` + "\n", "line 2: it is of 2 things"},
 		{"half a line of garbage", first + "\n" + rest[:len(rest)/2] + "\n" + rest, "journal line"},
 		{"zeros, as a crash can leave", first + "\n\x00\x00\x00\n", "line 2"},
@@ -92,9 +96,11 @@ func TestJournalThatIsNone(t *testing.T) {
 func FuzzReadJournal(f *testing.F) {
 	text := journalOf(f)
 	f.Add(text)
-	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" + `{"schema":1,"measurement":{"step":{"run":1},"result":{"figures":[{"name":"x","value":1e308}]}}}` + "\n"))
+	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" +
+		`{"schema":1,"measurement":{"step":{"run":1},"result":{"figures":[{"name":"x","value":1e308}]}}}` + "\n"))
 	f.Add([]byte(`{"schema":1,"begin":null}` + "\n"))
-	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" + `{"schema":1,"trace":{"sha256":"x","left":1,"offsets":"wIQ9gIl6"}}` + "\n" +
+	f.Add([]byte(`{"schema":1,"begin":{"design":{}}}` + "\n" +
+		`{"schema":1,"trace":{"sha256":"x","left":1,"offsets":"wIQ9gIl6"}}` + "\n" +
 		`{"schema":1,"measurement":{"step":{"level":{"arrivals":{"process":"trace","trace_sha256":"x"}}}}}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		e, err := ReadJournal(bytes.NewReader(text))
@@ -178,7 +184,8 @@ func TestFilesOfOthersStay(t *testing.T) {
 		_, err := runner.Run(context.Background(), plan)
 		left, _ := os.ReadFile(name)
 		var taken *TakenError
-		if !c.free && (!errors.As(err, &taken) || !slices.Equal(taken.Files, []string{c.file}) || strings.Contains(err.Error(), "resume")) {
+		if !c.free && (!errors.As(err, &taken) || !slices.Equal(taken.Files, []string{c.file}) ||
+			strings.Contains(err.Error(), "resume")) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if (err == nil) != c.free || !c.free && (string(left) != c.text || !strings.Contains(err.Error(), dir)) {

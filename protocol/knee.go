@@ -3,13 +3,13 @@ package protocol
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -49,9 +49,12 @@ func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 	var codes []string
 	var whole []*Point
 	highestLeft, capped := 0.0, 0
+	if first.Arrivals == loadgen.TraceArrivals {
+		return Sweep{}, errors.New("a trace is one load, and a knee is of several")
+	}
 	for _, p := range points {
 		if p.Arm != first.Arm || p.Input != first.Input || p.Output != first.Output || p.Arrivals != first.Arrivals ||
-			p.Open() && p.Concurrency != first.Concurrency || p.Arrivals == loadgen.TraceArrivals {
+			p.Unit != first.Unit || p.Open() && p.Concurrency != first.Concurrency {
 			return Sweep{}, errors.New("the levels differ in more than their load")
 		}
 		code := p.spoiler(figure, runs)
@@ -79,7 +82,7 @@ func sweep(of []Point, figure string, runs []int) (Sweep, error) {
 	for _, code := range codes {
 		where := "at " + first.levelList(left[code])
 		if code == loadgen.WarnPromptCapped {
-			where = fmt.Sprintf("at %d (%s)", capped, first.levelList(left[code]))
+			where = number.Sprintf("at %d (%s)", capped, first.levelList(left[code]))
 		}
 		reasons = append(reasons, code+" "+where)
 	}
@@ -263,7 +266,7 @@ func importedKnee(a *Analysis) (points []Point, figure string) {
 // onlyBelow keeps of a knee what a higher peak, at the levels above that were left out, could not take away: its
 // lower end. (A level that gives less than 95 % of a peak gives less than 95 % of a higher one.)
 func onlyBelow(k stats.KneeResult, highest float64) stats.KneeResult {
-	above := fmt.Sprintf("; nothing is known of the levels above %g, so that no upper end and no peak is claimed", highest)
+	above := number.Sprintf("; nothing is known of the levels above %g, so that no upper end and no peak is claimed", highest)
 	switch k.Kind {
 	case stats.KneeBracketed:
 		k.Kind, k.High = stats.KneeAbove, math.NaN()

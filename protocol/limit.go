@@ -92,7 +92,8 @@ func (l Limit) validate() error {
 	wrong := func(x float64) bool { return x < 0 || math.IsNaN(x) || math.IsInf(x, 0) }
 	switch {
 	case l.Figure == "":
-		return &loadgen.InvalidError{Field: "limit", Value: strconv.Quote(l.String()), Want: "the name of a figure, such as ttft_p99"}
+		return &loadgen.InvalidError{Field: "limit", Value: strconv.Quote(l.String()),
+			Want: "the name of a figure, such as ttft_p99"}
 	case wrong(l.Min) || wrong(l.Max) || l.Min == 0 && l.Max == 0:
 		return &loadgen.InvalidError{Field: "limit", Value: l.String(), Want: "a Min or a Max, finite and above 0"}
 	case l.Max != 0 && l.Min > l.Max:

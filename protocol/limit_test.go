@@ -37,6 +37,8 @@ func TestParseLimits(t *testing.T) {
 		{"in_flight_peak<=16", []Limit{{Figure: "in_flight_peak", Max: 16}}, ""},
 		{"ttft_p99.9<1s", []Limit{{Figure: "ttft_p99.9", Max: 1000, Strict: true, Unit: "ms"}}, "ttft_p99.9<1000ms"},
 		{"my_own<3furlong", []Limit{{Figure: "my_own", Max: 3, Strict: true, Unit: "furlong"}}, "my_own<3 furlong"},
+		{"ttft_p99{turn=2}@8<500ms", []Limit{{Figure: "ttft_p99{turn=2}", At: Load{Concurrency: 8}, Max: 500, Strict: true, Unit: "ms"}}, ""},
+		{"cached_share{model=org/base:a}>=5%", []Limit{{Figure: "cached_share{model=org/base:a}", Min: 5, Unit: "%"}}, ""},
 		{"energy_per_token<0.2J", []Limit{{Figure: "energy_per_token", Max: 0.2, Strict: true, Unit: "J"}}, ""},
 	} {
 		got, err := ParseLimits(c.text)
@@ -69,6 +71,8 @@ func TestParseLimitsSaysWhereItIsWrong(t *testing.T) {
 		{"", 0, "", "character 1: the end"},
 		{"ttft_p99", 8, "", "one of <, <=, > and >="},
 		{"ttft_p99<", 9, "", "a number above 0"},
+		{"ttft_p99{turm=2}<5ms", 8, "{", "a group of requests"},
+		{"ttft_p99{turn=2<5ms", 8, "{", "a group of requests"},
 		{"ttft_p99=500ms", 8, "=", "one of <"},
 		{"ttft_p99<500ms,", 15, "", "the name of a figure"},
 		{"ttft_p99<500ms;tpot_p99<5ms", 14, ";", "a comma"},

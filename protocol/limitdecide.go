@@ -18,8 +18,8 @@ func (l Limit) Decide(v stats.Interval, unit string) (Decision, error) {
 	return l.decide(v, low, high), nil
 }
 
-// Backwards reports whether a limit bounds a figure on its good side alone, as ttft_p99>500ms does: the slower a server,
-// the surer it holds. Of figures that only some levels have nothing is known.
+// Backwards reports whether a limit bounds a figure on its good side alone, as ttft_p99>500ms does: the slower a
+// server, the surer it holds. Of figures that only some levels have nothing is known.
 func (l Limit) Backwards() bool {
 	f, _ := new(limitParser).figure(0, l.Figure)
 	switch f.Better {

@@ -17,7 +17,7 @@ import (
 //
 //	ttft_p99<500ms, attainment>=99%, output_tokens_per_s@16>1.2k, e2e_p95@20/s<=2s
 //
-// Each is the name of a figure, @ and a load where not every one is meant, one of <, <=, > and >=, and a number with
+// Each is the name of a figure (of one turn or model: ttft_p99{turn=2}), @ and a load where not every one is meant, one of <, <=, > and >=, and a number with
 // its unit. Units are those of the figures: %, tok/s, req/s, J and so on, and for times ns, us, ms, s or min. A number
 // may have k or M behind it, for thousands and millions. Figures in percent and times must have their unit, so that
 // 0.99 is not taken for 99 % nor 0.5 for half a second; others may go without.
@@ -108,6 +108,9 @@ func (p *limitParser) limit() (l Limit, err error) {
 	if err != nil {
 		return l, err
 	}
+	if err := p.group(&l.Figure); err != nil {
+		return l, err
+	}
 	p.space()
 	if p.accept("@") {
 		p.space()
@@ -136,6 +139,22 @@ func (p *limitParser) limit() (l Limit, err error) {
 	}
 	l.Unit = unit
 	return l, err
+}
+
+// group reads the group of requests that a figure is of, where one follows: {turn=2} of ttft_p99{turn=2}.
+func (p *limitParser) group(figure *string) error {
+	start := p.at
+	if !p.accept("{") {
+		return nil
+	}
+	by := p.take(isWord)
+	named := p.accept("=")
+	name := p.take(func(r rune) bool { return isWord(r) || strings.ContainsRune("/:+@ ", r) })
+	if !named || name == "" || !p.accept("}") || by != loadgen.ByTurn && by != loadgen.ByModel {
+		return p.wrong(start, "a group of requests, as in ttft_p99{turn=2} or ttft_p99{model=NAME}")
+	}
+	*figure = loadgen.GroupName(*figure, by, name)
+	return nil
 }
 
 // figure finds a figure among those that there can be. Where all names are taken it is one that every level can have,

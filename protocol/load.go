@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -23,12 +24,16 @@ type Load struct {
 	// its own rate, and 0 here. 0 and "": a closed loop.
 	Rate     float64         `json:"rate_per_s,omitempty"`
 	Arrivals loadgen.Process `json:"arrivals,omitempty"`
+
+	// Unit is what a load of sessions counts: sessions or their requests. "": it is of single requests.
+	Unit loadgen.Unit `json:"unit,omitempty"`
 }
 
 // loadOf is the load of a step.
 func loadOf(s Step) Load {
 	a := s.Level.Arrivals
-	return Load{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Rate: a.Rate, Arrivals: a.Process}
+	return Load{Arm: s.Arm, Input: s.Input, Output: s.Output, Concurrency: s.Level.Concurrency, Rate: a.Rate, Arrivals: a.Process,
+		Unit: s.Level.Unit}
 }
 
 // Load is what the step's point has as its load.
@@ -37,21 +42,25 @@ func (s Step) Load() Load { return loadOf(s) }
 // Open reports whether it is the load of an open loop.
 func (l Load) Open() bool { return l.Arrivals != "" }
 
-// String names the load among others of one experiment: "concurrency 8", "poisson 12.5/s", "b: concurrency 8".
+// String names the load among others of one experiment: "concurrency 8", "poisson 12.5/s", "b: concurrency 8",
+// "concurrency 8 of sessions".
 func (l Load) String() string {
 	var s string
 	switch {
 	case l.Arrivals == loadgen.TraceArrivals:
 		s = "a trace"
 	case l.Open():
-		s = fmt.Sprintf("%s %g/s", l.Arrivals, l.Rate)
+		s = number.Sprintf("%s %g/s", l.Arrivals, l.Rate)
 	case l.Rate != 0: // one that is looked for
-		s = fmt.Sprintf("%g/s", l.Rate)
+		s = number.Sprintf("%g/s", l.Rate)
 	default:
-		s = fmt.Sprintf("concurrency %d", l.Concurrency)
+		s = number.Sprintf("concurrency %d", l.Concurrency)
+		if l.Unit == loadgen.UnitSession {
+			s += " of sessions"
+		}
 	}
 	if l.Open() && l.Concurrency > 0 {
-		s += fmt.Sprintf(", at most %d in flight", l.Concurrency)
+		s += number.Sprintf(", at most %d in flight", l.Concurrency)
 	}
 	if l.Arm != "" {
 		s = l.Arm + ": " + s
@@ -67,6 +76,7 @@ func (l Load) has(want Load) bool {
 		(want.Concurrency == 0 || want.Concurrency == l.Concurrency) &&
 		(want.Rate == 0 || want.Rate == l.Rate) &&
 		(want.Arrivals == "" || want.Arrivals == l.Arrivals) &&
+		(want.Unit == "" || want.Unit == l.Unit) &&
 		(want.Rate != 0 || want.Arrivals != "" || want.Concurrency == 0 || !l.Open())
 }
 

@@ -38,7 +38,8 @@ func TestPointIsFoundByWhatItIs(t *testing.T) {
 		{Load{Rate: 20, Arrivals: loadgen.ConstantArrivals}, 4, ""},
 		{Load{Input: 512}, 5, ""},
 		{Load{Concurrency: 16, Input: 64}, 1, ""},
-		{Load{Concurrency: 16}, 0, "2 points are at concurrency 16: concurrency 16 (64 in, 16 out), concurrency 16 (512 in, 16 out)"},
+		{Load{Concurrency: 16}, 0, "2 points are at concurrency 16: concurrency 16 (64 in, 16 out), concurrency " +
+			"16 (512 in, 16 out)"},
 		{Load{Rate: 20}, 0, "2 points"},
 		{Load{Concurrency: 32}, 0, "no point is at concurrency 32; there are concurrency 8 (64 in, 16 out)"},
 		{Load{Arm: "b", Concurrency: 8}, 0, "no point is at b: concurrency 8"},
@@ -60,7 +61,8 @@ func TestPointIsFoundByWhatItIs(t *testing.T) {
 // A point's JSON is flat, as it was before a load could be an open loop's.
 func TestPointJSON(t *testing.T) {
 	text, err := json.Marshal(Point{Load: Load{Input: 1, Output: 2, Concurrency: 3}, Requests: 4, Condition: 3})
-	if want := `{"input_tokens":1,"output_tokens":2,"concurrency":3,"requests":4,"condition":3,`; err != nil || !strings.HasPrefix(string(text), want) {
+	if want := `{"input_tokens":1,"output_tokens":2,"concurrency":3,"requests":4,"condition":3,`; err != nil ||
+		!strings.HasPrefix(string(text), want) {
 		t.Errorf("%s, %v; want %s…", text, err, want)
 	}
 }

@@ -88,7 +88,8 @@ const WarnProbeGaps = "probe-gaps"
 func gaps(m Measurement) (out []loadgen.Warning) {
 	for _, r := range m.Readings {
 		if r.Error != "" && !r.empty() {
-			out = append(out, loadgen.Warning{Code: WarnProbeGaps, Message: fmt.Sprintf("the probe %s: %s", r.Name, r.Error)})
+			out = append(out, loadgen.Warning{Code: WarnProbeGaps,
+				Message: fmt.Sprintf("the probe %s: %s", r.Name, r.Error)})
 		}
 	}
 	return out

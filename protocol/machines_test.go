@@ -19,14 +19,19 @@ func TestMachines(t *testing.T) {
 	}{
 		"loopback":                {Start{URL: "http://127.0.0.1:8000"}, onClient},
 		"an address of this host": {Start{URL: "http://10.1.2.3:8000", Path: &Path{Known: true}}, onClient},
-		"a container's proxy":     {Start{URL: "http://127.0.0.1:8000", Path: &Path{Known: true, Via: "docker-proxy"}}, onClient},
-		"a tunnel":                {Start{URL: "http://127.0.0.1:8000", Path: &Path{Known: true, Via: "ssh"}}, "unknown: ssh "},
-		"a port-forward":          {Start{URL: "http://localhost:8000", Path: &Path{Known: true, Via: "kubectl"}}, "unknown: kubectl "},
-		"another host":            {Start{URL: "http://gpu-1:8000", Path: &Path{}}, "unknown: its URL"},
-		"another host, captured":  {Start{URL: "http://gpu-1:8000", Server: there}, "EPYC"},
-		"another, not captured":   {Start{URL: "http://gpu-1:8000", Server: &envinfo.Environment{}}, "unknown: its URL"},
+		"a container's proxy": {Start{URL: "http://127.0.0.1:8000",
+			Path: &Path{Known: true, Via: "docker-proxy"}}, onClient},
+		"a tunnel": {Start{URL: "http://127.0.0.1:8000", Path: &Path{Known: true, Via: "ssh"}},
+			"unknown: ssh "},
+		"a port-forward": {Start{URL: "http://localhost:8000", Path: &Path{Known: true, Via: "kubectl"}},
+			"unknown: kubectl "},
+		"another host":           {Start{URL: "http://gpu-1:8000", Path: &Path{}}, "unknown: its URL"},
+		"another host, captured": {Start{URL: "http://gpu-1:8000", Server: there}, "EPYC"},
+		"another, not captured": {Start{URL: "http://gpu-1:8000", Server: &envinfo.Environment{}},
+			"unknown: its URL"},
 	} {
-		if got := machines(&Experiment{Starts: []Start{{URL: "http://[::1]:1"}, c.start}}).Server; !strings.HasPrefix(got, c.want) {
+		if got := machines(&Experiment{Starts: []Start{{URL: "http://[::1]:1"},
+			c.start}}).Server; !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -229,13 +230,13 @@ func describe(i Identity) string {
 	if i.Proof != "" {
 		return i.Proof
 	}
-	return fmt.Sprintf("%s %v", i.Kind, i.PIDs)
+	return number.Sprintf("%s %v", i.Kind, i.PIDs)
 }
 
 // spoil says why none of the figures may be used.
 func (m *Measurement) spoil(code, format string, args ...any) {
 	m.Result.Warnings = append(m.Result.Warnings, loadgen.Warning{
-		Code: code, Message: fmt.Sprintf(format, args...), Spoils: []string{loadgen.All},
+		Code: code, Message: number.Sprintf(format, args...), Spoils: []string{loadgen.All},
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/servegauge/servegauge/envinfo/fact"
 	"github.com/servegauge/servegauge/envinfo/state"
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -62,7 +63,7 @@ func (r *running) released(ctx context.Context) error {
 				r.free.used[g.location] = g.used
 			case over > memorySlack:
 				more := float64(over) / (1 << 30)
-				held = append(held, fmt.Sprintf("%s has %.1f GiB more in use than before the start", g.location, more))
+				held = append(held, number.Sprintf("%s has %.1f GiB more in use than before the start", g.location, more))
 			}
 		}
 		if len(held) == 0 {
@@ -140,7 +141,7 @@ func (r *running) leftInSharedMemory() []loadgen.Warning {
 		return nil
 	}
 	r.free.shared = append(r.free.shared, left...) // each is told once
-	return []loadgen.Warning{{Code: WarnSharedMemory, Message: fmt.Sprintf(
+	return []loadgen.Warning{{Code: WarnSharedMemory, Message: number.Sprintf(
 		"/dev/shm has %d files that were not there before the server was started, %s among them; "+
 			"they hold memory until they are deleted", len(left), left[0])}}
 }

@@ -30,7 +30,8 @@ func Orders() []Order { return slices.Clone(orders[1:]) }
 // UnmarshalText reads the name of an order.
 func (o *Order) UnmarshalText(text []byte) error {
 	if !slices.Contains(orders, Order(text)) {
-		return &loadgen.InvalidError{Field: "order", Value: strconv.Quote(string(text)), Want: "ascending, descending, shuffled or latin; none: as given"}
+		return &loadgen.InvalidError{Field: "order", Value: strconv.Quote(string(text)),
+			Want: "ascending, descending, shuffled or latin; none: as given"}
 	}
 	*o = Order(text)
 	return nil

@@ -31,7 +31,8 @@ func concurrencies(t *testing.T, p Plan) [][]int {
 }
 
 func TestOrder(t *testing.T) {
-	p := Plan{Runs: 3, Input: 1, Output: 1, Levels: []int{4, 16, 1, 8}, Prompts: Prompts{Count: 100}, Seed: 7, Warmup: 2}
+	p := Plan{Runs: 3, Input: 1, Output: 1, Levels: []int{4, 16, 1, 8}, Prompts: Prompts{Count: 100}, Seed: 7,
+		Warmup: 2}
 	for order, want := range map[Order]string{
 		AsGiven:    "[[4 16 1 8] [4 16 1 8] [4 16 1 8]]",
 		Ascending:  "[[1 4 8 16] [1 4 8 16] [1 4 8 16]]",
@@ -67,8 +68,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// In as many runs as levels each is in each position once; and each follows each other equally often, in twice as many runs
-// where the number is odd.
+// In as many runs as levels each is in each position once; and each follows each other equally often, in twice as
+// many runs where the number is odd.
 func TestLatinSquare(t *testing.T) {
 	for n := 1; n <= 12; n++ {
 		runs := n

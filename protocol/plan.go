@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -41,13 +41,20 @@ type Plan struct {
 	Input   int     `json:"input_tokens"`     // tokens of each prompt
 	Output  int     `json:"output_tokens"`    // tokens asked of each request
 	Levels  []int   `json:"levels,omitempty"` // concurrencies, in the order in which they are run; none twice
-	Prompts Prompts `json:"prompts"`          // measured requests at each level
+	Prompts Prompts `json:"prompts,omitzero"` // measured requests at each level; of a Unit sessions
 	Order   Order   `json:"order,omitempty"`
+
+	// Unit says that the levels are of sessions, as in [loadgen.Level]: Levels count sessions or their requests, and
+	// Prompts, Rates and what leads a level in count sessions. "": levels are of single requests.
+	Unit loadgen.Unit `json:"unit,omitempty"`
 
 	// Rates, in the place of Levels, are those of the arrivals of an open loop, in requests/s: what users send who do not
 	// wait for each other. Arrivals is their process, whose rate is left 0; zero: poisson. MaxInFlight is the most that
 	// may be in flight, beyond which arrivals wait; 0: no bound. The knee is then over rates: the smallest that is served
 	// with 95 % of the most throughput.
+	//
+	// Arrivals that are a trace ([loadgen.TraceArrivals]) stand in the place of both: the one load is the trace, whole, or
+	// as many of its requests as Prompts count.
 	Rates       []float64        `json:"rates,omitempty"`
 	Arrivals    loadgen.Arrivals `json:"arrivals,omitzero"`
 	MaxInFlight int              `json:"max_in_flight,omitempty"`
@@ -213,7 +220,7 @@ func (p Plan) at(n int) (Step, error) {
 	}
 	s.Level = levels[seq]
 	s.Level.Seed = arrivalSeed(s)
-	s.Level.Requests, s.Level.Warmup = p.requests(s.Level), p.handover(s.Level)
+	p.bound(&s.Level)
 	s.Level.Duration, s.Level.Timeout = p.levelBudget(), p.Timeout
 	s.Level.Objectives, s.Level.Percentiles = p.Objectives, p.Percentiles
 	return s, nil
@@ -271,9 +278,9 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	}
 	var out []loadgen.Warning
 	if len(capped) > 0 {
-		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: fmt.Sprintf(
-			"with %d prompts at most %d requests are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 prompts for each request in flight, as the corrected plan does",
-			highest, highest, levelList(capped))})
+		out = append(out, loadgen.Warning{Code: loadgen.WarnPromptCapped, Spoils: []string{loadgen.All}, Message: number.Sprintf(
+			"with %d %s at most %d %s are ever in flight, so %s will not be reached, and no knee or peak can be claimed; use at least 10 %s for each %s, as the corrected plan does",
+			highest, p.counted("prompts"), highest, p.counted("requests"), levelList(capped), p.counted("prompts"), p.each())})
 	}
 	same := map[int][]int{}
 	for _, c := range p.Levels {
@@ -282,19 +289,19 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 	}
 	for _, m := range slices.Sorted(maps.Keys(same)) {
 		if levels := same[m]; len(levels) > 1 {
-			out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: fmt.Sprintf(
+			out = append(out, loadgen.Warning{Code: WarnOneCondition, Message: number.Sprintf(
 				"%s are %d repeats of one condition, %d in flight; they are no plateau", levelList(levels), len(levels), m)})
 		}
 	}
 	if len(few) > 0 {
-		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: fmt.Sprintf(
-			"%s: fewer than 10 prompts for each request in flight; start and drain will weigh in the makespan, and the steady window may be too short", levelList(few))})
+		out = append(out, loadgen.Warning{Code: WarnFewPrompts, Message: number.Sprintf(
+			"%s: fewer than 10 %s for each %s; start and drain will weigh in the makespan, and the steady window may be too short", levelList(few), p.counted("prompts"), p.each())})
 	}
 	switch {
 	case p.Runs == 1:
 		out = append(out, loadgen.Warning{Code: WarnSingleRun, Message: "one run has no spread: no interval, and no knee, which needs 3 runs"})
 	case !p.Restart:
-		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: fmt.Sprintf(
+		out = append(out, loadgen.Warning{Code: WarnWithinServer, Message: number.Sprintf(
 			"%d runs on one server: their spread leaves out what differs between starts, so intervals will be too narrow for the next start; restart the server for each run", p.Runs)})
 	}
 	return out, nil
@@ -303,16 +310,32 @@ func (p Plan) Check() ([]loadgen.Warning, error) {
 // levelList is "level 16" or "levels 200, 500 and 750".
 func levelList(levels []int) string {
 	if len(levels) == 1 {
-		return "level " + strconv.Itoa(levels[0])
+		return "level " + number.Count(levels[0])
 	}
 	return "levels " + numberList(levels)
+}
+
+// counted is what the plan's prompts are: word, or "sessions".
+func (p Plan) counted(word string) string {
+	if p.Unit != "" {
+		return "sessions"
+	}
+	return word
+}
+
+// each is what a concurrency counts one of.
+func (p Plan) each() string {
+	if p.Unit == loadgen.UnitSession {
+		return "session under way"
+	}
+	return "request in flight"
 }
 
 // numberList is "16" or "200, 500 and 750".
 func numberList(numbers []int) string {
 	var names []string
 	for _, n := range numbers {
-		names = append(names, strconv.Itoa(n))
+		names = append(names, number.Count(n))
 	}
 	return listOf(names)
 }
@@ -333,8 +356,11 @@ func (p Plan) validate() error {
 	switch {
 	case p.Runs < 1 || p.Runs > 1000:
 		return invalid("runs", p.Runs, "a number from 1 to 1,000")
-	case p.Prompts.Count < 0 || p.Prompts.PerConcurrency < 0 || (p.Prompts.Count == 0) == (p.Prompts.PerConcurrency == 0):
-		return invalid("prompts", fmt.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
+	case p.replays() && p.Prompts.PerConcurrency != 0:
+		return invalid("prompts", p.Prompts.String(), "a number of the trace's requests, or none, which is all of them")
+	case p.Prompts.Count < 0 || p.Prompts.PerConcurrency < 0 ||
+		!p.replays() && (p.Prompts.Count == 0) == (p.Prompts.PerConcurrency == 0):
+		return invalid("prompts", number.Sprintf("%+v", p.Prompts), "either a count or a multiple of the concurrency")
 	case p.Input < 1 || p.Input > 10_000_000:
 		return invalid("input tokens", p.Input, "a number from 1 to 10,000,000")
 	case p.Output < 1 || p.Output > 10_000_000:
@@ -356,10 +382,10 @@ func (p Plan) validate() error {
 	case p.LevelBudget < 0:
 		return invalid("level budget", p.LevelBudget, "0s (none) or more")
 	case p.Budget > 0 && p.LevelBudget > p.Budget:
-		return invalid("level budget", p.LevelBudget, fmt.Sprintf("no more than the budget for all, %v", p.Budget))
+		return invalid("level budget", p.LevelBudget, number.Sprintf("no more than the budget for all, %v", p.Budget))
 	case p.Budget > 0 && p.Budget < p.leastBudget():
 		return invalid("budget", p.Budget,
-			fmt.Sprintf("%v or more: a second for each level of each run, and the rests between runs (cooldown %v)",
+			number.Sprintf("%v or more: a second for each level of each run, and the rests between runs (cooldown %v)",
 				p.leastBudget(), p.Cooldown))
 	case !slices.Contains(orders, p.Order):
 		return invalid("order", strconv.Quote(string(p.Order)), "ascending, descending, shuffled or latin; none: as given")

@@ -71,7 +71,7 @@ func TestCheckWarns(t *testing.T) {
 		say  []string // that the messages must
 	}{
 		{"the page's five runs", MultiRun(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts},
-			[]string{"100 prompts", "levels 200, 500, 750 and 1000", "levels 100, 200, 500, 750 and 1000 are 5 repeats", "levels 50 and 100: fewer"}},
+			[]string{"100 prompts", "levels 200, 500, 750 and 1,000", "levels 100, 200, 500, 750 and 1,000 are 5 repeats", "levels 50 and 100: fewer"}},
 		{"the page's sweep", FineSweep(), []string{loadgen.WarnPromptCapped, WarnOneCondition},
 			[]string{"11 repeats of one condition, 200 in flight"}},
 		{"the page's client validation", ClientValidation(), []string{loadgen.WarnPromptCapped, WarnOneCondition, WarnFewPrompts, WarnSingleRun}, nil},

@@ -9,18 +9,36 @@ import (
 	"github.com/servegauge/servegauge/loadgen"
 )
 
-// loads are the loads of a plan as they stand: concurrencies of a closed loop, or rates of an open one.
+// loads are the loads of a plan as they stand: concurrencies of a closed loop, or rates of an open one, or a trace.
 func (p Plan) loads() (out []loadgen.Level) {
 	for _, c := range p.Levels {
-		out = append(out, loadgen.Level{Concurrency: c})
+		out = append(out, loadgen.Level{Concurrency: c, Unit: p.Unit})
+	}
+	if p.replays() {
+		out = append(out, loadgen.Level{Concurrency: p.MaxInFlight, Arrivals: p.Arrivals, Unit: p.Unit})
 	}
 	for _, rate := range p.Rates {
 		arrivals := p.Arrivals
 		arrivals.Process = cmp.Or(arrivals.Process, loadgen.PoissonArrivals)
 		arrivals.Rate = rate
-		out = append(out, loadgen.Level{Concurrency: p.MaxInFlight, Arrivals: arrivals})
+		out = append(out, loadgen.Level{Concurrency: p.MaxInFlight, Arrivals: arrivals, Unit: p.Unit})
 	}
 	return out
+}
+
+// replays reports whether the plan's load is a trace.
+func (p Plan) replays() bool {
+	return p.Arrivals.Process == loadgen.TraceArrivals && len(p.Levels) == 0 && len(p.Rates) == 0
+}
+
+// bound has a load end after what the plan says, and be led in.
+func (p Plan) bound(l *loadgen.Level) {
+	l.Warmup = p.handover(*l)
+	if l.Unit != "" {
+		l.Sessions = p.requests(*l)
+		return
+	}
+	l.Requests = p.requests(*l)
 }
 
 // byLoad orders loads of one kind, the least first.
@@ -37,9 +55,12 @@ func (p Prompts) AtRate(rate float64) int {
 	return p.Count
 }
 
-// requests is how many are measured at a load.
+// requests is how many are measured at a load; of a Unit sessions.
 func (p Plan) requests(l loadgen.Level) int {
-	if l.Arrivals.Process != "" {
+	switch {
+	case l.Arrivals.Process == loadgen.TraceArrivals && p.Prompts.Count == 0:
+		return len(l.Arrivals.Trace)
+	case l.Arrivals.Process != "":
 		return p.Prompts.AtRate(l.Arrivals.Rate)
 	}
 	return p.Prompts.At(l.Concurrency)
@@ -49,7 +70,7 @@ func (p Plan) requests(l loadgen.Level) int {
 // open one has in flight is its answer; a tenth of what is measured is taken.
 func (p Plan) handover(l loadgen.Level) int {
 	switch {
-	case !p.Handover:
+	case !p.Handover || p.replays(): // of a trace each request is measured
 		return 0
 	case l.Arrivals.Process != "":
 		return max(p.requests(l)/10, 1)
@@ -65,10 +86,14 @@ func (p Plan) warmupLevel(first loadgen.Level) (l loadgen.Level, untilSteady boo
 		return l, true
 	}
 	inFlight := first.Concurrency
+	requests := p.Warmup
 	if first.Arrivals.Process != "" { // its requests need no schedule
 		inFlight = max(int(first.Arrivals.Rate), 1)
 	}
-	return loadgen.Level{Concurrency: min(p.Warmup, inFlight), Requests: p.Warmup, Timeout: p.Timeout}, false
+	if n := len(first.Arrivals.Trace); n > 0 { // it has no more prompts than that
+		requests = min(requests, n)
+	}
+	return loadgen.Level{Concurrency: min(requests, inFlight), Requests: requests, Timeout: p.Timeout}, false
 }
 
 // validateLoads returns what is wrong with the loads of a plan.
@@ -80,14 +105,21 @@ func (p Plan) validateLoads() error {
 	switch {
 	case len(p.Levels) > 0 && len(p.Rates) > 0:
 		return invalid("rates", p.Rates, fmt.Sprintf("either rates or levels, which are %v", p.Levels))
+	case p.replays() && p.Unit != "":
+		return invalid("unit", string(p.Unit), "none with a trace, which is of single requests")
+	case p.replays() && p.WarmUntilSteady > 0:
+		return invalid("warming until steady", p.WarmUntilSteady, "a number of requests with a trace, whose load is not steady")
 	case len(loads) == 0 || len(loads) > 1000:
 		return invalid("levels", p.Levels, "from 1 to 1,000 concurrencies, or as many rates")
-	case len(p.Rates) == 0 && p.Arrivals.Process != "":
+	case len(p.Rates) == 0 && p.Arrivals.Process != "" && !p.replays():
 		return invalid("arrivals", p.Arrivals, "rates with them; levels are of a closed loop")
-	case len(p.Rates) == 0 && p.MaxInFlight != 0:
+	case len(p.Rates) == 0 && p.MaxInFlight != 0 && !p.replays():
 		return invalid("most in flight", p.MaxInFlight, "rates with it; levels say themselves how many are in flight")
-	case p.Arrivals.Rate != 0 || p.Arrivals.Process == loadgen.TraceArrivals || len(p.Arrivals.Trace) > 0:
-		return invalid("arrivals", p.Arrivals, "constant, poisson or gamma, without a rate, which is in rates")
+	case p.Arrivals.Rate != 0 || !p.replays() && (p.Arrivals.Process == loadgen.TraceArrivals || len(p.Arrivals.Trace) > 0):
+		return invalid("arrivals", p.Arrivals, "constant, poisson or gamma, without a rate, which is in rates; or a trace "+
+			"without rates and levels")
+	case p.replays() && len(p.Arrivals.Trace) == 0 && p.Arrivals.TraceSHA256 != "":
+		return nil // as an experiment keeps it: its offsets are in the journal
 	}
 	for i, l := range loads {
 		if slices.ContainsFunc(loads[:i], func(o loadgen.Level) bool { return byLoad(o, l) == 0 }) {
@@ -96,7 +128,8 @@ func (p Plan) validateLoads() error {
 			}
 			return invalid("levels", l.Concurrency, "each level once; more runs repeat it")
 		}
-		l.Requests, l.Objectives, l.Percentiles = p.requests(l), p.Objectives, p.Percentiles
+		p.bound(&l)
+		l.Objectives, l.Percentiles = p.Objectives, p.Percentiles
 		if err := l.Validate(); err != nil {
 			return fmt.Errorf("%s: %w", loadOf(Step{Level: l}).levelList([]float64{loadOf(Step{Level: l}).value()}), err)
 		}

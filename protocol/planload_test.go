@@ -92,7 +92,8 @@ func TestKneeOverRates(t *testing.T) {
 		}
 		m := Measurement{Step: s, Instance: string(rune('0' + s.Run))}
 		noise := 1 + 0.002*float64((s.Run*7+s.Seq*5)%4)
-		m.Result.Figures = []loadgen.Figure{{Name: loadgen.TotalThroughput, Value: 12 * min(s.Level.Arrivals.Rate, 18) * noise,
+		m.Result.Figures = []loadgen.Figure{{Name: loadgen.TotalThroughput,
+			Value:  12 * min(s.Level.Arrivals.Rate, 18) * noise,
 			Better: loadgen.HigherIsBetter, N: s.Level.Requests}}
 		e.Measurements = append(e.Measurements, m)
 	}

@@ -16,14 +16,15 @@ import (
 // A Point is one load condition and what all runs showed of it.
 type Point struct {
 	Load
-	Requests int `json:"requests"` // 0: bounded by time
+	Requests int `json:"requests"`           // 0: bounded by time, or by Sessions
+	Sessions int `json:"sessions,omitempty"` // of a level of sessions, how many were to be measured; 0: bounded by time
 
 	Warmup  int           `json:"warmup,omitempty"`       // requests that led the level in
 	Timeout time.Duration `json:"timeout_ns,omitempty"`   // of a request; 0: none
 	Trace   string        `json:"trace_sha256,omitempty"` // [loadgen.HashTrace] of the arrivals; "": they are no trace
 
-	// Condition is how many requests can be in flight: the concurrency, or the number of requests where that is
-	// less. Points of a closed loop with one condition are repeats of it. Of an open loop it is the bound, 0 for none.
+	// Condition is how many requests can be in flight, or sessions under way: the concurrency, or the number of them where
+	// that is less. Points of a closed loop with one condition are repeats of it. Of an open loop it is the bound, 0 for none.
 	Condition int `json:"condition"`
 
 	Runs []int `json:"runs"` // those that measured it, in their order
@@ -135,11 +136,11 @@ func (p *Point) Figure(name string) (Estimate, error) {
 func newPoint(group []Measurement, unit string) Point {
 	s := group[0].Step
 	p := Point{
-		Load: loadOf(s), Requests: s.Level.Requests, Condition: s.Level.Concurrency,
+		Load: loadOf(s), Requests: s.Level.Requests, Sessions: s.Level.Sessions, Condition: s.Level.Concurrency,
 		Warmup: s.Level.Warmup, Timeout: s.Level.Timeout, Trace: loadgen.HashTrace(s.Level.Arrivals.Trace),
 	}
-	if p.Requests > 0 && !p.Open() {
-		p.Condition = min(p.Condition, p.Requests)
+	if n := max(p.Requests, p.Sessions); n > 0 && !p.Open() {
+		p.Condition = min(p.Condition, n)
 	}
 	for _, m := range group {
 		p.Runs = append(p.Runs, m.Step.Run)

@@ -29,7 +29,8 @@ func TestPrimingStart(t *testing.T) {
 		t.Errorf("%d starts, %d run still", server.starts, server.running)
 	}
 	first := e.Measurements[0]
-	if s := first.Step; s.Run != 0 || !s.Discard || !s.Restart || s.Level.Concurrency != 2 || first.Result.Accounting.Issued != 2 {
+	if s := first.Step; s.Run != 0 || !s.Discard || !s.Restart || s.Level.Concurrency != 2 ||
+		first.Result.Accounting.Issued != 2 {
 		t.Errorf("priming: %+v", s)
 	}
 	var seeds, wantSeeds []uint64

@@ -69,7 +69,8 @@ func TestRequests(t *testing.T) {
 	for _, q := range got {
 		seen[[2]int{q.Seq, q.Index}] = true
 		failed := q.Index%5 == 4
-		if q.Run != 1 || q.Warmup != (q.Index < 3) || q.Chunks != 2 || q.Input != 7 || q.Output != 2 || q.Finish != "length" ||
+		if q.Run != 1 || q.Warmup != (q.Index < 3) || q.Chunks != 2 || q.Input != 7 || q.Output != 2 ||
+			q.Finish != "length" ||
 			q.First < q.Sent || q.Done < q.First || failed != (q.Class == loadgen.ClassServer) {
 			t.Errorf("%+v", q)
 		}

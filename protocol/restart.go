@@ -233,7 +233,8 @@ func (r *running) generates(ctx context.Context, step Step) error {
 		defer closer.Close()
 	}
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		once, cancel := context.WithTimeoutCause(ctx, generationTimeout, fmt.Errorf("no answer within %v", generationTimeout))
+		once, cancel := context.WithTimeoutCause(ctx, generationTimeout,
+			fmt.Errorf("no answer within %v", generationTimeout))
 		err := target.Do(once, 0, new(loadgen.Record))
 		cancel()
 		if err == nil {

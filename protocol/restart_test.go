@@ -135,14 +135,16 @@ func TestReadinessIsARequest(t *testing.T) {
 						return nil
 					}))}
 				begin := time.Now()
-				e, err := runner.Run(context.Background(), Steps{{Run: 1, Level: loadgen.Level{Concurrency: 1, Requests: 1}}})
+				e, err := runner.Run(context.Background(), Steps{{Run: 1,
+					Level: loadgen.Level{Concurrency: 1, Requests: 1}}})
 				if c.say == "" {
 					if err != nil || len(e.Measurements) != 1 || e.Starts[0].Ready == 0 {
 						t.Errorf("%v", err)
 					}
 					return
 				}
-				if err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "CUDA out of memory") {
+				if err == nil || !strings.Contains(err.Error(), c.say) ||
+					!strings.Contains(err.Error(), "CUDA out of memory") {
 					t.Errorf("%v, want an error that says %q, and the last that the server said", err, c.say)
 				}
 				if c.name == "wrong" && time.Since(begin) > time.Second {

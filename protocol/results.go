@@ -39,7 +39,8 @@ func ReadResults(r io.Reader) (*Analysis, error) {
 	for _, p := range a.Points {
 		for _, e := range p.Estimates {
 			if len(e.Values) != len(e.Runs) || len(e.Samples) != 0 && len(e.Samples) != len(e.Values) {
-				return nil, fmt.Errorf("results: %s at %v has %d values of %d runs", e.Name, p.Load, len(e.Values), len(e.Runs))
+				return nil, fmt.Errorf("results: %s at %v has %d values of %d runs", e.Name, p.Load, len(e.Values),
+					len(e.Runs))
 			}
 		}
 	}

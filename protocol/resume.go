@@ -118,7 +118,7 @@ func (p Plan) Extends(design json.RawMessage) bool {
 		return false
 	}
 	p.Runs = before.Runs
-	same, err := json.Marshal(p)
+	same, err := json.Marshal(p.WithoutTrace())
 	return err == nil && equalJSON(design, same)
 }
 

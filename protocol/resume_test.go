@@ -19,13 +19,14 @@ import (
 func stepsOf(e *Experiment) (out []string) {
 	for _, m := range e.Measurements {
 		s := m.Step
-		out = append(out, fmt.Sprintf("run %d, step %d: %s, seed %d, discard %v, %d completed", s.Run, s.Seq, s.Level.Load(), s.Seed, s.Discard, m.Result.Accounting.Completed))
+		out = append(out, fmt.Sprintf("run %d, step %d: %s, seed %d, discard %v, %d completed", s.Run, s.Seq,
+			s.Level.Load(), s.Seed, s.Discard, m.Result.Accounting.Completed))
 	}
 	return out
 }
 
-// Cut off at any byte, an experiment goes on to the steps that the uninterrupted one had: none is lost, and none is there
-// twice.
+// Cut off at any byte, an experiment goes on to the steps that the uninterrupted one had: none is lost, and none is
+// there twice.
 func TestResumeAfterACut(t *testing.T) {
 	plan := small()
 	plan.Cooldown = 0
@@ -42,7 +43,8 @@ func TestResumeAfterACut(t *testing.T) {
 	var cuts []int
 	at := 0
 	for _, line := range lines[:len(lines)-1] {
-		cuts = append(cuts, at+len(line), at+len(line)+len(line)/2, at+len(line)-1) // after a line, within the next, before its end
+		// after a line, within the next, before its end
+		cuts = append(cuts, at+len(line), at+len(line)+len(line)/2, at+len(line)-1)
 		at += len(line)
 	}
 	for _, cut := range cuts {
@@ -65,7 +67,8 @@ func TestResumeAfterACut(t *testing.T) {
 			t.Errorf("cut at %d:\n%s\nwant\n%s", cut, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		if server.running != 0 || !e.Complete || len(e.Resumes) != 1 {
-			t.Errorf("cut at %d: %d servers run, complete %v, %d resumes", cut, server.running, e.Complete, len(e.Resumes))
+			t.Errorf("cut at %d: %d servers run, complete %v, %d resumes", cut, server.running, e.Complete,
+				len(e.Resumes))
 		}
 		read, err := ReadExperiment(dir)
 		if err != nil {
@@ -139,7 +142,8 @@ func TestMoreRuns(t *testing.T) {
 	if a := Analyze(e); a.Runs != before+2 || a.Unit != UnitRestart {
 		t.Errorf("%d runs, %s", a.Runs, a.Unit)
 	}
-	if file, err := os.ReadFile(filepath.Join(runner.Dir, PlanFile)); err != nil || !strings.Contains(string(file), fmt.Sprintf(`"runs": %d`, plan.Runs)) {
+	if file, err := os.ReadFile(filepath.Join(runner.Dir, PlanFile)); err != nil ||
+		!strings.Contains(string(file), fmt.Sprintf(`"runs": %d`, plan.Runs)) {
 		t.Errorf("%s, %v", file, err)
 	}
 	for name, change := range map[string]func(*Plan){
@@ -284,7 +288,8 @@ func TestDirectoryInUse(t *testing.T) {
 func TestNothingToResume(t *testing.T) {
 	runner := newRunner(t, &fakeServer{t: t})
 	runner.Resume = true
-	if _, err := runner.Run(context.Background(), small()); err == nil || !strings.Contains(err.Error(), "nothing to resume") {
+	if _, err := runner.Run(context.Background(), small()); err == nil ||
+		!strings.Contains(err.Error(), "nothing to resume") {
 		t.Error(err)
 	}
 	garbage := t.TempDir()

@@ -27,13 +27,16 @@ func (r Retry) validate() error {
 	case r.Times < 0 || r.Times > 100:
 		return &loadgen.InvalidError{Field: "retries of a level", Value: r.Times, Want: "a number from 0 to 100"}
 	case r.Times == 0 && len(r.Causes) > 0:
-		return &loadgen.InvalidError{Field: "retries of a level", Value: r.Times, Want: "at least 1, where causes are given: " + strings.Join(r.Causes, ", ")}
+		return &loadgen.InvalidError{Field: "retries of a level", Value: r.Times,
+			Want: "at least 1, where causes are given: " + strings.Join(r.Causes, ", ")}
 	case r.Times > 0 && len(r.Causes) == 0:
-		return &loadgen.InvalidError{Field: "causes of a retry", Value: r.Causes, Want: "codes of warnings, such as server-died"}
+		return &loadgen.InvalidError{Field: "causes of a retry", Value: r.Causes,
+			Want: "codes of warnings, such as server-died"}
 	}
 	for _, code := range r.Causes {
 		if code == "" || strings.ContainsFunc(code, func(c rune) bool { return c != '-' && (c < 'a' || c > 'z') }) {
-			return &loadgen.InvalidError{Field: "cause of a retry", Value: strconv.Quote(code), Want: "the code of a warning, such as server-died"}
+			return &loadgen.InvalidError{Field: "cause of a retry", Value: strconv.Quote(code),
+				Want: "the code of a warning, such as server-died"}
 		}
 	}
 	return nil
@@ -92,12 +95,14 @@ func (a *Analysis) retried(all []Measurement) {
 			Codes: codesOf(m.warnings()), Figures: m.Result.Figures,
 		}
 		if again {
-			what = append(what, fmt.Sprintf("%v of run %d after %s", t.Load, t.Run, strings.Join(codesOf(all[i-1].warnings()), ", ")))
+			what = append(what, fmt.Sprintf("%v of run %d after %s", t.Load, t.Run,
+				strings.Join(codesOf(all[i-1].warnings()), ", ")))
 		}
 		a.Tries = append(a.Tries, t)
 	}
 	if len(what) > 0 {
-		a.warn(WarnLevelRetried, "measured again, as the plan had said beforehand, and the tries before do not count: %s", strings.Join(what, "; "))
+		a.warn(WarnLevelRetried, "measured again, as the plan had said beforehand, and the tries before do not "+
+			"count: %s", strings.Join(what, "; "))
 	}
 }
 

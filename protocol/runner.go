@@ -24,9 +24,9 @@ type Client interface {
 	// server has ended by itself.
 	Ready(ctx context.Context, url string) error
 
-	// Target makes what a level of s puts under load at url. One that is an [Auditor] is asked about the level's answers
-	// after it. A Target that has a Close method is closed after its step; of one that has methods Models() []string and Sent() workload.Description the measurement says which
-	// models were asked, and for what.
+	// Target makes what a level of s puts under load at url. One that is an [Auditor] is asked about the level's
+	// answers after it. A Target that has a Close method is closed after its step; of one that has methods Models()
+	// []string and Sent() workload.Description the measurement says which models were asked, and for what.
 	Target(ctx context.Context, url string, s workload.Spec) (loadgen.Target, error)
 }
 
@@ -41,8 +41,8 @@ type Runner struct {
 	// started.
 	Client Client
 
-	// Clients are those of arms that are asked otherwise than by Client, such as with a field more in each request: what
-	// an ablation compares are then the requests, of one server or of two. nil: all are asked by Client.
+	// Clients are those of arms that are asked otherwise than by Client, such as with a field more in each request:
+	// what an ablation compares are then the requests, of one server or of two. nil: all are asked by Client.
 	Clients map[string]Client
 
 	// ReadyTimeout is how long an instance may take to become ready. Zero: 30 minutes, because the largest models load
@@ -185,7 +185,8 @@ func (r *Runner) Run(ctx context.Context, d Design) (*Experiment, error) {
 			err = errors.Join(err, run.journal.trace(sha256, traces[sha256]))
 		}
 		if err == nil && r.Dir != "" {
-			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)), writeJSON(r.Dir, EnvironmentFile, environment))
+			err = errors.Join(writeJSON(r.Dir, PlanFile, json.RawMessage(design)),
+				writeJSON(r.Dir, EnvironmentFile, environment))
 		}
 	}
 	if err == nil && r.SaveRequests && r.Dir != "" {
@@ -235,10 +236,12 @@ func reason(err error) string {
 // running is one carrying out of a design.
 type running struct {
 	*Runner
-	journal    *journal                         // nil: none
-	requests   *requestLog                      // nil: none
-	asked      map[string]*workload.Description // what an experiment that is taken up again asked for, by arm, not compared yet
-	resuming   bool                             // the experiment is taken up again, and its server has yet to be compared
+	journal  *journal    // nil: none
+	requests *requestLog // nil: none
+	// what an experiment that is taken up again asked for, by arm, not compared yet
+	asked map[string]*workload.Description
+	// the experiment is taken up again, and its server has yet to be compared
+	resuming   bool
 	experiment *Experiment
 	began      time.Time              // the present step
 	instance   *Instance              // nil: none runs

@@ -101,7 +101,8 @@ type Path struct {
 
 // containerProxies pass connections on to containers of the same host. Whatever else stands at a port may have its
 // server anywhere: ssh, kubectl port-forward, a gateway.
-var containerProxies = []string{"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2", "conmon"}
+var containerProxies = []string{"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "pasta.avx2",
+	"conmon"}
 
 // MayLeaveHost reports whether what takes the connections may pass them on to another host than the one of the URL.
 func (p Path) MayLeaveHost() bool { return p.Via != "" && !slices.Contains(containerProxies, p.Via) }
@@ -116,7 +117,8 @@ func (p Path) Warning() []loadgen.Warning {
 	}
 	return []loadgen.Warning{{Code: WarnProxied, Message: fmt.Sprintf(
 		"%s takes the connections and passes them on to the server, and is measured with it: it takes a part of the "+
-			"throughput of small messages, and arrivals are stamped behind it; let the server take them itself (--network=host)",
+			"throughput of small messages, and arrivals are stamped behind it; let the server take them itself "+
+			"(--network=host)",
 		p.Via)}}
 }
 

@@ -1,12 +1,12 @@
 package protocol
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -158,7 +158,7 @@ func (a *Analysis) drifts() {
 			continue
 		}
 		t := (*d.result).Total
-		what = append(what, fmt.Sprintf("%s changed by %s (95 %%: %s to %s)",
+		what = append(what, number.Sprintf("%s changed by %s (95 %%: %s to %s)",
 			d.name, change(t.Estimate), change(t.Low), change(t.High)))
 	}
 	if len(what) > 0 {
@@ -174,7 +174,7 @@ func change(log float64) string { return percent(math.Expm1(log)) }
 // percent is a small change as a share: "+2.1 %".
 func percent(x float64) string {
 	if math.Abs(x) >= 0.1 {
-		return fmt.Sprintf("%+.0f %%", 100*x)
+		return number.Sprintf("%+.0f %%", 100*x)
 	}
-	return fmt.Sprintf("%+.2g %%", 100*x)
+	return number.Sprintf("%+.2g %%", 100*x)
 }

@@ -81,9 +81,9 @@ func TestRunDrift(t *testing.T) {
 		throughput, ttft float64
 		says, saysNot    string
 	}{
-		{-.05, 0, "the steady throughput changed by -", "TTFT"},
+		{-.05, 0, "the steady throughput changed by −", "TTFT"},
 		{0, 1.5, "mean TTFT changed by +", "throughput"}, // as the page has it: 4.6 s fresh, and 11.6 after an hour
-		{-.05, 1.5, "the steady throughput changed by -", "none of it"},
+		{-.05, 1.5, "the steady throughput changed by −", "none of it"},
 	} {
 		a := analyze(c.throughput, c.ttft)
 		if a.Drift == nil || a.TTFTDrift == nil || math.Abs(a.Drift.Total.Estimate-c.throughput) > .02 ||

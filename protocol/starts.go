@@ -18,8 +18,8 @@ type StartRecord struct {
 	Arm   string        `json:"arm,omitempty"` // of a comparison; "": there is one server
 	Ready time.Duration `json:"ready_ns"`      // from the start to readiness: the load of the model and all that goes with it
 
-	// KVBlocks is how many blocks of KV cache it has, over all its engines, and KVTokens how many tokens they hold where
-	// the server says that instead. 0: it does not say.
+	// KVBlocks is how many blocks of KV cache it has, over all its engines, and KVTokens how many tokens they hold
+	// where the server says that instead. 0: it does not say.
 	KVBlocks int64 `json:"kv_blocks,omitempty"`
 	KVTokens int64 `json:"kv_tokens,omitempty"`
 }
@@ -119,8 +119,10 @@ func (a *Analysis) compareStarts(starts []Start) {
 			{"tokens", func(r StartRecord) int64 { return r.KVTokens }},
 		} {
 			if text := kvDifference(a.Starts, arm, room.of); text != "" {
-				a.warn(WarnKVCacheDiffers, "starts of one configuration%s had KV caches of different sizes, in %s: %s; what "+
-					"was measured after each is another capacity, and their mean is of none", ofArm(arm), room.what, text)
+				a.warn(WarnKVCacheDiffers,
+					"starts of one configuration%s had KV caches of different sizes, in %s: %s; what "+
+						"was measured after each is another capacity, and their mean is of none", ofArm(arm), room.what,
+					text)
 			}
 		}
 	}

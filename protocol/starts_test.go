@@ -16,7 +16,8 @@ import (
 func saying(pairs ...string) *envinfo.Environment {
 	s := &serving.Server{}
 	for i := 0; i < len(pairs); i += 2 {
-		s.Facts = append(s.Facts, fact.Setting{Name: pairs[i], Value: fact.Known(pairs[i+1], "", serving.ScopeServer, "GET /metrics")})
+		s.Facts = append(s.Facts, fact.Setting{Name: pairs[i],
+			Value: fact.Known(pairs[i+1], "", serving.ScopeServer, "GET /metrics")})
 	}
 	return &envinfo.Environment{Server: s}
 }
@@ -39,16 +40,21 @@ func TestKVCacheDiffers(t *testing.T) {
 			"in blocks: 9,271 in run 1 and 3; 4,711 in run 2"},
 		{"an engine less", []Start{start("", 1, blocks, "500", blocks, "500"), start("", 2, blocks, "500")},
 			"1,000 in run 1; 500 in run 2"},
-		{"SGLang's tokens", []Start{start("", 1, tokens, "100000"), start("", 2, tokens, "120000")}, "in tokens: 120,000 in run 2; 100,000 in run 1"},
+		{"SGLang's tokens", []Start{start("", 1, tokens, "100000"), start("", 2, tokens, "120000")},
+			"in tokens: 120,000 in run 2; 100,000 in run 1"},
 		{"arms are two configurations", []Start{start("a", 1, blocks, "100"), start("b", 1, blocks, "200")}, ""},
-		{"within an arm", []Start{start("a", 1, blocks, "100"), start("b", 1, blocks, "200"), start("b", 2, blocks, "100")},
+		{"within an arm", []Start{start("a", 1, blocks, "100"), start("b", 1, blocks, "200"),
+			start("b", 2, blocks, "100")},
 			"(arm b)"},
-		{"a start that primes", []Start{start("", 0, blocks, "100"), start("", 1, blocks, "200"), start("", 2, blocks, "200")}, ""},
+		{"a start that primes", []Start{start("", 0, blocks, "100"), start("", 1, blocks, "200"),
+			start("", 2, blocks, "200")}, ""},
 		{"none is known", []Start{start("", 1, blocks, "None"), start("", 2), {Run: 3}}, ""},
 		{"one is known", []Start{start("", 1, blocks, "100"), {Run: 2}}, ""},
 		{"no number", []Start{start("", 1, blocks, "-5"), start("", 2, blocks, "1e9")}, ""},
-		{"all differ", []Start{start("", 1, blocks, "100"), start("", 2, blocks, "200"), start("", 3, blocks, "300"), start("", 4, blocks, "400"),
-			start("", 5, blocks, "500"), start("", 6, blocks, "600"), start("", 7, blocks, "700"), start("", 8, blocks, "800")},
+		{"all differ", []Start{start("", 1, blocks, "100"), start("", 2, blocks, "200"), start("", 3, blocks, "300"),
+			start("", 4, blocks, "400"),
+			start("", 5, blocks, "500"), start("", 6, blocks, "600"), start("", 7, blocks, "700"),
+			start("", 8, blocks, "800")},
 			"400 in run 4; 100 in run 1; and 2 sizes between them"},
 	} {
 		a := Analyze(&Experiment{Complete: true, Starts: c.starts})
@@ -76,7 +82,8 @@ func TestResumeWithAnotherKVCache(t *testing.T) {
 		want          string // in the error; "": it is taken up
 	}{
 		{"a little less", []string{"num_gpu_blocks", "9271"}, []string{"num_gpu_blocks", "9268"}, ""},
-		{"half", []string{"num_gpu_blocks", "9271"}, []string{"num_gpu_blocks", "4711"}, "KV cache: 9,271 → 4,711 blocks"},
+		{"half", []string{"num_gpu_blocks", "9271"}, []string{"num_gpu_blocks", "4711"},
+			"KV cache: 9,271 → 4,711 blocks"},
 		{"without prefix caching", []string{"num_gpu_blocks", "9271", "enable_prefix_caching", "True"},
 			[]string{"num_gpu_blocks", "9271", "enable_prefix_caching", "False"}, "True → False"},
 	} {

@@ -16,8 +16,8 @@ type Step struct {
 	Seq int    `json:"seq"`           // position in the run, from 0
 	Arm string `json:"arm,omitempty"` // which server of a comparison; "" where there is one
 
-	// Stage is that of a design which decides from what it has measured what to measure next, from 1. Each run is of one
-	// stage. 0: the design has no stages.
+	// Stage is that of a design which decides from what it has measured what to measure next, from 1. Each run is of
+	// one stage. 0: the design has no stages.
 	Stage int `json:"stage,omitempty"`
 
 	Restart  bool          `json:"restart,omitempty"`     // the server is started anew before this step

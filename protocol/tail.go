@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -49,9 +50,9 @@ func fewSamples(all []loadgen.Figure) (loadgen.Warning, bool) {
 		}
 		have := fmt.Sprint(least)
 		if most > least {
-			have = fmt.Sprintf("%d to %d", least, most)
+			have = number.Sprintf("%d to %d", least, most)
 		}
-		parts = append(parts, fmt.Sprintf("it takes %d to bound a p%g, and %s", k.takes, k.p, figures(len(found[k]), have)))
+		parts = append(parts, number.Sprintf("it takes %d to bound a p%g, and %s", k.takes, k.p, figures(len(found[k]), have)))
 	}
 	return loadgen.Warning{Code: WarnFewSamples, Message: "percentiles are of too few samples: " + strings.Join(parts, "; ")}, true
 }
@@ -60,5 +61,5 @@ func figures(n int, have string) string {
 	if n == 1 {
 		return "one figure has " + have
 	}
-	return fmt.Sprintf("%d figures have %s", n, have)
+	return number.Sprintf("%d figures have %s", n, have)
 }

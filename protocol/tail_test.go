@@ -9,16 +9,20 @@ import (
 
 // withPercentiles is a run of a level with so many samples behind its percentiles.
 func withPercentiles(run, n int) Measurement {
-	m := Measurement{Step: Step{Run: run, Level: loadgen.Level{Concurrency: 10, Requests: 1000}}, Instance: string(rune('a' + run))}
+	m := Measurement{Step: Step{Run: run, Level: loadgen.Level{Concurrency: 10, Requests: 1000}},
+		Instance: string(rune('a' + run))}
 	for _, p := range []float64{50, 99} {
-		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: loadgen.QuantileName(loadgen.E2E, p), Unit: "ms", Value: 10 * p, N: n})
+		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: loadgen.QuantileName(loadgen.E2E, p),
+			Unit: "ms", Value: 10 * p, N: n})
 	}
-	m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: loadgen.SteadyTotalThroughput, Unit: "tok/s", Value: 1000 + float64(run), N: n})
+	m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: loadgen.SteadyTotalThroughput, Unit: "tok/s",
+		Value: 1000 + float64(run), N: n})
 	return m
 }
 
-// The page's p99 of 100 requests is marked, with what it would take, and can be used; its median and throughput are not marked,
-// nor is a p99 of ten prompts for each of 100 in flight. Each run counts on its own: five times 200 are no 1,000.
+// The page's p99 of 100 requests is marked, with what it would take, and can be used; its median and throughput are
+// not marked, nor is a p99 of ten prompts for each of 100 in flight. Each run counts on its own: five times 200 are
+// no 1,000.
 func TestFewSamples(t *testing.T) {
 	for _, c := range []struct {
 		each   []int
@@ -39,7 +43,8 @@ func TestFewSamples(t *testing.T) {
 		}
 		a := Analyze(e)
 		p := a.Points[0]
-		for name, want := range map[string]bool{loadgen.QuantileName(loadgen.E2E, 50): c.p50, loadgen.QuantileName(loadgen.E2E, 99): c.p99, loadgen.SteadyTotalThroughput: false} {
+		for name, want := range map[string]bool{loadgen.QuantileName(loadgen.E2E, 50): c.p50,
+			loadgen.QuantileName(loadgen.E2E, 99): c.p99, loadgen.SteadyTotalThroughput: false} {
 			estimate, err := p.Figure(name)
 			if err != nil || slices.Contains(estimate.MarkedBy, WarnFewSamples) != want {
 				t.Errorf("%v: %s: marked by %v, %v; want %v", c.each, name, estimate.MarkedBy, err, want)

@@ -105,6 +105,15 @@ func refer(l *loadgen.Level) (sha256 string, trace []time.Duration) {
 	return sha256, trace
 }
 
+// WithoutTrace is the plan as an experiment keeps it: with the hash of its trace in the place of the trace.
+func (p Plan) WithoutTrace() Plan {
+	if len(p.Arrivals.Trace) > 0 {
+		p.Arrivals.TraceSHA256 = loadgen.HashTrace(p.Arrivals.Trace)
+		p.Arrivals.Trace = nil
+	}
+	return p
+}
+
 // traceMember begins a trace in JSON as encoding/json writes it. In a string its quotes would be escaped.
 const traceMember = `"trace_ns":[`
 

@@ -39,7 +39,8 @@ func traced(run, seq int, trace []time.Duration) Step {
 // it again when it is read.
 func TestTraceIsStoredOnce(t *testing.T) {
 	long, other := randomTrace(3_500_000, 1), randomTrace(100, 2)
-	steps := Steps{traced(1, 0, long), traced(1, 1, other), traced(2, 0, long), traced(2, 1, other), {Run: 2, Seq: 2, Level: loadgen.Level{Concurrency: 1, Requests: 2}}}
+	steps := Steps{traced(1, 0, long), traced(1, 1, other), traced(2, 0, long), traced(2, 1, other),
+		{Run: 2, Seq: 2, Level: loadgen.Level{Concurrency: 1, Requests: 2}}}
 	dir := filepath.Join(t.TempDir(), "out")
 	runner := &Runner{Server: fixed("http://server"), Dir: dir, Client: always(nil)}
 	e, err := runner.Run(t.Context(), steps)
@@ -58,7 +59,8 @@ func TestTraceIsStoredOnce(t *testing.T) {
 			t.Errorf("a line has %d bytes", len(line))
 		}
 	}
-	if plan, err := os.ReadFile(filepath.Join(dir, PlanFile)); err != nil || len(plan) > 64<<10 || !bytes.Contains(plan, []byte(loadgen.HashTrace(long))) {
+	if plan, err := os.ReadFile(filepath.Join(dir, PlanFile)); err != nil || len(plan) > 64<<10 ||
+		!bytes.Contains(plan, []byte(loadgen.HashTrace(long))) {
 		t.Errorf("the plan has %d bytes, %v", len(plan), err)
 	}
 	read, err := ReadExperiment(dir)
@@ -79,7 +81,8 @@ func TestTraceIsStoredOnce(t *testing.T) {
 			t.Error("levels of one trace have copies of it")
 		}
 	}
-	if a := Analyze(read); len(a.Points) != 3 || len(a.Points[0].Runs) != 2 || a.Points[0].Trace != loadgen.HashTrace(long) {
+	if a := Analyze(read); len(a.Points) != 3 || len(a.Points[0].Runs) != 2 ||
+		a.Points[0].Trace != loadgen.HashTrace(long) {
 		t.Errorf("%d points: %+v", len(a.Points), a.Points)
 	}
 	for i := range e.Measurements { // what was measured is not changed by being written
@@ -120,14 +123,19 @@ func TestTraceThatIsNotThere(t *testing.T) {
 	}
 	whole := strings.Join(lines[2:], "")
 	for name, c := range map[string]struct{ text, say string }{
-		"missing":                  {lines[0] + whole, "it is not in the journal before"},
-		"another one":              {lines[0] + part(func(p *TracePart) { p.Offsets[0] ^= 2 }) + whole, "it is another one"},
-		"not whole":                {lines[0] + part(func(p *TracePart) { p.Left = 1 }) + whole, "it is not in the journal before"},
-		"a number that ends early": {lines[0] + part(func(p *TracePart) { p.Offsets = append(p.Offsets, 0x80) }) + whole, "cannot be read"},
-		"as it was written":        {string(text), ""},
-		"cut in the trace":         {lines[0] + lines[1][:40], ""},
-		"of several parts":         {lines[0] + part(func(p *TracePart) { *p = cutPart(trace, 0, 4) }) + part(func(p *TracePart) { *p = cutPart(trace, 4, 10) }) + whole, ""},
-		"from before":              {lines[0] + strings.ReplaceAll(whole, `"trace_sha256":"`+loadgen.HashTrace(trace)+`"`, inline(t, trace)), ""},
+		"missing": {lines[0] + whole, "it is not in the journal before"},
+		"another one": {lines[0] + part(func(p *TracePart) { p.Offsets[0] ^= 2 }) + whole,
+			"it is another one"},
+		"not whole": {lines[0] + part(func(p *TracePart) { p.Left = 1 }) + whole,
+			"it is not in the journal before"},
+		"a number that ends early": {lines[0] + part(func(p *TracePart) { p.Offsets = append(p.Offsets, 0x80) }) +
+			whole, "cannot be read"},
+		"as it was written": {string(text), ""},
+		"cut in the trace":  {lines[0] + lines[1][:40], ""},
+		"of several parts": {lines[0] + part(func(p *TracePart) { *p = cutPart(trace, 0, 4) }) +
+			part(func(p *TracePart) { *p = cutPart(trace, 4, 10) }) + whole, ""},
+		"from before": {lines[0] + strings.ReplaceAll(whole,
+			`"trace_sha256":"`+loadgen.HashTrace(trace)+`"`, inline(t, trace)), ""},
 	} {
 		e, err := ReadJournal(strings.NewReader(c.text))
 		if c.say != "" {
@@ -141,7 +149,8 @@ func TestTraceThatIsNotThere(t *testing.T) {
 			continue
 		}
 		for _, m := range e.Measurements {
-			if !slices.Equal(m.Step.Level.Arrivals.Trace, trace) || !slices.Equal(m.Result.Level.Arrivals.Trace, trace) {
+			if !slices.Equal(m.Step.Level.Arrivals.Trace, trace) ||
+				!slices.Equal(m.Result.Level.Arrivals.Trace, trace) {
 				t.Errorf("%s: %+v", name, m.Step.Level.Arrivals)
 			}
 		}
@@ -209,12 +218,15 @@ func TestConditions(t *testing.T) {
 		points int
 		warned bool
 	}{
-		"the same":            {plain, plain, 1, false},
-		"another seed":        {plain, func(l *loadgen.Level) { l.Seed = 5 }, 1, false},
-		"another warmup":      {plain, func(l *loadgen.Level) { l.Warmup = 2 }, 2, true},
-		"another timeout":     {plain, func(l *loadgen.Level) { l.Timeout = time.Second }, 2, true},
-		"retries":             {plain, func(l *loadgen.Level) { l.Retries = 1 }, 2, false},
-		"another limit":       {plain, func(l *loadgen.Level) { l.Objectives = []loadgen.Objective{{Metric: "e2e", Limit: 5}} }, 2, false},
+		"the same":        {plain, plain, 1, false},
+		"another seed":    {plain, func(l *loadgen.Level) { l.Seed = 5 }, 1, false},
+		"another warmup":  {plain, func(l *loadgen.Level) { l.Warmup = 2 }, 2, true},
+		"another timeout": {plain, func(l *loadgen.Level) { l.Timeout = time.Second }, 2, true},
+		"retries":         {plain, func(l *loadgen.Level) { l.Retries = 1 }, 2, false},
+		"another limit": {plain, func(l *loadgen.Level) {
+			l.Objectives = []loadgen.Objective{{Metric: "e2e",
+				Limit: 5}}
+		}, 2, false},
 		"the same trace":      {arrive(short), arrive(slices.Clone(short)), 1, false},
 		"another trace":       {arrive(short), arrive(other), 2, true},
 		"a part of the trace": {arrive(short), arrive(short[:5]), 2, true},
@@ -227,7 +239,8 @@ func TestConditions(t *testing.T) {
 			}
 			a := Analyze(e)
 			if len(a.Points) != c.points || has(a.Warnings, WarnConditions) != c.warned {
-				t.Errorf("%d points, want %d: %v", len(a.Points), c.points, cmp.Diff(a.Points[0], a.Points[len(a.Points)-1]))
+				t.Errorf("%d points, want %d: %v", len(a.Points), c.points,
+					cmp.Diff(a.Points[0], a.Points[len(a.Points)-1]))
 				t.Errorf("%v", a.Warnings)
 			}
 		})

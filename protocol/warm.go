@@ -122,7 +122,8 @@ func againFor(discarded, next Step, nth int) Step {
 		again.Spec.Input, again.Spec.Output = next.Input, next.Output
 		bound := again.Level.Duration
 		again.Level = next.Level
-		again.Level.Requests, again.Level.Warmup, again.Level.Duration, again.Level.Objectives = 0, 0, bound, nil
+		again.Level.Requests, again.Level.Sessions, again.Level.Warmup = 0, 0, 0
+		again.Level.Duration, again.Level.Objectives = bound, nil
 	}
 	return again
 }

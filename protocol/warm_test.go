@@ -24,7 +24,8 @@ import (
 // served is a Client of a simulated server without a network between, so that virtual time is all there is.
 func served(s *loadgentest.Simulated) *funcs {
 	return &funcs{target: func(_ context.Context, _ string, spec workload.Spec) (loadgen.Target, error) {
-		body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) + `],"stream":true,"ignore_eos":true,"max_tokens":` +
+		body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) +
+			`],"stream":true,"ignore_eos":true,"max_tokens":` +
 			strconv.Itoa(spec.Output) + `}`
 		return loadgen.TargetFunc(func(ctx context.Context, _ int, r *loadgen.Record) error {
 			q := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions", strings.NewReader(body))
@@ -71,7 +72,8 @@ func cold(by float64) func() *loadgentest.Simulated {
 	seed := uint64(0)
 	return func() *loadgentest.Simulated {
 		seed++
-		return &loadgentest.Simulated{PrefillRate: 320, DecodeRate: 40, Noise: .1, Seed: seed, Cold: by, ColdRequests: 40}
+		return &loadgentest.Simulated{PrefillRate: 320, DecodeRate: 40, Noise: .1, Seed: seed, Cold: by,
+			ColdRequests: 40}
 	}
 }
 
@@ -128,12 +130,14 @@ func TestWarmUntilSteady(t *testing.T) {
 					before += m.Result.Accounting.Issued + m.Result.Warmup.Issued
 					flagged := has(m.Result.Warnings, WarnCold)
 					if !m.Step.Discard && m.Step.Level.Concurrency == 8 && flagged != c.cold || flagged && slow < 1.05 {
-						t.Errorf("run %d, %s, began with everything slower by %.3f: %v", m.Step.Run, m.Step.Level.Load(), slow,
+						t.Errorf("run %d, %s, began with everything slower by %.3f: %v", m.Step.Run,
+							m.Step.Level.Load(), slow,
 							m.Result.Warnings)
 					}
 				}
 				for _, p := range Analyze(e).Points {
-					if _, err := p.Figure(loadgen.QuantileName(loadgen.TTFT, 50)); p.Concurrency == 8 && c.cold == (err == nil) {
+					if _, err := p.Figure(loadgen.QuantileName(loadgen.TTFT, 50)); p.Concurrency == 8 &&
+						c.cold == (err == nil) {
 						t.Errorf("the figures of %v: %v", p.Load, err)
 					}
 				}
@@ -222,7 +226,8 @@ func TestWarmAgain(t *testing.T) {
 					t.Fatalf("%d times warmed again, %v", len(e.Rewarms), time.Since(begin))
 				}
 				for _, m := range e.Rewarms {
-					if !m.Warming.Steady() || m.Step.Level.Concurrency != 4 || m.Step.Seed == e.Measurements[0].Step.Seed {
+					if !m.Warming.Steady() || m.Step.Level.Concurrency != 4 ||
+						m.Step.Seed == e.Measurements[0].Step.Seed {
 						t.Errorf("%+v %+v", m.Step, m.Warming)
 					}
 				}

@@ -15,7 +15,8 @@ const unitRequest = "request of one run"
 // shares are the counts behind a figure that is a share of the requests issued, of each run that has it; nil for any
 // other figure, and where a run does not say of how many requests it is.
 func shares(name string, group []Measurement) (counts []stats.Count) {
-	if name != loadgen.SuccessRate && name != loadgen.Attainment && !strings.HasPrefix(name, loadgen.AttainmentName("")) {
+	if name != loadgen.SuccessRate && name != loadgen.Attainment &&
+		!strings.HasPrefix(name, loadgen.AttainmentName("")) {
 		return nil
 	}
 	for _, m := range group {
@@ -58,9 +59,9 @@ func inPercent(v stats.Interval) *stats.Interval {
 	return &v
 }
 
-// within is the interval of a figure of one run by that run alone; nil where there is none: for means without one, for percentiles
-// of what one request has several of, such as the gaps between its chunks, for those of more samples than are kept, and
-// for other throughputs than that of the steady window.
+// within is the interval of a figure of one run by that run alone; nil where there is none: for means without one,
+// for percentiles of what one request has several of, such as the gaps between its chunks, for those of more samples
+// than are kept, and for other throughputs than that of the steady window.
 func within(name string, m Measurement) *stats.Interval {
 	if counts := shares(name, []Measurement{m}); len(counts) == 1 {
 		v, err := stats.ProportionInterval(counts[0].Met, counts[0].Issued, Confidence, unitRequest)

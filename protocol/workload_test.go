@@ -129,8 +129,8 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// What journals of before said once for all of their steps reads as ever, and so do their steps; and a step is written as
-// it was.
+// What journals of before said once for all of their steps reads as ever, and so do their steps; and a step is
+// written as it was.
 func TestJournalWithOneWorkload(t *testing.T) {
 	old := string(journalOf(t))
 	old = strings.Replace(old, `"environment":`,

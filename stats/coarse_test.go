@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -183,5 +184,75 @@ func TestFiellerOfUnequalSizes(t *testing.T) {
 	}
 	if v, err = FiellerInterval(a[:3], b, 0.95, "run"); err != nil || hasWarning(v.Warnings, UnlikeSides) {
 		t.Errorf("%v, %v", v, err)
+	}
+}
+
+// An offset that all samples share costs no digits, on logarithms too: the spread is then that of the samples over it.
+func TestLogarithmsAtAnOffset(t *testing.T) {
+	x := []float64{101, 99.5, 100.25, 98.75, 101.5}
+	for _, offset := range []float64{1e9, 1e12, 1e14} {
+		y := make([]float64, len(x))
+		for i := range x {
+			y[i] = x[i] + offset // exact
+		}
+		plain, err := SDInterval(x, 0.95, "run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs, err := LogSDInterval(y, 0.95, "run")
+		if err != nil || !near(logs.Estimate*(offset+100), plain.Estimate, 1e-4) ||
+			!near(logs.High*(offset+100), plain.High, 1e-4) {
+			t.Errorf("%g: %v, want %v over it, %v", offset, logs, plain, err)
+		}
+		mean, err := MeanInterval(x, 0.95, "run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		geometric, err := LogMeanInterval(y, 0.95, "run")
+		digit := 2 * lastDigit(offset)
+		if err != nil || math.Abs(geometric.Low-offset-mean.Low) > digit+1e-6 ||
+			math.Abs(geometric.High-offset-mean.High) > digit+1e-6 {
+			t.Errorf("%g: %v, want %v, %v", offset, geometric, mean, err)
+		}
+	}
+}
+
+// Neighbours whose logarithms are one float64 have an interval, as they have for their mean.
+func TestLogMeanOfNeighbours(t *testing.T) {
+	x := []float64{1e300, math.Nextafter(1e300, math.Inf(1))}
+	if v, err := LogMeanInterval(x, 0.95, "run"); err != nil || !v.Defined() || v.Low > x[0] || v.High < x[1] {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+// What is too small to be squared is an error, as what is too large is, and not a spread of 0.
+func TestSquaresThatUnderflow(t *testing.T) {
+	var nested, runs [][]float64
+	for _, v := range []float64{1, 1.1, 1.3} {
+		nested = append(nested, []float64{v * 1e-200, v * 1.2e-200})
+		runs = append(runs, []float64{v * 1e-200, v * 1.9e-200, v * 2.5e-200, v * 2.4e-200})
+	}
+	if _, err := VarianceComponents(nested, 0.95, "run", "request"); !errors.Is(err, ErrOutOfRange) {
+		t.Errorf("components: %v", err)
+	}
+	if u, err := FitUSL([]float64{1, 2, 4, 8}, runs); !errors.Is(err, ErrOutOfRange) {
+		t.Errorf("USL: %+v, %v", u, err)
+	}
+}
+
+// A bound that is not 0 is not written as 0.
+func TestBoundsThatAreNotZero(t *testing.T) {
+	for want, v := range map[string]Interval{
+		"1.00 [0.45, 22.60] at 95 %":         {Estimate: 1, Low: 0.446, High: 22.6, Confidence: 0.95},
+		"1.00000 [0.00030, 1.00000] at 95 %": {Estimate: 1, Low: 0.0003, High: 1, Confidence: 0.95},
+		"-5.000 [-10.000, -0.006] at 95 %":   {Estimate: -5, Low: -10, High: -0.006, Confidence: 0.95},
+		"1.00 [0.00, 1.00] at 95 %":          {Estimate: 1, Low: 0, High: 1, Confidence: 0.95},
+		"5.0 [1.0, 10.0] at 95 %":            {Estimate: 5, Low: 1, High: 10, Confidence: 0.95},
+		"100.0 [98.0, 102.0] at 95 % (few-runs)": {Estimate: 100, Low: 98, High: 102, Confidence: 0.95,
+			Warnings: []Warning{{Code: FewRuns}}},
+	} {
+		if got := v.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -46,7 +46,7 @@ type Component struct {
 // The samples must be balanced: a part that differs in length from the first of its level is ErrLengthMismatch with its
 // place. No part of any level is ErrEmpty, one is ErrTooFew. NaN or an infinity is ErrNotFinite with its place, a
 // number of units other than that of levels ErrLengthMismatch, a confidence not strictly between 0 and 1 ErrOutOfRange,
-// and a variance beyond the largest float64 ErrOverflow.
+// a variance beyond the largest float64 ErrOverflow, and one below the smallest ErrOutOfRange.
 func VarianceComponents[T [][]float64 | [][][]float64](x T, confidence float64, units ...string) (Components, error) {
 	if err := checkConfidence(confidence); err != nil {
 		return Components{}, err
@@ -80,7 +80,12 @@ func nestedComponents(flat []float64, sizes []int, confidence float64, units []s
 		for group := means; len(group) > 0; group = group[sizes[d]:] {
 			_, _, mean, sd := moments(group[:sizes[d]])
 			above = append(above, mean)
-			sum.add(float64(sd * sd))
+			variance := float64(sd * sd)
+			if sd > 0 && variance < 0x1p-1022 {
+				return Components{}, &ValueError{Arg: "x", Index: make([]int, len(sizes)), Value: flat[0], Err: ErrOutOfRange,
+					Remedy: "the squares of such differences are no float64s: give the samples in a smaller unit"}
+			}
+			sum.add(variance)
 		}
 		s2 := sum.value() / float64(len(above))
 		if math.IsNaN(s2) || math.IsInf(s2, 0) {

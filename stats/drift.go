@@ -93,8 +93,8 @@ func Drift(y [][]float64, confidence float64, unit string) (DriftResult, error) 
 	return r, nil
 }
 
-// coarseDrift is by how much rounding may have moved the total, where runs at a level are coarse: up over one half of the
-// runs and down over the other. A level of one value in all runs has no drift to be rounded.
+// coarseDrift is by how much rounding may have moved the total, where runs at a level are coarse: up over one half of
+// the runs and down over the other. A level of one value in all runs has no drift to be rounded.
 func coarseDrift(y [][]float64) float64 {
 	column := make([]float64, len(y))
 	var rounding float64

@@ -40,7 +40,7 @@ func ExampleBestOperatingPoint() {
 	fmt.Println(p)
 	fmt.Println("kept at", p.Kept, "broken at", p.Broken)
 	// Output:
-	// 40, giving 2500 [2475, 2525] at 95 %
+	// 40, giving 2,500 [2,475, 2,525] at 95 %
 	// kept at [10 20 40] broken at [80]
 }
 
@@ -93,7 +93,7 @@ func ExampleCertifyTail() {
 		fmt.Println(c)
 	}
 	// Output:
-	// p99 ≤ 997 at 99 % (1000 samples, 2 over)
+	// p99 ≤ 997 at 99 % (1,000 samples, 2 over)
 	// p99: too few samples, 100 of the 662 that it takes
 }
 

@@ -2,9 +2,9 @@ package stats
 
 import "math"
 
-// FisherGreater is the one-sided exact test of Fisher (1934) of two shares: the probability of so many of all successes,
-// or more, falling to the first sample, of those that there are in both together, if one share holds for both. It is
-// small where the first share is greater.
+// FisherGreater is the one-sided exact test of Fisher (1934) of two shares: the probability of so many of all
+// successes, or more, falling to the first sample, of those that there are in both together, if one share holds for
+// both. It is small where the first share is greater.
 //
 // A sample without trials shows nothing: P is 1. Fewer trials or successes than none, and more successes than trials,
 // are ErrOutOfRange.
@@ -14,7 +14,8 @@ func FisherGreater(successes, trials, otherSuccesses, otherTrials int) (p float6
 		k, of, n int
 	}{{"successes", successes, trials, trials}, {"other successes", otherSuccesses, otherTrials, otherTrials}} {
 		if c.n < 0 || c.k < 0 || c.k > c.of {
-			return 0, &ValueError{Arg: c.arg, Value: float64(c.k), Err: ErrOutOfRange, Remedy: "give a count from 0 to that of the trials"}
+			return 0, &ValueError{Arg: c.arg, Value: float64(c.k), Err: ErrOutOfRange,
+				Remedy: "give a count from 0 to that of the trials"}
 		}
 	}
 	all, trialsOfAll := successes+otherSuccesses, trials+otherTrials

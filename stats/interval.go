@@ -3,7 +3,9 @@ package stats
 import (
 	"fmt"
 	"math"
-	"strconv"
+	"slices"
+
+	people "github.com/servegauge/servegauge/internal/number"
 )
 
 // Interval is an estimate and the bounds between which the truth lies at the stated confidence, with everything that is
@@ -64,10 +66,16 @@ func (v Interval) String() string {
 	return withWarnings(fmt.Sprintf("%s at %s %%", v.bounds(), formatNumber(100*v.Confidence, 6)), v.Warnings)
 }
 
-// bounds writes "6735 [6396, 7074]", with so many digits more that no bound looks like a number that it is not, of
+// bounds writes "6,735 [6,396, 7,074]", with so many digits more that no bound looks like a number that it is not, of
 // those given: 1.0003 is not 1.000 where the question is whether the interval contains 1.
 func (v Interval) bounds(apart ...float64) string {
 	finest := v.High - v.Low
+	for _, bound := range []float64{v.Low, v.High} {
+		// Where it would be written as 0, which it is not: an SD of 0 is none, and a share of 0 nobody.
+		if size := math.Abs(bound); size > finest/10_000 && size < finest/20 {
+			apart = append(slices.Clip(apart), 0)
+		}
+	}
 	for _, x := range apart {
 		for _, bound := range []float64{v.Low, v.High} {
 			if d := math.Abs(bound - x); d > 0 {
@@ -89,7 +97,7 @@ func (v Interval) bounds(apart ...float64) string {
 		case places > 12 || places < -12 || largest > 1e4*math.Abs(v.Estimate): // one place does not fit all
 			return formatNumber(x, max(digits, 4))
 		}
-		return strconv.FormatFloat(x, 'f', max(places, 0), 64)
+		return people.Fixed(x, max(places, 0))
 	}
 	return fmt.Sprintf("%s [%s, %s]", one(v.Estimate), one(v.Low), one(v.High))
 }
@@ -103,7 +111,7 @@ func formatNumber(x float64, digits int) string {
 	case math.IsInf(x, -1):
 		return "−∞"
 	}
-	return strconv.FormatFloat(x, 'g', digits, 64)
+	return people.Digits(x, digits)
 }
 
 // MeanInterval returns the two-sided interval for the mean of the population that x is a sample of: x̄ ± t·s/√n with t

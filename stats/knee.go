@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
+
+	people "github.com/servegauge/servegauge/internal/number"
 )
 
 // The constants of the rule that Knee follows. They belong together: the coverage that Knee states is of all of them.
@@ -160,7 +160,7 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 	switch {
 	case a >= 0:
 		t := r.Tests[a]
-		low = fmt.Sprintf("%s gives less than 95 %% of the peak (T = %s < −%.2f)", level(t.Level), minus(t.Below), below)
+		low = fmt.Sprintf("%s gives less than 95 %% of the peak (T = %s < −%.2f)", level(t.Level), statistic(t.Below), below)
 	case math.IsNaN(r.Tests[0].Below):
 		low = fmt.Sprintf("no lower end: at the lowest level, %s, every run differs from the peak by the same, "+
 			"which is no measure of the error", level(r.Tests[0].Level))
@@ -168,11 +168,11 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 		t := r.Tests[0]
 		low = fmt.Sprintf("no lower end: at the lowest level, %s, T = %s where less than 95 %% of the peak "+
 			"needs < −%.2f",
-			level(t.Level), minus(t.Below), below)
+			level(t.Level), statistic(t.Below), below)
 	}
 	if b < len(r.Tests)-1 {
 		t := r.Tests[b]
-		high = fmt.Sprintf("%s reaches 95 %% of every higher level (T ≥ %.2f > %.2f)", level(t.Level), t.Reaches,
+		high = fmt.Sprintf("%s reaches 95 %% of every higher level (T ≥ %s > %.2f)", level(t.Level), statistic(t.Reaches),
 			reaches)
 	} else {
 		high = fmt.Sprintf("no level under the highest, %s, is shown to reach 95 %% of all above it (needs T > %.2f)",
@@ -181,9 +181,12 @@ func (r *KneeResult) reason(a, b int, below, reaches float64) string {
 	return "of the tested levels, with 95 % confidence: " + low + "; " + high
 }
 
-// minus writes a statistic with the sign that the limits beside it have.
-func minus(t float64) string {
-	return strings.Replace(strconv.FormatFloat(t, 'f', 2, 64), "-", "−", 1)
+// statistic writes t with two decimals, and as ∞ where every run agrees to the last digit.
+func statistic(t float64) string {
+	if math.IsInf(t, 0) {
+		return people.Digits(t, 3)
+	}
+	return people.Fixed(t, 2)
 }
 
 // pairs computes paired t statistics between levels.

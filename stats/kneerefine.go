@@ -168,7 +168,7 @@ func (f *KneeRefinement) step(s KneeStage, x int, whole bool) error {
 			return nil
 		}
 		f.Reason = fmt.Sprintf("over: %s is too near to 95 %% of the peak for %d runs to tell "+
-			"(T = %s, decided below −%.2f or above %.2f)", level(step.Level), step.N, minus(step.T), below, reaches)
+			"(T = %s, decided below −%.2f or above %.2f)", level(step.Level), step.N, statistic(step.T), below, reaches)
 	}
 	return nil
 }

@@ -3,7 +3,8 @@ package stats
 import (
 	"fmt"
 	"math"
-	"strconv"
+
+	people "github.com/servegauge/servegauge/internal/number"
 )
 
 // KneeKind says what form the answer of [Knee] has.
@@ -115,7 +116,7 @@ func (r KneeResult) bracket() string {
 	}
 }
 
-func level(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func level(v float64) string { return people.Short(v, 6) }
 
 type kneeTestJSON struct {
 	Level   number `json:"level"`

@@ -24,16 +24,23 @@ func LogMeanInterval(x []float64, confidence float64, unit string) (Interval, er
 	if err != nil {
 		return Interval{}, err
 	}
+	over(x[0], x, logs) // so that no digit is lost where all are near each other
 	v, err := MeanInterval(logs, confidence, unit)
 	if err != nil {
 		return Interval{}, err
 	}
+	back := func(log float64) float64 {
+		if math.Abs(log) < 1 {
+			return x[0] * math.Exp(log)
+		}
+		return math.Exp(log + math.Log(x[0])) // neither factor overflows alone
+	}
 	lo, hi, _, _ := moments(x)
 	// Between the samples, as a mean is: the exponential of a logarithm may be off by a few last bits, and at the
 	// largest float64 overflow.
-	v.Estimate = min(max(math.Exp(v.Estimate), lo), hi)
+	v.Estimate = min(max(back(v.Estimate), lo), hi)
 	if v.Defined() {
-		v.Low, v.High = min(math.Exp(v.Low), v.Estimate), max(math.Exp(v.High), v.Estimate)
+		v.Low, v.High = min(back(v.Low), v.Estimate), max(back(v.High), v.Estimate)
 		v.needWidth()
 	}
 	v.Method = "Student's t on logarithms"

@@ -27,7 +27,6 @@ func TestLogMeanInterval(t *testing.T) {
 
 func TestLogMeanIntervalEdges(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
-	large, next := 1e300, math.Nextafter(1e300, inf) // their logarithms are the same float64
 	for _, c := range []struct {
 		name                string
 		x                   []float64
@@ -37,7 +36,6 @@ func TestLogMeanIntervalEdges(t *testing.T) {
 	}{
 		{"one sample", []float64{3}, 0.95, 3, nan, nan, []string{SingleSample}},
 		{"identical", []float64{3, 3, 3}, 0.95, 3, nan, nan, []string{ResolutionLimited}},
-		{"identical logarithms", []float64{large, next}, 0.95, large, nan, nan, []string{ResolutionLimited}},
 		{"largest", []float64{math.MaxFloat64, math.MaxFloat64}, 0.95, math.MaxFloat64, nan, nan,
 			[]string{ResolutionLimited}},
 		{"unbounded", []float64{1e-200, 1e200}, 0.95, 1, 0, inf, nil},

@@ -11,9 +11,10 @@ import (
 func TestInfiniteNumbersInJSON(t *testing.T) {
 	inf := math.Inf(1)
 	for name, text := range map[string]string{
-		"interval":        roundTrip(t, Interval{Estimate: 1, Low: -inf, High: inf, DF: inf, Confidence: 0.95}),
-		"knee test":       roundTrip(t, KneeTest{Level: 8, Below: -inf, Reaches: inf}),
-		"knee":            roundTrip(t, KneeResult{Kind: KneeAbove, Low: 4, High: math.NaN(), DF: inf, Tests: []KneeTest{{8, math.NaN(), inf}}}),
+		"interval":  roundTrip(t, Interval{Estimate: 1, Low: -inf, High: inf, DF: inf, Confidence: 0.95}),
+		"knee test": roundTrip(t, KneeTest{Level: 8, Below: -inf, Reaches: inf}),
+		"knee": roundTrip(t, KneeResult{Kind: KneeAbove, Low: 4, High: math.NaN(), DF: inf,
+			Tests: []KneeTest{{8, math.NaN(), inf}}}),
 		"refinement step": roundTrip(t, KneeStep{Level: 8, T: -inf, N: 3, DF: 2, Low: 4, High: math.NaN()}),
 		"repetition plan": roundTrip(t, RepetitionPlan{Optimal: []float64{inf, 3, math.NaN()}, HalfWidth: inf}),
 		"USL":             roundTrip(t, USL{Peak: inf, RSS: 1}),
@@ -22,7 +23,8 @@ func TestInfiniteNumbersInJSON(t *testing.T) {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
-	if text := roundTrip(t, RepetitionPlan{Optimal: []float64{inf, 3}}); !strings.Contains(text, `"unbounded":{"optimal.0":"above"}`) {
+	if text := roundTrip(t, RepetitionPlan{Optimal: []float64{inf, 3}}); !strings.Contains(text,
+		`"unbounded":{"optimal.0":"above"}`) {
 		t.Error(text)
 	}
 }
@@ -43,7 +45,8 @@ func TestReadInfiniteNumbers(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		`{"low":null,"unbounded":{"low":"sideways"}}`, `{"low":null,"unbounded":{"lo":"below"}}`, `{"unbounded":{"method":"above"}}`,
+		`{"low":null,"unbounded":{"low":"sideways"}}`, `{"low":null,"unbounded":{"lo":"below"}}`,
+		`{"unbounded":{"method":"above"}}`,
 		`{"low":"NaN"}`, `{"unbounded":["low"]}`,
 	} {
 		var v Interval

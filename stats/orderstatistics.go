@@ -78,7 +78,9 @@ func QuantileInterval(x []float64, p, confidence float64, unit string) (Interval
 		v.Coverage -= above
 	}
 	if v.Low == v.High {
-		v.Low, v.High = sorted.around(v.Low)
+		if v.Low, v.High = sorted.around(v.Low); math.IsNaN(v.Low) {
+			v.Coverage = 0 // of no interval
+		}
 		v.Warnings = append(v.Warnings, tiedBounds())
 		if !v.Defined() { // all are the same
 			v.Coverage = 0

@@ -46,8 +46,9 @@ func TestPairOrder(t *testing.T) {
 		if o.method == lessOrder { // the ranks of four against two, or five against one, show nothing
 			o.kind = Undecided
 		}
-		if err != nil || m.Kind != o.kind || o.method == lessOrder && !hasWarning(m.Warnings, FewRuns) || slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings,
-			OrderConfounded) {
+		if err != nil || m.Kind != o.kind || o.method == lessOrder && !hasWarning(m.Warnings, FewRuns) ||
+			slices.Contains(o.want, OrderConfounded) != hasWarning(m.Warnings,
+				OrderConfounded) {
 			t.Errorf("%s: medians: %v, %v", o.name, m, err)
 		}
 	}

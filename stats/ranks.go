@@ -196,10 +196,10 @@ func pairMeans(d []float64) Sorted {
 	return shifts
 }
 
-// ordersTogether are the same for pairs of which more were measured in one order than in the other. What the order does
-// has one sign in the one and the other in the other, so that it is in no mean of a pair of each; and these are half the
-// shifts between the differences of the one and those of the other with their signs turned, which have one distribution
-// where both are symmetrical and alike.
+// ordersTogether are the same for pairs of which more were measured in one order than in the other. What the order
+// does has one sign in the one and the other in the other, so that it is in no mean of a pair of each; and these are
+// half the shifts between the differences of the one and those of the other with their signs turned, which have one
+// distribution where both are symmetrical and alike.
 func ordersTogether(aFirst, bFirst []float64) Sorted {
 	var shifts Sorted
 	for _, x := range aFirst {

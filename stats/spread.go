@@ -49,6 +49,7 @@ func LogSDInterval(x []float64, confidence float64, unit string) (Interval, erro
 	if err != nil {
 		return Interval{}, err
 	}
+	over(x[0], x, logs)
 	v, err := spread(logs, confidence, unit)
 	if err != nil {
 		return Interval{}, err

@@ -84,10 +84,10 @@ func checkHalfWidth(halfWidth float64) error {
 }
 
 // SteinInterval returns the interval for the mean from all samples of a two-stage measurement, of which the first
-// pilotN were the pilot that [SteinRuns] decided on: x̄ ± t·s₀/√n, with x̄ of all n samples, but s₀ and its pilotN − 1
-// degrees of freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there; but where more
-// than half of the samples are one value it is wider by half a step of the measurement, as by [MeanInterval]. The spread
-// of the others is left out, because their number depends on the pilot's.
+// pilotN were the pilot that [SteinRuns] decided on: x̄ ± t·s₀/√n, with x̄ of all n samples, but s₀ and its pilotN −
+// 1 degrees of freedom of the pilot alone. It is never wider than ± halfWidth, and covers as stated there; but where
+// more than half of the samples are one value it is wider by half a step of the measurement, as by [MeanInterval].
+// The spread of the others is left out, because their number depends on the pilot's.
 //
 // If fewer were run than SteinRuns asks for, because a budget ended, the result is the fixed-n interval of what was
 // run, that of [MeanInterval], with the warning PrecisionNotReached that says how many are missing. It is that

@@ -1,10 +1,11 @@
 package stats
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"sync"
+
+	people "github.com/servegauge/servegauge/internal/number"
 )
 
 // tailConfidence and tailSpare are MLPerf's: with 99 % the bound holds, and one sample at least lies above it.
@@ -37,7 +38,8 @@ func TailFloor(p float64) int {
 	return tailFloor(p)
 }
 
-// tailFloors are those of the percentiles that most figures are: each takes a millisecond, and a report asks for hundreds.
+// tailFloors are those of the percentiles that most figures are: each takes a millisecond, and a report asks for
+// hundreds.
 var tailFloors = map[float64]func() int{}
 
 func init() {
@@ -62,7 +64,7 @@ func TailWarnings(n int, p float64) []Warning {
 	if n >= floor {
 		return nil
 	}
-	return []Warning{{FewSamples, fmt.Sprintf("%d samples are too few for a p%s: it takes %d to bound it",
+	return []Warning{{FewSamples, people.Sprintf("%d samples are too few for a p%s: it takes %d to bound it",
 		n, strconv.FormatFloat(100*p, 'g', 10, 64), floor)}}
 }
 
@@ -119,9 +121,9 @@ func (c TailCertificate) Below(x float64) bool { return c.N >= c.Needed && c.Nee
 func (c TailCertificate) String() string {
 	name := "p" + strconv.FormatFloat(100*c.P, 'g', 10, 64)
 	if math.IsNaN(c.Bound) || c.Needed == 0 {
-		return fmt.Sprintf("%s: too few samples, %d of the %d that it takes", name, c.N, c.Needed)
+		return people.Sprintf("%s: too few samples, %d of the %d that it takes", name, c.N, c.Needed)
 	}
-	return fmt.Sprintf("%s ≤ %s at %.4g %% (%d samples, %d over)", name, formatNumber(c.Bound, 6), 100*c.Confidence,
+	return people.Sprintf("%s ≤ %s at %.4g %% (%d samples, %d over)", name, formatNumber(c.Bound, 6), 100*c.Confidence,
 		c.N, c.Over)
 }
 

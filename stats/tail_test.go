@@ -50,7 +50,7 @@ func TestCertifyTail(t *testing.T) {
 		{661, 0.99, 0, math.NaN(), "p99: too few samples, 661 of the 662 that it takes"},
 		{662, 0.99, 1, 661, "p99 ≤ 661 at 99 % (662 samples, 1 over)"},
 		{64, 0.9, 1, 63, "p90 ≤ 63 at 99 % (64 samples, 1 over)"},
-		{6636, 0.999, 1, 6635, "p99.9 ≤ 6635 at 99 % (6636 samples, 1 over)"},
+		{6636, 0.999, 1, 6635, "p99.9 ≤ 6,635 at 99 % (6,636 samples, 1 over)"},
 	} {
 		got, err := CertifyTail(rising[len(rising)-c.n:], c.p)
 		if err != nil || got.Over != c.over || !same64(got.Bound, c.bound) || got.String() != c.want || got.N != c.n {

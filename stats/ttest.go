@@ -289,18 +289,21 @@ func logsOfTwo(a, b []float64) (logA, logB []float64, known scale, err error) {
 	if logB, err = logarithms("b", b); err != nil {
 		return nil, nil, scale{}, err
 	}
-	from := a[0]
-	for _, s := range []struct{ x, logs []float64 }{{a, logA}, {b, logB}} {
-		for i, v := range s.x {
-			if apart := (v - from) / from; math.Abs(apart) < 0.5 {
-				s.logs[i] = math.Log1p(apart)
-			} else {
-				s.logs[i] -= math.Log(from)
-			}
-		}
-	}
+	over(a[0], a, logA)
+	over(a[0], b, logB)
 	digit := logDigit * max(1, largestOf(logA), largestOf(logB))
 	return logA, logB, scale{digit, logCoarseness(a, b) + logCoarseness(b, a)}, nil
+}
+
+// over changes the logarithms of x to those of x over from.
+func over(from float64, x, logs []float64) {
+	for i, v := range x {
+		if apart := (v - from) / from; math.Abs(apart) < 0.5 {
+			logs[i] = math.Log1p(apart)
+		} else {
+			logs[i] -= math.Log(from)
+		}
+	}
 }
 
 // differenceOverflow blames the sample furthest from 0.

@@ -80,6 +80,10 @@ func FitUSL(levels []float64, runs [][]float64) (USL, error) {
 		return USL{}, &ValueError{Arg: "runs", Value: largest, Err: ErrOverflow,
 			Remedy: "give the throughput in a larger unit"}
 	}
+	if rss > 0 && u.RSS < 0x1p-1022 {
+		return USL{}, &ValueError{Arg: "runs", Value: largest, Err: ErrOutOfRange,
+			Remedy: "the squares of such residuals are no float64s: give the throughput in a smaller unit"}
+	}
 	if !converged {
 		u.Warnings = append(u.Warnings, notConverged())
 	}

@@ -78,7 +78,8 @@ func TestCompare(t *testing.T) {
 		if r.Scenario == startName {
 			want = 1
 		}
-		if r.Failed != "" || r.Server.Served != want || r.Server.Tokens != int64(want*s.Tokens) || r.Server.Input != int64(want*inputTokens) ||
+		if r.Failed != "" || r.Server.Served != want || r.Server.Tokens != int64(want*s.Tokens) ||
+			r.Server.Input != int64(want*inputTokens) ||
 			r.Server.Cancelled != 0 || r.Server.Rejected != 0 {
 			t.Errorf("%+v", r)
 		}
@@ -103,7 +104,8 @@ func TestCompare(t *testing.T) {
 	if !slices.Equal(order, want) {
 		t.Errorf("runs are %q, want %q", order, want)
 	}
-	for _, part := range []string{"| " + oursName + " | 120 |", "| " + bareName + " | 120 |", "left out, not given (-rust)", "not given (-wrk)"} {
+	for _, part := range []string{"| " + oursName + " | 120 |", "| " + bareName + " | 120 |",
+		"left out, not given (-rust)", "not given (-wrk)"} {
 		if !strings.Contains(stdout.String(), part) {
 			t.Errorf("the table has no %q:\n%s", part, &stdout)
 		}
@@ -112,7 +114,8 @@ func TestCompare(t *testing.T) {
 
 func TestCompareRefuses(t *testing.T) {
 	for _, args := range [][]string{
-		{"-rounds", "0"}, {"-requests", "-1"}, {"-target", "0s"}, {"-deadline", "0s"}, {"-scenarios", "none"}, {"extra"},
+		{"-rounds", "0"}, {"-requests", "-1"}, {"-target", "0s"}, {"-deadline", "0s"}, {"-scenarios", "none"},
+		{"extra"},
 		{"-hey", "/no/such/program"}, {"-rust", "true"}, {"-rust", "true", "-tokenizer", "/no/such/directory"},
 	} {
 		if err := compare(t.Context(), args, io.Discard, io.Discard); err == nil {
@@ -132,14 +135,16 @@ func TestFailures(t *testing.T) {
 		return path
 	}
 	peer := func(name, path string) client {
-		return client{Name: name, Flag: name, Path: path, Stream: []string{"{url}"}, TTFT: numberAt("ttft"), RequestRate: 1, ChunkRate: 1}
+		return client{Name: name, Flag: name, Path: path, Stream: []string{"{url}"}, TTFT: numberAt("ttft"),
+			RequestRate: 1, ChunkRate: 1}
 	}
 	all := []client{
 		peer("broken", script("broken", "echo 'no | such option' >&2; exit 3")),
 		peer("hanging", script("hanging", "sleep 600 & sleep 600")),
 		peer("idle", script("idle", `echo '{"ttft": 1}'`)),
 	}
-	c := comparison{Clients: all, Scenarios: []scenario{scene(t, "start")}, Rounds: 1, Target: time.Second, Deadline: time.Second, Dir: dir, Progress: io.Discard}
+	c := comparison{Clients: all, Scenarios: []scenario{scene(t, "start")}, Rounds: 1, Target: time.Second,
+		Deadline: time.Second, Dir: dir, Progress: io.Discard}
 	runs := results(c.run(t.Context()))
 	var table bytes.Buffer
 	runs.write(&table, c.Scenarios[0], all)
@@ -148,7 +153,8 @@ func TestFailures(t *testing.T) {
 		"failed: not done in time: the deadline of 1s",
 		"failed: the server answered no request",
 	} {
-		if !strings.Contains(runs[i].Failed, strings.TrimPrefix(want, "failed: ")) || !strings.Contains(table.String(), want) {
+		if !strings.Contains(runs[i].Failed, strings.TrimPrefix(want, "failed: ")) ||
+			!strings.Contains(table.String(), want) {
 			t.Errorf("%s: %q, want %q in\n%s", all[i].Name, runs[i].Failed, want, &table)
 		}
 	}
@@ -189,8 +195,10 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 	o.Scenario = scene(t, "whole")
-	got, err := o.fill(strings.Fields("{host} {port} {model} {concurrency}/{requests} {seconds}s {input}→{output} {stream} {tokenizer} {dir}/x"))
-	if want := strings.Fields("127.0.0.1 4321 echo 100/300 6s 64→1 false /t /d/x"); err != nil || !slices.Equal(got, want) {
+	got, err := o.fill(strings.Fields("{host} {port} {model} {concurrency}/{requests} {seconds}s {input}→{output} " +
+		"{stream} {tokenizer} {dir}/x"))
+	if want := strings.Fields("127.0.0.1 4321 echo 100/300 6s 64→1 false /t /d/x"); err != nil ||
+		!slices.Equal(got, want) {
 		t.Errorf("filled in: %q, %v, want %q", got, err, want)
 	}
 	if _, err := o.fill([]string{"{nonsense}"}); err == nil {
@@ -215,7 +223,8 @@ func TestRequests(t *testing.T) {
 	} {
 		c := client{RequestRate: test.requests, ChunkRate: test.chunks}
 		if got := scene(t, test.scenario).requests(c, 6*time.Second); got != test.want {
-			t.Errorf("%s, %v requests/s, %v chunks/s: %d requests, want %d", test.scenario, test.requests, test.chunks, got, test.want)
+			t.Errorf("%s, %v requests/s, %v chunks/s: %d requests, want %d", test.scenario, test.requests,
+				test.chunks, got, test.want)
 		}
 	}
 }
@@ -233,7 +242,8 @@ func TestTTFTReaders(t *testing.T) {
 		if got, err := c.TTFT([]byte(document)); err != nil || got != 51.5 {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
-		for _, bad := range []string{``, `{}`, `[]`, `{"benchmarks":[]}`, `{"benchmarks":{"0":null}}`, `{"mean_ttft_ms":"51.5"}`, `{"ttft_ms":null}`} {
+		for _, bad := range []string{``, `{}`, `[]`, `{"benchmarks":[]}`, `{"benchmarks":{"0":null}}`,
+			`{"mean_ttft_ms":"51.5"}`, `{"ttft_ms":null}`} {
 			if got, err := c.TTFT([]byte(bad)); err == nil {
 				t.Errorf("%s reads %v from %s", name, got, bad)
 			}
@@ -281,7 +291,8 @@ func TestTable(t *testing.T) {
 // The figures of one run, by hand.
 func TestFigures(t *testing.T) {
 	r := run{Requests: 1000, TTFT: 55, PeakRSS: 43e6, Wall: 3 * time.Second, CPU: 2 * time.Second, Server: tally{
-		Served: 990, Tokens: 990, Span: 2 * time.Second, TTFT: 52 * time.Millisecond, InFlightMean: 31.5, InFlightPeak: 40}}
+		Served: 990, Tokens: 990, Span: 2 * time.Second, TTFT: 52 * time.Millisecond, InFlightMean: 31.5,
+		InFlightPeak: 40}}
 	for _, test := range []struct {
 		scenario string
 		figure   figure
@@ -311,7 +322,8 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s of nothing is %v", test.figure.Name, got)
 		}
 	}
-	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100", 1234567: "1,234,567"} {
+	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100",
+		1234567: "1,234,567"} {
 		if got := (figure{}).format(v); got != want {
 			t.Errorf("%v is written %s, want %s", v, got, want)
 		}
@@ -326,7 +338,8 @@ func TestCounter(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			response, err := http.Post(server.URL+"/v1/completions", "application/json", strings.NewReader(completion(3, true)))
+			response, err := http.Post(server.URL+"/v1/completions", "application/json",
+				strings.NewReader(completion(3, true)))
 			if err != nil {
 				t.Error(err)
 				return
@@ -346,7 +359,8 @@ func TestCounter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Served != 8 || got.Tokens != 24 || got.Input != 8*inputTokens || got.InFlightPeak < 1 || got.InFlightPeak > 8 ||
+	if got.Served != 8 || got.Tokens != 24 || got.Input != 8*inputTokens || got.InFlightPeak < 1 ||
+		got.InFlightPeak > 8 ||
 		got.Span < 3*pause || got.TTFT < pause || got.TTFT > got.Span || got.InFlightMean <= 0 || got.InFlightMean > 8 {
 		t.Errorf("%+v", got)
 	}

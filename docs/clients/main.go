@@ -62,10 +62,13 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	flags.StringVar(&c.Tokenizer, "tokenizer", "", "`directory` of a tokenizer, for the clients that send text")
 	flags.IntVar(&c.Rounds, "rounds", 3, "`times` that everything is run")
-	flags.DurationVar(&c.Target, "target", 6*time.Second, "how `long` a run is to take, about: the number of requests follows from it")
-	flags.IntVar(&c.Requests, "requests", 0, "`requests` in each run whose number is not a matter of the scenario; 0: by -target")
+	flags.DurationVar(&c.Target, "target", 6*time.Second,
+		"how `long` a run is to take, about: the number of requests follows from it")
+	flags.IntVar(&c.Requests, "requests", 0,
+		"`requests` in each run whose number is not a matter of the scenario; 0: by -target")
 	flags.DurationVar(&c.Deadline, "deadline", 3*time.Minute, "`time` after which a client is ended and has failed")
-	names := flags.String("scenarios", "", "which `names`, with commas between them; none: all of "+strings.Join(scenarioNames(c.Scenarios), ","))
+	names := flags.String("scenarios", "",
+		"which `names`, with commas between them; none: all of "+strings.Join(scenarioNames(c.Scenarios), ","))
 	file := flags.String("json", "", "`file` for every single run")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,7 +77,8 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return fmt.Errorf("unexpected argument %q; flags start with a dash", flags.Arg(0))
 	}
 	if c.Rounds < 1 || c.Target <= 0 || c.Requests < 0 || c.Deadline <= 0 {
-		return fmt.Errorf("-rounds %d, -target %v, -requests %d, -deadline %v: want at least 1, more than 0s, at least 0 and more than 0s",
+		return fmt.Errorf("-rounds %d, -target %v, -requests %d, -deadline %v: want at least 1, more than 0s, at "+
+			"least 0 and more than 0s",
 			c.Rounds, c.Target, c.Requests, c.Deadline)
 	}
 	var err error
@@ -161,7 +165,10 @@ func choose(all []scenario, names string) ([]scenario, error) {
 			return nil, fmt.Errorf("-scenarios %q: want some of %s", name, strings.Join(scenarioNames(all), ","))
 		}
 	}
-	return slices.DeleteFunc(all, func(s scenario) bool { return s.Name != startName && !slices.Contains(wanted, s.Name) }), nil
+	return slices.DeleteFunc(all, func(s scenario) bool {
+		return s.Name != startName &&
+			!slices.Contains(wanted, s.Name)
+	}), nil
 }
 
 func scenarioNames(all []scenario) []string {
@@ -174,15 +181,23 @@ func scenarioNames(all []scenario) []string {
 
 // conditions writes what the figures depend on.
 func conditions(ctx context.Context, w io.Writer, c comparison, all []client) {
-	fmt.Fprintf(w, "%d cores shared by client and server, %s, %s/%s; %d rounds, every client in each; median (lowest to highest)\n\n",
+	fmt.Fprintf(w, "%d cores shared by client and server, %s, %s/%s; %d rounds, every client in each; median "+
+		"(lowest to highest)\n\n",
 		runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, c.Rounds)
-	fmt.Fprintln(w, "Rates, tokens, requests in flight and the server's TTFT (handler's start to first write) are the server's count, rates from the")
-	fmt.Fprintln(w, "first request's arrival to the end of the last. CPU and memory are the kernel's for the whole client, memory that of its largest")
-	fmt.Fprintln(w, "process; CPU per chunk is without that of a run of one request. The number of requests follows from what each client is expected")
-	fmt.Fprintln(w, "to manage, so that the slow ones have fewer. Ours and the bare loop open their connections first, those of others are dialled")
-	fmt.Fprintln(w, "by their first requests. Within a round clients and loads have a fixed order. The mean TTFT is what each client says: ours goes by")
-	fmt.Fprintln(w, "the kernel's stamps where it has them, the others by their own clocks. Ours makes prompts of random token ids; the bare loop, hey")
-	fmt.Fprintln(w, "and wrk send one body that was made before; and the others make text with a tokenizer, which is in their CPU time.")
+	fmt.Fprintln(w, "Rates, tokens, requests in flight and the server's TTFT (handler's start to first write) are "+
+		"the server's count, rates from the")
+	fmt.Fprintln(w, "first request's arrival to the end of the last. CPU and memory are the kernel's for the "+
+		"whole client, memory that of its largest")
+	fmt.Fprintln(w, "process; CPU per chunk is without that of a run of one request. The number of requests "+
+		"follows from what each client is expected")
+	fmt.Fprintln(w, "to manage, so that the slow ones have fewer. Ours and the bare loop open their connections "+
+		"first, those of others are dialled")
+	fmt.Fprintln(w, "by their first requests. Within a round clients and loads have a fixed order. The mean TTFT "+
+		"is what each client says: ours goes by")
+	fmt.Fprintln(w, "the kernel's stamps where it has them, the others by their own clocks. Ours makes prompts of "+
+		"random token ids; the bare loop, hey")
+	fmt.Fprintln(w, "and wrk send one body that was made before; and the others make text with a tokenizer, which "+
+		"is in their CPU time.")
 	fmt.Fprintln(w)
 	for _, one := range all {
 		switch {

@@ -49,25 +49,33 @@ const (
 // clients are all that there are to compare.
 func clients() []client {
 	// What vllm bench serve and its successor in Rust have in common.
-	vllm := strings.Fields("--backend vllm --base-url {url} --model {model} --tokenizer {tokenizer} --dataset-name random " +
+	vllm := strings.Fields("--backend vllm --base-url {url} --model {model} --tokenizer {tokenizer} " +
+		"--dataset-name random " +
 		"--random-input-len {input} --random-output-len {output} --ignore-eos --num-prompts {requests} " +
 		"--max-concurrency {concurrency} --disable-tqdm --save-result --result-dir {dir} --result-filename result.json")
-	aiperf := strings.Fields("profile --model {model} --url {url} --endpoint-type completions --tokenizer {tokenizer} " +
-		"--concurrency {concurrency} --request-count {requests} --isl {input} --isl-stddev 0 --osl {output} --osl-stddev 0 " +
-		"--extra-inputs ignore_eos:true --use-server-token-count --use-legacy-max-tokens --ui none --no-gpu-telemetry " +
+	aiperf := strings.Fields("profile --model {model} --url {url} --endpoint-type completions --tokenizer " +
+		"{tokenizer} " +
+		"--concurrency {concurrency} --request-count {requests} --isl {input} --isl-stddev 0 --osl {output} " +
+		"--osl-stddev 0 " +
+		"--extra-inputs ignore_eos:true --use-server-token-count --use-legacy-max-tokens --ui none " +
+		"--no-gpu-telemetry " +
 		"--no-server-metrics --artifact-dir {dir}")
 	guidellm := strings.Fields("run --backend kind=openai_http,target={url},model={model},request_format=/v1/completions,stream={stream} " +
 		"--profile kind=concurrent,streams={concurrency} --constraint kind=max_requests,count={requests} " +
-		"--tokenizer kind=hf_auto,model={tokenizer} --data kind=synthetic_text,prompt_tokens={input},output_tokens={output} " +
+		"--tokenizer kind=hf_auto,model={tokenizer} --data " +
+		"kind=synthetic_text,prompt_tokens={input},output_tokens={output} " +
 		"--output kind=json,path={dir}/result.json --disable-console")
-	hey := strings.Fields("-n {requests} -c {concurrency} -t 0 -m POST -T application/json -D {dir}/body.json {url}/v1/completions")
+	hey := strings.Fields("-n {requests} -c {concurrency} -t 0 -m POST -T application/json -D {dir}/body.json " +
+		"{url}/v1/completions")
 	wrk := strings.Fields("-t 2 -c {concurrency} -d {seconds}s --timeout 60s -s {dir}/post.lua {url}/v1/completions")
 	return []client{
 		{
 			Name: oursName,
-			Stream: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} -output {output} " +
+			Stream: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} " +
+				"-output {output} " +
 				"-stream={stream} -json"),
-			Whole: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} -output {output} " +
+			Whole: strings.Fields("-url {url} -concurrency {concurrency} -requests {requests} -input {input} " +
+				"-output {output} " +
 				"-stream={stream} -json"),
 			TTFT: figureNamed("ttft_mean"), Exits: 1, // where over 1 % of its requests failed
 			RequestRate: 16_000, ChunkRate: 450_000,
@@ -90,12 +98,14 @@ func clients() []client {
 			Name: "AIPerf", Flag: "aiperf", Stream: append(slices.Clone(aiperf), "--streaming"), Whole: aiperf,
 			// Offline, it looks for the tokenizer in the hub's cache alone; a directory it opens without the hub.
 			Env:    []string{"HF_HUB_OFFLINE=", "TRANSFORMERS_OFFLINE="},
-			Result: "profile_export_aiperf.json", TTFT: numberAt("time_to_first_token", "avg"), Version: []string{"--version"},
+			Result: "profile_export_aiperf.json", TTFT: numberAt("time_to_first_token", "avg"),
+			Version:     []string{"--version"},
 			RequestRate: 600, ChunkRate: 55_000,
 		},
 		{
 			Name: "GuideLLM", Flag: "guidellm", Stream: guidellm, Whole: guidellm,
-			Result: "result.json", TTFT: numberAt("benchmarks", "0", "metrics", "time_to_first_token_ms", "successful", "mean"),
+			Result: "result.json", TTFT: numberAt("benchmarks", "0", "metrics", "time_to_first_token_ms",
+				"successful", "mean"),
 			Version: []string{"--version"}, RequestRate: 200, ChunkRate: 37_000,
 		},
 		{
@@ -153,8 +163,9 @@ func (o order) fill(templates []string) ([]string, error) {
 		"{url}": o.URL, "{host}": host, "{port}": port, "{model}": model, "{tokenizer}": o.Tokenizer, "{dir}": o.Dir,
 		"{concurrency}": strconv.Itoa(s.Concurrency), "{requests}": strconv.Itoa(o.Requests),
 		"{seconds}": strconv.Itoa(max(1, int(o.Target.Seconds()))),
-		"{input}":   strconv.Itoa(inputTokens), "{output}": strconv.Itoa(s.Tokens), "{stream}": strconv.FormatBool(!s.Whole),
-		"{body}": completion(s.Tokens, !s.Whole),
+		"{input}":   strconv.Itoa(inputTokens), "{output}": strconv.Itoa(s.Tokens),
+		"{stream}": strconv.FormatBool(!s.Whole),
+		"{body}":   completion(s.Tokens, !s.Whole),
 	}
 	var unknown error
 	filled := make([]string, len(templates))

@@ -64,7 +64,8 @@ func beChild() (isOne bool, err error) {
 // quiet is what keeps the peers from talking to anyone but the server, and from reading their configuration elsewhere.
 var quiet = []string{
 	"DO_NOT_TRACK=1", "VLLM_NO_USAGE_STATS=1", "VLLM_DO_NOT_TRACK=1", "HF_HUB_OFFLINE=1", "HF_HUB_DISABLE_TELEMETRY=1",
-	"TRANSFORMERS_OFFLINE=1", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost", "NO_COLOR=1", "TQDM_DISABLE=1",
+	"TRANSFORMERS_OFFLINE=1", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost", "NO_COLOR=1",
+	"TQDM_DISABLE=1",
 }
 
 // usage is what a process and those of its descendants that were waited for used.

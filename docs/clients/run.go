@@ -127,7 +127,8 @@ func (c comparison) client(ctx context.Context, one client, o order) (usage, err
 	defer cancel()
 	if one.Name == bareName {
 		cmd, err := self(ctx, child{Bare: &bareLoop{
-			URL: o.URL, Concurrency: o.Scenario.Concurrency, Requests: o.Requests, Tokens: o.Scenario.Tokens, Stream: !o.Scenario.Whole,
+			URL: o.URL, Concurrency: o.Scenario.Concurrency, Requests: o.Requests, Tokens: o.Scenario.Tokens,
+			Stream: !o.Scenario.Whole,
 		}})
 		if err != nil {
 			return usage{}, err

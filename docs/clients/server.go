@@ -149,7 +149,8 @@ func serve(p pace, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	c := &counter{echo: &loadgentest.Echo{FirstToken: p.FirstToken, Gap: p.Gap, FlushEach: p.FlushEach, Unstamped: true}}
+	c := &counter{echo: &loadgentest.Echo{FirstToken: p.FirstToken, Gap: p.Gap, FlushEach: p.FlushEach,
+		Unstamped: true}}
 	// Clients may open 10,000 connections before they send on the first: none is to be closed for that.
 	server := &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Minute}
 	fmt.Fprintf(out, "http://%s\n", listener.Addr())

@@ -54,7 +54,10 @@ type results []run
 
 // of are the runs of a client in a scenario.
 func (r results) of(s scenario, c client) results {
-	return slices.DeleteFunc(slices.Clone(r), func(one run) bool { return one.Scenario != s.Name || one.Client != c.Name })
+	return slices.DeleteFunc(slices.Clone(r), func(one run) bool {
+		return one.Scenario != s.Name ||
+			one.Client != c.Name
+	})
 }
 
 // spread is a figure over all runs of a client in a scenario that have it.
@@ -102,7 +105,8 @@ func (r results) remark(s scenario, c client) string {
 		case one.Requests > 0 && t.Served != one.Requests:
 			add(fmt.Sprintf("served %d of %d", t.Served, one.Requests))
 		}
-		if t := one.Server; one.Failed == "" && t.Served > 0 && t.Cancelled == 0 && t.Tokens != int64(t.Served*s.Tokens) {
+		if t := one.Server; one.Failed == "" && t.Served > 0 && t.Cancelled == 0 &&
+			t.Tokens != int64(t.Served*s.Tokens) {
 			add(fmt.Sprintf("%.1f tokens a request instead of %d", float64(t.Tokens)/float64(t.Served), s.Tokens))
 		}
 	}

@@ -13,14 +13,20 @@ import (
 // written are the types that are written otherwise than as what they are in Go.
 var written = map[reflect.Type]func() *object{
 	reflect.TypeFor[protocol.Prompts](): func() *object { return typed("string").add("pattern", "^[1-9][0-9]*x?$") },
-	reflect.TypeFor[protocol.Order]():   func() *object { return oneOf(append(protocol.Orders(), protocol.AsGiven)...) },
+	reflect.TypeFor[protocol.Order](): func() *object {
+		return oneOf(append(protocol.Orders(),
+			protocol.AsGiven)...)
+	},
 	reflect.TypeFor[loadgen.Direction](): func() *object {
 		return oneOf(loadgen.HigherIsBetter, loadgen.LowerIsBetter, loadgen.Neither)
 	},
 	reflect.TypeFor[stats.KneeKind](): func() *object {
 		return oneOf(stats.KneeNotResolved, stats.KneeBracketed, stats.KneeAbove, stats.KneeAtMost)
 	},
-	reflect.TypeFor[protocol.Decision]():    func() *object { return oneOf(protocol.Undecided, protocol.Holds, protocol.Broken) },
+	reflect.TypeFor[protocol.Decision](): func() *object {
+		return oneOf(protocol.Undecided, protocol.Holds,
+			protocol.Broken)
+	},
 	reflect.TypeFor[loadgen.Distribution](): func() *object { return typed("string").add("pattern", "^[a-z0-9]+:") },
 	reflect.TypeFor[fact.Limit](): func() *object {
 		return (&object{}).add("anyOf", []any{typed("number"), (&object{}).add("const", "max")})
@@ -66,7 +72,8 @@ var bounds = map[string]bound{
 			"warmup":        within(0, loadgen.MaxRequests),
 			"input_tokens":  within(1, 10_000_000),
 			"output_tokens": within(1, 10_000_000),
-			"levels": (&object{}).add("items", typed("integer").add("minimum", 1).add("maximum", loadgen.MaxConcurrency)).
+			"levels": (&object{}).add("items", typed("integer").add("minimum", 1).add("maximum",
+				loadgen.MaxConcurrency)).
 				add("minItems", 1).add("maxItems", 1000).add("uniqueItems", true),
 			"timeout_ns":           within(0, nil),
 			"warm_until_steady_ns": within(0, nil),

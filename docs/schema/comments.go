@@ -23,7 +23,8 @@ type source struct {
 	docs    map[string]string            // of types
 	fields  map[string]map[string]string // of the fields of types
 	structs map[string]*ast.StructType
-	written map[string]string // by type, the struct that its MarshalJSON writes in its place: "Interval": "intervalJSON"
+	// by type, the struct that its MarshalJSON writes in its place: "Interval": "intervalJSON"
+	written map[string]string
 }
 
 func (c *comments) of(path string) (*source, error) {

@@ -123,7 +123,8 @@ func TestMembersAreDescribed(t *testing.T) {
 		for name, of := range all {
 			for member, m := range of.Properties {
 				if !described(&m) && !strings.HasPrefix(name, "fact.Value.") {
-					t.Errorf("%s: %s.%s has no description: comment its field, or say it in bounds.go", f.name, name, member)
+					t.Errorf("%s: %s.%s has no description: comment its field, or say it in bounds.go", f.name, name,
+						member)
 				}
 			}
 		}
@@ -264,7 +265,8 @@ func TestPlans(t *testing.T) {
 		{`"seed":1`, `"retry":{"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":0,"causes":["server-died"]}`},
 		{`"seed":1`, `"retry":{"times":1}`}, {`"seed":1`, `"retry":{"times":101,"causes":["server-died"]}`},
-		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`}, {`"seed":1`, `"timeout_ns":-1`}, {`"seed":1`, `"warm_until_steady_ns":-1`},
+		{`"seed":1`, `"retry":{"times":1,"causes":["TTFT"]}`}, {`"seed":1`, `"warmup":-1`},
+		{`"seed":1`, `"timeout_ns":-1`}, {`"seed":1`, `"warm_until_steady_ns":-1`},
 		{`"seed":1`, `"budget_ns":-1`},
 		{`"input_tokens":1`, `"input_tokens":10000001`}, {`"output_tokens":1`, `"output_tokens":0`},
 	} {

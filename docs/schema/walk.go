@@ -282,7 +282,8 @@ func (w *walk) value(t reflect.Type) (*object, error) {
 		add("value", of).
 		add("unknown", typed("string").add("description", "why it could not be had")).
 		add("unit", typed("string").add("description", "such as B, MHz or TB/s; none: a name, a version or a count")).
-		add("scope", typed("string").add("description", "of what it is true: host, container, process, program or server")).
+		add("scope", typed("string").add("description",
+			"of what it is true: host, container, process, program or server")).
 		add("source", typed("string").add("description", "where it was read: a path, a command, a table or a formula"))
 	known := (&object{}).add("required", []string{"value", "source"}).
 		add("not", (&object{}).add("required", []string{"unknown"}))

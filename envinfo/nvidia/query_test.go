@@ -240,7 +240,8 @@ func TestShapesOfFields(t *testing.T) {
 // The head of nvidia-smi without arguments, of drivers 470 and 550, of one of which CUDA is not there, and without it.
 func TestSummaryOfCUDA(t *testing.T) {
 	for text, want := range map[string]string{
-		"Wed Jul 14 10:00:00 2021\n+------+\n| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: 11.4  " +
+		"Wed Jul 14 10:00:00 2021\n+------+\n| NVIDIA-SMI 470.57.02    Driver Version: 470.57.02    CUDA Version: " +
+			"11.4  " +
 			"   |\n": "11.4",
 		"| NVIDIA-SMI 550.40.07              Driver Version: 550.40.07      CUDA Version: 12.4     |\n": "12.4",
 		"| NVIDIA-SMI 610.43.02    KMD Version: 610.43.02    CUDA UMD Version: 13.3     |\n":            "13.3",

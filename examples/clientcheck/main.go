@@ -67,7 +67,7 @@ func (c *check) run(ctx context.Context, stop <-chan struct{}) error {
 		return program.Usagef("-need %v: want requests per second, 0 (not stated) or more", c.need)
 	}
 	if c.dryRun {
-		return program.ShowPlan(os.Stdout, c.json, plan, warnings)
+		return c.load.ShowPlan(os.Stdout, c.json, plan, warnings)
 	}
 	// Each chunk is written on its own, as inference servers do, so that the client's work is what it is in earnest.
 	var s protocol.Server = &program.Simulation{Echo: true, FlushEach: true}
@@ -106,7 +106,7 @@ func (c *check) chosen() (protocol.Plan, []loadgen.Warning, error) {
 	default:
 		return plan, nil, program.Usagef("-plan %q: want published or corrected", c.plan)
 	}
-	plan = c.load.Plan(plan, func(plan *protocol.Plan) {
+	plan, err := c.load.Plan(plan, func(plan *protocol.Plan) {
 		if c.levels != nil {
 			plan.Levels = c.levels
 		}
@@ -117,6 +117,13 @@ func (c *check) chosen() (protocol.Plan, []loadgen.Warning, error) {
 			plan.Output = c.tokens
 		}
 	})
+	if err != nil {
+		return plan, nil, err
+	}
+	if plan.Arrivals.Process == loadgen.TraceArrivals {
+		return plan, nil, program.Usagef("-trace with clientcheck: its levels are concurrencies; loadtest replays a trace, and " +
+			"its client block says whether the client was the limit")
+	}
 	warnings, err := plan.Check()
 	return plan, warnings, err
 }

@@ -58,7 +58,8 @@ type comparison struct {
 
 func (c *comparison) run(context.Context, <-chan struct{}) error {
 	if c.flags.NArg() != 2 {
-		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: folders that "+
+		return program.Usagef("number of arguments %d: want two, the baseline and what is compared with it: "+
+			"folders that "+
 			"-out wrote, or folders of such", c.flags.NArg())
 	}
 	a, err := side(c.flags.Arg(0))
@@ -69,7 +70,8 @@ func (c *comparison) run(context.Context, <-chan struct{}) error {
 	if err != nil {
 		return &program.UsageError{Err: err}
 	}
-	result, err := compare.Compare(a, b, compare.Options{Margin: float64(c.margin), Figures: c.figures, Anyway: c.anyway})
+	result, err := compare.Compare(a, b, compare.Options{Margin: float64(c.margin), Figures: c.figures,
+		Anyway: c.anyway})
 	if err != nil {
 		if different, ok := errors.AsType[*compare.IncomparableError](err); ok && c.anyway {
 			return program.Usagef("%w; there is no load that both have, with -anyway too", different)
@@ -118,7 +120,8 @@ func (p *percent) Set(s string) error {
 		x /= 100
 	}
 	if err != nil || !(x > 0 && x < 1) {
-		return &loadgen.InvalidError{Field: "margin", Value: s, Want: "a difference between 0 and 100%, such as 2% or 0.02"}
+		return &loadgen.InvalidError{Field: "margin", Value: s,
+			Want: "a difference between 0 and 100%, such as 2% or 0.02"}
 	}
 	*p = percent(x)
 	return nil
@@ -134,7 +137,8 @@ func side(path string) (*compare.Side, error) {
 	switch {
 	case others == nil:
 		return compare.Of(path, e), nil
-	case errors.As(others, new(*format.UnknownError)), errors.Is(others, fs.ErrNotExist): // what is said of ours names it
+	// what is said of ours names it
+	case errors.As(others, new(*format.UnknownError)), errors.Is(others, fs.ErrNotExist):
 		return nil, err
 	}
 	return nil, errors.Join(err, others)

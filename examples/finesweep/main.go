@@ -16,7 +16,8 @@ func main() {
 	program.StartBroker = func() (program.Broker, error) { return broker.Start() }
 	quick := protocol.Plan{
 		Name: "finesweep-quick", Runs: 3, Restart: true, Cooldown: 500 * time.Millisecond, Warmup: 10,
-		Input: 64, Output: 16, Levels: []int{8, 10, 12, 14, 16, 18, 20, 24}, Prompts: protocol.Prompts{PerConcurrency: 10},
+		Input: 64, Output: 16, Levels: []int{8, 10, 12, 14, 16, 18, 20, 24},
+		Prompts:  protocol.Prompts{PerConcurrency: 10},
 		Handover: true,
 	}
 	program.Main(`finesweep: the saturation knee, from narrowly spaced levels across runs with

@@ -123,7 +123,8 @@ func (d *deployment) fit(plan *protocol.Plan, given func(string) bool) (warnings
 		d.Lifetime = 2 * plan.Budget
 	}
 	if least < d.Workers {
-		warnings = append(warnings, fmt.Sprintf("the plan has a level of %d in flight: at those below %d not all workers "+
+		warnings = append(warnings, fmt.Sprintf("the plan has a level of %d in flight: at those below %d not all "+
+			"workers "+
 			"take part",
 			least, d.Workers))
 	}
@@ -137,8 +138,9 @@ func manifest(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error 
 	flags.IntVar(&d.Workers, "workers", 0, "how many `workers`")
 	flags.StringVar(&d.Name, "name", "servegauge-fleet", "`name` of what is made in the cluster")
 	flags.StringVar(&d.Namespace, "namespace", "default", "`namespace` of the cluster")
-	flags.StringVar(&d.Image, "image", "servegauge-fleet:latest", "`image` of the workers, as examples/fleet/Dockerfile "+
-		"makes it")
+	flags.StringVar(&d.Image, "image", "servegauge-fleet:latest",
+		"`image` of the workers, as examples/fleet/Dockerfile "+
+			"makes it")
 	flags.StringVar(&d.NATSImage, "nats-image", "nats:2.15-alpine", "`image` of the NATS server")
 	flags.Var(&d.Allow, "allow", "`URL` of a server that the workers may load; several with commas between them")
 	label := flags.String("server-label", "", "`NAME=VALUE` of a label that the servers' pods have, from whose nodes "+

@@ -18,8 +18,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func usual() deployment {
 	return deployment{Workers: 4, Name: "servegauge-fleet", Namespace: "default", Image: "servegauge-fleet:latest",
-		NATSImage: "nats:2.15-alpine", Allow: servers{"http://vllm.models.svc:8000"}, ServerLabel: "app", ServerValue: "vllm",
-		CPU: "2", Memory: "1Gi", Lifetime: 24 * time.Hour}
+		NATSImage: "nats:2.15-alpine", Allow: servers{"http://vllm.models.svc:8000"}, ServerLabel: "app",
+		ServerValue: "vllm",
+		CPU:         "2", Memory: "1Gi", Lifetime: 24 * time.Hour}
 }
 
 // The manifests are those of the golden files, which the test of tools/manifest decodes into Kubernetes' own types.

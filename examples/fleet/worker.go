@@ -34,19 +34,23 @@ func worker(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 		"process id")
 	flags.Var(&allow, "allow", "`URL` of a server that this worker may load, of which scheme, host and port count; "+
 		"several with commas between them, or by giving the flag again")
-	directory := flags.String("datasets", "", "`directory` of datasets, which are told by their SHA-256; none: they are "+
-		"had from the coordinator")
-	check := flags.Int("client-check", 32, "`requests` in flight with which to measure first what this machine's client "+
-		"can do; 0: not to")
+	directory := flags.String("datasets", "",
+		"`directory` of datasets, which are told by their SHA-256; none: they are "+
+			"had from the coordinator")
+	check := flags.Int("client-check", 32,
+		"`requests` in flight with which to measure first what this machine's client "+
+			"can do; 0: not to")
 	access.Register(flags)
 	to.Register(flags)
 	return func(ctx context.Context, stop <-chan struct{}) error {
 		if *nats == "" {
-			return program.Usagef("-nats: want the URL of a NATS server; on one machine -fleet N of the other programs needs " +
+			return program.Usagef("-nats: want the URL of a NATS server; on one machine -fleet N of the other " +
+				"programs needs " +
 				"none")
 		}
 		if len(allow) == 0 {
-			return program.Usagef("-allow: want the URL of a server that this worker may load; without one it would load " +
+			return program.Usagef("-allow: want the URL of a server that this worker may load; without one it " +
+				"would load " +
 				"nothing")
 		}
 		var datasets fs.FS
@@ -97,7 +101,8 @@ func measureItself(ctx context.Context, w *fleet.Worker, inFlight int) (err erro
 	if w.Sustains, w.SustainsChunks, err = program.Sustained(ctx, inFlight); err != nil {
 		return fmt.Errorf("-client-check: %w", err)
 	}
-	fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n", w.Sustains,
+	fmt.Fprintf(os.Stderr, "this client sustains at least %.0f requests/s and %.0f chunks/s, with %d in flight\n",
+		w.Sustains,
 		w.SustainsChunks, inFlight)
 	return nil
 }

@@ -30,7 +30,6 @@ func main() {
 func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	t := &test{flags: flags}
 	t.load.Register(flags, 64, 16, 30*time.Minute)
-	t.load.Workload.Register(flags)
 	flags.IntVar(&t.level.Concurrency, "concurrency", 8, "`requests` kept in flight")
 	flags.IntVar(&t.level.Requests, "requests", 0, "measured `requests`; 0: ten for each one in flight (100 with "+
 		"-rate), or until -duration")
@@ -50,8 +49,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.StringVar(&t.arrivals, "arrivals", "poisson", "with -rate: constant, poisson or gamma")
 	flags.Float64Var(&t.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less "+
 		"comes in bursts, more is more even")
-	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate: most `requests` in flight, beyond which arrivals "+
-		"wait; 0: no bound")
+	flags.IntVar(&t.maxInFlight, "max-in-flight", 0, "with -rate or -trace: most `requests` in flight, beyond which "+
+		"arrivals wait; 0: no bound")
 	flags.StringVar(&t.out, "out", "", "`directory` for the journal and the results in every format; it must not hold "+
 		"an experiment yet")
 	t.require.Register(flags)
@@ -81,6 +80,13 @@ type test struct {
 func (t *test) openLoop() error {
 	given := map[string]bool{}
 	t.flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if t.maxInFlight < 0 || t.maxInFlight > loadgen.MaxConcurrency {
+		return program.Usagef("-max-in-flight %d: want a number from 0 (no bound) to 100,000", t.maxInFlight)
+	}
+	if given["trace"] {
+		t.level.Concurrency = t.maxInFlight
+		return nil
+	}
 	if !given["rate"] {
 		for _, name := range []string{"arrivals", "burstiness", "max-in-flight"} {
 			if given[name] {
@@ -103,9 +109,6 @@ func (t *test) openLoop() error {
 		}
 	default:
 		return program.Usagef("-arrivals %q: want constant, poisson or gamma", t.arrivals)
-	}
-	if t.maxInFlight < 0 || t.maxInFlight > loadgen.MaxConcurrency {
-		return program.Usagef("-max-in-flight %d: want a number from 0 (no bound) to 100,000", t.maxInFlight)
 	}
 	t.level.Concurrency = t.maxInFlight
 	return nil
@@ -139,27 +142,27 @@ func (t *test) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := t.fleet.Validate(&t.load); err != nil {
 		return err
 	}
-	if err := t.openLoop(); err != nil {
-		return err
-	}
 	if err := t.load.Check(); err != nil {
 		return err
 	}
-	if err := t.load.Workload.Level(&t.level); err != nil {
+	if err := t.openLoop(); err != nil {
+		return err
+	}
+	if err := t.load.Level(&t.level); err != nil {
 		return err
 	}
 	step := t.step()
 	if err := step.Level.Validate(); err != nil {
 		return err
 	}
-	t.load.Workload.Expect(os.Stderr, step.Seed, step.Level)
+	t.load.Expect(os.Stderr, step)
 	if err := t.require.Check([]protocol.Step{step}, false); err != nil {
 		return err
 	}
 	if t.dryRun && t.json {
 		return program.WriteJSON(os.Stdout, step)
 	} else if t.dryRun {
-		return report.StepText(os.Stdout, step)
+		return t.load.ShowStep(os.Stdout, step)
 	}
 	experiment, err := program.RunFleet(ctx, stop, &t.load, t.load.Server(), &t.fleet, protocol.Steps{step},
 		func(r *protocol.Runner) { r.Dir = t.out })

@@ -31,8 +31,9 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Float64Var(&s.DecodeRate, "decode", 500, "`tokens/s` at which each answer is generated; 0: in no time")
 	flags.DurationVar(&s.StepPerSequence, "step-per-sequence", 0, "`time` that each further request in the batch adds "+
 		"to a step; 0s: a step takes the same for any number")
-	flags.IntVar(&s.TokenBudget, "token-budget", 0, "`tokens` that a step may process, prefill and decode together; 0: "+
-		"no limit")
+	flags.IntVar(&s.TokenBudget, "token-budget", 0,
+		"`tokens` that a step may process, prefill and decode together; 0: "+
+			"no limit")
 	flags.IntVar(&s.KVBlocks, "kv-blocks", 0, "`blocks` of KV cache that the running requests share, with preemption; "+
 		"0: no limit")
 	flags.IntVar(&s.BlockTokens, "block-tokens", 16, "`tokens` that a block of the KV cache holds")
@@ -41,13 +42,15 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 	flags.Float64Var(&s.Cold, "cold", 0, "how many `times` as long everything takes for the first request, as on an "+
 		"engine just started; 0: warm from the start")
 	flags.IntVar(&s.ColdRequests, "cold-requests", 100, "`requests` that halve what -cold has beyond 1")
-	flags.IntVar(&s.Engines, "engines", 1, "how many `engines` of this kind stand behind the address, each with its own "+
-		"counters in /metrics")
+	flags.IntVar(&s.Engines, "engines", 1,
+		"how many `engines` of this kind stand behind the address, each with its own "+
+			"counters in /metrics")
 	flags.StringVar(&s.Route, "route", program.RouteEven, "`how` requests go to the engines: even (each in turn) or "+
 		"idle (the last has none)")
 	flags.Float64Var(&s.Noise, "noise", 0.05, "relative standard `deviation` of each prefill and each step")
-	flags.DurationVar(&s.Grammar, "grammar", 5*time.Millisecond, "`time` that a request with a response_format waits for "+
-		"its grammar before it queues")
+	flags.DurationVar(&s.Grammar, "grammar", 5*time.Millisecond,
+		"`time` that a request with a response_format waits for "+
+			"its grammar before it queues")
 	flags.Float64Var(&s.Corrupt, "corrupt", 0, "`share` of streamed answers that are garbage, repetition or another "+
 		"request's, while more than one request is in flight, for a client that checks answers; 0: none")
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the noise")
@@ -94,7 +97,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 				truth.Input, truth.Output, truth.TTFT, truth.ITL, truth.Service)
 			switch {
 			case truth.Preempts:
-				fmt.Fprintf(os.Stderr, "%d of them fit into the KV blocks, more preempt each other: no formula for the "+
+				fmt.Fprintf(os.Stderr, "%d of them fit into the KV blocks, more preempt each other: no formula "+
+					"for the "+
 					"saturation, but at most %.1f requests/s\n",
 					truth.Fit, truth.RequestBound())
 			case truth.SaturationConcurrency == 0:
@@ -107,7 +111,8 @@ func setup(flags *flag.FlagSet) func(context.Context, <-chan struct{}) error {
 				if x := truth.RequestThroughput(c); math.IsNaN(x) {
 					fmt.Fprintf(os.Stderr, "%d in flight: not known\n", c)
 				} else {
-					fmt.Fprintf(os.Stderr, "%d in flight: %.2f requests/s, %.0f output tokens/s, mean TTFT %v, mean E2E %v\n",
+					fmt.Fprintf(os.Stderr,
+						"%d in flight: %.2f requests/s, %.0f output tokens/s, mean TTFT %v, mean E2E %v\n",
 						c, x, truth.OutputThroughput(c), truth.MeanTTFT(c), truth.MeanE2E(c))
 				}
 			}

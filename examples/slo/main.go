@@ -16,7 +16,8 @@ func main() {
 	program.StartBroker = func() (program.Broker, error) { return broker.Start() }
 	quick := protocol.Plan{
 		Name: "slo-quick", Runs: 3, Restart: true, Cooldown: 500 * time.Millisecond, Warmup: 10,
-		Input: 64, Output: 16, Levels: []int{1, 4, 16, 64}, Prompts: protocol.Prompts{PerConcurrency: 10}, Handover: true,
+		Input: 64, Output: 16, Levels: []int{1, 4, 16, 64}, Prompts: protocol.Prompts{PerConcurrency: 10},
+		Handover: true,
 	}
 	seed := protocol.MultiRun().Corrected()
 	seed.Name = "slo"

@@ -29,7 +29,8 @@ func check(t testing.TB, measure func(f *Faults), watch func() (latest func() ti
 		var faults Faults
 		measure(&faults)
 		if lag := latest(); len(faults) > 0 && lag >= late && n < tries {
-			t.Logf("measured again, for the machine was busy, and woke this process %v late: %s", lag, strings.Join(faults, "; "))
+			t.Logf("measured again, for the machine was busy, and woke this process %v late: %s", lag,
+				strings.Join(faults, "; "))
 			continue
 		}
 		for _, fault := range faults {

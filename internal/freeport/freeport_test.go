@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A port is free, below those that the system gives out, and never had twice; one at which somebody listens is left out.
+// A port is free, below those that the system gives out, and never had twice; one at which somebody listens is left
+// out.
 func TestGet(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:"+Get(t))
 	if err != nil {

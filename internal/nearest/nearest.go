@@ -15,8 +15,8 @@ func Name(word string, names []string) string {
 	return best
 }
 
-// Names are those that have a part in common with a word, between dashes or underscores, of three letters or more: where
-// there is no nearest one, what it may have meant. most at most, in their order.
+// Names are those that have a part in common with a word, between dashes or underscores, of three letters or more:
+// where there is no nearest one, what it may have meant. most at most, in their order.
 func Names(word string, names []string, most int) (out []string) {
 	parts := func(s string) []string {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
@@ -25,7 +25,8 @@ func Names(word string, names []string, most int) (out []string) {
 		like := false
 		for _, part := range parts(word) {
 			for _, its := range parts(name) {
-				like = like || len(part) >= 3 && (strings.HasPrefix(its, part) || len(its) >= 3 && strings.HasPrefix(part, its))
+				like = like || len(part) >= 3 && (strings.HasPrefix(its, part) || len(its) >= 3 &&
+					strings.HasPrefix(part, its))
 			}
 		}
 		if like && len(out) < most {

@@ -14,7 +14,8 @@ func origin(text string) (string, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil: // where there is a user in it is not known
-		return "", &loadgen.InvalidError{Field: "url", Value: "(not shown)", Want: "a URL of a server, http://HOST:PORT"}
+		return "", &loadgen.InvalidError{Field: "url", Value: "(not shown)",
+			Want: "a URL of a server, http://HOST:PORT"}
 	case u.User != nil:
 		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", hidden(u)),
 			Want: "one without a user and a password: what lets a worker in is in its own environment"}
@@ -22,7 +23,8 @@ func origin(text string) (string, error) {
 		if strings.Contains(text, "@") { // user:password@host has no user, but a scheme that is called user
 			text = "(not shown)"
 		}
-		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", text), Want: "http:// or https://, and a host"}
+		return "", &loadgen.InvalidError{Field: "url", Value: fmt.Sprintf("%.200q", text),
+			Want: "http:// or https://, and a host"}
 	}
 	port := u.Port()
 	if port == "" {

@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A worker whose packets are dropped both ways, while its connection seems to stand, is missed, stops by itself, and
@@ -36,10 +35,11 @@ func TestPartition(t *testing.T) {
 	c := f.coordinator(2)
 	c.Gather = time.Minute
 	began := time.Now()
-	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}}, underWay(&loadgen.Generator{}, func() {
-		began = time.Now()
-		way.cut(true)
-	}))
+	r := f.measure(c, Job{Level: loadgen.Level{Concurrency: 4, Duration: time.Hour}},
+		underWay(&loadgen.Generator{}, func() {
+			began = time.Now()
+			way.cut(true)
+		}))
 	if !codes(r)[WarnWorkerLost] || r.Valid() || r.Accounting.Completed == 0 {
 		t.Errorf("%+v, %v", r.Accounting, r.Warnings)
 	}
@@ -130,7 +130,7 @@ func natsFleet(t *testing.T, s *natsServer, workers int) *Coordinator {
 	as := func(to *Server) { to.Token = "hunter2" }
 	for i := range workers {
 		w := &Worker{Conn: s.connect(as), Name: fmt.Sprint("w", i), Allow: []string{testURL},
-			Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+			Target: func(context.Context, Job, Files) (loadgen.Target, error) {
 				return takes(20 * time.Millisecond), nil
 			}}
 		wait.Go(func() {
@@ -216,7 +216,8 @@ func TestStoppedBeforeTheLevel(t *testing.T) {
 		}
 		stop := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(stop) })
-		r, err := c.Measure(t.Context(), Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}}, &loadgen.Generator{Stop: stop})
+		r, err := c.Measure(t.Context(), Job{URL: testURL, Level: loadgen.Level{Concurrency: 2, Requests: 20}},
+			&loadgen.Generator{Stop: stop})
 		if !errors.Is(err, ErrStopped) || r != nil {
 			t.Errorf("%s: %v, %v", what, r, err)
 		}
@@ -224,8 +225,8 @@ func TestStoppedBeforeTheLevel(t *testing.T) {
 	close(block)
 }
 
-func waits(c chan struct{}) func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
-	return func(ctx context.Context, _ Job, _ *workload.Dataset) (loadgen.Target, error) {
+func waits(c chan struct{}) func(context.Context, Job, Files) (loadgen.Target, error) {
+	return func(ctx context.Context, _ Job, _ Files) (loadgen.Target, error) {
 		select {
 		case <-c:
 		case <-ctx.Done():
@@ -265,7 +266,8 @@ func TestWorkersThatDoNotFollow(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	told, done := make(chan string, 100), make(chan error)
-	w := &Worker{Conn: as("b"), Name: "deaf", Allow: []string{testURL}, Target: waits(nil), Told: func(s string) { told <- s }}
+	w := &Worker{Conn: as("b"), Name: "deaf", Allow: []string{testURL}, Target: waits(nil),
+		Told: func(s string) { told <- s }}
 	go func() { done <- w.Run(ctx) }()
 	c := &Coordinator{Conn: as("a"), Workers: 1, Gather: 8 * time.Second}
 	_, err := c.Measure(ctx, Job{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10}}, nil)

@@ -113,7 +113,8 @@ func (s Server) options() (options []nats.Option, address string, err error) {
 		switch u.Scheme {
 		case "unix":
 			if part != s.URL {
-				return nil, "", &loadgen.InvalidError{Field: "nats server", Value: s.shown(), Want: "one unix:///PATH alone"}
+				return nil, "", &loadgen.InvalidError{Field: "nats server", Value: s.shown(),
+					Want: "one unix:///PATH alone"}
 			}
 			address = "nats://localhost"
 			options = append(options, nats.SetCustomDialer(socket(u.Path)))
@@ -122,7 +123,8 @@ func (s Server) options() (options []nats.Option, address string, err error) {
 			encrypted = encrypted && s.CAFile+s.CertFile != ""
 			local = local && loopback(u.Hostname())
 		default:
-			return nil, "", &loadgen.InvalidError{Field: "nats server", Value: s.shown(), Want: "nats://, tls://, ws://, wss:// or unix://"}
+			return nil, "", &loadgen.InvalidError{Field: "nats server", Value: s.shown(),
+				Want: "nats://, tls://, ws://, wss:// or unix://"}
 		}
 	}
 	if !encrypted && !local && !s.Plain {
@@ -136,7 +138,8 @@ func (s Server) options() (options []nats.Option, address string, err error) {
 		}
 	}
 	if ways > 1 {
-		return nil, "", &loadgen.InvalidError{Field: "nats credentials", Value: ways, Want: "one of a token, an NKey and credentials"}
+		return nil, "", &loadgen.InvalidError{Field: "nats credentials", Value: ways,
+			Want: "one of a token, an NKey and credentials"}
 	}
 	switch {
 	case s.Token != "":
@@ -175,7 +178,8 @@ func (s Server) tls() (*tls.Config, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, &loadgen.InvalidError{Field: "nats certificates", Value: s.CAFile, Want: "PEM, with a CERTIFICATE in it"}
+			return nil, &loadgen.InvalidError{Field: "nats certificates", Value: s.CAFile,
+				Want: "PEM, with a CERTIFICATE in it"}
 		}
 		config.RootCAs = pool
 	}

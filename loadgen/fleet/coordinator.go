@@ -97,8 +97,8 @@ func (c *Coordinator) leads(ctx context.Context) (*lead, error) {
 	return l, nil
 }
 
-// Share puts a file of prompts where workers find it that do not have it on their disks, and returns its SHA-256, for
-// [Job.Dataset]. It is opened twice.
+// Share puts a file where workers find it that do not have it on their disks, and returns its SHA-256, by which they open
+// it ([Files]): what requests come from, such as a dataset or a trace. It is opened twice, and may have 256 MiB.
 func (c *Coordinator) Share(ctx context.Context, name string, open func() (io.ReadCloser, error)) (sha256 string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

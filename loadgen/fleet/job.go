@@ -16,13 +16,9 @@ type Job struct {
 	Spec  workload.Spec `json:"spec"`
 	Level loadgen.Level `json:"level"` // the whole, whose shards are the coordinator's affair
 
-	// Options is what else a worker's Target has to know of how to ask, such as the endpoint: a matter between the
-	// programs. nil: nothing.
+	// Options is what else a worker's Target has to know of how to ask, such as the endpoint, and the SHA-256 of each file
+	// that it then opens ([Files]): a matter between the programs. nil: nothing.
 	Options json.RawMessage `json:"options,omitempty"`
-
-	// Dataset is the SHA-256 of the file that prompts are from, in hexadecimal: workers have it on their disks
-	// ([Worker.Datasets]), or get it from the coordinator ([Coordinator.Share]). "": prompts are from none.
-	Dataset string `json:"dataset,omitempty"`
 
 	// Gauge says that the server is no limit, so that what a worker does of this level is what its client sustains
 	// ([Worker.Sustains]) in the levels that follow.
@@ -52,9 +48,6 @@ func (j *Job) validate(shards int) error {
 	switch {
 	case j.Level.Shards > 0:
 		return &loadgen.InvalidError{Field: "shards", Value: j.Level.Shards, Want: "0: a fleet makes the shards itself"}
-	case j.Dataset != "" && !sha256Text.MatchString(j.Dataset):
-		return &loadgen.InvalidError{Field: "dataset", Value: fmt.Sprintf("%.80q", j.Dataset),
-			Want: "the SHA-256 of a file, in hexadecimal"}
 	}
 	if _, err := origin(j.URL); err != nil {
 		return err
@@ -89,7 +82,7 @@ func (n names) beat(instance string) string   { return n.subject("beat." + insta
 func (n names) clock(instance string) string  { return n.subject("clock." + instance) }
 func (n names) records(session string) string { return n.subject("records." + session) }
 func (n names) store() string                 { return "servegauge-" + n.fleet }
-func (n names) datasets() string              { return n.store() + "-datasets" }
+func (n names) files() string                 { return n.store() + "-datasets" }
 func (n names) kept(what string) string       { return n.subject("kept." + what) }
 func (n names) level(id string) string        { return n.kept("level." + digest(id)) }
 func (n names) job(session string) string     { return n.kept("job." + session) }

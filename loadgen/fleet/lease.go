@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// A lease is the right to coordinate a fleet: a key that lapses unless it is renewed. Its term is the revision with which
-// it was made. A later one is greater, and workers obey the greatest, once they have found it in the store: a coordinator
-// that slept through its end is not obeyed when it wakes.
+// A lease is the right to coordinate a fleet: a key that lapses unless it is renewed. Its term is the revision with
+// which it was made. A later one is greater, and workers obey the greatest, once they have found it in the store: a
+// coordinator that slept through its end is not obeyed when it wakes.
 type lease struct {
 	kv       jetstream.KeyValue
 	again    func(context.Context) (jetstream.KeyValue, error) // opens it anew
@@ -35,7 +35,8 @@ const (
 )
 
 // openLeases opens the bucket of the fleet's lease; with create it is made where there is none.
-func openLeases(ctx context.Context, js jetstream.JetStream, n names, create, inMemory bool) (jetstream.KeyValue, error) {
+func openLeases(ctx context.Context, js jetstream.JetStream, n names, create, inMemory bool) (jetstream.KeyValue,
+	error) {
 	if !create {
 		return js.KeyValue(ctx, n.store())
 	}

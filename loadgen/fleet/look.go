@@ -75,8 +75,10 @@ func Look(ctx context.Context, conn *nats.Conn, fleet string, d time.Duration) (
 	defer mu.Unlock()
 	for _, b := range latest {
 		if !b.Left {
-			s.Workers = append(s.Workers, WorkerStatus{Name: b.Name, Instance: b.Instance, Version: b.Program, Build: b.Build,
-				CPUs: b.CPUs, State: string(b.Phase), Why: b.Why, Completed: b.Progress.Completed, InFlight: b.Progress.InFlight})
+			s.Workers = append(s.Workers, WorkerStatus{Name: b.Name, Instance: b.Instance, Version: b.Program,
+				Build: b.Build,
+				CPUs:  b.CPUs, State: string(b.Phase), Why: b.Why, Completed: b.Progress.Completed,
+				InFlight: b.Progress.InFlight})
 		}
 	}
 	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int {

@@ -32,7 +32,8 @@ func TestManyWorkers(t *testing.T) {
 	for len(spreads) < starts && !t.Failed() {
 		var r *loadgen.Result
 		for range 3 { // a machine that stands still for Lost loses workers, and rightly
-			if r = f.measure(c, Job{Level: loadgen.Level{Concurrency: 2 * n, Requests: 8 * n}}, nil); !codes(r)[WarnWorkerLost] {
+			if r = f.measure(c, Job{Level: loadgen.Level{Concurrency: 2 * n, Requests: 8 * n}},
+				nil); !codes(r)[WarnWorkerLost] {
 				break
 			}
 		}

@@ -38,11 +38,11 @@ const (
 	hearLimit = 2 * time.Second  // for what observers have yet to be told, once the level is over
 )
 
-// Measure has the fleet measure a job's level, as [loadgen.Generator.Measure] does: with the result and an error where it
-// was cut short by ctx. Of g count the observers, who are told of each request a fifth of a second later and are in the
-// coordinator's process, and Stop. g.Target is never loaded; where there is one that tells what it sends, the workers
-// must send the same. Where workers went while the level lasted the result is spoiled ([WarnWorkerLost]), which is no
-// error.
+// Measure has the fleet measure a job's level, as [loadgen.Generator.Measure] does: with the result and an error
+// where it was cut short by ctx. Of g count the observers, who are told of each request a fifth of a second later and
+// are in the coordinator's process, and Stop. g.Target is never loaded; where there is one that tells what it sends,
+// the workers must send the same. Where workers went while the level lasted the result is spoiled ([WarnWorkerLost]),
+// which is no error.
 //
 // Errors are a *[loadgen.InvalidError], *[MissingError], *[DisagreementError], *[WorkerError] or *[BusyError],
 // [ErrStopped], or NATS's own; then nothing was measured.
@@ -371,7 +371,8 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 	err := m.wait(ctx, Lost+every, func() (bool, error) {
 		for _, w := range m.level.Members {
 			s := m.workers[w.Instance]
-			if !kept[w.Instance] && !(s.alive() && s.Session == m.level.Session && (s.Phase == running || s.Phase == stored)) {
+			if !kept[w.Instance] && !(s.alive() && s.Session == m.level.Session &&
+				(s.Phase == running || s.Phase == stored)) {
 				return false, nil
 			}
 		}
@@ -380,7 +381,8 @@ func (m *measuring) takeUp(ctx context.Context) bool {
 	for _, w := range m.level.Members {
 		if kept[w.Instance] && err == nil {
 			m.mu.Lock() // whatever has become of it since
-			m.workers[w.Instance] = &seen{beat{Instance: w.Instance, Name: w.Name, Session: m.level.Session, Phase: stored,
+			m.workers[w.Instance] = &seen{beat{Instance: w.Instance, Name: w.Name, Session: m.level.Session,
+				Phase:   stored,
 				Version: protocolVersion, Seq: math.MaxUint64}, time.Now().Add(time.Hour)}
 			m.mu.Unlock()
 		}

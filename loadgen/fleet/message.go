@@ -18,9 +18,9 @@ const protocolVersion = 2
 const (
 	every = 500 * time.Millisecond // orders and beats, when nothing changes
 
-	// Lost is for how long nothing has to be heard of a worker for it to be lost. A process that is stopped, or a machine
-	// that is cut off, is no longer the load that it should be after a tenth of that; less would take a busy machine
-	// for a lost one.
+	// Lost is for how long nothing has to be heard of a worker for it to be lost. A process that is stopped, or a
+	// machine that is cut off, is no longer the load that it should be after a tenth of that; less would take a busy
+	// machine for a lost one.
 	Lost = 5 * time.Second
 
 	// Orphaned is for how long a worker goes on with a level whose coordinator is not heard of, while its connection

@@ -62,7 +62,8 @@ func TestDuplicateLateAndForeignMessages(t *testing.T) {
 			_ = stranger.Publish(n.order(), []byte(`{"version":1,"term":1e3`))
 			_ = stranger.Publish(n.order(), []byte(`{"version":1,"unknown":true}`))
 			_ = stranger.Publish(n.beat("x"), []byte(`null`))
-			foreign(n.order(), order{Version: protocolVersion, Term: math.MaxUint64 - uint64(i%3), Seq: 1, Holder: "me", Phase: stop})
+			foreign(n.order(), order{Version: protocolVersion, Term: math.MaxUint64 - uint64(i%3), Seq: 1,
+				Holder: "me", Phase: stop})
 			foreign(n.order(), order{Version: protocolVersion, Term: 1, Seq: math.MaxUint64, Holder: "me", Phase: stop})
 			foreign(n.beat("stranger"), beat{Version: 1, Instance: "other", Name: "w00", Phase: stored})
 			foreign(n.records("nothing"), told{Instance: "x"})
@@ -87,8 +88,8 @@ func TestDuplicateLateAndForeignMessages(t *testing.T) {
 	}
 }
 
-// A worker that stands still for 10 s, as a machine that is suspended does, is missed within seconds and costs the level.
-// When it goes on, it changes nothing, and takes part in the next one.
+// A worker that stands still for 10 s, as a machine that is suspended does, is missed within seconds and costs the
+// level. When it goes on, it changes nothing, and takes part in the next one.
 func TestWorkerThatStandsStill(t *testing.T) {
 	t.Parallel()
 	f := newField(t)

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // roleVariable makes the test binary a worker or a coordinator, so that one can be killed.
@@ -69,7 +68,7 @@ func play(text string) error {
 	defer conn.Close()
 	if r.Worker != "" {
 		w := &Worker{Conn: conn, Name: r.Worker, Allow: []string{testURL},
-			Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) { return takes(r.Takes), nil }}
+			Target: func(context.Context, Job, Files) (loadgen.Target, error) { return takes(r.Takes), nil }}
 		return w.Run(ctx)
 	}
 	c := &Coordinator{Conn: conn, Workers: r.Workers, InMemory: true, Gather: 30 * time.Second}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -29,7 +30,7 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		}
 		part, err := m.part(ctx, w)
 		if err != nil {
-			m.level.lost[w.Instance] = fmt.Sprintf("its result: %v", err)
+			m.level.lost[w.Instance] = number.Sprintf("its result: %v", err)
 			continue
 		}
 		parts[i] = part
@@ -46,7 +47,7 @@ func (m *measuring) result(ctx context.Context) (*loadgen.Result, error) {
 		}
 		for i, w := range m.level.Members {
 			if i != most && parts[i] != nil {
-				parts[i], m.level.lost[w.Instance] = nil, fmt.Sprintf("what it measured does not fit the rest: %v", err)
+				parts[i], m.level.lost[w.Instance] = nil, number.Sprintf("what it measured does not fit the rest: %v", err)
 			}
 		}
 		r, err = m.merge(parts)
@@ -155,12 +156,12 @@ const enoughHeadroom = 2 // × what a worker's part needed, as package protocol 
 // warn adds what only the fleet knows.
 func (m *measuring) warn(r *loadgen.Result) {
 	warn := func(code string, spoils []string, format string, args ...any) {
-		r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...), Spoils: spoils})
+		r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Message: number.Sprintf(format, args...), Spoils: spoils})
 	}
 	var lost []string
 	for _, w := range m.level.Members {
 		if why := m.level.lost[w.Instance]; why != "" {
-			lost = append(lost, fmt.Sprintf("%.128s (%s)", w.Name, cutText(why, mostError)))
+			lost = append(lost, number.Sprintf("%.128s (%s)", w.Name, cutText(why, mostError)))
 		}
 	}
 	if len(lost) > 0 {

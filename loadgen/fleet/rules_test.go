@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A target that tells what it sends.
@@ -29,7 +28,7 @@ func TestOddWorkersAreNamed(t *testing.T) {
 	var loaded atomic.Int64
 	for _, name := range []string{"a", "b", "c"} {
 		f.worker(name, nil, func(w *Worker) {
-			w.Target = func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+			w.Target = func(context.Context, Job, Files) (loadgen.Target, error) {
 				prompts := "the same"
 				if name == "b" {
 					prompts = "others"

@@ -23,7 +23,6 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // serverVariable makes the test binary a NATS server, of the configuration file that it names.
@@ -196,7 +195,7 @@ func TestServerWithTLSAndCredentials(t *testing.T) {
 				}
 				defer conn.Close()
 				w := &Worker{Conn: conn, Name: fmt.Sprint("w", i), Allow: []string{testURL},
-					Target: func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+					Target: func(context.Context, Job, Files) (loadgen.Target, error) {
 						return takes(25 * time.Millisecond), nil
 					}}
 				go func() { done <- w.Run(ctx) }()

@@ -122,11 +122,7 @@ func (s *session) try(ctx context.Context) error {
 	if err := errors.Join(allowed(s.Allow, j.URL), j.validate(s.shards)); err != nil {
 		return err
 	}
-	data, err := s.datasets.get(ctx, kept, j.Dataset, s.tell)
-	if err != nil {
-		return err
-	}
-	target, err := s.Target(ctx, j, data)
+	target, err := s.Target(ctx, j, s.files.from(kept, s.tell))
 	if err != nil {
 		return fmt.Errorf("its target: %w", err)
 	}

@@ -72,8 +72,8 @@ func (s *store) make(ctx context.Context, inMemory bool) (jetstream.Stream, erro
 	})
 }
 
-// put keeps v. Over a connection that broke it tries again until ctx is done; what the server refuses, as one that is full
-// does, it tries for refusedFor.
+// put keeps v. Over a connection that broke it tries again until ctx is done; what the server refuses, as one that is
+// full does, it tries for refusedFor.
 func (s *store) put(ctx context.Context, subject string, v any) error {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)

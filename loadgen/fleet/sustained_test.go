@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // What workers do of a level whose server is no limit is what they sustain from then on: a level that asks for as much
@@ -18,7 +17,7 @@ func TestWorkersAreGauged(t *testing.T) {
 	var pause atomic.Int64
 	for _, name := range []string{"a", "b"} {
 		f.worker(name, nil, func(w *Worker) {
-			w.Target = func(context.Context, Job, *workload.Dataset) (loadgen.Target, error) {
+			w.Target = func(context.Context, Job, Files) (loadgen.Target, error) {
 				return takes(time.Duration(pause.Load())), nil
 			}
 		})

@@ -26,7 +26,8 @@ func TestOpenLoopKeepsTheWholeSchedule(t *testing.T) {
 	} {
 		scheduled := func(measure func(g *loadgen.Generator) *loadgen.Result) (map[int]time.Duration, *loadgen.Result) {
 			at := map[int]time.Duration{}
-			r := measure(&loadgen.Generator{Observers: []loadgen.Observer{{Record: func(r *loadgen.Record, _ *loadgen.Error) {
+			r := measure(&loadgen.Generator{Observers: []loadgen.Observer{{Record: func(r *loadgen.Record,
+				_ *loadgen.Error) {
 				at[r.Index] = r.Scheduled
 			}}}})
 			return at, r
@@ -42,7 +43,10 @@ func TestOpenLoopKeepsTheWholeSchedule(t *testing.T) {
 		})
 		f := newField(t)
 		f.workers(3, target)
-		got, r := scheduled(func(g *loadgen.Generator) *loadgen.Result { return f.measure(f.coordinator(3), Job{Level: l}, g) })
+		got, r := scheduled(func(g *loadgen.Generator) *loadgen.Result {
+			return f.measure(f.coordinator(3),
+				Job{Level: l}, g)
+		})
 		if len(got) != len(want) || r.Accounting.Issued != one.Accounting.Issued {
 			t.Errorf("%s: %d arrivals, want %d", l.Load(), len(got), len(want))
 		}

@@ -54,7 +54,8 @@ func (m *measuring) watch(ctx context.Context) (cut error) {
 			m.mu.Lock()
 			for _, w := range m.level.Members {
 				if m.level.lost[w.Instance] == "" && !m.done(m.workers[w.Instance]) {
-					m.level.lost[w.Instance] = fmt.Sprintf("it was asked to stop, and had no result after %v", stopLimit)
+					m.level.lost[w.Instance] = fmt.Sprintf("it was asked to stop, and had no result after %v",
+						stopLimit)
 				}
 			}
 			m.mu.Unlock()

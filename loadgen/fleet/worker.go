@@ -18,7 +18,6 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/servegauge/servegauge/loadgen"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // A Worker measures shards of levels for the coordinator of its fleet, one level after the other. It loads servers that
@@ -34,13 +33,12 @@ type Worker struct {
 	// nothing.
 	Allow []string
 
-	// Target makes what is put under load for a job. dataset is the job's, nil where it has none. A target that has a
-	// Close method is closed after its level. Of one that has methods Models() []string, Sent() workload.Description and
+	// Target makes what is put under load for a job, and opens what files that takes. A target that has a Close method is closed after its level. Of one that has methods Models() []string, Sent() workload.Description and
 	// Fingerprint() string (a hash of its prompts), as those of openai have, it is shown that all workers send the same.
-	Target func(ctx context.Context, j Job, dataset *workload.Dataset) (loadgen.Target, error)
+	Target func(ctx context.Context, j Job, files Files) (loadgen.Target, error)
 
-	// Datasets is a directory of datasets, in which a job's is the file whose SHA-256 it names. nil: they are had from the
-	// coordinator.
+	// Datasets is a directory of files that requests come from, in which a job's are those whose SHA-256 it names. nil: they
+	// are had from the coordinator.
 	Datasets fs.FS
 
 	Metrics []loadgen.Metric // the owner's own, as in [loadgen.Generator]
@@ -78,7 +76,7 @@ type working struct {
 	latest  <-chan struct{} // closed once the latest session has ended; nil: there was none
 
 	telling  sync.Mutex
-	datasets datasets
+	files    files
 	sustains sustained
 }
 
@@ -122,7 +120,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		mine.clock = newClock()
 	}
 	r := &working{Worker: &mine, names: n, instance: nuid.Next(), changed: make(chan struct{}, 1),
-		orders: make(chan order, 64), datasets: datasets{dir: w.Datasets}}
+		orders: make(chan order, 64), files: files{dir: w.Datasets}}
 	r.sustains.atLeast(w.Sustains, w.SustainsChunks)
 	return r.work(ctx)
 }

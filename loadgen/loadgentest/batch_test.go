@@ -130,7 +130,8 @@ func TestBatchTruth(t *testing.T) {
 						t.Errorf("mean E2E %v, want %v", got, want)
 					}
 					// a step is a whole number of ns
-					if x := truth.RequestThroughput(c); c >= 2*sim.MaxSequences && math.Abs(x/truth.SaturationRequests-1) > 1e-6 ||
+					if x := truth.RequestThroughput(c); c >= 2*sim.MaxSequences &&
+						math.Abs(x/truth.SaturationRequests-1) > 1e-6 ||
 						c < 2*sim.MaxSequences && x > truth.SaturationRequests*(1+1e-6) {
 						t.Errorf("%v requests/s at %d clients, %v in saturation", x, c, truth.SaturationRequests)
 					}
@@ -190,8 +191,9 @@ func TestBatchSaturation(t *testing.T) {
 func TestBatchLoop(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		config := batchConfig{slots: 1 + random.IntN(12), base: random.Float64() * 1e7, perSequence: random.Float64() * 1e6,
-			perPrompt: random.Float64() * 1e5}
+		config := batchConfig{slots: 1 + random.IntN(12), base: random.Float64() * 1e7,
+			perSequence: random.Float64() * 1e6,
+			perPrompt:   random.Float64() * 1e5}
 		if random.IntN(2) == 0 {
 			config.budget = config.slots + random.IntN(100)
 		}
@@ -271,7 +273,8 @@ func TestBatchSlowClient(t *testing.T) {
 		wg.Go(func() { post(t.Context(), sim, completions, body(1, 3), slow) })
 		synctest.Wait()
 		s := do(t, t.Context(), sim, 1, 2)
-		if got, want := s.times(begin), []time.Duration{4 * time.Second, 5 * time.Second}; !reflect.DeepEqual(got, want) {
+		if got, want := s.times(begin), []time.Duration{4 * time.Second, 5 * time.Second}; !reflect.DeepEqual(got,
+			want) {
 			t.Errorf("the one behind has its tokens at %v, want %v", got, want)
 		}
 		wg.Wait()
@@ -285,7 +288,8 @@ func TestBatchSlowClient(t *testing.T) {
 func TestBatchNoise(t *testing.T) {
 	run := func(seed uint64) (s seen) {
 		synctest.Test(t, func(t *testing.T) {
-			sim := &Simulated{MaxSequences: 1, PrefillRate: 100, DecodeRate: 10, TokenBudget: 10, Noise: 0.2, Seed: seed}
+			sim := &Simulated{MaxSequences: 1, PrefillRate: 100, DecodeRate: 10, TokenBudget: 10, Noise: 0.2,
+				Seed: seed}
 			s = do(t, t.Context(), sim, 10, 3000)
 		})
 		return s
@@ -297,7 +301,8 @@ func TestBatchNoise(t *testing.T) {
 	if reflect.DeepEqual(a.gaps, c.gaps) {
 		t.Error("two seeds have the same noise")
 	}
-	truth := (&Simulated{MaxSequences: 1, PrefillRate: 100, DecodeRate: 10, TokenBudget: 10, Noise: 0.2}).Truth(10, 3000)
+	truth := (&Simulated{MaxSequences: 1, PrefillRate: 100, DecodeRate: 10, TokenBudget: 10, Noise: 0.2}).Truth(10,
+		3000)
 	if off := (a.done.Sub(a.sent) - truth.Service).Abs(); off == 0 || off > 4*truth.ServiceSD {
 		t.Errorf("E2E %v, want %v ± %v", a.done.Sub(a.sent), truth.Service, truth.ServiceSD)
 	}

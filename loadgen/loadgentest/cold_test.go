@@ -82,7 +82,8 @@ func TestReplicas(t *testing.T) {
 		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		text := w.Body.String()
 		for i, want := range c.want {
-			line := "vllm:generation_tokens_total{engine=\"" + strconv.Itoa(i) + "\",model_name=\"simulated\"} " + want + ".0\n"
+			line := "vllm:generation_tokens_total{engine=\"" + strconv.Itoa(i) + "\",model_name=\"simulated\"} " +
+				want + ".0\n"
 			if !strings.Contains(text, line) {
 				t.Errorf("%s: no %q in:\n%s", name, line, text)
 			}

@@ -26,9 +26,9 @@ const (
 	AnothersReply Corruption = "another's reply" // another request's answer, one that was given before
 )
 
-// Corrupting stands between clients and a server, of any make, and corrupts some of its streamed answers to completions
-// and chats: their texts, and their token ids where the server tells them. Answers in one piece, such as scores, pass. What comes is otherwise the server's own. So a check of
-// answers can be tried against a truth:
+// Corrupting stands between clients and a server, of any make, and corrupts some of its streamed answers to
+// completions and chats: their texts, and their token ids where the server tells them. Answers in one piece, such as
+// scores, pass. What comes is otherwise the server's own. So a check of answers can be tried against a truth:
 //
 //	proxy := &loadgentest.Corrupting{URL: "http://127.0.0.1:8000", Rate: 0.02, InFlight: 8}
 //
@@ -82,7 +82,8 @@ func (c *Corrupting) Validate() error {
 	}
 	for _, k := range c.Kinds {
 		if k != Garbage && k != Repetition && k != AnothersReply {
-			errs = append(errs, fmt.Errorf("loadgentest: Corrupting.Kinds has %q, must be garbage, repetition or another's reply", k))
+			errs = append(errs, fmt.Errorf("loadgentest: Corrupting.Kinds has %q, must be garbage, repetition or "+
+				"another's reply", k))
 		}
 	}
 	if _, err := url.Parse(c.URL); err != nil {
@@ -122,7 +123,8 @@ func (c *Corrupting) to() http.Handler {
 	defer c.mu.Unlock()
 	if c.proxy == nil {
 		target, _ := url.Parse(c.URL) // which Validate has done
-		c.proxy = &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		c.proxy = &httputil.ReverseProxy{FlushInterval: -1,
+			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
 			// llama.cpp closes connections that it said it would keep, and a POST on one of those fails.
 			Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	}

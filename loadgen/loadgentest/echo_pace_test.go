@@ -33,8 +33,9 @@ func TestEchoPace(t *testing.T) {
 			func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					begin := time.Now()
-					r := post(t.Context(), test.echo, completions, fmt.Sprintf(`{"prompt":[1],"stream":%v,"max_tokens":%d}`,
-						test.stream, test.tokens), &recorder{})
+					r := post(t.Context(), test.echo, completions,
+						fmt.Sprintf(`{"prompt":[1],"stream":%v,"max_tokens":%d}`,
+							test.stream, test.tokens), &recorder{})
 					var got []time.Duration
 					for _, w := range r.writes {
 						got = append(got, w.at.Sub(begin)/ms)

@@ -80,7 +80,8 @@ func (x *exchange) accept(w http.ResponseWriter, r *http.Request, l limits, q *q
 		x.chat, x.kind = r.URL.Path == "/v1/chat/completions", text
 	case "/v1/responses", "/v1/embeddings", "/v1/rerank":
 		method = http.MethodPost
-		x.chat, x.kind = false, map[string]kind{"/v1/responses": responses, "/v1/embeddings": embeddings, "/v1/rerank": rerank}[r.URL.Path]
+		x.chat, x.kind = false, map[string]kind{"/v1/responses": responses, "/v1/embeddings": embeddings,
+			"/v1/rerank": rerank}[r.URL.Path]
 	case "/tokenize", "/detokenize":
 		method = http.MethodPost
 	case "/reset_prefix_cache":

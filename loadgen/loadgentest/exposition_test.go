@@ -114,7 +114,8 @@ func TestExpositionIsStrict(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 	for _, change := range [][2]string{
-		{"g{} 0.5\n", "g{} 0.5"}, {"g{}", "h{}"}, {"g{} 0.5", "g{} half"}, {"g{} 0.5", "g 0.5"}, {"# TYPE g gauge\n", ""},
+		{"g{} 0.5\n", "g{} 0.5"}, {"g{}", "h{}"}, {"g{} 0.5", "g{} half"}, {"g{} 0.5", "g 0.5"},
+		{"# TYPE g gauge\n", ""},
 		{"# HELP g b\n", ""}, {"gauge\n", "thing\n"}, {"g{} 0.5\n", "g{} 0.5\ng{} 0.5\n"}, {"g{} 0.5\n", "g{} 0.5\n\n"},
 		{"+Inf", "9"}, {"+Inf", "0.5"}, {"\"1.0\"} 1.0", "\"1.0\"} 3.0"}, {"a_count{x=\"\\\"\"} 2.0",
 			"a_count{x=\"\\\"\"} 3.0"},
@@ -153,7 +154,8 @@ func TestHistogramsByHand(t *testing.T) {
 		for _, stream := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
 				sim := sim()
-				// The first tokens come after 0.1 s, or as long as a step of 1/20 s and a token's reading; then 2 gaps of 0.05 s.
+				// The first tokens come after 0.1 s, or as long as a step of 1/20 s and a token's reading; then 2
+				// gaps of 0.05 s.
 				request := fmt.Sprintf(`{"prompt":[1],"max_tokens":3,"stream":%v}`, stream)
 				for range 2 {
 					go post(t.Context(), sim, completions, request, &recorder{})
@@ -161,8 +163,9 @@ func TestHistogramsByHand(t *testing.T) {
 				time.Sleep(time.Minute)
 				got := scrape(t, sim)
 				for series, want := range map[string]float64{
-					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.08"}`:  0,
-					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.1"}`:   1, // at the bound
+					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.08"}`: 0,
+					// at the bound
+					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.1"}`:   1,
 					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.25"}`:  1,
 					`time_to_first_token_seconds_bucket{engine="0",model_name="simulated",le="0.5"}`:   2,
 					`time_to_first_token_seconds_sum{engine="0",model_name="simulated"}`:               0.1 + 0.3,
@@ -188,7 +191,8 @@ func TestHistogramsByHand(t *testing.T) {
 // TestMemoryMetrics reads what a server with KV blocks and a prefix cache adds.
 func TestMemoryMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := &Simulated{MaxSequences: 2, PrefillRate: 2, DecodeRate: 1, KVBlocks: 4, BlockTokens: 2, PrefixCache: true}
+		sim := &Simulated{MaxSequences: 2, PrefillRate: 2, DecodeRate: 1, KVBlocks: 4, BlockTokens: 2,
+			PrefixCache: true}
 		go do(t, t.Context(), sim, 2, 5)
 		synctest.Wait()
 		go do(t, t.Context(), sim, 3, 4)
@@ -196,7 +200,8 @@ func TestMemoryMetrics(t *testing.T) {
 		check := func(when string, usage, preemptions, queries, hits float64) {
 			t.Helper()
 			got := scrape(t, sim)
-			for name, want := range map[string]float64{"kv_cache_usage_perc": usage, "num_preemptions_total": preemptions,
+			for name, want := range map[string]float64{"kv_cache_usage_perc": usage,
+				"num_preemptions_total":      preemptions,
 				"prefix_cache_queries_total": queries, "prefix_cache_hits_total": hits} {
 				if v, ok := got["vllm:"+name+label]; !ok || v != want {
 					t.Errorf("%s: %s is %v, want %v", when, name, v, want)

@@ -25,7 +25,8 @@ func TestFaultClose(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 4, Requests: 100, Timeout: time.Minute}, target)
+			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 4, Requests: 100, Timeout: time.Minute},
+				target)
 			if err != nil || r.Accounting.Completed != 100 || faults.Counts().Total() != 100 {
 				t.Errorf("whole %v, %v: %+v, %+v, %v %v", whole, delay, r.Accounting, faults.Counts(), err, r.Errors)
 			}
@@ -58,7 +59,8 @@ func TestFaultEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 1, Timeout: 10 * time.Minute}, target)
+	r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 1, Timeout: 10 * time.Minute},
+		target)
 	if err != nil || len(r.Errors) != 1 || r.Errors[0].Status != 413 || faults.Counts().Total() != 1 {
 		t.Errorf("%+v %v", r.Errors, err)
 	}

@@ -134,7 +134,8 @@ var contents = []struct {
 		Text: `{"code":500,"msg":"out of memory"}`}, fails(loadgen.ClassServer, "out of memory", 3)},
 	{"an empty error", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":""`}, asItIs},
 	{"an error of nothing", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":{}`}, asItIs},
-	{"a null error", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":null,"error_code":0`}, asItIs},
+	{"a null error", false, loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":null,"error_code":0`},
+		asItIs},
 	{"an error beside the content", false, loadgentest.Fault{Kind: loadgentest.FaultBeside,
 		Text: `"error":"out of memory"`}, fails(loadgen.ClassServer, "out of memory", 0)},
 
@@ -169,10 +170,12 @@ var contents = []struct {
 	{"a JSON error", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "application/json",
 		Text: `{"error":{"message":"out of memory"}}`}, fails(loadgen.ClassServer, "out of memory", 0)},
 	{"HTML", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/html", Text: "<html>\nPlease log in."},
-		fails(loadgen.ClassProtocol, "no event stream: Content-Type text/html, it begins with <html> Please log in.", 0)},
+		fails(loadgen.ClassProtocol, "no event stream: Content-Type text/html, it begins with <html> Please log in.",
+			0)},
 	{"gzip", false, loadgentest.Fault{Kind: loadgentest.FaultBody, Type: "text/event-stream", Encoding: "gzip",
-		Text: "data: [DONE]\n\n"}, fails(loadgen.ClassProtocol, "Content-Encoding gzip, Content-Type text/event-stream, "+
-		"its bytes begin with 1f 8b", 0)},
+		Text: "data: [DONE]\n\n"}, fails(loadgen.ClassProtocol,
+		"Content-Encoding gzip, Content-Type text/event-stream, "+
+			"its bytes begin with 1f 8b", 0)},
 	{"lines that end in CR", false, loadgentest.Fault{Kind: loadgentest.FaultLineEnds, Text: "\r"}, asItIs},
 	{"lines that end in CRLF", true, loadgentest.Fault{Kind: loadgentest.FaultLineEnds, Text: "\r\n"},
 		of(func(a *answer) { a.firstTokens = 1 })},
@@ -192,7 +195,8 @@ var contents = []struct {
 	{"a decimal", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "100.0"}, asItIs},
 	{"an exponent", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "1.28e2"},
 		of(func(a *answer) { a.output = 128 })},
-	{"null", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "null"}, of(func(a *answer) { a.output = -1 })},
+	{"null", false, loadgentest.Fault{Kind: loadgentest.FaultUsage, Text: "null"},
+		of(func(a *answer) { a.output = -1 })},
 
 	// Chunks that come together.
 	{"a proxy that buffers", false, loadgentest.Fault{Kind: loadgentest.FaultBuffer},
@@ -214,8 +218,9 @@ func TestFaultsOfContent(t *testing.T) {
 					if counts.Total() != 1 {
 						t.Errorf("%d requests were struck", counts.Total())
 					}
-					if (err == nil) != (want.class == "") || err != nil && (err.Class != want.class || !strings.Contains(err.Error(),
-						want.says)) {
+					if (err == nil) != (want.class == "") || err != nil &&
+						(err.Class != want.class || !strings.Contains(err.Error(),
+							want.says)) {
 						t.Fatalf("got %v, want %s %s", err, want.class, want.says)
 					}
 					accounting := loadgen.Accounting{Issued: 1, Completed: 1}
@@ -233,7 +238,8 @@ func TestFaultsOfContent(t *testing.T) {
 						}
 					}
 					if len(all) != want.chunks || hidden != want.hidden {
-						t.Errorf("%d chunks, %d of them hidden; want %d, %d", len(all), hidden, want.chunks, want.hidden)
+						t.Errorf("%d chunks, %d of them hidden; want %d, %d", len(all), hidden, want.chunks,
+							want.hidden)
 					}
 					if err != nil {
 						return
@@ -264,8 +270,10 @@ func TestFaultsOfContent(t *testing.T) {
 							t.Errorf("%d tokens in the first chunk, want %d", all[i].Tokens, want.firstTokens)
 						}
 					}
-					if r.Counted != (want.output >= 0) || r.Counted && r.Output != want.output || r.Contradicted != want.contradicted {
-						t.Errorf("counted %t, %d tokens, contradicted %t; want %d, %t", r.Counted, r.Output, r.Contradicted,
+					if r.Counted != (want.output >= 0) || r.Counted && r.Output != want.output ||
+						r.Contradicted != want.contradicted {
+						t.Errorf("counted %t, %d tokens, contradicted %t; want %d, %t", r.Counted, r.Output,
+							r.Contradicted,
 							want.output, want.contradicted)
 					}
 					switch want.finish {
@@ -275,7 +283,8 @@ func TestFaultsOfContent(t *testing.T) {
 						want.finish = ""
 					}
 					if r.Finish != want.finish || r.NoContent != want.noContent {
-						t.Errorf("finish %q, no content %t; want %q, %t", r.Finish, r.NoContent, want.finish, want.noContent)
+						t.Errorf("finish %q, no content %t; want %q, %t", r.Finish, r.NoContent, want.finish,
+							want.noContent)
 					}
 					if got := result.InFlight.Mean; got < 0.999 || got > 1.001 {
 						t.Errorf("%v in flight, want 1", got)
@@ -299,7 +308,8 @@ func TestFaultsOfWholeAnswers(t *testing.T) {
 			fails(loadgen.ClassServer, "out of memory", 0)},
 		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":"out of memory"`}, fails(loadgen.ClassServer,
 			"out of memory", 0)},
-		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":{}`}, answer{output: tokens, finish: "length"}},
+		{loadgentest.Fault{Kind: loadgentest.FaultBeside, Text: `"error":{}`},
+			answer{output: tokens, finish: "length"}},
 		{loadgentest.Fault{Kind: loadgentest.FaultBlank}, answer{output: tokens, noContent: true, finish: "length"}},
 		{loadgentest.Fault{Kind: loadgentest.FaultMember, Text: `"message":{"refusal":TEXT}`}, answer{output: tokens,
 			finish: "length"}},
@@ -320,7 +330,8 @@ func TestFaultsOfWholeAnswers(t *testing.T) {
 				}
 				if err == nil && (r.E2E() != lastOne || r.Counted != (test.want.output >= 0) || r.Counted &&
 					r.Output != test.want.output ||
-					r.Contradicted != test.want.contradicted || r.Finish != test.want.finish || r.NoContent != test.want.noContent) {
+					r.Contradicted != test.want.contradicted || r.Finish != test.want.finish ||
+					r.NoContent != test.want.noContent) {
 					t.Errorf("got %+v, want %+v", r, test.want)
 				}
 			})

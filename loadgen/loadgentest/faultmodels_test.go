@@ -25,7 +25,8 @@ func TestFaultModels(t *testing.T) {
 		server := httptest.NewServer(faults)
 		var warned []string
 		client := &openai.Client{
-			Config: openai.Config{Model: "m"}, Running: true, Warn: func(w loadgen.Warning) { warned = append(warned, w.Code) },
+			Config: openai.Config{Model: "m"}, Running: true,
+			Warn: func(w loadgen.Warning) { warned = append(warned, w.Code) },
 		}
 		spec := workload.Spec{Input: 5, Output: 3}
 		if err := client.Ready(t.Context(), server.URL); err != nil {

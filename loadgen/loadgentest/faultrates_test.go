@@ -21,7 +21,8 @@ func TestFaultRates(t *testing.T) {
 		}}
 		for range n {
 			w := httptest.NewRecorder()
-			f.ServeHTTP(w, httptest.NewRequest("POST", "/v1/completions", strings.NewReader(`{"prompt":[1],"max_tokens":1}`)))
+			f.ServeHTTP(w, httptest.NewRequest("POST", "/v1/completions",
+				strings.NewReader(`{"prompt":[1],"max_tokens":1}`)))
 			which += fmt.Sprint(w.Code, " ")
 		}
 		w := httptest.NewRecorder()

@@ -287,7 +287,8 @@ func (f *Faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// With a return there would be an answer, if anybody is left to read it.
 		panic(http.ErrAbortHandler)
 	default:
-		s := &spoiler{w: w, flusher: http.NewResponseController(w), ctx: r.Context(), fault: o, count: func() { f.struck(i) }}
+		s := &spoiler{w: w, flusher: http.NewResponseController(w), ctx: r.Context(), fault: o,
+			count: func() { f.struck(i) }}
 		f.Handler.ServeHTTP(s, r)
 		s.finish()
 	}

@@ -231,7 +231,8 @@ func TestFaultsThatAreRetried(t *testing.T) {
 					t.Errorf("request %d: %d attempts in %v, %v", r.Index, r.Attempts, r.E2E(), err)
 				}
 			}}}}
-			r, err := g.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 4, Retries: 1, Timeout: time.Minute})
+			r, err := g.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 4, Retries: 1,
+				Timeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -314,26 +315,33 @@ func TestFaultsOnTheWire(t *testing.T) {
 			{"hang", loadgentest.Fault{Kind: loadgentest.FaultHang}, stream, context.DeadlineExceeded, 0, nil, nil},
 			{"status", loadgentest.Fault{Kind: loadgentest.FaultStatus, Status: 500}, stream, nil, 0,
 				[]string{`"type":"InternalServerError"`, `"code":500`}, []string{"data"}},
-			{"stall", loadgentest.Fault{Kind: loadgentest.FaultStall, After: 2}, stream, context.DeadlineExceeded, 2, nil,
+			{"stall", loadgentest.Fault{Kind: loadgentest.FaultStall, After: 2}, stream, context.DeadlineExceeded, 2,
+				nil,
 				[]string{"DONE"}},
-			{"truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 2}, stream, nil, 2, nil, []string{"DONE",
-				`"length"`}},
+			{"truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate, After: 2}, stream, nil, 2, nil,
+				[]string{"DONE",
+					`"length"`}},
 			{"reset", loadgentest.Fault{Kind: loadgentest.FaultReset, After: 2}, stream, syscall.ECONNRESET, 2, nil,
 				[]string{"DONE"}},
-			{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 2}, stream, nil, 3, []string{`"text":]}`,
-				"DONE"}, nil},
+			{"garbage", loadgentest.Fault{Kind: loadgentest.FaultGarbage, After: 2}, stream, nil, 3,
+				[]string{`"text":]}`,
+					"DONE"}, nil},
 			{"error", loadgentest.Fault{Kind: loadgentest.FaultErrorEvent, After: 2}, stream, nil, 2,
 				[]string{`"error":{"message"`, "DONE"}, []string{`"length"`}},
-			{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, stream, nil, 4, []string{"DONE"}, []string{"usage"}},
+			{"no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, stream, nil, 4, []string{"DONE"},
+				[]string{"usage"}},
 			{"wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage}, stream, nil, 4,
 				[]string{`"completion_tokens":5`, `"total_tokens":8`, `"prompt_tokens":3`, "DONE"},
 				[]string{`"completion_tokens":1,`}},
-			{"slow", loadgentest.Fault{Kind: loadgentest.FaultSlow, Delay: time.Millisecond}, stream, nil, 4, []string{"DONE"},
+			{"slow", loadgentest.Fault{Kind: loadgentest.FaultSlow, Delay: time.Millisecond}, stream, nil, 4,
+				[]string{"DONE"},
 				nil},
 
-			{"whole truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate}, whole, io.ErrUnexpectedEOF, 0, nil, nil},
+			{"whole truncate", loadgentest.Fault{Kind: loadgentest.FaultTruncate}, whole, io.ErrUnexpectedEOF, 0, nil,
+				nil},
 			{"whole reset", loadgentest.Fault{Kind: loadgentest.FaultReset}, whole, syscall.ECONNRESET, 0, nil, nil},
-			{"whole stall", loadgentest.Fault{Kind: loadgentest.FaultStall}, whole, context.DeadlineExceeded, 0, nil, nil},
+			{"whole stall", loadgentest.Fault{Kind: loadgentest.FaultStall}, whole, context.DeadlineExceeded, 0, nil,
+				nil},
 			{"whole no usage", loadgentest.Fault{Kind: loadgentest.FaultNoUsage}, whole, nil, 0, []string{`"text"`},
 				[]string{"usage"}},
 			{"whole wrong usage", loadgentest.Fault{Kind: loadgentest.FaultWrongUsage, Tokens: 10}, whole, nil, 0,

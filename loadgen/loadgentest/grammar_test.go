@@ -16,7 +16,9 @@ func TestGrammarDelaysTheFirstToken(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			sim := &Simulated{DecodeRate: 100, Grammar: 30 * time.Millisecond}
 			began := time.Now()
-			post(t.Context(), sim, chat, fmt.Sprintf(`{"messages":[{"role":"user","content":"hi"}],"max_tokens":4,"response_format":%s}`, format),
+			post(t.Context(), sim, chat,
+				fmt.Sprintf(`{"messages":[{"role":"user","content":"hi"}],"max_tokens":4,"response_format":%s}`,
+					format),
 				&recorder{})
 			if took := time.Since(began) - 30*time.Millisecond; took != want { // three steps; the prompt takes no time
 				t.Errorf("%s: %v more, want %v", format, took, want)

@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// Greedy is a server whose answers are a function of the prompt, and which can say what it thinks of an answer: so that
-// what a client makes of answers can be checked against the truth. Its model has no weights, only a rule: what was said
-// so far, prompt and answer, decides which token is the most probable next one ([Greedy.Next]), with a log-probability
-// of −0.1; every other has −8. At a tie, which is a share of all positions, a second one has −0.15, and is given in every
-// other answer, as a healthy server does whose batches vary: what comes after it is another answer, by the same rule.
+// Greedy is a server whose answers are a function of the prompt, and which can say what it thinks of an answer: so
+// that what a client makes of answers can be checked against the truth. Its model has no weights, only a rule: what
+// was said so far, prompt and answer, decides which token is the most probable next one ([Greedy.Next]), with a
+// log-probability of −0.1; every other has −8. At a tie, which is a share of all positions, a second one has −0.15,
+// and is given in every other answer, as a healthy server does whose batches vary: what comes after it is another
+// answer, by the same rule.
 //
 // It speaks completions and chat, streamed and not, and answers
 //
@@ -36,8 +37,8 @@ type Greedy struct {
 	Step  time.Duration // for each token of an answer
 	Ties  float64       // share of positions that are one
 
-	// Flat has the model care little for what was said, as one with random weights: the most probable token still depends
-	// on it, and no other is more than half a nat behind.
+	// Flat has the model care little for what was said, as one with random weights: the most probable token still
+	// depends on it, and no other is more than half a nat behind.
 	Flat bool
 
 	NoTokenIDs   bool // return_token_ids is ignored
@@ -149,7 +150,8 @@ func (g *Greedy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n = *q.MaxTokens
 	}
 	if g.MaxModelLen > 0 && len(said)+n > g.MaxModelLen {
-		fail(w, http.StatusBadRequest, "", fmt.Sprintf("This model's maximum context length is %d tokens.", g.MaxModelLen))
+		fail(w, http.StatusBadRequest, "", fmt.Sprintf("This model's maximum context length is %d tokens.",
+			g.MaxModelLen))
 		return
 	}
 	a := greedyAnswer{of: g, w: w, request: &q, chat: chat, prompt: len(said), said: said}
@@ -365,7 +367,8 @@ func (a *greedyAnswer) scores() []any {
 		best, _ := a.of.Next(before)
 		entry := jsonObject{}
 		for _, id := range []int{best, a.said[i]} {
-			entry[strconv.Itoa(id)] = jsonObject{"logprob": a.of.logprob(before, id), "decoded_token": " t" + strconv.Itoa(id)}
+			entry[strconv.Itoa(id)] = jsonObject{"logprob": a.of.logprob(before, id),
+				"decoded_token": " t" + strconv.Itoa(id)}
 		}
 		scores = append(scores, entry)
 	}

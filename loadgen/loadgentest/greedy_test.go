@@ -59,7 +59,8 @@ func TestGreedyAnswersByItsRule(t *testing.T) {
 	}
 	for _, prompt := range []string{"[5,6,7]", `"t5 t6 t7"`, `[5,"t6 t7"]`, `[[5],6,7]`} {
 		for _, stream := range []bool{false, true} {
-			body := fmt.Sprintf(`{"model":"greedy","prompt":%s,"max_tokens":9,"stream":%v,"return_token_ids":true}`, prompt, stream)
+			body := fmt.Sprintf(`{"model":"greedy","prompt":%s,"max_tokens":9,"stream":%v,"return_token_ids":true}`,
+				prompt, stream)
 			if ids, words := idsOf(t, answerOf(t, g, body)); !slices.Equal(ids, want) || words != 9 {
 				t.Errorf("%s: %v (%d words), want %v", body, ids, words, want)
 			}
@@ -70,7 +71,8 @@ func TestGreedyAnswersByItsRule(t *testing.T) {
 	}
 	other := slices.Clone(want)
 	other[4] = (other[4] + 1) % 4000
-	if at := g.Wrong(said, other, 1); len(at) == 0 || at[0] != 4 || !slices.Contains(at, 5) { // what followed was of the other
+	// what followed was of the other
+	if at := g.Wrong(said, other, 1); len(at) == 0 || at[0] != 4 || !slices.Contains(at, 5) {
 		t.Errorf("wrong at %v", at)
 	}
 }
@@ -78,7 +80,8 @@ func TestGreedyAnswersByItsRule(t *testing.T) {
 // What passes is the server's own, byte by byte; what is corrupted has as many tokens, and is counted and told of.
 func TestCorrupting(t *testing.T) {
 	body := func(i int, stream bool) string {
-		return fmt.Sprintf(`{"model":"greedy","prompt":[%d],"max_tokens":20,"stream":%v,"return_token_ids":true}`, i, stream)
+		return fmt.Sprintf(`{"model":"greedy","prompt":[%d],"max_tokens":20,"stream":%v,"return_token_ids":true}`, i,
+			stream)
 	}
 	for _, kind := range []Corruption{Garbage, Repetition, AnothersReply} {
 		var struck []string
@@ -93,21 +96,26 @@ func TestCorrupting(t *testing.T) {
 			changed++
 			own, _ := idsOf(t, plain)
 			ids, words := idsOf(t, through)
-			if len(ids) != len(own) || words != len(own) || slices.Equal(ids, own) || !slices.Contains(struck, body(i, true)) {
+			if len(ids) != len(own) || words != len(own) || slices.Equal(ids, own) ||
+				!slices.Contains(struck, body(i, true)) {
 				t.Errorf("%s: %v with %d words for %v", kind, ids, words, own)
 			}
 		}
-		if n := c.Counts(); n.Requests != 60 || n.Corrupted != changed || changed != len(struck) || changed < 8 || changed > 30 {
+		if n := c.Counts(); n.Requests != 60 || n.Corrupted != changed || changed != len(struck) || changed < 8 ||
+			changed > 30 {
 			t.Errorf("%s: %+v, %d changed, %d told of", kind, n, changed, len(struck))
 		}
 	}
-	if n := (&Corrupting{Handler: &Greedy{}, Rate: 1}); answerOf(t, n, body(1, false)) != answerOf(t, &Greedy{}, body(1, false)) {
+	if n := (&Corrupting{Handler: &Greedy{}, Rate: 1}); answerOf(t, n, body(1, false)) != answerOf(t, &Greedy{},
+		body(1, false)) {
 		t.Error("an answer in one piece is corrupted")
 	}
-	if n := (&Corrupting{Handler: &Greedy{}, Rate: 1, InFlight: 1}); answerOf(t, n, body(1, true)) != answerOf(t, &Greedy{}, body(1, true)) {
+	if n := (&Corrupting{Handler: &Greedy{}, Rate: 1, InFlight: 1}); answerOf(t, n, body(1, true)) != answerOf(t,
+		&Greedy{}, body(1, true)) {
 		t.Error("one at a time is corrupted, though that begins with two")
 	}
-	for _, c := range []*Corrupting{{}, {Handler: &Greedy{}, URL: "http://a"}, {URL: "http://a", Rate: 1.1}, {URL: "http://a", Rate: -1},
+	for _, c := range []*Corrupting{{}, {Handler: &Greedy{}, URL: "http://a"}, {URL: "http://a", Rate: 1.1},
+		{URL: "http://a", Rate: -1},
 		{URL: ":", Rate: 1}, {URL: "http://a", Kinds: []Corruption{"odd"}}} {
 		if c.Validate() == nil {
 			t.Errorf("%+v is valid", c)

@@ -34,10 +34,12 @@ func TestTokenize(t *testing.T) {
 				t.Errorf("%s: %s counts %d and has %d tokens, a completion's usage says %d", name, test.body, got.Count,
 					len(got.Tokens), usage.Prompt)
 			}
-			if limited := name == "simulated"; (got.MaxModelLen != nil) != limited || limited && *got.MaxModelLen != 4096 {
+			if limited := name == "simulated"; (got.MaxModelLen != nil) != limited || limited &&
+				*got.MaxModelLen != 4096 {
 				t.Errorf("%s: max_model_len is %v", name, got.MaxModelLen)
 			}
-			if strings.Contains(test.body, "a a b") && (got.Tokens[0] != got.Tokens[1] || got.Tokens[1] == got.Tokens[2]) {
+			if strings.Contains(test.body, "a a b") && (got.Tokens[0] != got.Tokens[1] ||
+				got.Tokens[1] == got.Tokens[2]) {
 				t.Errorf("%s: the ids of a a b are %v", name, got.Tokens)
 			}
 			for _, id := range got.Tokens {

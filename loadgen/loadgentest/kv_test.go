@@ -32,14 +32,16 @@ func TestPreemptionByHand(t *testing.T) {
 			t.Errorf("after the preemption counts are %+v", c)
 		}
 		wg.Wait()
-		// A step takes a second, and half a second for each token read. Blocks of the two at its beginning:
-		// 1 (a reads 2 tokens); 2 and 1 (b reads 2); 2 and 2; then a's fifth token needs a third block, which it gets by
+		// A step takes a second, and half a second for each token read. Blocks of the two at its beginning: 1 (a
+		// reads 2 tokens); 2 and 1 (b reads 2); 2 and 2; then a's fifth token needs a third block, which it gets by
 		// b's two; a's last; b reads its prompt and the 2 tokens it has; b; b.
 		const s = time.Second
-		if got, want := a.times(begin), []time.Duration{2 * s, 4 * s, 5 * s, 6 * s, 7 * s}; !reflect.DeepEqual(got, want) {
+		if got, want := a.times(begin), []time.Duration{2 * s, 4 * s, 5 * s, 6 * s, 7 * s}; !reflect.DeepEqual(got,
+			want) {
 			t.Errorf("the first request has its tokens at %v, want %v", got, want)
 		}
-		if got, want := b.times(begin), []time.Duration{4 * s, 5 * s, 10 * s, 11 * s, 12 * s}; !reflect.DeepEqual(got, want) {
+		if got, want := b.times(begin), []time.Duration{4 * s, 5 * s, 10 * s, 11 * s, 12 * s}; !reflect.DeepEqual(got,
+			want) {
 			t.Errorf("the second request has its tokens at %v, want %v", got, want)
 		}
 		if c := sim.Counts(); c != (Counts{PeakRunning: 2, Served: 2, Preemptions: 1}) {
@@ -64,7 +66,8 @@ func TestPreemptedGoFirst(t *testing.T) {
 		wg.Wait()
 		// As by hand above; at 7 s both are admitted, and the step reads 4 + 2 tokens.
 		const s = time.Second
-		if got, want := b.times(begin), []time.Duration{4 * s, 5 * s, 11 * s, 12 * s, 13 * s}; !reflect.DeepEqual(got, want) {
+		if got, want := b.times(begin), []time.Duration{4 * s, 5 * s, 11 * s, 12 * s, 13 * s}; !reflect.DeepEqual(got,
+			want) {
 			t.Errorf("the one preempted has its tokens at %v, want %v", got, want)
 		}
 		if got, want := c.times(begin), []time.Duration{11 * s}; !reflect.DeepEqual(got, want) {
@@ -204,8 +207,10 @@ func TestRequestBound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	near, preempted := 0.0, 0
 	for i := range 200 {
-		sim := &Simulated{MaxSequences: 1 + rng.IntN(8), PrefillRate: 1000 * rng.Float64(), DecodeRate: 1 + 50*rng.Float64(),
-			StepPerSequence: time.Duration(rng.IntN(100)) * time.Millisecond, KVBlocks: 8 + rng.IntN(20), BlockTokens: 1 +
+		sim := &Simulated{MaxSequences: 1 + rng.IntN(8), PrefillRate: 1000 * rng.Float64(),
+			DecodeRate:      1 + 50*rng.Float64(),
+			StepPerSequence: time.Duration(rng.IntN(100)) * time.Millisecond, KVBlocks: 8 + rng.IntN(20),
+			BlockTokens: 1 +
 				rng.IntN(4)}
 		if i%3 == 0 {
 			sim.TokenBudget = sim.MaxSequences + rng.IntN(20)
@@ -268,7 +273,10 @@ func TestBatchMemory(t *testing.T) {
 			}
 			if rng.IntN(2) == 0 && b.stepping {
 				now = b.end
-				b.advance(now, func(at time.Duration, got []*job) { trace = append(trace, at, time.Duration(len(got))) })
+				b.advance(now, func(at time.Duration, got []*job) {
+					trace = append(trace, at,
+						time.Duration(len(got)))
+				})
 			}
 			used, seen := 0, map[*block]int{}
 			for _, m := range b.running {
@@ -290,7 +298,8 @@ func TestBatchMemory(t *testing.T) {
 			}
 			if used += len(seen); used != b.kv.used || used+b.kv.idle.Len() > b.kv.total ||
 				len(b.kv.cached) != len(seen)+b.kv.idle.Len() {
-				t.Fatalf("%d blocks held and %d idle, counted %d of %d, %d cached", used, b.kv.idle.Len(), b.kv.used, b.kv.total,
+				t.Fatalf("%d blocks held and %d idle, counted %d of %d, %d cached", used, b.kv.idle.Len(), b.kv.used,
+					b.kv.total,
 					len(b.kv.cached))
 			}
 		}

@@ -76,7 +76,8 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 		if s.PrefixCache {
 			one("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.",
 				float64(c.PrefixQueries))
-			one("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", float64(c.PrefixHits))
+			one("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.",
+				float64(c.PrefixHits))
 		}
 		many := func(name, help string, h *histogram, bounds []float64) {
 			family(name, "histogram", help)
@@ -85,8 +86,10 @@ func (x *exchange) metrics(w http.ResponseWriter, l limits, q *queue) {
 		h := &s.latencies
 		many("vllm:time_to_first_token_seconds", "From a request's arrival to its first token.", &h.ttft, ttftBounds[:])
 		many("vllm:inter_token_latency_seconds", "From a token to the next one.", &h.itl, itlBounds[:])
-		many("vllm:e2e_request_latency_seconds", "From a served request's arrival to its last token.", &h.e2e, e2eBounds[:])
-		many("vllm:request_queue_time_seconds", "From a served request's arrival until it first ran.", &h.queue, e2eBounds[:])
+		many("vllm:e2e_request_latency_seconds", "From a served request's arrival to its last token.", &h.e2e,
+			e2eBounds[:])
+		many("vllm:request_queue_time_seconds", "From a served request's arrival until it first ran.", &h.queue,
+			e2eBounds[:])
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b)

@@ -81,7 +81,8 @@ func TestOpenAIClient(t *testing.T) {
 			}
 
 			talk := openai.ChatCompletionRequest{Model: "m", MaxCompletionTokens: output,
-				Messages: []openai.ChatCompletionMessage{{Role: "system", Content: "be brief"}, {Role: "user", Content: "why?"}}}
+				Messages: []openai.ChatCompletionMessage{{Role: "system", Content: "be brief"},
+					{Role: "user", Content: "why?"}}}
 			whole, err := c.CreateChatCompletion(ctx, talk)
 			if err != nil || whole.Usage.CompletionTokens != output || whole.Usage.PromptTokens != 3 ||
 				len(strings.Fields(whole.Choices[0].Message.Content)) != output {
@@ -122,7 +123,8 @@ func TestOpenAIErrors(t *testing.T) {
 	c := client(t, &loadgentest.Simulated{MaxModelLen: 10})
 	for want, req := range map[string]openai.CompletionRequest{
 		"The model `x` does not exist.": {Model: "x", Prompt: "a"},
-		"This model's maximum context length is 10 tokens. However, you requested 12 tokens (2 in the prompt, 10 in the " +
+		"This model's maximum context length is 10 tokens. However, you requested 12 tokens (2 in the prompt, 10 " +
+			"in the " +
 			"completion).": {Prompt: "a b", MaxTokens: 10},
 	} {
 		_, err := c.CreateCompletionStream(t.Context(), req)

@@ -57,34 +57,40 @@ func TestPrefixCacheByHand(t *testing.T) {
 		cached   []int
 		read     []int
 	}{
-		"the same again, to its end but for the last block": {completions, 99, []string{ids(0, 8), ids(0, 8)}, []int{0, 4},
+		"the same again, to its end but for the last block": {completions, 99, []string{ids(0, 8), ids(0, 8)},
+			[]int{0, 4},
 			[]int{8, 4}},
 		"the same again, but for a part of a block": {completions, 99, []string{ids(0, 10), ids(0, 10)}, []int{0,
 			8}, []int{10, 2}},
 		"longer":      {completions, 99, []string{ids(0, 8), ids(0, 9)}, []int{0, 8}, []int{8, 1}},
 		"shorter":     {completions, 99, []string{ids(0, 12), ids(0, 7)}, []int{0, 4}, []int{12, 3}},
 		"another end": {completions, 99, []string{ids(0, 12), ids(0, 8, 90, 95)}, []int{0, 8}, []int{12, 5}},
-		"another beginning: a block is all that is before it": {completions, 99, []string{ids(0, 12), ids(90, 94, 4, 12)},
+		"another beginning: a block is all that is before it": {completions, 99,
+			[]string{ids(0, 12), ids(90, 94, 4, 12)},
 			[]int{0, 0}, []int{12, 12}},
 		"less than a block": {completions, 99, []string{ids(0, 3), ids(0, 3)}, []int{0, 0}, []int{3, 3}},
 		"words": {completions, 99, []string{`{"max_tokens":1,"prompt":"a b c d e"}`,
-			`{"max_tokens":1,"prompt":" a\tb  c d f"}`, `{"max_tokens":1,"prompt":["b b c d e"]}`}, []int{0, 4, 0}, []int{5, 1,
-			5}},
+			`{"max_tokens":1,"prompt":" a\tb  c d f"}`, `{"max_tokens":1,"prompt":["b b c d e"]}`}, []int{0, 4, 0},
+			[]int{5, 1,
+				5}},
 		"a salt": {completions, 99, []string{
 			`{"max_tokens":1,"prompt":"a b c d e"}`, `{"max_tokens":1,"cache_salt":"x","prompt":"a b c d e"}`,
-			`{"max_tokens":1,"prompt":"a b c d e","cache_salt":"x"}`, `{"max_tokens":1,"prompt":"a b c d e","cache_salt":null}`,
+			`{"max_tokens":1,"prompt":"a b c d e","cache_salt":"x"}`,
+			`{"max_tokens":1,"prompt":"a b c d e","cache_salt":null}`,
 		}, []int{0, 0, 4, 4}, []int{5, 5, 1, 1}},
 		"a chat": {chat, 99, []string{
 			`{"max_tokens":1,"messages":[{"role":"system","content":"a b c"},{"role":"user","content":"d e f"}]}`,
 			`{"max_tokens":1,"messages":[{"role":"system","content":[{"type":"text","text":"a b"},{"type":"text","text":"x","text":"c"}]},{"content":"x y z z z","content":"d e f"}]}`,
 		}, []int{0, 4}, []int{6, 2}},
-		"the last of equal keys": {completions, 99, []string{`{"max_tokens":1,"prompt":[9,9],"prompt":[0,1,2,3,4]}`, ids(0,
-			5)}, []int{0, 4}, []int{5, 1}},
-		// Three blocks: two of each prompt are cached, and the third holds what is no full block. For the second prompt the
-		// room of the first one's end is needed, for the third all of it.
+		"the last of equal keys": {completions, 99, []string{`{"max_tokens":1,"prompt":[9,9],"prompt":[0,1,2,3,4]}`,
+			ids(0,
+				5)}, []int{0, 4}, []int{5, 1}},
+		// Three blocks: two of each prompt are cached, and the third holds what is no full block. For the second
+		// prompt the room of the first one's end is needed, for the third all of it.
 		"no room": {completions, 3, []string{ids(0, 9), ids(50, 55), ids(0, 9), ids(50, 55)}, []int{0, 0,
 			4, 0}, []int{9, 5, 5, 5}},
-		"the one used last remains": {completions, 4, []string{ids(0, 5), ids(50, 55), ids(0, 5), ids(70, 79), ids(0, 5),
+		"the one used last remains": {completions, 4, []string{ids(0, 5), ids(50, 55), ids(0, 5), ids(70, 79),
+			ids(0, 5),
 			ids(50, 55)}, []int{0, 0, 4, 0, 4, 0}, []int{5, 5, 1, 9, 1, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,14 +100,17 @@ func TestPrefixCacheByHand(t *testing.T) {
 				cached, took := cachedBy(t, sim, test.path, test.requests...)
 				queries, hits := 0, 0
 				for i := range cached {
-					if want := time.Duration(1+test.read[i]) * time.Second; cached[i] != test.cached[i] || took[i] != want {
-						t.Errorf("request %d has %d tokens cached after %v, want %d after %v", i, cached[i], took[i], test.cached[i],
+					if want := time.Duration(1+test.read[i]) * time.Second; cached[i] != test.cached[i] ||
+						took[i] != want {
+						t.Errorf("request %d has %d tokens cached after %v, want %d after %v", i, cached[i], took[i],
+							test.cached[i],
 							want)
 					}
 					queries += test.cached[i] + test.read[i]
 					hits += test.cached[i]
 				}
-				if c := sim.Counts(); c != (Counts{PeakRunning: 1, Served: len(cached), PrefixQueries: queries, PrefixHits: hits}) {
+				if c := sim.Counts(); c != (Counts{PeakRunning: 1, Served: len(cached), PrefixQueries: queries,
+					PrefixHits: hits}) {
 					t.Errorf("counts are %+v", c)
 				}
 			})
@@ -113,8 +122,10 @@ func TestPrefixCacheByHand(t *testing.T) {
 // than that was.
 func TestPrefixOfOneThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := &Simulated{MaxSequences: 4, PrefillRate: 1, DecodeRate: 1, KVBlocks: 5, BlockTokens: 4, PrefixCache: true}
-		go post(t.Context(), sim, completions, strings.Replace(ids(0, 8), `"max_tokens":1`, `"max_tokens":5`, 1), &recorder{})
+		sim := &Simulated{MaxSequences: 4, PrefillRate: 1, DecodeRate: 1, KVBlocks: 5, BlockTokens: 4,
+			PrefixCache: true}
+		go post(t.Context(), sim, completions, strings.Replace(ids(0, 8), `"max_tokens":1`, `"max_tokens":5`, 1),
+			&recorder{})
 		synctest.Wait()
 		begin := time.Now()
 		cached, took := cachedBy(t, sim, completions, ids(0, 9))
@@ -122,7 +133,8 @@ func TestPrefixOfOneThatRuns(t *testing.T) {
 		if want := 11 * time.Second; cached[0] != 8 || took[0] != want || time.Since(begin) != want {
 			t.Errorf("%d tokens cached after %v, want 8 after %v", cached[0], took[0], want)
 		}
-		if c := sim.Counts(); c.KVBlocks != 3 { // 8 tokens of prompt and those generated; the last one's third block is free
+		// 8 tokens of prompt and those generated; the last one's third block is free
+		if c := sim.Counts(); c.KVBlocks != 3 {
 			t.Errorf("counts are %+v", c)
 		}
 		time.Sleep(time.Minute)
@@ -168,7 +180,8 @@ func TestDetokenize(t *testing.T) {
 	for name, h := range servers() {
 		r := post(t.Context(), h, "/detokenize", `{"tokens":[3,1,4,1]}`, &recorder{})
 		var got struct{ Prompt string }
-		if err := json.Unmarshal(r.body(), &got); err != nil || r.status != 200 || len(strings.Fields(got.Prompt)) != 4 {
+		if err := json.Unmarshal(r.body(), &got); err != nil || r.status != 200 ||
+			len(strings.Fields(got.Prompt)) != 4 {
 			t.Errorf("%s: status %d, %v: %s", name, r.status, err, r.body())
 		}
 		for _, bad := range []string{`{`, `{"tokens":[-1]}`, `{"tokens":["a"]}`} {

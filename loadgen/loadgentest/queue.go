@@ -40,8 +40,8 @@ type Counts struct {
 	// PrefixHits is how many of those were found, in tokens.
 	PrefixHits int `json:"prefix_hits,omitempty"`
 
-	// Turns is how many messages of chats a Simulated was sent as its own, from before, and Strange how many of these it
-	// would not have said there: another's answer, a cut one, one to a prompt that had more turns or less.
+	// Turns is how many messages of chats a Simulated was sent as its own, from before, and Strange how many of these
+	// it would not have said there: another's answer, a cut one, one to a prompt that had more turns or less.
 	Turns   int `json:"turns,omitempty"`
 	Strange int `json:"strange,omitempty"`
 }

@@ -71,7 +71,8 @@ func (s *Replicas) metrics(w http.ResponseWriter, r *http.Request) {
 				}
 				continue
 			}
-			lines[name] = append(lines[name], bytes.Replace(line, []byte(`engine="0"`), []byte(`engine="`+strconv.Itoa(i)+`"`),
+			lines[name] = append(lines[name], bytes.Replace(line, []byte(`engine="0"`),
+				[]byte(`engine="`+strconv.Itoa(i)+`"`),
 				1)...)
 		}
 	}

@@ -40,7 +40,8 @@ type request struct {
 // parse reads body into q, keeping q.chat and how much of the prompt is to be
 // noted. Its errors are the client's fault.
 func (q *request) parse(body []byte) error {
-	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0], prefix: prefix{most: q.most, vocab: q.vocab, tokens: q.prefix.tokens[:0]}}
+	*q = request{kind: q.kind, chat: q.chat, maxID: -1, said: q.said[:0],
+		prefix: prefix{most: q.most, vocab: q.vocab, tokens: q.prefix.tokens[:0]}}
 	s := scanner{data: body}
 	if s.peek() != '{' {
 		if err := s.skip(); err != nil {
@@ -310,7 +311,8 @@ func (q *request) messages(s *scanner) error {
 					part, before := 0, len(q.prefix.tokens)
 					err := s.object(func(key []byte) error {
 						switch name := unquote(key); {
-						case string(name) == "image_url" && s.peek() == '{', string(name) == "input_audio" && s.peek() == '{':
+						case string(name) == "image_url" && s.peek() == '{', string(name) == "input_audio" &&
+							s.peek() == '{':
 							n, err := q.medium(s)
 							part += n
 							return err

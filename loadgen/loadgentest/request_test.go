@@ -22,7 +22,8 @@ func TestParse(t *testing.T) {
 			want: request{model: []byte("m"), input: 4, maxID: 3999, output: 9}},
 		{name: "defaults", body: `{"prompt":[1]}`, want: request{input: 1, maxID: 1, output: 16}},
 		{name: "batch of one", body: `{"prompt":[[4,5]]}`, want: request{input: 2, maxID: 5, output: 16}},
-		{name: "text", body: `{"prompt":" one  two\tthree\u000afour "}`, want: request{input: 4, maxID: -1, output: 16}},
+		{name: "text", body: `{"prompt":" one  two\tthree\u000afour "}`,
+			want: request{input: 4, maxID: -1, output: 16}},
 		{name: "text in array", body: `{"prompt":["a b"]}`, want: request{input: 2, maxID: -1, output: 16}},
 		{name: "empty text", body: `{"prompt":""}`, want: request{input: 1, maxID: -1, output: 16}},
 		{name: "other spaces", body: `{"prompt":"a` + "\u2003" + `b"}`, want: request{input: 2, maxID: -1, output: 16}},
@@ -47,7 +48,8 @@ func TestParse(t *testing.T) {
 		{name: "chat parts", chat: true,
 			body: `{"messages":[{"content":[{"type":"text","text":"a b"},{"type":"image_url","image_url":{"url":"http://127.0.0.1/x.png"}},{"text":"c"}]},{"content":null}]}`,
 			want: request{input: 259, media: 256, maxID: -1, output: 16}},
-		{name: "chat of nothing", chat: true, body: `{"messages":[{}]}`, want: request{input: 1, maxID: -1, output: 16}},
+		{name: "chat of nothing", chat: true, body: `{"messages":[{}]}`,
+			want: request{input: 1, maxID: -1, output: 16}},
 
 		{name: "empty", body: ``, err: "unexpected end"},
 		{name: "no JSON", body: `{"prompt":[1]`, err: "unexpected end"},
@@ -89,7 +91,8 @@ func TestParse(t *testing.T) {
 		{name: "stream as number", body: `{"prompt":[1],"stream":1}`, err: "boolean"},
 		{name: "model as number", body: `{"prompt":[1],"model":1}`, err: "model"},
 		{name: "content as number", chat: true, body: `{"messages":[{"content":1}]}`, err: "content"},
-		{name: "too deep", body: `{"x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `,"prompt":[1]}`,
+		{name: "too deep", body: `{"x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) +
+			`,"prompt":[1]}`,
 			err: "depth"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

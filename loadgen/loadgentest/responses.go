@@ -17,7 +17,8 @@ const (
 
 // delta renders the event of n tokens of a response.
 func (x *exchange) delta(n int) {
-	b := append(x.out, "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_"...)
+	b := append(x.out, "event: response.output_text.delta\ndata: "+
+		"{\"type\":\"response.output_text.delta\",\"item_id\":\"msg_"...)
 	b = strconv.AppendUint(b, x.number, 10)
 	b = append(b, `","output_index":0,"content_index":0,"delta":"`...)
 	b = x.tokens(b, x.done-n, n)

@@ -3,10 +3,10 @@ package loadgentest
 import "hash/fnv"
 
 // What a [Simulated] server says is a function of the prompt: each token of the answer is a word of five letters that
-// depends on all tokens before it, of the prompt and of the answer, as from a model that is asked for its most probable
-// ones. Whoever has a prompt can tell the answer, [Answer]; the server itself tells of a chat whether the answers in it
-// are those that it gives there ([Counts.Turns]), and of any prompt how probable it finds its tokens (see scores.go). An
-// answer that went to another's session, or a turn that is missing, is seen.
+// depends on all tokens before it, of the prompt and of the answer, as from a model that is asked for its most
+// probable ones. Whoever has a prompt can tell the answer, [Answer]; the server itself tells of a chat whether the
+// answers in it are those that it gives there ([Counts.Turns]), and of any prompt how probable it finds its tokens
+// (see scores.go). An answer that went to another's session, or a turn that is missing, is seen.
 
 // letters of the words. None of them makes a word of a language.
 const letters = "bcdfghjklmnpqrstvwxz"

@@ -18,7 +18,8 @@ func talk(t *testing.T, sim *Simulated, turns, words, output int, change func(tu
 		user := strings.TrimSpace(strings.Repeat(fmt.Sprintf(" u%d", turn), words))
 		messages = append(messages, message{"user", user})
 		asked, _ := json.Marshal(map[string]any{"messages": messages, "max_tokens": output})
-		r := post(t.Context(), sim, chat, strings.NewReplacer("Role", "role", "Content", "content").Replace(string(asked)), &recorder{})
+		r := post(t.Context(), sim, chat, strings.NewReplacer("Role", "role", "Content",
+			"content").Replace(string(asked)), &recorder{})
 		var got struct {
 			Choices []struct{ Message struct{ Content string } }
 			Usage   struct {

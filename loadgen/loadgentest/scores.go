@@ -3,8 +3,8 @@ package loadgentest
 import "strconv"
 
 // What a [Simulated] tells of tokens, as vLLM does: under return_token_ids the ids of prompt and answer, and under
-// prompt_logprobs how probable it finds the tokens of a prompt, each beside the most probable one, which is what it would
-// have said there itself:
+// prompt_logprobs how probable it finds the tokens of a prompt, each beside the most probable one, which is what it
+// would have said there itself:
 //
 //	{"9131":{"logprob":-0.1,"rank":1,"decoded_token":" bcdfg"},"7":{"logprob":-8,"rank":2,"decoded_token":" w7"}}
 //

@@ -60,7 +60,8 @@ func toldBy(t *testing.T, h http.Handler, path, body string) told {
 func wrongIn(t *testing.T, h http.Handler, model string, prompt, answer []int) (at []int) {
 	t.Helper()
 	ids, _ := json.Marshal(append(slices.Clone(prompt), answer...))
-	got := toldBy(t, h, "/v1/completions", fmt.Sprintf(`{"model":%q,"prompt":%s,"max_tokens":1,"prompt_logprobs":1}`, model, ids))
+	got := toldBy(t, h, "/v1/completions", fmt.Sprintf(`{"model":%q,"prompt":%s,"max_tokens":1,"prompt_logprobs":1}`,
+		model, ids))
 	if len(got.Scores) != len(prompt)+len(answer) || got.Scores[0] != nil {
 		t.Fatalf("%d scores of %d tokens", len(got.Scores), len(prompt)+len(answer))
 	}
@@ -90,12 +91,14 @@ func TestSimulatedStandsByItsAnswers(t *testing.T) {
 			for _, c := range []struct{ path, prompt string }{
 				{"/v1/completions", `"prompt":"so it is said"`},
 				{"/v1/completions", `"prompt":[7,3999,1000,1000]`},
-				{"/v1/chat/completions", `"messages":[{"role":"user","content":"is it \n so?"},{"role":"assistant","content":"yes"},{"role":"user","content":"oh"}]`},
+				{"/v1/chat/completions",
+					`"messages":[{"role":"user","content":"is it \n so?"},{"role":"assistant","content":"yes"},{"role":"user","content":"oh"}]`},
 			} {
 				var streamed told
 				for _, stream := range []bool{true, false} {
-					got := toldBy(t, sim, c.path, fmt.Sprintf(`{"model":%q,%s,"max_tokens":9,"stream":%v,"return_token_ids":true}`,
-						model, c.prompt, stream))
+					got := toldBy(t, sim, c.path,
+						fmt.Sprintf(`{"model":%q,%s,"max_tokens":9,"stream":%v,"return_token_ids":true}`,
+							model, c.prompt, stream))
 					if len(got.Prompt) < 4 || len(got.Answer) != 9 || len(strings.Fields(got.Text)) != 9 {
 						t.Fatalf("%s: %+v", c.prompt, got)
 					}
@@ -121,7 +124,8 @@ func TestSimulatedStandsByItsAnswers(t *testing.T) {
 			}
 		}
 	}
-	if got := toldBy(t, &Simulated{}, "/v1/completions", `{"prompt":"so it is","max_tokens":5}`); got.Text != Answer("so it is", 5) ||
+	if got := toldBy(t, &Simulated{}, "/v1/completions",
+		`{"prompt":"so it is","max_tokens":5}`); got.Text != Answer("so it is", 5) ||
 		got.Answer != nil || got.Prompt != nil || got.Scores != nil {
 		t.Errorf("%+v", got)
 	}

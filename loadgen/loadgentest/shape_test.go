@@ -47,8 +47,10 @@ func TestStream(t *testing.T) {
 							t.Errorf("a chat begins with %+v", es[0])
 						}
 					}
-					if opening := es[0]; path == chat && (opening.Usage != nil) != strings.Contains(options, "continuous") ||
-						path == chat && opening.Usage != nil && (opening.Usage.Completion != 0 || opening.Usage.Total != 3) {
+					if opening := es[0]; path == chat && (opening.Usage != nil) != strings.Contains(options,
+						"continuous") ||
+						path == chat && opening.Usage != nil &&
+							(opening.Usage.Completion != 0 || opening.Usage.Total != 3) {
 						t.Errorf("usage of the chunk that opens a chat is %+v", opening.Usage)
 					}
 					for i, e := range es {
@@ -75,7 +77,8 @@ func TestStream(t *testing.T) {
 						if !saidBy(name, e.content(), 1) || (e.Choices[0].FinishReason != nil) != (i == n-1) {
 							t.Fatalf("chunk %d is %+v", i, e)
 						}
-						if e.Stamp == nil || e.Stamp.Received != es[0].Stamp.Received || e.Stamp.Sent < e.Stamp.Received ||
+						if e.Stamp == nil || e.Stamp.Received != es[0].Stamp.Received ||
+							e.Stamp.Sent < e.Stamp.Received ||
 							i > 0 && e.Stamp.Sent < es[i-1].Stamp.Sent {
 							t.Fatalf("stamp of chunk %d is %+v", i, e.Stamp)
 						}
@@ -105,7 +108,8 @@ func TestWhole(t *testing.T) {
 	for name, h := range servers() {
 		for _, path := range []string{completions, chat} {
 			t.Run(name+path, func(t *testing.T) {
-				r := post(t.Context(), h, path, `{"prompt":"a b","messages":[{"content":"a b"}],"max_completion_tokens":5}`,
+				r := post(t.Context(), h, path,
+					`{"prompt":"a b","messages":[{"content":"a b"}],"max_completion_tokens":5}`,
 					&recorder{})
 				if r.status != 200 || r.header.Get("Content-Type") != "application/json" {
 					t.Fatalf("status %d, header %v", r.status, r.header)
@@ -164,7 +168,8 @@ func TestErrors(t *testing.T) {
 		{"vocabulary", "POST", completions, `{"prompt":[1,4000]}`, 400, "BadRequestError", "",
 			"Token id 4000 is out of vocabulary", "simulated"},
 		{"length", "POST", completions, long, 400, "BadRequestError", "",
-			"This model's maximum context length is 4096 tokens. However, you requested 4097 tokens (3 in the prompt, 4094 " +
+			"This model's maximum context length is 4096 tokens. However, you requested 4097 tokens (3 in the " +
+				"prompt, 4094 " +
 				"in the completion).", "simulated"},
 	} {
 		for name, h := range servers() {
@@ -211,7 +216,8 @@ func TestFit(t *testing.T) {
 			t.Errorf("%s: %d %s", body, r.status, r.body())
 		}
 	}
-	if r := post(t.Context(), &Echo{}, completions, `{"model":"any","prompt":[123456789]}`, &recorder{}); r.status != 200 {
+	if r := post(t.Context(), &Echo{}, completions, `{"model":"any","prompt":[123456789]}`,
+		&recorder{}); r.status != 200 {
 		t.Errorf("echo: %d %s", r.status, r.body())
 	}
 }
@@ -277,7 +283,8 @@ func TestEchoFlushes(t *testing.T) {
 		{"four a chunk", &Echo{TokensPerChunk: 4, FlushEach: true}, 10, 1, func(n int) bool { return n == 4 }, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := post(t.Context(), tt.echo, chat, fmt.Sprintf(`{"messages":[{}],"stream":true,"max_tokens":%d}`, tt.output),
+			r := post(t.Context(), tt.echo, chat, fmt.Sprintf(`{"messages":[{}],"stream":true,"max_tokens":%d}`,
+				tt.output),
 				&recorder{})
 			if got := strings.Count(string(r.writes[0].data), `"servegauge"`); got != tt.wantFirst {
 				t.Errorf("%d chunks in the first Write", got)
@@ -360,8 +367,9 @@ func TestInvalidServer(t *testing.T) {
 		"echo": &Echo{TokensPerChunk: -1}, "simulated": &Simulated{MaxSequences: -1},
 	} {
 		r := post(t.Context(), h, completions, `{"prompt":[1]}`, &recorder{})
-		if e := unmarshal(t, r.body()).Error; r.status != 500 || e == nil || e.Code != 500 || !strings.Contains(e.Message,
-			"-1") {
+		if e := unmarshal(t, r.body()).Error; r.status != 500 || e == nil || e.Code != 500 ||
+			!strings.Contains(e.Message,
+				"-1") {
 			t.Errorf("%s: status %d, %s", name, r.status, r.body())
 		}
 	}

@@ -64,9 +64,9 @@ import (
 // # What it says
 //
 // An answer is a function of the prompt ([Answer]), token after token, as from a model that is asked for its most
-// probable tokens. With return_token_ids the ids of prompt and answer are told, and with prompt_logprobs how probable it
-// finds the tokens of a prompt, in vLLM's members: so that a check of answers finds that it stands by what it said, and
-// by nothing else. [Corrupting], before it, has some answers be others.
+// probable tokens. With return_token_ids the ids of prompt and answer are told, and with prompt_logprobs how probable
+// it finds the tokens of a prompt, in vLLM's members: so that a check of answers finds that it stands by what it
+// said, and by nothing else. [Corrupting], before it, has some answers be others.
 //
 // The zero Simulated has no cap and takes no time. A Simulated must not be copied,
 // and its fields must not be changed, once it serves.
@@ -129,16 +129,18 @@ type Simulated struct {
 	// needs KVBlocks: what has no limit would grow for ever.
 	PrefixCache bool
 
-	// Cold is how many times as long everything takes for the first request that gets a place, as on an engine that has
-	// just been started: kernels to compile, caches to fill. It wears off with the requests ([Simulated.Slowdown]). 0, or
-	// 1: the server is warm from the start. [Simulated.Truth] is that of the warm server.
+	// Cold is how many times as long everything takes for the first request that gets a place, as on an engine that
+	// has just been started: kernels to compile, caches to fill. It wears off with the requests
+	// ([Simulated.Slowdown]). 0, or 1: the server is warm from the start. [Simulated.Truth] is that of the warm
+	// server.
 	Cold float64
 
 	// ColdRequests is how many requests halve what Cold has beyond 1. 0: 100.
 	ColdRequests int
 
-	// Grammar is how long a request whose answer is constrained waits before it may queue: one that has a response_format
-	// of another type than text, whose grammar an engine compiles first. [Simulated.Truth] is that of the others.
+	// Grammar is how long a request whose answer is constrained waits before it may queue: one that has a
+	// response_format of another type than text, whose grammar an engine compiles first. [Simulated.Truth] is that of
+	// the others.
 	Grammar time.Duration
 
 	queue     queue
@@ -200,7 +202,8 @@ func (s *Simulated) Validate() error {
 	count("KVBlocks", s.KVBlocks)
 	count("BlockTokens", s.BlockTokens)
 	if s.KVBlocks > maxKVBlocks {
-		errs = append(errs, fmt.Errorf("loadgentest: Simulated.KVBlocks is %d, must be at most %d", s.KVBlocks, maxKVBlocks))
+		errs = append(errs, fmt.Errorf("loadgentest: Simulated.KVBlocks is %d, must be at most %d", s.KVBlocks,
+			maxKVBlocks))
 	}
 	if s.BlockTokens > maxBlockTokens {
 		errs = append(errs, fmt.Errorf("loadgentest: Simulated.BlockTokens is %d, must be at most %d", s.BlockTokens,
@@ -215,11 +218,13 @@ func (s *Simulated) Validate() error {
 				"StepPerSequence, a TokenBudget or KVBlocks"))
 		}
 		if s.DecodeRate == 0 {
-			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above 0 with a StepPerSequence, "+
+			errs = append(errs, errors.New("loadgentest: Simulated.DecodeRate is 0, must be above 0 with a "+
+				"StepPerSequence, "+
 				"a TokenBudget or KVBlocks"))
 		}
 		if s.TokenBudget > 0 && s.TokenBudget < s.MaxSequences {
-			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least MaxSequences, %d",
+			errs = append(errs, fmt.Errorf("loadgentest: Simulated.TokenBudget is %d, must be at least "+
+				"MaxSequences, %d",
 				s.TokenBudget, s.MaxSequences))
 		}
 	}
@@ -247,7 +252,8 @@ func (s *Simulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	l := limits{model: s.Model, vocab: s.VocabSize, length: s.maxLength(), prefix: s.PrefixCache, simulated: s, adapters: s.Adapters}
+	l := limits{model: s.Model, vocab: s.VocabSize, length: s.maxLength(), prefix: s.PrefixCache, simulated: s,
+		adapters: s.Adapters}
 	if l.model == "" {
 		l.model = "simulated"
 	}

@@ -84,7 +84,8 @@ func TestTruthOfOneRequest(t *testing.T) {
 		want          Truth
 	}{
 		{&Simulated{PrefillRate: 8000, DecodeRate: 50, MaxSequences: 4}, 400, 11, Truth{
-			Input: 400, Output: 11, Service: 250 * time.Millisecond, TTFT: 50 * time.Millisecond, ITL: 20 * time.Millisecond,
+			Input: 400, Output: 11, Service: 250 * time.Millisecond, TTFT: 50 * time.Millisecond,
+			ITL:                   20 * time.Millisecond,
 			SaturationConcurrency: 4, SaturationRequests: 16, SaturationTokens: 16 * 411}},
 		{&Simulated{PrefillRate: 100, DecodeRate: 50}, 100, 1, Truth{
 			Input: 100, Output: 1, Service: time.Second, TTFT: time.Second, ITL: 20 * time.Millisecond,
@@ -93,7 +94,8 @@ func TestTruthOfOneRequest(t *testing.T) {
 			SaturationConcurrency: 1, SaturationRequests: math.Inf(1), SaturationTokens: math.Inf(1)}},
 		{&Simulated{PrefillRate: 10, DecodeRate: 10, Noise: 0.1, MaxSequences: 2}, 30, 17, Truth{
 			Input: 30, Output: 17, Service: 4600 * time.Millisecond, TTFT: 3 * time.Second,
-			ITL: 100 * time.Millisecond, SaturationConcurrency: 2, SaturationRequests: 2 / 4.6, SaturationTokens: 94 / 4.6}},
+			ITL: 100 * time.Millisecond, SaturationConcurrency: 2, SaturationRequests: 2 / 4.6,
+			SaturationTokens: 94 / 4.6}},
 	} {
 		if tt.sim.Noise > 0 { // 0.1·√(3² + 16·0.1²) s
 			tt.want.ServiceSD = time.Duration(math.Round(0.1 * math.Sqrt(9.16) * 1e9))
@@ -275,7 +277,8 @@ func TestNoiseMoments(t *testing.T) {
 	if want := truth.Service.Seconds(); math.Abs(mean-want) > 4*truth.ServiceSD.Seconds()/math.Sqrt(n) {
 		t.Errorf("mean service time %.4f s, want %.4f s", mean, want)
 	}
-	if want := truth.ServiceSD.Seconds(); math.Abs(sd/want-1) > 4/math.Sqrt(2*n)*1.5 { // 1.5: heavier tails than a normal
+	// 1.5: heavier tails than a normal
+	if want := truth.ServiceSD.Seconds(); math.Abs(sd/want-1) > 4/math.Sqrt(2*n)*1.5 {
 		t.Errorf("SD of the service time %.4f s, want %.4f s", sd, want)
 	}
 }

@@ -232,7 +232,8 @@ func TestHTTP(t *testing.T) {
 			got = time.Now()
 			info.Conn.(*Conn).Begin(&exchange)
 		}}
-		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodPost,
+		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace),
+			http.MethodPost,
 			server.URL, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -137,7 +137,8 @@ func (k *receiver) read(tcp *net.TCPConn, p []byte) (n int, stamp int64, waited 
 		return 0, 0, false, err
 	case k.errno != 0:
 		err = os.NewSyscallError("recvmsg", k.errno)
-		return 0, 0, false, &net.OpError{Op: "read", Net: "tcp", Source: tcp.LocalAddr(), Addr: tcp.RemoteAddr(), Err: err}
+		return 0, 0, false, &net.OpError{Op: "read", Net: "tcp", Source: tcp.LocalAddr(), Addr: tcp.RemoteAddr(),
+			Err: err}
 	case k.n == 0:
 		return 0, 0, false, io.EOF
 	}
@@ -158,7 +159,8 @@ func findStamp(control []byte) int64 {
 			return 0
 		}
 		data := control[syscall.SizeofCmsghdr:h.Len]
-		if h.Level == syscall.SOL_SOCKET && h.Type == scmTimestamping && len(data) >= int(unsafe.Sizeof(syscall.Timespec{})) {
+		if h.Level == syscall.SOL_SOCKET && h.Type == scmTimestamping &&
+			len(data) >= int(unsafe.Sizeof(syscall.Timespec{})) {
 			return (*syscall.Timespec)(unsafe.Pointer(&data[0])).Nano()
 		}
 		next := (h.Len + wordSize - 1) / wordSize * wordSize

@@ -48,7 +48,8 @@ func parseAddress(raw string) (address, error) {
 	for _, end := range []struct {
 		path     string
 		endpoint Endpoint
-	}{{"/chat/completions", Chat}, {"/completions", Completions}, {"/responses", Responses}, {"/embeddings", Embeddings},
+	}{{"/chat/completions", Chat}, {"/completions", Completions}, {"/responses", Responses},
+		{"/embeddings", Embeddings},
 		{"/rerank", Rerank}, {"/models", ""}} {
 		if before, ok := strings.CutSuffix(path, end.path); ok {
 			a.base, a.endpoint = withPath(u, strings.TrimRight(before, "/")), end.endpoint

@@ -23,10 +23,11 @@ import (
 // else, or does not send what it is about, is not.
 func TestAdvice(t *testing.T) {
 	const (
-		vocabulary, text      = "-vocabulary", "-text"
-		ignoreEOS, options    = `-body '{"ignore_eos":null}'`, `-body '{"stream_options":null}'`
-		temperature, theirs   = `-body '{"temperature":null}'`, `-body '{"top_k":null}'`
-		newer, whole, chat    = `-body '{"max_tokens":null,"max_completion_tokens":5}'`, "-stream=false", "-endpoint chat"
+		vocabulary, text    = "-vocabulary", "-text"
+		ignoreEOS, options  = `-body '{"ignore_eos":null}'`, `-body '{"stream_options":null}'`
+		temperature, theirs = `-body '{"temperature":null}'`, `-body '{"top_k":null}'`
+		newer, whole, chat  = `-body '{"max_tokens":null,"max_completion_tokens":5}'`, "-stream=false",
+			"-endpoint chat"
 		completions           = "-endpoint completions"
 		https, continuous, no = "use https://", "-continuous-usage", ""
 	)
@@ -50,7 +51,8 @@ func TestAdvice(t *testing.T) {
 		{"vLLM, an unknown id", 400, message("Token id 3999 is out of vocabulary"), ids, vocabulary},
 		{"vLLM, an unknown id, in the stream", 200, "data: " + message("Token id 3999 is out of vocabulary") + "\n\n",
 			ids, vocabulary},
-		{"SGLang, an unknown id", 400, message("The input_ids [1, 2] contains values greater than the vocab size (300)."),
+		{"SGLang, an unknown id", 400, message("The input_ids [1, 2] contains values greater than the vocab size " +
+			"(300)."),
 			ids, vocabulary},
 		{"llama.cpp, an unknown id", 400, message("Prompt contains invalid tokens"), ids, vocabulary},
 		{"TensorRT-LLM, an unknown id", 400, message("Token ID out of range"), ids, vocabulary},
@@ -61,7 +63,8 @@ func TestAdvice(t *testing.T) {
 			text},
 		{"text alone, as validators say it", 422,
 			`{"detail":[{"loc":["body","prompt"],"msg":"Input should be a valid string"}]}`, ids, text},
-		{"text alone, by serde", 422, "Failed to deserialize the JSON body into the target type: prompt: invalid type: " +
+		{"text alone, by serde", 422, "Failed to deserialize the JSON body into the target type: prompt: invalid " +
+			"type: " +
 			"sequence, expected a string", ids, text},
 		{"a long complaint", 400, message("the prompt must be a string" + strings.Repeat(", a string", 200)), ids,
 			text},
@@ -97,10 +100,12 @@ func TestAdvice(t *testing.T) {
 		{"HTTP to HTTPS, by nginx", 400, "<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
 			words, https},
 
-		{"too long a prompt", 400, message("This model's maximum context length is 2 tokens. However, your request has 3 " +
+		{"too long a prompt", 400, message("This model's maximum context length is 2 tokens. However, your " +
+			"request has 3 " +
 			"input tokens."), ids, no},
-		{"too long a prompt, by length", 400, message("The decoder prompt (length 3) is longer than the maximum model " +
-			"length of 2"), ids, no},
+		{"too long a prompt, by length", 400,
+			message("The decoder prompt (length 3) is longer than the maximum model " +
+				"length of 2"), ids, no},
 		{"too many tokens to give", 400, message("max_tokens must be less than 4, got 5: out of range"), ids, no},
 		{"a server's fault", 500, message("string index out of range"), ids, no},
 		{"another fault", 503, message("unknown field ignore_eos"), ids, no},

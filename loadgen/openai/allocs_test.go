@@ -60,7 +60,8 @@ func allocations(t *testing.T, chunks int) float64 {
 		Output: chunks}})
 	level := func(requests int) float64 {
 		return testing.AllocsPerRun(2, func() {
-			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 2, Requests: requests, Timeout: time.Minute},
+			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 2, Requests: requests,
+				Timeout: time.Minute},
 				target)
 			if err != nil || r.Accounting.Completed != requests || r.Tokens.Mismatch > 0 {
 				t.Fatal(err, r)

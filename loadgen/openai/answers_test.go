@@ -91,7 +91,8 @@ func TestComplaints(t *testing.T) {
 func TestNoComplaints(t *testing.T) {
 	for _, beside := range []string{`"error":null`, `"error":""`, `"error":{}`, `"error":[]`, `"error":false`,
 		`"error":{"message":"","code":0,"param":null}`, `"error_code":0`, `"errors":[]`,
-		`"error":"None"`, `"error":"null"`, `"error_code":"0","error_msg":"success"`, `"error":{"code":0,"message":"success"}`,
+		`"error":"None"`, `"error":"null"`, `"error_code":"0","error_msg":"success"`,
+		`"error":{"code":0,"message":"success"}`,
 		`"error":{"message":"ok","code":"0"}`, `"Error":"x"`, `"success":false`, `"errorMessage":"beside a choice"`,
 		`"message":"hello"`, `"type":"chunk"`, `"object":"chat.completion.chunk"`, `"code":200`} {
 		event := `{"choices":[{"index":0,"delta":{"content":"a","error":null},"error":{},"finish_reason":"stop"}],` +
@@ -159,7 +160,8 @@ func TestFinish(t *testing.T) {
 		`"stop"`: "stop", `"length"`: "length", `"tool_calls"`: "tool_calls", `"function_call"`: "function_call",
 		`"content_filter"`: "content_filter", `"eos"`: "eos", `"eos_token"`: "eos_token",
 		`"stop_sequence"`: "stop_sequence", `"max_tokens"`: "max_tokens", `"MAX_TOKENS"`: "MAX_TOKENS",
-		`"repetition"`: "repetition", `"max_time"`: "max_time", `"model_length"`: "model_length", `"room"`: "room", `"\u0073top"`: "stop", `"two\nlines"`: "two lines",
+		`"repetition"`: "repetition", `"max_time"`: "max_time", `"model_length"`: "model_length", `"room"`: "room",
+		`"\u0073top"`: "stop", `"two\nlines"`: "two lines",
 		`null`: "", `""`: "", `"null"`: "", `"None"`: "", `"NULL"`: "", `"not_finished"`: "",
 		`"FINISH_REASON_UNSPECIFIED"`: "", `"nullify"`: "nullify",
 	} {
@@ -183,7 +185,8 @@ func TestFinish(t *testing.T) {
 			t.Errorf("for a record, %q: got %q, want %q", reason, got, want)
 		}
 	}
-	r := record(t, strings.NewReader(strings.Replace(hello, "null", `"length"`, 1)+strings.Replace(strings.Replace(hello,
+	r := record(t, strings.NewReader(strings.Replace(hello, "null", `"length"`,
+		1)+strings.Replace(strings.Replace(hello,
 		"null", `"stop"`, 1), `"index":0`, `"index":1`, 1)+done), nil)
 	if r.Finish != "stop" {
 		t.Errorf("of two answers: %q", r.Finish)
@@ -202,25 +205,29 @@ func TestContent(t *testing.T) {
 		`"text":"a"`: answer, `"text":""`: none, `"text":null`: none, `"text":[{"type":"text","text":"a"}]`: answer,
 		`"text":{"type":"text","text":""}`: none,
 		`"delta":{"content":"a"}`:          answer, `"message":{"content":"a"}`: answer,
-		`"message":{"role":"assistant","content":null,"tool_calls":[]}`: none,
-		`"delta":{"function_call":{"name":"f","arguments":""}}`:         answer,
-		`"delta":{"function_call":{"name":"","arguments":""}}`:          none,
-		`"delta":{"refusal":"I cannot"}`:                                answer, `"delta":{"role":"assistant","content":"","refusal":null}`: none,
+		`"message":{"role":"assistant","content":null,"tool_calls":[]}`:                          none,
+		`"delta":{"function_call":{"name":"f","arguments":""}}`:                                  answer,
+		`"delta":{"function_call":{"name":"","arguments":""}}`:                                   none,
+		`"delta":{"refusal":"I cannot"}`:                                                         answer,
+		`"delta":{"role":"assistant","content":"","refusal":null}`:                               none,
 		`"delta":{"reasoning_details":[{"type":"reasoning.text","text":"hm","index":0}]}`:        reasoning,
 		`"delta":{"reasoning_details":[]}`:                                                       none,
 		`"delta":{"reasoning_details":[{"type":"reasoning.text","text":"","index":0,"id":"x"}]}`: none,
-		`"delta":{"thinking":"hm"}`:                                                              reasoning, `"delta":{"thinking":{"content":"hm"}}`: reasoning,
-		`"delta":{"thinking_blocks":[{"type":"thinking","thinking":"hm"}]}`: reasoning,
-		`"delta":{"thought":"hm"}`:                         reasoning,
-		`"delta":{"content":[{"type":"text","text":"a"}]}`: answer, `"delta":{"content":[{"type":"text","text":""}]}`: none,
-		`"delta":{"content":[]}`: none, `"delta":{"content":{"type":"text","text":"a"}}`: answer,
+		`"delta":{"thinking":"hm"}`:                                                              reasoning,
+		`"delta":{"thinking":{"content":"hm"}}`:                                                  reasoning,
+		`"delta":{"thinking_blocks":[{"type":"thinking","thinking":"hm"}]}`:                      reasoning,
+		`"delta":{"thought":"hm"}`:                                                               reasoning,
+		`"delta":{"content":[{"type":"text","text":"a"}]}`:                                       answer,
+		`"delta":{"content":[{"type":"text","text":""}]}`:                                        none,
+		`"delta":{"content":[]}`:                                                                 none, `"delta":{"content":{"type":"text","text":"a"}}`: answer,
 		`"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}`:   reasoning,
 		`"delta":{"content":[{"text":"hm","type":"thinking"}]}`:                                reasoning,
 		`"delta":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"}]}`: answer,
 		`"delta":{"audio":{"id":"x","data":"UklG"}}`:                                           answer,
-		`"delta":{"images":[{"image_url":{"url":"data:"}}]}`:                                   answer, `"delta":{"something_new":7}`: answer,
-		`"delta":{"something_new":[[{"a":null}]]}`:             none,
-		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`: none, `"delta":{"tool_calls":[{"index":0}]}`: answer,
+		`"delta":{"images":[{"image_url":{"url":"data:"}}]}`:                                   answer,
+		`"delta":{"something_new":7}`:                                                          answer,
+		`"delta":{"something_new":[[{"a":null}]]}`:                                             none,
+		`"delta":{"annotations":[],"flag":false,"n":0,"x":{}}`:                                 none, `"delta":{"tool_calls":[{"index":0}]}`: answer,
 		`"delta":{"tool_calls":{"name":"f"}}`: answer, `"delta":{"tool_calls":{}}`: none,
 		`"delta":{"tool_calls":"f()"}`: answer,
 		`"delta":{}`:                   none, `"delta":null`: none, `"logprobs":{"content":["a"]}`: none,
@@ -237,7 +244,8 @@ func TestContent(t *testing.T) {
 			if err != nil || r.NoContent != (want == none) {
 				t.Errorf("%s, %s: %v, no content: %t", choice, how, err, r.NoContent)
 			}
-			if how == "streamed" && ((r.ChunkCount() == 1) != (want != none) || (r.FirstAnswer != 0) != (want == answer)) {
+			if how == "streamed" && ((r.ChunkCount() == 1) != (want != none) ||
+				(r.FirstAnswer != 0) != (want == answer)) {
 				t.Errorf("%s: %d chunks, first answer at %v", choice, r.ChunkCount(), r.FirstAnswer)
 			}
 		}
@@ -279,7 +287,8 @@ func TestUsageThatContradicts(t *testing.T) {
 		{"impossible, then possible", many(2) + stop + total("-2") + total("5"), 5, false},
 		{"a token cut in two where reasoning ends", think + hello + stop + total("1"), 1, false},
 		{"more than one", think + think + hello + hello + stop + total("2"), -1, true},
-		{"reasoning by another name", strings.Repeat(strings.Replace(hello, "content", "thinking", 1), 4) + stop + total("2"), -1, true},
+		{"reasoning by another name", strings.Repeat(strings.Replace(hello, "content", "thinking", 1), 4) + stop +
+			total("2"), -1, true},
 		{"a refusal", strings.Repeat(strings.Replace(hello, "content", "refusal", 1), 4) + stop + total("2"), -1, true},
 		{"calls of tools, which a parser cuts as it likes", call + call + call + stop + total("2"), 2, false},
 		{"two answers", hello + strings.Replace(hello, `"index":0`, `"index":1`, 1) + stop + strings.Replace(stop,
@@ -288,10 +297,12 @@ func TestUsageThatContradicts(t *testing.T) {
 		r := record(t, strings.NewReader(test.body+done), nil)
 		if test.output < 0 && (r.Counted || r.Input+r.Output+r.Cached != 0 || r.CachedTold) || test.output >= 0 &&
 			(!r.Counted || r.Output != test.output || r.Input != 12) || r.Contradicted != test.contradicted {
-			t.Errorf("%s: counted %t, %d in, %d out, contradicted %t", test.name, r.Counted, r.Input, r.Output, r.Contradicted)
+			t.Errorf("%s: counted %t, %d in, %d out, contradicted %t", test.name, r.Counted, r.Input, r.Output,
+				r.Contradicted)
 		}
 	}
-	for completion, contradicted := range map[string]bool{"0": true, "2": false, "2.0": false, "-1": true, "true": true} {
+	for completion, contradicted := range map[string]bool{"0": true, "2": false, "2.0": false, "-1": true,
+		"true": true} {
 		r := new(loadgen.Record)
 		err := readWhole(strings.NewReader(`{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":3,"completion_tokens":`+completion+`}}`), nil, r)
 		if err != nil || r.Contradicted != contradicted || r.Counted == contradicted {

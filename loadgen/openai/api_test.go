@@ -17,18 +17,20 @@ func TestModels(t *testing.T) {
 		body string
 		want []Model
 	}{
-		"vLLM":           {oneModel, []Model{{ID: "m", Root: "org/m", MaxModelLen: 32768}}},
-		"OpenAI":         {`{"object":"list","data":[{"id":"b","created":1},{"id":"a"}]}`, []Model{{ID: "b"}, {ID: "a"}}},
+		"vLLM": {oneModel, []Model{{ID: "m", Root: "org/m", MaxModelLen: 32768}}},
+		"OpenAI": {`{"object":"list","data":[{"id":"b","created":1},{"id":"a"}]}`,
+			[]Model{{ID: "b"}, {ID: "a"}}},
 		"nulls":          {`{"data":[{"id":"m","root":null,"max_model_len":null}]}`, []Model{{ID: "m"}}},
 		"another's idea": {`{"data":[{"id":"m","root":{"x":1},"max_model_len":"8k"}]}`, []Model{{ID: "m"}}},
 		"no length":      {`{"data":[{"id":"m","max_model_len":-1}]}`, []Model{{ID: "m"}}},
 		"none":           {`{"data":[]}`, []Model{}},
 		"Together":       {`[{"id":"a","object":"model"},{"id":"b"}]`, []Model{{ID: "a"}, {ID: "b"}}},
 		"llama.cpp":      {`{"models":[{"name":"x"}],"object":"list","data":[{"id":"m"}]}`, []Model{{ID: "m"}}},
-		"Ollama":         {`{"models":[{"name":"a:latest","size":5},{"model":"b"}]}`, []Model{{ID: "a:latest"}, {ID: "b"}}},
-		"names":          {`{"data":["a","b"]}`, []Model{{ID: "a"}, {ID: "b"}}},
-		"some nameless":  {`{"data":[{"object":"x"},{"id":"m"},null]}`, []Model{{ID: "m"}}},
-		"names alone":    {`["a"]`, []Model{{ID: "a"}}},
+		"Ollama": {`{"models":[{"name":"a:latest","size":5},{"model":"b"}]}`,
+			[]Model{{ID: "a:latest"}, {ID: "b"}}},
+		"names":         {`{"data":["a","b"]}`, []Model{{ID: "a"}, {ID: "b"}}},
+		"some nameless": {`{"data":[{"object":"x"},{"id":"m"},null]}`, []Model{{ID: "m"}}},
+		"names alone":   {`["a"]`, []Model{{ID: "a"}}},
 	} {
 		client := offline(func(*http.Request) (int, string, error) { return 200, c.body, nil }).client()
 		got, err := api(t, "http://h", client, nil).Models(t.Context())
@@ -79,7 +81,8 @@ func TestModelsErrors(t *testing.T) {
 func TestModelsHugeBody(t *testing.T) {
 	var sent atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		chunk := bytes.Repeat([]byte(" "), 64<<10) // white space: valid at the beginning of any JSON, for as long as it lasts
+		// white space: valid at the beginning of any JSON, for as long as it lasts
+		chunk := bytes.Repeat([]byte(" "), 64<<10)
 		for {
 			n, err := w.Write(chunk)
 			sent.Add(int64(n))

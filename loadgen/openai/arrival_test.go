@@ -25,12 +25,14 @@ func TestClock(t *testing.T) {
 		"the user's client": {server.Client(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client, Workload: workload.RandomTokens{Input: 4,
-				Output: 8}})
+			target := newTarget(t, openai.Config{URL: server.URL, Client: c.client,
+				Workload: workload.RandomTokens{Input: 4,
+					Output: 8}})
 			var r *loadgen.Result
 			for range 50 { // the kernel begins to stamp in the background, after the first connection asked for it
 				var err error
-				if r, err = loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 2, Requests: 10}, target); err != nil {
+				if r, err = loadgen.Measure(context.Background(), loadgen.Level{Concurrency: 2, Requests: 10},
+					target); err != nil {
 					t.Fatal(err)
 				}
 				if !c.kernel || r.Stamps.Client == 0 {
@@ -45,7 +47,8 @@ func TestClock(t *testing.T) {
 			if r.Stamps.Shared = 0; r.Stamps != want { // how many share a read depends on the scheduler
 				t.Errorf("stamps %+v, want %+v", r.Stamps, want)
 			}
-			if lag, ok := r.Figure(loadgen.MeanName(loadgen.ReadLag)); ok != c.kernel || ok && (lag.N != 80 || lag.Value < 0) {
+			if lag, ok := r.Figure(loadgen.MeanName(loadgen.ReadLag)); ok != c.kernel || ok &&
+				(lag.N != 80 || lag.Value < 0) {
 				t.Errorf("read lag %+v, %v", lag, ok)
 			}
 		})

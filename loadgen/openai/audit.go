@@ -16,12 +16,13 @@ import (
 )
 
 // Audit checks the answers that were kept of the latest level ([Config.Audit]) by what the server says of them now,
-// alone and one after the other: see package audit. It is to be called once the level is over, and nothing else loads the
-// server. A level of 300 answers is some 320 prefills of a prompt and its answer, and 40 more answers for the healthy
-// sample, unless healthy has one, of an earlier level of the same server and shape.
+// alone and one after the other: see package audit. It is to be called once the level is over, and nothing else loads
+// the server. A level of 300 answers is some 320 prefills of a prompt and its answer, and 40 more answers for the
+// healthy sample, unless healthy has one, of an earlier level of the same server and shape.
 //
-// The outcome is nil where nothing is to be checked. Whatever keeps answers from being checked, such as a server that does not
-// tell token ids or log-probabilities, or an answer that is not greedy, is the outcome's reason; so is the end of ctx.
+// The outcome is nil where nothing is to be checked. Whatever keeps answers from being checked, such as a server that
+// does not tell token ids or log-probabilities, or an answer that is not greedy, is the outcome's reason; so is the
+// end of ctx.
 func (t *Target) Audit(ctx context.Context, healthy audit.Tally) *audit.Outcome {
 	if t.config.Audit == nil {
 		return nil
@@ -351,7 +352,8 @@ func (a *auditing) examples(o *audit.Outcome) {
 		if len(text) > length {
 			text = append(text[:length], '…')
 		}
-		o.Examples = append(o.Examples, audit.Example{Index: f.Index, Request: f.Request, Answer: string(text), First: f.First})
+		o.Examples = append(o.Examples, audit.Example{Index: f.Index, Request: f.Request, Answer: string(text),
+			First: f.First})
 	}
 }
 

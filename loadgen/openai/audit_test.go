@@ -19,7 +19,8 @@ import (
 
 // paced is a server whose streams take their time, so that several are in flight together; scores do not.
 func paced(g *loadgentest.Greedy) http.Handler {
-	slow := loadgentest.Greedy{NoTokenIDs: g.NoTokenIDs, NoScores: g.NoScores, Ties: g.Ties, Step: 200 * time.Microsecond}
+	slow := loadgentest.Greedy{NoTokenIDs: g.NoTokenIDs, NoScores: g.NoScores, Ties: g.Ties,
+		Step: 200 * time.Microsecond}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := bodyOf(r)
 		r.Body = readCloser(body)
@@ -59,8 +60,10 @@ func TestAuditPasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, o := audited(t, &loadgentest.Greedy{Ties: 0.2}, loadgen.Level{Concurrency: 8, Requests: 60}, c)
-			if o.Verdict != audit.Passed || o.Method != audit.Scored || o.Level.Answers != 60 || o.Level.Wrong != 0 || o.Level.Positions != 960 ||
-				o.Level.Gap < 0.04 || o.Level.Gap > 0.06 || o.Control.Wrong != 20 || o.Healthy.Answers != 40 || o.Kept != 60 {
+			if o.Verdict != audit.Passed || o.Method != audit.Scored || o.Level.Answers != 60 || o.Level.Wrong != 0 ||
+				o.Level.Positions != 960 ||
+				o.Level.Gap < 0.04 || o.Level.Gap > 0.06 || o.Control.Wrong != 20 || o.Healthy.Answers != 40 ||
+				o.Kept != 60 {
 				t.Fatalf("%v\n%+v", o, o)
 			}
 			if share, ok := o.Level.Agreement(); !ok || share < 0.85 || share > 0.95 { // half of the ties
@@ -83,7 +86,8 @@ func asked(t testing.TB, body []byte) string {
 func TestAuditFindsCorruption(t *testing.T) {
 	t.Parallel() // it waits for timers, mostly
 	prompts := workload.RandomTokens{Seed: 3, Input: 20, Output: 16}
-	for _, kind := range []loadgentest.Corruption{loadgentest.Garbage, loadgentest.Repetition, loadgentest.AnothersReply} {
+	for _, kind := range []loadgentest.Corruption{loadgentest.Garbage, loadgentest.Repetition,
+		loadgentest.AnothersReply} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			var struck []string
@@ -140,17 +144,21 @@ func TestAuditNotCheckable(t *testing.T) {
 		reason string
 	}{
 		{"random weights", &loadgentest.Greedy{Flat: true}, level, openai.Config{}, "as to one with random weights"},
-		{"sampled", &loadgentest.Greedy{}, level, openai.Config{Body: map[string]any{"temperature": 0.7}}, "temperature is 0.7"},
+		{"sampled", &loadgentest.Greedy{}, level, openai.Config{Body: map[string]any{"temperature": 0.7}},
+			"temperature is 0.7"},
 		{"the server's own temperature", &loadgentest.Greedy{}, level,
 			openai.Config{Body: map[string]any{"temperature": nil}}, "has no temperature"},
 		{"constrained", &loadgentest.Greedy{}, level,
-			openai.Config{Body: map[string]any{"response_format": map[string]any{"type": "json_object"}}}, "response_format"},
+			openai.Config{Body: map[string]any{"response_format": map[string]any{"type": "json_object"}}},
+			"response_format"},
 		{"penalised", &loadgentest.Greedy{}, level, openai.Config{Body: map[string]any{"repetition_penalty": 1.1}},
 			"repetition_penalty"},
 		{"wrong alone too", &loadgentest.Corrupting{Handler: &loadgentest.Greedy{}, Rate: 0.5}, level, openai.Config{},
 			"at one in flight are wrong already"},
-		{"few", &loadgentest.Greedy{}, loadgen.Level{Concurrency: 1, Requests: 4}, openai.Config{}, "4 answers were kept"},
-		{"nothing is told", &loadgentest.Greedy{NoTokenIDs: true, NoScores: true, NoLogprobs: true}, level, openai.Config{},
+		{"few", &loadgentest.Greedy{}, loadgen.Level{Concurrency: 1, Requests: 4}, openai.Config{},
+			"4 answers were kept"},
+		{"nothing is told", &loadgentest.Greedy{NoTokenIDs: true, NoScores: true, NoLogprobs: true}, level,
+			openai.Config{},
 			"does not tell token ids"},
 		{"scores are refused", &loadgentest.Greedy{RefuseScores: 400, NoLogprobs: true}, level, openai.Config{}, "400"},
 	} {
@@ -170,7 +178,8 @@ func TestAuditOfGreedyBodies(t *testing.T) {
 		{"temperature": 0.9, "top_k": 1}, {"temperature": 0.0, "presence_penalty": 0.0, "n": 1, "logit_bias": nil},
 		{"response_format": map[string]any{"type": "text"}},
 	} {
-		if _, o := audited(t, &loadgentest.Greedy{}, loadgen.Level{Concurrency: 4, Requests: 10}, openai.Config{Body: body}); o.Verdict != audit.Passed {
+		if _, o := audited(t, &loadgentest.Greedy{}, loadgen.Level{Concurrency: 4, Requests: 10},
+			openai.Config{Body: body}); o.Verdict != audit.Passed {
 			t.Errorf("%v: %v", body, o)
 		}
 	}
@@ -203,7 +212,8 @@ func TestAuditBySingleTokens(t *testing.T) {
 				}
 				proxy := &loadgentest.Corrupting{Handler: server, Rate: 0.4, InFlight: 2, Seed: 5}
 				_, o = audited(t, proxy, level, c)
-				if n := proxy.Counts().Corrupted; o.Verdict != audit.Spoiled || o.Level.Wrong > n || o.Level.Wrong < n/2 {
+				if n := proxy.Counts().Corrupted; o.Verdict != audit.Spoiled || o.Level.Wrong > n ||
+					o.Level.Wrong < n/2 {
 					t.Fatalf("%d corrupted: %v\n%+v", n, o, o)
 				}
 			})
@@ -245,7 +255,8 @@ func TestAuditLeavesTheLoadAlone(t *testing.T) {
 		t.Errorf("%d with, %d without, %d bodies", with, without, len(bodies))
 	}
 	before := with + without
-	if o := target.Audit(t.Context(), audit.Tally{Answers: 40, Positions: 160, Tops: 160}); o.Verdict != audit.Passed || o.Healthy.Positions != 160 {
+	if o := target.Audit(t.Context(), audit.Tally{Answers: 40, Positions: 160,
+		Tops: 160}); o.Verdict != audit.Passed || o.Healthy.Positions != 160 {
 		t.Errorf("%v", o)
 	}
 	if asked := with + without - before; asked != 20+20+1 {

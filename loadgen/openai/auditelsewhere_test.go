@@ -87,8 +87,8 @@ func (p wordsOfIDs) Prompt(i int, to *workload.Prompt) error {
 	return nil
 }
 
-// tgi takes texts alone and tells no ids. /tokenize tells where the tokens are in a text, by bytes, with a first one that
-// has none; /generate with decoder_input_details how probable each is, and nothing of better ones.
+// tgi takes texts alone and tells no ids. /tokenize tells where the tokens are in a text, by bytes, with a first one
+// that has none; /generate with decoder_input_details how probable each is, and nothing of better ones.
 func tgi(g *loadgentest.Greedy) http.Handler {
 	g.NoTokenIDs, g.NoScores, g.NoLogprobs = true, true, true
 	type token struct {
@@ -163,7 +163,8 @@ func tgi(g *loadgentest.Greedy) http.Handler {
 		best, _ := g.Next(said)
 		answerJSON(w, map[string]any{"generated_text": fmt.Sprintf(" t%d", best), "details": map[string]any{
 			"finish_reason": "length", "generated_tokens": 1, "seed": nil, "prefill": prefill,
-			"tokens": []any{map[string]any{"id": best, "text": fmt.Sprintf(" t%d", best), "logprob": -0.1, "special": false}}}})
+			"tokens": []any{map[string]any{"id": best, "text": fmt.Sprintf(" t%d", best), "logprob": -0.1,
+				"special": false}}}})
 	})
 }
 
@@ -253,7 +254,8 @@ func TestAuditOfChatByItsTemplate(t *testing.T) {
 				measure(t, level, target)
 				o := target.Audit(t.Context(), audit.Tally{Answers: audit.HealthyAnswers})
 				n := proxy.Counts().Corrupted
-				if want := map[bool]audit.Verdict{true: audit.Passed, false: audit.Spoiled}[rate == 0]; o.Verdict != want ||
+				if want := map[bool]audit.Verdict{true: audit.Passed,
+					false: audit.Spoiled}[rate == 0]; o.Verdict != want ||
 					o.Method != audit.SingleTokens || o.Level.Answers != 24 || o.Level.Wrong > n || rate > 0 && n < 3 {
 					t.Errorf("%d corrupted: %v\n%+v", n, o, o)
 				}
@@ -262,7 +264,8 @@ func TestAuditOfChatByItsTemplate(t *testing.T) {
 	}
 }
 
-// A server that tells something else by /generate than what a score is made of is not checkable, and its reason says so.
+// A server that tells something else by /generate than what a score is made of is not checkable, and its reason says
+// so.
 func TestAuditByOthersCallsThatTellNothing(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{

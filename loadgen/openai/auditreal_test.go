@@ -25,19 +25,23 @@ func (q questions) Prompt(i int, p *workload.Prompt) error {
 	i += 7919 * q.seed
 	pick := func(step int, from ...string) string { return from[i/step%len(from)] }
 	p.Text = fmt.Sprintf("%s %s %s %s, in the year %d.",
-		pick(1, "Write a short story about", "Explain to a child what is special about", "Describe in detail", "Give three facts about",
+		pick(1, "Write a short story about", "Explain to a child what is special about", "Describe in detail",
+			"Give three facts about",
 			"Write a letter to a friend about"),
-		pick(5, "a farmer", "an old sailor", "a young engineer", "a famous painter", "a curious cat", "a lost tourist", "a patient doctor"),
+		pick(5, "a farmer", "an old sailor", "a young engineer", "a famous painter", "a curious cat",
+			"a lost tourist", "a patient doctor"),
 		pick(35, "who lives", "who gets lost", "who finds work", "who meets a rival", "who learns to cook"),
-		pick(175, "in Lisbon", "by the sea", "on a mountain", "in a small village", "in a big city", "in the desert", "on an island"),
+		pick(175, "in Lisbon", "by the sea", "on a mountain", "in a small village", "in a big city", "in the desert",
+			"on an island"),
 		1500+i%500)
 	p.Output = q.output
 	return nil
 }
 
-// TestAuditOnRealServer checks the answers of a real server, whose URL and model are in the environment; docs/audit.sh
-// starts one. At SERVEGAUGE_AUDIT_IN_FLIGHT in flight it has to raise no false alarm in 960 answers, and to find what a
-// proxy corrupts, of prompts that SERVEGAUGE_AUDIT_SEED selects; of SERVEGAUGE_AUDIT_RANDOM, a model with random weights, it has to say that it is not checkable.
+// TestAuditOnRealServer checks the answers of a real server, whose URL and model are in the environment;
+// docs/audit.sh starts one. At SERVEGAUGE_AUDIT_IN_FLIGHT in flight it has to raise no false alarm in 960 answers,
+// and to find what a proxy corrupts, of prompts that SERVEGAUGE_AUDIT_SEED selects; of SERVEGAUGE_AUDIT_RANDOM, a
+// model with random weights, it has to say that it is not checkable.
 func TestAuditOnRealServer(t *testing.T) {
 	url, model := os.Getenv("SERVEGAUGE_AUDIT_URL"), os.Getenv("SERVEGAUGE_AUDIT_MODEL")
 	if url == "" || model == "" {
@@ -70,12 +74,14 @@ func TestAuditOnRealServer(t *testing.T) {
 		}
 		f, _ := result.Figure(loadgen.OutputThroughput)
 		text, _ := json.Marshal(o)
-		fmt.Printf("%s: level %v at %.0f output tokens/s, peak %d, audit %v: %v\n%s\n", name, result.Makespan.Round(time.Second), f.Value,
+		fmt.Printf("%s: level %v at %.0f output tokens/s, peak %d, audit %v: %v\n%s\n", name,
+			result.Makespan.Round(time.Second), f.Value,
 			result.InFlight.Peak, o.Took.Round(time.Second), o, text)
 		return o
 	}
 	if os.Getenv("SERVEGAUGE_AUDIT_RANDOM") != "" {
-		if o := level("random weights", nil, 1, 60); o.Verdict != audit.NotCheckable || !strings.Contains(o.Reason, "random weights") {
+		if o := level("random weights", nil, 1, 60); o.Verdict != audit.NotCheckable ||
+			!strings.Contains(o.Reason, "random weights") {
 			t.Errorf("random weights: %v", o)
 		}
 		return
@@ -83,7 +89,8 @@ func TestAuditOnRealServer(t *testing.T) {
 	caught, corrupted, innocent := 0, 0, 0
 	for i, rate := range []float64{0.01, 0.02, 0.05} {
 		var struck []string
-		proxy := &loadgentest.Corrupting{URL: url, Rate: rate, InFlight: inFlight / 2, Vocab: 49_000, Seed: uint64(i + 1 + first),
+		proxy := &loadgentest.Corrupting{URL: url, Rate: rate, InFlight: inFlight / 2, Vocab: 49_000,
+			Seed: uint64(i + 1 + first),
 			Struck: func(kind loadgentest.Corruption, body []byte) {
 				fmt.Printf("  corrupted: %s\n", kind)
 				struck = append(struck, string(body))

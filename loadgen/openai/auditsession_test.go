@@ -17,7 +17,8 @@ func auditedSessions(t *testing.T, h http.Handler, c openai.Config, healthy audi
 	t.Helper()
 	c.URL, c.Model = serve(t, h).URL, "simulated"
 	if c.Conversations == nil {
-		c.Conversations = workload.Talks{Seed: 3, System: 12, Turns: workload.Fixed(4), Input: workload.Fixed(8), Output: workload.Fixed(6)}
+		c.Conversations = workload.Talks{Seed: 3, System: 12, Turns: workload.Fixed(4), Input: workload.Fixed(8),
+			Output: workload.Fixed(6)}
 	}
 	if c.Audit == nil {
 		c.Audit = &openai.Audit{Seed: 1}
@@ -38,8 +39,8 @@ func TestAuditOfSessions(t *testing.T) {
 	}
 }
 
-// A corrupted turn is found, by its session and its place in it; the turns after it, which go on from what was said, are
-// not.
+// A corrupted turn is found, by its session and its place in it; the turns after it, which go on from what was said,
+// are not.
 func TestAuditOfSessionsFindsTurns(t *testing.T) {
 	t.Parallel()
 	proxy := &loadgentest.Corrupting{Handler: &loadgentest.Simulated{}, Rate: 0.1, Seed: 4}
@@ -56,7 +57,8 @@ func TestAuditOfSessionsFindsTurns(t *testing.T) {
 		}
 		turns[f.Request] = true
 	}
-	if len(turns) < 2 || len(o.Examples) != 2 || o.Examples[0].Answer == "" || !strings.HasPrefix(o.Examples[0].Name(), "session ") {
+	if len(turns) < 2 || len(o.Examples) != 2 || o.Examples[0].Answer == "" ||
+		!strings.HasPrefix(o.Examples[0].Name(), "session ") {
 		t.Errorf("turns %v, examples %+v", turns, o.Examples)
 	}
 }
@@ -64,7 +66,8 @@ func TestAuditOfSessionsFindsTurns(t *testing.T) {
 // A level of single requests has the first turn of each conversation, and is audited as any other.
 func TestAuditOfFirstTurns(t *testing.T) {
 	t.Parallel()
-	target := newTarget(t, openai.Config{URL: serve(t, &loadgentest.Simulated{}).URL, Model: "simulated", Audit: &openai.Audit{},
+	target := newTarget(t, openai.Config{URL: serve(t, &loadgentest.Simulated{}).URL, Model: "simulated",
+		Audit:         &openai.Audit{},
 		Conversations: workload.Talks{Turns: workload.Fixed(4), Input: workload.Fixed(8), Output: workload.Fixed(6)}})
 	measure(t, loadgen.Level{Concurrency: 4, Requests: 30}, target)
 	if o := target.Audit(t.Context(), audit.Tally{}); o.Verdict != audit.Passed || o.Level.Answers != 30 {
@@ -85,17 +88,20 @@ func TestAuditNotCheckableElsewhere(t *testing.T) {
 		(&loadgentest.Simulated{}).ServeHTTP(w, r)
 	})
 	if o := auditedSessions(t, silent, openai.Config{}, audit.Tally{}); o.Verdict != audit.NotCheckable ||
-		!strings.Contains(o.Reason, "does not tell token ids") || !strings.Contains(o.Reason, "chat cannot be continued") {
+		!strings.Contains(o.Reason, "does not tell token ids") ||
+		!strings.Contains(o.Reason, "chat cannot be continued") {
 		t.Errorf("no ids: %v", o)
 	}
 	for _, e := range []openai.Endpoint{openai.Responses, openai.Embeddings, openai.Rerank} {
-		target := newTarget(t, openai.Config{URL: serve(t, &loadgentest.Simulated{}).URL, Model: "simulated", Endpoint: e,
+		target := newTarget(t, openai.Config{URL: serve(t, &loadgentest.Simulated{}).URL, Model: "simulated",
+			Endpoint: e,
 			Workload: workload.RandomWords{Input: 16, Output: 4}, Audit: &openai.Audit{}})
 		r, _ := measure(t, loadgen.Level{Concurrency: 4, Requests: 10}, target)
 		if r.Accounting.Completed != 10 || !target.Audits() {
 			t.Fatalf("%s: %+v", e, r.Accounting)
 		}
-		if o := target.Audit(t.Context(), audit.Tally{}); o == nil || o.Verdict != audit.NotCheckable || !strings.Contains(o.Reason, string(e)) {
+		if o := target.Audit(t.Context(), audit.Tally{}); o == nil || o.Verdict != audit.NotCheckable ||
+			!strings.Contains(o.Reason, string(e)) {
 			t.Errorf("%s: %v", e, o)
 		}
 	}

@@ -41,13 +41,15 @@ func TestBodies(t *testing.T) {
 			`{"model":"m","prompt":"a\n\"b\"","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"chat", Config{Endpoint: Chat, Whole: true}, text,
 			`{"model":"m","messages":[{"role":"user","content":"a\n\"b\""}],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
-		{"messages", Config{Endpoint: Chat, Whole: true}, workload.Prompt{Messages: json.RawMessage(`[{"role":"system"}]`),
-			Output: 1},
+		{"messages", Config{Endpoint: Chat, Whole: true},
+			workload.Prompt{Messages: json.RawMessage(`[{"role":"system"}]`),
+				Output: 1},
 			`{"model":"m","messages":[{"role":"system"}],"max_tokens":1,"temperature":0,"ignore_eos":true,"stream":false}`},
 		{"usage so far", Config{ContinuousUsage: true}, ids,
 			`{"model":"m","prompt":[1,20,300],"max_tokens":5,"temperature":0,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}}`},
-		{"replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "model": nil, "ignore_eos": nil, "zz": "<é>",
-			"a": []int{1}}}, ids,
+		{"replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "model": nil, "ignore_eos": nil,
+			"zz": "<é>",
+			"a":  []int{1}}}, ids,
 			`{"prompt":[1,20,300],"max_tokens":9,"temperature":0,"stream":false,"a":[1],"zz":"\u003cé\u003e"}`},
 		{"prompt replaced", Config{Whole: true, Body: map[string]any{"prompt": "x", "model": "y"}}, ids,
 			`{"model":"y","prompt":"x","max_tokens":5,"temperature":0,"ignore_eos":true,"stream":false}`},
@@ -55,7 +57,8 @@ func TestBodies(t *testing.T) {
 			`{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages" : [] , "max_tokens":7,"temperature":1e-1}`},
 		{"verbatim, empty", Config{Whole: true}, workload.Prompt{Body: json.RawMessage(`{ }`)},
 			`{"model":"m","stream":false}`},
-		{"verbatim, replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "temperature": nil, "x": 1}}, body,
+		{"verbatim, replaced", Config{Whole: true, Body: map[string]any{"max_tokens": 9, "temperature": nil, "x": 1}},
+			body,
 			`{"model":"m","stream":false,"max_tokens":9,"x":1,"messages":[]}`},
 	} {
 		got := bodyOf(t, test.config, test.prompt)
@@ -101,7 +104,8 @@ func TestBodyThatIsNoObject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b, err := template.append(nil, &workload.Prompt{Body: json.RawMessage(text)}, "m", Completions); err == nil ||
+			if b, err := template.append(nil, &workload.Prompt{Body: json.RawMessage(text)}, "m",
+				Completions); err == nil ||
 				!strings.Contains(err.Error(), "body") {
 				t.Errorf("%q is sent as %s", text, b)
 			}

@@ -78,7 +78,8 @@ func TestProxyThatBuffers(t *testing.T) {
 					handler = buffering{echo, c.bytes}
 				}
 				server := serve(t, handler)
-				target := newTarget(t, openai.Config{URL: server.URL, Workload: workload.RandomTokens{Input: 4, Output: 64}})
+				target := newTarget(t, openai.Config{URL: server.URL,
+					Workload: workload.RandomTokens{Input: 4, Output: 64}})
 				busy.Check(t, func(f *busy.Faults) {
 					r, _ := measure(t, loadgen.Level{Concurrency: c.concurrency, Requests: 12}, target)
 					if got := hasWarning(r, loadgen.WarnBunched); got != (c.want != nil) {

@@ -29,15 +29,16 @@ func (t byLine) ask(ctx context.Context, body *payload, r *loadgen.Record) (exch
 		waited = waited && !f.answered && ctx.Err() == nil
 		orderly := errors.Is(f.err, io.EOF)
 		untaken := waited && orderly && l.request.Untaken()
-		if f.waited = waited && l.answers > 0; f.waited && (untaken || !orderly) { // else the request was read before the end
+		// else the request was read before the end
+		if f.waited = waited && l.answers > 0; f.waited && (untaken || !orderly) {
 			t.lines.reuse.ended(l)
 		}
 		l.end(false)
 		if !untaken {
 			return nil, nil, f
 		}
-		// The server had closed the connection before the request came, and has taken in nothing of it. So it is sent for
-		// the first time now, over a connection that was not there before.
+		// The server had closed the connection before the request came, and has taken in nothing of it. So it is sent
+		// for the first time now, over a connection that was not there before.
 		t.lines.reuse.again.Add(1)
 		if l, err = t.lines.dial(ctx); err != nil {
 			return nil, nil, &failure{err: err}

@@ -35,8 +35,8 @@ const (
 	calibrationTime = time.Minute // in all, of some 70 to 300 short requests
 	enoughWords     = 32          // are looked for
 
-	// After that, or once a request has failed, no more are sent. Those under way may end, for so long: a server that does
-	// not notice who has gone away would work on them while it is measured.
+	// After that, or once a request has failed, no more are sent. Those under way may end, for so long: a server that
+	// does not notice who has gone away would work on them while it is measured.
 	calibrationGrace = 30 * time.Second
 	fewestWords      = 16 // will do: prompts of any length still differ from their first words on
 
@@ -146,7 +146,8 @@ func (q *counting) calibrate(ctx context.Context, progress func(found, wanted in
 		}
 	}
 	if has[1]-has[0] != more-fewer || has[0] < fewer {
-		return nil, &UncalibratedError{Reason: fmt.Sprintf("of words that are one token each, %d had %d tokens and %d had "+
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("of words that are one token each, %d had %d tokens "+
+			"and %d had "+
 			"%d", fewer, has[0], more, has[1])}
 	}
 	found.Overhead = has[0] - fewer
@@ -192,7 +193,8 @@ func (q *counting) singles(ctx context.Context, progress func(found, wanted int)
 		progress(len(found), enoughWords)
 	}
 	if len(found) < fewestWords {
-		return nil, &UncalibratedError{Reason: fmt.Sprintf("only %d of %d common words seem to be one token each, and %d "+
+		return nil, &UncalibratedError{Reason: fmt.Sprintf("only %d of %d common words seem to be one token each, "+
+			"and %d "+
 			"are needed",
 			len(found), len(candidates), fewestWords)}
 	}

@@ -41,8 +41,10 @@ func TestDechunker(t *testing.T) {
 	for _, text := range []string{
 		"", "\r\n", "g\r\n", "-1\r\n", "5", "5\r\nhel", "5\r\nhello", "5\r\nhello0\r\n\r\n", "5\nhello\r\n0\r\n\r\n",
 		"5\r\nhello\n0\r\n\r\n", "5\rx",
-		"0\r\n", "0\r\n\n", "0\r\n\rx", "11111111111111111\r\n", "5;" + strings.Repeat("x", 5000) + "\r\nhello\r\n0\r\n\r\n",
-		strings.Repeat("1;"+strings.Repeat("x", 4000)+"\r\na\r\n", 10) + "0\r\n\r\n", "0\r\n" + strings.Repeat("X: y\r\n",
+		"0\r\n", "0\r\n\n", "0\r\n\rx", "11111111111111111\r\n",
+		"5;" + strings.Repeat("x", 5000) + "\r\nhello\r\n0\r\n\r\n",
+		strings.Repeat("1;"+strings.Repeat("x", 4000)+"\r\na\r\n", 10) + "0\r\n\r\n",
+		"0\r\n" + strings.Repeat("X: y\r\n",
 			5000) + "\r\n", "5 5\r\nhello",
 	} {
 		if data, _, err := dechunk(text, 7); err == nil {

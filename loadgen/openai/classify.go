@@ -48,8 +48,8 @@ func classify(ctx context.Context, err error) error {
 	case f.answered && f.ended:
 		class = loadgen.ClassTruncated
 	case f.ended && f.waited && ctx.Err() == nil:
-		// A reset, an end or a broken pipe, where the server had dropped the connection before it saw the request. (It looks
-		// the same where the server saw the request and died of it; nobody but the server can tell.)
+		// A reset, an end or a broken pipe, where the server had dropped the connection before it saw the request.
+		// (It looks the same where the server saw the request and died of it; nobody but the server can tell.)
 		class, err = loadgen.ClassStale, fmt.Errorf("%w: %w", errUnanswered, err)
 	case f.ended:
 		class, err = loadgen.ClassTruncated, fmt.Errorf("%w: %w", errUnanswered, err)
@@ -79,5 +79,6 @@ func isEndOfConnection(err error) bool {
 			return true
 		}
 	}
-	return strings.Contains(err.Error(), "server closed idle connection") // net/http's own, which has no name outside it
+	// net/http's own, which has no name outside it
+	return strings.Contains(err.Error(), "server closed idle connection")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
@@ -24,12 +25,12 @@ type Client struct {
 	// are random, of token ids for Completions and words for Chat.
 	Dataset *workload.Dataset
 
-	// Talks are sessions of random words, for levels of sessions: their Seed is the level's, and they are calibrated.
-	// Zero: none.
+	// Talks are sessions of random words, for levels of sessions: their Seed is the level's, and so are lengths that they
+	// do not have; and they are calibrated. Zero: none.
 	Talks *workload.Talks
 
-	// Conversations are sessions of another kind, such as those of a file. Zero: none.
-	Conversations workload.Conversations
+	// Conversations make the sessions of a level, of another kind, such as those of a file. Zero: none.
+	Conversations func(workload.Spec) (workload.Conversations, error)
 
 	Text bool // random prompts are words for Completions too
 
@@ -40,14 +41,17 @@ type Client struct {
 	// Prefix is how many tokens of each random prompt's Input, the first, are the same in all of a level. Zero: none.
 	Prefix int
 
-	// Lengths are those of random prompts and their answers, in the place of the level's. Zero: the level's.
+	// Lengths are those of random prompts and their answers, in the place of the level's. What of them is zero is the
+	// level's.
 	Lengths workload.Lengths
 
-	// Media stand before each prompt, MediaEach of them (zero: 1), by chat: images and sounds. Zero: none.
-	Media     workload.Media
+	// Media makes what stands before each prompt of a level, MediaEach of them (zero: 1), by chat: images and sounds. Zero:
+	// none.
+	Media     func(workload.Spec) (workload.Media, error)
 	MediaEach int
 
-	// Workload makes the prompts of a level, in the place of all of the above. Zero: by these.
+	// Workload makes the prompts of a level, in the place of all of the above but the Media. One that has a method AsText()
+	// [workload.Workload] is asked for it where the endpoint takes no token ids. Zero: by these.
 	Workload func(workload.Spec) (workload.Workload, error)
 
 	// Running says that the server is not ours to start, so that it has to be there: Ready does not wait for it. Zero:
@@ -92,28 +96,29 @@ func (c *Client) With(config Config) *Client {
 }
 
 // Validate returns what Target and Ready would refuse in the client for levels of s, whatever the server at url
-// answers.
-func (c *Client) Validate(url string, s workload.Spec) error {
+// answers; or what such a level sends, as far as that does not depend on the server.
+func (c *Client) Validate(url string, s workload.Spec) (*workload.Description, error) {
 	config := c.at(url)
 	if len(config.Models) == 0 && config.Model == "" {
 		config.Model = "any"
 	}
 	if c.Vocabulary != 0 && (c.Workload != nil || c.Dataset != nil || c.inWords(config)) {
-		return &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
+		return nil, &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
 			Want: "0: only random prompts of token ids need it"}
 	}
 	t, err := c.target(config, s, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return t.Close()
+	sent := t.Sent()
+	return &sent, t.Close()
 }
 
 // at is the configuration for the server at url.
 func (c *Client) at(url string) Config {
 	config := c.Config
 	config.URL = url
-	if config.Endpoint == "" && (c.Talks != nil || c.Conversations != nil || c.Media.Len() > 0) {
+	if config.Endpoint == "" && (c.Talks != nil || c.Conversations != nil || c.Media != nil) {
 		if where, err := parseAddress(url); err == nil && where.endpoint == "" {
 			config.Endpoint = Chat
 		}
@@ -142,18 +147,21 @@ func (c *Client) target(config Config, s workload.Spec, calibration *workload.Ca
 	var err error
 	switch {
 	case c.Conversations != nil:
-		config.Conversations = c.Conversations
-		if checks, ok := c.Conversations.(interface{ Validate() error }); ok {
+		config.Conversations, err = c.Conversations(s)
+		if checks, ok := config.Conversations.(interface{ Validate() error }); ok && err == nil {
 			err = checks.Validate()
 		}
 	case c.Talks != nil:
 		talks := *c.Talks
 		talks.Seed, talks.Calibration = s.Seed, calibration
+		lengths := workload.Lengths{Input: talks.Input, Output: talks.Output}.Or(s.Input, s.Output)
+		talks.Input, talks.Output = lengths.Input, lengths.Output
 		config.Conversations, err = talks, talks.Validate()
 	default:
-		config.Workload, err = c.prompts(config, s, calibration)
-		if c.Media.Len() > 0 {
-			config.Workload = workload.WithMedia{Text: config.Workload, Media: c.Media, Each: c.MediaEach}
+		if config.Workload, err = c.prompts(config, s, calibration); err == nil && c.Media != nil {
+			var media workload.Media
+			media, err = c.Media(s)
+			config.Workload = workload.WithMedia{Text: config.Workload, Media: media, Each: c.MediaEach}
 		}
 	}
 	if err != nil {
@@ -171,14 +179,18 @@ func (c *Client) target(config Config, s workload.Spec, calibration *workload.Ca
 func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.Calibration) (workload.Workload, error) {
 	switch {
 	case c.Workload != nil:
-		return c.Workload(s)
+		made, err := c.Workload(s)
+		if tokens, ok := made.(interface{ AsText() workload.Workload }); ok && c.asText(config) {
+			made = tokens.AsText()
+		}
+		return made, err
 	case c.Dataset != nil:
 		prompts := c.Dataset.Shuffled(s.Seed)
 		prompts.Output = s.Output
 		return repeating{prompts, c}, nil
 	case c.inWords(config):
 		words := workload.RandomWords{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix,
-			Lengths: c.Lengths, Calibration: calibration}
+			Lengths: c.lengths(s), Calibration: calibration}
 		err := words.Validate()
 		if err != nil && calibration != nil {
 			// A template alone may have more tokens than there should be.
@@ -189,7 +201,7 @@ func (c *Client) prompts(config Config, s workload.Spec, calibration *workload.C
 		}
 		return words, err
 	}
-	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix, Lengths: c.Lengths}
+	ids := workload.RandomTokens{Seed: s.Seed, Input: s.Input, Output: s.Output, Prefix: c.Prefix, Lengths: c.lengths(s)}
 	if c.Vocabulary != 0 {
 		if c.Vocabulary < SmallestVocabulary || c.Vocabulary > 1<<30 {
 			return nil, &loadgen.InvalidError{Field: "vocabulary", Value: c.Vocabulary,
@@ -210,15 +222,25 @@ func (c *Client) inWords(config Config) bool {
 	if c.Workload != nil || c.Dataset != nil || c.Conversations != nil {
 		return false
 	}
-	if c.Talks != nil {
-		return true
+	return c.Talks != nil || c.asText(config)
+}
+
+// lengths are those that are drawn at a level; zero: all are the level's.
+func (c *Client) lengths(s workload.Spec) workload.Lengths {
+	if c.Lengths.IsZero() {
+		return c.Lengths
 	}
+	return c.Lengths.Or(s.Input, s.Output)
+}
+
+// asText says that prompts that could be token ids are text.
+func (c *Client) asText(config Config) bool {
 	if config.Endpoint == "" {
 		if where, err := parseAddress(config.URL); err == nil {
 			config.Endpoint = where.endpoint
 		}
 	}
-	return c.Text || config.Endpoint.inText()
+	return c.Text || c.Media != nil || config.Endpoint.inText()
 }
 
 // A repeating dataset says when it begins again.
@@ -240,7 +262,7 @@ func (r repeating) Prompt(i int, p *workload.Prompt) error {
 func (c *Client) warn(code, format string, args ...any) {
 	c.warning.Lock()
 	defer c.warning.Unlock()
-	w := loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)}
+	w := loadgen.Warning{Code: code, Message: number.Sprintf(format, args...)}
 	if c.Warn == nil || c.warned[w.String()] {
 		return
 	}

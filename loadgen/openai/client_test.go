@@ -217,7 +217,7 @@ func TestClientValidate(t *testing.T) {
 			return nil, nil
 		}}, one, "workload"},
 	} {
-		err := test.client.Validate(test.url, test.s)
+		_, err := test.client.Validate(test.url, test.s)
 		var invalid *loadgen.InvalidError
 		if test.field == "" && err != nil || test.field != "" &&
 			(!errors.As(err, &invalid) || invalid.Field != test.field) {

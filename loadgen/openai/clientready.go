@@ -60,7 +60,8 @@ func (c *Client) serves(ctx context.Context, api *API, config Config, given []st
 	case !ok:
 		return hopeless{asked}
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		return hopeless{fmt.Errorf("a request for one token: %w; check the API key (Config.APIKey or Header; -api-key-env "+
+		return hopeless{fmt.Errorf("a request for one token: %w; check the API key (Config.APIKey or Header; "+
+			"-api-key-env "+
 			"NAME)", asked)}
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusBadRequest,
 		e.Status == http.StatusUnprocessableEntity:

@@ -91,7 +91,8 @@ func TestClientNeedsNoList(t *testing.T) {
 			server := serve(t, &listing{list: list})
 			var warnings []loadgen.Warning
 			client := &openai.Client{
-				Config: openai.Config{Model: "m"}, Running: true, Warn: func(w loadgen.Warning) { warnings = append(warnings, w) },
+				Config: openai.Config{Model: "m"}, Running: true,
+				Warn:      func(w loadgen.Warning) { warnings = append(warnings, w) },
 				Readiness: openai.Readiness{RequestTimeout: 500 * time.Millisecond},
 			}
 			if err := client.Ready(t.Context(), server.URL); err != nil {

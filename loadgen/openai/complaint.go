@@ -49,8 +49,8 @@ func unexpected(what string, err error, text []byte) error {
 	return protocolError("%s is not what was expected: %s: %s", what, excerpt([]byte(err.Error())), excerpt(text))
 }
 
-// encoded is an answer in an encoding, which nobody asked for; nil: it is in none. Some servers say so in words that are
-// no encodings: none, where a proxy is to leave the stream alone, or the character set.
+// encoded is an answer in an encoding, which nobody asked for; nil: it is in none. Some servers say so in words that
+// are no encodings: none, where a proxy is to leave the stream alone, or the character set.
 func encoded(head http.Header, text []byte) error {
 	encoding := strings.Trim(strings.Join(head.Values("Content-Encoding"), ", "), ", ")
 	switch strings.ToLower(encoding) {

@@ -5,9 +5,9 @@ import (
 	"hash/maphash"
 )
 
-// A digest is a hash of an answer's text as it came, in whatever chunks: FNV-1a of 64 bits, a byte at a time, of the JSON
-// between the quotes. A hash of each chunk, such as maphash's, was rejected: the same answer in other chunks would have
-// another one.
+// A digest is a hash of an answer's text as it came, in whatever chunks: FNV-1a of 64 bits, a byte at a time, of the
+// JSON between the quotes. A hash of each chunk, such as maphash's, was rejected: the same answer in other chunks
+// would have another one.
 type digest struct {
 	hash     uint64 // 0: there was no text
 	replaced bool   // it has a U+FFFD in it, which stands where bytes were no text

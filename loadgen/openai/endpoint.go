@@ -16,14 +16,15 @@ const (
 	Completions Endpoint = "completions" // /v1/completions: takes token ids, so that the input length is exact
 	Chat        Endpoint = "chat"        // /v1/chat/completions: takes text, through the model's chat template
 
-	// Responses is /v1/responses: text or messages in, and a stream of typed events out, of which each delta is a chunk.
-	// Its answers may end before the length that was asked for: not every server knows ignore_eos there.
+	// Responses is /v1/responses: text or messages in, and a stream of typed events out, of which each delta is a
+	// chunk. Its answers may end before the length that was asked for: not every server knows ignore_eos there.
 	Responses Endpoint = "responses"
 	// Embeddings is /v1/embeddings: whole answers, without output tokens; the throughput is that of input tokens
 	// ([loadgen.InputThroughput]).
 	Embeddings Endpoint = "embeddings"
-	// Rerank is /v1/rerank, as vLLM, llama.cpp, Jina and Cohere have it: a query and documents. Of a prompt that is text
-	// the first eighth of the words is the query, and the rest are seven documents as long. Otherwise as Embeddings.
+	// Rerank is /v1/rerank, as vLLM, llama.cpp, Jina and Cohere have it: a query and documents. Of a prompt that is
+	// text the first eighth of the words is the query, and the rest are seven documents as long. Otherwise as
+	// Embeddings.
 	Rerank Endpoint = "rerank"
 )
 
@@ -49,7 +50,8 @@ func (e Endpoint) uncheckable() string {
 	case Responses:
 		return "the events of responses tell no token ids"
 	case Embeddings, Rerank:
-		return "an answer of " + string(e) + " is numbers, and no tokens of which the server could say how probable they are"
+		return "an answer of " + string(e) +
+			" is numbers, and no tokens of which the server could say how probable they are"
 	}
 	return ""
 }

@@ -24,15 +24,20 @@ func TestSpreadEvents(t *testing.T) {
 	}{
 		{"between others", text + spread + spread + text + usage + done, got{"", 4, true, true, 3, 5}},
 		{"CRLF", strings.ReplaceAll(text+spread+text+usage+done, "\n", "\r\n"), got{"", 3, true, true, 3, 5}},
-		{"long", text + strings.ReplaceAll(spread, `"a"`, `"`+strings.Repeat("a", 100<<10)+`"`) + spread + done, got{"", 3,
-			true, false, 0, 0}},
-		{"inside a string", text + "data: {\"choices\":[{\"text\":\"a\ndata: b\"}]}\n\n" + done, got{loadgen.ClassProtocol,
-			1, true, false, 0, 0}},
-		{"garbage in a later line", text + "data: {\ndata: ]\n\n" + done, got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
+		{"long", text + strings.ReplaceAll(spread, `"a"`, `"`+strings.Repeat("a", 100<<10)+`"`) + spread + done,
+			got{"", 3,
+				true, false, 0, 0}},
+		{"inside a string", text + "data: {\"choices\":[{\"text\":\"a\ndata: b\"}]}\n\n" + done,
+			got{loadgen.ClassProtocol,
+				1, true, false, 0, 0}},
+		{"garbage in a later line", text + "data: {\ndata: ]\n\n" + done,
+			got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
 		{"without its end", text + "data: {\n\n" + done, got{loadgen.ClassProtocol, 1, true, false, 0, 0}},
-		{"cut between its lines", text + "data: {\ndata: \"choices\"\n", got{loadgen.ClassTruncated, 1, true, false, 0, 0}},
-		{"cut before its empty line", text + strings.TrimSuffix(spread, "\n"), got{loadgen.ClassTruncated, 2, true, false,
-			0, 0}},
+		{"cut between its lines", text + "data: {\ndata: \"choices\"\n",
+			got{loadgen.ClassTruncated, 1, true, false, 0, 0}},
+		{"cut before its empty line", text + strings.TrimSuffix(spread, "\n"),
+			got{loadgen.ClassTruncated, 2, true, false,
+				0, 0}},
 		{"cut after a reason to stop", text + stop + "data: {\ndata: \"choices\"\n", got{"", 1, true, false, 0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,7 +79,8 @@ func TestSpreadEventsAreBounded(t *testing.T) {
 func TestLinesAroundTheBuffer(t *testing.T) {
 	for size := lineBuffer - 3; size <= lineBuffer+3; size++ {
 		for _, factor := range []int{1, 2} {
-			event := `data: {"choices":[{"text":"` + strings.Repeat("x", factor*size-len(`data: {"choices":[{"text":""}]}`)) +
+			event := `data: {"choices":[{"text":"` + strings.Repeat("x",
+				factor*size-len(`data: {"choices":[{"text":""}]}`)) +
 				`"}]}` + "\n"
 			for how, read := range ways {
 				r := new(loadgen.Record)
@@ -172,7 +178,8 @@ var bodies = []string{
 	"data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\rdata: b\r\n\n",
 	"\ufeffdata: a\n\n", "\ufeff\ufeffdata: a\n\n", "\ufeff", "\n\ufeffdata: a\n\n", "data: \ufeffa\n\n",
 	"\xef\xbbdata: a\n\n",
-	"data: a\ndata: b\n\n", "data:  a \ndata\ndata:\n\n", "data: {}\ndata: {}\n", "data: {}\ndata: [DONE]\ndata: {}\n\n",
+	"data: a\ndata: b\n\n", "data:  a \ndata\ndata:\n\n", "data: {}\ndata: {}\n",
+	"data: {}\ndata: [DONE]\ndata: {}\n\n",
 	"data: {}\ndata: ,\n\n", "data: [DONE]\ndata: a\n\n",
 	"event: error\ndata: a\n\ndata: b\n\n", "data: a\nevent: error\n\n", "event: error\n\ndata: a\n\n",
 	"event: error\ndata:\n\n", "event: message\nevent: error\nevent\ndata: a\n\n",
@@ -242,7 +249,8 @@ func TestLinesThatEndInCR(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		line := strings.TrimSuffix(hello, "\n\n")
-		body := &pieces{{10 * ms, line + "\r"}, {10 * ms, "\n"}, {10 * ms, "\r\n" + line + "\r\r"}, {10 * ms, line + "\r"},
+		body := &pieces{{10 * ms, line + "\r"}, {10 * ms, "\n"}, {10 * ms, "\r\n" + line + "\r\r"},
+			{10 * ms, line + "\r"},
 			{10 * ms, "\r" + done}}
 		if seen, want := arrivals(t, body), []time.Duration{10 * ms, 30 * ms, 40 * ms}; !slices.Equal(seen, want) {
 			t.Errorf("seen %v, want %v", seen, want)
@@ -296,13 +304,16 @@ func TestChunksThatShareARead(t *testing.T) {
 		{"the end in the read of the last", pieces{{1, hello}, {1, hello + done}}, []bool{false, false}},
 		{"the empty line comes with the next", pieces{{1, line}, {1, "\n" + line}, {1, "\n" + line}, {1, "\n" + done}},
 			[]bool{false, false, false}},
-		{"and with the next after that", pieces{{1, line}, {1, "\n" + hello + line}, {1, "\n" + done}}, []bool{false, true,
-			false}},
-		{"no empty lines", pieces{{1, line}, {1, line}, {1, line + line}, {1, done}}, []bool{false, false, true, false}},
+		{"and with the next after that", pieces{{1, line}, {1, "\n" + hello + line}, {1, "\n" + done}},
+			[]bool{false, true,
+				false}},
+		{"no empty lines", pieces{{1, line}, {1, line}, {1, line + line}, {1, done}},
+			[]bool{false, false, true, false}},
 		{"half of the next", pieces{{1, hello + hello[:9]}, {1, hello[9:]}, {1, done}}, []bool{true, false}},
 		{"half of the next, without an empty line", pieces{{1, line + line[:9]}, {1, line[9:]}, {1, done}}, []bool{true,
 			false}},
-		{"CRLF cut in two", pieces{{1, line[:len(line)-1] + "\r"}, {1, "\n\r\n" + hello}, {1, done}}, []bool{false, false}},
+		{"CRLF cut in two", pieces{{1, line[:len(line)-1] + "\r"}, {1, "\n\r\n" + hello}, {1, done}},
+			[]bool{false, false}},
 	} {
 		r := record(t, &test.pieces, nil)
 		var shared []bool
@@ -335,7 +346,8 @@ func TestEventsWithoutEmptyLinesAreNotGuessed(t *testing.T) {
 			r := new(loadgen.Record)
 			err := readStream(read(strings.NewReader(test.body)), nil, r)
 			if g := summarize(r, err); g.Class != test.class || g.Chunks != test.chunks {
-				t.Errorf("…%q, %s: %+v, %v; want %s after %d", test.body[len(many):], how, g, err, test.class, test.chunks)
+				t.Errorf("…%q, %s: %+v, %v; want %s after %d", test.body[len(many):], how, g, err, test.class,
+					test.chunks)
 			}
 		}
 	}

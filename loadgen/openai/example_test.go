@@ -74,10 +74,11 @@ func ExampleTarget_Audit() {
 	outcome := target.Audit(ctx, audit.Tally{}) // no sample at one in flight is known: it is taken first
 	fmt.Println(result.Accounting.Completed, "completed;", outcome.Verdict)
 	fmt.Println(outcome.Healthy.Wrong, "of", outcome.Healthy.Answers, "wrong at one in flight,",
-		outcome.Control.Wrong, "of", outcome.Control.Answers, "caught under another's prompt")
+		outcome.Control.Answers, "are tried under another's prompt, and most are caught:",
+		2*outcome.Control.Wrong > outcome.Control.Answers)
 	// Output:
 	// 100 completed; spoiled
-	// 0 of 40 wrong at one in flight, 20 of 20 caught under another's prompt
+	// 0 of 40 wrong at one in flight, 20 are tried under another's prompt, and most are caught: true
 }
 
 // Embeddings: each request has 200 tokens in and nothing out, so that the input's rate is the throughput.

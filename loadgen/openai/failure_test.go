@@ -141,7 +141,8 @@ func TestFailures(t *testing.T) {
 				defer server.Close()
 				target := newTarget(t, openai.Config{URL: server.URL})
 				defer target.Close()
-				result, all := measure(t, loadgen.Level{Concurrency: 2, Requests: requests, Timeout: test.timeout}, target)
+				result, all := measure(t, loadgen.Level{Concurrency: 2, Requests: requests, Timeout: test.timeout},
+					target)
 				if want := (loadgen.Accounting{Issued: requests, Failed: requests}); result.Accounting != want {
 					t.Errorf("accounting %+v, want %+v", result.Accounting, want)
 				}
@@ -228,7 +229,8 @@ func TestNoConnection(t *testing.T) {
 func TestWrongModel(t *testing.T) {
 	server := serve(t, &loadgentest.Simulated{Model: "right"})
 	for _, endpoint := range []openai.Endpoint{openai.Completions, openai.Chat} {
-		target := newTarget(t, openai.Config{URL: server.URL, Model: "wrong", Endpoint: endpoint, Workload: talk{"a", 1}})
+		target := newTarget(t, openai.Config{URL: server.URL, Model: "wrong", Endpoint: endpoint,
+			Workload: talk{"a", 1}})
 		result, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 5}, target)
 		want := loadgen.ErrorCount{Class: loadgen.ClassStatus, Status: 404, Count: 5,
 			Example: "status 404: The model `wrong` does not exist."}

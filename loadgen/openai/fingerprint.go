@@ -8,12 +8,12 @@ import (
 	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
-// fingerprintPrompts is how many prompts a fingerprint is of: enough for prompts of other words, another seed or another
-// order to be told apart.
+// fingerprintPrompts is how many prompts a fingerprint is of: enough for prompts of other words, another seed or
+// another order to be told apart.
 const fingerprintPrompts = 8
 
-// Fingerprint is a hash of the target's first prompts, or of how its first conversations begin, and of what it adds to them, secrets included: of two targets that
-// have the same one, requests of the same number are the same.
+// Fingerprint is a hash of the target's first prompts, or of how its first conversations begin, and of what it adds
+// to them, secrets included: of two targets that have the same one, requests of the same number are the same.
 func (t *Target) Fingerprint() string {
 	sum := sha256.New()
 	out := json.NewEncoder(sum) // of a hash, which takes everything

@@ -65,7 +65,8 @@ func irregular(word []byte) bool {
 }
 
 var wrongs = []string{"abort", "error", "cancel", "fail", "exception", "timeout", "timed", "time_out", "interrupt",
-	"insufficient", "unavailable", "overload", "disconnect", "preempt", "evict", "killed", "crash", "deadline", "expired",
+	"insufficient", "unavailable", "overload", "disconnect", "preempt", "evict", "killed", "crash", "deadline",
+	"expired",
 	"terminated", "rejected", "dropped", "denied", "lost", "stalled", "shutdown", "shut_down", "shutting", "panic",
 	"out_of_memory", "unreachable", "throttled", "rate_limited", "rate_limit_", "quota_"}
 

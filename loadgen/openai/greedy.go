@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// plainFields are the fields of a body by which the most probable token is the one that a server gives: the field may be
-// missing, null, or one of these.
+// plainFields are the fields of a body by which the most probable token is the one that a server gives: the field may
+// be missing, null, or one of these.
 var plainFields = map[string][]string{
 	"n": {"1"}, "best_of": {"1"}, "use_beam_search": {"false"}, "echo": {"false"},
 	"presence_penalty": {"0"}, "frequency_penalty": {"0"}, "repetition_penalty": {"1"}, "repeat_penalty": {"1"},

@@ -53,7 +53,8 @@ func TestShared(t *testing.T) {
 						t.Errorf("chunk %d: shared %v", i, c.Shared)
 					}
 					if !shared && c.Since != 0 || shared && (c.Since < q.chunks[0].At() || c.Since > c.At()) {
-						t.Errorf("chunk %d came at %v, since %v; the one before at %v", i, c.At(), c.Since, q.chunks[0].At())
+						t.Errorf("chunk %d came at %v, since %v; the one before at %v", i, c.At(), c.Since,
+							q.chunks[0].At())
 					}
 				}
 				if q.Done < q.chunks[4].At() {

@@ -88,7 +88,7 @@ func (k *kept) add(c *chunk) {
 // ids appends the numbers of an array, up to so many in all. What is no token id leaves nothing to be checked by.
 func (k *kept) ids(to []int32, array []byte, most int) []int32 {
 	for at := 1; at < len(array)-1; {
-		n, end := number(array, at)
+		n, end := digits(array, at)
 		if end == 0 || n > 1<<31-1 {
 			k.several = true
 			return to

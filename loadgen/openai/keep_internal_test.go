@@ -16,9 +16,11 @@ import (
 // Token ids are read alike whether a chunk is scanned or known by its pattern, whole or cut anywhere, and whatever else
 // stands where they may.
 func TestIDsOfAStream(t *testing.T) {
-	const first = `data: {"id":"a","choices":[{"index":0,"text":" t1","prompt_token_ids":[5,6,7],"token_ids":[1]}]}` + "\n\n"
+	const first = `data: {"id":"a","choices":[{"index":0,"text":" t1","prompt_token_ids":[5,6,7],"token_ids":[1]}]}` +
+		"\n\n"
 	chunk := func(ids string) string {
-		return `data: {"id":"a","choices":[{"index":0,"text":" t","prompt_token_ids":null,"token_ids":` + ids + `}]}` + "\n\n"
+		return `data: {"id":"a","choices":[{"index":0,"text":" t","prompt_token_ids":null,"token_ids":` + ids +
+			`}]}` + "\n\n"
 	}
 	same := strings.Repeat(chunk("[77]"), 40)
 	for _, c := range []struct {
@@ -26,14 +28,17 @@ func TestIDsOfAStream(t *testing.T) {
 		prompt, want string
 	}{
 		{"one each", first + chunk("[2]") + chunk("[3]") + chunk("[40000]"), "[5 6 7]", "[1 2 3 40000]"},
-		{"several", first + chunk("[2,3]") + chunk("[4]") + chunk("[]") + chunk("[ 5 , 6 ]"), "[5 6 7]", "[1 2 3 4 5 6]"},
-		{"null, once they were there", first + chunk("[2]") + chunk("[3]") + chunk("null") + chunk("[4]"), "[5 6 7]", "[1 2 3 4]"},
+		{"several", first + chunk("[2,3]") + chunk("[4]") + chunk("[]") + chunk("[ 5 , 6 ]"), "[5 6 7]",
+			"[1 2 3 4 5 6]"},
+		{"null, once they were there", first + chunk("[2]") + chunk("[3]") + chunk("null") + chunk("[4]"), "[5 6 7]",
+			"[1 2 3 4]"},
 		{"none, after a pattern without", hello + hello + hello + chunk("[2]"), "[]", "[2]"},
 		{"none", hello + hello, "[]", "[]"},
 		{"many alike", first + same, "[5 6 7]", fmt.Sprint(append([]int32{1}, slices.Repeat([]int32{77}, 40)...))},
 		{"of a chat", `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"prompt_token_ids":[8,9]}` + "\n\n" +
 			`data: {"choices":[{"index":0,"delta":{"content":" a"},"token_ids":[1,2]}]}` + "\n\n", "[8 9]", "[1 2]"},
-		{"of the first choice", `data: {"choices":[{"index":1,"text":" b","token_ids":[9]}]}` + "\n\n" + chunk("[2]"), "[]", "[2]"},
+		{"of the first choice", `data: {"choices":[{"index":1,"text":" b","token_ids":[9]}]}` + "\n\n" + chunk("[2]"),
+			"[]", "[2]"},
 	} {
 		for _, oneByte := range []bool{false, true} {
 			r := new(loadgen.Record)
@@ -46,21 +51,24 @@ func TestIDsOfAStream(t *testing.T) {
 				err = reading{keeps: &k}.stream(body, nil, r)
 			}
 			if err != nil || fmt.Sprint(k.prompt) != c.prompt || fmt.Sprint(k.answer) != c.want {
-				t.Errorf("%s, one byte a read %v: %v, %v, want %s, %s (%v)", c.name, oneByte, k.prompt, k.answer, c.prompt, c.want, err)
+				t.Errorf("%s, one byte a read %v: %v, %v, want %s, %s (%v)", c.name, oneByte, k.prompt, k.answer,
+					c.prompt, c.want, err)
 			}
 		}
 	}
-	for _, ids := range []string{`[-1]`, `[1.5]`, `["1"]`, `[99999999999]`, `[[1]]`, `{"a":1}`} { // no ids, and no error of the answer
+	// no ids, and no error of the answer
+	for _, ids := range []string{`[-1]`, `[1.5]`, `["1"]`, `[99999999999]`, `[[1]]`, `{"a":1}`} {
 		var k kept
-		if err := (reading{keeps: &k}).stream(strings.NewReader(first+chunk("[2]")+chunk(ids)+chunk("[3]")+done), nil, new(loadgen.Record)); err != nil ||
+		if err := (reading{keeps: &k}).stream(strings.NewReader(first+chunk("[2]")+chunk(ids)+chunk("[3]")+done), nil,
+			new(loadgen.Record)); err != nil ||
 			!k.several && ids[0] == '[' {
 			t.Errorf("%s: %+v, %v", ids, k, err)
 		}
 	}
 }
 
-// Of a long level each answer is kept with the same chance, whichever order they end in, and what fails is none of them;
-// what is kept is what a seed says, whoever asks.
+// Of a long level each answer is kept with the same chance, whichever order they end in, and what fails is none of
+// them; what is kept is what a seed says, whoever asks.
 func TestKeeperKeepsASample(t *testing.T) {
 	const all, n = 5000, 100
 	sample := func(seed uint64, workers int) []int {
@@ -121,7 +129,8 @@ func TestKeeperIsBounded(t *testing.T) {
 	long := `[` + strings.Repeat("1,", mostKeptIDs) + `1]`
 	for i := range 10 {
 		a := k.begin(i, 0, false)
-		a.add(&chunk{promptIDs: []byte("[1,2]"), saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
+		a.add(&chunk{promptIDs: []byte("[1,2]"), saidIDs: []byte(long),
+			said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
 		for range 10 {
 			a.add(&chunk{saidIDs: []byte(long), said: [][]byte{[]byte(strings.Repeat("x", mostKeptText))}})
 		}

@@ -88,7 +88,8 @@ func TestConnectionsAreKept(t *testing.T) {
 		})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// The requests of a level's first wave wait for each other, so that none has a connection to leave to another.
+			// The requests of a level's first wave wait for each other, so that none has a connection to leave to
+			// another.
 			var waves [2]sync.WaitGroup
 			waves[0].Add(concurrency)
 			waves[1].Add(concurrency)
@@ -115,7 +116,8 @@ func TestConnectionsAreKept(t *testing.T) {
 					}
 				}
 				if made, _ := seen.counts(); made != concurrency || fresh != want || len(all) != requests {
-					t.Errorf("%d connections, %d requests of %d on new ones; want %d, %d", made, fresh, len(all), concurrency, want)
+					t.Errorf("%d connections, %d requests of %d on new ones; want %d, %d", made, fresh, len(all),
+						concurrency, want)
 				}
 			}
 			target.Close()

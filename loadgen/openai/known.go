@@ -61,7 +61,8 @@ func newAsker(c *Config) (*asker, error) {
 		return nil, &loadgen.InvalidError{Field: "questions with known answers", Value: c.Endpoint,
 			Want: "an endpoint that generates text"}
 	}
-	a := &asker{questions: c.Audit.Questions, every: int(1/share + 0.5), api: api, chat: c.Endpoint == Chat, model: c.Models[0]}
+	a := &asker{questions: c.Audit.Questions, every: int(1/share + 0.5), api: api, chat: c.Endpoint == Chat,
+		model: c.Models[0]}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a, nil
 }
@@ -99,7 +100,8 @@ func (a *asker) ask(ctx context.Context, n int) (string, error) {
 	endpoint := Completions
 	if body["prompt"] = q.Prompt; a.chat {
 		delete(body, "prompt")
-		body["messages"] = json.RawMessage(append(jsontext.AppendString([]byte(`[{"role":"user","content":`), q.Prompt), "}]"...))
+		body["messages"] = json.RawMessage(append(jsontext.AppendString([]byte(`[{"role":"user","content":`),
+			q.Prompt), "}]"...))
 		endpoint = Chat
 	}
 	var said struct {
@@ -184,7 +186,8 @@ func (a *asker) outcome(ctx context.Context) (*audit.Known, error) {
 func (a *Audit) validateQuestions() error {
 	switch {
 	case !(a.Share >= 0 && a.Share <= mostShare):
-		return &loadgen.InvalidError{Field: "share of known answers", Value: a.Share, Want: "0 (0.01) to 0.05 of the level's requests"}
+		return &loadgen.InvalidError{Field: "share of known answers", Value: a.Share,
+			Want: "0 (0.01) to 0.05 of the level's requests"}
 	case a.Share > 0 && len(a.Questions) == 0:
 		return &loadgen.InvalidError{Field: "share of known answers", Value: a.Share, Want: "questions with it"}
 	}

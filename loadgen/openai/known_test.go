@@ -51,8 +51,8 @@ func questionsOf(t testing.TB, n int) []audit.Question {
 	return all
 }
 
-// Where nothing else can check a server, known answers do: they are asked beside the level, at no more than their share,
-// and are in none of its figures.
+// Where nothing else can check a server, known answers do: they are asked beside the level, at no more than their
+// share, and are in none of its figures.
 func TestKnownAnswers(t *testing.T) {
 	const requests = 1600
 	for _, c := range []struct {
@@ -65,9 +65,11 @@ func TestKnownAnswers(t *testing.T) {
 		contains string
 	}{
 		{"all are right", func(int, bool) bool { return false }, nil, audit.Passed, 0, 0, "by known answers alone"},
-		{"wrong under load", func(n int, _ bool) bool { return n%5 == 2 && n < 25 }, nil, audit.Spoiled, 2, 0, "counted apart"},
+		{"wrong under load", func(n int, _ bool) bool { return n%5 == 2 && n < 25 }, nil, audit.Spoiled, 2, 0,
+			"counted apart"},
 		{"never known", func(n int, _ bool) bool { return true }, nil, audit.NotCheckable, 0, 20, "too few"},
-		{"a pattern that takes anything", func(int, bool) bool { return false }, regexp.MustCompile("city"), audit.NotCheckable, 0, 0,
+		{"a pattern that takes anything", func(int, bool) bool { return false }, regexp.MustCompile("city"),
+			audit.NotCheckable, 0, 0,
 			"accept those to other questions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +85,8 @@ func TestKnownAnswers(t *testing.T) {
 			if k == nil || o.Verdict != c.verdict || !strings.Contains(o.String(), c.contains) {
 				t.Fatalf("%v\n%+v", o, k)
 			}
-			if k.Beside != requests || k.Answers > requests/20 || k.Answers < 25 || k.Wrong < c.wrongs || k.Unknown < c.unknown || k.Failed != 0 {
+			if k.Beside != requests || k.Answers > requests/20 || k.Answers < 25 || k.Wrong < c.wrongs ||
+				k.Unknown < c.unknown || k.Failed != 0 {
 				t.Errorf("%+v", k)
 			}
 			if r.Accounting.Completed != requests || r.Accounting.Issued != requests {
@@ -106,11 +109,13 @@ func TestKnownAnswersEnd(t *testing.T) {
 			(&loadgentest.Greedy{Model: "m"}).ServeHTTP(w, r)
 		})
 		server := serve(t, hangs)
-		target := newTarget(t, openai.Config{URL: server.URL, Audit: &openai.Audit{Questions: questionsOf(t, 3), Share: 0.05}})
+		target := newTarget(t, openai.Config{URL: server.URL,
+			Audit: &openai.Audit{Questions: questionsOf(t, 3), Share: 0.05}})
 		measure(t, loadgen.Level{Concurrency: 2, Requests: 100}, target)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		if o := target.Audit(ctx, audit.Tally{}); o.Verdict != audit.NotCheckable || !strings.Contains(o.Reason, "deadline") {
+		if o := target.Audit(ctx, audit.Tally{}); o.Verdict != audit.NotCheckable ||
+			!strings.Contains(o.Reason, "deadline") {
 			t.Errorf("an audit that is called off: %v", o)
 		}
 		if err := target.Close(); err != nil {
@@ -134,9 +139,11 @@ func TestQuestionsAreChecked(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	for _, a := range []openai.Audit{{Answers: 641}, {Answers: -1}, {Share: 0.01}, {Questions: questionsOf(t, 1), Share: 0.06},
+	for _, a := range []openai.Audit{{Answers: 641}, {Answers: -1}, {Share: 0.01},
+		{Questions: questionsOf(t, 1), Share: 0.06},
 		{Questions: []audit.Question{{Prompt: "a"}}}} {
-		if _, err := openai.New(openai.Config{URL: "http://127.0.0.1", Model: "m", Workload: sameAgain{}, Audit: &a}); err == nil {
+		if _, err := openai.New(openai.Config{URL: "http://127.0.0.1", Model: "m", Workload: sameAgain{},
+			Audit: &a}); err == nil {
 			t.Errorf("%+v is taken", a)
 		}
 	}

@@ -37,10 +37,19 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		sends(w, fmt.Sprintf(shape, strings.Join(all, "\n")))
 	}
 	handlers := map[string]func(w http.ResponseWriter, r *http.Request){
-		"status, JSON string": func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, `{"error":{"message":%q}}`) },
-		"status, plain":       func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, "%s") },
-		"status, detail":      func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, `{"detail":[{"input":%q}]}`) },
-		"status, cut":         func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, strings.Repeat("x", 390)+"%s") },
+		"status, JSON string": func(w http.ResponseWriter, r *http.Request) {
+			say(w, r, 401,
+				`{"error":{"message":%q}}`)
+		},
+		"status, plain": func(w http.ResponseWriter, r *http.Request) { say(w, r, 401, "%s") },
+		"status, detail": func(w http.ResponseWriter, r *http.Request) {
+			say(w, r, 401,
+				`{"detail":[{"input":%q}]}`)
+		},
+		"status, cut": func(w http.ResponseWriter, r *http.Request) {
+			say(w, r, 401,
+				strings.Repeat("x", 390)+"%s")
+		},
 		"status, slashes": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(401)
 			sends(w, `{"detail":[{"input":"`+strings.ReplaceAll(r.Header.Get("Authorization"), "/", `\/`)+`"}]}`)
@@ -85,9 +94,11 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			token}},
 		"nested": {func(c *openai.Config) { c.APIKey, c.Header = "gateway", header }, []string{"t0ken-of", "gateway"}},
 		"jwt":    {func(c *openai.Config) { c.APIKey, c.Header = jwt, header }, []string{"eyJhbGci", cookie, token}},
-		"basic": {func(c *openai.Config) { c.Header = http.Header{"Authorization": {"Basic " + basic}} }, []string{basic,
-			"dXNlcjpvcGVu", "open-sesame"}},
-		"bearer": {func(c *openai.Config) { c.Header = http.Header{"authorization": {"Bearer " + token}} }, []string{token}},
+		"basic": {func(c *openai.Config) { c.Header = http.Header{"Authorization": {"Basic " + basic}} },
+			[]string{basic,
+				"dXNlcjpvcGVu", "open-sesame"}},
+		"bearer": {func(c *openai.Config) { c.Header = http.Header{"authorization": {"Bearer " + token}} },
+			[]string{token}},
 		"URL": {func(c *openai.Config) { c.URL = strings.Replace(c.URL, "//", "//user:open-sesame@", 1) },
 			[]string{"open-sesame", "dXNlcjpvcGVu"}},
 		"URL, key as user": {func(c *openai.Config) { c.URL = strings.Replace(c.URL, "//", "//"+token+"@", 1) },
@@ -112,10 +123,12 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		}
 	}
 	t.Run("prompt", func(t *testing.T) {
-		c := openai.Config{URL: "http://127.0.0.1:1", APIKey: key, Workload: refuses{fmt.Errorf("cannot open\n%s: %w", key,
-			fs.ErrPermission)}}
+		c := openai.Config{URL: "http://127.0.0.1:1", APIKey: key,
+			Workload: refuses{fmt.Errorf("cannot open\n%s: %w", key,
+				fs.ErrPermission)}}
 		q := measureOne(t, loadgen.TargetFunc(newTarget(t, c).Do)) // nothing is there to be opened
-		if q.err == nil || strings.Contains(q.err.Error(), key) || !strings.Contains(q.err.Error(), "cannot open ***") ||
+		if q.err == nil || strings.Contains(q.err.Error(), key) ||
+			!strings.Contains(q.err.Error(), "cannot open ***") ||
 			!errors.Is(q.err, fs.ErrPermission) {
 			t.Errorf("got %v", q.err)
 		}

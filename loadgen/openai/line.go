@@ -35,9 +35,10 @@ type line struct {
 	record  *loadgen.Record
 	release func() bool // from the context of the request, which may abort it; false: it has
 
-	head *bufio.Reader // the answer's head and what came with it, as long as it is needed; nil: all of that has been read
-	room int           // bytes that may still be read of the head
-	cut  bool          // the connection ended while it was read
+	// the answer's head and what came with it, as long as it is needed; nil: all of that has been read
+	head *bufio.Reader
+	room int  // bytes that may still be read of the head
+	cut  bool // the connection ended while it was read
 	body answerBody
 
 	behind bool  // the last read brought as much as it had room for

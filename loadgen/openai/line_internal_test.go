@@ -95,7 +95,8 @@ func TestTicketsOnConnectionsMadeAhead(t *testing.T) {
 // A request that was cancelled does not wait until a server that reads nothing has been told so.
 func TestCancelledWithoutGoodbye(t *testing.T) {
 	address, _ := accepting(t)
-	target, err := New(Config{URL: "http://" + address, Model: "m", Workload: workload.RandomTokens{Input: 1, Output: 1}})
+	target, err := New(Config{URL: "http://" + address, Model: "m",
+		Workload: workload.RandomTokens{Input: 1, Output: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

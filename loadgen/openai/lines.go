@@ -51,8 +51,9 @@ const (
 	handshakeLimit = 30 * time.Second
 	idleLimit      = 4 * time.Second // uvicorn drops an idle connection after 5 s
 
-	// dialsAtOnce keeps thousands of them from overflowing the server's queue of connections to accept, which would cost
-	// those that it overflows a second each. It holds for connections made ahead and for those that requests wait for.
+	// dialsAtOnce keeps thousands of them from overflowing the server's queue of connections to accept, which would
+	// cost those that it overflows a second each. It holds for connections made ahead and for those that requests
+	// wait for.
 	dialsAtOnce = 64
 )
 

@@ -44,7 +44,8 @@ func serveWith(t *testing.T, secure bool) (*httptest.Server, Config, *connection
 		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert} // else the tickets come along with the handshake
 		server.StartTLS()
 		config.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-		config.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(1) // Go's server sends them only to those who want them
+		// Go's server sends them only to those who want them
+		config.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	} else {
 		server.Start()
 	}
@@ -169,7 +170,8 @@ func TestConnectionsClosedBeforeTheirUse(t *testing.T) {
 				}
 			}
 			if made := seen.made.Load(); made != 4 || fresh != 1 {
-				t.Errorf("TLS %v, reset %v: %d connections, %d requests of 4 were the first on theirs", secure, reset, made, fresh)
+				t.Errorf("TLS %v, reset %v: %d connections, %d requests of 4 were the first on theirs", secure, reset,
+					made, fresh)
 			}
 		}
 	}
@@ -237,7 +239,8 @@ func TestDialsAtOnce(t *testing.T) {
 				done <- target.Open(t.Context(), n)
 				return
 			}
-			_, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: n, Requests: n}, loadgen.TargetFunc(target.Do))
+			_, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: n, Requests: n},
+				loadgen.TargetFunc(target.Do))
 			done <- err
 		}()
 		for waiting.Load() != dialsAtOnce {

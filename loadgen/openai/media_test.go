@@ -30,15 +30,17 @@ func TestMediaAreCounted(t *testing.T) {
 	if err := png.Encode(&picture, one); err != nil {
 		t.Fatal(err)
 	}
-	folder := fstest.MapFS{"a/frame1.png": {Data: picture.Bytes()}, "a/frame2.PNG": {Data: picture.Bytes()}, "readme.txt": {}}
+	folder := fstest.MapFS{"a/frame1.png": {Data: picture.Bytes()}, "a/frame2.PNG": {Data: picture.Bytes()},
+		"readme.txt": {}}
 	for name, test := range map[string]struct {
 		media  workload.Media
 		each   int
 		tokens int // of a request
 		least  int // bytes
 	}{
-		"png":    {made(workload.MakeImages(1, 40, 100, 60, "png")), 1, loadgentest.ImageTokens(100, 60), 100 * 60 * 3},
-		"jpeg":   {made(workload.MakeImages(1, 40, 100, 60, "jpeg")), 3, 3 * loadgentest.ImageTokens(100, 60), 3 * 1000},
+		"png": {made(workload.MakeImages(1, 40, 100, 60, "png")), 1, loadgentest.ImageTokens(100, 60), 100 * 60 * 3},
+		"jpeg": {made(workload.MakeImages(1, 40, 100, 60, "jpeg")), 3, 3 * loadgentest.ImageTokens(100, 60),
+			3 * 1000},
 		"sound":  {made(workload.MakeSounds(1, 12, 0.4)), 1, 10, 12_800},
 		"frames": {made(workload.ReadMedia(folder, "folder")), 2, 2 * 4, 2 * picture.Len()},
 		"urls":   {made(workload.MediaURLs("https://h/a.png", "http://h/b.png")), 1, 256, 10},
@@ -87,7 +89,8 @@ func TestMediaTokensAsServersTellThem(t *testing.T) {
 		`{"multimodal_tokens":{"image":900}}`:                  -1, // more than the prompt has
 	} {
 		var r loadgen.Record
-		usage := `data: {"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":1,"prompt_tokens_details":` + details + "}}\n\n"
+		usage := `data: {"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":1,"prompt_tokens_details":` +
+			details + "}}\n\n"
 		if err := readStream(strings.NewReader(text+usage+done), nil, &r); err != nil {
 			t.Fatal(err)
 		}

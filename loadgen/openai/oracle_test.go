@@ -157,7 +157,8 @@ func oracleMedia(details any, all *count) {
 			for _, kind := range kinds {
 				add(kind.value)
 			}
-		case d.name == "multimodal_tokens" || d.name == "image_tokens" || d.name == "audio_tokens" || d.name == "video_tokens":
+		case d.name == "multimodal_tokens" || d.name == "image_tokens" || d.name == "audio_tokens" ||
+			d.name == "video_tokens":
 			add(d.value)
 		}
 	}
@@ -311,7 +312,8 @@ var namesError = regexp.MustCompile(`^([eE][rR][rR][A-Za-z_-]*|[A-Za-z_-]*[eE][r
 func complains(value any) bool {
 	switch v := value.(type) {
 	case string:
-		return v != "" && !slices.Contains([]string{"null", "none", "nil", "0", "ok", "success", "false"}, strings.ToLower(v))
+		return v != "" && !slices.Contains([]string{"null", "none", "nil", "0", "ok", "success", "false"},
+			strings.ToLower(v))
 	case []any:
 		return slices.ContainsFunc(v, complains)
 	case object:
@@ -375,7 +377,8 @@ func number2count(value any) count {
 	if !ok || len(n) > 32 {
 		return count{-1, true}
 	}
-	if f, err := n.Float64(); err != nil || f > mostTokens || f < 0 { // so that no exponent is too large for what follows
+	// so that no exponent is too large for what follows
+	if f, err := n.Float64(); err != nil || f > mostTokens || f < 0 {
 		return count{-1, true}
 	}
 	r, ok := new(big.Rat).SetString(string(n))

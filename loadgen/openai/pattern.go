@@ -161,7 +161,7 @@ func (p *pattern) fits(text []byte, s *scanner, c *chunk) int {
 			}
 			in = s.at
 		default:
-			n, after := number(text, in)
+			n, after := digits(text, in)
 			if after == 0 {
 				return 0
 			}
@@ -189,7 +189,7 @@ func idsEnd(text []byte, at int) int {
 		return 0
 	}
 	for at++; at < len(text); at++ {
-		_, end := number(text, at)
+		_, end := digits(text, at)
 		switch {
 		case end == 0 || end == len(text):
 			return 0
@@ -203,9 +203,9 @@ func idsEnd(text []byte, at int) int {
 	return 0
 }
 
-// number reads the digits at at, which spaces may precede, and returns where they end, or 0 if there is no number that
+// digits reads those at at, which spaces may precede, and returns where they end, or 0 if there is no number that
 // is surely one: digits without a needless zero that fit.
-func number(text []byte, at int) (n int64, end int) {
+func digits(text []byte, at int) (n int64, end int) {
 	for at < len(text) && text[at] == ' ' {
 		at++
 	}
@@ -213,8 +213,8 @@ func number(text []byte, at int) (n int64, end int) {
 	for ; end < len(text) && text[end]-'0' <= 9; end++ {
 		n = 10*n + int64(text[end]-'0')
 	}
-	switch digits := end - at; {
-	case digits == 0, digits > 19, digits == 19 && text[at] != '1', digits > 1 && text[at] == '0':
+	switch length := end - at; {
+	case length == 0, length > 19, length == 19 && text[at] != '1', length > 1 && text[at] == '0':
 		return 0, 0
 	}
 	return n, end

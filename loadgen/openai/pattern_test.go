@@ -66,32 +66,40 @@ func TestPatterns(t *testing.T) {
 		{fmt.Sprintf(vllmChunk, "a"), fmt.Sprintf(vllmChunk, "\\x"), false},
 		{fmt.Sprintf(vllmChunk, "a"), fmt.Sprintf(vllmChunk, `a","finish_reason":"error","x":"`), false},
 		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "a"), "null,", `"stop",`, 1), false},
-		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "a"), `"usage":null`, `"error":"no"`, 1), false},
+		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "a"), `"usage":null`, `"error":"no"`, 1),
+			false},
 		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "a"), `"a"`, ` "a"`, 1), false},
 		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "b"), "cmpl-1", "cmpl-2", 1), true},
 		{fmt.Sprintf(vllmChunk, "a"), strings.Replace(fmt.Sprintf(vllmChunk, "b"), `"cmpl-1"`, "7", 1), false},
-		{fmt.Sprintf(llamaChunk, "a"), strings.Replace(fmt.Sprintf(llamaChunk, "b"), "1767225600", "1767225601", 1), true},
+		{fmt.Sprintf(llamaChunk, "a"), strings.Replace(fmt.Sprintf(llamaChunk, "b"), "1767225600", "1767225601", 1),
+			true},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), fmt.Sprintf(thinkChunk, "b", 1234, 1231), true},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), fmt.Sprintf(thinkChunk, "b", 3, 0), true},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), fmt.Sprintf(thinkChunk, "b", 3, -1), false},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), fmt.Sprintf(thinkChunk, "b", 3, mostTokens+1), false},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), strings.Replace(fmt.Sprintf(thinkChunk, "b", 5, 2), "5", "05", 1), false},
 		{fmt.Sprintf(thinkChunk, "a", 4, 1), strings.Replace(fmt.Sprintf(thinkChunk, "b", 5, 2), "5", "5.0", 1), false},
-		{fmt.Sprintf(stampedChunk, "a", "1767225600000000002"), fmt.Sprintf(stampedChunk, "b", "1767225600000000003"), true},
-		{fmt.Sprintf(stampedChunk, "a", "      1767225600002"), fmt.Sprintf(stampedChunk, "b", "                  0"), true},
-		{fmt.Sprintf(stampedChunk, "a", "1767225600000000002"), fmt.Sprintf(stampedChunk, "b", "9967225600000000003"), false},
+		{fmt.Sprintf(stampedChunk, "a", "1767225600000000002"), fmt.Sprintf(stampedChunk, "b", "1767225600000000003"),
+			true},
+		{fmt.Sprintf(stampedChunk, "a", "      1767225600002"), fmt.Sprintf(stampedChunk, "b", "                  0"),
+			true},
+		{fmt.Sprintf(stampedChunk, "a", "1767225600000000002"), fmt.Sprintf(stampedChunk, "b", "9967225600000000003"),
+			false},
 		{fmt.Sprintf(stampedChunk, "a", "1767225600000000002"), fmt.Sprintf(stampedChunk, "b", "null"), false},
 		{fmt.Sprintf(stampedChunk, "a", "null"), fmt.Sprintf(stampedChunk, "b", "17"), false},
 		{fmt.Sprintf(llamaChunk, "a"), fmt.Sprintf(llamaChunk, "{"), true},
 		{fmt.Sprintf(partsChunk, "a"), fmt.Sprintf(partsChunk, "b"), true},
-		{`{"choices":[{"text":"a"},{"index":1,"text":"b"}]}`, `{"choices":[{"text":"b"},{"index":1,"text":"b"}]}`, false},
+		{`{"choices":[{"text":"a"},{"index":1,"text":"b"}]}`, `{"choices":[{"text":"b"},{"index":1,"text":"b"}]}`,
+			false},
 		{`{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}`,
 			`{"choices":[{"delta":{"content":"","reasoning":"b"}}]}`, false},
-		{`{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`, `{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`, false},
+		{`{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`, `{"choices":[{"text":"a"}],"choices":[{"text":"a"}]}`,
+			false},
 		{`{"choices":[{"text":"a"}],"choices":[]}`, `{"choices":[{"text":"a"}],"choices":[]}`, false},
 		{`{"choices":[{"text":"a"}],"usage":{"completion_tokens":1},"usage":null}`,
 			`{"choices":[{"text":"a"}],"usage":{"completion_tokens":2},"usage":null}`, false},
-		{`{"choices":[{"text":"a","finish_reason":"stop"}]}`, `{"choices":[{"text":"a","finish_reason":"stop"}]}`, false},
+		{`{"choices":[{"text":"a","finish_reason":"stop"}]}`, `{"choices":[{"text":"a","finish_reason":"stop"}]}`,
+			false},
 	} {
 		if fits := comparePattern(t, test.one, test.other); fits != test.fits {
 			t.Errorf("%s\nfits the pattern of\n%s: %t, want %t", test.other, test.one, fits, test.fits)
@@ -117,7 +125,8 @@ func TestPatternsAreNotGuessed(t *testing.T) {
 	}
 	learned := 0
 	for i := range 1000 {
-		data := []byte(strings.Replace(fmt.Sprintf(vllmChunk, "a"), `"logprobs":null`, fmt.Sprintf(`"logprobs":[%d]`, i), 1))
+		data := []byte(strings.Replace(fmt.Sprintf(vllmChunk, "a"), `"logprobs":null`,
+			fmt.Sprintf(`"logprobs":[%d]`, i), 1))
 		s.scan(data, &c)
 		p.learn(fmt.Appendf(nil, "data: %s\n\n", data), 6, 0, &s, &c)
 		if len(p.event) > 0 {

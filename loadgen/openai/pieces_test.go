@@ -73,7 +73,8 @@ func TestFinishThatIsNone(t *testing.T) {
 		{"it goes on without another", hello + stop + hello + done, "", false, false},
 		{"twice", hello + stop + stop, "stop", false, false},
 		{"an annotation behind it", hello + stop +
-			`data: {"choices":[{"index":0,"content_filter_offsets":{"check_offset":1}}]}` + "\n\n", "stop", false, false},
+			`data: {"choices":[{"index":0,"content_filter_offsets":{"check_offset":1}}]}` + "\n\n", "stop", false,
+			false},
 		{"one of two", hello + second(hello) + stop + done, "", false, true},
 		{"one of two, and cut", hello + second(hello) + stop, "", true, true},
 		{"both", hello + second(hello) + stop + second(stop), "stop", false, true},
@@ -89,7 +90,8 @@ func TestFinishThatIsNone(t *testing.T) {
 		}
 	}
 	r := new(loadgen.Record)
-	if err := readWhole(strings.NewReader(`{"choices":[{"text":"a","finish_reason":"stop"},{"index":1,"text":"b"}]}`), nil,
+	if err := readWhole(strings.NewReader(`{"choices":[{"text":"a","finish_reason":"stop"},{"index":1,"text":"b"}]}`),
+		nil,
 		r); err != nil || r.Finish != "" || !r.Several {
 		t.Errorf("whole: %v, finish %q, several %t", err, r.Finish, r.Several)
 	}

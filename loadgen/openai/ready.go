@@ -158,8 +158,8 @@ func (r Readiness) wait(ctx context.Context, url string, probe func(context.Cont
 			return nil
 		}
 		if deadline, has := ctx.Deadline(); ctx.Err() != nil || has && !time.Now().Before(deadline) {
-			// This probe was cut off, by a connection at times a moment before ctx says so; what the one before it found
-			// says more.
+			// This probe was cut off, by a connection at times a moment before ctx says so; what the one before it
+			// found says more.
 			continue
 		}
 		giveUp.Last = err

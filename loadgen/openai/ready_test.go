@@ -60,9 +60,10 @@ func TestWaitUntilReady(t *testing.T) {
 	}))
 	defer server.Close()
 	var seen []string
-	r := Readiness{FirstPause: time.Millisecond, LastPause: time.Millisecond, Progress: func(_ time.Duration, last error) {
-		seen = append(seen, strings.TrimPrefix(last.Error(), "GET "+server.URL))
-	}}
+	r := Readiness{FirstPause: time.Millisecond, LastPause: time.Millisecond,
+		Progress: func(_ time.Duration, last error) {
+			seen = append(seen, strings.TrimPrefix(last.Error(), "GET "+server.URL))
+		}}
 	if err := api(t, server.URL+"/sub/v1/", nil, nil).Wait(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,8 @@ func (a *API) ResetCache(ctx context.Context) error {
 		Success *bool `json:"success"`
 	}
 	if json.Unmarshal(said, &answer) == nil && answer.Success != nil && !*answer.Success {
-		return fmt.Errorf("the prefix cache was not emptied: the server says %s (requests may hold its blocks)", excerpt(said))
+		return fmt.Errorf("the prefix cache was not emptied: the server says %s (requests may hold its blocks)",
+			excerpt(said))
 	}
 	return nil
 }

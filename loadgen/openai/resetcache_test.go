@@ -21,7 +21,8 @@ func TestResetCache(t *testing.T) {
 		"blocks are held": {resets(200, `{"success": false}`), `the server says {"success": false}`},
 		"no such page":    {resets(404, "Not Found"), "not emptied"},
 		"an error":        {resets(500, "boom"), "not emptied"},
-		"simulated":       {&loadgentest.Simulated{MaxSequences: 1, DecodeRate: 1, KVBlocks: 10, PrefixCache: true}, ""},
+		"simulated": {&loadgentest.Simulated{MaxSequences: 1, DecodeRate: 1, KVBlocks: 10, PrefixCache: true},
+			""},
 		"without a cache": {&loadgentest.Simulated{}, "not emptied"},
 	} {
 		server := httptest.NewServer(c.handler)

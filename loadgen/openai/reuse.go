@@ -1,10 +1,10 @@
 package openai
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -69,7 +69,7 @@ func (u *reuse) notes() []loadgen.Warning {
 		return nil
 	}
 	early := u.early.Load()
-	return []loadgen.Warning{{Code: WarnConnectionsNotKept, Message: fmt.Sprintf("the server advertises that it keeps "+
+	return []loadgen.Warning{{Code: WarnConnectionsNotKept, Message: number.Sprintf("the server advertises that it keeps "+
 		"connections, and ended %d of the first %d right after an answer; each was then used for one request (%d requests "+
 		"were sent again, of which the server had taken in nothing). Connections are made between requests: their time is "+
 		"in no latency, but in a "+

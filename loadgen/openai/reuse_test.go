@@ -66,7 +66,8 @@ func TestConnectionsThatEndRightAfterAnswers(t *testing.T) {
 					}
 				}
 			})
-			r, all := measure(t, loadgen.Level{Concurrency: 8, Requests: requests}, newTarget(t, openai.Config{URL: url}))
+			r, all := measure(t, loadgen.Level{Concurrency: 8, Requests: requests},
+				newTarget(t, openai.Config{URL: url}))
 			if r.Accounting.Failed > c.fails {
 				t.Errorf("%+v: %v", r.Accounting, r.Errors)
 			}
@@ -134,7 +135,8 @@ func TestAnswerWhileTheRequestIsWritten(t *testing.T) {
 		class        loadgen.Class
 		written      bool
 	}{
-		{"too long", "HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\n\r\ntoo long", false, 413, loadgen.ClassStatus, false},
+		{"too long", "HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\n\r\ntoo long", false, 413, loadgen.ClassStatus,
+			false},
 		{"nobody is let in", "HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", false, 401,
 			loadgen.ClassStatus, false},
 		{"an answer, and no more is read", kept(event + "data: [DONE]\n\n"), false, 200, "", false},

@@ -231,9 +231,13 @@ func saysError(name []byte) bool {
 	if len(name) < len("err") || len(name) > 32 {
 		return false
 	}
+	if first, last := name[0]|0x20, name[len(name)-1]|0x20; first != 'e' && last != 'r' && last != 'n' &&
+		!(last == 't' && len(name) == len("fault")) {
+		return false // as id, created, model and system_fingerprint
+	}
 	err := name[0]|0x20 == 'e' && bytes.EqualFold(name[:len("err")], []byte("err"))
 	if !err && !isError(name) && !bytes.EqualFold(name, []byte("fault")) {
-		return false // as most
+		return false
 	}
 	for _, b := range name {
 		if (b|0x20 < 'a' || b|0x20 > 'z') && b != '_' && b != '-' {

@@ -116,7 +116,8 @@ func compareScan(t *testing.T, text []byte) {
 		var fresh scanner
 		var want, got chunk
 		wanted, had := fresh.scan(text[:n], &want), knowing.scan(text[:n], &got)
-		if wanted != had || fresh.cut != knowing.cut || fresh.wrong != knowing.wrong || wanted && flat(want) != flat(got) {
+		if wanted != had || fresh.cut != knowing.cut || fresh.wrong != knowing.wrong || wanted &&
+			flat(want) != flat(got) {
 			t.Errorf("%q, after %q: %+v, %v; want %+v, %v", text[:n], knowing.opening[:knowing.known], flat(got),
 				knowing.err(), flat(want), fresh.err())
 		}
@@ -199,8 +200,9 @@ func TestScanDiffers(t *testing.T) {
 		{`{"Choices":7,"USAGE":7,"choices":[{"Text":"a","teXt":7}]}`, flatChunk{choices: 1, begun: 1}},
 		{`{"choices":[{"text":"a","finish_reason":"b","index":1},{}],"choices":[{}]}`, flatChunk{choices: 1, begun: 1}},
 		{`{"choices":[{"text":"a"}],"choices":null}`, flatChunk{}},
-		{`{"choices":[{"text":"a","text":"","text":null}]}`, flatChunk{choices: 1, begun: 1, content: true, answer: true,
-			texts: 1}},
+		{`{"choices":[{"text":"a","text":"","text":null}]}`,
+			flatChunk{choices: 1, begun: 1, content: true, answer: true,
+				texts: 1}},
 		{`{"error":"a","error":null}`, flatChunk{failed: true}},
 	} {
 		var s scanner

@@ -10,9 +10,9 @@ import (
 	"github.com/servegauge/servegauge/loadgen/audit"
 )
 
-// generateLogprobs is SGLang's way: its own call, /generate, tells of a prompt what its OpenAI endpoints do not. Of each
-// position from logprob_start_len on it tells the log-probability, the id and the text of the given token, and the same of
-// the most probable ones:
+// generateLogprobs is SGLang's way: its own call, /generate, tells of a prompt what its OpenAI endpoints do not. Of
+// each position from logprob_start_len on it tells the log-probability, the id and the text of the given token, and
+// the same of the most probable ones:
 //
 //	{"meta_info":{"input_token_logprobs":[[null,7,null],[-0.1,512,null]],
 //	 "input_top_logprobs":[null,[[-0.1,512,null]]]}}
@@ -26,7 +26,8 @@ func generateLogprobs(ctx context.Context, s *scorer, prompt, answer []int32) (s
 		"return_logprob": true, "logprob_start_len": max(len(prompt)-1, 0), "top_logprobs_num": 1,
 		"sampling_params": map[string]any{"temperature": 0, "max_new_tokens": 1},
 	}
-	if _, adapter, ok := strings.Cut(s.model, ":"); ok { // SGLang names adapters "model:adapter" to its OpenAI endpoints
+	// SGLang names adapters "model:adapter" to its OpenAI endpoints
+	if _, adapter, ok := strings.Cut(s.model, ":"); ok {
 		body["lora_path"] = adapter
 	}
 	var said struct {

@@ -18,8 +18,8 @@ import (
 // each.
 const mostUnlikely = 8
 
-// prefilled is TGI's way: /generate tells of each token of a text how probable it is, and not which one was the best; and
-// /tokenize which part of the text it is, as bytes from and to:
+// prefilled is TGI's way: /generate tells of each token of a text how probable it is, and not which one was the best;
+// and /tokenize which part of the text it is, as bytes from and to:
 //
 //	{"details":{"prefill":[{"id":1,"text":"<s>","logprob":null},{"id":512,"text":" a","logprob":-0.1}],
 //	 "tokens":[{"id":7,"text":" b","logprob":-0.2,"special":false}]}}

@@ -44,7 +44,8 @@ func (t *Target) way() way {
 	return byClient{t}
 }
 
-// Do sends prompt i of the workload, or the first request of conversation i, and records what came back. No error that it returns holds a secret.
+// Do sends prompt i of the workload, or the first request of conversation i, and records what came back. No error
+// that it returns holds a secret.
 func (t *Target) Do(ctx context.Context, i int, r *loadgen.Record) error {
 	return t.told(t.do(ctx, i, r), r)
 }
@@ -109,7 +110,8 @@ func (t *Target) prepare(p *workload.Prompt, turn int, r *loadgen.Record, keeps 
 	if !t.config.Endpoint.generates() {
 		r.AskedOutput = 0
 	}
-	if t.config.Endpoint == Rerank { // a cross-encoder reads the query again with each document: no number was asked for
+	// a cross-encoder reads the query again with each document: no number was asked for
+	if t.config.Endpoint == Rerank {
 		r.AskedInput = 0
 	}
 	model := p.Model
@@ -195,7 +197,8 @@ func drain(x exchange) bool {
 
 // contexts are the words in which servers say that a request has more tokens than they take: vLLM's twice, llama.cpp's,
 // SGLang's, TGI's and OpenAI's.
-var contexts = []string{"maximum context length", "longer than the maximum model length", "exceeds the available context size",
+var contexts = []string{"maximum context length", "longer than the maximum model length",
+	"exceeds the available context size",
 	"longer than the model's context length", "`inputs` tokens + `max_new_tokens` must be", "context_length_exceeded"}
 
 // tooLong reports whether an answer says that.

@@ -117,8 +117,8 @@ func (s *session) ask(ctx context.Context, k int, r *loadgen.Record, keeps *kept
 	return err
 }
 
-// spoken is the text of an answer as it is wanted for what follows from it, in JSON between its quotes: half a character
-// at the end of a chunk is whole with the next.
+// spoken is the text of an answer as it is wanted for what follows from it, in JSON between its quotes: half a
+// character at the end of a chunk is whole with the next.
 type spoken struct {
 	raw  []byte
 	long bool
@@ -139,7 +139,8 @@ func (h *spoken) add(raw []byte) {
 // text is all that was heard.
 func (h *spoken) text() (text string, err error) {
 	if h.long {
-		return "", protocolError("the answer is longer than the %d MiB that a conversation can go on from", maxReply>>20)
+		return "", protocolError("the answer is longer than the %d MiB that a conversation can go on from",
+			maxReply>>20)
 	}
 	quoted := append(append([]byte{'"'}, h.raw...), '"')
 	if err := json.Unmarshal(quoted, &text); err != nil {

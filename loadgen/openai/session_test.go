@@ -13,7 +13,8 @@ import (
 )
 
 func caching() *loadgentest.Simulated {
-	return &loadgentest.Simulated{MaxSequences: 64, DecodeRate: 1e5, KVBlocks: 1 << 16, BlockTokens: 4, PrefixCache: true}
+	return &loadgentest.Simulated{MaxSequences: 64, DecodeRate: 1e5, KVBlocks: 1 << 16, BlockTokens: 4,
+		PrefixCache: true}
 }
 
 func converse(t *testing.T, sim *loadgentest.Simulated, c Config, l loadgen.Level) *loadgen.Result {
@@ -34,7 +35,8 @@ func converse(t *testing.T, sim *loadgentest.Simulated, c Config, l loadgen.Leve
 	return r
 }
 
-var talks = workload.Talks{Seed: 3, System: 24, Turns: workload.Fixed(4), Input: workload.Fixed(12), Output: workload.Fixed(5)}
+var talks = workload.Talks{Seed: 3, System: 24, Turns: workload.Fixed(4), Input: workload.Fixed(12),
+	Output: workload.Fixed(5)}
 
 // Each turn holds the server's own answers, whole and in their places, and finds in the cache all of the turn before.
 func TestSessionsHoldTheServersAnswers(t *testing.T) {
@@ -46,10 +48,11 @@ func TestSessionsHoldTheServersAnswers(t *testing.T) {
 			t.Errorf("whole %v: %+v, %+v", whole, c, r.Accounting)
 		}
 		if r.Tokens.Cached.Cached != c.PrefixHits || r.Tokens.Cached.Input != c.PrefixQueries {
-			t.Errorf("whole %v: cached %+v, the server's own %d of %d", whole, r.Tokens.Cached, c.PrefixHits, c.PrefixQueries)
+			t.Errorf("whole %v: cached %+v, the server's own %d of %d", whole, r.Tokens.Cached, c.PrefixHits,
+				c.PrefixQueries)
 		}
-		// Turns have 36, 53, 70 and 87 tokens. What was computed before: 40, 57 and 74, in blocks of 4; at first 24 of the
-		// system prompt, but for the five that begin together perhaps.
+		// Turns have 36, 53, 70 and 87 tokens. What was computed before: 40, 57 and 74, in blocks of 4; at first 24
+		// of the system prompt, but for the five that begin together perhaps.
 		for turn, want := range map[int]float64{2: 40. / 53, 3: 56. / 70, 4: 72. / 87} {
 			got, _ := r.Figure(loadgen.GroupName(loadgen.CachedShare, loadgen.ByTurn, fmt.Sprint(turn)))
 			if diff := got.Value - 100*want; diff > 1e-9 || diff < -1e-9 {
@@ -150,7 +153,8 @@ func TestSessionsAndSingleRequests(t *testing.T) {
 	if err != nil || r.Tokens.Input != 6*36 || r.Groups != nil && r.Groups[0].Accounting.Issued != 6 {
 		t.Errorf("%v; %+v", err, r.Tokens)
 	}
-	one := converse(t, caching(), Config{Workload: workload.RandomTokens{Input: 10, Output: 2}}, loadgen.Level{Concurrency: 2, Sessions: 6})
+	one := converse(t, caching(), Config{Workload: workload.RandomTokens{Input: 10, Output: 2}},
+		loadgen.Level{Concurrency: 2, Sessions: 6})
 	if one.Accounting.Completed != 6 || one.Sessions.Accounting.Completed != 6 {
 		t.Errorf("%+v", one.Accounting)
 	}
@@ -223,7 +227,8 @@ func TestTooLongForTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Accounting.Issued != 40 || r.Accounting.Failed != 2 || r.Errors[0].Class != loadgen.ClassTooLong || !r.Valid() {
+	if r.Accounting.Issued != 40 || r.Accounting.Failed != 2 || r.Errors[0].Class != loadgen.ClassTooLong ||
+		!r.Valid() {
 		t.Errorf("%+v, %v, %v", r.Accounting, r.Errors, r.Warnings)
 	}
 	for _, words := range []string{
@@ -246,7 +251,8 @@ func TestModelsOfSessionsAndAdapters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 3, Sessions: 30, Timeout: time.Minute}, target)
+	r, err := loadgen.Measure(t.Context(), loadgen.Level{Unit: loadgen.UnitSession, Concurrency: 3, Sessions: 30,
+		Timeout: time.Minute}, target)
 	if err != nil {
 		t.Fatal(err)
 	}

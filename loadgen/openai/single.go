@@ -41,8 +41,9 @@ func (a *auditing) singles(ctx context.Context, s *scorer, prompt, answer *kept)
 			return score, err
 		}
 		if !(gap <= audit.GapLimit) {
-			// llama.cpp computes a prompt from what it has of others, and comes to other probabilities now and then: on a
-			// healthy server a gap of 2.5 nats was seen that was none when asked for again. A wrong answer stays one.
+			// llama.cpp computes a prompt from what it has of others, and comes to other probabilities now and then:
+			// on a healthy server a gap of 2.5 nats was seen that was none when asked for again. A wrong answer stays
+			// one.
 			if again, atop, err := s.next(ctx, before, given, true); err == nil && again <= audit.GapLimit {
 				gap, top = again, atop
 			}
@@ -62,7 +63,8 @@ type token struct {
 }
 
 // upTo is the prompt up to a position of the answer, and what was given there.
-func (a *auditing) upTo(ctx context.Context, s *scorer, prompt, answer *kept, at int) (before any, given token, err error) {
+func (a *auditing) upTo(ctx context.Context, s *scorer, prompt, answer *kept, at int) (before any, given token,
+	err error) {
 	if len(prompt.prompt) > 0 && at < len(answer.answer) {
 		return slices.Concat(prompt.prompt, answer.answer[:at]), token{id: answer.answer[at]}, nil
 	}
@@ -118,10 +120,12 @@ func (a *auditing) prompt(ctx context.Context, s *scorer, k *kept) (json.RawMess
 			body["chat_template_kwargs"] = asked.Kwargs
 		}
 		if err := s.beside(ctx, "/apply-template", body, &asked); err != nil {
-			return nil, fmt.Errorf("where token ids are not told, an answer of chat cannot be continued: /apply-template: %v", err)
+			return nil, fmt.Errorf("where token ids are not told, an answer of chat cannot be continued: "+
+				"/apply-template: %v", err)
 		}
 		if len(asked.Prompt) == 0 {
-			return nil, errors.New("where token ids are not told, an answer of chat cannot be continued: /apply-template " +
+			return nil, errors.New("where token ids are not told, an answer of chat cannot be continued: " +
+				"/apply-template " +
 				"tells no prompt")
 		}
 	}

@@ -45,7 +45,8 @@ func (how reading) whole(body io.Reader, head http.Header, r *loadgen.Record) er
 		scan = s.scanVectors
 	}
 	if !scan(text, &c) {
-		return protocolError("the answer is not what was expected: %s: %s", oneLine(s.err().Error()), beginning(head, text))
+		return protocolError("the answer is not what was expected: %s: %s", oneLine(s.err().Error()),
+			beginning(head, text))
 	}
 	if c.choices == 0 && !c.failed {
 		return protocolError("the answer has no %s: %s", how.holds(), excerpt(text))
@@ -235,8 +236,8 @@ func (s *streamReader) aside() string {
 //
 //	{"error":"an error was encountered while running the model: unexpected EOF"}
 //
-// A piece of the answer that stands there is one too, since what was counted lacks it: a reader of events drops the line
-// as a field that it does not know.
+// A piece of the answer that stands there is one too, since what was counted lacks it: a reader of events drops the
+// line as a field that it does not know.
 //
 //	 data: {"choices":[{"index":0,"text":" a"}]}
 //	Data: {"choices":[{"index":0,"text":" a"}]}

@@ -54,7 +54,8 @@ func BenchmarkReadStream(b *testing.B) {
 			for i := range chunks {
 				text.WriteString("data: " + test.chunk(i) + test.end)
 			}
-			text.WriteString(stop + strings.Replace(usage, `"completion_tokens":5`, `"completion_tokens":500`, 1) + done)
+			text.WriteString(stop + strings.Replace(usage, `"completion_tokens":5`, `"completion_tokens":500`, 1) +
+				done)
 			body := text.String()
 			target := loadgen.TargetFunc(func(_ context.Context, _ int, r *loadgen.Record) error {
 				from := io.Reader(strings.NewReader(body))

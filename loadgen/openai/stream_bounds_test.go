@@ -50,7 +50,8 @@ func TestAnswersAreBounded(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := new(loadgen.Record)
 			err := test.read(test.body, nil, r)
-			if g := summarize(r, err); g.Class != loadgen.ClassProtocol || !strings.Contains(err.Error(), "longer than") {
+			if g := summarize(r, err); g.Class != loadgen.ClassProtocol ||
+				!strings.Contains(err.Error(), "longer than") {
 				t.Errorf("got %+v, %v", g, err)
 			}
 		})
@@ -69,7 +70,8 @@ func TestReadWhole(t *testing.T) {
 		{"chat", `{"choices":[{"message":{"role":"assistant","content":"a b"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}` + "\n", nil, got{Counted: true, Input: 3, Output: 2}, ""},
 		{"no usage", `{"choices":[{"text":"a b"}]}`, nil, got{}, ""},
 		{"usage without counts", `{"choices":[{"text":"a b"}],"usage":{"total_tokens":5}}`, nil, got{}, ""},
-		{"negative usage", `{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":-3,"completion_tokens":2}}`, nil, got{}, ""},
+		{"negative usage", `{"choices":[{"text":"a b"}],"usage":{"prompt_tokens":-3,"completion_tokens":2}}`, nil,
+			got{}, ""},
 		{"error", `{"error":{"message":"no"}}`, nil, got{Class: loadgen.ClassServer}, "no"},
 		{"no choices", `{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}`, nil,
 			got{Class: loadgen.ClassProtocol}, "no choices"},

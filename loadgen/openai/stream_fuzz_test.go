@@ -17,7 +17,8 @@ func FuzzReadStream(f *testing.F) {
 	}
 	f.Add([]byte(strings.Repeat(soFar(0, "a", 1), 3)+soFar(0, "", 2)+usageOf(4)+soFar(1, "b",
 		9)+"event: error\ndata: {}\n\n"), byte(100))
-	f.Add([]byte("\ufeff"+strings.ReplaceAll(strings.Repeat(hello[:len(hello)-1], 9), "\n", "\r")+"error: no"), byte(250))
+	f.Add([]byte("\ufeff"+strings.ReplaceAll(strings.Repeat(hello[:len(hello)-1], 9), "\n", "\r")+"error: no"),
+		byte(250))
 	f.Fuzz(func(t *testing.T, text []byte, size byte) {
 		read := func(body io.Reader) string {
 			r := new(loadgen.Record)
@@ -28,7 +29,8 @@ func FuzzReadStream(f *testing.F) {
 			if err == nil && r.Opened == 0 {
 				t.Error("completed without any choice")
 			}
-			if r.Input < 0 || r.Output < 0 || !r.Counted && r.Input+r.Output+r.Cached != 0 || r.Counted && r.Contradicted {
+			if r.Input < 0 || r.Output < 0 || !r.Counted && r.Input+r.Output+r.Cached != 0 || r.Counted &&
+				r.Contradicted {
 				t.Errorf("counted %t: %d, %d", r.Counted, r.Input, r.Output)
 			}
 			hidden, tokens := 0, 0
@@ -45,7 +47,8 @@ func FuzzReadStream(f *testing.F) {
 				r.NoContent != (r.ChunkCount() == hidden) {
 				t.Errorf("%d choices, opened %v, first answer %v, done %v", r.Choices, r.Opened, r.FirstAnswer, r.Done)
 			}
-			return fmt.Sprintf("%+v %v %d %d %d %q %t %t %t", summarize(r, err), err, hidden, tokens, r.Choices, r.Finish,
+			return fmt.Sprintf("%+v %v %d %d %d %q %t %t %t", summarize(r, err), err, hidden, tokens, r.Choices,
+				r.Finish,
 				r.NoContent, r.Contradicted, r.FirstAnswer != 0)
 		}
 		want := read(strings.NewReader(string(text)))

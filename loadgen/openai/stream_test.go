@@ -96,7 +96,8 @@ var answers = []struct {
 
 	{"no usage", text + stop + done, nil, got{"", 1, true, false, 0, 0}, ""},
 	{"usage so far, the last counts",
-		`data: {"choices":[{"text":"a"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}` + "\n\n" + usage + done, nil,
+		`data: {"choices":[{"text":"a"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}` + "\n\n" + usage + done,
+		nil,
 		got{"", 1, true, true, 3, 5}, ""},
 	{"usage without counts is unknown", text + `data: {"choices":[],"usage":{"prompt_tokens":3}}` + "\n\n" +
 		`data: {"choices":[],"usage":{}}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0}, ""},
@@ -110,7 +111,8 @@ var answers = []struct {
 	{"no [DONE], but a reason to stop", text + stop, nil, got{"", 1, true, false, 0, 0}, ""},
 	{"no [DONE], a reason and usage", text + stop + usage, nil, got{"", 1, true, true, 3, 5}, ""},
 	{"reset after the reason to stop", text + stop + usage, errReset, got{"", 1, true, true, 3, 5}, ""},
-	{"neither", text + text, nil, got{loadgen.ClassTruncated, 2, true, false, 0, 0}, "neither [DONE] nor a finish_reason"},
+	{"neither", text + text, nil, got{loadgen.ClassTruncated, 2, true, false, 0, 0},
+		"neither [DONE] nor a finish_reason"},
 	{"usage is no end", text + usage, nil, got{loadgen.ClassTruncated, 1, true, true, 3, 5}, "neither"},
 	{"one of two choices stopped", text + strings.ReplaceAll(text, `"index":0`, `"index":1`) + stop, nil,
 		got{loadgen.ClassTruncated, 2, true, false, 0, 0}, "neither"},
@@ -144,7 +146,8 @@ var answers = []struct {
 		true, false, 0, 0}, "the engine died"},
 	{"error of another shape", `data: {"error":{"detail":["a"]}}` + "\n\n" + done, nil, got{loadgen.ClassServer, 0,
 		false, false, 0, 0}, `["a"]`},
-	{"no error", `data: {"error":null,"choices":[{"text":"a"}]}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0}, ""},
+	{"no error", `data: {"error":null,"choices":[{"text":"a"}]}` + "\n\n" + done, nil, got{"", 1, true, false, 0, 0},
+		""},
 }
 
 func TestReadStream(t *testing.T) {
@@ -239,23 +242,29 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 		seen         []time.Duration
 		opened, done time.Duration
 	}{
-		{"one event a read", pieces{{10 * ms, text}, {20 * ms, text}, {5 * ms, done}}, []time.Duration{10 * ms, 30 * ms},
+		{"one event a read", pieces{{10 * ms, text}, {20 * ms, text}, {5 * ms, done}},
+			[]time.Duration{10 * ms, 30 * ms},
 			10 * ms, 30 * ms},
-		{"two events in a read", pieces{{10 * ms, text + text}, {5 * ms, done}}, []time.Duration{10 * ms, 10 * ms}, 10 * ms,
+		{"two events in a read", pieces{{10 * ms, text + text}, {5 * ms, done}}, []time.Duration{10 * ms, 10 * ms},
+			10 * ms,
 			10 * ms},
-		{"an event in two reads", pieces{{10 * ms, text[:20]}, {20 * ms, text[20:]}, {0, done}}, []time.Duration{30 * ms},
+		{"an event in two reads", pieces{{10 * ms, text[:20]}, {20 * ms, text[20:]}, {0, done}},
+			[]time.Duration{30 * ms},
 			30 * ms, 30 * ms},
 		{"the line feed comes later", pieces{{10 * ms, text[:len(text)-2]}, {7 * ms, "\n"}, {0, "\n" + done}},
 			[]time.Duration{17 * ms}, 17 * ms, 17 * ms},
 		{"the empty line comes later", pieces{{10 * ms, text[:len(text)-1]}, {7 * ms, "\n" + done}},
 			[]time.Duration{10 * ms}, 10 * ms, 10 * ms},
-		{"one and a half", pieces{{10 * ms, text + text[:20]}, {20 * ms, text[20:] + text + done}}, []time.Duration{10 * ms,
-			30 * ms, 30 * ms}, 10 * ms, 30 * ms},
-		{"the role opens, and the finish ends", pieces{{10 * ms, role}, {10 * ms, hello}, {10 * ms, stop}, {10 * ms, usage},
+		{"one and a half", pieces{{10 * ms, text + text[:20]}, {20 * ms, text[20:] + text + done}},
+			[]time.Duration{10 * ms,
+				30 * ms, 30 * ms}, 10 * ms, 30 * ms},
+		{"the role opens, and the finish ends", pieces{{10 * ms, role}, {10 * ms, hello}, {10 * ms, stop},
+			{10 * ms, usage},
 			{10 * ms, done}}, []time.Duration{20 * ms}, 10 * ms, 30 * ms},
 		{"comments open nothing", pieces{{10 * ms, ": ping\n\n"}, {10 * ms, usage}, {10 * ms, text}, {10 * ms, done}},
 			[]time.Duration{30 * ms}, 30 * ms, 30 * ms},
-		{"no content: the last choice ends it", pieces{{10 * ms, role}, {10 * ms, stop}, {10 * ms, usage}, {10 * ms, done}},
+		{"no content: the last choice ends it", pieces{{10 * ms, role}, {10 * ms, stop}, {10 * ms, usage},
+			{10 * ms, done}},
 			nil, 10 * ms, 20 * ms},
 		{"longer than the buffer", pieces{{10 * ms, long[:35<<10]}, {10 * ms, long[35<<10:]}, {10 * ms, done}},
 			[]time.Duration{20 * ms}, 20 * ms, 20 * ms},
@@ -284,7 +293,8 @@ func TestChunksAreStampedByTheReadThatEndedThem(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !slices.Equal(seen, test.seen) || opened != test.opened || ended != test.done {
-					t.Errorf("seen %v, opened %v, done %v; want %v, %v, %v", seen, opened, ended, test.seen, test.opened, test.done)
+					t.Errorf("seen %v, opened %v, done %v; want %v, %v, %v", seen, opened, ended, test.seen,
+						test.opened, test.done)
 				}
 			})
 		})

@@ -20,22 +20,23 @@ type Config struct {
 	Endpoint Endpoint          // zero: Completions, or Chat for Conversations
 	Workload workload.Workload // the prompts; a prompt that names a model of its own asks that one
 
-	// Conversations are sessions in the place of a Workload, for levels of sessions ([loadgen.Level.Unit]). All requests of
-	// one ask the same model. A level of single requests has the first request of each. Zero: none;
-	// a level of sessions is then one of sessions of a single request.
+	// Conversations are sessions in the place of a Workload, for levels of sessions ([loadgen.Level.Unit]). All
+	// requests of one ask the same model. A level of single requests has the first request of each. Zero: none; a
+	// level of sessions is then one of sessions of a single request.
 	Conversations workload.Conversations
 
-	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed, where the
-	// endpoint generates text.
+	// Whole asks for the answer in one piece. Without streaming there is neither TTFT nor ITL. Zero: streamed, where
+	// the endpoint generates text.
 	Whole bool
 
-	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang), so
-	// that the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer. Zero: at
-	// the end.
+	// ContinuousUsage asks for the usage so far in every chunk (stream_options.continuous_usage_stats: vLLM, SGLang),
+	// so that the tokens of each chunk are known, and those of a request that is cut off. It makes chunks longer.
+	// Zero: at the end.
 	ContinuousUsage bool
 
-	APIKey string      // sent as a bearer token and never written anywhere; zero: none
-	Header http.Header // sent with each request; values of Authorization and its like are kept out of errors; zero: none
+	APIKey string // sent as a bearer token and never written anywhere; zero: none
+	// sent with each request; values of Authorization and its like are kept out of errors; zero: none
+	Header http.Header
 
 	// Body are fields added to each request's body. They win over ours and over those of a prompt's own Body, and a nil
 	// value removes a field. max_tokens (or max_completion_tokens, which servers prefer) here is what each request is
@@ -43,19 +44,19 @@ type Config struct {
 	Body map[string]any
 
 	// TLS is how an https:// server is to be trusted and spoken to: RootCAs for a certificate authority of one's own,
-	// Certificates for those that the server asks a client for. It is cloned; NextProtos are chosen by HTTP2. Zero: Go's
-	// defaults, which trust what the system trusts.
+	// Certificates for those that the server asks a client for. It is cloned; NextProtos are chosen by HTTP2. Zero:
+	// Go's defaults, which trust what the system trusts.
 	TLS *tls.Config
 
 	// HTTP2 sends the requests over HTTP/2 alone: as agreed on under TLS for https://, and without asking (prior
-	// knowledge) for http://. A server that does not speak it fails each request. Many requests then share a connection,
-	// so that none has stamps of its own: arrivals are by the client's clock, and Sent is just before a request is
-	// handed to its connection. Open does nothing. Zero: HTTP/1.1, under TLS too, with a connection for each request in
-	// flight, as a server's many users have.
+	// knowledge) for http://. A server that does not speak it fails each request. Many requests then share a
+	// connection, so that none has stamps of its own: arrivals are by the client's clock, and Sent is just before a
+	// request is handed to its connection. Open does nothing. Zero: HTTP/1.1, under TLS too, with a connection for
+	// each request in flight, as a server's many users have.
 	HTTP2 bool
 
-	// Audit keeps some of a level's answers, to be checked after it by [Target.Audit]. Of the requests whose answers may
-	// be kept the bodies have one field more, return_token_ids; nothing else differs. nil: none is kept.
+	// Audit keeps some of a level's answers, to be checked after it by [Target.Audit]. Of the requests whose answers
+	// may be kept the bodies have one field more, return_token_ids; nothing else differs. nil: none is kept.
 	Audit *Audit
 
 	// Client makes the requests; TLS and HTTP2 are then its own matter, and are refused. Zero: a client of the target's
@@ -116,16 +117,19 @@ func newTarget(c Config, proxy func(*http.Request) (*url.URL, error)) (*Target, 
 	c.Whole = c.Whole || !c.Endpoint.generates()
 	c.Models = slices.Clone(c.Models)
 	if slices.Contains(c.Models, "") {
-		return nil, &loadgen.InvalidError{Field: "model", Value: `""`, Want: "the name that the server's /v1/models gives"}
+		return nil, &loadgen.InvalidError{Field: "model", Value: `""`,
+			Want: "the name that the server's /v1/models gives"}
 	}
 	if c.Workload != nil && c.Conversations != nil {
-		return nil, &loadgen.InvalidError{Field: "workload", Value: c.Workload, Want: "either a Workload or Conversations"}
+		return nil, &loadgen.InvalidError{Field: "workload", Value: c.Workload,
+			Want: "either a Workload or Conversations"}
 	}
 	if c.Workload == nil && c.Conversations == nil {
 		return nil, &loadgen.InvalidError{Field: "workload", Value: nil, Want: "a Workload, such as RandomTokens"}
 	}
 	if c.Conversations != nil && c.Endpoint != Chat && c.Endpoint != Responses {
-		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint, Want: "chat or responses for Conversations"}
+		return nil, &loadgen.InvalidError{Field: "endpoint", Value: c.Endpoint,
+			Want: "chat or responses for Conversations"}
 	}
 	if err := checkPrompts(c.Workload, c.Endpoint); err != nil {
 		return nil, err
@@ -243,7 +247,8 @@ func (t *Target) Models() []string { return slices.Clone(t.config.Models) }
 // Sent says what the target sends, without secrets: for whoever keeps results.
 func (t *Target) Sent() workload.Description { return t.sent }
 
-// Close drops the connections that are idle, and questions of an [Audit] that are in flight. A Client given in the Config is left alone.
+// Close drops the connections that are idle, and questions of an [Audit] that are in flight. A Client given in the
+// Config is left alone.
 func (t *Target) Close() error {
 	t.asker.close()
 	if t.lines != nil {

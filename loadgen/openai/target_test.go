@@ -37,7 +37,8 @@ func TestServersThatDoAsAsked(t *testing.T) {
 			for _, whole := range []bool{false, true} {
 				how := map[bool]string{false: "streamed", true: "whole"}[whole]
 				t.Run(name+"/"+string(endpoint)+"/"+how, func(t *testing.T) {
-					target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload, Whole: whole})
+					target := newTarget(t, openai.Config{URL: server.URL, Endpoint: endpoint, Workload: workload,
+						Whole: whole})
 					r, all := measure(t, loadgen.Level{Concurrency: 4, Requests: requests, Warmup: warmup}, target)
 
 					if want := (loadgen.Accounting{Issued: requests, Completed: requests}); r.Accounting != want {
@@ -45,22 +46,26 @@ func TestServersThatDoAsAsked(t *testing.T) {
 					}
 					want := loadgen.Tokens{Input: requests * input, Output: requests * output}
 					if !whole { // these servers send a token a chunk
-						want.Chunking = loadgen.Chunking{Requests: requests, Chunks: requests * output, Tokens: requests * output}
+						want.Chunking = loadgen.Chunking{Requests: requests, Chunks: requests * output,
+							Tokens: requests * output}
 					}
 					if r.Tokens != want {
 						t.Errorf("tokens %+v, want %+v", r.Tokens, want)
 					}
-					for _, code := range []string{loadgen.WarnTokenMismatch, loadgen.WarnTokensUnknown, loadgen.WarnFailedRequests} {
+					for _, code := range []string{loadgen.WarnTokenMismatch, loadgen.WarnTokensUnknown,
+						loadgen.WarnFailedRequests} {
 						if hasWarning(r, code) {
 							t.Errorf("warnings: %v", r.Warnings)
 						}
 					}
 					samples := map[string]int{
-						loadgen.E2E: requests, loadgen.SendLag: requests, loadgen.TTFT: 0, loadgen.FirstChoice: 0, loadgen.TPOT: 0,
-						loadgen.ITL: 0, loadgen.TTFTError: 0, loadgen.ITLError: 0, loadgen.ChunkLateness: 0,
+						loadgen.E2E: requests, loadgen.SendLag: requests, loadgen.TTFT: 0, loadgen.FirstChoice: 0,
+						loadgen.TPOT: 0,
+						loadgen.ITL:  0, loadgen.TTFTError: 0, loadgen.ITLError: 0, loadgen.ChunkLateness: 0,
 					}
 					if !whole {
-						for _, metric := range []string{loadgen.TTFT, loadgen.FirstChoice, loadgen.TPOT, loadgen.TTFTError} {
+						for _, metric := range []string{loadgen.TTFT, loadgen.FirstChoice, loadgen.TPOT,
+							loadgen.TTFTError} {
 							samples[metric] = requests
 						}
 						samples[loadgen.ITL], samples[loadgen.ITLError] = requests*(output-1), requests*(output-1)
@@ -72,7 +77,8 @@ func TestServersThatDoAsAsked(t *testing.T) {
 						}
 					}
 					for _, q := range all {
-						if q.Status != 200 || q.Received == 0 || q.AskedInput != input || q.AskedOutput != output || q.Done < q.Sent ||
+						if q.Status != 200 || q.Received == 0 || q.AskedInput != input || q.AskedOutput != output ||
+							q.Done < q.Sent ||
 							q.Sent < q.Scheduled {
 							t.Errorf("%+v", q.Record)
 						}
@@ -129,7 +135,8 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 				if q.Done != last.At() {
 					t.Errorf("done at %v, last content at %v", q.Done, last.At())
 				}
-				if q.Opened < q.Sent || q.Opened > first.At() || endpoint == openai.Completions && q.Opened != first.At() {
+				if q.Opened < q.Sent || q.Opened > first.At() || endpoint == openai.Completions &&
+					q.Opened != first.At() {
 					t.Errorf("opened at %v, first content at %v", q.Opened, first.At())
 				}
 			}
@@ -145,7 +152,8 @@ func TestTimesAgainstTheServersOwn(t *testing.T) {
 // A chunk of several tokens is one arrival; how many tokens there were is the usage's to say.
 func TestTokensAreNotChunks(t *testing.T) {
 	server := serve(t, &loadgentest.Echo{TokensPerChunk: 4})
-	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL, Workload: workload.RandomTokens{Input: 3, Output: 10}}))
+	q := measureOne(t, newTarget(t, openai.Config{URL: server.URL,
+		Workload: workload.RandomTokens{Input: 3, Output: 10}}))
 	if q.err != nil || len(q.chunks) != 3 || q.Output != 10 {
 		t.Errorf("%d chunks, %d tokens, %v; want 3, 10", len(q.chunks), q.Output, q.err)
 	}
@@ -272,10 +280,12 @@ func TestNewRefuses(t *testing.T) {
 		{"an empty model", "model", func(c *openai.Config) { c.Model, c.Models = "", []string{"a", ""} }},
 		{"body that is no JSON", `body field "seed"`,
 			func(c *openai.Config) { c.Body = map[string]any{"seed": make(chan int)} }},
-		{"streaming by the body", `body field "stream"`, func(c *openai.Config) { c.Body = map[string]any{"stream": true} }},
+		{"streaming by the body", `body field "stream"`,
+			func(c *openai.Config) { c.Body = map[string]any{"stream": true} }},
 		{"no streaming by the body", `body field "stream"`,
 			func(c *openai.Config) { c.Body = map[string]any{"stream": nil} }},
-		{"no output tokens", `body field "max_tokens"`, func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 0} }},
+		{"no output tokens", `body field "max_tokens"`,
+			func(c *openai.Config) { c.Body = map[string]any{"max_tokens": 0} }},
 		{"output tokens by half", `body field "max_completion_tokens"`,
 			func(c *openai.Config) { c.Body = map[string]any{"max_completion_tokens": 1.5} }},
 		{"too many output tokens", `body field "max_tokens"`,
@@ -290,7 +300,8 @@ func TestNewRefuses(t *testing.T) {
 		{"header with its line's end", `header "X-Key"`,
 			func(c *openai.Config) { c.Header = http.Header{"x-key": {"sesame\r\n"}} }},
 		{"header without a name", `header ""`, func(c *openai.Config) { c.Header = http.Header{"": {"sesame"}} }},
-		{"header with a colon", `header "X-Key:"`, func(c *openai.Config) { c.Header = http.Header{"X-Key:": {"sesame"}} }},
+		{"header with a colon", `header "X-Key:"`,
+			func(c *openai.Config) { c.Header = http.Header{"X-Key:": {"sesame"}} }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := good
@@ -360,7 +371,8 @@ func TestContinuousUsage(t *testing.T) {
 					tokens = append(tokens, chunk.Tokens)
 				}
 				if q.err != nil || !slices.Equal(tokens, want) || q.Output != output || q.Input != 6 {
-					t.Fatalf("%s, continuous %t: chunks of %v tokens, %d in, %d out, %v", endpoint, continuous, tokens, q.Input,
+					t.Fatalf("%s, continuous %t: chunks of %v tokens, %d in, %d out, %v", endpoint, continuous,
+						tokens, q.Input,
 						q.Output, q.err)
 				}
 			}

@@ -42,12 +42,17 @@ func TestTexts(t *testing.T) {
 	}{
 		{"each its own", &loadgentest.Greedy{Model: "m"}, openai.Config{}, loadgen.Texts{Texts: 20}, 0},
 		{"all the same", text(" a"), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 15},
-		{"the same to one prompt", text(" a"), openai.Config{Workload: sameAgain{}}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 0},
-		{"U+FFFD", text(" a\ufffd"), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20, Replaced: 20}, 15},
-		{"U+FFFD, escaped", text(` a\uFFFD`), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20, Replaced: 20}, 15},
-		{"others beyond ASCII", text(` ａ\u00ff\\ufffe`), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 15},
+		{"the same to one prompt", text(" a"), openai.Config{Workload: sameAgain{}},
+			loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 0},
+		{"U+FFFD", text(" a\ufffd"), openai.Config{}, loadgen.Texts{Texts: 20, Short: 20, OneToken: 20, Replaced: 20},
+			15},
+		{"U+FFFD, escaped", text(` a\uFFFD`), openai.Config{},
+			loadgen.Texts{Texts: 20, Short: 20, OneToken: 20, Replaced: 20}, 15},
+		{"others beyond ASCII", text(` ａ\u00ff\\ufffe`), openai.Config{},
+			loadgen.Texts{Texts: 20, Short: 20, OneToken: 20}, 15},
 		{"nothing", text(""), openai.Config{}, loadgen.Texts{Short: 20, OneToken: 20}, -1},
-		{"responses", response, openai.Config{Endpoint: openai.Responses, Workload: words}, loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
+		{"responses", response, openai.Config{Endpoint: openai.Responses, Workload: words},
+			loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
 		{"a whole response", wholeResponse, openai.Config{Endpoint: openai.Responses, Workload: words, Whole: true},
 			loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
 		{"whole", whole, openai.Config{Whole: true}, loadgen.Texts{Texts: 20, Short: 20, Replaced: 20}, 15},
@@ -57,7 +62,8 @@ func TestTexts(t *testing.T) {
 			r, _ := measure(t, loadgen.Level{Concurrency: 2, Requests: 20, Warmup: 2}, newTarget(t, c.config))
 			got := r.Texts
 			got.Repeats, got.SquaredOutput = nil, 0
-			if got.Texts != c.want.Texts || got.Short != c.want.Short || got.OneToken != c.want.OneToken || got.Replaced != c.want.Replaced {
+			if got.Texts != c.want.Texts || got.Short != c.want.Short || got.OneToken != c.want.OneToken ||
+				got.Replaced != c.want.Replaced {
 				t.Errorf("%+v, want %+v", r.Texts, c.want)
 			}
 			repeats := -1

@@ -40,7 +40,8 @@ func newSecured(t *testing.T, handler http.Handler, clients tls.ClientAuthType) 
 		handler.ServeHTTP(w, r)
 	}))
 	s.EnableHTTP2 = true
-	s.Server.TLS = &tls.Config{ClientAuth: clients, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+	s.Server.TLS = &tls.Config{ClientAuth: clients, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config,
+		error) {
 		s.handshakes.Add(1)
 		return nil, nil
 	}}
@@ -68,7 +69,8 @@ func TestOpenUnderTLS(t *testing.T) {
 	// One request for each connection: of more, one may find that its slot's connection was given up (see drain).
 	r, _ := measure(t, loadgen.Level{Concurrency: 20, Requests: 20}, target)
 	if r.Accounting.Completed != 20 || server.requests(1) != 20 || server.requests(2) != 0 {
-		t.Errorf("%+v, %d requests over HTTP/1, %d over HTTP/2: %v", r.Accounting, server.requests(1), server.requests(2),
+		t.Errorf("%+v, %d requests over HTTP/1, %d over HTTP/2: %v", r.Accounting, server.requests(1),
+			server.requests(2),
 			r.Errors)
 	}
 	if n := server.handshakes.Load(); n != 20 {

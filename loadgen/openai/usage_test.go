@@ -29,36 +29,46 @@ func TestTokensOfChunks(t *testing.T) {
 		counted bool
 		output  int
 	}{
-		{"a token each", soFar(0, "", 0) + soFar(0, "a", 1) + soFar(0, "b", 2) + usageOf(2) + done, []int{1, 1}, true, 2},
+		{"a token each", soFar(0, "", 0) + soFar(0, "a", 1) + soFar(0, "b", 2) + usageOf(2) + done, []int{1, 1}, true,
+			2},
 		{"several tokens", soFar(0, "", 0) + soFar(0, "a", 3) + soFar(0, "b", 4) + soFar(0, "c", 9) + usageOf(9) + done,
 			[]int{3, 1, 5}, true, 9},
-		{"a token without text is an arrival", soFar(0, "a", 1) + soFar(0, "", 2) + soFar(0, "b", 3) + usageOf(3) + done,
+		{"a token without text is an arrival", soFar(0, "a", 1) + soFar(0, "", 2) + soFar(0, "b", 3) + usageOf(3) +
+			done,
 			[]int{1, -1, 1}, true, 3},
-		{"several without text", soFar(0, "", 0) + soFar(0, "", 3) + soFar(0, "a", 5) + soFar(0, "", 5) + soFar(0, "", 9) +
+		{"several without text", soFar(0, "", 0) + soFar(0, "", 3) + soFar(0, "a", 5) + soFar(0, "", 5) +
+			soFar(0, "", 9) +
 			usageOf(9) + done, []int{-3, 2, -4}, true, 9},
-		{"eight in the first", soFar(0, "a", 8) + soFar(0, "b", 9) + soFar(0, "c", 10) + usageOf(10) + done, []int{8, 1, 1},
+		{"eight in the first", soFar(0, "a", 8) + soFar(0, "b", 9) + soFar(0, "c", 10) + usageOf(10) + done,
+			[]int{8, 1, 1},
 			true, 10},
-		{"the finish has one", soFar(0, "a", 1) + strings.Replace(soFar(0, "", 2), "null", `"stop"`, 1) + usageOf(2) + done,
+		{"the finish has one", soFar(0, "a", 1) + strings.Replace(soFar(0, "", 2), "null", `"stop"`, 1) + usageOf(2) +
+			done,
 			[]int{1, -1}, true, 2},
 		{"only the finish has it", role + strings.Replace(soFar(0, "", 7), "null", `"stop"`, 1) + done, nil, true, 7},
 		{"none until the end", soFar(0, "", 0) + soFar(0, "a", 0) + soFar(0, "b", 0) + strings.Replace(soFar(0, "", 7),
 			"null", `"stop"`, 1) + done, []int{0, 0}, true, 7},
-		{"one in each", soFar(0, "a", 1) + soFar(0, "b", 1) + soFar(0, "c", 1) + usageOf(3) + done, []int{1, 0, 0}, true, 3},
+		{"one in each", soFar(0, "a", 1) + soFar(0, "b", 1) + soFar(0, "c", 1) + usageOf(3) + done, []int{1, 0, 0},
+			true, 3},
 		{"usage alone, underway", soFar(0, "a", 1) + usageOf(3) + usageOf(4) + soFar(0, "b", 5) + usageOf(5) + done,
 			[]int{1, -2, -1, 1}, true, 5},
-		{"usage alone, that does not grow", soFar(0, "a", 1) + usageOf(1) + soFar(0, "b", 2) + usageOf(2) + done, []int{1,
-			1}, true, 2},
+		{"usage alone, that does not grow", soFar(0, "a", 1) + usageOf(1) + soFar(0, "b", 2) + usageOf(2) + done,
+			[]int{1,
+				1}, true, 2},
 		{"usage alone, at the end", soFar(0, "a", 1) + usageOf(4) + done, []int{1}, true, 4},
 		{"the last token has no text", soFar(0, "a", 1) + soFar(0, "", 2) + usageOf(2) + done, []int{1, -1}, true, 2},
 		{"cut", soFar(0, "a", 3) + soFar(0, "b", 4), []int{3, 1}, true, 4},
 		{"cut before content", soFar(0, "", 0), nil, true, 0},
 		{"no usage but at the end", text + text + usageOf(2) + done, []int{0, 0}, true, 2},
 		{"the last chunk has the usage of all", hello + hello + soFar(0, "a", 3) + done, []int{0, 0, 0}, true, 3},
-		{"one chunk lacks it", soFar(0, "a", 1) + hello + soFar(0, "b", 3) + usageOf(3) + done, []int{1, 0, 0}, true, 3},
-		{"it counts backwards", soFar(0, "a", 5) + soFar(0, "b", 3) + soFar(0, "c", 6) + usageOf(6) + done, []int{5, 0, 0},
+		{"one chunk lacks it", soFar(0, "a", 1) + hello + soFar(0, "b", 3) + usageOf(3) + done, []int{1, 0, 0}, true,
+			3},
+		{"it counts backwards", soFar(0, "a", 5) + soFar(0, "b", 3) + soFar(0, "c", 6) + usageOf(6) + done,
+			[]int{5, 0, 0},
 			true, 6},
 		{"the final usage overrides", soFar(0, "a", 1) + soFar(0, "b", 2) + usageOf(7) + done, []int{1, 1}, true, 7},
-		{"several choices", soFar(0, "a", 1) + soFar(1, "a", 1) + soFar(0, "b", 2) + soFar(1, "b", 2) + usageOf(4) + done,
+		{"several choices", soFar(0, "a", 1) + soFar(1, "a", 1) + soFar(0, "b", 2) + soFar(1, "b", 2) + usageOf(4) +
+			done,
 			[]int{1, 0, 0, 0}, true, 4},
 		{"several choices, cut", soFar(0, "a", 1) + soFar(1, "a", 1) + soFar(0, "b", 2), []int{1, 0, 0}, false, 0},
 	} {
@@ -74,9 +84,11 @@ func TestTokensOfChunks(t *testing.T) {
 					}
 					tokens = append(tokens, n)
 				}
-				if !slices.Equal(tokens, test.chunks) || r.Counted != test.counted || r.Output != test.output || r.Counted &&
-					r.Input != 12 {
-					t.Errorf("%s: chunks of %v tokens, %t, %d in, %d out; want %v, %t, %d", how, tokens, r.Counted, r.Input,
+				if !slices.Equal(tokens, test.chunks) || r.Counted != test.counted || r.Output != test.output ||
+					r.Counted &&
+						r.Input != 12 {
+					t.Errorf("%s: chunks of %v tokens, %t, %d in, %d out; want %v, %t, %d", how, tokens, r.Counted,
+						r.Input,
 						r.Output, test.chunks, test.counted, test.output)
 				}
 			}

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (t Talks) Validate() error {
 	case t.Calibration != nil && len(t.Calibration.Words) == 0:
 		return &loadgen.InvalidError{Field: "calibration", Value: "without words", Want: "what Calibrate returns"}
 	}
-	return nil
+	return cmp.Or(t.Turns.Counts(), t.First.Counts(), t.Input.Counts(), t.Output.Counts())
 }
 
 // Describe says what the prompts are, for [Describe].
@@ -77,6 +78,9 @@ func (t Talks) Describe(d *Description) {
 	d.Sessions = &SessionShape{Turns: t.Turns.String(), Input: t.Input.String(), Output: t.Output.String(), Think: t.Think.String()}
 	if !t.First.IsZero() {
 		d.Sessions.First = t.First.String()
+	}
+	for _, of := range []Distribution{t.Turns, t.First, t.Input, t.Output, t.Think} {
+		d.Files = append(d.Files, of.files()...)
 	}
 }
 

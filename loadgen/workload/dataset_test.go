@@ -32,7 +32,8 @@ func TestDatasetShapes(t *testing.T) {
 		want workload.Prompt // the dataset's Output is 5
 	}{
 		{`{"prompt":"a \"b\" é"}`, workload.Prompt{Text: `a "b" é`, Output: 5}},
-		{` { "prompt" : "a" , "max_tokens" : 7, "id": "x", "more": {"prompt": "b"} } `, workload.Prompt{Text: "a", Output: 7}},
+		{` { "prompt" : "a" , "max_tokens" : 7, "id": "x", "more": {"prompt": "b"} } `,
+			workload.Prompt{Text: "a", Output: 7}},
 		{`{"output_tokens":8,"prompt":"a","model":"b"}`, workload.Prompt{Text: "a", Output: 8, Model: "b"}},
 		{`{"output_tokens":8,"prompt":"a","max_tokens":8}`, workload.Prompt{Text: "a", Output: 8}},
 		{`{"prompt_token_ids":[3,1,2]}`, workload.Prompt{Tokens: []int{3, 1, 2}, Input: 3, Output: 5}},
@@ -40,12 +41,17 @@ func TestDatasetShapes(t *testing.T) {
 			workload.Prompt{Messages: raw(`[ {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,"}}]}]`), Output: 5}},
 		{`{"id":"s","conversations":[{"from":"system","value":"x"},{"from":"human","value":"a"},{"from":"gpt","value":"b"},{"from":"human","value":"c"}]}`, workload.Prompt{Text: "a", Output: 5}},
 		{`{"conversations":[{"from":"user","value":"a"}]}`, workload.Prompt{Text: "a", Output: 5}},
-		{`{"body":{"prompt": "a", "cache_salt":"<é>" }}`, workload.Prompt{Body: raw(`{"prompt": "a", "cache_salt":"<é>" }`)}},
-		{`{"body":{"stream":true,"prompt": "a" ,"stream_options":{},"model":"b","x": 1.0e0}}`, workload.Prompt{Body: raw(`{"prompt":"a","x":1.0e0}`), Model: "b"}},
+		{`{"body":{"prompt": "a", "cache_salt":"<é>" }}`,
+			workload.Prompt{Body: raw(`{"prompt": "a", "cache_salt":"<é>" }`)}},
+		{`{"body":{"stream":true,"prompt": "a" ,"stream_options":{},"model":"b","x": 1.0e0}}`,
+			workload.Prompt{Body: raw(`{"prompt":"a","x":1.0e0}`), Model: "b"}},
 		{`{"body":{"prompt":"a","max_tokens":9}}`, workload.Prompt{Body: raw(`{"prompt":"a","max_tokens":9}`)}},
-		{`{"body":{"prompt":"a","max_tokens":9,"ignore_eos":true}}`, workload.Prompt{Body: raw(`{"prompt":"a","max_tokens":9,"ignore_eos":true}`), Output: 9}},
-		{`{"body":{"max_completion_tokens":8,"max_tokens":9,"ignore_eos":true}}`, workload.Prompt{Body: raw(`{"max_completion_tokens":8,"max_tokens":9,"ignore_eos":true}`), Output: 8}},
-		{`{"body":{"max_completion_tokens":null,"max_tokens":9,"ignore_eos":true}}`, workload.Prompt{Body: raw(`{"max_completion_tokens":null,"max_tokens":9,"ignore_eos":true}`), Output: 9}},
+		{`{"body":{"prompt":"a","max_tokens":9,"ignore_eos":true}}`,
+			workload.Prompt{Body: raw(`{"prompt":"a","max_tokens":9,"ignore_eos":true}`), Output: 9}},
+		{`{"body":{"max_completion_tokens":8,"max_tokens":9,"ignore_eos":true}}`,
+			workload.Prompt{Body: raw(`{"max_completion_tokens":8,"max_tokens":9,"ignore_eos":true}`), Output: 8}},
+		{`{"body":{"max_completion_tokens":null,"max_tokens":9,"ignore_eos":true}}`,
+			workload.Prompt{Body: raw(`{"max_completion_tokens":null,"max_tokens":9,"ignore_eos":true}`), Output: 9}},
 	} {
 		d := dataset(t, test.line)
 		d.Output = 5
@@ -101,7 +107,8 @@ func TestDatasetLinesThatCannotBeUsed(t *testing.T) {
 		file := "{\"prompt\":\"good\"}\n\n" + test.line + "\n{\"prompt\":\"good\"}\n"
 		_, err := workload.ReadDataset(strings.NewReader(file), workload.DatasetLimits{})
 		var line *workload.DatasetError
-		if !errors.As(err, &line) || line.Line != 3 || !strings.Contains(err.Error(), "line 3") || !strings.Contains(err.Error(), test.say) {
+		if !errors.As(err, &line) || line.Line != 3 || !strings.Contains(err.Error(), "line 3") ||
+			!strings.Contains(err.Error(), test.say) {
 			t.Errorf("%.80s: got %v, want an error in line 3 that says %q", test.line, err, test.say)
 		}
 	}
@@ -119,12 +126,18 @@ func TestDatasetFiles(t *testing.T) {
 	}{
 		{name: "no end of line", file: a + "\n" + b, len: 2},
 		{name: "CRLF, empty lines and a mark", file: "\ufeff" + a + "\r\n\r\n \t\n" + b + "\r\n", len: 2},
-		{name: "at the limits", file: a + "\n" + b + "\n", limits: workload.DatasetLimits{Lines: 2, LineBytes: 14, Bytes: 30}, len: 2},
-		{name: "at the limits with CRLF", file: a + "\r\n" + b + "\r\n", limits: workload.DatasetLimits{Lines: 2, LineBytes: 14, Bytes: 32}, len: 2},
-		{name: "lines", file: a + "\n\n" + b, limits: workload.DatasetLimits{Lines: 2}, line: 3, say: "more than 2 lines"},
-		{name: "a long line", file: a + "\n" + b, limits: workload.DatasetLimits{LineBytes: 13}, line: 1, say: "longer than 13 bytes"},
-		{name: "a very long line", file: a + "\n" + strings.Repeat(" ", 1000), limits: workload.DatasetLimits{LineBytes: 20}, line: 2, say: "longer than 20 bytes"},
-		{name: "bytes", file: a + "\n" + b + "\n", limits: workload.DatasetLimits{Bytes: 29}, line: 1, say: "larger than the limit"},
+		{name: "at the limits", file: a + "\n" + b + "\n", limits: workload.DatasetLimits{Lines: 2, LineBytes: 14,
+			Bytes: 30}, len: 2},
+		{name: "at the limits with CRLF", file: a + "\r\n" + b + "\r\n",
+			limits: workload.DatasetLimits{Lines: 2, LineBytes: 14, Bytes: 32}, len: 2},
+		{name: "lines", file: a + "\n\n" + b, limits: workload.DatasetLimits{Lines: 2}, line: 3,
+			say: "more than 2 lines"},
+		{name: "a long line", file: a + "\n" + b, limits: workload.DatasetLimits{LineBytes: 13}, line: 1,
+			say: "longer than 13 bytes"},
+		{name: "a very long line", file: a + "\n" + strings.Repeat(" ", 1000),
+			limits: workload.DatasetLimits{LineBytes: 20}, line: 2, say: "longer than 20 bytes"},
+		{name: "bytes", file: a + "\n" + b + "\n", limits: workload.DatasetLimits{Bytes: 29}, line: 1,
+			say: "larger than the limit"},
 		{name: "empty", say: "no prompts"},
 		{name: "empty lines", file: "\n\n", say: "no prompts"},
 	} {
@@ -133,7 +146,8 @@ func TestDatasetFiles(t *testing.T) {
 		switch {
 		case test.say == "" && (err != nil || d.Len() != test.len):
 			t.Errorf("%s: %d prompts, %v; want %d", test.name, d.Len(), err, test.len)
-		case test.say != "" && (!errors.As(err, &line) || test.line != 0 && line.Line < test.line || !strings.Contains(err.Error(), test.say)):
+		case test.say != "" && (!errors.As(err, &line) || test.line != 0 && line.Line < test.line ||
+			!strings.Contains(err.Error(), test.say)):
 			t.Errorf("%s: got %v, want an error in line %d that says %q", test.name, err, test.line, test.say)
 		}
 	}
@@ -189,7 +203,8 @@ func TestDatasetValidate(t *testing.T) {
 	if err := text.Prompt(2, new(workload.Prompt)); !errors.As(err, &line) || line.Line != 4 {
 		t.Errorf("got %v, want an error in line 4", err)
 	}
-	for _, d := range []workload.Dataset{{}, {Output: 3}, func() workload.Dataset { text.Output = -1; return text }(), func() workload.Dataset { text.Output = 10_000_001; return text }()} {
+	for _, d := range []workload.Dataset{{}, {Output: 3}, func() workload.Dataset { text.Output = -1; return text }(),
+		func() workload.Dataset { text.Output = 10_000_001; return text }()} {
 		var invalid *loadgen.InvalidError
 		for how, err := range map[string]error{"Validate": d.Validate(), "Prompt": d.Prompt(0, new(workload.Prompt))} {
 			if !errors.As(err, &invalid) {
@@ -202,7 +217,8 @@ func TestDatasetValidate(t *testing.T) {
 func FuzzReadDataset(f *testing.F) {
 	for _, seed := range []string{
 		`{"prompt":"a","max_tokens":3}`, `{"prompt_token_ids":[1,2]}`, `{"messages":[{"role":"user","content":"a"}]}`,
-		`{"conversations":[{"from":"human","value":"a"}]}`, "{\"body\":{\"model\":\"a\",\"stream\":1,\"x\":[1, 2],\"\\u0000\":{}}}\n\r\n{\"body\":{}}",
+		`{"conversations":[{"from":"human","value":"a"}]}`,
+		"{\"body\":{\"model\":\"a\",\"stream\":1,\"x\":[1, 2],\"\\u0000\":{}}}\n\r\n{\"body\":{}}",
 		`{"body":{"stream":0}}`, "\ufeff{}", "{\"prompt\":\"a\"}\n{", `{"a":1,"a":2,"body":{"a":1,"a":2}}`,
 	} {
 		f.Add([]byte(seed))
@@ -242,7 +258,8 @@ func FuzzReadDataset(f *testing.F) {
 			}
 			if len(p.Body) > 0 {
 				var fields map[string]json.RawMessage
-				if err := json.Unmarshal(p.Body, &fields); err != nil || fields["stream"] != nil || fields["stream_options"] != nil || fields["model"] != nil {
+				if err := json.Unmarshal(p.Body, &fields); err != nil || fields["stream"] != nil ||
+					fields["stream_options"] != nil || fields["model"] != nil {
 					t.Errorf("body %d: %v: %s", i, err, p.Body)
 				}
 			}

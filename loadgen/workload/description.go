@@ -36,6 +36,7 @@ type Description struct {
 	Lengths string      `json:"lengths,omitempty"`     // of prompts and answers, where they are drawn from distributions
 	Tree    []string    `json:"prefix_tree,omitempty"` // of each level, tokens and branches: "1000x1", "400x8"
 	Trace   *TraceShape `json:"trace,omitempty"`       // nil: the prompts are of no trace
+	Files   []File      `json:"files,omitempty"`       // beside File: what lengths, turns and times were drawn from
 
 	// names of those beside the usual; no values, which may be secret
 	Headers []string `json:"headers,omitempty"`
@@ -66,6 +67,9 @@ type MediaShape struct {
 	Kind   string `json:"kind"`   // "100 images of 512x512, png", or the folder's name
 	Number int    `json:"number"` // of different ones
 	Each   int    `json:"each"`   // in a request
+
+	// SHA256 is of all of them as they are sent, in hexadecimal; "": they are made, from the step's seed.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // A TraceShape says which part of a trace is replayed, and how.
@@ -86,7 +90,7 @@ const (
 type File struct {
 	Name    string `json:"name"`    // without its directories
 	SHA256  string `json:"sha256"`  // of its bytes, in hexadecimal; "": they were not read from a file
-	Prompts int    `json:"prompts"` // how many it has
+	Prompts int    `json:"prompts"` // how many it has; of one of Files, how many numbers or pairs
 }
 
 // Describe returns the part of a description that is w's, a [Workload] or [Conversations].
@@ -113,7 +117,14 @@ func (d Description) String() string {
 	parts := []string{answers}
 	switch {
 	case d.File != nil:
-		file := fmt.Sprintf("dataset %s of %d prompts", d.File.Name, d.File.Prompts)
+		kind, of := FromFile, "prompts"
+		switch {
+		case d.Trace != nil:
+			kind, of = "trace", "requests"
+		case d.Sessions != nil:
+			kind, of = "conversations", "sessions"
+		}
+		file := fmt.Sprintf("%s %s of %d %s", kind, d.File.Name, d.File.Prompts, of)
 		if d.File.SHA256 != "" {
 			file += fmt.Sprintf(", SHA-256 %.12s…", d.File.SHA256)
 		}
@@ -138,7 +149,11 @@ func (d Description) String() string {
 		parts = append(parts, fmt.Sprintf("the first %d %s the same in all prompts of a level", d.Prefix, unit))
 	}
 	if m := d.Media; m != nil {
-		parts = append(parts, fmt.Sprintf("%d a request of %s", m.Each, m.Kind))
+		text := fmt.Sprintf("%d a request of %s", m.Each, m.Kind)
+		if m.SHA256 != "" {
+			text += fmt.Sprintf(" (%d, SHA-256 %.12s…)", m.Number, m.SHA256)
+		}
+		parts = append(parts, text)
 	}
 	if len(d.Tree) > 0 {
 		parts = append(parts, "a tree of prefixes "+strings.Join(d.Tree, ", "))
@@ -153,7 +168,15 @@ func (d Description) String() string {
 	if d.Sessions != nil {
 		parts = append(parts, d.Sessions.String())
 	}
+	for _, f := range d.Files {
+		parts = append(parts, fmt.Sprintf("%s of %d, SHA-256 %.12s…", f.Name, f.Prompts, f.SHA256))
+	}
 	return strings.Join(parts, "; ")
+}
+
+// OwnLengths reports whether prompts and answers have lengths of their own, and not those of the step's [Spec].
+func (d *Description) OwnLengths() bool {
+	return d != nil && (d.File != nil || d.Lengths != "" || d.Sessions != nil)
 }
 
 // String is the shape as people read it.
@@ -191,7 +214,7 @@ func (w RandomWords) Describe(d *Description) {
 func (s shape) describe(d *Description) {
 	d.InputMax, d.OutputMax, d.Prefix, d.Prefixes = s.inputMax, s.outputMax, s.prefix, s.prefixCount
 	if !s.lengths.IsZero() {
-		d.Lengths = s.lengths.String()
+		d.Lengths, d.Files = s.lengths.String(), s.lengths.files()
 	}
 }
 

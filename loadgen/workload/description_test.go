@@ -44,7 +44,8 @@ func TestDescribe(t *testing.T) {
 				IDs: []int{5, 5}}, "streamed; random token ids"},
 		{workload.RandomWords{Input: 3, Output: 1, Prefix: 2},
 			workload.Description{Prompts: workload.Words, InputIn: "words", Prefix: 2},
-			"streamed; random words, as many as there should be tokens; the first 2 words the same in all prompts of a level"},
+			"streamed; random words, as many as there should be tokens; the first 2 words the same in all prompts " +
+				"of a level"},
 		{workload.RandomWords{Input: 3, Output: 1, Calibration: calibration},
 			workload.Description{Prompts: workload.Words, InputIn: "tokens"},
 			"streamed; random words of one token each"},

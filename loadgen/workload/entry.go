@@ -79,7 +79,8 @@ func (e *entry) parseContent(shape string, value []byte) error {
 		}
 	case "prompt_token_ids":
 		const mostID = math.MaxInt32
-		if json.Unmarshal(value, &e.Tokens) != nil || len(e.Tokens) == 0 || slices.Min(e.Tokens) < 0 || slices.Max(e.Tokens) > mostID {
+		if json.Unmarshal(value, &e.Tokens) != nil || len(e.Tokens) == 0 || slices.Min(e.Tokens) < 0 ||
+			slices.Max(e.Tokens) > mostID {
 			return errors.New("want an array of token ids, from 0 to 2³¹ − 1")
 		}
 		e.Tokens = slices.Clip(e.Tokens)

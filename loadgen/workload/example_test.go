@@ -58,7 +58,8 @@ func ExampleRandomTokens() {
 			return
 		}
 	}
-	fmt.Println(slices.Equal(prompts[0].Tokens[:400], prompts[1].Tokens[:400]), slices.Equal(prompts[0].Tokens[:400], prompts[2].Tokens[:400]))
+	fmt.Println(slices.Equal(prompts[0].Tokens[:400], prompts[1].Tokens[:400]),
+		slices.Equal(prompts[0].Tokens[:400], prompts[2].Tokens[:400]))
 	// Output: false true
 }
 
@@ -72,7 +73,8 @@ func ExampleTalks() {
 		Output: workload.Fixed(12),
 		Think:  workload.Fixed(0.01), // seconds
 	}
-	server := httptest.NewServer(&loadgentest.Simulated{MaxSequences: 8, DecodeRate: 1e4, KVBlocks: 10_000, PrefixCache: true})
+	server := httptest.NewServer(&loadgentest.Simulated{MaxSequences: 8, DecodeRate: 1e4, KVBlocks: 10_000,
+		PrefixCache: true})
 	defer server.Close()
 	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Conversations: talks})
 	if err != nil {
@@ -157,7 +159,8 @@ func ExampleWithMedia() {
 	chats := workload.WithMedia{Text: workload.RandomWords{Seed: 1, Input: 30, Output: 8}, Media: images, Each: 2}
 	server := httptest.NewServer(&loadgentest.Simulated{})
 	defer server.Close()
-	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Endpoint: openai.Chat, Workload: chats})
+	target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Endpoint: openai.Chat,
+		Workload: chats})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -169,7 +172,8 @@ func ExampleWithMedia() {
 		return
 	}
 	tokens, _ := result.Figure("media_tokens_mean")
-	fmt.Printf("%d completed, %.0f tokens of images in each, %d tokens in\n", result.Accounting.Completed, tokens.Value, result.Tokens.Input)
+	fmt.Printf("%d completed, %.0f tokens of images in each, %d tokens in\n", result.Accounting.Completed,
+		tokens.Value, result.Tokens.Input)
 	// Output: 10 completed, 128 tokens of images in each, 1580 tokens in
 }
 

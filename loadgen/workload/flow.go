@@ -19,9 +19,9 @@ import (
 //	  {"id": "b", "continues": "plan", "messages": […], "pause_ms": 900, "max_tokens": 50},
 //	  {"id": "sum", "after": ["a", "b"], "continues": "plan", "answers": ["a", "b"], "messages": […], "max_tokens": 90}]}
 //
-// A request is due "pause_ms" after all that it comes "after" are over, and the one that it "continues", whose messages
-// and answer it begins with; the answers of others that it names in "answers" follow, each as a message of the user, and
-// then its own messages. It may name only requests that stand before it, so that there is no circle.
+// A request is due "pause_ms" after all that it comes "after" are over, and the one that it "continues", whose
+// messages and answer it begins with; the answers of others that it names in "answers" follow, each as a message of
+// the user, and then its own messages. It may name only requests that stand before it, so that there is no circle.
 type step struct {
 	ID        string            `json:"id"`
 	After     []string          `json:"after"`
@@ -100,7 +100,8 @@ type flow struct {
 
 func newFlow(f TalkFile, of *recorded, own source) *flow {
 	n := len(of.steps)
-	return &flow{file: f, steps: of.steps, own: own, replies: make([]string, n), over: make([]bool, n), history: make([]history, n)}
+	return &flow{file: f, steps: of.steps, own: own, replies: make([]string, n), over: make([]bool, n),
+		history: make([]history, n)}
 }
 
 // Next implements [Conversation].

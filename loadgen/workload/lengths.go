@@ -2,6 +2,8 @@ package workload
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math"
@@ -23,6 +25,7 @@ type Distribution struct {
 	weights  []float64
 	values   []float64 // of a file, ascending
 	name     string    // of the file
+	sum      string    // its SHA-256
 	bounded  bool
 	original string
 }
@@ -134,7 +137,8 @@ func positive(text string) (float64, bool) {
 // and what follows a # are left out. The error is a [*DatasetError] with the line.
 func ReadDistribution(r io.Reader, name string) (Distribution, error) {
 	d := Distribution{kind: fileKind, name: name}
-	in := bufio.NewScanner(r)
+	sum := sha256.New()
+	in := bufio.NewScanner(io.TeeReader(r, sum))
 	for n := 1; in.Scan(); n++ {
 		text, _, _ := strings.Cut(in.Text(), "#")
 		if strings.TrimSpace(text) == "" {
@@ -154,6 +158,7 @@ func ReadDistribution(r io.Reader, name string) (Distribution, error) {
 		return Distribution{}, &DatasetError{0, fmt.Errorf("it has no numbers")}
 	}
 	slices.Sort(d.values)
+	d.sum = hex.EncodeToString(sum.Sum(nil))
 	return d, nil
 }
 
@@ -168,6 +173,37 @@ func (d Distribution) String() string {
 		return "file:" + d.name
 	}
 	return d.original
+}
+
+// files are the file that it was read from, if it was.
+func (d Distribution) files() []File {
+	if d.kind != fileKind {
+		return nil
+	}
+	return []File{{Name: d.name, SHA256: d.sum, Prompts: len(d.values)}}
+}
+
+// Counts returns a [*loadgen.InvalidError] for a distribution that cannot be one of turns or of tokens, of which there
+// is one at least: whose least is below 1, where it has one, or whose mean. What one without a least draws below 1 counts
+// as 1. The zero Distribution is none, and nil is returned.
+func (d Distribution) Counts() error {
+	var least float64
+	switch {
+	case d.IsZero(), d.kind == zipfKind && !d.bounded: // from 1 up
+		return nil
+	case d.bounded:
+		least = d.high
+	case d.kind == uniformKind:
+		least = d.low
+	case d.kind == fileKind:
+		least = d.values[0]
+	default:
+		least = d.Mean()
+	}
+	if !(least >= 1) {
+		return &loadgen.InvalidError{Field: "distribution", Value: d, Want: "numbers from 1 up: there is one at least"}
+	}
+	return nil
 }
 
 // IsZero reports whether it is the zero Distribution.

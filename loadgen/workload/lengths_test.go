@@ -72,7 +72,8 @@ func TestDistributions(t *testing.T) {
 }
 
 func TestDistributionsThatCannotBe(t *testing.T) {
-	for _, text := range []string{"", "x", "-1", "5-", "9-4", "normal:5", "normal:5,x", "zipf:1,0", "zipf:1,1.5", "lognormal:0,1",
+	for _, text := range []string{"", "x", "-1", "5-", "9-4", "normal:5", "normal:5,x", "zipf:1,0", "zipf:1,1.5",
+		"lognormal:0,1",
 		"exponential:1,2", "beta:1,2", "NaN", "1e99", "normal:5,1@9-4", "normal:5,1@3", "5@1-9"} {
 		var invalid *loadgen.InvalidError
 		if d, err := workload.ParseDistribution(text); !errors.As(err, &invalid) {
@@ -134,7 +135,8 @@ func TestTreeIsFoundAsItSays(t *testing.T) {
 	}
 	tree := workload.Tree{Seed: 5, Levels: levels, Own: workload.Fixed(10), Output: workload.Fixed(2)}
 	for _, block := range []int{1, 4, 16} {
-		sim := &loadgentest.Simulated{MaxSequences: 1, DecodeRate: 1e6, KVBlocks: 1 << 20, BlockTokens: block, PrefixCache: true}
+		sim := &loadgentest.Simulated{MaxSequences: 1, DecodeRate: 1e6, KVBlocks: 1 << 20, BlockTokens: block,
+			PrefixCache: true}
 		server := httptest.NewServer(sim)
 		target, err := openai.New(openai.Config{URL: server.URL, Model: "simulated", Workload: tree})
 		if err != nil {
@@ -148,11 +150,13 @@ func TestTreeIsFoundAsItSays(t *testing.T) {
 		shared, input := tree.Shared(n, block)
 		c := sim.Counts()
 		if c.PrefixQueries != input || r.Tokens.Input != input || c.PrefixHits < shared {
-			t.Errorf("block %d: the server looked %d tokens up and found %d; %d of %d are shared", block, c.PrefixQueries, c.PrefixHits, shared, input)
+			t.Errorf("block %d: the server looked %d tokens up and found %d; %d of %d are shared", block,
+				c.PrefixQueries, c.PrefixHits, shared, input)
 		}
 		// Own tokens are the same by chance in 1 of 3,000.
 		if r.Tokens.Cached.Cached != c.PrefixHits || float64(c.PrefixHits-shared) > 0.002*float64(input) {
-			t.Errorf("block %d: found %d, told of %d, and said beforehand %d", block, c.PrefixHits, r.Tokens.Cached.Cached, shared)
+			t.Errorf("block %d: found %d, told of %d, and said beforehand %d", block, c.PrefixHits,
+				r.Tokens.Cached.Cached, shared)
 		}
 		_ = target.Close()
 		server.Close()

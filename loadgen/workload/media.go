@@ -2,14 +2,17 @@ package workload
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"io/fs"
 	"math"
 	"net/url"
@@ -24,6 +27,19 @@ type Media struct {
 	name  string
 	parts []string // of a message's content, as JSON
 	bytes int      // of all, as they are sent
+	made  bool     // by a seed
+}
+
+// sum is a hash of all that are sent; "" of those that were made.
+func (m Media) sum() string {
+	if m.made {
+		return ""
+	}
+	h := sha256.New()
+	for _, part := range m.parts {
+		_, _ = io.WriteString(h, part) // of a hash, which takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Len is how many there are.
@@ -51,7 +67,7 @@ func MakeImages(seed uint64, n, width, height int, format string) (Media, error)
 		return Media{}, &loadgen.InvalidError{Field: "images", Value: fmt.Sprintf("%d of %dx%d", n, width, height),
 			Want: "1 to 100,000, each of at most 2²⁶ pixels"}
 	}
-	m := Media{name: fmt.Sprintf("%d images of %dx%d, %s", n, width, height, format)}
+	m := Media{name: fmt.Sprintf("%d images of %dx%d, %s", n, width, height, format), made: true}
 	picture := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range n {
 		var from source
@@ -94,7 +110,7 @@ func MakeSounds(seed uint64, n int, seconds float64) (Media, error) {
 			Want: "1 to 100,000, of up to 3,600 s"}
 	}
 	const rate = 16_000
-	m := Media{name: fmt.Sprintf("%d sounds of %g s, wav", n, seconds)}
+	m := Media{name: fmt.Sprintf("%d sounds of %g s, wav", n, seconds), made: true}
 	samples := max(1, int(math.Round(seconds*rate)))
 	for i := range n {
 		var from source
@@ -116,7 +132,7 @@ func MakeSounds(seed uint64, n int, seconds float64) (Media, error) {
 	return m, nil
 }
 
-// ReadMedia reads all PNG, JPEG, GIF and WAV files of a folder, by their names' order; frames of a video are images in
+// ReadMedia reads all PNG, JPEG and WAV files of a folder, by their names' order; frames of a video are images in
 // order. Each is looked at: a file that is not what its name says is a [*MediaError]. Other files are passed over.
 func ReadMedia(folder fs.FS, name string) (Media, error) {
 	m := Media{name: name}
@@ -124,13 +140,10 @@ func ReadMedia(folder fs.FS, name string) (Media, error) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		kind := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
-		if kind == "jpg" {
-			kind = "jpeg"
-		}
-		if kind != "png" && kind != "jpeg" && kind != "wav" {
+		if !IsMedia(path) {
 			return nil
 		}
+		kind := kindOf(path)
 		data, err := fs.ReadFile(folder, path)
 		if err != nil {
 			return err
@@ -153,6 +166,21 @@ func ReadMedia(folder fs.FS, name string) (Media, error) {
 		return Media{}, err
 	}
 	return m, nil
+}
+
+// IsMedia reports whether [ReadMedia] reads a file of that name.
+func IsMedia(name string) bool {
+	kind := kindOf(name)
+	return kind == "png" || kind == "jpeg" || kind == "wav"
+}
+
+// kindOf is the kind of a file, by the end of its name.
+func kindOf(name string) string {
+	kind := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	if kind == "jpg" {
+		return "jpeg"
+	}
+	return kind
 }
 
 func cmpErr(err error, otherwise string) error {
@@ -228,5 +256,5 @@ func (w WithMedia) Prompt(i int, p *Prompt) error {
 // Describe says what the prompts are, for [Describe].
 func (w WithMedia) Describe(d *Description) {
 	*d = Describe(w.Text)
-	d.Media = &MediaShape{Kind: w.Media.name, Number: w.Media.Len(), Each: max(1, w.Each)}
+	d.Media = &MediaShape{Kind: w.Media.name, Number: w.Media.Len(), Each: max(1, w.Each), SHA256: w.Media.sum()}
 }

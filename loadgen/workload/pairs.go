@@ -2,6 +2,9 @@ package workload
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +22,7 @@ type Lengths struct {
 
 	pairs [][2]int
 	name  string
+	sum   string // SHA-256 of the file
 }
 
 // ReadPairs reads pairs of lengths, input and output, a pair a line with a comma or space between; a first line of names
@@ -26,7 +30,8 @@ type Lengths struct {
 // is a [*DatasetError] with the line.
 func ReadPairs(r io.Reader, name string) (Lengths, error) {
 	l := Lengths{name: name}
-	in := bufio.NewScanner(r)
+	sum := sha256.New()
+	in := bufio.NewScanner(io.TeeReader(r, sum))
 	for n := 1; in.Scan(); n++ {
 		fields := strings.FieldsFunc(in.Text(), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == ';' })
 		if len(fields) == 0 {
@@ -54,7 +59,41 @@ func ReadPairs(r io.Reader, name string) (Lengths, error) {
 	if len(l.pairs) == 0 {
 		return Lengths{}, &DatasetError{0, errors.New("it has no pairs")}
 	}
+	l.sum = hex.EncodeToString(sum.Sum(nil))
 	return l, nil
+}
+
+// Or is l with fixed lengths in the place of those that it has no distribution of.
+func (l Lengths) Or(input, output int) Lengths {
+	if len(l.pairs) > 0 {
+		return l
+	}
+	if l.Input.IsZero() {
+		l.Input = Fixed(float64(input))
+	}
+	if l.Output.IsZero() {
+		l.Output = Fixed(float64(output))
+	}
+	return l
+}
+
+// Mean is that of the lengths; NaN where it is not known without drawing them ([Distribution.Mean]).
+func (l Lengths) Mean() (input, output float64) {
+	if n := float64(len(l.pairs)); n > 0 {
+		for _, p := range l.pairs {
+			input, output = input+float64(p[0])/n, output+float64(p[1])/n
+		}
+		return input, output
+	}
+	return l.Input.Mean(), l.Output.Mean()
+}
+
+// files are those that they were read from.
+func (l Lengths) files() []File {
+	if len(l.pairs) > 0 {
+		return []File{{Name: l.name, SHA256: l.sum, Prompts: len(l.pairs)}}
+	}
+	return append(l.Input.files(), l.Output.files()...)
 }
 
 // IsZero reports whether there are none.
@@ -81,5 +120,5 @@ func (l Lengths) validate() error {
 	if len(l.pairs) == 0 && (l.Input.IsZero() || l.Output.IsZero()) {
 		return &loadgen.InvalidError{Field: "lengths", Value: l, Want: "distributions of both, or pairs"}
 	}
-	return nil
+	return cmp.Or(l.Input.Counts(), l.Output.Counts())
 }

@@ -111,11 +111,14 @@ func (w RandomWords) Validate() error {
 	}
 	switch {
 	case len(c.Words) == 0 || c.Overhead < 0:
-		return &loadgen.InvalidError{Field: "calibration", Value: fmt.Sprintf("%d words, overhead %d", len(c.Words), c.Overhead), Want: "what Calibrate returns"}
+		return &loadgen.InvalidError{Field: "calibration", Value: fmt.Sprintf("%d words, overhead %d", len(c.Words),
+			c.Overhead), Want: "what Calibrate returns"}
 	case w.Lengths.IsZero() && w.Input <= c.Overhead:
-		return &loadgen.InvalidError{Field: "input tokens", Value: w.Input, Want: fmt.Sprintf("more than the %d that every prompt has, such as the chat template's", c.Overhead)}
+		return &loadgen.InvalidError{Field: "input tokens", Value: w.Input,
+			Want: fmt.Sprintf("more than the %d that every prompt has, such as the chat template's", c.Overhead)}
 	case w.Lengths.IsZero() && w.Prefix > w.Input-c.Overhead:
-		return &loadgen.InvalidError{Field: "prefix tokens", Value: w.Prefix, Want: fmt.Sprintf("no more than the input's without the %d that every prompt has", c.Overhead)}
+		return &loadgen.InvalidError{Field: "prefix tokens", Value: w.Prefix,
+			Want: fmt.Sprintf("no more than the input's without the %d that every prompt has", c.Overhead)}
 	}
 	return nil
 }
@@ -161,7 +164,8 @@ type shape struct {
 
 func (s shape) validate(unit string) error {
 	if !s.lengths.IsZero() {
-		s.input, s.inputMax, s.output, s.outputMax = MaxTokens, 0, 1, 0 // a prompt shorter than the prefix has a part of it
+		// a prompt shorter than the prefix has a part of it
+		s.input, s.inputMax, s.output, s.outputMax = MaxTokens, 0, 1, 0
 		if err := s.lengths.validate(); err != nil {
 			return err
 		}
@@ -170,13 +174,16 @@ func (s shape) validate(unit string) error {
 	case s.input < 1 || s.input > MaxTokens:
 		return &loadgen.InvalidError{Field: "input " + unit, Value: s.input, Want: "a number from 1 to 10,000,000"}
 	case s.inputMax != 0 && (s.inputMax < s.input || s.inputMax > MaxTokens):
-		return &loadgen.InvalidError{Field: "most input " + unit, Value: s.inputMax, Want: "0, or a number from the least to 10,000,000"}
+		return &loadgen.InvalidError{Field: "most input " + unit, Value: s.inputMax,
+			Want: "0, or a number from the least to 10,000,000"}
 	case s.output < 1 || s.output > MaxTokens:
 		return &loadgen.InvalidError{Field: "output tokens", Value: s.output, Want: "a number from 1 to 10,000,000"}
 	case s.outputMax != 0 && (s.outputMax < s.output || s.outputMax > MaxTokens):
-		return &loadgen.InvalidError{Field: "most output tokens", Value: s.outputMax, Want: "0, or a number from the least to 10,000,000"}
+		return &loadgen.InvalidError{Field: "most output tokens", Value: s.outputMax,
+			Want: "0, or a number from the least to 10,000,000"}
 	case s.prefix < 0 || s.prefix > s.input:
-		return &loadgen.InvalidError{Field: "prefix " + unit, Value: s.prefix, Want: "a number from 0 to the input's, which it is part of"}
+		return &loadgen.InvalidError{Field: "prefix " + unit, Value: s.prefix,
+			Want: "a number from 0 to the input's, which it is part of"}
 	case s.prefixCount < 0:
 		return &loadgen.InvalidError{Field: "number of prefixes", Value: s.prefixCount, Want: "0 or more"}
 	}

@@ -62,7 +62,8 @@ func TestPrefix(t *testing.T) {
 	for _, groups := range []int{0, 1, 3} {
 		for name, content := range map[string]func(seed uint64, i int) []string{
 			"tokens": func(seed uint64, i int) []string {
-				w := workload.RandomTokens{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
+				w := workload.RandomTokens{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix,
+					Prefixes: groups}
 				p := prompt(t, w, i)
 				var ids []string
 				for _, id := range p.Tokens {
@@ -74,7 +75,8 @@ func TestPrefix(t *testing.T) {
 				return ids
 			},
 			"words": func(seed uint64, i int) []string {
-				w := workload.RandomWords{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix, Prefixes: groups}
+				w := workload.RandomWords{Seed: seed, Input: 60, InputMax: 70, Output: 1, Prefix: prefix,
+					Prefixes: groups}
 				return strings.Fields(prompt(t, w, i).Text)
 			},
 		} {
@@ -111,7 +113,8 @@ func TestRandomWorkloadsValidateRangesAndPrefixes(t *testing.T) {
 	} {
 		w := workload.RandomTokens{Input: 10, Output: 10}
 		test.change(&w)
-		text := workload.RandomWords{Input: w.Input, InputMax: w.InputMax, Output: w.Output, OutputMax: w.OutputMax, Prefix: w.Prefix, Prefixes: w.Prefixes}
+		text := workload.RandomWords{Input: w.Input, InputMax: w.InputMax, Output: w.Output, OutputMax: w.OutputMax,
+			Prefix: w.Prefix, Prefixes: w.Prefixes}
 		for unit, err := range map[string]error{"tokens": w.Validate(), "words": text.Validate()} {
 			field := test.field
 			if unit == "words" && !strings.Contains(field, "output") {

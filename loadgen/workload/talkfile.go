@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +30,7 @@ type TalkFile struct {
 	Name     string // what a [Description] calls the file
 
 	talks []recorded
+	order []int // of talks; nil: the file's
 	turns int
 	sum   string
 }
@@ -50,6 +52,14 @@ type recordedTurn struct {
 
 // Len is the number of conversations.
 func (f TalkFile) Len() int { return len(f.talks) }
+
+// Shuffled is the same conversations in an order that depends on the file's and on the seed alone, which is also the
+// one of Output and Think.
+func (f TalkFile) Shuffled(seed uint64) TalkFile {
+	f.Seed = seed
+	f.order = rand.New(rand.NewPCG(seed, uint64(len(f.talks)))).Perm(len(f.talks))
+	return f
+}
 
 // Turns is the number of requests in all of them.
 func (f TalkFile) Turns() int { return f.turns }
@@ -257,7 +267,7 @@ func (f TalkFile) Validate() error {
 		return &loadgen.InvalidError{Field: "conversations", Value: "none", Want: "those of ReadTalks"}
 	}
 	if !f.Output.IsZero() {
-		return nil
+		return f.Output.Counts()
 	}
 	for _, t := range f.talks {
 		for k, turn := range t.turns {
@@ -284,6 +294,7 @@ func (f TalkFile) Describe(d *Description) {
 	if !f.Think.IsZero() {
 		d.Sessions.Think = f.Think.String()
 	}
+	d.Files = append(f.Output.files(), f.Think.files()...)
 }
 
 // Conversation implements [Conversations]. The error is that of Validate.
@@ -291,7 +302,11 @@ func (f TalkFile) Conversation(i int) (Conversation, error) {
 	if len(f.talks) == 0 {
 		return nil, f.Validate()
 	}
-	of := &f.talks[i%len(f.talks)]
+	at := i % len(f.talks)
+	if f.order != nil {
+		at = f.order[at]
+	}
+	of := &f.talks[at]
 	var own source
 	own.Seed(f.Seed, uint64(i))
 	if of.steps != nil {

@@ -189,6 +189,21 @@ func (t Trace) Faster(speed float64) (Trace, error) {
 	return t, nil
 }
 
+// AsText is the trace in words: for endpoints that take no token ids.
+func (t Trace) AsText() Workload {
+	t.Text = true
+	return t
+}
+
+// Mean is how many tokens a request has in the mean, and asks for.
+func (t Trace) Mean() (input, output float64) {
+	for _, a := range t.asks {
+		input += float64(a.input) / float64(len(t.asks))
+		output += float64(max(1, a.output)) / float64(len(t.asks))
+	}
+	return input, output
+}
+
 // Arrivals are when the requests are due.
 func (t Trace) Arrivals() loadgen.Arrivals {
 	a := loadgen.Arrivals{Process: loadgen.TraceArrivals}

@@ -84,14 +84,17 @@ func TestTraceFormats(t *testing.T) {
 `)
 	_ = zip.Close()
 	for format, text := range map[workload.TraceFormat]string{
-		workload.AzureLLM: "\ufeffTIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:48.6805900,30,3\r\n",
-		workload.BurstGPT: "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,374,44,418,Conversation log\n7,GPT-4,30,3,33,API log\n",
+		workload.AzureLLM: "\ufeffTIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 " +
+			"18:15:46.6805900,374,44\r\n2023-11-16 18:15:48.6805900,30,3\r\n",
+		workload.BurstGPT: "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log " +
+			"Type\n5,ChatGPT,374,44,418,Conversation log\n7,GPT-4,30,3,33,API log\n",
 		workload.Mooncake: "{\"timestamp\":0,\"input_length\":374,\"output_length\":44}\n{\"timestamp\":2000,\"input_length\":30,\"output_length\":3}",
 		workload.Requests: zipped.String(),
 	} {
 		tr := trace(t, format, text)
 		a, b := prompt(t, tr, 0), prompt(t, tr, 1)
-		if tr.Len() != 2 || a.Input != 374 || a.Output != 44 || b.Input != 30 || b.Output != 3 || common(a.Tokens, b.Tokens) > 3 {
+		if tr.Len() != 2 || a.Input != 374 || a.Output != 44 || b.Input != 30 || b.Output != 3 ||
+			common(a.Tokens, b.Tokens) > 3 {
 			t.Errorf("%s: %d requests, %d/%d, %d/%d", format, tr.Len(), a.Input, a.Output, b.Input, b.Output)
 		}
 		if due := tr.Arrivals().Trace; due[1] != 2*time.Second {
@@ -113,13 +116,15 @@ func TestTracesThatCannotBeUsed(t *testing.T) {
 		line   int
 		say    string
 	}{
-		{workload.Mooncake, good + "\n" + `{"timestamp": 4, "input_length": 10, "output_length": 5}`, 3, "1ms before that of line 1"},
+		{workload.Mooncake, good + "\n" + `{"timestamp": 4, "input_length": 10, "output_length": 5}`, 3,
+			"1ms before that of line 1"},
 		{workload.Mooncake, good + `{"timestamp": 6, "input_length": 10`, 2, "unexpected end"},
 		{workload.Mooncake, good + `{"timestamp": 6, "input_length": 0, "output_length": 5}`, 2, "tokens in"},
 		{workload.Mooncake, good + `{"timestamp": 6, "input_length": 10, "output_length": -5}`, 2, "tokens in"},
 		{workload.Mooncake, good + `{"timestamp": -6, "input_length": 10, "output_length": 5}`, 2, "timestamp"},
 		{workload.Mooncake, good + `{"input_length": 10, "output_length": 5}`, 2, "want timestamp"},
-		{workload.Mooncake, good + `{"timestamp": 6, "input_length": 512, "output_length": 5, "hash_ids":[1,2]}`, 2, "2 hash_ids"},
+		{workload.Mooncake, good + `{"timestamp": 6, "input_length": 512, "output_length": 5, "hash_ids":[1,2]}`, 2,
+			"2 hash_ids"},
 		{workload.Mooncake, "\n", 0, "no requests"},
 		{workload.AzureLLM, azure + "2023-11-16 18:15:45.68,1,1\n", 3, "before"},
 		{workload.AzureLLM, azure + "yesterday,1,1\n", 3, "want a time"},
@@ -128,7 +133,8 @@ func TestTracesThatCannotBeUsed(t *testing.T) {
 		{workload.AzureLLM, "a,b\n", 1, "want TIMESTAMP"},
 		{workload.AzureLLM, azure + "\"2023\n", 3, "CSV"},
 		{workload.BurstGPT, "Timestamp,Request tokens,Response tokens\n-1,1,1", 2, "seconds"},
-		{workload.Requests, `{"run":1,"seq":0,"scheduled_ns":1,"input_tokens":1}` + "\n" + `{"run":2,"seq":0,"scheduled_ns":1,"input_tokens":1}`, 2, "run 2"},
+		{workload.Requests, `{"run":1,"seq":0,"scheduled_ns":1,"input_tokens":1}` + "\n" +
+			`{"run":2,"seq":0,"scheduled_ns":1,"input_tokens":1}`, 2, "run 2"},
 		{workload.Requests, `{"run":1}`, 1, "scheduled_ns"},
 	} {
 		_, err := workload.ReadTrace(strings.NewReader(test.text), test.format, workload.DatasetLimits{})
@@ -154,7 +160,8 @@ func FuzzReadTrace(f *testing.F) {
 	f.Add("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,374,44\n", 1)
 	f.Fuzz(func(t *testing.T, text string, format int) {
 		formats := workload.TraceFormats()
-		tr, err := workload.ReadTrace(strings.NewReader(text), formats[uint(format)%uint(len(formats))], workload.DatasetLimits{Bytes: 1 << 16})
+		tr, err := workload.ReadTrace(strings.NewReader(text), formats[uint(format)%uint(len(formats))],
+			workload.DatasetLimits{Bytes: 1 << 16})
 		if err != nil {
 			return
 		}

@@ -33,7 +33,8 @@ func readMooncake(_ int, line string) (traced, bool, error) {
 		return traced{}, false, fmt.Errorf("%d hash_ids for an input of %d tokens: want one for each %d of them",
 			len(l.Blocks), *l.Input, mooncakeBlock)
 	}
-	return traced{at: time.Duration(*l.Timestamp * 1e6), input: *l.Input, output: *l.Output, blocks: l.Blocks}, true, nil
+	return traced{at: time.Duration(*l.Timestamp * 1e6), input: *l.Input, output: *l.Output, blocks: l.Blocks}, true,
+		nil
 }
 
 // A csvTrace is one whose first line names its columns.
@@ -42,7 +43,8 @@ type csvTrace struct {
 	header bool
 }
 
-func (c *csvTrace) reader(when, in, out string, parse func(string) (time.Duration, error)) func(int, string) (traced, bool, error) {
+func (c *csvTrace) reader(when, in, out string, parse func(string) (time.Duration, error)) func(int, string) (traced,
+	bool, error) {
 	return func(_ int, line string) (traced, bool, error) {
 		fields, err := csv.NewReader(strings.NewReader(line)).Read()
 		if err != nil {
@@ -66,7 +68,8 @@ func (c *csvTrace) reader(when, in, out string, parse func(string) (time.Duratio
 		}
 		for i, n := range []*int{&ask.input, &ask.output} {
 			if *n, err = strconv.Atoi(strings.TrimSpace(fields[c.at[i+1]])); err != nil {
-				return traced{}, false, fmt.Errorf("%s: want a number of tokens, not %.40q", []string{in, out}[i], fields[c.at[i+1]])
+				return traced{}, false, fmt.Errorf("%s: want a number of tokens, not %.40q", []string{in, out}[i],
+					fields[c.at[i+1]])
 			}
 		}
 		return ask, true, nil
@@ -97,7 +100,8 @@ type ownTrace struct {
 	run, seq int
 }
 
-// read reads a line of a requests file. What the server counted goes before what was asked for, which text may not know.
+// read reads a line of a requests file. What the server counted goes before what was asked for, which text may not
+// know.
 //
 //	{"run":1,"seq":0,"index":3,"scheduled_ns":1200,…,"input_tokens":64,"output_tokens":16,"counted":true}
 func (t *ownTrace) read(_ int, line string) (traced, bool, error) {
@@ -121,7 +125,8 @@ func (t *ownTrace) read(_ int, line string) (traced, bool, error) {
 	case l.Warmup || l.Discard:
 		return traced{}, false, nil
 	case t.known && (l.Run != t.run || l.Seq != t.seq):
-		return traced{}, false, fmt.Errorf("it is of run %d, step %d, and those before are of run %d, step %d: want the "+
+		return traced{}, false, fmt.Errorf("it is of run %d, step %d, and those before are of run %d, step %d: "+
+			"want the "+
 			"requests of one step", l.Run, l.Seq, t.run, t.seq)
 	}
 	t.known, t.run, t.seq = true, l.Run, l.Seq

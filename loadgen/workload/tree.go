@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -60,7 +61,13 @@ func (t Tree) Validate() error {
 		return &loadgen.InvalidError{Field: "lengths of the tree", Value: fmt.Sprint(t.Own, ", ", t.Output), Want: "distributions of " +
 			"the prompt's own tokens and of the answer's"}
 	}
-	return nil
+	return cmp.Or(t.Own.Counts(), t.Output.Counts())
+}
+
+// AsText is the tree in words: for endpoints that take no token ids.
+func (t Tree) AsText() Workload {
+	t.Text = true
+	return t
 }
 
 // way draws the nodes that prompt i goes through, by their streams of numbers, and its lengths.
@@ -146,4 +153,5 @@ func (t Tree) Describe(d *Description) {
 		d.Tree = append(d.Tree, fmt.Sprintf("%dx%d", l.Tokens, l.Branches))
 	}
 	d.Lengths = fmt.Sprintf("own %v, output %v", t.Own, t.Output)
+	d.Files = append(t.Own.files(), t.Output.files()...)
 }

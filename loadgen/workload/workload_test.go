@@ -72,7 +72,8 @@ func TestPromptsShareNoPrefix(t *testing.T) {
 }
 
 func TestRandomTokens(t *testing.T) {
-	for _, test := range []struct{ low, high, from, to int }{{0, 0, 1000, 4000}, {0, 2, 0, 2}, {7, 8, 7, 8}, {100, 110, 100, 110}} {
+	for _, test := range []struct{ low, high, from, to int }{{0, 0, 1000, 4000}, {0, 2, 0, 2}, {7, 8, 7, 8},
+		{100, 110, 100, 110}} {
 		w := workload.RandomTokens{Input: 5000, Output: 3, Low: test.low, High: test.high}
 		p := prompt(t, w, 0)
 		if len(p.Tokens) != 5000 || p.Text != "" || p.Input != 5000 || p.Output != 3 {
@@ -91,7 +92,8 @@ func TestRandomTokens(t *testing.T) {
 func TestRandomWords(t *testing.T) {
 	for _, n := range []int{1, 2, 500} {
 		p := prompt(t, workload.RandomWords{Input: n, Output: 3}, 0)
-		if words := strings.Fields(p.Text); len(words) != n || strings.Join(words, " ") != p.Text || len(p.Tokens) != 0 || p.Input != n || p.Output != 3 {
+		if words := strings.Fields(p.Text); len(words) != n || strings.Join(words, " ") != p.Text ||
+			len(p.Tokens) != 0 || p.Input != n || p.Output != 3 {
 			t.Errorf("%d words: %+v", n, p)
 		}
 	}
@@ -120,7 +122,8 @@ func TestWorkloadsValidate(t *testing.T) {
 		{workload.RandomWords{Output: 1}, "input words"},
 		{workload.RandomWords{Input: 1}, "output tokens"},
 	} {
-		for how, err := range map[string]error{"Validate": test.w.Validate(), "Prompt": test.w.Prompt(0, new(workload.Prompt))} {
+		for how, err := range map[string]error{"Validate": test.w.Validate(),
+			"Prompt": test.w.Prompt(0, new(workload.Prompt))} {
 			var invalid *loadgen.InvalidError
 			switch {
 			case test.field == "" && err != nil:

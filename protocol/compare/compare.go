@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -180,7 +181,7 @@ func (s *Side) summary() Summary {
 }
 
 func (r *Result) warn(code, format string, args ...any) {
-	r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+	r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Message: number.Sprintf(format, args...)})
 }
 
 // conditions notes in what all experiments differ from the first, and refuses what forbids a comparison.

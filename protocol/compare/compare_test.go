@@ -82,7 +82,8 @@ func TestOutcome(t *testing.T) {
 		{"too coarse for the margin", 1, 1, 0.001, compare.Undecided, [2]string{"undecided", "undecided"}},
 		{"within a wide margin", 1.05, 1, 0.10, compare.NoRegression, [2]string{"equivalent", "equivalent"}},
 	} {
-		b := experiment(tuesday, map[string][]float64{"ttft_p50": times(baseTTFT, c.ttft), "output_tokens_per_s": times(baseRate, c.rate)})
+		b := experiment(tuesday, map[string][]float64{"ttft_p50": times(baseTTFT, c.ttft),
+			"output_tokens_per_s": times(baseRate, c.rate)})
 		r, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b), compare.Options{Margin: c.margin})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -112,7 +113,8 @@ func TestOutcome(t *testing.T) {
 		}
 		text, err := json.Marshal(r)
 		back := &compare.Result{}
-		if err := errors.Join(err, json.Unmarshal(text, back)); err != nil || back.Outcome != r.Outcome || len(back.Figures) != len(r.Figures) {
+		if err := errors.Join(err, json.Unmarshal(text, back)); err != nil || back.Outcome != r.Outcome ||
+			len(back.Figures) != len(r.Figures) {
 			t.Errorf("%s: %v: %s", c.name, err, text)
 		}
 	}
@@ -151,17 +153,22 @@ func TestLeftOut(t *testing.T) {
 		compare []string
 		left    string // a part of what is said of what was not
 	}{
-		{"by default", all(tuesday), nil, []string{"output_tokens_per_s", "ttft_p50", "ttft_p99"}, "success_rate: 100 % of 4000 and of 4000 requests"},
-		{"spoiled", spoiled, nil, []string{"output_tokens_per_s", "ttft_p99"}, "ttft_p50: b: it must not be used: client-bound"},
+		{"by default", all(tuesday), nil, []string{"output_tokens_per_s", "ttft_p50", "ttft_p99"},
+			"success_rate: 100 % of 4000 and of 4000 requests"},
+		{"spoiled", spoiled, nil, []string{"output_tokens_per_s", "ttft_p99"},
+			"ttft_p50: b: it must not be used: client-bound"},
 		{"few samples", few, nil, []string{"output_tokens_per_s", "ttft_p50"}, "ttft_p99: b: marked few-samples"},
 		{"few samples, named", few, []string{"ttft_p99"}, []string{"ttft_p99"}, ""},
-		{"not above 0", zero, nil, []string{"output_tokens_per_s", "ttft_p99"}, "ttft_p50: b: a ratio needs values above 0, and run 1 has 0"},
+		{"not above 0", zero, nil, []string{"output_tokens_per_s", "ttft_p99"},
+			"ttft_p50: b: a ratio needs values above 0, and run 1 has 0"},
 		{"a condition", all(tuesday), []string{"in_flight_mean"}, nil, "in_flight_mean: it is a condition"},
 		{"shares, named", all(tuesday), []string{"success_rate"}, []string{"success_rate"}, ""},
 		{"another load", more, []string{"ttft_p50"}, []string{"ttft_p50"}, ": a has no such load"},
-		{"a figure that one lacks", lacking, nil, []string{"ttft_p50", "ttft_p99"}, "output_tokens_per_s: b does not have it"},
+		{"a figure that one lacks", lacking, nil, []string{"ttft_p50", "ttft_p99"},
+			"output_tokens_per_s: b does not have it"},
 	} {
-		r, err := compare.Compare(compare.Of("a", all(monday)), compare.Of("b", c.b), compare.Options{Figures: c.figures})
+		r, err := compare.Compare(compare.Of("a", all(monday)), compare.Of("b", c.b),
+			compare.Options{Figures: c.figures})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -173,7 +180,8 @@ func TestLeftOut(t *testing.T) {
 		for _, l := range r.LeftOut {
 			left = append(left, l.Figure+": "+l.Reason)
 		}
-		if !slices.Equal(names, c.compare) || !strings.Contains(strings.Join(left, "\n"), c.left) || (c.left == "") != (len(left) == 0) {
+		if !slices.Equal(names, c.compare) || !strings.Contains(strings.Join(left, "\n"), c.left) ||
+			(c.left == "") != (len(left) == 0) {
 			t.Errorf("%s: %v compared, %v left out; want %v, %s", c.name, names, left, c.compare, c.left)
 		}
 		if len(names) == 0 && r.Outcome != compare.Undecided {
@@ -185,13 +193,15 @@ func TestLeftOut(t *testing.T) {
 // A share is compared by its counts: all of all on both sides has no spread, and is equivalent where there are enough.
 func TestSharesAreCompared(t *testing.T) {
 	share := func(at time.Time, values ...float64) *compare.Side {
-		return compare.Of("x", experiment(at, map[string][]float64{"ttft_p50": baseTTFT[:len(values)], "success_rate": values}))
+		return compare.Of("x", experiment(at, map[string][]float64{"ttft_p50": baseTTFT[:len(values)],
+			"success_rate": values}))
 	}
 	for _, c := range []struct {
 		a, b *compare.Side
 		want compare.Outcome
 	}{
-		{share(monday, 100, 100, 100, 100, 100), share(tuesday, 100, 100, 100, 100, 100), compare.NoRegression}, // 4,000 requests each
+		// 4,000 requests each
+		{share(monday, 100, 100, 100, 100, 100), share(tuesday, 100, 100, 100, 100, 100), compare.NoRegression},
 		{share(monday, 100, 100), share(tuesday, 100, 100), compare.Undecided},
 		{share(monday, 100, 100, 100, 100, 100), share(tuesday, 90, 91, 89.5, 90, 90.5), compare.Regression},
 		{share(monday, 90, 91, 89.5, 90, 90.5), share(tuesday, 100, 100, 100, 100, 100), compare.NoRegression},
@@ -242,12 +252,16 @@ func TestRefused(t *testing.T) {
 		says   string
 		anyway bool // it can be compared when told to
 	}{
-		{"another model", change(each(func(m *protocol.Measurement) { m.Models = []string{"other"} })), "load: models: m → other", true},
+		{"another model", change(each(func(m *protocol.Measurement) { m.Models = []string{"other"} })),
+			"load: models: m → other", true},
 		{"other requests", change(func(e *protocol.Experiment) { e.Workload = &workload.Description{Endpoint: "chat"} }), `"chat"`, true},
-		{"another number of requests", change(each(func(m *protocol.Measurement) { m.Step.Level.Requests = 80 })), "requests at concurrency 8: 800 → 80", true},
-		{"another warmup", change(each(func(m *protocol.Measurement) { m.Step.Level.Warmup = 80 })), "requests that lead it in at concurrency 8: 0 → 80", true},
+		{"another number of requests", change(each(func(m *protocol.Measurement) { m.Step.Level.Requests = 80 })),
+			"requests at concurrency 8: 800 → 80", true},
+		{"another warmup", change(each(func(m *protocol.Measurement) { m.Step.Level.Warmup = 80 })),
+			"requests that lead it in at concurrency 8: 0 → 80", true},
 		{"other objectives", change(func(e *protocol.Experiment) { e.Design = []byte(`{"objectives":[{"metric":"ttft","limit":500}]}`) }), "objectives: none → ttft:500", true},
-		{"no load in common", change(each(func(m *protocol.Measurement) { m.Step.Level.Concurrency = 9 })), "concurrency 9 (64 in, 16 out) is not in a", false},
+		{"no load in common", change(each(func(m *protocol.Measurement) { m.Step.Level.Concurrency = 9 })),
+			"concurrency 9 (64 in, 16 out) is not in a", false},
 		{"another shape", change(each(func(m *protocol.Measurement) { m.Step.Output = 17 })), "(64 in, 17 out)", false},
 		{"nothing", &protocol.Experiment{}, "concurrency 8 (64 in, 16 out) is not in b", false},
 	} {
@@ -267,16 +281,19 @@ func TestRefused(t *testing.T) {
 	}
 	// Another version of what is measured is what a comparison is for.
 	b := change(func(e *protocol.Experiment) { e.Tool = "servegauge v2" })
-	if r, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b), compare.Options{}); err != nil || len(r.Differences) != 1 || r.Differences[0].Forbids {
+	if r, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b), compare.Options{}); err != nil ||
+		len(r.Differences) != 1 || r.Differences[0].Forbids {
 		t.Errorf("%v, %v", r, err)
 	}
 	for _, margin := range []float64{-1, 1 / func() float64 { return 0 }()} {
-		if _, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b), compare.Options{Margin: margin}); err == nil {
+		if _, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b),
+			compare.Options{Margin: margin}); err == nil {
 			t.Errorf("a margin of %v is taken", margin)
 		}
 	}
 	var unknown *protocol.FigureError
-	if _, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b), compare.Options{Figures: []string{"ttft_p05"}}); !errors.As(err, &unknown) || unknown.Nearest != "ttft_p50" {
+	if _, err := compare.Compare(compare.Of("a", base()), compare.Of("b", b),
+		compare.Options{Figures: []string{"ttft_p05"}}); !errors.As(err, &unknown) || unknown.Nearest != "ttft_p50" {
 		t.Errorf("%v", err)
 	}
 }
@@ -289,14 +306,16 @@ func TestSeveralExperiments(t *testing.T) {
 	a := compare.Of("a", day(0, 1), day(1, 1.004), day(2, 0.997))
 	b := compare.Of("b", day(3, 1.001), day(4, 0.998), day(5, 1.002))
 	r, err := compare.Compare(a, b, compare.Options{})
-	if err != nil || r.Outcome != compare.NoRegression || len(r.Figures[0].A) != 3 || len(r.Figures[0].B) != 3 || !strings.Contains(r.Unit, "experiment") {
+	if err != nil || r.Outcome != compare.NoRegression || len(r.Figures[0].A) != 3 || len(r.Figures[0].B) != 3 ||
+		!strings.Contains(r.Unit, "experiment") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	r, err = compare.Compare(a, compare.Of("b", day(3, 1.1)), compare.Options{})
 	if err != nil || r.Outcome != compare.Regression || len(r.Figures[0].A) != 15 || len(r.Figures[0].B) != 5 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err := compare.Compare(a, a, compare.Options{}); err != nil || !slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.Code == compare.WarnSame }) {
+	if r, err := compare.Compare(a, a, compare.Options{}); err != nil ||
+		!slices.ContainsFunc(r.Warnings, func(w loadgen.Warning) bool { return w.Code == compare.WarnSame }) {
 		t.Errorf("%v, %v", r, err)
 	}
 }
@@ -305,7 +324,8 @@ func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -328,9 +348,11 @@ func TestRead(t *testing.T) {
 	write("several/1/results.json", string(results))
 	write("several/2/journal.jsonl", journal)
 	write("several/notes/readme.txt", "")
-	for path, parts := range map[string]int{"results": 1, "journal": 1, "several": 2, "results/results.json": 1, "journal/journal.jsonl": 1} {
+	for path, parts := range map[string]int{"results": 1, "journal": 1, "several": 2, "results/results.json": 1,
+		"journal/journal.jsonl": 1} {
 		side, err := compare.Read(filepath.Join(dir, path))
-		if err != nil || len(side.Parts) != parts || len(side.Parts[0].Analysis.Points) != 1 || len(side.Parts[0].Analysis.Points[0].Estimates[0].Values) != 5 {
+		if err != nil || len(side.Parts) != parts || len(side.Parts[0].Analysis.Points) != 1 ||
+			len(side.Parts[0].Analysis.Points[0].Estimates[0].Values) != 5 {
 			t.Errorf("%s: %+v, %v", path, side, err)
 		}
 	}
@@ -356,10 +378,14 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{
-		"nowhere": "no such file", "empty": "it holds no experiment", "none": "the file is empty", "cut": "unexpected end",
-		"text": "invalid character", "list": "cannot unmarshal", "nan": "invalid character", "huge": "cannot unmarshal number",
-		"fewer": "3 values of 5 runs", "later": "schema 7, written by servegauge v9, and this version reads 1", "unversioned": "no file of results, which says its schema",
-		"laterjournal": "schema 7, written by servegauge v9", "halfjournal": "journal", "folder": "is no file", "empty/readme.txt": "the file is empty",
+		"nowhere": "no such file", "empty": "it holds no experiment", "none": "the file is empty",
+		"cut":  "unexpected end",
+		"text": "invalid character", "list": "cannot unmarshal", "nan": "invalid character",
+		"huge":  "cannot unmarshal number",
+		"fewer": "3 values of 5 runs", "later": "schema 7, written by servegauge v9, and this version reads 1",
+		"unversioned":  "no file of results, which says its schema",
+		"laterjournal": "schema 7, written by servegauge v9", "halfjournal": "journal", "folder": "is no file",
+		"empty/readme.txt": "the file is empty",
 	} {
 		_, err := compare.Read(filepath.Join(dir, path))
 		var wrong *compare.SideError

@@ -83,7 +83,8 @@ func differences(a, b Part) (out []Difference) {
 			was, is any
 			forbids bool
 		}{
-			{"requests", p.Requests, q.Requests, true}, {"requests that lead it in", p.Warmup, q.Warmup, true},
+			{"requests", p.Requests, q.Requests, true}, {"sessions", p.Sessions, q.Sessions, true},
+			{"requests that lead it in", p.Warmup, q.Warmup, true},
 			{"trace", p.Trace, q.Trace, true}, {"timeout", p.Timeout, q.Timeout, false},
 		} {
 			if c.was != c.is {

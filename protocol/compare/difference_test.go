@@ -23,7 +23,8 @@ func machine(model, kernel string, cores int64) *envinfo.Environment {
 // Other hardware is refused, and other software is what may be compared. What one side does not know is said.
 func TestHardware(t *testing.T) {
 	part := func(client, server *envinfo.Environment) Part {
-		return Part{Analysis: protocol.Analyze(&protocol.Experiment{Environment: client}), Client: client, Server: server}
+		return Part{Analysis: protocol.Analyze(&protocol.Experiment{Environment: client}), Client: client,
+			Server: server}
 	}
 	same := machine("EPYC 9575F", "6.8", 64)
 	for _, c := range []struct {
@@ -33,10 +34,14 @@ func TestHardware(t *testing.T) {
 		says   string
 	}{
 		{"the same", part(machine("EPYC 9575F", "6.8", 64), machine("EPYC 9575F", "6.8", 64)), false, ""},
-		{"another client", part(machine("Xeon", "6.8", 64), same), true, "hardware: the client's changed: host.cpu_model: EPYC 9575F → Xeon"},
-		{"another server", part(same, machine("EPYC 9575F", "6.8", 32)), true, "hardware: the server's changed: host.cpu_cores"},
-		{"another kernel", part(machine("EPYC 9575F", "6.9", 64), same), false, "software: the client's changed: host.kernel: 6.8 → 6.9"},
-		{"not known", part(machine("EPYC 9575F", "6.8", 0), same), false, "unknown: the client's not comparable: host.cpu_cores"},
+		{"another client", part(machine("Xeon", "6.8", 64), same), true,
+			"hardware: the client's changed: host.cpu_model: EPYC 9575F → Xeon"},
+		{"another server", part(same, machine("EPYC 9575F", "6.8", 32)), true,
+			"hardware: the server's changed: host.cpu_cores"},
+		{"another kernel", part(machine("EPYC 9575F", "6.9", 64), same), false,
+			"software: the client's changed: host.kernel: 6.8 → 6.9"},
+		{"not known", part(machine("EPYC 9575F", "6.8", 0), same), false,
+			"unknown: the client's not comparable: host.cpu_cores"},
 	} {
 		got := differences(part(same, same), c.b)
 		var forbid bool
@@ -45,7 +50,8 @@ func TestHardware(t *testing.T) {
 			forbid = forbid || d.Forbids
 			lines = append(lines, d.String())
 		}
-		if all := strings.Join(lines, "\n"); forbid != c.forbid || !strings.Contains(all, c.says) || (c.says == "") != (len(got) == 0) {
+		if all := strings.Join(lines, "\n"); forbid != c.forbid || !strings.Contains(all, c.says) ||
+			(c.says == "") != (len(got) == 0) {
 			t.Errorf("%s: %v, %s; want %v, %s", c.name, forbid, all, c.forbid, c.says)
 		}
 	}
@@ -80,13 +86,18 @@ func TestHardware(t *testing.T) {
 
 func TestWhatIsHardware(t *testing.T) {
 	for path, want := range map[string]bool{
-		"host.cpu_model": true, "host.memory": true, "host.numa.nodes[0].memory": true, "host.network.cards[eth0].speed": true,
-		"amd.cards[0000:05:00.0].model": true, "amd.count": true, "amd.cards[0].compute_partition": true, "nvidia.cards[0].vram": true,
+		"host.cpu_model": true, "host.memory": true, "host.numa.nodes[0].memory": true,
+		"host.network.cards[eth0].speed": true,
+		"amd.cards[0000:05:00.0].model":  true, "amd.count": true, "amd.cards[0].compute_partition": true,
+		"nvidia.cards[0].vram":        true,
 		"nvidia.cards[0].power_limit": true, "process.cpu_limit": true, "process.usable_cpus": true,
-		"host.kernel": false, "host.tuning.transparent_hugepages": false, "host.frequency.governor": false, "host.machine.bios_version": false,
-		"host.network.cards[eth0].driver_version": false, "amd.cards[0].firmware[SMC].version": false, "nvidia.cards[0].vbios": false,
-		"software[ROCm@host].version": false, "server.version": false, "containers[0].image": false, "variables.list[HSA_X].value": false,
-		"model.revision": false, "process.open_files": false,
+		"host.kernel": false, "host.tuning.transparent_hugepages": false, "host.frequency.governor": false,
+		"host.machine.bios_version":               false,
+		"host.network.cards[eth0].driver_version": false, "amd.cards[0].firmware[SMC].version": false,
+		"nvidia.cards[0].vbios":       false,
+		"software[ROCm@host].version": false, "server.version": false, "containers[0].image": false,
+		"variables.list[HSA_X].value": false,
+		"model.revision":              false, "process.open_files": false,
 	} {
 		if got := hardware(path); got != want {
 			t.Errorf("%s is hardware: %v", path, got)

@@ -58,7 +58,8 @@ func (r *Result) judge() error {
 
 // isShare reports whether a figure is a share of the requests issued.
 func isShare(name string) bool {
-	return name == loadgen.SuccessRate || name == loadgen.Attainment || strings.HasPrefix(name, loadgen.AttainmentName(""))
+	return name == loadgen.SuccessRate || name == loadgen.Attainment ||
+		strings.HasPrefix(name, loadgen.AttainmentName(""))
 }
 
 // counts are those behind an estimate of a share.
@@ -143,8 +144,9 @@ func ratioOfShares(a, b []stats.Count, confidence float64, unit string) (stats.I
 		return stats.Interval{}, err
 	}
 	v := stats.Interval{
-		Estimate: vb.Estimate / va.Estimate, Low: math.NaN(), High: math.NaN(), Method: "ratio of two shares, by " + va.Method,
-		N: va.N + vb.N, DF: math.NaN(), Confidence: confidence, Unit: unit, Assumptions: va.Assumptions,
+		Estimate: vb.Estimate / va.Estimate, Low: math.NaN(), High: math.NaN(),
+		Method: "ratio of two shares, by " + va.Method,
+		N:      va.N + vb.N, DF: math.NaN(), Confidence: confidence, Unit: unit, Assumptions: va.Assumptions,
 	}
 	if va.Estimate == 0 {
 		v.Estimate = math.NaN()

@@ -61,7 +61,8 @@ func (e *SideError) Error() string { return e.Path + ": " + e.Err.Error() }
 
 func (e *SideError) Unwrap() error { return e.Err }
 
-var errNone = fmt.Errorf("it holds no experiment: want a folder with %s or %s, or one with several of those", protocol.JournalFile, protocol.ResultsFile)
+var errNone = fmt.Errorf("it holds no experiment: want a folder with %s or %s, or one with several of those",
+	protocol.JournalFile, protocol.ResultsFile)
 
 // Read reads a side: a folder with a journal or with results, a folder of such folders, or one of these files. Where
 // there are both the journal is read, which is the truth that the results were derived from. Errors are [*SideError].

@@ -71,7 +71,8 @@ func (c *tally) String() string {
 		}
 		return fmt.Sprintf("%.2f %% [%.2f, %.2f]", 100*v.Estimate, 100*v.Low, 100*v.High)
 	}
-	return fmt.Sprintf("%d comparisons: no regression %s, regression %s, undecided %s; some figure worse %s, better %s", c.of,
+	return fmt.Sprintf("%d comparisons: no regression %s, regression %s, undecided %s; some figure worse %s, "+
+		"better %s", c.of,
 		part(c.none), part(c.regression), part(c.undecided), part(c.falseWorse), part(c.falseBetter))
 }
 
@@ -83,7 +84,8 @@ func TestSimulationOfFamilies(t *testing.T) {
 		for run := range n {
 			shared := rng.NormFloat64() * cv / math.Sqrt2 // half of the variance is the run's own
 			for k, c := range []int{1, 4, 16, 64} {
-				m := protocol.Measurement{Step: protocol.Step{Run: run + 1, Seq: k, Level: loadgen.Level{Concurrency: c, Requests: 1000}}, Instance: fmt.Sprint(at, run)}
+				m := protocol.Measurement{Step: protocol.Step{Run: run + 1, Seq: k,
+					Level: loadgen.Level{Concurrency: c, Requests: 1000}}, Instance: fmt.Sprint(at, run)}
 				for _, name := range []string{"output_tokens_per_s", "ttft_p50", "e2e_p50"} {
 					f := loadgen.Figure{Name: name, Unit: "ms", Better: loadgen.LowerIsBetter, N: 1000}
 					value := 100 * math.Exp(shared+rng.NormFloat64()*cv/math.Sqrt2)
@@ -111,13 +113,15 @@ func TestSimulationOfFamilies(t *testing.T) {
 	} {
 		var all tally
 		for range draws(4, 400) {
-			r, err := compare.Compare(side(monday, c.n, c.cv, 1, 1), side(tuesday, c.m, c.cv, c.by, c.only), compare.Options{Margin: 0.02})
+			r, err := compare.Compare(side(monday, c.n, c.cv, 1, 1), side(tuesday, c.m, c.cv, c.by, c.only),
+				compare.Options{Margin: 0.02})
 			if err != nil {
 				t.Fatal(err)
 			}
 			all.add(r)
 		}
-		t.Logf("%d and %d runs, CoV %g %%, B worse by %.3g %%, one figure by %.3g %%: %v", c.n, c.m, 100*c.cv, 100*(c.by-1), 100*(c.only-1), &all)
+		t.Logf("%d and %d runs, CoV %g %%, B worse by %.3g %%, one figure by %.3g %%: %v", c.n, c.m, 100*c.cv,
+			100*(c.by-1), 100*(c.only-1), &all)
 		false1, false2 := all.falseWorse+all.falseBetter, all.none
 		if c.by == 1 && c.only == 1 && float64(false1) > 0.05*float64(all.of)+3*math.Sqrt(0.05*float64(all.of)) {
 			t.Errorf("%+v: equal servers are called different %d times of %d", c, false1, all.of)
@@ -153,12 +157,16 @@ func simulated(t *testing.T, at time.Time, seed uint64, runs int, slower float64
 	synctest.Test(t, func(t *testing.T) {
 		for run := range runs {
 			by := slower * math.Exp(0.01*rng.NormFloat64())
-			s := &loadgentest.Simulated{MaxSequences: 6, PrefillRate: 3200 / by, DecodeRate: 200 / by, Noise: 0.05, Seed: rng.Uint64()}
+			s := &loadgentest.Simulated{MaxSequences: 6, PrefillRate: 3200 / by, DecodeRate: 200 / by, Noise: 0.05,
+				Seed: rng.Uint64()}
 			for k, c := range []int{4, 8} {
 				spec := workload.Spec{Input: 32, Output: 8}
-				body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) + `],"stream":true,"ignore_eos":true,"max_tokens":8}`
-				g := loadgen.Generator{Target: loadgen.TargetFunc(func(ctx context.Context, _ int, r *loadgen.Record) error {
-					q := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions", strings.NewReader(body))
+				body := `{"prompt":[1` + strings.Repeat(",1", spec.Input-1) +
+					`],"stream":true,"ignore_eos":true,"max_tokens":8}`
+				g := loadgen.Generator{Target: loadgen.TargetFunc(func(ctx context.Context, _ int,
+					r *loadgen.Record) error {
+					q := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/completions",
+						strings.NewReader(body))
 					w := &wire{record: r, header: http.Header{}}
 					s.ServeHTTP(w, q)
 					if r.Done = r.LastArrival(); w.status != http.StatusOK && w.status != 0 {
@@ -173,8 +181,9 @@ func simulated(t *testing.T, at time.Time, seed uint64, runs int, slower float64
 					t.Fatal(err)
 				}
 				result.Warnings = nil // of the client, which virtual time makes no sense of
-				e.Measurements = append(e.Measurements, protocol.Measurement{Result: *result, Instance: fmt.Sprint(at, run),
-					Step: protocol.Step{Run: run + 1, Seq: k, Spec: spec, Level: l}})
+				e.Measurements = append(e.Measurements, protocol.Measurement{Result: *result,
+					Instance: fmt.Sprint(at, run),
+					Step:     protocol.Step{Run: run + 1, Seq: k, Spec: spec, Level: l}})
 			}
 		}
 	})
@@ -202,7 +211,8 @@ func TestSimulationOfServers(t *testing.T) {
 	}{{5, 1}, {3, 1}, {5, 1.05}} {
 		var all tally
 		for range pairs {
-			r, err := compare.Compare(next(monday, c.runs, 1), next(tuesday, c.runs, c.slower), compare.Options{Margin: 0.03})
+			r, err := compare.Compare(next(monday, c.runs, 1), next(tuesday, c.runs, c.slower),
+				compare.Options{Margin: 0.03})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +238,8 @@ func TestSimulationOfServers(t *testing.T) {
 		count := map[protocol.Decision]int{}
 		for _, a := range pool {
 			for c, mean := range truth {
-				count[a.Judge(protocol.Limit{At: protocol.Load{Concurrency: c}, Figure: "e2e_p50", Max: by * mean})[0].Decision]++
+				count[a.Judge(protocol.Limit{At: protocol.Load{Concurrency: c}, Figure: "e2e_p50",
+					Max: by * mean})[0].Decision]++
 			}
 		}
 		all := len(pool) * len(truth)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/protocol"
@@ -15,6 +16,7 @@ import (
 // Text writes the result for people: the conditions, a table of the figures, what was left out, and the outcome. Errors
 // are those of w.
 func Text(w io.Writer, r *Result) error {
+	w = printable{w} // names, models and warnings are others' texts
 	var failed error
 	line := func(format string, args ...any) {
 		if failed == nil { // the first error of a writer says all
@@ -48,6 +50,22 @@ func Text(w io.Writer, r *Result) error {
 	}
 	line("\n%s", r.Conclusion())
 	return failed
+}
+
+// printable writes U+FFFD in the place of what a terminal would act on, and not show.
+type printable struct{ w io.Writer }
+
+func (p printable) Write(b []byte) (int, error) {
+	_, err := io.WriteString(p.w, strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) && r != '\u00a0' && r != '\u202f' {
+			return '\ufffd'
+		}
+		return r
+	}, string(b)))
+	if err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // String names a side in a line.
@@ -176,7 +194,7 @@ func change(ratio float64) string {
 	if math.IsNaN(ratio) || math.IsInf(ratio, 0) {
 		return "–"
 	}
-	return fmt.Sprintf("%+.2f %%", 100*(ratio-1))
+	return number.Signed(100*(ratio-1), 2) + " %"
 }
 
 func bounds(ratio stats.Interval) string {

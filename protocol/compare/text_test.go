@@ -3,6 +3,7 @@ package compare_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,17 @@ func TestText(t *testing.T) {
 		if !strings.Contains(out.String(), s) {
 			t.Errorf("it does not say %q:\n%s", s, &out)
 		}
+	}
+	// What came from outside is shown, and does nothing to the terminal.
+	hostile := *r
+	hostile.A.Name = "then\x1b[31m"
+	hostile.Warnings = append(slices.Clone(r.Warnings), loadgen.Warning{Code: "c", Message: "\u202eturned\x07\u009b2J"})
+	out.Reset()
+	if err := compare.Text(&out, &hostile); err != nil {
+		t.Fatal(err)
+	}
+	if s := out.String(); strings.ContainsAny(s, "\x1b\x07\u202e\u009b") || !strings.Contains(s, "then\ufffd[31m") || !strings.Contains(s, "turned") {
+		t.Errorf("%q", s)
 	}
 	if err := compare.Text(full{}, r); !errors.Is(err, errFull) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)

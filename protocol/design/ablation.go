@@ -3,7 +3,6 @@ package design
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -151,7 +151,7 @@ func (d Ablation) compare(a *protocol.Analysis, figure string, confidence float6
 	verdicts, err := compareBlocks(sideA, sideB, orders, c)
 	var out []protocol.Finding
 	for _, p := range all {
-		f := protocol.Finding{Name: fmt.Sprintf("b against a, %s at %v", figure, shortLoad(p.load)), Answer: "not compared", Reason: p.why}
+		f := protocol.Finding{Name: number.Sprintf("b against a, %s at %v", figure, shortLoad(p.load)), Answer: "not compared", Reason: p.why}
 		switch {
 		case p.why != "":
 		case err != nil:
@@ -234,15 +234,15 @@ func (d Ablation) pairs(a *protocol.Analysis, p *protocol.Point, figure string) 
 func detectable(p pairedRuns, v stats.Verdict, c stats.Comparison, family int) string {
 	t, err := stats.PairedLogs(p.a, p.b)
 	if err != nil || !(t.SD > 0) {
-		return fmt.Sprintf("%d blocks, whose spread says nothing about what could have been detected", len(p.a))
+		return number.Sprintf("%d blocks, whose spread says nothing about what could have been detected", len(p.a))
 	}
 	one := c
 	one.Confidence = 1 - (1-c.Confidence)/float64(family)
 	ratio, err := one.DetectableRatio(len(p.a), t.SD)
 	if err != nil || math.IsNaN(ratio) || math.IsInf(ratio, 0) {
-		return fmt.Sprintf("%d blocks are too few to say what could have been detected", len(p.a))
+		return number.Sprintf("%d blocks are too few to say what could have been detected", len(p.a))
 	}
-	return fmt.Sprintf("%d blocks with this spread show a difference of %.2g %% four times in five", len(p.a), 100*(ratio-1))
+	return number.Sprintf("%d blocks with this spread show a difference of %.2g %% four times in five", len(p.a), 100*(ratio-1))
 }
 
 // shortLoad is a load without its arm.
@@ -258,7 +258,7 @@ func (d Ablation) Shortened(done []protocol.Measurement) string {
 		return ""
 	}
 	if why := overBudget(d.Plan.Budget, step, done); why != "" {
-		return fmt.Sprintf("%d of %d blocks were measured: %s", step.Run-1, d.Plan.Runs, why)
+		return number.Sprintf("%d of %d blocks were measured: %s", step.Run-1, d.Plan.Runs, why)
 	}
 	return ""
 }
@@ -271,6 +271,7 @@ func (d Ablation) Extends(before json.RawMessage) bool {
 		return false
 	}
 	d.Plan.Runs = was.Plan.Runs
+	d.Plan = d.Plan.WithoutTrace()
 	x, errX := json.Marshal(d)
 	y, errY := json.Marshal(was)
 	return errX == nil && errY == nil && string(x) == string(y)
@@ -303,8 +304,8 @@ func (d Ablation) Outline() protocol.Outline {
 		order = append(order, "…")
 	}
 	o.Lines = []string{
-		fmt.Sprintf("blocks: %d, of a run of each arm, in the order %s", d.Plan.Runs, strings.Join(order, " ")),
-		fmt.Sprintf("compared: %s, with a margin of %g %%", strings.Join(d.figures(), ", "), 100*d.Margin),
+		number.Sprintf("blocks: %d, of a run of each arm, in the order %s", d.Plan.Runs, strings.Join(order, " ")),
+		number.Sprintf("compared: %s, with a margin of %g %%", strings.Join(d.figures(), ", "), 100*d.Margin),
 	}
 	return o
 }

@@ -59,12 +59,14 @@ func TestAblation(t *testing.T) {
 		}
 		for i := range a {
 			x, y := a[i].Step, b[i].Step
-			if x.Arm != design.ArmA || y.Arm != design.ArmB || x.Run != block+1 || y.Run != block+1 || x.Seed != y.Seed ||
+			if x.Arm != design.ArmA || y.Arm != design.ArmB || x.Run != block+1 || y.Run != block+1 ||
+				x.Seed != y.Seed ||
 				x.Restart != (i == 0) || y.Restart != (i == 0) || x.Level.Concurrency != y.Level.Concurrency {
 				t.Errorf("block %d:\n%+v\n%+v", block+1, x, y)
 			}
 			for _, s := range []protocol.Step{x, y} {
-				if veryFirst := fmt.Sprint(s) == fmt.Sprint(done[0].Step); (s.Cooldown > 0) != (s.Restart && !veryFirst) {
+				if veryFirst := fmt.Sprint(s) == fmt.Sprint(done[0].Step); (s.Cooldown > 0) != (s.Restart &&
+					!veryFirst) {
 					t.Errorf("block %d: cooldown %v before %+v", block+1, s.Cooldown, s)
 				}
 			}
@@ -84,7 +86,8 @@ func TestAblation(t *testing.T) {
 		}
 	}
 	want := []string{
-		"b against a, steady_total_tokens_per_s at concurrency 4", "b against a, steady_total_tokens_per_s at concurrency 16",
+		"b against a, steady_total_tokens_per_s at concurrency 4",
+		"b against a, steady_total_tokens_per_s at concurrency 16",
 		"b against a, ttft_p50 at concurrency 4", "b against a, ttft_p50 at concurrency 16",
 	}
 	if !slices.Equal(names, want) {
@@ -183,8 +186,8 @@ func TestAblationRefuses(t *testing.T) {
 	}
 }
 
-// How often two equal servers are told apart, and how often two that differ by 5 % are, under noise of 3 % of which half
-// is the start's own, and a drift of 1 % from each start to the next; at two levels.
+// How often two equal servers are told apart, and how often two that differ by 5 % are, under noise of 3 % of which
+// half is the start's own, and a drift of 1 % from each start to the next; at two levels.
 func TestAblationSimulation(t *testing.T) {
 	n := 10
 	if *long {
@@ -218,14 +221,42 @@ func TestAblationSimulation(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%d blocks: equal, an effect at any level in %v; equivalent within 5 %% at a level in %v", blocks, falsely, equivalent)
+		t.Logf("%d blocks: equal, an effect at any level in %v; equivalent within 5 %% at a level in %v", blocks,
+			falsely, equivalent)
 		t.Logf("%d blocks: b is 5 %% slower: found at a level in %v, faster in %v", blocks, detected, wrong)
 		t.Logf("%d blocks: b is slower by just the margin: equivalent at any level in %v", blocks, within)
 		if falsely.surelyAbove(t, 0.05) || within.surelyAbove(t, 0.05) || wrong.surelyAbove(t, 0.025) {
-			t.Errorf("%d blocks: false effects in %v; false equivalence in %v; false direction in %v", blocks, falsely, within, wrong)
+			t.Errorf("%d blocks: false effects in %v; false equivalence in %v; false direction in %v", blocks,
+				falsely, within, wrong)
 		}
 		if blocks == 10 && detected.surelyBelow(t, 0.5) {
 			t.Errorf("a difference of 5 %% is found in %v", detected)
 		}
+	}
+}
+
+// Whether four blocks, the fewest of which half can have b first on both sides of a pair, claim a false effect more often
+// than they may: the whole experiment between equals, with an order and a noise of its own each time.
+func TestAblationOfFourBlocks(t *testing.T) {
+	n := 12
+	if *long {
+		n = 10_000
+	}
+	rng := rand.New(rand.NewPCG(4, 10_000))
+	var falsely share
+	for i := range n {
+		p := plan(4, 4, 16)
+		p.Seed = uint64(i)
+		d := design.Ablation{Plan: p, Margin: 0.05}
+		w := &world{truth: twoServers(1), cov: 0.03, shared: 0.5, drift: 0.01, rng: rng}
+		any := false
+		for _, f := range d.Conclude(carryOut(t, d, w)) {
+			any = any || verdictOf(t, f).Detected
+		}
+		falsely.count(any)
+	}
+	t.Logf("4 blocks, equal servers: an effect at any level in %v", falsely)
+	if falsely.surelyAbove(t, 0.05) {
+		t.Errorf("a false effect in %v", falsely)
 	}
 }

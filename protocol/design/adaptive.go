@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -89,7 +90,12 @@ func (d AdaptiveSweep) pilot(state *sweepState) (levels []float64, over bool) {
 			return
 		}
 		s.Discard = true
-		s.Level.Requests = max(pilotPrompts*s.Level.Concurrency, pilotRequests)
+		n := max(pilotPrompts*s.Level.Concurrency, pilotRequests)
+		if s.Level.Unit != "" {
+			s.Level.Sessions = n
+		} else {
+			s.Level.Requests = n
+		}
 		s.Level.Warmup = s.Level.Concurrency
 	}, func(own []protocol.Measurement) ([]float64, bool) { return pilotLevels(own, d.most()) })
 }
@@ -142,7 +148,7 @@ func (d AdaptiveSweep) refine(state *sweepState) {
 		}
 		if err != nil {
 			state.refined.Next = nil
-			state.problem = fmt.Sprintf("the refinement ended at levels %v, which gave nothing to test: %v", refined.Next, err)
+			state.problem = number.Sprintf("the refinement ended at levels %v, which gave nothing to test: %v", refined.Next, err)
 			return
 		}
 		state.stages = append(state.stages, stats.KneeStage{Levels: sweep.Levels, Runs: sweep.Runs})
@@ -246,10 +252,10 @@ func refinedReason(s *sweepState) string {
 		case step.Low:
 			what = "falls short of 95 %"
 		}
-		steps = append(steps, fmt.Sprintf("%g %s of the peak at %g (T = %.2f, %d runs)", step.Level, what,
+		steps = append(steps, number.Sprintf("%g %s of the peak at %g (T = %.2f, %d runs)", step.Level, what,
 			s.refined.Peak, step.T, step.N))
 	}
-	reason := fmt.Sprintf("the sweep over %v gave %v, with 95 %% confidence", s.sweep.Levels, s.knee)
+	reason := number.Sprintf("the sweep over %v gave %v, with 95 %% confidence", s.sweep.Levels, s.knee)
 	if len(steps) > 0 {
 		reason += "; " + strings.Join(steps, "; ")
 	}
@@ -271,12 +277,14 @@ func (d AdaptiveSweep) Check() ([]loadgen.Warning, error) {
 		return nil, invalid("runs", d.Plan.Runs, "at least 3, for a knee")
 	case len(d.Plan.Rates) > 0:
 		return nil, invalid("rates", d.Plan.Rates, "levels, or neither: an adaptive sweep is one of concurrency")
+	case replays(d.Plan):
+		return nil, unsearchable(d.Plan)
 	case d.Most < 0:
 		return nil, invalid("highest level", d.Most, "0 (4096) or more")
 	case !slices.IsSorted(d.Plan.Levels):
 		return nil, invalid("levels", d.Plan.Levels, "ascending; -order says in which order they are measured")
 	case n == 1 || n > 0 && d.Plan.Levels[n-1] > d.most():
-		return nil, invalid("levels", d.Plan.Levels, fmt.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
+		return nil, invalid("levels", d.Plan.Levels, number.Sprintf("two or more, up to %d; none: those that a pilot finds", d.most()))
 	}
 	return d.usual().Check()
 }
@@ -287,11 +295,11 @@ func (d AdaptiveSweep) usual() protocol.Plan { return usual(d.Plan, d.most()) }
 func (d AdaptiveSweep) Outline() protocol.Outline {
 	o := protocol.Outline{Plan: d.usual(), Kind: "adaptive sweep"}
 	if len(d.Plan.Levels) == 0 {
-		o.Lines = append(o.Lines, fmt.Sprintf(
+		o.Lines = append(o.Lines, number.Sprintf(
 			"pilot: a run of its own, from 1 up, doubled, until two in a row give no more, or %d; it counts in no test", d.most()))
 		o.Lines = append(o.Lines, "sweep: the levels of the pilot (shown is an example)")
 	}
-	o.Lines = append(o.Lines, fmt.Sprintf("refinement: runs of two levels, %d for each step, until no test moves the bracket, or the budget is over",
+	o.Lines = append(o.Lines, number.Sprintf("refinement: runs of two levels, %d for each step, until no test moves the bracket, or the budget is over",
 		d.Plan.Runs))
 	return o
 }

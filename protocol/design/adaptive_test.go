@@ -62,7 +62,8 @@ func TestAdaptiveSweep(t *testing.T) {
 			[]string{"5 50 100", "16 50", "28 50", "21 50", "18 50", "19 50", "20 50"}, "(19, 20]",
 		},
 		{
-			"too low: a level more, from the lower end up", design.AdaptiveSweep{Plan: plan(3, 2, 4, 8), Most: 64}, hardCap(12),
+			"too low: a level more, from the lower end up", design.AdaptiveSweep{Plan: plan(3, 2, 4, 8), Most: 64},
+			hardCap(12),
 			[]string{"2 4 8", "4 8 16", "8 16 32", "11 16", "13 16", "12 16"}, "(11, 12]",
 		},
 		{
@@ -97,7 +98,8 @@ func TestAdaptiveSweep(t *testing.T) {
 			if last := done[len(done)-1].Step.Run; last != w.starts {
 				t.Errorf("%d runs, %d starts", last, w.starts)
 			}
-			if a := protocol.Conclude(&protocol.Experiment{Measurements: done, Complete: true}, c.d); len(a.Findings) != 1 ||
+			if a := protocol.Conclude(&protocol.Experiment{Measurements: done, Complete: true},
+				c.d); len(a.Findings) != 1 ||
 				a.Unit != protocol.UnitRestart {
 				t.Errorf("%v, %q", a.Findings, a.Unit)
 			}
@@ -110,7 +112,8 @@ func TestAdaptiveSweepSteps(t *testing.T) {
 	p := plan(3)
 	p.Cooldown = time.Second
 	d := design.AdaptiveSweep{Plan: p}
-	w := &world{truth: throughput(func(c float64) float64 { return min(c, 6) }), cov: 0.002, rng: rand.New(rand.NewPCG(1, 2))}
+	w := &world{truth: throughput(func(c float64) float64 { return min(c, 6) }), cov: 0.002,
+		rng: rand.New(rand.NewPCG(1, 2))}
 	seeds := map[uint64]bool{}
 	for i, m := range carryOut(t, d, w) {
 		s := m.Step
@@ -127,10 +130,12 @@ func TestAdaptiveSweepSteps(t *testing.T) {
 	}
 }
 
-// A level that cannot be used in one run of a sweep is used in none; and what is above the highest whole one stays open.
+// A level that cannot be used in one run of a sweep is used in none; and what is above the highest whole one stays
+// open.
 func TestAdaptiveSweepSpoiled(t *testing.T) {
 	d := design.AdaptiveSweep{Plan: plan(3, 2, 8, 32)}
-	w := &world{truth: throughput(func(c float64) float64 { return min(c, 6) }), cov: 0.002, rng: rand.New(rand.NewPCG(1, 2))}
+	w := &world{truth: throughput(func(c float64) float64 { return min(c, 6) }), cov: 0.002,
+		rng: rand.New(rand.NewPCG(1, 2))}
 	spoil := func(level, run int) []protocol.Measurement {
 		var done []protocol.Measurement
 		for {
@@ -218,7 +223,12 @@ var shapes = []struct {
 	{"flat", func(float64) func(float64) float64 { return func(float64) float64 { return 2000 } }},
 	{"linear", func(float64) func(float64) float64 { return func(c float64) float64 { return 10 * c } }},
 	{"hard cap", func(n float64) func(float64) float64 { return func(c float64) float64 { return 10 * min(c, n) } }},
-	{"hyperbola", func(n float64) func(float64) float64 { return func(c float64) float64 { return 2000 * c / (c + n/5) } }},
+	{"hyperbola", func(n float64) func(float64) float64 {
+		return func(c float64) float64 {
+			return 2000 * c / (c +
+				n/5)
+		}
+	}},
 	{"hyperbola with cap", func(n float64) func(float64) float64 {
 		return func(c float64) float64 { return min(2600*c/(c+n/3), 2000) }
 	}},

@@ -149,7 +149,8 @@ func (d Grid) Outline() protocol.Outline {
 	if len(d.Shapes) > 0 {
 		o.Plan = d.plan(d.Shapes[0])
 	}
-	o.Lines = []string{"shapes: " + strings.Join(shapes, ", ") + ", all in each run, in an order that is drawn; the totals are of the first"}
+	o.Lines = []string{"shapes: " + strings.Join(shapes, ", ") +
+		", all in each run, in an order that is drawn; the totals are of the first"}
 	return o
 }
 

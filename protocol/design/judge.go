@@ -2,11 +2,11 @@ package design
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -42,7 +42,7 @@ func (d SLO) judge(a *protocol.Analysis, own []protocol.Measurement, level, conf
 			continue
 		}
 		if problem == "" {
-			problem = fmt.Sprintf("%v is %v: %s", l, decision, inUnit(v, unit))
+			problem = number.Sprintf("%v is %v: %s", l, decision, inUnit(v, unit))
 		}
 		why = append(why, problem)
 		if out.Decision != protocol.Broken {
@@ -87,7 +87,7 @@ func decide(p *protocol.Point, own []protocol.Measurement, l protocol.Limit, con
 		v, err = stats.LogMeanInterval(e.Values, confidence, "run")
 	}
 	if err != nil {
-		return v, protocol.Undecided, fmt.Sprintf("%s: %v", l.Figure, err)
+		return v, protocol.Undecided, number.Sprintf("%s: %v", l.Figure, err)
 	}
 	if decision, err = l.Decide(v, e.Unit); err != nil {
 		return v, protocol.Undecided, err.Error()

@@ -2,11 +2,11 @@ package design
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -106,7 +106,7 @@ func (d UntilPrecise) Conclude(done []protocol.Measurement) (out []protocol.Find
 	a := protocol.Analyze(&protocol.Experiment{Measurements: done, Complete: true})
 	for i := range a.Points {
 		p := &a.Points[i]
-		f := protocol.Finding{Name: fmt.Sprintf("%s at %v", d.figure(), p.Load), Answer: "not known"}
+		f := protocol.Finding{Name: number.Sprintf("%s at %v", d.figure(), p.Load), Answer: "not known"}
 		v, reason, err := d.interval(p, a.Unit)
 		if f.Reason = reason; err != nil {
 			f.Reason = err.Error()
@@ -137,11 +137,11 @@ func (d UntilPrecise) interval(p *protocol.Point, unit string) (v stats.Interval
 	}
 	pilot, all := d.pilotOf(e)
 	if len(all) < s.N || len(pilot) < d.Plan.Runs {
-		return e.Interval, fmt.Sprintf("precision not reached: ±%.3g %% takes %d runs by the pilot of %d, and there are %d; the interval is that of so many",
+		return e.Interval, number.Sprintf("precision not reached: ±%.3g %% takes %d runs by the pilot of %d, and there are %d; the interval is that of so many",
 			100*d.Precision, s.N, len(pilot), len(all)), nil
 	}
 	v, err = stats.SteinInterval(all, len(pilot), s.HalfWidth, protocol.Confidence, unit)
-	return v, fmt.Sprintf("±%.3g %% takes %d runs by the pilot of %d (Stein's two stages), and there are %d", 100*d.Precision, s.N,
+	return v, number.Sprintf("±%.3g %% takes %d runs by the pilot of %d (Stein's two stages), and there are %d", 100*d.Precision, s.N,
 		len(pilot), len(all)), err
 }
 
@@ -151,7 +151,7 @@ func (d UntilPrecise) Shortened(done []protocol.Measurement) string {
 		return overBudget(d.Plan.Budget, step, done)
 	}
 	if n := d.needed(done); n > d.most() {
-		return fmt.Sprintf("the precision takes %d runs, and %d are the most that there may be", n, d.most())
+		return number.Sprintf("the precision takes %d runs, and %d are the most that there may be", n, d.most())
 	}
 	return ""
 }
@@ -164,7 +164,7 @@ func (d UntilPrecise) Check() ([]loadgen.Warning, error) {
 	case !(d.Precision > 0 && d.Precision < 1):
 		return nil, invalid("precision", d.Precision, "a relative half width from above 0 to below 1, such as 0.02")
 	case d.Most < 0 || d.Most > 0 && d.Most < d.Plan.Runs:
-		return nil, invalid("most runs", d.Most, fmt.Sprintf("0 (100), or no fewer than those of the pilot, %d", d.Plan.Runs))
+		return nil, invalid("most runs", d.Most, number.Sprintf("0 (100), or no fewer than those of the pilot, %d", d.Plan.Runs))
 	}
 	return d.Plan.Check()
 }
@@ -172,7 +172,7 @@ func (d UntilPrecise) Check() ([]loadgen.Warning, error) {
 // Outline implements [protocol.Planned].
 func (d UntilPrecise) Outline() protocol.Outline {
 	return protocol.Outline{Kind: "until precise", Plan: d.Plan, Lines: []string{
-		fmt.Sprintf("until: %s is known to ±%.3g %% at every level; a pilot of %d runs says how many that takes, %d at most",
+		number.Sprintf("until: %s is known to ±%.3g %% at every level; a pilot of %d runs says how many that takes, %d at most",
 			d.figure(), 100*d.Precision, d.Plan.Runs, d.most()),
 	}}
 }
@@ -193,6 +193,7 @@ func (d UntilPrecise) Extends(before json.RawMessage) bool {
 		return false
 	}
 	d.Most = was.Most
+	d.Plan = d.Plan.WithoutTrace()
 	x, errX := json.Marshal(d)
 	y, errY := json.Marshal(was)
 	return errX == nil && errY == nil && string(x) == string(y)

@@ -34,7 +34,8 @@ func TestUntilPrecise(t *testing.T) {
 		if !strings.Contains(f.Answer, " tok/s [") {
 			t.Errorf("no unit: %s", f.Answer)
 		}
-		if half := v.HalfWidth() / v.Estimate; half > 0.021 || v.N != runs || v.DF != 4 || !strings.Contains(f.Reason, "Stein") {
+		if half := v.HalfWidth() / v.Estimate; half > 0.021 || v.N != runs || v.DF != 4 ||
+			!strings.Contains(f.Reason, "Stein") {
 			t.Errorf("±%.3f: %+v", half, f)
 		}
 	}
@@ -48,7 +49,8 @@ func TestUntilPrecise(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	d.Most = 6
-	if done := carryOut(t, d, w); done[len(done)-1].Step.Run != 6 || !strings.Contains(d.Shortened(done), "6 are the most") {
+	if done := carryOut(t, d, w); done[len(done)-1].Step.Run != 6 ||
+		!strings.Contains(d.Shortened(done), "6 are the most") {
 		t.Errorf("%d runs: %q", done[len(done)-1].Step.Run, d.Shortened(done))
 	}
 	text, _ := json.Marshal(d)
@@ -83,7 +85,8 @@ func TestUntilPreciseSimulation(t *testing.T) {
 			covered.count(v.Low < mean && mean < v.High)
 			runs += done[len(done)-1].Step.Run
 		}
-		t.Logf("CoV %.0f %%: the interval of at most ±3 %% holds the mean in %v, with %.1f runs on average", 100*cov, covered,
+		t.Logf("CoV %.0f %%: the interval of at most ±3 %% holds the mean in %v, with %.1f runs on average", 100*cov,
+			covered,
 			float64(runs)/float64(n))
 		if covered.surelyBelow(t, 0.945) {
 			t.Errorf("the interval holds the mean in %v", covered)
@@ -108,7 +111,8 @@ func TestUntilPreciseRefuses(t *testing.T) {
 }
 
 func TestGrid(t *testing.T) {
-	d := design.Grid{Plan: plan(4, 2, 8), Shapes: []design.Shape{{Input: 8, Output: 4}, {Input: 64, Output: 16}, {Input: 8, Output: 32}}}
+	d := design.Grid{Plan: plan(4, 2, 8), Shapes: []design.Shape{{Input: 8, Output: 4}, {Input: 64, Output: 16},
+		{Input: 8, Output: 32}}}
 	w := &world{truth: twoServers(1), cov: 0.01, rng: rand.New(rand.NewPCG(3, 4))}
 	done := carryOut(t, d, w)
 	if len(done) != 4*(1+3*2) || w.starts != 4 {

@@ -63,8 +63,8 @@ type kind struct {
 	Design string `json:"design"`
 }
 
-// Read reads a design as an experiment keeps it ([protocol.PlanFile]), or as a person writes it: one of this package, by
-// its member "design", or a [protocol.Plan], which has none.
+// Read reads a design as an experiment keeps it ([protocol.PlanFile]), or as a person writes it: one of this package,
+// by its member "design", or a [protocol.Plan], which has none.
 //
 //	{"design": "adaptive", "plan": {"name": "mine", "runs": 5, "restart": true, "input_tokens": 64, …}}
 //

@@ -2,12 +2,12 @@ package design
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -129,7 +129,7 @@ func (d SLO) refine(state *sloState) {
 			state.high = j
 		}
 	}
-	state.over = fmt.Sprintf("%d steps of refinement are all that there may be", sloSteps)
+	state.over = number.Sprintf("%d steps of refinement are all that there may be", sloSteps)
 }
 
 // middle is the geometric middle of two levels: a whole concurrency, or a rate in three digits; half the higher where
@@ -202,18 +202,18 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 	f := protocol.Finding{Name: "largest load with " + d.limits(), Answer: "not shown"}
 	at := func(l judgedLevel) string {
 		if len(d.Plan.Rates) > 0 {
-			return fmt.Sprintf("%g/s", l.Level)
+			return number.Sprintf("%g/s", l.Level)
 		}
-		return fmt.Sprintf("concurrency %g", l.Level)
+		return number.Sprintf("concurrency %g", l.Level)
 	}
 	var reasons []string
 	if s.low.Level > 0 {
 		f.Answer, f.Decision = at(s.low), protocol.Holds
 		var intervals []string
 		for i, l := range d.Limits {
-			intervals = append(intervals, fmt.Sprintf("%s %s", l.Figure, inUnit(s.low.Intervals[i], s.low.units[i])))
+			intervals = append(intervals, number.Sprintf("%s %s", l.Figure, inUnit(s.low.Intervals[i], s.low.units[i])))
 		}
-		reasons = append(reasons, fmt.Sprintf("%s keeps them (%s; too much is claimed in %s)", at(s.low),
+		reasons = append(reasons, number.Sprintf("%s keeps them (%s; too much is claimed in %s)", at(s.low),
 			strings.Join(intervals, ", "), sloTail))
 	}
 	switch {
@@ -221,7 +221,7 @@ func (d SLO) Conclude(done []protocol.Measurement) []protocol.Finding {
 		if s.low.Level == 0 && s.high.Decision == protocol.Broken { // and nothing below it was shown to keep them
 			f.Decision = protocol.Broken
 		}
-		reasons = append(reasons, fmt.Sprintf("%s is not shown to (%s)", at(s.high), s.high.Why))
+		reasons = append(reasons, number.Sprintf("%s is not shown to (%s)", at(s.high), s.high.Why))
 	case s.low.Level > 0:
 		f.Answer = "at least " + f.Answer
 	default:
@@ -265,6 +265,9 @@ func (d SLO) Check() ([]loadgen.Warning, error) {
 			return nil, invalid("limit", l.String(), "objectives of requests with it, of which it is the attainment")
 		}
 	}
+	if replays(d.Plan) {
+		return nil, unsearchable(d.Plan)
+	}
 	if d.Most < 0 {
 		return nil, invalid("highest level", d.Most, "0 (4096) or more")
 	}
@@ -281,11 +284,11 @@ func (d SLO) Outline() protocol.Outline {
 	o := protocol.Outline{Kind: "largest load within limits", Plan: d.usual()}
 	o.Lines = append(o.Lines, "limits: "+d.limits())
 	if len(d.Plan.Levels)+len(d.Plan.Rates) == 0 {
-		o.Lines = append(o.Lines, fmt.Sprintf(
+		o.Lines = append(o.Lines, number.Sprintf(
 			"pilot: a run of its own, from 1 up, doubled, until a limit is broken, or %d; it counts in no test", d.most()),
 			"sweep: four levels about where that was (shown is an example)")
 	}
-	o.Lines = append(o.Lines, fmt.Sprintf("refinement: up to %d steps of %d runs at one level each", sloSteps, d.Plan.Runs))
+	o.Lines = append(o.Lines, number.Sprintf("refinement: up to %d steps of %d runs at one level each", sloSteps, d.Plan.Runs))
 	return o
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/servegauge/servegauge/protocol/design"
 )
 
-// withLimits is a search for the largest load at which the p99 of TTFT is below 500 ms, with so many of 100 requests within
-// their objective besides.
+// withLimits is a search for the largest load at which the p99 of TTFT is below 500 ms, with so many of 100 requests
+// within their objective besides.
 func withLimits(t testing.TB, p protocol.Plan, text string) design.SLO {
 	t.Helper()
 	limits, err := protocol.ParseLimits(text)
@@ -66,7 +66,8 @@ func TestSLO(t *testing.T) {
 		stages   []string
 		answer   string
 	}{
-		{"a pilot, a sweep and its refinement", plan(3), 20, []string{"1 2 4 8 16 32", "8 16 32 64", "23", "19", "21"}, "concurrency 19"},
+		{"a pilot, a sweep and its refinement", plan(3), 20,
+			[]string{"1 2 4 8 16 32", "8 16 32 64", "23", "19", "21"}, "concurrency 19"},
 		{"rates", rates, 25, []string{"5 10 20 40", "28.3", "23.8", "26"}, "23.8/s"},
 		{"all that was measured keeps them", plan(3, 4, 8), 20, []string{"4 8"}, "at least concurrency 8"},
 		{"what was given is too high", plan(3, 32, 64), 20, []string{"32 64", "16", "23", "19"}, "concurrency 19"},
@@ -109,7 +110,8 @@ func TestSLORefuses(t *testing.T) {
 	for _, c := range []struct {
 		d    design.SLO
 		want string
-	}{{none, "at least one"}, {at, "every load"}, {few, "at least 3"}, {attainment, "objectives"}, {order, "ascending"}} {
+	}{{none, "at least one"}, {at, "every load"}, {few, "at least 3"}, {attainment, "objectives"},
+		{order, "ascending"}} {
 		if _, err := c.d.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("want %q: %v", c.want, err)
 		}
@@ -148,9 +150,9 @@ func (w counted) carryOut(t testing.TB, d protocol.Design) (done []protocol.Meas
 	}
 }
 
-// How often more is claimed than the server can, over capacities, noises and numbers of runs, with two limits of which
-// either may be the one that counts; the capacity is drawn, and in a third of the experiments just below a level that is
-// tested.
+// How often more is claimed than the server can, over capacities, noises and numbers of runs, with two limits of
+// which either may be the one that counts; the capacity is drawn, and in a third of the experiments just below a
+// level that is tested.
 func TestSLOSimulation(t *testing.T) {
 	n := 12
 	if *long {
@@ -211,7 +213,8 @@ func TestSLOSimulation(t *testing.T) {
 		}
 	}
 	slices.Sort(below)
-	t.Logf("more is claimed than the server can in %v; capacity drawn: %v; just below a level: %v", falsely, by["drawn"],
+	t.Logf("more is claimed than the server can in %v; capacity drawn: %v; just below a level: %v", falsely,
+		by["drawn"],
 		by["just below a level"])
 	t.Logf("a load is claimed in %v; claimed ÷ true: median %.2f, quartiles %.2f and %.2f", shown,
 		below[len(below)/2], below[len(below)/4], below[len(below)*3/4])

@@ -2,13 +2,13 @@ package design
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -66,6 +66,14 @@ func levelsOf(plan protocol.Plan) []float64 {
 		out = append(out, float64(l))
 	}
 	return out
+}
+
+// replays reports whether a plan's load is a trace, which cannot be another than it is.
+func replays(plan protocol.Plan) bool { return plan.Arrivals.Process == loadgen.TraceArrivals }
+
+// unsearchable is the error of a design that chooses loads, for a plan whose load is a trace.
+func unsearchable(plan protocol.Plan) error {
+	return invalid("arrivals", plan.Arrivals, "levels or rates, which a search chooses: a trace has its own times")
 }
 
 // usualLevels is how many levels a sweep has, about, that finds its own.
@@ -134,7 +142,7 @@ func overBudget(budget time.Duration, next protocol.Step, done []protocol.Measur
 	if all+longest <= budget {
 		return ""
 	}
-	return fmt.Sprintf("after %v another run, of up to %v, would have gone beyond the budget of %v",
+	return number.Sprintf("after %v another run, of up to %v, would have gone beyond the budget of %v",
 		all.Round(time.Second), longest.Round(time.Second), budget)
 }
 

@@ -20,8 +20,8 @@ import (
 
 var long = flag.Bool("long", false, "simulate as often as the documented rates were")
 
-// A world is a server of which the truth is known: what each figure really is at a load. A run of it is that, times what
-// the start of the server and the moment add to it.
+// A world is a server of which the truth is known: what each figure really is at a load. A run of it is that, times
+// what the start of the server and the moment add to it.
 type world struct {
 	truth  func(protocol.Load) map[string]float64 // of an arm at a load
 	cov    float64                                // of each value, lognormal
@@ -49,7 +49,8 @@ func (w *world) measure(s protocol.Step) protocol.Measurement {
 			better, unit = loadgen.HigherIsBetter, "tok/s"
 		}
 		x *= math.Exp(w.start + w.cov*math.Sqrt(1-w.shared)*w.rng.NormFloat64())
-		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Unit: unit, Value: x, Better: better, N: s.Level.Requests})
+		m.Result.Figures = append(m.Result.Figures, loadgen.Figure{Name: name, Unit: unit, Value: x, Better: better,
+			N: s.Level.Requests})
 	}
 	m.Result.Accounting.Completed = s.Level.Requests
 	return m
@@ -124,7 +125,8 @@ func (s share) String() string {
 	if err != nil {
 		return "of none"
 	}
-	return fmt.Sprintf("%d of %d, %.2f %% (Clopper–Pearson %.2f to %.2f %%)", s.n, s.of, 100*v.Estimate, 100*v.Low, 100*v.High)
+	return fmt.Sprintf("%d of %d, %.2f %% (Clopper–Pearson %.2f to %.2f %%)", s.n, s.of, 100*v.Estimate, 100*v.Low,
+		100*v.High)
 }
 
 // surelyBelow reports whether the share is shown to be below a bound: the test of a simulation fails only then.

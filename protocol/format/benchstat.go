@@ -67,7 +67,7 @@ func writeBenchstat(create func(string) (io.WriteCloser, error), e *protocol.Exp
 							strings.Join(codes, ", "))
 						continue
 					}
-					fmt.Fprintf(&values, " %s %s", number(f.Value*u.factor), u.unit)
+					fmt.Fprintf(&values, " %s %s", machine(f.Value*u.factor), u.unit)
 				}
 			}
 			out.WriteString(left.String())

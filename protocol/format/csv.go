@@ -45,8 +45,8 @@ func writeLevels(w io.Writer, a *protocol.Analysis) error {
 		for _, f := range p.Estimates {
 			_ = out.Write(append(load[:len(load):len(load)],
 				cell(f.Name), cell(f.Unit), f.Better.String(), strconv.Itoa(len(f.Values)),
-				number(f.Summary.Mean), number(f.Interval.Low), number(f.Interval.High), number(f.Summary.SD),
-				number(f.Summary.CoV),
+				machine(f.Summary.Mean), machine(f.Interval.Low), machine(f.Interval.High), machine(f.Summary.SD),
+				machine(f.Summary.CoV),
 				cell(a.Unit), cell(f.Method), cell(strings.Join(f.SpoiledBy, " ")), cell(strings.Join(f.MarkedBy,
 					" "))))
 		}
@@ -74,7 +74,7 @@ func writeRuns(w io.Writer, e *protocol.Experiment) error {
 		warnings := warningsOf(m)
 		for _, f := range figuresOf(m) {
 			_ = out.Write(append(start[:len(start):len(start)], cell(f.Name), cell(f.Unit), f.Better.String(),
-				number(f.Value), someInt(f.N), cell(f.Method), cell(strings.Join(spoilers(warnings, f.Name), " "))))
+				machine(f.Value), someInt(f.N), cell(f.Method), cell(strings.Join(spoilers(warnings, f.Name), " "))))
 		}
 	}
 	out.Flush()
@@ -90,8 +90,8 @@ func cell(text string) string {
 	return text
 }
 
-// number is empty for what is not known, such as the interval of one run.
-func number(x float64) string {
+// machine writes a number for a program to read: empty for what is not known, such as the interval of one run.
+func machine(x float64) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return ""
 	}
@@ -109,5 +109,5 @@ func someFloat(x float64) string {
 	if x == 0 {
 		return ""
 	}
-	return number(x)
+	return machine(x)
 }

@@ -1,12 +1,12 @@
 package format
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -58,7 +58,7 @@ func (f *found) warn(code string, spoils []string, format string, args ...any) {
 			return
 		}
 	}
-	f.warnings = append(f.warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: fmt.Sprintf(format, args...)})
+	f.warnings = append(f.warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: number.Sprintf(format, args...)})
 }
 
 func (f *found) figure(name, unit string, better loadgen.Direction, value, n num) {
@@ -122,7 +122,7 @@ func (f *found) latency(metric string, unit float64, mean num, percentiles []per
 			continue
 		}
 		if last.value.known && q.p > last.p && value.v < last.value.v*(1-1e-9)-1e-9 {
-			f.fail(name, fmt.Sprintf("%g ms", value.v), fmt.Sprintf("no less than the p%g of %g ms", last.p,
+			f.fail(name, number.Sprintf("%g ms", value.v), number.Sprintf("no less than the p%g of %g ms", last.p,
 				last.value.v))
 		}
 		last = percentile{q.p, value}

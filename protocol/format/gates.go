@@ -1,11 +1,11 @@
 package format
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -167,7 +167,7 @@ func (f *found) judgeTokens() {
 		spoiled := slices.ContainsFunc(f.warnings, func(w loadgen.Warning) bool { return w.SpoilsFigure(r.name) })
 		if !spoiled && printed.known && made.known && !near(printed.v, made.v) {
 			spoils = append(spoils, r.name)
-			why = append(why, fmt.Sprintf("%s is %.6g, and counts over duration make %.6g", r.name, printed.v, made.v))
+			why = append(why, number.Sprintf("%s is %.6g, and counts over duration make %.6g", r.name, printed.v, made.v))
 		}
 	}
 	if len(why) > 0 {

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -95,7 +96,7 @@ func read(folder fs.FS, only string, among ...tool) (*protocol.Experiment, error
 	e := experiment(among[chosen], results[chosen])
 	e.Import.Files = len(files[chosen])
 	if len(broken) > 0 {
-		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: WarnPassedOver, Message: fmt.Sprintf(
+		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: WarnPassedOver, Message: number.Sprintf(
 			"%s %s passed over: %s", count(len(broken), "file"), was(len(broken)), list(broken))})
 	}
 	return e, nil
@@ -111,7 +112,7 @@ func experiment(t tool, all []*found) *protocol.Experiment {
 	e := &protocol.Experiment{Design: []byte(`{"imported":` + strconv.Quote(t.name) + `}`), Complete: true,
 		Import: &protocol.Import{Format: t.name}}
 	note := func(code, format string, args ...any) {
-		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: code, Message: fmt.Sprintf(format,
+		e.Import.Warnings = append(e.Import.Warnings, loadgen.Warning{Code: code, Message: number.Sprintf(format,
 			args...)})
 	}
 	for _, n := range t.notes {
@@ -333,7 +334,7 @@ func count(n int, word string) string {
 	if n != 1 {
 		word += "s"
 	}
-	return fmt.Sprintf("%d %s", n, word)
+	return number.Sprintf("%d %s", n, word)
 }
 
 func was(n int) string {
@@ -353,7 +354,7 @@ func list(names []string) string {
 		}
 	}
 	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(", and %d more", len(names)-most)
+		return strings.Join(names[:most], ", ") + number.Sprintf(", and %d more", len(names)-most)
 	}
 	return strings.Join(names, ", ")
 }

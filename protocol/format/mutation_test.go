@@ -8,8 +8,8 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// Values that a file cannot mean, and files that are cut or garbled: nothing of them panics, and what is taken over is a
-// number that can be. (30,000 of these found a mean of 9·10¹⁵ tokens that made as many in flight.)
+// Values that a file cannot mean, and files that are cut or garbled: nothing of them panics, and what is taken over
+// is a number that can be. (30,000 of these found a mean of 9·10¹⁵ tokens that made as many in flight.)
 func TestMutatedFiles(t *testing.T) {
 	seeds := []string{
 		vllmFile, rustFile, sglangFile, aiperfFile, guidellmFile, genaiFile, inferencePerfFile, evalscopeFile, llmdFile,

@@ -31,7 +31,7 @@ func writeOpenMetrics(create func(string) (io.WriteCloser, error), e *protocol.E
 	var order []*family
 	known := map[string]*family{}
 	add := func(name, help, labels string, value float64) {
-		if number(value) == "" {
+		if machine(value) == "" {
 			return
 		}
 		f := known[name]
@@ -83,7 +83,7 @@ func writeOpenMetrics(create func(string) (io.WriteCloser, error), e *protocol.E
 		for _, f := range order {
 			fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n", f.name, escapeHelp(f.help), f.name)
 			for _, s := range f.samples {
-				fmt.Fprintf(out, "%s%s %s\n", f.name, s.labels, number(s.value))
+				fmt.Fprintf(out, "%s%s %s\n", f.name, s.labels, machine(s.value))
 			}
 		}
 		out.WriteString("# EOF\n") // OpenMetrics wants it, and the older format takes it for a comment

@@ -158,7 +158,7 @@ func vllmSummary(m protocol.Measurement, metric, key string) (out object) {
 	for _, f := range m.Result.Figures {
 		if of, p, ok := loadgen.QuantileOf(f.Name); ok && of == metric && p != 50 && loadgen.QuantileName(of,
 			p) == f.Name {
-			out = append(out, member{"p" + number(p) + "_" + key + "_ms", f.Value})
+			out = append(out, member{"p" + machine(p) + "_" + key + "_ms", f.Value})
 		}
 	}
 	return out

@@ -22,7 +22,8 @@ type GPUs struct {
 var errNoGPU = errors.New("no GPU whose state could be read")
 
 // Watch implements [protocol.Probe]. It fails where there is no GPU.
-func (p GPUs) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error), error) {
+func (p GPUs) Watch(ctx context.Context, i *protocol.Instance, s protocol.Step) (func() (protocol.Reading, error),
+	error) {
 	every := p.Every
 	if every == 0 {
 		every = time.Second

@@ -44,7 +44,8 @@ func (s sysfs) Open(name string) (fs.File, error) {
 // watch has a probe watch for so long, from half a second before the level to half a second after it.
 func watch(t *testing.T, s sysfs, d time.Duration) protocol.Reading {
 	t.Helper()
-	stop, err := probe.GPUs{Every: 100 * time.Millisecond, Options: envinfo.Options{FS: s}}.Watch(context.Background(), nil, protocol.Step{})
+	stop, err := probe.GPUs{Every: 100 * time.Millisecond,
+		Options: envinfo.Options{FS: s}}.Watch(context.Background(), nil, protocol.Step{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,8 @@ func TestEnergyOfChangingPower(t *testing.T) {
 			t.Errorf("%d cards: %+v", found, r.Series)
 		}
 		for _, f := range r.Figures {
-			if f.Name == "gpu_power_mean" && math.Abs(f.Value/700-1) > .02 || f.Name == "gpu_busy_mean" && f.Value != 50 {
+			if f.Name == "gpu_power_mean" && math.Abs(f.Value/700-1) > .02 || f.Name == "gpu_busy_mean" &&
+				f.Value != 50 {
 				t.Errorf("%+v", f)
 			}
 		}
@@ -122,7 +124,8 @@ func TestEnergyWithMissingSamples(t *testing.T) {
 }
 
 func TestNoGPU(t *testing.T) {
-	if _, err := (probe.GPUs{Options: envinfo.Options{FS: fstest.MapFS{}}}).Watch(context.Background(), nil, protocol.Step{}); err == nil {
+	if _, err := (probe.GPUs{Options: envinfo.Options{FS: fstest.MapFS{}}}).Watch(context.Background(), nil,
+		protocol.Step{}); err == nil {
 		t.Error("no error")
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 // A Sample is one number at one moment.
 type Sample struct {
-	Name  string // of the quantity, which its figures begin with: "server_running" gives "server_running_mean" and "…_peak"
+	// of the quantity, which its figures begin with: "server_running" gives "server_running_mean" and "…_peak"
+	Name  string
 	Unit  string
 	Of    string // of which device or engine; "": of the whole. Figures are of the whole alone
 	Value float64
@@ -24,7 +25,8 @@ type Sample struct {
 // costs the samples that were due meanwhile. every is at least 10 ms; below, that is taken.
 //
 // sample is called from a goroutine of the probe, one call at a time. Where the first call fails, so does Watch.
-func Sampled(name string, every time.Duration, sample func(ctx context.Context, i *protocol.Instance) ([]Sample, error)) protocol.Probe {
+func Sampled(name string, every time.Duration, sample func(ctx context.Context, i *protocol.Instance) ([]Sample,
+	error)) protocol.Probe {
 	return sampled{name, max(every, 10*time.Millisecond), sample}
 }
 
@@ -35,7 +37,8 @@ type sampled struct {
 }
 
 // Watch implements [protocol.Probe].
-func (p sampled) Watch(ctx context.Context, i *protocol.Instance, _ protocol.Step) (func() (protocol.Reading, error), error) {
+func (p sampled) Watch(ctx context.Context, i *protocol.Instance, _ protocol.Step) (func() (protocol.Reading, error),
+	error) {
 	ask := func(ctx context.Context) ([]Sample, error) { return p.sample(ctx, i) }
 	poll, err := startPoll(ctx, p.every, ask)
 	if err != nil {

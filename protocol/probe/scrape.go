@@ -50,7 +50,8 @@ func scrape(ctx context.Context, client *http.Client, address string, header htt
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusNotImplemented:
-		return nil, fmt.Errorf("/metrics answered with status %d: llama.cpp tells them when started with --metrics, SGLang with --enable-metrics", response.StatusCode)
+		return nil, fmt.Errorf("/metrics answered with status %d: llama.cpp tells them when started with "+
+			"--metrics, SGLang with --enable-metrics", response.StatusCode)
 	default:
 		return nil, fmt.Errorf("/metrics answered with status %d", response.StatusCode)
 	}

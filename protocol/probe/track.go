@@ -86,7 +86,8 @@ func (t *track) mean() (float64, bool) {
 }
 
 func (t *track) series(start time.Time, every time.Duration) protocol.Series {
-	s := protocol.Series{Name: t.name, Unit: t.unit, Of: t.of, Start: start, Every: every, At: t.at, Value: t.value, Gaps: t.gaps}
+	s := protocol.Series{Name: t.name, Unit: t.unit, Of: t.of, Start: start, Every: every, At: t.at, Value: t.value,
+		Gaps: t.gaps}
 	if t.stride > 1 {
 		s.Stride = t.stride
 	}

@@ -44,7 +44,8 @@ func level(concurrency, requests int) protocol.Step {
 }
 
 // measured carries out steps on a server, watched by a view.
-func measured(t *testing.T, h http.Handler, view probe.ServerView, reset bool, steps ...protocol.Step) *protocol.Analysis {
+func measured(t *testing.T, h http.Handler, view probe.ServerView, reset bool,
+	steps ...protocol.Step) *protocol.Analysis {
 	t.Helper()
 	there := httptest.NewServer(h)
 	defer there.Close()
@@ -79,7 +80,8 @@ func measured(t *testing.T, h http.Handler, view probe.ServerView, reset bool, s
 // told are the warnings of a server's own view.
 func told(a *protocol.Analysis) (codes []string) {
 	for _, code := range a.Codes() {
-		if slices.Contains([]string{probe.WarnCacheHits, probe.WarnPreempted, probe.WarnRestarted, probe.WarnReplicaUnused}, code) {
+		if slices.Contains([]string{probe.WarnCacheHits, probe.WarnPreempted, probe.WarnRestarted,
+			probe.WarnReplicaUnused}, code) {
 			codes = append(codes, code)
 		}
 	}
@@ -115,17 +117,24 @@ func TestServersTruth(t *testing.T) {
 		want   string
 		spoils bool
 	}{
-		"one engine":                 {engine(), probe.ServerView{Unique: true}, false, other(), "", false},
-		"two engines, even":          {two(nil), probe.ServerView{Engines: 2}, false, other(), "", false},
-		"two engines, one idle":      {two(func(uint64) int { return 1 }), probe.ServerView{}, false, other(), probe.WarnReplicaUnused, true},
-		"two engines, one in flight": {two(func(uint64) int { return 0 }), probe.ServerView{}, false, []protocol.Step{level(1, 12)}, "", false},
-		"three said, two told apart": {two(nil), probe.ServerView{Engines: 3}, false, other(), probe.WarnReplicaUnused, false},
-		"the same prompts":           {small(400), probe.ServerView{Unique: true}, false, again()[:1], "", false},
-		"the same prompts, known":    {known(t, small(400)), probe.ServerView{Unique: true}, false, again()[:1], probe.WarnCacheHits, true},
-		"known, and emptied":         {known(t, small(400)), probe.ServerView{Unique: true}, true, again()[:1], "", false},
-		"known, and other prompts":   {known(t, small(400)), probe.ServerView{Unique: true}, false, other()[1:], "", false},
-		"meant to be known":          {known(t, small(400)), probe.ServerView{}, false, again()[:1], "", false},
-		"little room":                {small(38), probe.ServerView{}, false, []protocol.Step{level(8, 32)}, probe.WarnPreempted, false},
+		"one engine":        {engine(), probe.ServerView{Unique: true}, false, other(), "", false},
+		"two engines, even": {two(nil), probe.ServerView{Engines: 2}, false, other(), "", false},
+		"two engines, one idle": {two(func(uint64) int { return 1 }), probe.ServerView{}, false, other(),
+			probe.WarnReplicaUnused, true},
+		"two engines, one in flight": {two(func(uint64) int { return 0 }), probe.ServerView{}, false,
+			[]protocol.Step{level(1, 12)}, "", false},
+		"three said, two told apart": {two(nil), probe.ServerView{Engines: 3}, false, other(),
+			probe.WarnReplicaUnused, false},
+		"the same prompts": {small(400), probe.ServerView{Unique: true}, false, again()[:1], "", false},
+		"the same prompts, known": {known(t, small(400)), probe.ServerView{Unique: true}, false, again()[:1],
+			probe.WarnCacheHits, true},
+		"known, and emptied": {known(t, small(400)), probe.ServerView{Unique: true}, true, again()[:1], "",
+			false},
+		"known, and other prompts": {known(t, small(400)), probe.ServerView{Unique: true}, false, other()[1:], "",
+			false},
+		"meant to be known": {known(t, small(400)), probe.ServerView{}, false, again()[:1], "", false},
+		"little room": {small(38), probe.ServerView{}, false, []protocol.Step{level(8, 32)},
+			probe.WarnPreempted, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := measured(t, c.server, c.view, c.reset, c.steps...)
@@ -142,8 +151,8 @@ func known(t *testing.T, s *loadgentest.Simulated) http.Handler {
 	return s
 }
 
-// A server that begins anew within a level, with its counters at 0, is told of, and none of the level's figures is used; whether
-// it then serves less than before the level, or more.
+// A server that begins anew within a level, with its counters at 0, is told of, and none of the level's figures is
+// used; whether it then serves less than before the level, or more.
 func TestRestartWithinLevel(t *testing.T) {
 	for name, before := range map[string]int{"more after it": 0, "less after it": 200} {
 		t.Run(name, func(t *testing.T) {
@@ -175,9 +184,11 @@ func TestBothSides(t *testing.T) {
 	busy.Check(t, func(f *busy.Faults) {
 		s := engine()
 		s.StepPerSequence = 0
-		a := measured(t, s, probe.ServerView{}, false, level(16, 96)) // twice as many as run at once, so that half of them wait
+		// twice as many as run at once, so that half of them wait
+		a := measured(t, s, probe.ServerView{}, false, level(16, 96))
 		figure := func(name string) float64 {
-			e, err := a.Points[0].Figure(name) // on a busy machine arrivals may be unsure, which is said, and not what this is about
+			// on a busy machine arrivals may be unsure, which is said, and not what this is about
+			e, err := a.Points[0].Figure(name)
 			if e.Name == "" {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -129,7 +130,7 @@ func (f families) gauges() (out []Sample) {
 func (v ServerView) between(r *protocol.Reading, seen course, s protocol.Step) {
 	before, after := seen.first, seen.last
 	warn := func(code string, spoils []string, format string, args ...any) {
-		r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: fmt.Sprintf(format, args...)})
+		r.Warnings = append(r.Warnings, loadgen.Warning{Code: code, Spoils: spoils, Message: number.Sprintf(format, args...)})
 	}
 	figure := func(name, unit string, better loadgen.Direction, value float64, n float64) {
 		r.Figures = append(r.Figures, loadgen.Figure{Name: name, Unit: unit, Better: better, Value: value, N: int(min(n, math.MaxInt32))})
@@ -221,7 +222,7 @@ func (v ServerView) shares(d engines, served float64, s protocol.Step, warn func
 	}
 	fair := 1 / float64(len(d))
 	if served == 0 {
-		served = float64(s.Level.Requests + s.Level.Warmup)
+		served = float64(max(s.Level.Requests, s.Level.Sessions) + s.Level.Warmup)
 	}
 	served = max(served, 1)
 	// What chance would do to requests that go to any engine alike: leave one without any, or move its share, whose

@@ -39,7 +39,8 @@ func vllm(tokens [2]int, queries, hits, preemptions int) string {
 		n := map[string]int{"0.1": tokens[0] / 10, "0.25": tokens[0] / 2, "+Inf": tokens[0]}[le]
 		fmt.Fprintf(&b, "vllm:time_to_first_token_seconds_bucket{engine=\"0\",le=\"%s\"} %d\n", le, n)
 	}
-	fmt.Fprintf(&b, "vllm:time_to_first_token_seconds_sum{engine=\"0\"} %g\nvllm:time_to_first_token_seconds_count{engine=\"0\"} %d\n", .2*float64(tokens[0]), tokens[0])
+	fmt.Fprintf(&b, "vllm:time_to_first_token_seconds_sum{engine=\"0\"} "+
+		"%g\nvllm:time_to_first_token_seconds_count{engine=\"0\"} %d\n", .2*float64(tokens[0]), tokens[0])
 	return b.String()
 }
 
@@ -71,19 +72,30 @@ func TestBetween(t *testing.T) {
 		before, after string
 		want          string
 	}{
-		"nothing wrong":              {ServerView{Unique: true}, vllm([2]int{100, 90}, 0, 0, 0), vllm([2]int{600, 580}, 1000, 0, 0), ""},
-		"an engine idles":            {ServerView{}, vllm([2]int{100, 90}, 0, 0, 0), vllm([2]int{1100, 90}, 0, 0, 0), WarnReplicaUnused},
-		"an engine has a tenth":      {ServerView{}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{900, 100}, 0, 0, 0), WarnReplicaUnused},
-		"not quite even":             {ServerView{}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{600, 400}, 0, 0, 0), ""},
-		"three were said to be":      {ServerView{Engines: 3}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{600, 400}, 0, 0, 0), WarnReplicaUnused},
-		"prompts were known":         {ServerView{Unique: true}, vllm([2]int{0, 0}, 100, 0, 0), vllm([2]int{500, 500}, 1100, 500, 0), WarnCacheHits},
-		"prompts may be known":       {ServerView{}, vllm([2]int{0, 0}, 100, 0, 0), vllm([2]int{500, 500}, 1100, 500, 0), ""},
-		"a template's block":         {ServerView{Unique: true}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{500, 500}, 1000, 16, 0), ""},
-		"preempted":                  {ServerView{}, vllm([2]int{0, 0}, 0, 0, 3), vllm([2]int{500, 500}, 0, 0, 5), WarnPreempted},
+		"nothing wrong": {ServerView{Unique: true}, vllm([2]int{100, 90}, 0, 0, 0),
+			vllm([2]int{600, 580}, 1000, 0, 0), ""},
+		"an engine idles": {ServerView{}, vllm([2]int{100, 90}, 0, 0, 0), vllm([2]int{1100, 90}, 0, 0, 0),
+			WarnReplicaUnused},
+		"an engine has a tenth": {ServerView{}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{900, 100}, 0, 0, 0),
+			WarnReplicaUnused},
+		"not quite even": {ServerView{}, vllm([2]int{0, 0}, 0, 0, 0), vllm([2]int{600, 400}, 0, 0, 0), ""},
+		"three were said to be": {ServerView{Engines: 3}, vllm([2]int{0, 0}, 0, 0, 0),
+			vllm([2]int{600, 400}, 0, 0, 0), WarnReplicaUnused},
+		"prompts were known": {ServerView{Unique: true}, vllm([2]int{0, 0}, 100, 0, 0),
+			vllm([2]int{500, 500}, 1100, 500, 0), WarnCacheHits},
+		"prompts may be known": {ServerView{}, vllm([2]int{0, 0}, 100, 0, 0),
+			vllm([2]int{500, 500}, 1100, 500, 0), ""},
+		"a template's block": {ServerView{Unique: true}, vllm([2]int{0, 0}, 0, 0, 0),
+			vllm([2]int{500, 500}, 1000, 16, 0), ""},
+		"preempted": {ServerView{}, vllm([2]int{0, 0}, 0, 0, 3), vllm([2]int{500, 500}, 0, 0, 5),
+			WarnPreempted},
 		"preempted before the level": {ServerView{}, vllm([2]int{0, 0}, 0, 0, 3), vllm([2]int{500, 500}, 0, 0, 3), ""},
-		"counters went down":         {ServerView{}, vllm([2]int{500, 500}, 0, 0, 3), vllm([2]int{300, 900}, 0, 0, 3), WarnRestarted},
-		"another process":            {ServerView{}, "process_start_time_seconds 1000\nx 1\n", "process_start_time_seconds 1060\nx 1\n", WarnRestarted},
-		"the same process":           {ServerView{}, "process_start_time_seconds 1000.2\nx 1\n", "process_start_time_seconds 1000.2\nx 1\n", ""},
+		"counters went down": {ServerView{}, vllm([2]int{500, 500}, 0, 0, 3), vllm([2]int{300, 900}, 0, 0, 3),
+			WarnRestarted},
+		"another process": {ServerView{}, "process_start_time_seconds 1000\nx 1\n",
+			"process_start_time_seconds 1060\nx 1\n", WarnRestarted},
+		"the same process": {ServerView{}, "process_start_time_seconds 1000.2\nx 1\n",
+			"process_start_time_seconds 1000.2\nx 1\n", ""},
 	} {
 		var r protocol.Reading
 		c.view.between(&r, scrapes(t, c.before, c.after), level)
@@ -95,9 +107,11 @@ func TestBetween(t *testing.T) {
 
 // The other caches of vLLM are looked at as the prefix cache is, and named; only its share is a figure.
 func TestOtherCaches(t *testing.T) {
-	for name, said := range map[string]string{"external_prefix_cache": "the server's external prefix cache", "mm_cache": "the server's multimodal cache"} {
+	for name, said := range map[string]string{"external_prefix_cache": "the server's external prefix cache",
+		"mm_cache": "the server's multimodal cache"} {
 		at := func(queries, hits int) string {
-			return fmt.Sprintf("vllm:%s_queries_total{engine=\"0\"} %d\nvllm:%s_hits_total{engine=\"0\"} %d\n", name, queries, name, hits)
+			return fmt.Sprintf("vllm:%s_queries_total{engine=\"0\"} %d\nvllm:%s_hits_total{engine=\"0\"} %d\n", name,
+				queries, name, hits)
 		}
 		for _, c := range []struct {
 			unique bool
@@ -119,7 +133,8 @@ func TestOtherCaches(t *testing.T) {
 // What the server says of the level is the difference of what it said after and before.
 func TestFiguresBetween(t *testing.T) {
 	var r protocol.Reading
-	ServerView{}.between(&r, scrapes(t, vllm([2]int{100, 0}, 100, 10, 1), vllm([2]int{1100, 500}, 1100, 260, 1)), protocol.Step{})
+	ServerView{}.between(&r, scrapes(t, vllm([2]int{100, 0}, 100, 10, 1), vllm([2]int{1100, 500}, 1100, 260, 1)),
+		protocol.Step{})
 	want := map[string]float64{
 		"server_output_tokens": 1500, "server_preemptions": 0, "server_cache_hits": 25,
 		"server_ttft_mean": 200, "server_ttft_p50": 175,
@@ -143,14 +158,20 @@ func TestWithinLevel(t *testing.T) {
 		want    string
 		tokens  bool
 	}{
-		"steady":               {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
-		"anew":                 {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), vllm([2]int{20, 20}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
-		"anew, and away":       {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), "", vllm([2]int{20, 20}, 0, 0, 0)}, WarnRestarted, false},
-		"anew at once":         {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{0, 0}, 0, 0, 0)}, WarnRestarted, false},
-		"one engine anew":      {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 2}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
-		"a gap":                {[]string{vllm([2]int{10, 10}, 0, 0, 0), "", vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
-		"gone at the end":      {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), ""}, "", false},
-		"other process, again": {[]string{"process_start_time_seconds 1000\n", "process_start_time_seconds 1060\n", "process_start_time_seconds 1060\n"}, WarnRestarted, false},
+		"steady": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0),
+			vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
+		"anew": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0),
+			vllm([2]int{20, 20}, 0, 0, 0), vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
+		"anew, and away": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), "",
+			vllm([2]int{20, 20}, 0, 0, 0)}, WarnRestarted, false},
+		"anew at once": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{0, 0}, 0, 0, 0)}, WarnRestarted,
+			false},
+		"one engine anew": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 2}, 0, 0, 0),
+			vllm([2]int{90, 90}, 0, 0, 0)}, WarnRestarted, false},
+		"a gap":           {[]string{vllm([2]int{10, 10}, 0, 0, 0), "", vllm([2]int{90, 90}, 0, 0, 0)}, "", true},
+		"gone at the end": {[]string{vllm([2]int{10, 10}, 0, 0, 0), vllm([2]int{50, 50}, 0, 0, 0), ""}, "", false},
+		"other process, again": {[]string{"process_start_time_seconds 1000\n", "process_start_time_seconds 1060\n",
+			"process_start_time_seconds 1060\n"}, WarnRestarted, false},
 	} {
 		var r protocol.Reading
 		ServerView{}.between(&r, scrapes(t, c.scrapes...), protocol.Step{Level: loadgen.Level{Requests: 100}})
@@ -164,7 +185,8 @@ func TestWithinLevel(t *testing.T) {
 	}
 }
 
-// What is an engine's share depends on how many requests there were, not on whether the level was bounded by their number.
+// What is an engine's share depends on how many requests there were, not on whether the level was bounded by their
+// number.
 func TestShares(t *testing.T) {
 	with := func(tokens [2]int, requests int) string {
 		return vllm(tokens, 0, 0, 0) + fmt.Sprintf("vllm:request_success_total{engine=\"0\",finished_reason=\"length\"} %d\n", requests)
@@ -175,19 +197,24 @@ func TestShares(t *testing.T) {
 		requests int
 		want     string
 	}{
-		"by time, uneven":           {loadgen.Level{Concurrency: 8}, [2]int{900, 100}, 1000, WarnReplicaUnused},
-		"by time, idle":             {loadgen.Level{Concurrency: 8}, [2]int{900, 0}, 1000, WarnReplicaUnused},
-		"by time, even":             {loadgen.Level{Concurrency: 8}, [2]int{500, 400}, 1000, ""},
-		"too few to tell":           {loadgen.Level{Concurrency: 2, Requests: 3}, [2]int{300, 0}, 3, ""},
-		"seven, and idle":           {loadgen.Level{Concurrency: 2, Requests: 7}, [2]int{1000, 0}, 7, WarnReplicaUnused},
-		"one in flight":             {loadgen.Level{Concurrency: 1, Requests: 100}, [2]int{1000, 0}, 100, ""},
-		"an open loop, and idle":    {loadgen.Level{Requests: 100, Arrivals: loadgen.Arrivals{Process: loadgen.PoissonArrivals, Rate: 10}}, [2]int{1000, 0}, 100, WarnReplicaUnused},
-		"nothing was generated":     {loadgen.Level{Concurrency: 8}, [2]int{0, 0}, 0, ""},
-		"a little below half, few":  {loadgen.Level{Concurrency: 4, Requests: 8}, [2]int{800, 200}, 8, ""},
-		"a little below half, many": {loadgen.Level{Concurrency: 4, Requests: 800}, [2]int{800, 200}, 800, WarnReplicaUnused},
+		"by time, uneven": {loadgen.Level{Concurrency: 8}, [2]int{900, 100}, 1000, WarnReplicaUnused},
+		"by time, idle":   {loadgen.Level{Concurrency: 8}, [2]int{900, 0}, 1000, WarnReplicaUnused},
+		"by time, even":   {loadgen.Level{Concurrency: 8}, [2]int{500, 400}, 1000, ""},
+		"too few to tell": {loadgen.Level{Concurrency: 2, Requests: 3}, [2]int{300, 0}, 3, ""},
+		"seven, and idle": {loadgen.Level{Concurrency: 2, Requests: 7}, [2]int{1000, 0}, 7,
+			WarnReplicaUnused},
+		"one in flight": {loadgen.Level{Concurrency: 1, Requests: 100}, [2]int{1000, 0}, 100, ""},
+		"an open loop, and idle": {loadgen.Level{Requests: 100,
+			Arrivals: loadgen.Arrivals{Process: loadgen.PoissonArrivals, Rate: 10}}, [2]int{1000, 0}, 100,
+			WarnReplicaUnused},
+		"nothing was generated":    {loadgen.Level{Concurrency: 8}, [2]int{0, 0}, 0, ""},
+		"a little below half, few": {loadgen.Level{Concurrency: 4, Requests: 8}, [2]int{800, 200}, 8, ""},
+		"a little below half, many": {loadgen.Level{Concurrency: 4, Requests: 800}, [2]int{800, 200}, 800,
+			WarnReplicaUnused},
 	} {
 		var r protocol.Reading
-		ServerView{}.between(&r, scrapes(t, with([2]int{0, 0}, 0), with(c.tokens, c.requests)), protocol.Step{Level: c.level})
+		ServerView{}.between(&r, scrapes(t, with([2]int{0, 0}, 0), with(c.tokens, c.requests)),
+			protocol.Step{Level: c.level})
 		if got := codes(r); got != c.want {
 			t.Errorf("%s: %q, want %q: %+v", name, got, c.want, r.Warnings)
 		}
@@ -197,8 +224,10 @@ func TestShares(t *testing.T) {
 // SGLang tells what it found in its cache by where it was from, and llama.cpp how to have it tell anything.
 func TestOtherServersCounters(t *testing.T) {
 	sglang := func(prompt, device, host, retracted int) string {
-		return fmt.Sprintf("sglang:prompt_tokens_total{model_name=\"m\"} %d\nsglang:cached_tokens_total{cache_source=\"device\",model_name=\"m\"} %d\n"+
-			"sglang:cached_tokens_total{cache_source=\"host\",model_name=\"m\"} %d\nsglang:num_retracted_requests_total{model_name=\"m\"} %d\n",
+		return fmt.Sprintf("sglang:prompt_tokens_total{model_name=\"m\"} "+
+			"%d\nsglang:cached_tokens_total{cache_source=\"device\",model_name=\"m\"} %d\n"+
+			"sglang:cached_tokens_total{cache_source=\"host\",model_name=\"m\"} "+
+			"%d\nsglang:num_retracted_requests_total{model_name=\"m\"} %d\n",
 			prompt, device, host, retracted)
 	}
 	var r protocol.Reading
@@ -209,7 +238,10 @@ func TestOtherServersCounters(t *testing.T) {
 	if i := slices.IndexFunc(r.Figures, func(f loadgen.Figure) bool { return f.Name == "server_cache_hits" }); i < 0 || r.Figures[i].Value != 25 {
 		t.Errorf("%+v", r.Figures)
 	}
-	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }))
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusNotImplemented)
+	}))
 	defer there.Close()
 	_, err := ServerView{}.Watch(context.Background(), &protocol.Instance{URL: there.URL}, protocol.Step{})
 	if err == nil || !strings.Contains(err.Error(), "--metrics") {
@@ -226,10 +258,13 @@ func TestGauges(t *testing.T) {
 		"vLLM": {vllm([2]int{1, 1}, 0, 0, 0), map[string]float64{
 			"server_running ": 7, "server_running engine 0": 3, "server_running engine 1": 4,
 			"server_kv_usage ": 50, "server_kv_usage engine 0": 25, "server_kv_usage engine 1": 75}},
-		"an older vLLM": {"vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.5\n", map[string]float64{"server_kv_usage ": 50}},
-		"SGLang": {"sglang:num_running_reqs{model_name=\"m\"} 5.0\nsglang:num_queue_reqs{model_name=\"m\"} 2\nsglang:token_usage{model_name=\"m\"} 0.25\n",
+		"an older vLLM": {"vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.5\n",
+			map[string]float64{"server_kv_usage ": 50}},
+		"SGLang": {"sglang:num_running_reqs{model_name=\"m\"} 5.0\nsglang:num_queue_reqs{model_name=\"m\"} " +
+			"2\nsglang:token_usage{model_name=\"m\"} 0.25\n",
 			map[string]float64{"server_running ": 5, "server_waiting ": 2, "server_kv_usage ": 25}},
-		"llama.cpp": {"# HELP llamacpp:requests_processing Number of requests processing.\n# TYPE llamacpp:requests_processing gauge\nllamacpp:requests_processing 3\nllamacpp:requests_deferred 1\n",
+		"llama.cpp": {"# HELP llamacpp:requests_processing Number of requests processing.\n# TYPE " +
+			"llamacpp:requests_processing gauge\nllamacpp:requests_processing 3\nllamacpp:requests_deferred 1\n",
 			map[string]float64{"server_running ": 3, "server_waiting ": 1}},
 		"another":   {"up 1\n", map[string]float64{}},
 		"no number": {"vllm:num_requests_running NaN\n", map[string]float64{}},

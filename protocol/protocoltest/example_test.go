@@ -17,7 +17,8 @@ import (
 func TestGate(t *testing.T) {
 	a := protocoltest.Run(t, protocoltest.Experiment{
 		Server: server.Handler(func(start int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 40, Noise: 0.05, Seed: uint64(start)}
+			return &loadgentest.Simulated{MaxSequences: 8, PrefillRate: 8000, DecodeRate: 40, Noise: 0.05,
+				Seed: uint64(start)}
 		}),
 		Plan: protocol.Plan{
 			Runs: 3, Levels: []int{8}, Prompts: protocol.Prompts{Count: 32}, Input: 64, Output: 8,
@@ -34,7 +35,8 @@ func Example() {
 
 	a := protocoltest.Run(t, protocoltest.Experiment{
 		Server: server.Handler(func(start int) http.Handler {
-			return &loadgentest.Simulated{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 20, Noise: 0.01, Seed: uint64(start)}
+			return &loadgentest.Simulated{MaxSequences: 16, PrefillRate: 8000, DecodeRate: 20, Noise: 0.01,
+				Seed: uint64(start)}
 		}),
 		Plan: protocol.Plan{
 			Runs: 5, Levels: []int{12}, Prompts: protocol.Prompts{Count: 12}, Input: 64, Output: 8,

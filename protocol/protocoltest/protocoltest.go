@@ -100,7 +100,8 @@ func Run(t TB, e Experiment) *protocol.Analysis {
 		t.Fatalf("protocoltest: %v", err)
 		return nil
 	}
-	t.Logf("%d runs in %v of the %v that they may take; the folder is %s\n%s", a.Runs, time.Since(began).Round(100*time.Millisecond),
+	t.Logf("%d runs in %v of the %v that they may take; the folder is %s\n%s", a.Runs,
+		time.Since(began).Round(100*time.Millisecond),
 		plan.Budget, dir, table(a))
 	return a
 }
@@ -185,9 +186,11 @@ func Require(t TB, a *protocol.Analysis, limits ...protocol.Limit) {
 	}
 	switch {
 	case len(broken) > 0:
-		t.Fatalf("protocoltest: %d of %d limits broken:\n%s", len(broken), len(judged), strings.Join(append(broken, undecided...), "\n"))
+		t.Fatalf("protocoltest: %d of %d limits broken:\n%s", len(broken), len(judged),
+			strings.Join(append(broken, undecided...), "\n"))
 	case len(undecided) > 0:
-		t.Fatalf("protocoltest: no limit broken, but %d of %d undecided:\n%s", len(undecided), len(judged), strings.Join(undecided, "\n"))
+		t.Fatalf("protocoltest: no limit broken, but %d of %d undecided:\n%s", len(undecided), len(judged),
+			strings.Join(undecided, "\n"))
 	}
 }
 
@@ -202,7 +205,8 @@ func worth(judged []protocol.Judgement) string {
 	if most.RunsToDecide == 0 {
 		return ""
 	}
-	return fmt.Sprintf("runs worth having: %d, of which there were %d: so many decide %v 4 times in 5, if mean and spread are as they look\n",
+	return fmt.Sprintf("runs worth having: %d, of which there were %d: so many decide %v 4 times in 5, if mean "+
+		"and spread are as they look\n",
 		most.RunsToDecide, most.Runs, most.Limit)
 }
 

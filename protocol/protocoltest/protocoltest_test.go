@@ -63,8 +63,10 @@ func synthetic(values ...float64) *protocol.Analysis {
 	e := &protocol.Experiment{Complete: true}
 	for i, v := range values {
 		e.Measurements = append(e.Measurements, protocol.Measurement{
-			Step: protocol.Step{Run: i + 1, Level: loadgen.Level{Concurrency: 8, Requests: 100}}, Instance: fmt.Sprint(i),
-			Result: loadgen.Result{Figures: []loadgen.Figure{{Name: "ttft_p50", Unit: "ms", Better: loadgen.LowerIsBetter, Value: v, N: 100}}},
+			Step:     protocol.Step{Run: i + 1, Level: loadgen.Level{Concurrency: 8, Requests: 100}},
+			Instance: fmt.Sprint(i),
+			Result: loadgen.Result{Figures: []loadgen.Figure{{Name: "ttft_p50", Unit: "ms",
+				Better: loadgen.LowerIsBetter, Value: v, N: 100}}},
 		})
 	}
 	return protocol.Analyze(e)
@@ -83,17 +85,23 @@ func TestRequire(t *testing.T) {
 		logs   string
 	}{
 		{"holds", a, "ttft_p50<8s", "", "runs worth having: 3, of which there were 5"},
-		{"broken", a, "ttft_p50<6s", "protocoltest: 1 of 1 limits broken:\nbroken: ttft_p50<6000ms at concurrency 8: 6735 ms [6396, 7074]", "broken"},
-		{"undecided", a, "ttft_p50<7s", "protocoltest: no limit broken, but 1 of 1 undecided:\nundecided: ttft_p50<7000ms", "runs worth having: 17, of which there were 5"},
-		{"broken and undecided", a, "ttft_p50<7s,ttft_p50<6s,ttft_p50<9s", "protocoltest: 1 of 3 limits broken:\nbroken: ttft_p50<6000ms", "holds"},
+		{"broken", a, "ttft_p50<6s", "protocoltest: 1 of 1 limits broken:\nbroken: ttft_p50<6000ms at concurrency " +
+			"8: 6735 ms [6396, 7074]", "broken"},
+		{"undecided", a, "ttft_p50<7s", "protocoltest: no limit broken, but 1 of 1 undecided:\nundecided: " +
+			"ttft_p50<7000ms", "runs worth having: 17, of which there were 5"},
+		{"broken and undecided", a, "ttft_p50<7s,ttft_p50<6s,ttft_p50<9s",
+			"protocoltest: 1 of 3 limits broken:\nbroken: ttft_p50<6000ms", "holds"},
 		{"not valid", cut, "ttft_p50<9s", "protocoltest: the measurement is not valid: incomplete", "holds"},
-		{"no such figure", a, "ttft_p51<9s", "protocoltest: no limit broken, but 1 of 1 undecided", "ttft_p50 is meant?"},
-		{"no such load", a, "ttft_p50@9<9s", "protocoltest: no limit broken, but 1 of 1 undecided", "no point is at concurrency 9"},
+		{"no such figure", a, "ttft_p51<9s", "protocoltest: no limit broken, but 1 of 1 undecided",
+			"ttft_p50 is meant?"},
+		{"no such load", a, "ttft_p50@9<9s", "protocoltest: no limit broken, but 1 of 1 undecided",
+			"no point is at concurrency 9"},
 		{"no grammar", a, "ttft_p50=9s", `protocoltest: limit "ttft_p50=9s", character 9`, ""},
 		{"no measurement", nil, "ttft_p50<9s", "protocoltest: nothing is required", ""},
 	} {
 		r := record(t, func(t protocoltest.TB) { protocoltest.Require(t, c.a, protocoltest.Limits(t, c.limits)...) })
-		if (r.fatal == "") != (c.fatal == "") || !strings.HasPrefix(r.fatal, c.fatal) || !strings.Contains(r.log.String(), c.logs) || !r.helped {
+		if (r.fatal == "") != (c.fatal == "") || !strings.HasPrefix(r.fatal, c.fatal) ||
+			!strings.Contains(r.log.String(), c.logs) || !r.helped {
 			t.Errorf("%s: %s\n%s\nwant %s", c.name, r.fatal, &r.log, c.fatal)
 		}
 	}
@@ -139,7 +147,8 @@ func TestRunKeepsTheFolder(t *testing.T) {
 	}
 	text, err := os.ReadFile(filepath.Join(r.dir, "experiment-1", protocol.PlanFile))
 	var plan protocol.Plan
-	if err := errors.Join(err, json.Unmarshal(text, &plan)); err != nil || plan.Input != 64 || plan.Output != 8 || !plan.Restart || plan.Budget != 20*time.Second || plan.Seed == 0 {
+	if err := errors.Join(err, json.Unmarshal(text, &plan)); err != nil || plan.Input != 64 || plan.Output != 8 ||
+		!plan.Restart || plan.Budget != 20*time.Second || plan.Seed == 0 {
 		t.Errorf("%+v, %v", plan, err)
 	}
 }

@@ -12,8 +12,10 @@ import (
 
 // shown are the figures of the table, which has a line for each at each load.
 var shown = []string{
-	loadgen.OutputThroughput, loadgen.InputThroughput, loadgen.QuantileName(loadgen.TTFT, 50), loadgen.QuantileName(loadgen.TTFT, 99),
-	loadgen.QuantileName(loadgen.TPOT, 50), loadgen.QuantileName(loadgen.E2E, 50), loadgen.SuccessRate, loadgen.Attainment,
+	loadgen.OutputThroughput, loadgen.InputThroughput, loadgen.QuantileName(loadgen.TTFT, 50),
+	loadgen.QuantileName(loadgen.TTFT, 99),
+	loadgen.QuantileName(loadgen.TPOT, 50), loadgen.QuantileName(loadgen.E2E, 50), loadgen.SuccessRate,
+	loadgen.Attainment,
 }
 
 // table is what an analysis shows, for a log.

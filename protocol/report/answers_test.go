@@ -16,19 +16,20 @@ import (
 func TestLevelTextOfAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := func(fails bool) string {
-			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 200}, loadgen.TargetFunc(func(_ context.Context, i int, r *loadgen.Record) error {
-				time.Sleep(time.Second)
-				r.Counted, r.Output, r.Finish = true, 1, "length"
-				switch {
-				case fails && i == 7:
-					return errors.New("lost")
-				case i%4 == 0:
-					r.Finish = "sto\x1bp"
-				case i%50 == 1:
-					r.Finish, r.Choices = "", 2
-				}
-				return nil
-			}))
+			r, err := loadgen.Measure(t.Context(), loadgen.Level{Concurrency: 1, Requests: 200},
+				loadgen.TargetFunc(func(_ context.Context, i int, r *loadgen.Record) error {
+					time.Sleep(time.Second)
+					r.Counted, r.Output, r.Finish = true, 1, "length"
+					switch {
+					case fails && i == 7:
+						return errors.New("lost")
+					case i%4 == 0:
+						r.Finish = "sto\x1bp"
+					case i%50 == 1:
+						r.Finish, r.Choices = "", 2
+					}
+					return nil
+				}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +43,8 @@ func TestLevelTextOfAnswers(t *testing.T) {
 		if want := "Answers ended by: length 146, sto�p 50, no reason given 4\n"; !strings.Contains(whole, want) {
 			t.Errorf("nothing of %q in\n%s", want, whole)
 		}
-		if strings.Contains(whole, "issued\t") || strings.Contains(whole, "of all issued") || strings.Contains(whole, "_issued") {
+		if strings.Contains(whole, "issued\t") || strings.Contains(whole, "of all issued") ||
+			strings.Contains(whole, "_issued") {
 			t.Errorf("percentiles of all issued, where all completed:\n%s", whole)
 		}
 		row := ""

@@ -1,9 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"io"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen/audit"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -46,7 +46,7 @@ func audits(out *printer, a *protocol.Analysis) {
 				out.f("\nAnswers, checked after each level on the quiet server:\n")
 				any = true
 			}
-			out.f("  at %s, %s: %s\n", levelOf(p), fmt.Sprintf("run %d", r.Run), plain(r.Outcome.String()))
+			out.f("  at %s, %s: %s\n", levelOf(p), number.Sprintf("run %d", r.Run), plain(r.Outcome.String()))
 			auditDetails(&printer{w: furtherIn{out}}, &r.Outcome)
 		}
 	}

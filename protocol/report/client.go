@@ -1,12 +1,12 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -172,12 +172,12 @@ func (v ClientVerdict) String() string {
 	if v.Concurrency == 0 {
 		return "none. No level had a steady window that can be used, so nothing is known of what the client can sustain."
 	}
-	s := fmt.Sprintf("the client can sustain at least %s requests/s and %s output tokens/s, as it did in the steady window at concurrency %d",
+	s := number.Sprintf("the client can sustain at least %s requests/s and %s output tokens/s, as it did in the steady window at concurrency %d",
 		decimal(v.Requests, 0), decimal(v.Tokens, 0), v.Concurrency)
 	if v.Held {
 		return s + ", which it held."
 	}
-	return s + fmt.Sprintf(". It did not hold that concurrency (%s were in flight on average over the level), so the rate is none "+
+	return s + number.Sprintf(". It did not hold that concurrency (%s were in flight on average over the level), so the rate is none "+
 		"at %d in flight, and is marked in the table; what the client did is a lower bound all the same.",
 		decimal(v.InFlight, 1), v.Concurrency)
 }
@@ -188,9 +188,9 @@ func (v ClientVerdict) headroom() string {
 	case v.Need <= 0:
 		return "not stated; it takes the requests/s that the experiment needs, total tokens/s ÷ (input + output tokens)."
 	case v.Headroom == nil:
-		return fmt.Sprintf("not known, of the %g requests/s that are needed.", v.Need)
+		return number.Sprintf("not known, of the %g requests/s that are needed.", v.Need)
 	case v.Enough():
-		return fmt.Sprintf("at least %s × the %g requests/s that are needed.", decimal(*v.Headroom, 2), v.Need)
+		return number.Sprintf("at least %s × the %g requests/s that are needed.", decimal(*v.Headroom, 2), v.Need)
 	}
 	return v.Shortage() + "."
 }
@@ -201,7 +201,7 @@ func (v ClientVerdict) Shortage() string {
 	if v.Headroom == nil || v.Enough() {
 		return ""
 	}
-	s := fmt.Sprintf("%s requests/s were seen, %s × the %g that are needed; ", decimal(v.Requests, 0), decimal(*v.Headroom, 2), v.Need)
+	s := number.Sprintf("%s requests/s were seen, %s × the %g that are needed; ", decimal(v.Requests, 0), decimal(*v.Headroom, 2), v.Need)
 	if v.Limited {
 		return s + "the client, or the machine that it shares with the server, was the limit"
 	}

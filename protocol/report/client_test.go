@@ -18,7 +18,8 @@ func clientLevel(concurrency int, rate float64, window, judgement string) protoc
 	p := protocol.Point{Load: protocol.Load{Concurrency: concurrency}, Runs: []int{1}}
 	rates := protocol.Estimate{Name: loadgen.SteadyRequestThroughput, Summary: stats.Summary{N: 1, Mean: rate}}
 	warn := func(code string, spoils ...string) {
-		p.Warnings = append(p.Warnings, protocol.PointWarning{Warning: loadgen.Warning{Code: code, Spoils: spoils}, Runs: p.Runs})
+		p.Warnings = append(p.Warnings, protocol.PointWarning{Warning: loadgen.Warning{Code: code, Spoils: spoils},
+			Runs: p.Runs})
 		if len(spoils) > 0 {
 			rates.SpoiledBy = append(rates.SpoiledBy, code)
 		}
@@ -42,14 +43,16 @@ func clientLevel(concurrency int, rate float64, window, judgement string) protoc
 		p.ClientJudged = 1
 	}
 	if rates.Name != "" {
-		p.Estimates = []protocol.Estimate{rates, {Name: loadgen.MeanInFlight, Summary: stats.Summary{N: 1, Mean: float64(concurrency) * .9}}}
+		p.Estimates = []protocol.Estimate{rates, {Name: loadgen.MeanInFlight,
+			Summary: stats.Summary{N: 1, Mean: float64(concurrency) * .9}}}
 	}
 	return p
 }
 
 // No combination of levels, judgements and needs gives sentences that contradict each other, the table, or the levels.
 func TestClientVerdictAgreesWithItself(t *testing.T) {
-	windows, judgements := []string{"none", "short", "failed", "not held", "held"}, []string{"unjudged", "free", "bound"}
+	windows, judgements := []string{"none", "short", "failed", "not held", "held"},
+		[]string{"unjudged", "free", "bound"}
 	cases := 0
 	for _, rates := range [][2]float64{{1000, 4092}, {4092, 1000}} {
 		for _, w1 := range windows {
@@ -92,14 +95,16 @@ func agrees(t *testing.T, a *protocol.Analysis, need float64, name string) {
 		}
 	}
 	for _, p := range a.Points {
-		if p.Concurrency >= at.Concurrency && (given(&p, loadgen.WarnClientBound) || given(&p, loadgen.WarnConcurrencyNotReached)) {
+		if p.Concurrency >= at.Concurrency && (given(&p, loadgen.WarnClientBound) ||
+			given(&p, loadgen.WarnConcurrencyNotReached)) {
 			free = false
 		}
 	}
 	wrong := func(what string) { t.Errorf("%s: %s\n%s", name, what, text) }
 	behind := given(&at, loadgen.WarnConcurrencyNotReached)
 	switch {
-	case strings.Count(text, "Verdict:") != 1 || strings.Count(text, "Headroom:") != 1 || strings.Count(text, "Client-bound:") != 1:
+	case strings.Count(text, "Verdict:") != 1 || strings.Count(text, "Headroom:") != 1 ||
+		strings.Count(text, "Client-bound:") != 1:
 		wrong("a sentence is missing, or there twice")
 	case (best == 0) != says("Verdict: none"), (best == 0) != (v.Headroom == nil) && need > 0:
 		wrong("something is known of the client if and only if a level has a usable rate")

@@ -1,8 +1,7 @@
 package report
 
 import (
-	"fmt"
-
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen/audit"
 )
 
@@ -35,26 +34,26 @@ func answersPart(out *section, s *subject) {
 		for _, r := range p.Audits {
 			o := &r.Outcome
 			row := []Cell{s.levelCell(p), whole(r.Run), textCell(string(o.Verdict)), whole(o.Level.Wrong), whole(o.Level.Answers)}
-			percent := func(share float64) Cell { return numberCell(share, fmt.Sprintf("%.2g %%", 100*share)) }
+			percent := func(share float64) Cell { return numberCell(share, number.Sprintf("%.2g %%", 100*share)) }
 			if o.Share != nil {
 				row = append(row, percent(o.Share.Low), percent(o.Share.High), percent(o.Smallest))
 			} else {
 				row = append(row, textCell("–"), textCell("–"), textCell("–"))
 			}
-			row = append(row, textCell(fmt.Sprintf("%d of %d", o.Healthy.Wrong, o.Healthy.Answers)),
-				textCell(fmt.Sprintf("%d of %d", o.Control.Wrong, o.Control.Answers)))
+			row = append(row, textCell(number.Sprintf("%d of %d", o.Healthy.Wrong, o.Healthy.Answers)),
+				textCell(number.Sprintf("%d of %d", o.Control.Wrong, o.Control.Answers)))
 			if share, known := o.Level.Agreement(); known {
-				row = append(row, numberCell(share, fmt.Sprintf("%.4f", share)))
+				row = append(row, numberCell(share, number.Sprintf("%.4f", share)))
 			} else {
 				row = append(row, textCell("–"))
 			}
 			t.Rows = append(t.Rows, append(row, textCell(plain(o.String()))))
 			for _, e := range o.Examples {
-				faults = append(faults, fmt.Sprintf("At %s, run %d: %s, wrong from token %d on: %q", levelOf(p), r.Run, e.Name(),
+				faults = append(faults, number.Sprintf("At %s, run %d: %s, wrong from token %d on: %q", levelOf(p), r.Run, e.Name(),
 					e.First, plain(e.Answer)))
 			}
 			for _, f := range r.Outcome.Faults {
-				faults = append(faults, fmt.Sprintf("At %s, run %d: %s", levelOf(p), r.Run, plain(f.String())))
+				faults = append(faults, number.Sprintf("At %s, run %d: %s", levelOf(p), r.Run, plain(f.String())))
 			}
 		}
 	}

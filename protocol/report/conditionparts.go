@@ -3,11 +3,11 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/servegauge/servegauge/envinfo"
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -43,13 +43,13 @@ func CountGPUs(e *protocol.Experiment) GPUs {
 	if n == 0 {
 		if cpu, ok := env.Host.CPUModel.Get(); ok {
 			cores, _ := env.Host.CPUThreads.Get()
-			return GPUs{Words: fmt.Sprintf("no GPU seen; %s, %d CPUs", plain(cpu), cores)}
+			return GPUs{Words: number.Sprintf("no GPU seen; %s, %d CPUs", plain(cpu), cores)}
 		}
 		return GPUs{}
 	}
 	var words []string
 	for _, model := range sortedKeys(cards) {
-		words = append(words, fmt.Sprintf("%d × %s", cards[model], plain(model)))
+		words = append(words, number.Sprintf("%d × %s", cards[model], plain(model)))
 	}
 	out := GPUs{N: n, Words: strings.Join(words, ", ")}
 	for _, start := range e.Starts {
@@ -70,7 +70,7 @@ func CountGPUs(e *protocol.Experiment) GPUs {
 			}
 			if tensor, ok := c.Engine.TensorParallel.Get(); ok && tensor > 0 && used > 0 && used < int64(n) {
 				out.N = int(used)
-				out.Words = fmt.Sprintf("%d of %s", used, out.Words)
+				out.Words = number.Sprintf("%d of %s", used, out.Words)
 			}
 			return out
 		}
@@ -323,7 +323,7 @@ func indented(j json.RawMessage) string {
 func unreadPart(out *section, s *subject) {
 	var lines []string
 	for _, name := range sortedKeys(s.Unwatched) {
-		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(s.Unwatched[name])))
+		lines = append(lines, number.Sprintf("Not watched: %s: %s", plain(name), plain(s.Unwatched[name])))
 	}
 	for _, c := range s.e.Clients {
 		if c.Error != "" {
@@ -344,7 +344,7 @@ func unreadPart(out *section, s *subject) {
 		}
 		if len(t.Rows) > 0 {
 			out.add(block{Details: &details{
-				fmt.Sprintf("%s: %d readings are unknown", capital(whose[i]), len(t.Rows)), []block{{Table: &t}}}})
+				number.Sprintf("%s: %d readings are unknown", capital(whose[i]), len(t.Rows)), []block{{Table: &t}}}})
 		}
 		var warnings []string
 		for _, w := range env.Warnings {

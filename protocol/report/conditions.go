@@ -1,12 +1,12 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -34,7 +34,7 @@ func sent(out *printer, a *protocol.Analysis) {
 	case n == 1:
 		to = append(to, a.URLs[0])
 	case n > 1:
-		to = append(to, fmt.Sprintf("%d servers, the first %s", n, a.URLs[0]))
+		to = append(to, number.Sprintf("%d servers, the first %s", n, a.URLs[0]))
 	}
 	if len(to) > 0 {
 		out.f("to: %s\n", plain(strings.Join(to, " at ")))
@@ -65,15 +65,15 @@ func stampedBy(s loadgen.Stamps) string {
 	var by string
 	switch {
 	case s.Client == 0:
-		by = fmt.Sprintf("kernel for all %s chunks", decimal(n, 0))
+		by = number.Sprintf("kernel for all %s chunks", decimal(n, 0))
 	case s.Kernel == 0:
-		by = fmt.Sprintf("client for all %s chunks", decimal(n, 0))
+		by = number.Sprintf("client for all %s chunks", decimal(n, 0))
 	default:
-		by = fmt.Sprintf("kernel for %s %% of %s chunks, client for the other %s",
+		by = number.Sprintf("kernel for %s %% of %s chunks, client for the other %s",
 			decimal(math.Floor(10000*float64(s.Kernel)/n)/100, 2), decimal(n, 0), decimal(float64(s.Client), 0))
 	}
 	if s.Shared > 0 {
-		by += fmt.Sprintf("; %s came in one read with later data, and may have come earlier, "+
+		by += number.Sprintf("; %s came in one read with later data, and may have come earlier, "+
 			"as far back as the end of the read before", decimal(float64(s.Shared), 0))
 	}
 	return by
@@ -118,7 +118,7 @@ func levelHistograms(out *printer, r *loadgen.Result, metrics []string) {
 	for _, metric := range metrics {
 		for _, f := range r.Figures {
 			if f.Method == loadgen.MethodHDR && baseOf(f.Name) == metric {
-				found = append(found, fmt.Sprintf("%s (%s samples)", metric, decimal(float64(f.N), 0)))
+				found = append(found, number.Sprintf("%s (%s samples)", metric, decimal(float64(f.N), 0)))
 				break
 			}
 		}

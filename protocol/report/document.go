@@ -45,7 +45,8 @@ const (
 // A Drawing is one form of a chart. Of those that differ in Scale or Basis the reader chooses one; the narrow one is
 // what a phone shows.
 type Drawing struct {
-	// SVG is the picture, an svg element. It goes into the page as it is: who draws it has escaped what came from outside.
+	// SVG is the picture, an svg element. It goes into the page as it is: who draws it has escaped what came from
+	// outside.
 	SVG string
 
 	Scale  string // of the load: "log", "linear"; "": it has but one

@@ -1,11 +1,11 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -35,7 +35,7 @@ func asked(s *subject) answer {
 	if len(found) == 0 {
 		return out
 	}
-	out.Headline = fmt.Sprintf("%d answers", len(found))
+	out.Headline = number.Sprintf("%d answers", len(found))
 	if len(found) == 1 {
 		short, more, _ := strings.Cut(plain(found[0].Answer), ": ")
 		out.Headline = capital(short)
@@ -48,7 +48,7 @@ func asked(s *subject) answer {
 		out.Details = append(out.Details, plain(f.Name)+": "+plain(f.Answer)+".")
 	}
 	if more := len(found) - mostAsked; more > 0 {
-		out.Details = append(out.Details, fmt.Sprintf("%d more, and what decided each, are below, in Findings.", more))
+		out.Details = append(out.Details, number.Sprintf("%d more, and what decided each, are below, in Findings.", more))
 	}
 	return out
 }
@@ -64,7 +64,7 @@ func clientFast(s *subject) answer {
 	out := answer{Question: "How fast is it?", Headline: "Nothing is known", Verdict: bad,
 		Details: []string{"Of the client, against a server that answers at once: " + v.String()}}
 	if v.Concurrency > 0 {
-		out.Headline, out.Verdict = fmt.Sprintf("At least %s requests/s", sized(v.Requests)), fine
+		out.Headline, out.Verdict = number.Sprintf("At least %s requests/s", sized(v.Requests)), fine
 	}
 	return out
 }
@@ -82,17 +82,17 @@ func howFast(s *subject) answer {
 		return out
 	}
 	e, _ := p.Figure(figure)
-	out.Headline = fmt.Sprintf("%s %s", sized(e.Summary.Mean), e.Unit)
+	out.Headline = number.Sprintf("%s %s", sized(e.Summary.Mean), e.Unit)
 	out.Verdict = fine
 	what := "in the steady window"
 	if figure != loadgen.SteadyTotalThroughput && figure != loadgen.SteadyInputThroughput {
 		what = "over the makespan, ramp and drain included"
 	}
-	out.Details = append(out.Details, fmt.Sprintf("%s at %v, %s%s.", throughputWords(figure), p.Load, what, plusMinus(e)))
+	out.Details = append(out.Details, number.Sprintf("%s at %v, %s%s.", throughputWords(figure), p.Load, what, plusMinus(e)))
 	if !ok {
 		out.Verdict = bad
 		out.Headline = "No throughput may be used"
-		out.Details = []string{fmt.Sprintf("The highest seen is %s %s at %v, and is spoiled by %s.",
+		out.Details = []string{number.Sprintf("The highest seen is %s %s at %v, and is spoiled by %s.",
 			sized(e.Summary.Mean), e.Unit, p.Load, strings.Join(e.SpoiledBy, ", "))}
 	}
 	if ok && p.Open() {
@@ -103,7 +103,7 @@ func howFast(s *subject) answer {
 		out.Details = append(out.Details, "The client was the limit there in at least one run: the server may be faster.")
 	}
 	if n := s.gpus.N; n > 1 && ok && figure != loadgen.RequestThroughput {
-		out.Details = append(out.Details, fmt.Sprintf("%s tok/s per GPU, of %d.", sized(e.Summary.Mean/float64(n)), n))
+		out.Details = append(out.Details, number.Sprintf("%s tok/s per GPU, of %d.", sized(e.Summary.Mean/float64(n)), n))
 	}
 	if words := latencyWords(p); words != "" {
 		out.Details = append(out.Details, words)
@@ -123,7 +123,7 @@ func throughputWords(figure string) string {
 
 func plusMinus(e protocol.Estimate) string {
 	if h := e.Interval.HalfWidth(); !math.IsNaN(h) && !math.IsInf(h, 0) {
-		return fmt.Sprintf(", ± %s (95 %%)", sizedLike(h, e.Summary.Mean))
+		return number.Sprintf(", ± %s (95 %%)", sizedLike(h, e.Summary.Mean))
 	}
 	return ""
 }
@@ -137,9 +137,9 @@ func latencyWords(p *protocol.Point) string {
 		if median.Name == "" {
 			continue
 		}
-		words := fmt.Sprintf("%s p50 %s%s", m.word, sized(median.Summary.Mean), mark(median, err))
+		words := number.Sprintf("%s p50 %s%s", m.word, sized(median.Summary.Mean), mark(median, err))
 		if tail, err := p.Figure(loadgen.QuantileName(m.metric, 99)); tail.Name != "" {
-			words += fmt.Sprintf(", p99 %s%s", sized(tail.Summary.Mean), mark(tail, err))
+			words += number.Sprintf(", p99 %s%s", sized(tail.Summary.Mean), mark(tail, err))
 		}
 		parts = append(parts, words+" "+median.Unit)
 	}
@@ -160,12 +160,12 @@ func howSure(s *subject) answer {
 	switch {
 	case !e.Interval.Defined():
 		out.Headline, out.Verdict = "Not known", careful
-		out.Details = append(out.Details, fmt.Sprintf("%d %s: there is no interval.", e.Summary.N, plural(e.Summary.N,
+		out.Details = append(out.Details, number.Sprintf("%d %s: there is no interval.", e.Summary.N, plural(e.Summary.N,
 			"run")))
 	default:
 		share := half / e.Summary.Mean
 		out.Headline = "± " + percent(share)
-		out.Details = append(out.Details, fmt.Sprintf("The 95 %% interval is %s to %s %s, over %d %s; CoV %s.",
+		out.Details = append(out.Details, number.Sprintf("The 95 %% interval is %s to %s %s, over %d %s; CoV %s.",
 			sized(e.Interval.Low), sized(e.Interval.High), e.Unit, e.Summary.N, replicateWords(s.Unit,
 				e.Summary.N), percent(e.Summary.CoV)))
 		if share > 0.1 {
@@ -202,14 +202,14 @@ func whatLimits(s *subject) answer {
 	k := s.Knee
 	switch k.Kind {
 	case stats.KneeBracketed:
-		out.Headline = fmt.Sprintf("Saturates between %s and %s", decimal(k.Low, 0), decimal(k.High, 0))
+		out.Headline = number.Sprintf("Saturates between %s and %s", decimal(k.Low, 0), decimal(k.High, 0))
 		out.Details = append(out.Details, "Beyond that concurrency more load adds latency, and less than 5 % of throughput.")
 	case stats.KneeAtMost:
-		out.Headline = fmt.Sprintf("Saturated at %s or before", decimal(k.High, 0))
+		out.Headline = number.Sprintf("Saturated at %s or before", decimal(k.High, 0))
 		out.Details = append(out.Details, "No lower end of the knee was found: no lower level was shown to give less than 95 % of the peak.")
 	case stats.KneeAbove:
-		out.Headline = fmt.Sprintf("Saturates above %s", decimal(k.Low, 0))
-		out.Details = append(out.Details, fmt.Sprintf("Up to concurrency %s it gives less than 95 %% of its highest throughput; "+
+		out.Headline = number.Sprintf("Saturates above %s", decimal(k.Low, 0))
+		out.Details = append(out.Details, number.Sprintf("Up to concurrency %s it gives less than 95 %% of its highest throughput; "+
 			"where above that it saturates was not resolved.", decimal(k.Low, 0)))
 	default:
 		if len(s.Points) == 1 {
@@ -234,14 +234,14 @@ func whatLimits(s *subject) answer {
 // serverLimits is what the server says of its queue and its cache at one point.
 func serverLimits(p *protocol.Point) (out []string) {
 	if e, _ := p.Figure("server_waiting_mean"); e.Name != "" && e.Summary.Mean >= 1 {
-		out = append(out, fmt.Sprintf("At %v %s requests waited in the server’s queue on average.", p.Load,
+		out = append(out, number.Sprintf("At %v %s requests waited in the server’s queue on average.", p.Load,
 			sized(e.Summary.Mean)))
 	}
 	if e, _ := p.Figure("server_kv_usage_peak"); e.Name != "" {
-		out = append(out, fmt.Sprintf("Its KV cache was up to %s %% full.", sized(e.Summary.Max)))
+		out = append(out, number.Sprintf("Its KV cache was up to %s %% full.", sized(e.Summary.Max)))
 	}
 	if e, _ := p.Figure("server_preemptions"); e.Name != "" && e.Summary.Mean > 0 {
-		out = append(out, fmt.Sprintf("It preempted %s requests a run.", sized(e.Summary.Mean)))
+		out = append(out, number.Sprintf("It preempted %s requests a run.", sized(e.Summary.Mean)))
 	}
 	return out
 }
@@ -269,7 +269,7 @@ func canTrust(s *subject) answer {
 			reasons[e.SpoiledBy[0]]++
 		}
 	}
-	out.Headline = fmt.Sprintf("%d of %d levels may be used", good, len(s.Points))
+	out.Headline = number.Sprintf("%d of %d levels may be used", good, len(s.Points))
 	switch {
 	case !s.Valid() || good == 0:
 		out.Verdict = bad
@@ -286,7 +286,7 @@ func canTrust(s *subject) answer {
 	}
 	out.Details = append(out.Details, capital(requests(s.Analysis))+".")
 	if h := leastHeadroom(s.Analysis); h > 0 {
-		out.Details = append(out.Details, fmt.Sprintf("The client could do at least %s × what was asked of it.", sized(h)))
+		out.Details = append(out.Details, number.Sprintf("The client could do at least %s × what was asked of it.", sized(h)))
 	} else if !IsClientCheck(s.e) {
 		out.Details = append(out.Details, "What the client can do was not measured.")
 	}

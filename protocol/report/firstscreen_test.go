@@ -92,7 +92,7 @@ func TestGlue(t *testing.T) {
 // Numbers have three digits that count, and what is around them ends where they do.
 func TestSized(t *testing.T) {
 	for x, want := range map[float64]string{33204.2: "33,204", 100: "100", 45.92: "45.9", 8.876: "8.88", 0.9237: "0.924",
-		0.0264: "0.0264", 0: "0.00", -0.5: "-0.500"} {
+		0.0264: "0.0264", 0: "0.00", -0.5: "−0.500"} {
 		if got := sized(x); got != want {
 			t.Errorf("sized(%v) = %s, want %s", x, got, want)
 		}

@@ -11,14 +11,17 @@ var glossary = []struct{ name, meaning string }{
 	{"requests_per_s", "completed requests ÷ the time from the first request sent to the last one done (the makespan)"},
 	{"output_tokens_per_s", "output tokens, as the server counted them ÷ the makespan"},
 	{"total_tokens_per_s", "input and output tokens ÷ the makespan: what most tools print as throughput"},
-	{"input_tokens_per_s", "input tokens ÷ the makespan: the throughput of endpoints that generate none (embeddings, rerank)"},
+	{"input_tokens_per_s", "input tokens ÷ the makespan: the throughput of endpoints that generate none " +
+		"(embeddings, rerank)"},
 	{"sessions_per_s, session_success", "sessions that completed ÷ the makespan, and ÷ those that were begun"},
 	{"sessions_under_way", "sessions at once, thinking included, over the makespan"},
 	{"session_duration", "from a session's first request sent to its last one done, thinking included"},
 	{"…{turn=2}, …{model=a}", "the same of the second turns of all sessions, or of what one model or adapter was asked"},
-	{"steady_…", "the same in the steady window alone, without the start and the drain; comparisons and the knee use these"},
+	{"steady_…", "the same in the steady window alone, without the start and the drain; comparisons and the knee " +
+		"use these"},
 	{"goodput_requests_per_s", "requests that met every limit of -goodput ÷ the makespan"},
-	{"attainment", "requests that met every limit ÷ all that were issued, failures among them; attainment_ttft: that limit alone"},
+	{"attainment", "requests that met every limit ÷ all that were issued, failures among them; attainment_ttft: " +
+		"that limit alone"},
 	{"in_flight_mean, _peak", "requests sent and not yet done, over the makespan"},
 	{"occupied_mean", "slots that were taken: until the request had left, and not only until its last chunk"},
 	{"offered_, achieved_requests_per_s", "open loop: the rate that was scheduled, and the one that was sent"},
@@ -35,11 +38,13 @@ var glossary = []struct{ name, meaning string }{
 	{"itl", "inter-token latency: the gaps between chunks with content, of all requests of the level"},
 	{"e2e", "from the request sent to the end of its answer"},
 	{"response", "open loop: the same from when the request was due, so that waiting in the client counts"},
-	{"…, of all issued", "the percentile with failures in it, each later than any request that completed; limits go by it"},
+	{"…, of all issued", "the percentile with failures in it, each later than any request that completed; limits " +
+		"go by it"},
 	{"send_lag", "from when a request was due to when it was sent: the client's own"},
 	{"read_lag", "from when the kernel had a chunk to when the client read it: the client's own"},
 	{"upload", "from a request with images or sounds being sent to all of it being written: a part of its TTFT"},
-	{"request_bytes, media_tokens", "of these requests: how long each was, and the input tokens of its images and sounds"},
+	{"request_bytes, media_tokens", "of these requests: how long each was, and the input tokens of its images and " +
+		"sounds"},
 	{"ttft_error, itl_error, chunk_lateness", "against the server's own stamps, where it sends them (simserver does)"},
 }
 
@@ -61,7 +66,8 @@ func Glossary(w io.Writer) error {
 		}
 		out.f("    %s\n", line)
 	}
-	out.f("\nA p99 of one level is over its requests; of several runs, the mean of the runs' p99s. ! must not be used,\n" +
+	out.f("\nA p99 of one level is over its requests; of several runs, the mean of the runs' p99s. ! must not be " +
+		"used,\n" +
 		"? is a percentile of fewer samples than it takes to bound it.\n")
 	return out.err
 }

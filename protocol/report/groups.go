@@ -1,8 +1,7 @@
 package report
 
 import (
-	"fmt"
-
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
 
@@ -49,6 +48,6 @@ func writeGroups(out *printer, r *loadgen.Result, cell func(loadgen.Figure) stri
 			table.f("\n")
 		}
 		table.flush()
-		out.f("%s\n", fmt.Sprintf("By %s; times in ms.", by))
+		out.f("%s\n", number.Sprintf("By %s; times in ms.", by))
 	}
 }

@@ -2,20 +2,20 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/stats"
 )
 
-// LevelText writes the result of one level for a terminal of 80 columns: its accounting, its figures and its warnings.
-// The only intervals are those within this one run, and the text says so.
+// LevelText writes the result of one level: its accounting, its figures and its warnings, of which the tables fit 80
+// columns. The only intervals are those within this one run, and the text says so.
 func LevelText(w io.Writer, r *loadgen.Result) error {
-	out := &printer{w: w, width: textWidth}
+	out := &printer{w: w}
 	a := r.Accounting
 	load := r.Level.Load()
 	out.f("%s: %s issued, %s completed, %s failed, %s cancelled; %s discarded before\n",
@@ -83,10 +83,10 @@ func endedBy(r *loadgen.Result) string {
 		return cmp.Or(r.FinishReasons[b]-r.FinishReasons[a], strings.Compare(a, b))
 	})
 	for i, reason := range reasons {
-		reasons[i] = fmt.Sprintf("%s %s", reason, decimal(float64(r.FinishReasons[reason]), 0))
+		reasons[i] = number.Sprintf("%s %s", reason, decimal(float64(r.FinishReasons[reason]), 0))
 	}
 	if n := r.Answers.NoFinish; n > 0 {
-		reasons = append(reasons, fmt.Sprintf("no reason given %s", decimal(float64(n), 0)))
+		reasons = append(reasons, number.Sprintf("no reason given %s", decimal(float64(n), 0)))
 	}
 	return plain(strings.Join(reasons, ", "))
 }
@@ -95,14 +95,14 @@ func endedBy(r *loadgen.Result) string {
 func clientLine(w *loadgen.ClientWatch) string {
 	var parts []string
 	if used, ok := w.CPUs(); ok {
-		parts = append(parts, fmt.Sprintf("%s of %s CPUs", decimal(used, 2), decimal(w.CPUsAllowed, 2)))
+		parts = append(parts, number.Sprintf("%s of %s CPUs", decimal(used, 2), decimal(w.CPUsAllowed, 2)))
 	}
 	if lag := w.SchedulingLag; lag != nil {
-		parts = append(parts, fmt.Sprintf("scheduling lag %s ms (p99)", decimal(lag.P99, 2)))
+		parts = append(parts, number.Sprintf("scheduling lag %s ms (p99)", decimal(lag.P99, 2)))
 	}
-	parts = append(parts, fmt.Sprintf("longest GC pause %s ms", decimal(float64(w.GC.LongestPause)/1e6, 2)))
+	parts = append(parts, number.Sprintf("longest GC pause %s ms", decimal(float64(w.GC.LongestPause)/1e6, 2)))
 	if w.Reconnects != nil {
-		parts = append(parts, fmt.Sprintf("%d reconnects", *w.Reconnects))
+		parts = append(parts, number.Sprintf("%d reconnects", *w.Reconnects))
 	}
 	verdict := w.Verdict.String()
 	if w.Verdict.Bound {
@@ -113,13 +113,13 @@ func clientLine(w *loadgen.ClientWatch) string {
 
 // partLine is what one generator of several saw of itself.
 func partLine(p *loadgen.Part) string {
-	line := fmt.Sprintf("shard %d", p.Shard)
+	line := number.Sprintf("shard %d", p.Shard)
 	if g := p.Generator; g != nil {
 		line = plain(g.Name)
 	}
 	line += ": " + clientLine(p.Client)
 	if headroom, known := p.Headroom(); known {
-		line += fmt.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom.Least(), 1))
+		line += number.Sprintf("; it was seen to sustain at least %s × what it needed here", decimal(headroom.Least(), 1))
 	}
 	return line
 }

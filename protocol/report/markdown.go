@@ -120,7 +120,8 @@ func numeric(t *Table, column int) bool {
 // the beginning of a line only, where md's texts never stand without something before them but in a paragraph.
 var markup = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<",
 	"&lt;", ">", "&gt;",
-	"|", "\\|", "~", "\\~", "&", "&amp;", "!", "\\!", "$", "\\$", "://", ":&#47;&#47;", "www.", "www&#46;", "@", "&#64;")
+	"|", "\\|", "~", "\\~", "&", "&amp;", "!", "\\!", "$", "\\$", "://", ":&#47;&#47;", "www.", "www&#46;", "@",
+	"&#64;")
 
 // md is a text as Markdown that shows it, and does nothing else.
 func md(s string) string {

@@ -2,11 +2,11 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -184,7 +184,7 @@ func subtitle(s *subject) []string {
 	if len(s.Points) > 0 {
 		out = append(out, shapes(s.Analysis))
 	}
-	out = append(out, fmt.Sprintf("%d %s", s.Runs, plural(s.Runs, "run")))
+	out = append(out, number.Sprintf("%d %s", s.Runs, plural(s.Runs, "run")))
 	if !s.Time.IsZero() {
 		out = append(out, s.Time.UTC().Format("2 January 2006, 15:04 UTC"))
 	}
@@ -196,6 +196,9 @@ func subtitle(s *subject) []string {
 
 // shapes are the tokens in and out: of all levels, where they are of one shape.
 func shapes(a *protocol.Analysis) string {
+	if own := ownLengths(a); own != "" {
+		return own
+	}
 	p := a.Points[0]
 	same := !slices.ContainsFunc(a.Points, func(q protocol.Point) bool {
 		return q.Input != p.Input ||
@@ -205,9 +208,9 @@ func shapes(a *protocol.Analysis) string {
 		return "several shapes"
 	}
 	if !a.Generates() {
-		return fmt.Sprintf("%s tokens in", decimal(float64(p.Input), 0))
+		return number.Sprintf("%s tokens in", decimal(float64(p.Input), 0))
 	}
-	return fmt.Sprintf("%s tokens in, %s out", decimal(float64(p.Input), 0), decimal(float64(p.Output), 0))
+	return number.Sprintf("%s tokens in, %s out", decimal(float64(p.Input), 0), decimal(float64(p.Output), 0))
 }
 
 // leads are the charts of which the first that there is stands beside the answers: what an experiment is about.

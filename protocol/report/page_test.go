@@ -62,8 +62,10 @@ func measured(t *testing.T, levels []int, prompts protocol.Prompts) *protocol.Ex
 		m.Models = []string{"llama"}
 		m.Readings = []protocol.Reading{
 			{Name: "server", Figures: []loadgen.Figure{
-				{Name: "server_waiting_mean", Unit: "requests", Value: 2}, {Name: "server_kv_usage_mean", Unit: "%", Value: 40},
-				{Name: "server_kv_usage_peak", Unit: "%", Value: 91}, {Name: "server_ttft_mean", Unit: "ms", Value: 9}}},
+				{Name: "server_waiting_mean", Unit: "requests", Value: 2},
+				{Name: "server_kv_usage_mean", Unit: "%", Value: 40},
+				{Name: "server_kv_usage_peak", Unit: "%", Value: 91},
+				{Name: "server_ttft_mean", Unit: "ms", Value: 9}}},
 			{Name: "gpus", Error: "no GPU can be read: permission denied"},
 		}
 	}
@@ -167,7 +169,8 @@ func TestNoNetwork(t *testing.T) {
 }
 
 // planted is what somebody may call a model, who wishes the reader ill.
-const planted = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>[x](javascript:alert(1)) ![y](http://evil.example/z) `a` | b\x1b[31m\u202e\n# =cmd|' /C calc'!A0"
+const planted = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'>[x](javascript:alert(1)) " +
+	"![y](http://evil.example/z) `a` | b\x1b[31m\u202e\n# =cmd|' /C calc'!A0"
 
 // Whatever came from outside is text, in every place that it can come from.
 func TestHostileTexts(t *testing.T) {
@@ -268,7 +271,8 @@ func tableRows(t *testing.T, text string) {
 func TestPageOfLittle(t *testing.T) {
 	empty := &protocol.Experiment{}
 	for name, subjects := range map[string][]Subject{
-		"none": nil, "empty": {{Experiment: empty}}, "analysis alone": {{Analysis: analysis(protocol.Prompts{Count: 20})}},
+		"none": nil, "empty": {{Experiment: empty}},
+		"analysis alone": {{Analysis: analysis(protocol.Prompts{Count: 20})}},
 		"two of nothing": {{Experiment: empty},
 			{}}, "a start": {{Experiment: &protocol.Experiment{Starts: []protocol.Start{{}}}}},
 	} {

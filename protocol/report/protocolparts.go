@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -24,7 +25,7 @@ func protocolPart(out *section, s *subject) {
 	}
 	if p := s.plan; p != nil {
 		row("Plan", plain(p.Name))
-		row("Independent runs", fmt.Sprintf("%d planned, %d measured", p.Runs, s.Runs))
+		row("Independent runs", number.Sprintf("%d planned, %d measured", p.Runs, s.Runs))
 		restart := "one server for all runs"
 		if p.Restart {
 			restart = "before each run, on evidence of a new instance"
@@ -33,19 +34,33 @@ func protocolPart(out *section, s *subject) {
 		row("Cooldown between runs", duration(p.Cooldown))
 		switch {
 		case p.WarmUntilSteady > 0:
-			row("Warmup", fmt.Sprintf("until throughput and TTFT are steady, for %v at most (discarded)", p.WarmUntilSteady))
+			row("Warmup", number.Sprintf("until throughput and TTFT are steady, for %v at most (discarded)", p.WarmUntilSteady))
 		default:
-			row("Warmup requests", fmt.Sprintf("%d (discarded)", p.Warmup))
+			row("Warmup requests", number.Sprintf("%d (discarded)", p.Warmup))
 		}
 		if p.Handover {
 			row("Lead-in of each level", "as many discarded requests as its concurrency")
 		}
-		row("Input tokens", decimal(float64(p.Input), 0))
-		if s.Generates() {
-			row("Output tokens", decimal(float64(p.Output), 0))
+		if own := ownLengths(s.Analysis); own != "" {
+			row("Tokens of a request", own)
+		} else {
+			row("Input tokens", decimal(float64(p.Input), 0))
+			if s.Generates() {
+				row("Output tokens", decimal(float64(p.Output), 0))
+			}
 		}
-		row("Prompts per level", p.Prompts.String()+times(p.Prompts))
-		row("Concurrency levels", numbers(p.Levels))
+		switch {
+		case p.Unit != "":
+			row("Sessions per level", prompts(p.Prompts)+times(p.Prompts))
+		case p.Prompts != (protocol.Prompts{}):
+			row("Prompts per level", prompts(p.Prompts)+times(p.Prompts))
+		}
+		if len(p.Levels) > 0 {
+			row("Concurrency levels", numbers(p.Levels)+ofUnit(p.Unit))
+		}
+		if p.Arrivals.Process == loadgen.TraceArrivals {
+			row("Arrivals", fmt.Sprintf("those of a trace, SHA-256 %.12s…", p.WithoutTrace().Arrivals.TraceSHA256))
+		}
 		row("Order of the levels", orderWords(p.Order))
 		row("Time limit of a request", duration(p.Timeout))
 		if p.Budget > 0 {
@@ -73,7 +88,7 @@ func protocolPart(out *section, s *subject) {
 	}
 	out.table(t)
 	if len(s.e.Resumes) > 0 {
-		out.text(fmt.Sprintf("The experiment was taken up again %d times.", len(s.e.Resumes)))
+		out.text(number.Sprintf("The experiment was taken up again %d times.", len(s.e.Resumes)))
 	}
 	if s.e.Shortened != "" {
 		out.text("Left out: " + plain(s.e.Shortened) + ".")
@@ -97,7 +112,7 @@ func orderWords(o protocol.Order) string {
 // planOf is the plan of a design, nil where it is another kind of design.
 func planOf(design json.RawMessage) *protocol.Plan {
 	var p protocol.Plan
-	if json.Unmarshal(design, &p) != nil || len(p.Levels) == 0 || p.Runs == 0 {
+	if json.Unmarshal(design, &p) != nil || len(p.Levels) == 0 && p.Arrivals.Process != loadgen.TraceArrivals || p.Runs == 0 {
 		return nil
 	}
 	return &p
@@ -135,7 +150,7 @@ func repeatPart(out *section, s *subject) {
 	if len(s.Design) > 0 {
 		var compact bytes.Buffer
 		if json.Compact(&compact, s.Design) == nil {
-			row("SHA-256 of the design, without white space", fmt.Sprintf("%x", sha256.Sum256(compact.Bytes())))
+			row("SHA-256 of the design, without white space", number.Sprintf("%x", sha256.Sum256(compact.Bytes())))
 		}
 	}
 	if s.plan != nil {
@@ -191,11 +206,11 @@ func quoted(word string) string {
 func statisticsPart(out *section, s *subject) {
 	n := s.Runs
 	lines := []string{
-		fmt.Sprintf("The replicate is a %s: each figure is taken once a run, and means, SD and CoV are over %d %s.",
+		number.Sprintf("The replicate is a %s: each figure is taken once a run, and means, SD and CoV are over %d %s.",
 			s.Unit, n, plural(n, "run")),
 	}
 	if n > 1 {
-		lines = append(lines, fmt.Sprintf("Intervals are Student’s t at 95 %% with n − 1 = %d degrees of freedom, "+
+		lines = append(lines, number.Sprintf("Intervals are Student’s t at 95 %% with n − 1 = %d degrees of freedom, "+
 			"where every run has the figure; they cover what differs between runs, and nothing above that.", n-1))
 	} else {
 		lines = append(lines, "One run has no spread, so that no figure has an interval.")
@@ -280,13 +295,13 @@ func clientPart(out *section, s *subject) {
 		if p.Headroom == nil {
 			continue
 		}
-		verdict := fmt.Sprintf("not in %d of %d runs", p.ClientJudged, len(p.Runs))
+		verdict := number.Sprintf("not in %d of %d runs", p.ClientJudged, len(p.Runs))
 		if p.ClientJudged == 0 {
 			verdict = "not judged: too short"
 		}
 		for _, w := range p.Warnings {
 			if w.Code == loadgen.WarnClientBound {
-				verdict = fmt.Sprintf("in %s %s", plural(len(w.Runs), "run"), numbers(w.Runs))
+				verdict = number.Sprintf("in %s %s", plural(len(w.Runs), "run"), numbers(w.Runs))
 			}
 		}
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), numberCell(p.Headroom.Requests, sized(p.Headroom.Requests)),

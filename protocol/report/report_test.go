@@ -230,7 +230,7 @@ func TestPlanText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := PlanText(&out, plan, warnings); err != nil {
+		if err := PlanText(&out, plan, warnings, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -333,7 +333,7 @@ func TestWriteErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"text":    Text(full{}, a),
 		"client":  ClientText(full{}, a, "a server", 1),
-		"plan":    PlanText(full{}, protocol.MultiRun(), nil),
+		"plan":    PlanText(full{}, protocol.MultiRun(), nil, nil),
 		"level":   LevelText(full{}, &loadgen.Result{}),
 		"nothing": Text(full{}, protocol.Analyze(&protocol.Experiment{})),
 	} {

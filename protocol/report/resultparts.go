@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 )
@@ -41,13 +41,17 @@ func resultsPart(out *section, s *subject) {
 		table.Caption = t.caption + "; mean over the runs"
 		out.table(table)
 	}
+	for _, t := range s.sessionTables() {
+		out.table(t)
+	}
 	conditions := Table{ID: s.prefix + "conditions", Caption: "What was in flight, and what became of it",
-		Head: []string{levelTitle(s.Analysis), "Requests", "Runs", "In flight, mean", "In flight, peak", "Success", "Flags"}}
+		Head: []string{levelTitle(s.Analysis), capital(countsOf(s.Analysis, "requests")), "Runs", "In flight, mean", "In flight, peak",
+			"Success", "Flags"}}
 	for i := range s.Points {
 		p := &s.Points[i]
 		requests := textCell("by time")
-		if p.Requests > 0 {
-			requests = whole(p.Requests)
+		if n := max(p.Requests, p.Sessions); n > 0 {
+			requests = whole(n)
 		}
 		success := estimateCell(p, loadgen.SuccessRate)
 		if success.Is {
@@ -90,7 +94,7 @@ func kneePart(out *section, s *subject) {
 		return
 	}
 	k := s.Knee
-	out.text(fmt.Sprintf("Smallest concurrency with 95 %% of the highest %s: %s.", kneeWords(s.Analysis), k))
+	out.text(number.Sprintf("Smallest concurrency with 95 %% of the highest %s: %s.", kneeWords(s.Analysis), k))
 	if k.Reason != "" {
 		out.text(capital(k.Reason) + ".")
 	}
@@ -101,7 +105,7 @@ func kneePart(out *section, s *subject) {
 		out.text("To narrow it, measure: " + numbers(k.Next) + ".")
 	}
 	if k.NextRuns > 0 {
-		out.text(fmt.Sprintf("Runs that would be wanted at this spread: %d.", k.NextRuns))
+		out.text(number.Sprintf("Runs that would be wanted at this spread: %d.", k.NextRuns))
 	}
 }
 
@@ -132,7 +136,7 @@ func (s *subject) metricTable(word, metric string) Table {
 				unit = e.Unit
 			}
 			if ok && e.Name == loadgen.QuantileName(metric, p) && !slices.Contains(figures, e.Name) {
-				figures, heads = append(figures, e.Name), append(heads, fmt.Sprintf("p%g", p))
+				figures, heads = append(figures, e.Name), append(heads, number.Sprintf("p%g", p))
 			}
 		}
 	}
@@ -193,7 +197,7 @@ func variancePart(out *section, s *subject) {
 			}
 			want = strings.Join(n, " × ")
 			if p.Spread.Plan.Best.Repetitions[0] > mostRuns {
-				want = fmt.Sprintf("over %d runs", mostRuns)
+				want = number.Sprintf("over %d runs", mostRuns)
 			}
 		}
 		t.Rows = append(t.Rows, []Cell{s.levelCell(p), between, numberCell(within, percent(within)),
@@ -221,7 +225,7 @@ func variancePart(out *section, s *subject) {
 			runs.ID = s.prefix + "runs"
 		}
 		for _, run := range part {
-			runs.Head = append(runs.Head, fmt.Sprintf("Run %d", run))
+			runs.Head = append(runs.Head, number.Sprintf("Run %d", run))
 		}
 		for i := range s.Points {
 			p := &s.Points[i]
@@ -327,7 +331,7 @@ func levelsPart(out *section, s *subject) {
 				t.ID, t.Head = s.anchor(p)+"-runs", append(t.Head, "Mean", "95 % from", "to")
 			}
 			for _, run := range part {
-				t.Head = append(t.Head, fmt.Sprintf("Run %d", run))
+				t.Head = append(t.Head, number.Sprintf("Run %d", run))
 			}
 			for _, figure := range levelFigures {
 				e, err := p.Figure(figure)
@@ -346,7 +350,7 @@ func levelsPart(out *section, s *subject) {
 		}
 		var lines []string
 		for _, w := range p.Warnings {
-			lines = append(lines, fmt.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs),
+			lines = append(lines, number.Sprintf("%s, in %s %s: %s", w.Code, plural(len(w.Runs), "run"), numbers(w.Runs),
 				plain(w.Message)))
 		}
 		lines = append(lines, levelErrors(s.e, p)...)
@@ -364,7 +368,7 @@ func levelErrors(e *protocol.Experiment, p *protocol.Point) (lines []string) {
 			continue
 		}
 		for _, failed := range m.Result.Errors {
-			lines = append(lines, fmt.Sprintf("Run %d: %s", m.Step.Run, plain(failed.String())))
+			lines = append(lines, number.Sprintf("Run %d: %s", m.Step.Run, plain(failed.String())))
 		}
 	}
 	return lines
@@ -413,7 +417,7 @@ func warningsPart(out *section, s *subject) {
 			case w.SpoilsFigure(loadgen.All):
 				spoils = "all figures"
 			case len(w.Spoils) > 0:
-				spoils = fmt.Sprintf("%d %s", len(w.Spoils), plural(len(w.Spoils), "figure"))
+				spoils = number.Sprintf("%d %s", len(w.Spoils), plural(len(w.Spoils), "figure"))
 			}
 			t.Rows = append(t.Rows, []Cell{s.levelCell(p), textCell(w.Code), textCell(numbers(w.Runs)), textCell(spoils),
 				textCell(plain(w.Message))})
@@ -441,7 +445,7 @@ func sideBySide(subjects []*subject) section {
 		level.Is, level.Text = false, p.Load.String()
 		t.Rows = append(t.Rows, []Cell{textCell(s.Name), level, cell(e.Summary.Mean), cell(e.Interval.Low),
 			cell(e.Interval.High),
-			textCell(e.Unit), textCell(fmt.Sprintf("%d of %d", usableLevels(s.Analysis),
+			textCell(e.Unit), textCell(number.Sprintf("%d of %d", usableLevels(s.Analysis),
 				len(s.Points))), textCell(s.Knee.String())})
 	}
 	out.table(t)

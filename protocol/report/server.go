@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
@@ -60,7 +60,7 @@ func evidence(out *printer, a *protocol.Analysis) {
 	lines = append(lines, startLines(a)...)
 	lines = append(lines, drifts(a)...)
 	for _, name := range slices.Sorted(maps.Keys(a.Unwatched)) {
-		lines = append(lines, fmt.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
+		lines = append(lines, number.Sprintf("Not watched: %s: %s", plain(name), plain(a.Unwatched[name])))
 	}
 	if len(lines) > 0 {
 		out.f("\n%s\n", strings.Join(lines, "\n"))
@@ -104,7 +104,7 @@ func besideTable(out *printer, a *protocol.Analysis, title, own string, columns 
 			}
 			text := decimal(e.Summary.Mean, c.digits)
 			if most, _ := p.Figure(c.within); c.within != "" && most.Name != "" {
-				text += fmt.Sprintf(" (%s)", decimal(most.Summary.Max, c.digits))
+				text += number.Sprintf(" (%s)", decimal(most.Summary.Max, c.digits))
 			}
 			table.f("%s%s\t", text, mark(e, err))
 		}
@@ -145,7 +145,7 @@ func spreads(out *printer, a *protocol.Analysis) {
 			}
 			want = strings.Join(n, " × ")
 			if s.Plan.Best.Repetitions[0] > mostRuns {
-				want = fmt.Sprintf("over %d runs", mostRuns)
+				want = number.Sprintf("over %d runs", mostRuns)
 			}
 		}
 		table.f("%s\t%s\t%s\t%v\t±%s\t%s\t\n", levelOf(p), between, percent(math.Sqrt(levels[len(levels)-1].T2)/mean),
@@ -167,24 +167,24 @@ func headroom(a *protocol.Analysis) string {
 		if least == nil {
 			return ""
 		}
-		return fmt.Sprintf("Client: each of its generators was seen to sustain at least %s × what it needed, the least at %s",
+		return number.Sprintf("Client: each of its generators was seen to sustain at least %s × what it needed, the least at %s",
 			decimal(least.Headroom.Least(), 1), levelOf(least))
 	}
-	s := fmt.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
+	s := number.Sprintf("Client: at least %s requests/s", decimal(c.Requests, 0))
 	if c.Chunks > 0 {
-		s += fmt.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
+		s += number.Sprintf(" and %s chunks/s", decimal(c.Chunks, 0))
 	}
-	s += fmt.Sprintf(" at %d in flight", c.Concurrency)
+	s += number.Sprintf(" at %d in flight", c.Concurrency)
 	if c.Generators > 1 {
-		s += fmt.Sprintf(" by %d generators", c.Generators)
+		s += number.Sprintf(" by %d generators", c.Generators)
 	}
 	s += ", beside the server that it was measured with"
 	if least != nil {
-		s += fmt.Sprintf("; headroom at least %s ×, at %s", decimal(least.Headroom.Least(), 1), levelOf(least))
+		s += number.Sprintf("; headroom at least %s ×, at %s", decimal(least.Headroom.Least(), 1), levelOf(least))
 	}
 	for _, f := range c.Errors {
 		if f.Name == loadgen.MeanName(loadgen.TTFTError) {
-			s += fmt.Sprintf("; it adds %s ms to TTFT", decimal(f.Value, 2))
+			s += number.Sprintf("; it adds %s ms to TTFT", decimal(f.Value, 2))
 		}
 	}
 	return s
@@ -205,7 +205,7 @@ func generators(a *protocol.Analysis) string {
 	if at == nil {
 		return ""
 	}
-	return fmt.Sprintf("Generators: the nearest to its limit, at %s, was %s", levelOf(at), partLine(at.Worst))
+	return number.Sprintf("Generators: the nearest to its limit, at %s, was %s", levelOf(at), partLine(at.Worst))
 }
 
 // drifts are lines on what changed from run to run, by how much: what is a change of a logarithm is told in percent.
@@ -220,7 +220,7 @@ func drifts(a *protocol.Analysis) (lines []string) {
 			return []string{"Drift over the runs: not assessed, which takes 5 runs"}
 		default:
 			t := d.of.Total
-			lines = append(lines, fmt.Sprintf("Drift over the runs: %s changed by %s from the first to the last (95 %%: %s to %s)",
+			lines = append(lines, number.Sprintf("Drift over the runs: %s changed by %s from the first to the last (95 %%: %s to %s)",
 				d.name, signed(math.Expm1(t.Estimate)), signed(math.Expm1(t.Low)), signed(math.Expm1(t.High))))
 		}
 	}
@@ -228,12 +228,7 @@ func drifts(a *protocol.Analysis) (lines []string) {
 }
 
 // signed is a share with its sign: "+0.3 %".
-func signed(x float64) string {
-	if x > 0 {
-		return "+" + percent(x)
-	}
-	return percent(x)
-}
+func signed(x float64) string { return number.Signed(100*x, 1) + " %" }
 
 // machines says on which machine the client was, and on which the server.
 func machines(out *printer, a *protocol.Analysis) {
@@ -251,7 +246,7 @@ func levelOf(p *protocol.Point) string {
 	if p.Open() || p.Arm != "" {
 		return p.Load.String()
 	}
-	return strconv.Itoa(p.Concurrency)
+	return number.Count(p.Concurrency)
 }
 
 // levelHead is what stands over the names of the points.

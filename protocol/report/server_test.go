@@ -78,7 +78,7 @@ func TestPlanBounds(t *testing.T) {
 	p := protocol.MultiRun().Corrected()
 	p.Order, p.Budget, p.Retry = protocol.Latin, 2*time.Hour, protocol.Retry{Times: 2, Causes: []string{"server-died"}}
 	var out bytes.Buffer
-	if err := PlanText(&out, p, nil); err != nil {
+	if err := PlanText(&out, p, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"order        latin", "budget       2h0m0s", "no more after 2m19s", "up to 2, for server-died", "at most", "the page's 11,200"} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/stats"
 )
@@ -38,7 +39,7 @@ func startLines(a *protocol.Analysis) (lines []string) {
 		if arm != "" {
 			line += " of " + plain(arm)
 		}
-		line += fmt.Sprintf(": %s", count(len(byArm[arm])))
+		line += number.Sprintf(": %s", count(len(byArm[arm])))
 		if text := readiness(byArm[arm]); text != "" {
 			line += ", " + text
 		}
@@ -65,9 +66,9 @@ func readiness(starts []protocol.StartRecord) string {
 		return ""
 	}
 	if len(seconds) < 2 {
-		return fmt.Sprintf("ready after %s s", sized(summary.Mean))
+		return number.Sprintf("ready after %s s", sized(summary.Mean))
 	}
-	return fmt.Sprintf("ready after %s s (SD %s, from %s to %s)", sized(summary.Mean), sized(summary.SD), sized(summary.Min),
+	return number.Sprintf("ready after %s s (SD %s, from %s to %s)", sized(summary.Mean), sized(summary.SD), sized(summary.Min),
 		sized(summary.Max))
 }
 
@@ -98,13 +99,13 @@ func (r kvRoom) spread(starts []protocol.StartRecord) string {
 		return ""
 	}
 	least, most := slices.Min(sizes), slices.Max(sizes)
-	text := fmt.Sprintf("%s %s in each", decimal(float64(least), 0), r.unit)
+	text := number.Sprintf("%s %s in each", decimal(float64(least), 0), r.unit)
 	if least < most {
-		text = fmt.Sprintf("from %s to %s %s (%s more)", decimal(float64(least), 0), decimal(float64(most), 0), r.unit,
+		text = number.Sprintf("from %s to %s %s (%s more)", decimal(float64(least), 0), decimal(float64(most), 0), r.unit,
 			percent(float64(most)/float64(least)-1))
 	}
 	if unknown := len(starts) - len(sizes); unknown > 0 {
-		text += fmt.Sprintf(", not known of %d", unknown)
+		text += number.Sprintf(", not known of %d", unknown)
 	}
 	return text
 }

@@ -21,21 +21,24 @@ func TestStarts(t *testing.T) {
 	if err := WideText(&text, a); err != nil {
 		t.Fatal(err)
 	}
-	want := "Starts: 3, ready after 49.0 s (SD 10.4, from 43.0 to 61.0); KV cache: from 4,711 to 9,271 blocks (96.8 % more), not known of 1"
+	want := "Starts: 3, ready after 49.0 s (SD 10.4, from 43.0 to 61.0); KV cache: from 4,711 to 9,271 blocks " +
+		"(96.8 % more), not known of 1"
 	if !strings.Contains(text.String(), want) {
 		t.Errorf("no %q in\n%s", want, text.String())
 	}
 	if err := Markdown(&page, Subject{Experiment: e, Analysis: a}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{want, "| Run | Ready after, s | KV cache, blocks |", "| 1 | 61.0 | 9,271 |", "| 3 | 43.0 | – |"} {
+	for _, want := range []string{want, "| Run | Ready after, s | KV cache, blocks |", "| 1 | 61.0 | 9,271 |",
+		"| 3 | 43.0 | – |"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("no %q in\n%s", want, page.String())
 		}
 	}
 	// Those of a comparison are two configurations.
 	a.Starts[1].Arm = "b"
-	if lines := startLines(a); len(lines) != 2 || !strings.Contains(lines[1], "Starts of b: 1, ready after 43.0 s; KV cache: 4,711 blocks in each") {
+	if lines := startLines(a); len(lines) != 2 || !strings.Contains(lines[1],
+		"Starts of b: 1, ready after 43.0 s; KV cache: 4,711 blocks in each") {
 		t.Errorf("%q", lines)
 	}
 	a.Starts = a.Starts[:1]

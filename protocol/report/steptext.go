@@ -4,15 +4,16 @@ import (
 	"io"
 	"strings"
 
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
 // StepText writes what one level will do, as [PlanText] does of a whole design.
-func StepText(w io.Writer, s protocol.Step) error {
+func StepText(w io.Writer, s protocol.Step, sent *workload.Description) error {
 	out, l := &printer{w: w}, s.Level
 	out.f("One level: %s\n", s.Load())
 	if s.Spec.Input > 0 {
-		out.f("  tokens       %d in, %d out\n", s.Spec.Input, s.Spec.Output)
+		sentText(out, s.Spec.Input, s.Spec.Output, sent)
 	}
 	var until []string
 	if l.Requests > 0 {

@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/servegauge/servegauge/internal/number"
 )
 
 // A printer keeps the first error of its writer. What a terminal would act on, and not show, becomes U+FFFD: models,
@@ -49,7 +51,7 @@ func (p *printer) put(text string) {
 	}
 }
 
-func (p *printer) f(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
+func (p *printer) f(format string, args ...any) { _, _ = number.Fprintf(p, format, args...) }
 
 // wrap breaks a line between words, and goes on with two blanks more than it began with. A word that is too long for a
 // line is broken too.
@@ -97,7 +99,7 @@ type table struct {
 
 func newTable(to *printer) *table { return &table{to: to} }
 
-func (t *table) f(format string, args ...any) { fmt.Fprintf(&t.text, format, args...) }
+func (t *table) f(format string, args ...any) { number.Fprintf(&t.text, format, args...) }
 
 const (
 	tableGap  = 2  // blanks between columns

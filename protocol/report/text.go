@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
+	"github.com/servegauge/servegauge/loadgen/workload"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -112,7 +112,7 @@ func text(out *printer, a *protocol.Analysis) error {
 	}
 
 	table := newTable(out)
-	table.f("%s\tprompts\truns\t", levelHead(a))
+	table.f("%s\t%s\truns\t", levelHead(a), countsOf(a, "prompts"))
 	columns := columnsOf(a)
 	for _, c := range columns {
 		table.f("%s\t", c.head)
@@ -130,6 +130,7 @@ func text(out *printer, a *protocol.Analysis) error {
 		shown = append(shown, c.figure)
 	}
 	histograms(out, a, shown)
+	sessionTables(out, a)
 	evidence(out, a)
 	audits(out, a)
 	tries(out, a)
@@ -160,20 +161,34 @@ func text(out *printer, a *protocol.Analysis) error {
 
 // byShape says of what tokens the requests are, and where the points differ in that names them by it.
 func byShape(a *protocol.Analysis) (named *protocol.Analysis, shape string) {
+	if own := ownLengths(a); own != "" {
+		return a, own
+	}
 	first := a.Points[0]
 	if !slices.ContainsFunc(a.Points, func(p protocol.Point) bool { return p.Input != first.Input || p.Output != first.Output }) {
 		if !a.Generates() {
-			return a, fmt.Sprintf("%d tokens in", first.Input)
+			return a, number.Sprintf("%d tokens in", first.Input)
 		}
-		return a, fmt.Sprintf("%d tokens in, %d out", first.Input, first.Output)
+		return a, number.Sprintf("%d tokens in, %d out", first.Input, first.Output)
 	}
 	copied := *a
 	copied.Points = slices.Clone(a.Points)
 	for i := range copied.Points {
 		p := &copied.Points[i]
-		p.Arm = strings.TrimPrefix(fmt.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
+		p.Arm = strings.TrimPrefix(number.Sprintf("%s: %dx%d", p.Arm, p.Input, p.Output), ": ")
 	}
 	return &copied, "tokens in x out as named"
+}
+
+// ownLengths says of what tokens the requests were that have lengths of their own, in the mean; "": they have those of
+// their steps, or nobody counted them.
+func ownLengths(a *protocol.Analysis) string {
+	n := float64(a.Accounting.Completed - a.Tokens.Uncounted)
+	if !a.Workload.OwnLengths() || n <= 0 || a.Tokens.Input == 0 {
+		return ""
+	}
+	return number.Sprintf("%s tokens in, %s out in the mean", decimal(float64(a.Tokens.Input)/n, 0),
+		decimal(float64(a.Tokens.Output)/n, 0))
 }
 
 // findings writes what the design concludes.
@@ -195,17 +210,17 @@ func findings(out *printer, all []protocol.Finding) {
 // requests says what became of all of them, and whether the server did the work that it was asked for.
 func requests(a *protocol.Analysis) string {
 	n, t := a.Accounting, a.Tokens
-	s := fmt.Sprintf("%s of %s requests completed; ", decimal(float64(n.Completed), 0), decimal(float64(n.Issued), 0))
+	s := number.Sprintf("%s of %s requests completed; ", decimal(float64(n.Completed), 0), decimal(float64(n.Issued), 0))
 	switch {
 	case t.Uncounted == 0 && t.Mismatch == 0:
 		return s + "in every one the server counted the tokens that were asked for"
 	default:
-		return s + fmt.Sprintf("in %d the server counted other tokens than were asked for, in %d none", t.Mismatch, t.Uncounted)
+		return s + number.Sprintf("in %d the server counted other tokens than were asked for, in %d none", t.Mismatch, t.Uncounted)
 	}
 }
 
 func row(table *table, p *protocol.Point, columns []column) {
-	table.f("%s\t%s\t%d\t", levelOf(p), count(p.Requests), len(p.Runs))
+	table.f("%s\t%s\t%d\t", levelOf(p), count(max(p.Requests, p.Sessions)), len(p.Runs))
 	for _, c := range columns {
 		e, err := p.Figure(c.figure)
 		if e.Name == "" {
@@ -265,7 +280,7 @@ func warnings(out *printer, a *protocol.Analysis) error {
 			if kind == nil {
 				kind = &about{first: w.Message}
 				if len(w.Runs) < len(p.Runs) {
-					kind.first = fmt.Sprintf("in %s %s of %s, %s", plural(len(w.Runs), "run"), numbers(w.Runs), outOf(p.Runs), w.Message)
+					kind.first = number.Sprintf("in %s %s of %s, %s", plural(len(w.Runs), "run"), numbers(w.Runs), outOf(p.Runs), w.Message)
 				}
 				kinds[w.Code] = kind
 				order = append(order, w.Code)
@@ -309,19 +324,24 @@ func outOf(runs []int) string {
 // estimated, for want of the one that is to be measured.
 const pagesThroughput = 11_200
 
-// PlanText writes what a design will do, with the warnings of its check.
-func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error {
+// PlanText writes what a design will do, with the warnings of its check. sent is what its client sends; nil: not said.
+func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning, sent *workload.Description) error {
 	out := &printer{w: w}
 	outline := d.Outline()
 	p := outline.Plan
-	requests := 0
+	requests, sessions := 0, 0
 	for _, step := range p.Steps() {
+		if step.Level.Unit != "" {
+			sessions += step.Level.Sessions + step.Level.Warmup
+			continue
+		}
 		requests += step.Level.Requests + step.Level.Warmup
 	}
 	requests *= max(outline.Arms, 1)
+	sessions *= max(outline.Arms, 1)
 	restart := "one server for all runs"
 	if p.Restart {
-		restart = fmt.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
+		restart = number.Sprintf("the server restarted for each, %v of cooldown between", p.Cooldown)
 	}
 	if outline.Kind == "plan" {
 		out.f("Plan %s\n", p.Name)
@@ -336,20 +356,39 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	if p.Prime {
 		out.f("  prime        one start before them, with a wave of requests at the highest level, thrown away\n")
 	}
-	out.f("  tokens       %d in, %d out\n", p.Input, p.Output)
-	if len(p.Rates) > 0 {
-		out.f("  rates        %s requests/s, arrivals %s", numbers(p.Rates), cmp.Or(p.Arrivals.Process, loadgen.PoissonArrivals))
+	sentText(out, p.Input, p.Output, sent)
+	replays := p.Arrivals.Process == loadgen.TraceArrivals
+	of := func(word string) string {
+		if p.Unit != "" {
+			return "sessions"
+		}
+		return word
+	}
+	if replays {
+		out.f("  load         %v, in each run", p.Arrivals)
+		if p.MaxInFlight > 0 {
+			out.f(", at most %d in flight", p.MaxInFlight)
+		}
+		out.f("\n")
+	} else if len(p.Rates) > 0 {
+		out.f("  rates        %s %s/s, arrivals %s", numbers(p.Rates), of("requests"),
+			cmp.Or(p.Arrivals.Process, loadgen.PoissonArrivals))
 		if p.MaxInFlight > 0 {
 			out.f(", at most %d in flight", p.MaxInFlight)
 		}
 		out.f("\n")
 	} else {
-		out.f("  levels       %s\n", numbers(p.Levels))
+		out.f("  levels       %s%s\n", numbers(p.Levels), ofUnit(p.Unit))
 	}
 	if p.Order != protocol.AsGiven {
 		out.f("  order        %s\n", p.Order)
 	}
-	out.f("  prompts      %s a level\n", p.Prompts)
+	switch {
+	case replays && p.Prompts == (protocol.Prompts{}):
+		out.f("  %-12s all of the trace\n", "prompts")
+	default:
+		out.f("  %-12s %s a level\n", of("prompts"), prompts(p.Prompts))
+	}
 	if p.WarmUntilSteady > 0 {
 		out.f("  warmup       each run until throughput and TTFT are steady, for %v at most, discarded", p.WarmUntilSteady)
 	} else {
@@ -374,7 +413,19 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 	if p.Retry.Times > 0 {
 		out.f("  retries      of a level up to %d, for %s\n", p.Retry.Times, strings.Join(p.Retry.Causes, ", "))
 	}
-	out.f("  in all       %s%s requests, %s input and %s output tokens\n", most, decimal(float64(requests), 0),
+	if sessions > 0 { // of how many turns is not known here
+		out.f("  in all       %s%s sessions, beside %s single requests\n", most, decimal(float64(sessions), 0),
+			decimal(float64(requests), 0))
+		for _, warning := range warnings {
+			out.f("  warning      %s\n", warning)
+		}
+		return out.err
+	}
+	about := ""
+	if sent.OwnLengths() {
+		about = "about "
+	}
+	out.f("  in all       %s%s requests, %s%s input and %s output tokens\n", most, decimal(float64(requests), 0), about,
 		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
 	out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
 		d.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
@@ -382,6 +433,27 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning) error
 		out.f("  warning      %s\n", warning)
 	}
 	return out.err
+}
+
+// ofUnit is what concurrencies count, where that is not single requests.
+func ofUnit(u loadgen.Unit) string {
+	switch u {
+	case loadgen.UnitSession:
+		return " sessions under way"
+	case loadgen.UnitRequest:
+		return " requests in flight, of sessions"
+	}
+	return ""
+}
+
+// sentText writes of how many tokens requests are, and what else is known of them.
+func sentText(out *printer, input, output int, sent *workload.Description) {
+	if !sent.OwnLengths() {
+		out.f("  tokens       %d in, %d out\n", input, output)
+	}
+	if sent != nil {
+		out.f("  sent         %s\n", plain(sent.String()))
+	}
 }
 
 func decimal(x float64, digits int) string { return number.Fixed(x, digits) }
@@ -397,7 +469,15 @@ func count(n int) string {
 	if n == 0 {
 		return "–"
 	}
-	return strconv.Itoa(n)
+	return number.Count(n)
+}
+
+// prompts are so many, or as many as a level's concurrency times a number: "1,000" or "10x".
+func prompts(p protocol.Prompts) string {
+	if p.PerConcurrency == 0 {
+		return number.Count(p.Count)
+	}
+	return p.String()
 }
 
 func duration(d time.Duration) string {
@@ -417,7 +497,7 @@ func plural(n int, word string) string {
 func numbers[T int | float64](values []T) string {
 	var out []string
 	for _, v := range values {
-		out = append(out, fmt.Sprint(v))
+		out = append(out, number.Sprintf("%v", v))
 	}
 	return strings.Join(out, ", ")
 }

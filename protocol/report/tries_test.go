@@ -12,7 +12,8 @@ import (
 func TestTriesAreShown(t *testing.T) {
 	figures := func(v float64) []loadgen.Figure { return []loadgen.Figure{{Name: loadgen.TotalThroughput, Value: v}} }
 	a := &protocol.Analysis{Tries: []protocol.Try{
-		{Load: protocol.Load{Concurrency: 8}, Run: 2, Try: 1, Codes: []string{"client-bound", "cold"}, Figures: figures(1234)},
+		{Load: protocol.Load{Concurrency: 8}, Run: 2, Try: 1, Codes: []string{"client-bound", "cold"},
+			Figures: figures(1234)},
 		{Load: protocol.Load{Concurrency: 8}, Run: 2, Try: 2, Counts: true, Codes: []string{}, Figures: figures(2345)},
 	}}
 	a.Points = []protocol.Point{{Load: protocol.Load{Concurrency: 8}}}

@@ -10,7 +10,8 @@ import (
 	"github.com/servegauge/servegauge/protocol"
 )
 
-// hostile is an analysis with everything that others name, as badly as they can: long, and with what a terminal acts on.
+// hostile is an analysis with everything that others name, as badly as they can: long, and with what a terminal acts
+// on.
 func hostile() *protocol.Analysis {
 	a := analysis(protocol.Prompts{PerConcurrency: 10})
 	long := strings.Repeat("a-very-long-name/", 12)
@@ -36,7 +37,8 @@ func hostile() *protocol.Analysis {
 
 func TestTextFits80Columns(t *testing.T) {
 	for name, a := range map[string]*protocol.Analysis{
-		"plain": analysis(protocol.Prompts{PerConcurrency: 10}), "capped": analysis(protocol.Prompts{Count: 20}), "hostile": hostile(),
+		"plain": analysis(protocol.Prompts{PerConcurrency: 10}), "capped": analysis(protocol.Prompts{Count: 20}),
+		"hostile": hostile(),
 		"nothing": protocol.Analyze(&protocol.Experiment{Error: strings.Repeat("x", 300)}),
 	} {
 		var out, wide bytes.Buffer

@@ -199,10 +199,12 @@ func TestContainerThatIsThere(t *testing.T) {
 			i, err := parsed(t, "docker:run --name made image").Start(t.Context())
 			if c.say != "" {
 				var server *protocol.ServerError
-				if !errors.As(err, &server) || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "made") {
+				if !errors.As(err, &server) || !strings.Contains(err.Error(), c.say) ||
+					!strings.Contains(err.Error(), "made") {
 					t.Errorf("%v, want an error that says %q", err, c.say)
 				}
-				if status, _ := os.ReadFile(filepath.Join(dir, "made", "status")); strings.TrimSpace(string(status)) != "running" {
+				if status, _ := os.ReadFile(filepath.Join(dir, "made",
+					"status")); strings.TrimSpace(string(status)) != "running" {
 					t.Errorf("it was touched: %s", status)
 				}
 				return
@@ -247,14 +249,16 @@ func TestContainersThatDoNotStart(t *testing.T) {
 // A daemon that is down is what the error says, and not what its tool prints on the side; nothing is taken for absent.
 func TestDaemonThatIsDown(t *testing.T) {
 	bin := t.TempDir()
-	const down = "#!/bin/sh\necho '[]'\necho 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2\nexit 1\n"
+	const down = "#!/bin/sh\necho '[]'\necho 'Cannot connect to the Docker daemon at " +
+		"unix:///var/run/docker.sock.' >&2\nexit 1\n"
 	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(down), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	for _, text := range []string{"docker:vllm", "docker:run --name made image"} {
 		_, err := parsed(t, text).Start(t.Context())
-		if err == nil || !strings.HasSuffix(err.Error(), "it last said: Cannot connect to the Docker daemon at unix:///var/run/docker.sock.") {
+		if err == nil || !strings.HasSuffix(err.Error(),
+			"it last said: Cannot connect to the Docker daemon at unix:///var/run/docker.sock.") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -263,7 +267,8 @@ func TestDaemonThatIsDown(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(said), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parsed(t, "docker:vllm").Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no permission") {
+	if _, err := parsed(t, "docker:vllm").Start(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "no permission") {
 		t.Error(err)
 	}
 }
@@ -300,7 +305,8 @@ func TestRestartThatDoesNothing(t *testing.T) {
 	}
 	c.Stop = []string{"docker", "kill", "vllm"} // it stops, and then the old one is back
 	c.Start = []string{"sh", "-c", "echo running > " + filepath.Join(dir, "vllm", "status")}
-	if _, err := c.Server().Start(t.Context()); err == nil || !strings.Contains(err.Error(), "the restart did nothing") {
+	if _, err := c.Server().Start(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "the restart did nothing") {
 		t.Errorf("%v", err)
 	}
 }
@@ -359,7 +365,8 @@ func TestContainerThatEnds(t *testing.T) {
 				t.Fatal("that it ended was not noticed")
 			}
 			err = i.Err()
-			if err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "HIP out of memory") {
+			if err == nil || !strings.Contains(err.Error(), c.say) ||
+				!strings.Contains(err.Error(), "HIP out of memory") {
 				t.Errorf("%v, want an error that says %q and the last that it said", err, c.say)
 			}
 			stop, err := i.Stop(t.Context())

@@ -131,7 +131,8 @@ func awaitGone(ctx context.Context, rawURL string, grace time.Duration) (gateway
 			return true, nil
 		}
 		if now.After(deadline) && since.IsZero() {
-			return false, fmt.Errorf("%w at %s after %v%s", errStillAnswers, protocol.PublicURL(rawURL), grace, heldBy(rawURL))
+			return false, fmt.Errorf("%w at %s after %v%s", errStillAnswers, protocol.PublicURL(rawURL), grace,
+				heldBy(rawURL))
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return false, err

@@ -69,7 +69,10 @@ func TestLook(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }))
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(502)
+	}))
 	defer secure.Close()
 	for _, c := range []struct {
 		name, url string

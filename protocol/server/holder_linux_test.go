@@ -166,7 +166,8 @@ func TestVacant(t *testing.T) {
 	probed := Commands{StartCommand: "exec serve", URL: "http://127.0.0.1:1", Probe: url}
 	for _, s := range []protocol.Vacancy{process, command, probed} {
 		err := s.Vacant(t.Context())
-		if e, ok := errors.AsType[*protocol.ServerError](err); !ok || e.Phase != "start" || !strings.Contains(err.Error(), address) {
+		if e, ok := errors.AsType[*protocol.ServerError](err); !ok || e.Phase != "start" ||
+			!strings.Contains(err.Error(), address) {
 			t.Errorf("%T: %v; want a start that fails for what answers at %s", s, err, address)
 		}
 	}

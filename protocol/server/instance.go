@@ -47,7 +47,8 @@ func (i *instance) identity(ctx context.Context) (protocol.Identity, error) {
 type anotherError struct{ first, now protocol.Identity }
 
 func (e *anotherError) Error() string {
-	return fmt.Sprintf("it is another instance than the one that was started: %s, and not %s", e.now.Proof, e.first.Proof)
+	return fmt.Sprintf("it is another instance than the one that was started: %s, and not %s", e.now.Proof,
+		e.first.Proof)
 }
 
 // watchEvery is how often a runtime is asked that cannot be waited for. Each question takes a tenth of a second of a

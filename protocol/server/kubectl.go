@@ -66,7 +66,8 @@ func podIdentity(text []byte, kind, name string, replicas int) (protocol.Identit
 	case len(names) == 0:
 		return protocol.Identity{}, &EndedError{State: absent}
 	case running == 0 || running < replicas:
-		return protocol.Identity{}, &EndedError{State: pending, Reason: fmt.Sprintf("%d of %d pods run", running, replicas)}
+		return protocol.Identity{}, &EndedError{State: pending,
+			Reason: fmt.Sprintf("%d of %d pods run", running, replicas)}
 	}
 	slices.Sort(names)
 	slices.Sort(hosts)
@@ -95,7 +96,8 @@ type pod struct {
 func (p pod) of(kind, name string) bool {
 	for _, owner := range p.Metadata.OwnerReferences {
 		switch {
-		case kind == "deploy" && owner.Kind == "ReplicaSet" && owner.Name == name+"-"+p.Metadata.Labels["pod-template-hash"]:
+		case kind == "deploy" && owner.Kind == "ReplicaSet" &&
+			owner.Name == name+"-"+p.Metadata.Labels["pod-template-hash"]:
 			return true
 		case kind == "sts" && owner.Kind == "StatefulSet" && owner.Name == name:
 			return true

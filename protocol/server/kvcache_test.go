@@ -18,7 +18,8 @@ func TestKVCacheOfEachStart(t *testing.T) {
 		starts := 0
 		runner := protocol.Runner{
 			Server: server.Handler(func(int) http.Handler {
-				s := &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 1e5, PrefillRate: 1e6, KVBlocks: 1000, BlockTokens: 8}
+				s := &loadgentest.Simulated{MaxSequences: 4, DecodeRate: 1e5, PrefillRate: 1e6, KVBlocks: 1000,
+					BlockTokens: 8}
 				if starts++; starts == short {
 					s.KVBlocks = 500
 				}

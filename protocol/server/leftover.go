@@ -152,7 +152,8 @@ func endLeftOvers(ctx context.Context, key string, grace time.Duration) (warning
 			return warnings, context.Cause(ctx)
 		}
 		n.remove()
-		warnings = append(warnings, loadgen.Warning{Code: WarnLeftOver, Message: fmt.Sprintf("%s still ran; %s", what, how)})
+		warnings = append(warnings, loadgen.Warning{Code: WarnLeftOver,
+			Message: fmt.Sprintf("%s still ran; %s", what, how)})
 	}
 	return warnings, nil
 }

@@ -23,7 +23,8 @@ func kinds() []kind {
 		{"docker", "docker:NAME, or docker:run …", containers("docker", Docker)},
 		{"podman", "podman:NAME, or podman:run …", containers("podman", Podman)},
 		{"compose", "compose:SERVICE", named(Compose)},
-		{"kubectl", "kubectl:NS/deploy/NAME, or …/sts/NAME, with =REPLICAS behind it where it is scaled to 0", parseWorkload},
+		{"kubectl", "kubectl:NS/deploy/NAME, or …/sts/NAME, with =REPLICAS behind it where it is scaled to 0",
+			parseWorkload},
 		{"systemd", "systemd:UNIT", named(Systemd)},
 		{"preset", "preset:MODEL, with overrides behind it", func(value string, o Options) (protocol.Server, error) {
 			p, run, err := parsePreset(value)

@@ -183,7 +183,8 @@ func TestUnitIdentity(t *testing.T) {
 	} {
 		changed := strings.Replace(text, c.from, c.to, 1)
 		if c.state == "failed" {
-			changed = strings.NewReplacer("success", "exit-code", "ExecMainStatus=0", "ExecMainStatus=1").Replace(changed)
+			changed = strings.NewReplacer("success", "exit-code", "ExecMainStatus=0",
+				"ExecMainStatus=1").Replace(changed)
 		}
 		_, err := unitIdentity([]byte(changed))
 		var ended *EndedError

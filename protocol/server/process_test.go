@@ -66,7 +66,8 @@ func TestProcess(t *testing.T) {
 }
 
 func TestProcessThatIgnoresTheRequestToStop(t *testing.T) {
-	i, err := Process{Argv: []string{os.Args[0]}, Env: asServer("stubborn"), Grace: 50 * time.Millisecond}.Start(context.Background())
+	i, err := Process{Argv: []string{os.Args[0]}, Env: asServer("stubborn"),
+		Grace: 50 * time.Millisecond}.Start(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,9 +90,12 @@ func TestProcessThatDoesNotStart(t *testing.T) {
 		say    []string
 	}{
 		{"no command", context.Background(), Process{}, []string{"no command"}},
-		{"no such command", context.Background(), Process{Argv: []string{"/no/such/server"}}, []string{"/no/such/server"}},
-		{"it fails", context.Background(), Process{Argv: []string{os.Args[0]}, Env: asServer("fails")}, []string{"exit status 3", "cannot allocate memory"}},
-		{"it says nothing", short, Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), Grace: time.Second}, []string{"too long"}},
+		{"no such command", context.Background(), Process{Argv: []string{"/no/such/server"}},
+			[]string{"/no/such/server"}},
+		{"it fails", context.Background(), Process{Argv: []string{os.Args[0]}, Env: asServer("fails")},
+			[]string{"exit status 3", "cannot allocate memory"}},
+		{"it says nothing", short, Process{Argv: []string{os.Args[0]}, Env: asServer("silent"), Grace: time.Second},
+			[]string{"too long"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i, err := c.server.Start(c.ctx)
@@ -220,7 +224,8 @@ func TestCommandsThatFail(t *testing.T) {
 		{"true", "still accepts connections"},
 		{"sleep 60", "did not return"},
 	} {
-		_, err := Commands{URL: url, StopCommand: c.stop, StartCommand: "true", Grace: 300 * time.Millisecond}.Start(ctx)
+		_, err := Commands{URL: url, StopCommand: c.stop, StartCommand: "true",
+			Grace: 300 * time.Millisecond}.Start(ctx)
 		var server *protocol.ServerError
 		if !errors.As(err, &server) || server.Phase != "stop" || !strings.Contains(err.Error(), c.say) {
 			t.Errorf("stop command %q: %v, want a ServerError of the stop that says %q", c.stop, err, c.say)
@@ -268,7 +273,8 @@ func TestChildrenLeftBehind(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	for name, start := range map[string]string{
-		"failed":   "(trap 'sleep 0.3; touch cleaned; exit' TERM; echo $$ > pid; touch up; while :; do sleep 0.05; done) & while [ ! -e up ]; do sleep 0.01; done; exit 3",
+		"failed": "(trap 'sleep 0.3; touch cleaned; exit' TERM; echo $$ > pid; touch up; while :; do sleep " +
+			"0.05; done) & while [ ! -e up ]; do sleep 0.01; done; exit 3",
 		"compound": "(trap 'sleep 0.3; touch cleaned; exit' TERM; touch up; while :; do sleep 0.05; done); true",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 
 // listening are the inodes of the TCP sockets of this network namespace that listen at a port.
 //
-// The kernel is asked by netlink, for listening sockets alone: some tens of microseconds. For /proc/net/tcp it walks its
-// whole table of connections, which is as large as the host's memory allows, and takes milliseconds in which the client
-// measures nothing; that is what is left where netlink is not allowed. (Packages that speak sock_diag ask for sockets in
-// every state, or bring a netlink stack along for one question of 72 bytes.)
+// The kernel is asked by netlink, for listening sockets alone: some tens of microseconds. For /proc/net/tcp it walks
+// its whole table of connections, which is as large as the host's memory allows, and takes milliseconds in which the
+// client measures nothing; that is what is left where netlink is not allowed. (Packages that speak sock_diag ask for
+// sockets in every state, or bring a netlink stack along for one question of 72 bytes.)
 func listening(port int) (inodes []string) {
 	for _, family := range []struct {
 		number byte
@@ -56,9 +56,10 @@ const (
 	sockDiagByFamily = 20
 	stateListen      = 10
 
-	requestLength = 8 + socketLength // family, protocol, extensions, padding, states; then a socket, of which the port counts
-	socketLength  = 48               // source and destination port, two addresses of 16 bytes, interface, cookie
-	answerLength  = 72               // family, state, timer, retransmissions; a socket; expiry, two queues, uid, inode
+	// family, protocol, extensions, padding, states; then a socket, of which the port counts
+	requestLength = 8 + socketLength
+	socketLength  = 48 // source and destination port, two addresses of 16 bytes, interface, cookie
+	answerLength  = 72 // family, state, timer, retransmissions; a socket; expiry, two queues, uid, inode
 	answerInode   = 68
 )
 
@@ -76,7 +77,8 @@ func askListening(family byte, port int) (inodes []string, err error) {
 	if err := syscall.SetsockoptTimeval(s, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &patience); err != nil {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
-	if err := syscall.Sendto(s, listeningRequest(family, port), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+	if err := syscall.Sendto(s, listeningRequest(family, port), 0,
+		&syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	buffer := make([]byte, 32<<10) // more than the kernel puts into one answer
@@ -129,7 +131,8 @@ func parseListening(part []byte, port int) (inodes []string, done bool, err erro
 			return nil, false, fmt.Errorf("netlink: it refuses to tell who listens (%x)", m.Data[:min(4, len(m.Data))])
 		}
 		if len(m.Data) < answerLength {
-			return nil, false, fmt.Errorf("netlink: an answer of %d bytes, where %d are wanted", len(m.Data), answerLength)
+			return nil, false, fmt.Errorf("netlink: an answer of %d bytes, where %d are wanted", len(m.Data),
+				answerLength)
 		}
 		if m.Data[1] == stateListen && int(binary.BigEndian.Uint16(m.Data[4:])) == port {
 			inodes = append(inodes, strconv.FormatUint(uint64(binary.NativeEndian.Uint32(m.Data[answerInode:])), 10))

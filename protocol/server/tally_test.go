@@ -32,7 +32,8 @@ func (c *counts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %d\n", n)
 		}
 		n := c.requests.Load() // of two kinds of end
-		fmt.Fprintf(w, "# TYPE vllm:request_success_total counter\nvllm:request_success_total{engine=\"0\",finished_reason=\"stop\"} %d\n", n/2)
+		fmt.Fprintf(w, "# TYPE vllm:request_success_total "+
+			"counter\nvllm:request_success_total{engine=\"0\",finished_reason=\"stop\"} %d\n", n/2)
 		fmt.Fprintf(w, "vllm:request_success_total{engine=\"0\",finished_reason=\"length\"} %d\n", n-n/2)
 	}
 }

@@ -46,23 +46,25 @@ type Checkpoint struct {
 
 // An Image is a container image as the page pins it.
 type Image struct {
-	// Reference is what docker pulls, "repository:tag". Both tags of the page move; to run the very image that you measured before,
-	// put its full digest here ("repository@sha256:…").
+	// Reference is what docker pulls, "repository:tag". Both tags of the page move; to run the very image that you
+	// measured before, put its full digest here ("repository@sha256:…").
 	Reference string `json:"reference"`
-	// DigestPrefix is the beginning of the pinned digest, "sha256:" and ten hexadecimal digits; the page prints no more. It can recognise
-	// an image, see MatchesDigest, but docker cannot pull by it, so it never goes into a command line.
+	// DigestPrefix is the beginning of the pinned digest, "sha256:" and ten hexadecimal digits; the page prints no
+	// more. It can recognise an image, see MatchesDigest, but docker cannot pull by it, so it never goes into a
+	// command line.
 	DigestPrefix string `json:"digest_prefix"`
 	// VLLM is the version of vLLM inside, as the page prints it: "0.14.1", "0.16.0rc1 (nightly)".
 	VLLM string `json:"vllm"`
-	// Entrypoint is true where the image runs `vllm serve` by itself, so that its arguments begin with the model. Where it is false the
-	// command line spells `vllm serve` out.
+	// Entrypoint is true where the image runs `vllm serve` by itself, so that its arguments begin with the model.
+	// Where it is false the command line spells `vllm serve` out.
 	Entrypoint bool `json:"entrypoint"`
 }
 
 var fullDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// MatchesDigest reports whether a full digest, as in `docker image inspect`'s RepoDigests ("repository@sha256:…", or the part after the
-// @), begins with the prefix that the page pins. A digest that is not whole matches nothing, and so does an Image without a prefix.
+// MatchesDigest reports whether a full digest, as in `docker image inspect`'s RepoDigests ("repository@sha256:…", or
+// the part after the @), begins with the prefix that the page pins. A digest that is not whole matches nothing, and
+// so does an Image without a prefix.
 func (i Image) MatchesDigest(digest string) bool {
 	if _, after, ok := strings.Cut(digest, "@"); ok {
 		digest = after
@@ -70,22 +72,23 @@ func (i Image) MatchesDigest(digest string) bool {
 	return i.DigestPrefix != "" && fullDigest.MatchString(digest) && strings.HasPrefix(digest, i.DigestPrefix)
 }
 
-// A Stack is the host software that the page prints, once for all models. The page does not say which of it is the host's and which the
-// container's: RCCL 2.26.6 does not ship with ROCm 6.4.2.
+// A Stack is the host software that the page prints, once for all models. The page does not say which of it is the
+// host's and which the container's: RCCL 2.26.6 does not ship with ROCm 6.4.2.
 type Stack struct {
 	ROCm   string `json:"rocm"`
 	RCCL   string `json:"rccl"`
 	Docker string `json:"docker"`
 }
 
-// A Preset is one model's configuration on the MI325X cookbook's benchmark methodology page (11 March 2026). It is plain data; the zero
-// Preset describes nothing and has no use.
+// A Preset is one model's configuration on the MI325X cookbook's benchmark methodology page (11 March 2026). It is
+// plain data; the zero Preset describes nothing and has no use.
 type Preset struct {
 	// ID is short and will not change: it is for flags, file names and records.
 	ID string `json:"id"`
 	// Name is what the page calls the model.
 	Name string `json:"name"`
-	// Checkpoint is the page's row for the model under "Model Checkpoint Revisions". It may not be the model that is served.
+	// Checkpoint is the page's row for the model under "Model Checkpoint Revisions". It may not be the model that is
+	// served.
 	Checkpoint Checkpoint `json:"checkpoint"`
 	// Model is what `vllm serve` is asked for, and ModelSource who says so.
 	Model       string `json:"model"`
@@ -97,7 +100,8 @@ type Preset struct {
 	TensorParallelNote string `json:"tensor_parallel_note,omitempty"`
 	// Env are environment variables inside the container.
 	Env []Setting `json:"env,omitempty"`
-	// Toggles are environment variables that the page sets one way and the other, to compare. They are not set unless RunOptions.Env does.
+	// Toggles are environment variables that the page sets one way and the other, to compare. They are not set unless
+	// RunOptions.Env does.
 	Toggles []Setting `json:"toggles,omitempty"`
 	// Args are arguments of `vllm serve`, beside the model, its revision and the tensor parallel size.
 	Args []Setting `json:"args,omitempty"`
@@ -109,7 +113,8 @@ type Preset struct {
 	Guide string `json:"guide"`
 	// Table is the page's table for the model, line by line.
 	Table []Row `json:"table"`
-	// Discrepancies are the places where the sources contradict themselves or each other, and which side the preset took.
+	// Discrepancies are the places where the sources contradict themselves or each other, and which side the preset
+	// took.
 	Discrepancies []string `json:"discrepancies,omitempty"`
 }
 
@@ -142,7 +147,8 @@ func Find(name string) (Preset, error) {
 	return Preset{}, &UnknownPresetError{Name: name, Known: known}
 }
 
-// foldName keeps what tells names apart. The slash stays, so that another organisation's copy of a model is not taken for the model.
+// foldName keeps what tells names apart. The slash stays, so that another organisation's copy of a model is not taken
+// for the model.
 func foldName(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '/' {
@@ -159,20 +165,21 @@ const DefaultPort = 8000
 type RunOptions struct {
 	// Name of the container. Empty: "servegauge-" and the preset's ID.
 	Name string
-	// HFCache is the folder of the host where Hugging Face keeps its downloads, the one that holds "hub": an absolute path without a
-	// colon. Empty: as the Hugging Face client finds it, $HF_HOME, $XDG_CACHE_HOME/huggingface or ~/.cache/huggingface. ($HF_HUB_CACHE
-	// alone moves only part of it, and is not followed.)
+	// HFCache is the folder of the host where Hugging Face keeps its downloads, the one that holds "hub": an absolute
+	// path without a colon. Empty: as the Hugging Face client finds it, $HF_HOME, $XDG_CACHE_HOME/huggingface or
+	// ~/.cache/huggingface. ($HF_HUB_CACHE alone moves only part of it, and is not followed.)
 	HFCache string
 	// Port that the server listens on. Zero: DefaultPort.
 	Port int
 	// Detach returns as soon as the container has started; otherwise docker stays attached to it.
 	Detach bool
-	// Env is added to the preset's environment, and wins where both set a variable: the arms of an ablation differ in nothing else.
-	// The values are part of the command line, so a name that looks like a secret's (auth, key, token, …) is
-	// refused: name it in PassEnv. That is a guess by the name; a secret under another name is not noticed.
+	// Env is added to the preset's environment, and wins where both set a variable: the arms of an ablation differ in
+	// nothing else. The values are part of the command line, so a name that looks like a secret's (auth, key, token,
+	// …) is refused: name it in PassEnv. That is a guess by the name; a secret under another name is not noticed.
 	Env map[string]string
-	// PassEnv names further variables that the container gets from the environment of the docker command, as HF_TOKEN always is. Their
-	// values are no part of the command line, which other users of the host can read and which results record.
+	// PassEnv names further variables that the container gets from the environment of the docker command, as HF_TOKEN
+	// always is. Their values are no part of the command line, which other users of the host can read and which
+	// results record.
 	PassEnv []string
 	// Args are added behind the preset's vLLM arguments. vLLM takes the last of an argument that is given twice.
 	Args []string
@@ -181,8 +188,8 @@ type RunOptions struct {
 	DockerArgs []string
 }
 
-// An OptionError says which of the RunOptions cannot be used and why. It holds no value of an environment variable or of
-// a flag that is refused as secret.
+// An OptionError says which of the RunOptions cannot be used and why. It holds no value of an environment variable or
+// of a flag that is refused as secret.
 type OptionError struct {
 	Option  string // the field of RunOptions
 	Value   string // the offending value; the name only, where a value may be secret
@@ -202,13 +209,16 @@ var (
 	envFlag = regexp.MustCompile(`^-[diPqt]*e`)
 )
 
-// Validate checks everything but the zero HFCache, which is looked up only when it is needed. The error is an *OptionError.
+// Validate checks everything but the zero HFCache, which is looked up only when it is needed. The error is an
+// *OptionError.
 func (o RunOptions) Validate() error {
 	if o.Name != "" && !containerName.MatchString(o.Name) {
-		return &OptionError{"Name", o.Name, "docker allows letters, digits, '_', '.' and '-', at least two, the first a letter or digit"}
+		return &OptionError{"Name", o.Name,
+			"docker allows letters, digits, '_', '.' and '-', at least two, the first a letter or digit"}
 	}
 	if o.HFCache != "" && (!filepath.IsAbs(o.HFCache) || strings.Contains(o.HFCache, ":") || hasControl(o.HFCache)) {
-		return &OptionError{"HFCache", o.HFCache, "give an absolute path without colon or control character, as docker's -v needs it"}
+		return &OptionError{"HFCache", o.HFCache,
+			"give an absolute path without colon or control character, as docker's -v needs it"}
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		return &OptionError{"Port", strconv.Itoa(o.Port), "a port is 1 to 65535, or 0 for vLLM's own, 8000"}
@@ -216,23 +226,28 @@ func (o RunOptions) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
 		switch {
 		case !variableName.MatchString(name):
-			return &OptionError{"Env", name, "not a name of an environment variable: letters, digits and '_', no digit first"}
+			return &OptionError{"Env", name,
+				"not a name of an environment variable: letters, digits and '_', no digit first"}
 		case secret.Named(name, o.Env[name]) && !secretPlace.MatchString(name):
-			return &OptionError{"Env", name, "looks like a secret, and its value would show in the command line; export it and name it in PassEnv"}
+			return &OptionError{"Env", name,
+				"looks like a secret, and its value would show in the command line; export it and name it in PassEnv"}
 		case hasControl(o.Env[name]):
-			return &OptionError{"Env", name, "its value has a control character; docker's command line cannot carry it safely"}
+			return &OptionError{"Env", name,
+				"its value has a control character; docker's command line cannot carry it safely"}
 		}
 	}
 	for _, name := range o.PassEnv {
 		if !variableName.MatchString(name) {
-			return &OptionError{"PassEnv", before(name, "="), "give the name of an environment variable, without a value"}
+			return &OptionError{"PassEnv", before(name, "="),
+				"give the name of an environment variable, without a value"}
 		}
 	}
 	for _, arg := range o.Args {
 		// vLLM takes --api_key for --api-key, and =VALUE for a value that follows.
 		switch flag := strings.ReplaceAll(before(arg, "="), "_", "-"); {
 		case flag == "--api-key" || flag == "--hf-token":
-			return &OptionError{"Args", flag, "its value would show in the command line; export VLLM_API_KEY or HF_TOKEN and name it in PassEnv"}
+			return &OptionError{"Args", flag,
+				"its value would show in the command line; export VLLM_API_KEY or HF_TOKEN and name it in PassEnv"}
 		case flag == "--port":
 			return &OptionError{"Args", flag, "set Port instead, so that the address is known"}
 		case hasControl(arg):
@@ -243,7 +258,8 @@ func (o RunOptions) Validate() error {
 		flag := before(arg, "=")
 		switch {
 		case flag == "--env" || envFlag.MatchString(flag):
-			return &OptionError{"DockerArgs", flag, "set Env or PassEnv instead, so that overriding works and no secret shows"}
+			return &OptionError{"DockerArgs", flag,
+				"set Env or PassEnv instead, so that overriding works and no secret shows"}
 		case hasControl(arg):
 			return &OptionError{"DockerArgs", arg, "has a control character; take it out"}
 		}
@@ -260,9 +276,10 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 
 // DockerRun returns the whole command line that starts the preset's server in a container on an AMD host.
 //
-// The server listens on all addresses of the host, without a password unless VLLM_API_KEY is passed: add Args "--host", "127.0.0.1" where
-// others can reach the machine. `--revision` is given only where the served model is the checkpoint, for a revision means nothing to
-// another repository. Fields of the preset that were changed are used as they are now. The error is an *OptionError.
+// The server listens on all addresses of the host, without a password unless VLLM_API_KEY is passed: add Args
+// "--host", "127.0.0.1" where others can reach the machine. `--revision` is given only where the served model is the
+// checkpoint, for a revision means nothing to another repository. Fields of the preset that were changed are used as
+// they are now. The error is an *OptionError.
 func (p Preset) DockerRun(o RunOptions) (Argv, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -283,13 +300,14 @@ func (p Preset) DockerRun(o RunOptions) (Argv, error) {
 	if o.Detach {
 		a = append(a, "--detach")
 	}
-	// No --rm, which the guides have: the exit code and the out-of-memory mark of a server that died would be gone with it.
+	// No --rm, which the guides have: the exit code and the out-of-memory mark of a server that died would be gone
+	// with it.
 	a = append(a, "--name", name,
 		"--device", "/dev/kfd", "--device", "/dev/dri", "--group-add", "video",
 		"--ipc=host", "--cap-add=SYS_PTRACE", "--security-opt", "seccomp=unconfined",
 		"-v", cache+":/root/.cache/huggingface",
-		// Not `-p 8000:8000`, which three of the four guides have: docker's forwarding of the port would be between client
-		// and server, and in what is measured.
+		// Not `-p 8000:8000`, which three of the four guides have: docker's forwarding of the port would be between
+		// client and server, and in what is measured.
 		"--network=host",
 	)
 	a = appendSettings(a, p.DockerFlags)
@@ -339,8 +357,8 @@ func appendSettings(a Argv, settings []Setting) Argv {
 	return a
 }
 
-// hfCache finds the folder as the Hugging Face client does. The path is checked, for docker would read a relative one as the name of a
-// volume, make that, empty, and download hundreds of gigabytes into it.
+// hfCache finds the folder as the Hugging Face client does. The path is checked, for docker would read a relative one
+// as the name of a volume, make that, empty, and download hundreds of gigabytes into it.
 func hfCache() (string, error) {
 	dir := os.Getenv("HF_HOME")
 	if dir == "" {
@@ -349,7 +367,8 @@ func hfCache() (string, error) {
 		} else if home, err := os.UserHomeDir(); err == nil {
 			dir = filepath.Join(home, ".cache", "huggingface")
 		} else {
-			return "", &OptionError{"HFCache", "", fmt.Sprintf("empty, and there is no home folder to look in (%v); set it", err)}
+			return "", &OptionError{"HFCache", "",
+				fmt.Sprintf("empty, and there is no home folder to look in (%v); set it", err)}
 		}
 	}
 	if err := (RunOptions{HFCache: dir}).Validate(); err != nil {
@@ -361,8 +380,9 @@ func hfCache() (string, error) {
 // An Argv is a command and its arguments, for os/exec.
 type Argv []string
 
-// String returns the command line as one line that a POSIX shell splits into the same arguments again. (An argument with a line break
-// keeps it, in quotes: what is printed is then several lines and still one command. DockerRun makes none.)
+// String returns the command line as one line that a POSIX shell splits into the same arguments again. (An argument
+// with a line break keeps it, in quotes: what is printed is then several lines and still one command. DockerRun makes
+// none.)
 func (a Argv) String() string {
 	quoted := make([]string, len(a))
 	for i, arg := range a {

@@ -40,7 +40,8 @@ func ExampleFind() {
 	// vllm: no preset "llama-3.1-8b"; use one of deepseek-v3.2, llama-3.1-405b, qwen3-vl-235b, kimi-k2.5
 }
 
-// The page once more, typed from it and not from presets.go: name, checkpoint, revision, image, digest as far as printed, version, table.
+// The page once more, typed from it and not from presets.go: name, checkpoint, revision, image, digest as far as
+// printed, version, table.
 var page = []struct {
 	name, repo, revision, image, digest, version string
 	table                                        [][2]string
@@ -48,7 +49,8 @@ var page = []struct {
 	{
 		"DeepSeek V3.2", "deepseek-ai/DeepSeek-V3-0324", "e9b33add76883f293d6bf61f6bd89b497e80e335",
 		"vllm/vllm-openai-rocm:latest", "sha256:236900d573...", "0.14.1",
-		[][2]string{{"Precision", "FP8"}, {"Tensor Parallelism", "8"}, {"VLLM_ROCM_USE_AITER", "1 (required)"}, {"--block-size", "1 (required for MLA)"}},
+		[][2]string{{"Precision", "FP8"}, {"Tensor Parallelism", "8"}, {"VLLM_ROCM_USE_AITER", "1 (required)"},
+			{"--block-size", "1 (required for MLA)"}},
 	},
 	{
 		"Llama-3.1-405B", "meta-llama/Llama-3.1-405B-Instruct", "be673f326cab4cd22ccfef76109faf68e41aa5f1",
@@ -58,7 +60,8 @@ var page = []struct {
 	{
 		"Qwen3-VL-235B", "Qwen/Qwen3-VL-235B-A22B-Instruct", "710c13861be6c466e66de3f484069440b8f31389",
 		"vllm/vllm-openai-rocm:latest", "sha256:236900d573...", "0.14.1",
-		[][2]string{{"Precision", "BF16 (FP8 incompatible with ViT)"}, {"Tensor Parallelism", "8"}, {"KV Offloading", "64 GB to system RAM"}},
+		[][2]string{{"Precision", "BF16 (FP8 incompatible with ViT)"}, {"Tensor Parallelism", "8"},
+			{"KV Offloading", "64 GB to system RAM"}},
 	},
 	{
 		"Kimi-K2.5", "moonshotai/Kimi-K2-Instruct", "1cbe779b5c9d45782861647236f67e2e1aab55f0",
@@ -214,10 +217,12 @@ func TestPresetsAreJSON(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	for want, names := range map[string][]string{
-		"deepseek-v3.2":  {"deepseek-v3.2", "DeepSeek V3.2", "DEEPSEEK_V3.2", "deepseek-ai/DeepSeek-V3-0324", "deepseek-v3-0324"},
-		"llama-3.1-405b": {"llama-3.1-405b", "Llama 3.1 405B", "meta-llama/Llama-3.1-405B-Instruct", "llama-3.1-405b-instruct"},
-		"qwen3-vl-235b":  {"qwen3-vl-235b", "Qwen3-VL-235B", " qwen3vl235b ", "Qwen/Qwen3-VL-235B-A22B-Instruct"},
-		"kimi-k2.5":      {"kimi-k2.5", "Kimi-K2.5", "moonshotai/kimi-k2.5", "moonshotai/Kimi-K2-Instruct"},
+		"deepseek-v3.2": {"deepseek-v3.2", "DeepSeek V3.2", "DEEPSEEK_V3.2", "deepseek-ai/DeepSeek-V3-0324",
+			"deepseek-v3-0324"},
+		"llama-3.1-405b": {"llama-3.1-405b", "Llama 3.1 405B", "meta-llama/Llama-3.1-405B-Instruct",
+			"llama-3.1-405b-instruct"},
+		"qwen3-vl-235b": {"qwen3-vl-235b", "Qwen3-VL-235B", " qwen3vl235b ", "Qwen/Qwen3-VL-235B-A22B-Instruct"},
+		"kimi-k2.5":     {"kimi-k2.5", "Kimi-K2.5", "moonshotai/kimi-k2.5", "moonshotai/Kimi-K2-Instruct"},
 	} {
 		for _, name := range names {
 			p, err := Find(name)
@@ -226,14 +231,16 @@ func TestFind(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", " ", "-", "llama", "llama-3.1", "deepseek", "kimi-k2", "someone/Kimi-K2.5", "gpt-4"} {
+	for _, name := range []string{"", " ", "-", "llama", "llama-3.1", "deepseek", "kimi-k2", "someone/Kimi-K2.5",
+		"gpt-4"} {
 		p, err := Find(name)
 		ue, ok := errors.AsType[*UnknownPresetError](err)
 		if !ok {
 			t.Errorf("Find(%q) = %q, %v; want an UnknownPresetError", name, p.ID, err)
 			continue
 		}
-		if ue.Name != name || !slices.Equal(ue.Known, []string{"deepseek-v3.2", "llama-3.1-405b", "qwen3-vl-235b", "kimi-k2.5"}) {
+		if ue.Name != name || !slices.Equal(ue.Known, []string{"deepseek-v3.2", "llama-3.1-405b", "qwen3-vl-235b",
+			"kimi-k2.5"}) {
 			t.Errorf("Find(%q): %+v", name, ue)
 		}
 	}
@@ -249,14 +256,18 @@ var golden = map[string]string{
 		" --quantization fp8 --block-size 1",
 	"llama-3.1-405b": "docker run --name servegauge-llama-3.1-405b " + goldenHost +
 		"--env HF_TOKEN vllm/vllm-openai-rocm:latest" +
-		" meta-llama/Llama-3.1-405B-Instruct --revision be673f326cab4cd22ccfef76109faf68e41aa5f1 --tensor-parallel-size 8" +
+		" meta-llama/Llama-3.1-405B-Instruct --revision be673f326cab4cd22ccfef76109faf68e41aa5f1 " +
+		"--tensor-parallel-size 8" +
 		" --quantization fp8 --kv-cache-dtype fp8 --max-model-len 32768",
 	"qwen3-vl-235b": "docker run --name servegauge-qwen3-vl-235b " + goldenHost +
 		"--env HF_TOKEN --env VLLM_USE_TRITON_FLASH_ATTN=0 vllm/vllm-openai-rocm:latest" +
-		" Qwen/Qwen3-VL-235B-A22B-Instruct --revision 710c13861be6c466e66de3f484069440b8f31389 --tensor-parallel-size 8" +
-		" --max-model-len 32768 --kv-offloading-backend native --kv-offloading-size 64 --disable-hybrid-kv-cache-manager",
+		" Qwen/Qwen3-VL-235B-A22B-Instruct --revision 710c13861be6c466e66de3f484069440b8f31389 " +
+		"--tensor-parallel-size 8" +
+		" --max-model-len 32768 --kv-offloading-backend native --kv-offloading-size 64 " +
+		"--disable-hybrid-kv-cache-manager",
 	"kimi-k2.5": "docker run --name servegauge-kimi-k2.5 " + goldenHost +
-		"--group-add render --cap-add CAP_SYS_ADMIN --env HF_TOKEN --env VLLM_ROCM_USE_AITER=0 --env VLLM_USE_TRITON_FLASH_ATTN=0" +
+		"--group-add render --cap-add CAP_SYS_ADMIN --env HF_TOKEN --env VLLM_ROCM_USE_AITER=0 --env " +
+		"VLLM_USE_TRITON_FLASH_ATTN=0" +
 		" rocm/vllm-dev:nightly vllm serve moonshotai/Kimi-K2.5 --tensor-parallel-size 4" +
 		" --trust-remote-code --max-model-len 32768 --block-size 1",
 }
@@ -286,7 +297,8 @@ func TestDockerRunKeepsSecretsAndDigestsOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := argv.String()
-		for _, bad := range []string{"entinel", "sha256", strings.TrimPrefix(p.Image.DigestPrefix, "sha256:"), "HF_TOKEN=", "VLLM_API_KEY="} {
+		for _, bad := range []string{"entinel", "sha256", strings.TrimPrefix(p.Image.DigestPrefix, "sha256:"),
+			"HF_TOKEN=", "VLLM_API_KEY="} {
 			if strings.Contains(line, bad) {
 				t.Errorf("%s: %q is in %s", p.ID, bad, line)
 			}
@@ -341,11 +353,14 @@ func TestDockerRunOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "docker run --detach --name arm-b --device /dev/kfd --device /dev/dri --group-add video --ipc=host --cap-add=SYS_PTRACE" +
+	want := "docker run --detach --name arm-b --device /dev/kfd --device /dev/dri --group-add video --ipc=host " +
+		"--cap-add=SYS_PTRACE" +
 		" --security-opt seccomp=unconfined -v '/data/hugging face:/root/.cache/huggingface' --network=host" +
-		" --env HF_TOKEN --env VLLM_API_KEY --env VLLM_ROCM_USE_AITER=0 --env AITER_ENABLE_VSKIP=0 --env 'ALPHA=a b' --env ZED=1" +
+		" --env HF_TOKEN --env VLLM_API_KEY --env VLLM_ROCM_USE_AITER=0 --env AITER_ENABLE_VSKIP=0 --env 'ALPHA=a " +
+		"b' --env ZED=1" +
 		" -v vllm-cache:/root/.cache/vllm vllm/vllm-openai-rocm:latest deepseek-ai/DeepSeek-V3-0324" +
-		" --revision e9b33add76883f293d6bf61f6bd89b497e80e335 --tensor-parallel-size 8 --quantization fp8 --block-size 1" +
+		" --revision e9b33add76883f293d6bf61f6bd89b497e80e335 --tensor-parallel-size 8 --quantization fp8 " +
+		"--block-size 1" +
 		" --port 9000 --max-num-seqs 512"
 	if argv.String() != want {
 		t.Errorf("\n got %s\nwant %s", argv, want)
@@ -445,8 +460,9 @@ func TestRunOptionsValidate(t *testing.T) {
 	for _, o := range []RunOptions{
 		{Env: map[string]string{"HF_TOKEN_PATH": "/run/token", "DB_PASSWORD_FILE": "/run/password", "EMPTY": ""}},
 		{Env: map[string]string{ // neither secret nor worth hiding from the record of a run
-			"VLLM_TOKENIZER_POOL": "4", "TOKENIZERS_PARALLELISM": "false", "VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE": "163840",
-			"MAX_NUM_BATCHED_TOKENS": "8192", "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH": "1", "VLLM_ROCM_USE_AITER": "1",
+			"VLLM_TOKENIZER_POOL": "4", "TOKENIZERS_PARALLELISM": "false",
+			"VLLM_MAX_TOKENS_PER_EXPERT_FP4_MOE": "163840",
+			"MAX_NUM_BATCHED_TOKENS":             "8192", "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH": "1", "VLLM_ROCM_USE_AITER": "1",
 		}},
 		{DockerArgs: []string{"-it", "-v", "/e:/e", "-v/e:/e", "--expose", "9"}},
 		{DockerArgs: []string{"--env-file", "/etc/vllm.env", "--entrypoint", "x"}},
@@ -526,7 +542,8 @@ func TestArgvStringThroughShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"", " ", "a b", "'", "''", `"`, `\`, "$HOME", "$(id)", "`id`", "~", "*", "?", "[a]", "{a,b}", "!", "#x", "a#b", "&", "|", ";", "<", ">", "(", ")",
+	args := []string{"", " ", "a b", "'", "''", `"`, `\`, "$HOME", "$(id)", "`id`", "~", "*", "?", "[a]", "{a,b}",
+		"!", "#x", "a#b", "&", "|", ";", "<", ">", "(", ")",
 		"a\nb", "\n", "\t", "A=B", "é", "日本", "\xff\xfe", "-n", "--", "%s"}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Every document of the golden files is of a kind of Kubernetes', with no field that its type does not have, none twice,
-// and of the types that its fields have.
+// Every document of the golden files is of a kind of Kubernetes', with no field that its type does not have, none
+// twice, and of the types that its fields have.
 func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 	files, err := filepath.Glob("../../examples/fleet/testdata/*.yaml")
 	if err != nil || len(files) < 2 {
@@ -49,7 +49,8 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			into := map[string]any{
-				"v1 ConfigMap": &core.ConfigMap{}, "apps/v1 Deployment": &apps.Deployment{}, "v1 Service": &core.Service{},
+				"v1 ConfigMap": &core.ConfigMap{}, "apps/v1 Deployment": &apps.Deployment{},
+				"v1 Service":                         &core.Service{},
 				"networking.k8s.io/v1 NetworkPolicy": &networking.NetworkPolicy{}, "batch/v1 Job": &batch.Job{},
 			}[kind.APIVersion+" "+kind.Kind]
 			if into == nil {
@@ -64,7 +65,8 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 			case *batch.Job:
 				checkPod(t, name, o.Spec.Template)
 				if *o.Spec.CompletionMode != batch.IndexedCompletion || *o.Spec.Completions != *o.Spec.Parallelism ||
-					o.Spec.TTLSecondsAfterFinished == nil || o.Spec.Template.Spec.RestartPolicy != core.RestartPolicyNever ||
+					o.Spec.TTLSecondsAfterFinished == nil ||
+					o.Spec.Template.Spec.RestartPolicy != core.RestartPolicyNever ||
 					o.Spec.PodFailurePolicy == nil || *o.Spec.PodReplacementPolicy != batch.Failed {
 					t.Errorf("%s: %+v", name, o.Spec)
 				}
@@ -73,7 +75,8 @@ func TestManifestsAreOfKubernetesTypes(t *testing.T) {
 			}
 		}
 		slices.Sort(kinds)
-		if want := []string{"ConfigMap", "Deployment", "Job", "NetworkPolicy", "NetworkPolicy", "Service"}; !slices.Equal(kinds, want) {
+		if want := []string{"ConfigMap", "Deployment", "Job", "NetworkPolicy", "NetworkPolicy",
+			"Service"}; !slices.Equal(kinds, want) {
 			t.Errorf("%s has %v, want %v", name, kinds, want)
 		}
 	}
@@ -91,7 +94,8 @@ func checkPod(t *testing.T, name string, pod core.PodTemplateSpec) {
 		t.Errorf("%s: %+v", name, pod)
 	}
 	for _, c := range pod.Spec.Containers {
-		if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || !c.Resources.Limits.Cpu().IsZero() ||
+		if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() ||
+			!c.Resources.Limits.Cpu().IsZero() ||
 			!*c.SecurityContext.ReadOnlyRootFilesystem || *c.SecurityContext.AllowPrivilegeEscalation {
 			t.Errorf("%s: %+v", name, c)
 		}

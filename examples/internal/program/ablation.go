@@ -46,12 +46,12 @@ func (x *arms) servers(l *Load, options server.Options) (map[string]protocol.Ser
 		if l.URL != "" {
 			return nil, Usagef("-url %s: want -a and -b with it, which are compared", l.URL)
 		}
-		slower := simulation
+		base, slower := l.simulated(), l.simulated()
 		if x.body == "" {
 			slower.DecodeRate *= 0.9
 		}
 		slower.Seed += 1_000_000
-		return map[string]protocol.Server{design.ArmA: &simulation, design.ArmB: &slower}, nil
+		return map[string]protocol.Server{design.ArmA: &base, design.ArmB: &slower}, nil
 	}
 	if x.b == "" && x.body != "" {
 		x.b, x.urls[1] = x.a, x.urls[0]

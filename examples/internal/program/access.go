@@ -19,8 +19,9 @@ type Access struct {
 // Register registers the flags.
 func (a *Access) Register(flags *flag.FlagSet) {
 	flags.StringVar(&a.apiKeyEnv, "api-key-env", "", "`name` of the environment variable that holds the API key")
-	flags.StringVar(&a.caFile, "ca-file", "", "`file` of PEM certificates to trust for an https:// server, beside those "+
-		"that the system trusts")
+	flags.StringVar(&a.caFile, "ca-file", "",
+		"`file` of PEM certificates to trust for an https:// server, beside those "+
+			"that the system trusts")
 	flags.Var(&a.headers, "header", "`\"Name: value\"` to send with each request; may be given several times")
 }
 

@@ -1,58 +1,89 @@
 package program
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
 	"sync"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/loadgen/fleet"
 	"github.com/servegauge/servegauge/loadgen/openai"
-	"github.com/servegauge/servegauge/loadgen/workload"
 )
 
 // asking is how a server is asked, as far as it travels from a coordinator to its workers: everything but the key, the
 // headers and the certificates, which each worker has of its owner.
 type asking struct {
-	Models     []string        `json:"models,omitempty"`
-	Endpoint   string          `json:"endpoint,omitempty"`
-	Whole      bool            `json:"whole,omitempty"`
-	Usage      bool            `json:"continuous_usage,omitempty"`
-	HTTP2      bool            `json:"http2,omitempty"`
-	Body       json.RawMessage `json:"body,omitempty"`
-	Text       bool            `json:"text,omitempty"`
-	Prefix     int             `json:"prefix,omitempty"`
-	Vocabulary int             `json:"vocabulary,omitempty"`
+	Models   []string        `json:"models,omitempty"`
+	Endpoint string          `json:"endpoint,omitempty"`
+	Whole    bool            `json:"whole,omitempty"`
+	Usage    bool            `json:"continuous_usage,omitempty"`
+	HTTP2    bool            `json:"http2,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"`
+	Sending  sending         `json:"sending,omitzero"`
 }
 
-// travelling is what of the flags workers are told. Check has been called.
-func (l *Load) travelling() (json.RawMessage, error) {
-	if l.audit > 0 {
-		return nil, Usagef("-audit with -fleet: workers keep no answers to be checked; audit a level of one generator")
-	}
-	if l.Workload.given() || !l.client.Lengths.IsZero() || l.client.Media.Len() > 0 {
-		return nil, Usagef("-fleet: sessions, traces, trees, distributions of lengths, images and sounds do not travel to workers yet; random prompts and -dataset do")
+// mayTravel is an error where what the flags say must not go to workers: what looks like a secret.
+func (l *Load) mayTravel() error {
+	for text := range strings.SplitSeq(l.sending.Media.URLs, ",") {
+		if u, err := url.Parse(text); err == nil && (u.User != nil || u.RawQuery != "") {
+			return Usagef("-image-urls with -fleet: one of %s has a user or a query, which may be secret and would go to the NATS "+
+				"server's disk", u.Host)
+		}
 	}
 	c := l.client.Config
-	a := asking{Models: c.Models, Endpoint: string(c.Endpoint), Whole: c.Whole, Usage: c.ContinuousUsage, HTTP2: c.HTTP2,
-		Text: l.asText, Prefix: l.prefix, Vocabulary: l.vocab}
+	if len(c.Body) == 0 {
+		return nil
+	}
+	body, err := json.Marshal(c.Body)
+	if err != nil {
+		return err
+	}
+	public, err := c.PublicBody()
+	if err == nil && !bytes.Equal(compact(body), compact(public)) {
+		err = Usagef("-body with -fleet: it has what looks like a secret, which would go to the NATS server's disk; " +
+			"give it to each worker as a -header")
+	}
+	return err
+}
+
+// travelling is what of the flags workers are told. Check has been called. Files go before, by share, which says their
+// SHA-256.
+func (l *Load) travelling(share func(name string, open func() (io.ReadCloser, error)) (string, error)) (json.RawMessage,
+	error) {
+	c := l.client.Config
+	a := asking{Models: c.Models, Endpoint: string(c.Endpoint), Whole: c.Whole, Usage: c.ContinuousUsage, HTTP2: c.HTTP2}
+	var err error
+	a.Sending, err = l.sending.each(func(flag string, f file) (string, error) {
+		open := func() (io.ReadCloser, error) { return os.Open(f.path) }
+		if flag == "media" {
+			archive, err := packed(os.DirFS(f.path))
+			if err != nil {
+				return "", Usagef("-media %s with -fleet: %w", f.path, err)
+			}
+			open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }
+		}
+		sum, err := share(f.Name, open)
+		if err != nil {
+			return "", fmt.Errorf("-%s %s with -fleet: %w", flag, f.path, err)
+		}
+		return sum, nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	if len(c.Body) > 0 {
-		body, err := json.Marshal(c.Body)
-		if err != nil {
+		if a.Body, err = json.Marshal(c.Body); err != nil {
 			return nil, err
 		}
-		public, err := c.PublicBody()
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Equal(compact(body), compact(public)) {
-			return nil, Usagef("-body with -fleet: it has what looks like a secret, which would go to the NATS server's disk; " +
-				"give it to each worker as a -header")
-		}
-		a.Body = body
 	}
 	return json.Marshal(a)
 }
@@ -72,7 +103,6 @@ type Targets struct {
 
 	mu      sync.Mutex
 	options string
-	dataset *workload.Dataset
 	client  *openai.Client
 }
 
@@ -88,20 +118,41 @@ func NewTargets(a *Access) (*Targets, error) {
 }
 
 // Target is a [fleet.Worker]'s.
-func (t *Targets) Target(ctx context.Context, j fleet.Job, dataset *workload.Dataset) (loadgen.Target, error) {
+func (t *Targets) Target(ctx context.Context, j fleet.Job, files fleet.Files) (loadgen.Target, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.client == nil || string(j.Options) != t.options || dataset != t.dataset {
-		client, err := t.ask(j.Options, dataset)
+	if t.client == nil || string(j.Options) != t.options {
+		client, err := t.ask(j.Options, shared{ctx, files})
 		if err != nil {
 			return nil, err
 		}
-		t.options, t.dataset, t.client = string(j.Options), dataset, client
+		t.options, t.client = string(j.Options), client
 	}
 	return t.client.Target(ctx, j.URL, j.Spec)
 }
 
-func (t *Targets) ask(options json.RawMessage, dataset *workload.Dataset) (*openai.Client, error) {
+// shared are the files of a coordinator.
+type shared struct {
+	ctx   context.Context // of the job that opens them
+	files fleet.Files
+}
+
+func (s shared) open(f file) (io.ReadCloser, error) { return s.files(s.ctx, f.SHA256) }
+
+func (s shared) folder(f file) (fs.FS, error) {
+	in, err := s.open(f)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	archive, err := io.ReadAll(in)
+	if err != nil {
+		return nil, err
+	}
+	return zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+}
+
+func (t *Targets) ask(options json.RawMessage, from source) (*openai.Client, error) {
 	var a asking
 	in := json.NewDecoder(bytes.NewReader(options))
 	in.DisallowUnknownFields()
@@ -126,6 +177,7 @@ func (t *Targets) ask(options json.RawMessage, dataset *workload.Dataset) (*open
 	if config.TLS, err = trust(t.access.caFile); err != nil {
 		return nil, err
 	}
-	return &openai.Client{Config: config, Dataset: dataset, Text: a.Text, Vocabulary: a.Vocabulary, Prefix: a.Prefix,
-		Running: true, Warn: warn}, nil
+	client := &openai.Client{Config: config, Running: true, Warn: warn}
+	_, err = a.Sending.apply(client, from)
+	return client, err
 }

@@ -100,12 +100,11 @@ func (s *search) of(plan protocol.Plan, flags *flag.FlagSet) (protocol.Planned, 
 	if !given(flags, "levels") && !given(flags, "rates") && !given(flags, "plan") {
 		plan.Levels = nil
 	}
-	known := loadgen.PossibleFigures(loadgen.Level{Concurrency: 1, Objectives: plan.Objectives,
-		Percentiles: plan.Percentiles})
+	level := loadgen.Level{Concurrency: 1, Unit: plan.Unit, Objectives: plan.Objectives, Percentiles: plan.Percentiles}
 	if len(plan.Rates) > 0 {
-		known = loadgen.PossibleFigures(loadgen.Level{Arrivals: loadgen.Arrivals{Process: loadgen.PoissonArrivals},
-			Objectives: plan.Objectives, Percentiles: plan.Percentiles})
+		level.Concurrency, level.Arrivals.Process = 0, loadgen.PoissonArrivals
 	}
+	known := loadgen.PossibleFigures(level)
 	limits, err := protocol.ParseLimits(s.text, known...)
 	if err != nil {
 		return nil, Usagef("-limit: %w", err)

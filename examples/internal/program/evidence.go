@@ -35,7 +35,8 @@ func (e *evidence) Register(flags *flag.FlagSet) {
 	flags.BoolVar(&e.resetCache, "reset-cache", false, "empty the server's prefix cache before each level (POST "+
 		"/reset_prefix_cache)")
 	flags.StringVar(&e.envinfo, "server-envinfo", "", "`command` that prints the environment of the server's host at "+
-		"each start, such as 'ssh HOST envinfo -json'; not given: that host is this one where -url is, and else unknown")
+		"each start, such as 'ssh HOST envinfo -json'; not given: that host is this one where -url is, and else "+
+		"unknown")
 	flags.BoolVar(&e.view, "server-view", true, "watch the server's /metrics and this host's GPUs while a level runs, "+
 		"where there are any")
 	flags.BoolVar(&e.client, "client-check", true, "measure first what this client can do at the plan's shape and "+
@@ -46,9 +47,11 @@ func (e *evidence) Register(flags *flag.FlagSet) {
 func (e *evidence) validate() error {
 	switch {
 	case e.replicas < 0:
-		return Usagef("-replicas %d: want a number of engines, or 0: as many as the server's metrics tell apart", e.replicas)
+		return Usagef("-replicas %d: want a number of engines, or 0: as many as the server's metrics tell apart",
+			e.replicas)
 	case e.replicas > 0 && !e.view:
-		return Usagef("-replicas %d with -server-view=false: the server's metrics are where their shares are seen; want "+
+		return Usagef("-replicas %d with -server-view=false: the server's metrics are where their shares are "+
+			"seen; want "+
 			"one of them", e.replicas)
 	}
 	return nil
@@ -113,7 +116,8 @@ func (e *evidence) elsewhere(
 	}
 	var there envinfo.Environment
 	if err := json.Unmarshal(out.Bytes(), &there); err != nil {
-		return own, errors.Join(ownErr, fmt.Errorf("-server-envinfo: what it printed is no environment, as envinfo -json "+
+		return own, errors.Join(ownErr, fmt.Errorf("-server-envinfo: what it printed is no environment, as "+
+			"envinfo -json "+
 			"prints one: %w", err))
 	}
 	if own != nil {
@@ -169,7 +173,8 @@ func (h here) Watch(
 	}
 	if i.Path != nil {
 		if path := i.Path(ctx); path.MayLeaveHost() { // a tunnel ends at a loopback address too
-			return nil, fmt.Errorf("%w: %s takes the connections, and may pass them on to another", errElsewhere, path.Via)
+			return nil, fmt.Errorf("%w: %s takes the connections, and may pass them on to another", errElsewhere,
+				path.Via)
 		}
 	}
 	return h.Probe.Watch(ctx, i, s)

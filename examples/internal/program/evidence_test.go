@@ -15,7 +15,8 @@ func TestReplicasNeedTheView(t *testing.T) {
 	for _, c := range []struct {
 		e    evidence
 		good bool
-	}{{evidence{view: true}, true}, {evidence{}, true}, {evidence{view: true, replicas: 8}, true}, {evidence{replicas: 8}, false}, {evidence{view: true, replicas: -1}, false}} {
+	}{{evidence{view: true}, true}, {evidence{}, true}, {evidence{view: true, replicas: 8}, true},
+		{evidence{replicas: 8}, false}, {evidence{view: true, replicas: -1}, false}} {
 		if err := c.e.validate(); (err == nil) != c.good {
 			t.Errorf("%+v: %v", c.e, err)
 		}
@@ -63,7 +64,8 @@ func TestIdleEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 4 {
-		r := httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(`{"prompt":[1,2],"max_tokens":5}`))
+		r := httptest.NewRequest(http.MethodPost, "/v1/completions",
+			strings.NewReader(`{"prompt":[1,2],"max_tokens":5}`))
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	w := httptest.NewRecorder()
@@ -71,7 +73,8 @@ func TestIdleEngine(t *testing.T) {
 	for engine, tokens := range []string{"10.0", "10.0", "0.0"} {
 		found := false
 		for line := range strings.Lines(w.Body.String()) {
-			found = found || strings.HasPrefix(line, "vllm:generation_tokens_total{") && strings.Contains(line, `engine="`+string(rune('0'+engine))+`"`) &&
+			found = found || strings.HasPrefix(line, "vllm:generation_tokens_total{") &&
+				strings.Contains(line, `engine="`+string(rune('0'+engine))+`"`) &&
 				strings.HasSuffix(line, " "+tokens+"\n")
 		}
 		if !found {

@@ -170,6 +170,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	if err := x.strict.any(warnings); err != nil { // what the plan cannot show, it would not show after hours either
 		return fmt.Errorf("%w by the plan, before anything was measured", err)
 	}
+	if steps := stepsOf(chosen.Outline()); len(steps) > 0 {
+		x.load.Expect(os.Stderr, steps[0])
+	}
 	if x.out == "" {
 		fmt.Fprintln(os.Stderr, "nothing will be saved; -out DIR keeps the journal, the results, the charts and the report")
 	}
@@ -284,7 +287,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if err := x.open.check(x.flags); err != nil {
 		return plan, err
 	}
-	plan = x.load.Plan(plan, func(plan *protocol.Plan) {
+	plan, err := x.load.Plan(plan, func(plan *protocol.Plan) {
 		x.flags.Visit(func(f *flag.Flag) { // those that were given
 			switch f.Name {
 			case "percentiles":
@@ -317,7 +320,7 @@ func (x *experiment) chosen() (protocol.Plan, error) {
 	if len(x.goodput) == 0 {
 		plan.Objectives = objectives
 	}
-	return plan, nil
+	return plan, err
 }
 
 func readPlan(name string) (protocol.Plan, error) {
@@ -341,7 +344,7 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 // show prints what would be done.
 func (x *experiment) show(d protocol.Planned, warnings []loadgen.Warning) error {
-	if err := ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
+	if err := x.load.ShowPlan(os.Stdout, x.json, d, warnings); err != nil || x.json {
 		return err
 	}
 	return x.server.show(os.Stdout)

@@ -174,21 +174,19 @@ func (f *Fleet) start(ctx context.Context, load *Load) (c *fleet.Coordinator, cl
 
 // apply has a runner's levels measured by the fleet. close ends it.
 func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (close func(), err error) {
-	options, err := load.travelling()
-	if err != nil {
+	if err := load.mayTravel(); err != nil {
 		return nil, err
 	}
 	c, close, err := f.start(ctx, load)
 	if err != nil {
 		return nil, err
 	}
-	dataset := ""
-	if load.dataset != "" {
-		open := func() (io.ReadCloser, error) { return os.Open(load.dataset) }
-		if dataset, err = c.Share(ctx, filepath.Base(load.dataset), open); err != nil {
-			close()
-			return nil, err
-		}
+	options, err := load.travelling(func(name string, open func() (io.ReadCloser, error)) (string, error) {
+		return c.Share(ctx, name, open)
+	})
+	if err != nil {
+		close()
+		return nil, err
 	}
 	unlimited := map[string]bool{}
 	if _, err := strconv.Atoi(f.where); err != nil { // workers elsewhere cannot load servers here: each says what it sustains
@@ -199,7 +197,7 @@ func (f *Fleet) apply(ctx context.Context, r *protocol.Runner, load *Load) (clos
 	r.Measure = func(
 		ctx context.Context, i *protocol.Instance, s protocol.Step, g *loadgen.Generator,
 	) (*loadgen.Result, error) {
-		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options, Dataset: dataset,
+		return c.Measure(ctx, fleet.Job{URL: i.URL, Spec: s.Spec, Level: s.Level, Options: options,
 			Gauge: unlimited[i.URL], ID: levelID(ctx, r.Dir, i, s)}, g)
 	}
 	return close, nil

@@ -50,7 +50,8 @@ type Objectives []loadgen.Objective
 
 // Register registers the flag.
 func (o *Objectives) Register(flags *flag.FlagSet) {
-	flags.Var(o, "goodput", "`metric:limit` pairs with commas between them, such as ttft:500,tpot:50 (ms): also report "+
+	flags.Var(o, "goodput", "`metric:limit` pairs with commas between them, such as ttft:500,tpot:50 (ms): also "+
+		"report "+
 		"the requests per second that meet all of them, and what share does")
 }
 

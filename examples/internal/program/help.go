@@ -16,7 +16,8 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"What is measured", []string{
-		"url", "model", "concurrency", "rate", "levels", "rates", "requests", "duration", "runs", "plan", "input", "output",
+		"url", "model", "concurrency", "rate", "levels", "rates", "requests", "duration", "runs", "plan", "input",
+		"output",
 		"a", "b", "a-url", "b-url", "b-body", "blocks", "margin", "anyway", "limit", "require",
 		"goodput", "percentiles", "figures", "need", "tokens",
 	}},
@@ -32,7 +33,8 @@ var flagGroups = []struct {
 	{"Lengths, sessions and traces", []string{
 		"input-lengths", "output-lengths", "length-pairs", "tree", "sessions", "concurrency-of", "turns", "think",
 		"first-input",
-		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media", "media-each",
+		"system", "conversations", "recorded", "images", "image-size", "image-format", "image-urls", "media",
+		"media-each",
 		"sound", "trace", "trace-format", "speed", "window",
 	}},
 	{"The server", []string{

@@ -60,6 +60,8 @@ func TestUnknownFlags(t *testing.T) {
 		"--max-seconds":         "-duration",
 		"--save-result":         "-out",
 		"--target":              "-url",
+		"--fixed-schedule":      "-trace",
+		"--num-profile-runs":    "-runs",
 		"--tokenizer":           "no tokenizer is needed",
 		"--ignore-eos":          "answers always have",
 		"--api-key":             "-api-key-env NAME",

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,10 +29,6 @@ type Load struct {
 	endpoint string
 	stream   bool
 	usage    bool
-	dataset  string
-	prefix   int
-	asText   bool
-	vocab    int
 	Input    int
 	Output   int
 	Seed     uint64
@@ -42,13 +37,18 @@ type Load struct {
 	examples bool
 	known    string
 	share    float64
-	Workload Workloads // zero: single requests of the flags above
+	sending  sending
+	workload workloadFlags
 
+	flags  *flag.FlagSet
 	client openai.Client // once they are checked
+	made   made          // likewise
 }
 
 // Register registers the flags. input and output are the defaults; 0 leaves them to the plan.
 func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Duration) {
+	l.flags = flags
+	l.registerWorkload(flags)
 	flags.StringVar(&l.URL, "url", "", "the server's `URL`: its root, its /v1, or the whole path of an endpoint; none: "+
 		"a simulated server, started as a child of this program (http://127.0.0.1:8000 for a -server that is started by "+
 		"commands)")
@@ -72,14 +72,14 @@ func (l *Load) Register(flags *flag.FlagSet, input, output int, timeout time.Dur
 	}
 	flags.IntVar(&l.Input, "input", input, "input `tokens` of each request"+plans)
 	flags.IntVar(&l.Output, "output", output, "output `tokens` of each request"+plans)
-	flags.IntVar(&l.prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a "+
+	flags.IntVar(&l.sending.Prefix, "prefix", 0, "how many of the input `tokens`, the first, are the same in all prompts of a "+
 		"level, for a prefix cache to find; 0: none")
-	flags.StringVar(&l.dataset, "dataset", "",
+	flags.Var(&fileFlag{&l.sending, "dataset"}, "dataset",
 		"`file` of JSON lines (prompt, prompt_token_ids, messages, conversations or body) to take prompts from, instead of "+
 			"random ones of -input tokens; -seed shuffles it for each level")
-	flags.BoolVar(&l.asText, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead "+
+	flags.BoolVar(&l.sending.Text, "text", false, "random prompts as text of -input tokens, as chat has them anyway, instead "+
 		"of token ids")
-	flags.IntVar(&l.vocab, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; "+
+	flags.IntVar(&l.sending.Vocabulary, "vocabulary", 0, "size of the model's vocabulary in `tokens`, for the ids of random prompts; "+
 		"0: ids from 1,000 to 3,999, which nearly every model has")
 	flags.Uint64Var(&l.Seed, "seed", 0, "seed of the prompts; 0: another each time, so that no cache of the server "+
 		"knows them (a plan that is saved has it)")
@@ -133,45 +133,39 @@ func (l *Load) Check() error {
 	if config.TLS, err = trust(l.access.caFile); err != nil {
 		return err
 	}
-	prompts, err := read(l.dataset)
-	if err != nil {
+	if err := l.checkWorkload(); err != nil {
 		return err
 	}
-	switch {
+	switch s := &l.sending; {
 	case l.Input < 0 || l.Output < 0:
 		return Usagef("-input %d, -output %d: want numbers of tokens, at least 1", l.Input, l.Output)
-	case l.asText && l.dataset != "":
-		return Usagef("-text: the prompts of -dataset are what they are")
-	case l.vocab != 0 && (l.asText || config.Endpoint == openai.Chat || l.dataset != ""):
-		return Usagef("-vocabulary %d: only random prompts of token ids need it", l.vocab)
-	case l.vocab != 0 && l.vocab < openai.SmallestVocabulary:
-		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", l.vocab,
+	case s.Vocabulary != 0 && config.Endpoint == openai.Chat:
+		return Usagef("-vocabulary %d with -endpoint chat: only prompts of token ids need it", s.Vocabulary)
+	case s.Vocabulary != 0 && s.Vocabulary < openai.SmallestVocabulary:
+		return Usagef("-vocabulary %d: want the number of tokens that the model knows, from %d up", s.Vocabulary,
 			openai.SmallestVocabulary)
 	case l.usage && !l.stream:
 		return Usagef("-continuous-usage: an answer in one piece (-stream=false) has no chunks")
-	case l.prefix != 0 && l.dataset != "":
-		return Usagef("-prefix %d: the prompts of -dataset are what they are", l.prefix)
-	case l.prefix < 0 || l.Input > 0 && l.prefix > l.Input:
-		return Usagef("-prefix %d: want a number of tokens from 0 to those of -input", l.prefix)
+	case s.Prefix < 0 || l.Input > 0 && s.Prefix > l.Input && s.Input == "":
+		return Usagef("-prefix %d: want a number of tokens from 0 to those of -input", s.Prefix)
 	case l.Timeout < 0:
 		return Usagef("-timeout %v: want 0s (no limit) or more", l.Timeout)
 	}
 	if l.Seed == 0 {
 		l.Seed = rand.Uint64N(1 << 53) // what jq and JavaScript keep of a number
 	}
-	l.client = openai.Client{Config: config, Dataset: prompts, Text: l.asText, Vocabulary: l.vocab, Prefix: l.prefix,
-		Warn: func(w loadgen.Warning) {
-			warn(w)
-			l.warned = append(l.warned, w)
-		}}
-	if err := l.Workload.set(&l.client, l); err != nil {
+	l.client = openai.Client{Config: config, Warn: func(w loadgen.Warning) {
+		warn(w)
+		l.warned = append(l.warned, w)
+	}}
+	if l.made, err = l.sending.apply(&l.client, disk{}); err != nil {
 		return err
 	}
 	// Whatever else is wrong is found by building a target once, against a server that need not be there.
-	err = l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"),
-		workload.Spec{Input: max(l.Input, l.prefix, 1), Output: max(l.Output, 1)})
+	_, err = l.describe(workload.Spec{Input: max(l.Input, l.sending.Prefix, 1), Output: max(l.Output, 1), Seed: l.Seed})
 	if line, ok := errors.AsType[*workload.DatasetError](err); ok {
-		return Usagef("-dataset %s: %v", l.dataset, line)
+		flag := l.firstGiven([]string{"conversations", "dataset"})
+		return Usagef("-%s %s: %v", flag, l.sending.Files[flag].path, line)
 	}
 	return err
 }
@@ -205,23 +199,10 @@ func readQuestions(name string) ([]audit.Question, error) {
 	return questions, nil
 }
 
-// read reads the file of prompts. "": nil.
-func read(name string) (*workload.Dataset, error) {
-	if name == "" {
-		return nil, nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, Usagef("-dataset: %v", err)
-	}
-	defer file.Close()
-	prompts, err := workload.ReadDataset(file, workload.DatasetLimits{})
-	if err != nil {
-		return nil, Usagef("-dataset %s: %v", name, err)
-	}
-	prompts.Name = filepath.Base(name)
-	return &prompts, nil
+// describe says what a level of s sends, as far as that does not depend on the server; or why none can.
+func (l *Load) describe(s workload.Spec) (*workload.Description, error) {
+	return l.client.Validate(cmp.Or(l.URL, "http://127.0.0.1"), s)
 }
 
 // unique reports whether no prompt of a level should be known to a server: they are random, and share no prefix.
-func (l *Load) unique() bool { return l.dataset == "" && l.prefix == 0 && !l.Workload.given() }
+func (l *Load) unique() bool { return !l.sending.known() }

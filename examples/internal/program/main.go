@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/servegauge/servegauge/loadgen"
 	"github.com/servegauge/servegauge/protocol"
@@ -159,15 +161,12 @@ func undecided(err error) bool {
 	return is
 }
 
+// oneLine is a text on one line, without what a terminal would obey: much of it is others' text.
 func oneLine(s string) string {
-	out := make([]rune, 0, len(s))
-	for _, r := range s {
-		switch {
-		case r == '\n':
-			out = append(out, ';', ' ')
-		case r >= ' ':
-			out = append(out, r)
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) && r != '\u00a0' && r != '\u202f' {
+			return -1
 		}
-	}
-	return string(out)
+		return r
+	}, strings.ReplaceAll(s, "\n", "; "))
 }

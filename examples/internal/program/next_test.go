@@ -36,7 +36,8 @@ func TestNext(t *testing.T) {
 	} {
 		var out strings.Builder
 		Next(&out, c.a, c.dir, "runs", c.narrows)
-		if got := out.String(); !strings.Contains(got, c.want) || strings.Count(got, "\n") > 1 || c.want == "" && got != "" {
+		if got := out.String(); !strings.Contains(got, c.want) || strings.Count(got, "\n") > 1 || c.want == "" &&
+			got != "" {
 			t.Errorf("%s: %q; want %q", c.what, got, c.want)
 		}
 	}

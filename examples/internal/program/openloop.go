@@ -25,8 +25,8 @@ func (o *openLoop) register(flags *flag.FlagSet) {
 	flags.StringVar(&o.arrivals, "arrivals", string(loadgen.PoissonArrivals), "with -rates: constant, poisson or gamma")
 	flags.Float64Var(&o.burstiness, "burstiness", 1, "with -arrivals gamma: `shape` of the gaps; 1 is poisson, less "+
 		"comes in bursts, more is more even")
-	flags.IntVar(&o.maxInFlight, "max-in-flight", 0, "with -rates: most `requests` in flight, beyond which arrivals "+
-		"wait; 0: no bound")
+	flags.IntVar(&o.maxInFlight, "max-in-flight", 0, "with -rates or -trace: most `requests` in flight, beyond which "+
+		"arrivals wait; 0: no bound")
 }
 
 // openFlags are the flags' names.
@@ -38,7 +38,7 @@ func (o *openLoop) check(flags *flag.FlagSet) error {
 		return Usagef("-rates %v: want either them or -levels", &o.rates)
 	}
 	for _, name := range openFlags[1:] {
-		if given(flags, name) && !given(flags, "rates") {
+		if given(flags, name) && !given(flags, "rates") && !(name == "max-in-flight" && given(flags, "trace")) {
 			return Usagef("-%s: want -rates with it; -levels are of a closed loop", name)
 		}
 	}

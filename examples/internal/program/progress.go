@@ -114,6 +114,11 @@ func (p *progress) observe(s protocol.Step) loadgen.Observer {
 	}
 	total := s.Level.Warmup + s.Level.Requests
 	switch {
+	case s.Level.Sessions > 0:
+		total = -1 // of how many requests is not known
+		if s.Level.Duration > 0 {
+			what += ", for " + s.Level.Duration.String() + " at most"
+		}
 	case s.Level.Requests == 0:
 		total = -1 // bounded by time
 		what += ", for " + s.Level.Duration.String()
@@ -148,6 +153,9 @@ func load(l loadgen.Level) string {
 	s := ""
 	if l.Requests > 0 {
 		s += fmt.Sprintf(", %d requests", l.Requests)
+	}
+	if l.Sessions > 0 {
+		s += fmt.Sprintf(", %d sessions", l.Sessions)
 	}
 	if l.Warmup > 0 {
 		s += fmt.Sprintf(" after %d discarded", l.Warmup)

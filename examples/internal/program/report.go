@@ -140,7 +140,8 @@ func readSubject(dir string, named bool) (report.Subject, []*chart.Chart, error)
 		e, err = format.Open(dir)
 	}
 	if err != nil {
-		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of another tool's "+
+		return report.Subject{}, nil, Usagef("%s: want the -out directory of an experiment, or a folder of "+
+			"another tool's "+
 			"results: %v", dir, err)
 	}
 	a := concluded(e)

@@ -21,7 +21,8 @@ type Require struct {
 // Register registers the flag.
 func (r *Require) Register(flags *flag.FlagSet) {
 	flags.Var(r, "require", "`limits` with commas between them, such as 'ttft_p99<500ms,attainment>=99%' or "+
-		"'output_tokens_per_s@16>2k', where @16 is for one concurrency (@20/s for a rate) and without it a limit is for "+
+		"'output_tokens_per_s@16>2k', where @16 is for one concurrency (@20/s for a rate) and without it a limit "+
+		"is for "+
 		"each; exit code 0 where the whole 95 % interval of each is within its limit, 1 where one is outside, else 3: "+
 		"undecided")
 }
@@ -61,7 +62,8 @@ func (r *Require) Check(steps []protocol.Step, probed bool) error {
 	}
 	for _, l := range r.limits {
 		if l.Backwards() {
-			fmt.Fprintf(os.Stderr, "warning: -require %v bounds the figure on its good side: the worse the server, the surer it "+
+			fmt.Fprintf(os.Stderr, "warning: -require %v bounds the figure on its good side: the worse the "+
+				"server, the surer it "+
 				"holds\n", l)
 		}
 		_, err := there.Point(l.At)

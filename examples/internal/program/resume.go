@@ -42,6 +42,9 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 	if own, its := x.program(), programOf(before); own != its {
 		return nil, Usagef("-resume %s: want an experiment of %s; this one is gone on with by %s", x.resume, own, its)
 	}
+	if before, err = x.sends(before); err != nil {
+		return nil, err
+	}
 	base := before.Outline().Plan
 	x.out = x.resume
 	x.load.Input, x.load.Output, x.load.Seed, x.load.Timeout = base.Input, base.Output, base.Seed, base.Timeout
@@ -62,6 +65,23 @@ func (x *experiment) resumed() (protocol.Planned, error) {
 	}
 	return nil, Usagef("-%s %v with -resume: want a plan there; %s is of a design that says itself how many runs it takes",
 		x.runs.name, &x.runs, x.resume)
+}
+
+// sends is a design that is taken up again, as what the flags say is sent has it; or why that is not what it sends.
+func (x *experiment) sends(before protocol.Planned) (protocol.Planned, error) {
+	switch d := before.(type) {
+	case protocol.Plan:
+		err := x.load.resumes(&d, x.resume)
+		return d, err
+	case design.Ablation:
+		err := x.load.resumes(&d.Plan, x.resume)
+		return d, err
+	case design.UntilPrecise:
+		err := x.load.resumes(&d.Plan, x.resume)
+		return d, err
+	}
+	plan := before.Outline().Plan // of designs that replay no trace
+	return before, x.load.resumes(&plan, x.resume)
 }
 
 // program is the one that this is, as programOf calls it.

@@ -49,7 +49,8 @@ func RunFleet(
 	}
 	for _, c := range runner.Clients {
 		if own, ok := c.(*openai.Client); ok {
-			own.Running, own.Calibrating, own.Readiness.Progress = client.Running, client.Calibrating, client.Readiness.Progress
+			own.Running, own.Calibrating, own.Readiness.Progress = client.Running, client.Calibrating,
+				client.Readiness.Progress
 		}
 	}
 	if f != nil && f.Used() {

@@ -68,12 +68,17 @@ func (l *Load) Server() protocol.Server {
 	if l.URL != "" {
 		return server.None(l.URL)
 	}
-	if l.Workload.given() { // to which a prefix cache is everything
-		cached := simulation
-		cached.KVBlocks, cached.PrefixCache = 1<<16, true
-		return &cached
+	simulated := l.simulated()
+	return &simulated
+}
+
+// simulated is the simulated server, with a prefix cache where that is everything to what is sent.
+func (l *Load) simulated() Simulation {
+	s := simulation
+	if l.sending.known() && !l.sending.has("dataset") && l.sending.Prefix == 0 {
+		s.KVBlocks, s.PrefixCache = 1<<16, true
 	}
-	return &simulation
+	return s
 }
 
 // simulation is the server of those who give none. Its knee is at 16 requests in flight.

@@ -14,7 +14,8 @@ func TestStatusLine(t *testing.T) {
 		width int
 		want  string
 	}{
-		{200, "run 2: concurrency 8, 40 of 100, 3 errors, 0:30 left, 1:05:00 of all, 8 in flight, 50 tok/s, TTFT p50 20 p99 20 ms"},
+		{200, "run 2: concurrency 8, 40 of 100, 3 errors, 0:30 left, 1:05:00 of all, 8 in flight, 50 tok/s, TTFT " +
+			"p50 20 p99 20 ms"},
 		{61, "run 2: concurrency 8, 40 of 100, 3 errors, 0:30 left"},
 		{20, "run 2: concurrency"}, // 19 runes, the last a space
 		{1, "r"},
@@ -79,8 +80,9 @@ func TestStatusLineLeft(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0:00", 7400 * time.Millisecond: "0:07", 59999 * time.Millisecond: "1:00", 12*time.Minute + 40*time.Second: "12:40",
-		3*time.Hour + 5*time.Minute: "3:05:00",
+		0: "0:00", 7400 * time.Millisecond: "0:07", 59999 * time.Millisecond: "1:00",
+		12*time.Minute + 40*time.Second: "12:40",
+		3*time.Hour + 5*time.Minute:     "3:05:00",
 	} {
 		if got := clock(d); got != want {
 			t.Errorf("%v is %s, want %s", d, got, want)

@@ -17,7 +17,8 @@ import (
 
 // codes are those of all warnings that a program can give.
 func codes() []string {
-	all := slices.Concat(loadgen.Codes(), fleet.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(), server.Codes(),
+	all := slices.Concat(loadgen.Codes(), fleet.Codes(), openai.Codes(), protocol.Codes(), probe.Codes(),
+		server.Codes(),
 		format.Codes())
 	slices.Sort(all)
 	return all

@@ -12,14 +12,17 @@ import (
 // A code that no warning has is refused before anything is measured, and the nearest one is named.
 func TestStrictCodes(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "all": "", "spoiled": "", "client-bound": "", "cache-hits,few-samples": "", "all,-words": "", "all,few-samples": "",
-		"few-sample": "want few-samples?", "client_bound": "want client-bound?", "Client-Bound": "want client-bound?",
+		"": "", "all": "", "spoiled": "", "client-bound": "", "cache-hits,few-samples": "", "all,-words": "",
+		"all,few-samples": "",
+		"few-sample":      "want few-samples?", "client_bound": "want client-bound?", "Client-Bound": "want client-bound?",
 		"clientbound": "want client-bound?", "all,-cold-start": `"cold-start"`, "prompts-capped": "want prompt-capped?",
-		"a,,b": "want one of", ",": "want one of", "cold, words": `" words"`, "p99": "want one of", "every": "want one of",
+		"a,,b": "want one of", ",": "want one of", "cold, words": `" words"`, "p99": "want one of",
+		"every":  "want one of",
 		"-words": "such as all,-words", "-few-samples,all": "such as all,-few-samples", "all,-all": `"all"`,
 	} {
 		err := strict(text).validate()
-		if _, usage := errors.AsType[*UsageError](err); (err == nil) != (want == "") || err != nil && (!usage || !strings.Contains(err.Error(), want)) {
+		if _, usage := errors.AsType[*UsageError](err); (err == nil) != (want == "") || err != nil &&
+			(!usage || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
@@ -69,7 +72,8 @@ func TestStrict(t *testing.T) {
 // What the client noticed is in no analysis, and counts.
 func TestStrictOfTheClient(t *testing.T) {
 	words := []loadgen.Warning{{Code: "words"}}
-	for text, fatal := range map[string]bool{"words": true, "all": true, "all,-words": false, "spoiled": false, "": false} {
+	for text, fatal := range map[string]bool{"words": true, "all": true, "all,-words": false, "spoiled": false,
+		"": false} {
 		if err := strict(text).check(&protocol.Analysis{}, words); (err != nil) != fatal {
 			t.Errorf("%q: %v", text, err)
 		}

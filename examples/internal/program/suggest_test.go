@@ -33,7 +33,8 @@ func TestExplainNamesTheValueOnce(t *testing.T) {
 				}
 				refused++
 				text := Explain(flags, err).Error()
-				if strings.Count(text, "\""+value+"\"") != 1 || !strings.HasPrefix(text, "-"+f.Name+" ") || !strings.Contains(text, "want") {
+				if strings.Count(text, "\""+value+"\"") != 1 || !strings.HasPrefix(text, "-"+f.Name+" ") ||
+					!strings.Contains(text, "want") {
 					t.Errorf("%s", text)
 				}
 			}

@@ -74,7 +74,8 @@ func startWorkers(n int, url string, load *Load) (*children, error) {
 	}
 	c := &children{stopping: make(chan struct{})}
 	for i := range n {
-		configuration, err := json.Marshal(childWorker{URL: url, Name: fmt.Sprintf("worker-%0*d", len(fmt.Sprint(n-1)), i),
+		configuration, err := json.Marshal(childWorker{URL: url,
+			Name:      fmt.Sprintf("worker-%0*d", len(fmt.Sprint(n-1)), i),
 			APIKeyEnv: load.access.apiKeyEnv, CAFile: load.access.caFile, Headers: load.access.headers})
 		if err != nil {
 			return nil, err

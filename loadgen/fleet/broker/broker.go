@@ -1,6 +1,6 @@
-// Package broker is a NATS server inside the coordinator's process, for a fleet on one machine. It listens at no port: the
-// coordinator is connected in memory, and workers through a Unix socket in a directory that nobody else may enter. It is a
-// package of its own, so that workers are not the 17 MB larger that the server is.
+// Package broker is a NATS server inside the coordinator's process, for a fleet on one machine. It listens at no
+// port: the coordinator is connected in memory, and workers through a Unix socket in a directory that nobody else may
+// enter. It is a package of its own, so that workers are not the 17 MB larger that the server is.
 package broker
 
 import (

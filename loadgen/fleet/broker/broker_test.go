@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A server is there at once, listens at no port, and leaves nothing. What one that was killed has left goes with the next
-// one's start, and what is in use stays.
+// A server is there at once, listens at no port, and leaves nothing. What one that was killed has left goes with the
+// next one's start, and what is in use stays.
 func TestBroker(t *testing.T) {
 	t.Setenv("TMPDIR", shortDir(t))
 	left := filepath.Join(os.TempDir(), prefix+"killed")

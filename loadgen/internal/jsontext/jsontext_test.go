@@ -7,7 +7,8 @@ import (
 )
 
 func FuzzAppendString(f *testing.F) {
-	for _, s := range []string{"", "plain", "a\"b\\c/d", "\x00\x1f\x7f\n\t\r\b\f", "é€😀\u2028<>&", "\xff\xc3", "a\xed\xa0\x80b", "\ufffd"} {
+	for _, s := range []string{"", "plain", "a\"b\\c/d", "\x00\x1f\x7f\n\t\r\b\f", "é€😀\u2028<>&", "\xff\xc3",
+		"a\xed\xa0\x80b", "\ufffd"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

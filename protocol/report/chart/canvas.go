@@ -147,10 +147,12 @@ func (c *Chart) paint(canvas vg.CanvasSizer, f form) []hit {
 		for _, e := range row {
 			at := vg.Point{X: edge + e.at, Y: y + 4}
 			if !e.loose {
-				dc.StrokeLine2(draw.LineStyle{Color: e.hue, Width: vg.Points(1.6), Dashes: e.dashes}, at.X, at.Y, at.X+24, at.Y)
+				dc.StrokeLine2(draw.LineStyle{Color: e.hue, Width: vg.Points(1.6), Dashes: e.dashes}, at.X, at.Y,
+					at.X+24, at.Y)
 			}
 			if !e.bare {
-				dc.DrawGlyph(draw.GlyphStyle{Color: e.hue, Radius: vg.Points(4), Shape: e.shape}, vg.Point{X: at.X + 12, Y: at.Y})
+				dc.DrawGlyph(draw.GlyphStyle{Color: e.hue, Radius: vg.Points(4), Shape: e.shape},
+					vg.Point{X: at.X + 12, Y: at.Y})
 			}
 			sty := words(normal, ink)
 			sty.YAlign = draw.YCenter

@@ -2,8 +2,8 @@
 // who prints text does not pay for a plotting library.
 //
 // SVG is drawn with the colours of the page's light theme, each as a CSS variable of the page with that colour where
-// there is none: in a page the picture goes with its theme, and cut out it has its own. The places at which a reader may
-// want to know more carry a title.
+// there is none: in a page the picture goes with its theme, and cut out it has its own. The places at which a reader
+// may want to know more carry a title.
 package chart
 
 import (
@@ -110,7 +110,8 @@ func (c *Chart) Drawn() (report.Chart, error) {
 			if err != nil {
 				return out, err
 			}
-			out.Drawings = append(out.Drawings, report.Drawing{SVG: svg, Scale: f.scale, Basis: f.basis, Narrow: narrow})
+			out.Drawings = append(out.Drawings, report.Drawing{SVG: svg, Scale: f.scale, Basis: f.basis,
+				Narrow: narrow})
 		}
 	}
 	return out, nil
@@ -156,7 +157,8 @@ func (c *Chart) WriteSVG(w io.Writer) error {
 // WritePNG writes the chart as PNG, with twice as many pixels as its SVG has points.
 func (c *Chart) WritePNG(w io.Writer) error { return c.png(w, c.forms()[0]) }
 
-// Save writes each chart into dir, as NAME.svg and NAME.png, with a prefix where there are those of several experiments.
+// Save writes each chart into dir, as NAME.svg and NAME.png, with a prefix where there are those of several
+// experiments.
 func Save(dir, prefix string, charts []*Chart) error {
 	for _, c := range charts {
 		for ending, write := range map[string]func(io.Writer) error{".svg": c.WriteSVG, ".png": c.WritePNG} {

@@ -50,7 +50,8 @@ func experiment(runs int, levels []int, capped, samples int) *protocol.Experimen
 			r.Start = e.Time
 			r.Accounting = loadgen.Accounting{Issued: samples, Completed: samples}
 			if c > capped {
-				r.Warnings = []loadgen.Warning{{Code: loadgen.WarnPromptCapped, Message: "capped", Spoils: []string{loadgen.All}}}
+				r.Warnings = []loadgen.Warning{{Code: loadgen.WarnPromptCapped, Message: "capped",
+					Spoils: []string{loadgen.All}}}
 			}
 			add := func(name, unit string, value float64) {
 				r.Figures = append(r.Figures, loadgen.Figure{Name: name, Unit: unit, Value: value, N: samples})
@@ -62,7 +63,8 @@ func experiment(runs int, levels []int, capped, samples int) *protocol.Experimen
 			add(loadgen.RequestThroughput, "req/s", speed/320)
 			add(loadgen.SteadyRequestThroughput, "req/s", speed/310)
 			r.Distributions = map[string]*loadgen.Distribution{}
-			for i, metric := range []string{loadgen.TTFT, loadgen.TPOT, loadgen.E2E, loadgen.ITL, loadgen.Interactivity} {
+			for i, metric := range []string{loadgen.TTFT, loadgen.TPOT, loadgen.E2E, loadgen.ITL,
+				loadgen.Interactivity} {
 				d := &loadgen.Distribution{}
 				for j := range samples {
 					d.Add(float64(c)*(1+float64(i))*(1+math.Mod(float64(j)*0.618, 1)) + float64(run))
@@ -81,10 +83,13 @@ func experiment(runs int, levels []int, capped, samples int) *protocol.Experimen
 				r.Timeline.InFlight[i], r.Timeline.Output[i] = reached, int(speed/50)+i%7
 			}
 			series := protocol.Series{Name: "server_waiting", Unit: "requests", Start: e.Time, Every: time.Second}
-			power := protocol.Series{Name: protocol.PowerSeries, Of: "gpu 0", Unit: "W", Start: e.Time, Every: time.Second}
+			power := protocol.Series{Name: protocol.PowerSeries, Of: "gpu 0", Unit: "W", Start: e.Time,
+				Every: time.Second}
 			for i := range 12 {
-				series.At, series.Value = append(series.At, time.Duration(i)*time.Second), append(series.Value, float64(i%3))
-				power.At, power.Value = append(power.At, time.Duration(i)*time.Second), append(power.Value, 300+float64(i))
+				series.At, series.Value = append(series.At, time.Duration(i)*time.Second),
+					append(series.Value, float64(i%3))
+				power.At, power.Value = append(power.At, time.Duration(i)*time.Second),
+					append(power.Value, 300+float64(i))
 			}
 			m.Readings = []protocol.Reading{{Name: "server", Series: []protocol.Series{series}}, {Name: "gpus",
 				Series: []protocol.Series{power}}}
@@ -363,7 +368,8 @@ func TestEffect(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]*Chart{
-		"experiments": named(t, Compare(subjects), "effect"), "arms": named(t, Draw(both, protocol.Analyze(both)), "effect"),
+		"experiments": named(t, Compare(subjects), "effect"),
+		"arms":        named(t, Draw(both, protocol.Analyze(both)), "effect"),
 	} {
 		if n := len(c.panels[0].curves[0].points); n != 3 {
 			t.Errorf("%s: %d loads", name, n)

@@ -112,7 +112,8 @@ func TestCurvesAreApart(t *testing.T) {
 					}
 				}
 				if reach := float64(all[len(all)-1].aside); reach > least/2 {
-					t.Errorf("%s of levels %v: a mark is %v from its load, and the next is %v away", c.Name, levels, reach, least)
+					t.Errorf("%s of levels %v: a mark is %v from its load, and the next is %v away", c.Name, levels,
+						reach, least)
 				}
 			}
 		}
@@ -164,7 +165,8 @@ func TestChartsOfOneLevel(t *testing.T) {
 			t.Errorf("there is a chart %s", c.Name)
 		}
 	}
-	if all := strings.Join(names, " "); !strings.Contains(all, "ecdf-"+loadgen.TTFT) || !strings.Contains(all, "course") {
+	if all := strings.Join(names, " "); !strings.Contains(all, "ecdf-"+loadgen.TTFT) ||
+		!strings.Contains(all, "course") {
 		t.Errorf("charts: %s", all)
 	}
 }

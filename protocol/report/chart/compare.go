@@ -53,7 +53,8 @@ func Compare(subjects []report.Subject) []*Chart {
 		slices.Sort(levels)
 		x := axisOf(subjects[0].Analysis)
 		out = append(out, &Chart{
-			Name: c.name, Title: c.title, Place: report.PlaceCompare, notes: barsAre, conditions: conditions, data: dataOf(x, curves, c.y),
+			Name: c.name, Title: c.title, Place: report.PlaceCompare, notes: barsAre, conditions: conditions,
+			data:   dataOf(x, curves, c.y),
 			panels: []panel{{x: x, y: c.y, curves: curves, levels: slices.Compact(levels), apart: true}},
 		})
 		out[len(out)-1].clean()
@@ -155,7 +156,8 @@ func effect(a, b side, figure string) *Chart {
 	return &Chart{
 		Name: "effect", Title: "Effect: " + k.name, Place: report.PlaceResults, data: dataOf(axis, []curve{k}, y),
 		notes: fmt.Sprintf("Ratio of the geometric means of the runs, less one; bars: its 95 %% interval (%s), not "+
-			"adjusted for the number of levels; shaded: a margin of ± %s %%. Hollow: must not be used.", method, number.Short(100*margin, 1)),
+			"adjusted for the number of levels; shaded: a margin of ± %s %%. Hollow: must not be used.", method,
+			number.Short(100*margin, 1)),
 		panels: []panel{{x: axis, y: y, curves: []curve{k}, levels: slices.Compact(levels), free: true,
 			margin: 100 * margin}},
 	}

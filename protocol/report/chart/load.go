@@ -15,7 +15,8 @@ import (
 	"github.com/servegauge/servegauge/stats"
 )
 
-const barsAre = "Marks: mean of the runs; bars: its 95 % interval (Student’s t); small dots: each run; hollow and not joined: " +
+const barsAre = "Marks: mean of the runs; bars: its 95 % interval (Student’s t); small dots: each run; hollow and " +
+	"not joined: " +
 	"must not be used, see the warnings."
 
 // loadOf is where a point is on the axis of the load, and what that axis is.
@@ -174,7 +175,8 @@ func throughput(a *protocol.Analysis) *Chart {
 	return &Chart{
 		Name: "throughput", Title: "Throughput over " +
 			what, Place: report.PlaceResults, notes: barsAre, data: dataOf(x, curves, y),
-		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true, apart: true}},
+		panels: []panel{{x: x, y: y, curves: curves, bands: kneeBand(a), levels: levelsOf(a), divides: true,
+			apart: true}},
 	}
 }
 
@@ -282,7 +284,8 @@ func frontier(a *protocol.Analysis) *Chart {
 	}
 	x, y := "interactivity p50, tokens/s of one user", "output tokens/s"
 	return &Chart{
-		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults, data: dataOf(x, curves, y),
+		Name: "frontier", Title: "Throughput over interactivity", Place: report.PlaceResults,
+		data:   dataOf(x, curves, y),
 		notes:  "Each level, labelled with its load. Ringed: no other level of its curve is better in both (Pareto). " + barsAre,
 		panels: []panel{{x: x, y: y, curves: curves, divides: true, near: true}},
 	}

@@ -241,7 +241,8 @@ func (t *taken) Plot(c draw.Canvas, p *plot.Plot) {
 	*t.labels = nil
 	tx, ty := p.Transforms(&c)
 	bar := func(x0, y0, x1, y1 vg.Length) {
-		*t.labels = append(*t.labels, vg.Rectangle{Min: vg.Point{X: x0 - 1, Y: y0 - 1}, Max: vg.Point{X: x1 + 1, Y: y1 + 1}})
+		*t.labels = append(*t.labels, vg.Rectangle{Min: vg.Point{X: x0 - 1, Y: y0 - 1},
+			Max: vg.Point{X: x1 + 1, Y: y1 + 1}})
 	}
 	for _, d := range t.all {
 		for _, q := range d.points {
@@ -273,7 +274,8 @@ func (d *drawn) write(c *draw.Canvas, label string, at vg.Point) {
 		return vg.Rectangle{Min: vg.Point{X: at.X + x, Y: at.Y + y}, Max: vg.Point{X: at.X + x + w, Y: at.Y + y + h}}
 	}
 	places := []vg.Rectangle{
-		corner(-w-8, 5), corner(8, 5), corner(-w-8, -13), corner(8, -13), corner(-w-9, -4), corner(9, -4), corner(-w/2, 9),
+		corner(-w-8, 5), corner(8, 5), corner(-w-8, -13), corner(8, -13), corner(-w-9, -4), corner(9, -4),
+		corner(-w/2, 9),
 		corner(-w/2, -19), corner(-w-8, 16), corner(8, 16), corner(-w-8, -25), corner(8, -25),
 	}
 	place := places[0]
@@ -325,7 +327,8 @@ func (g *ground) Plot(c draw.Canvas, p *plot.Plot) {
 		if y > c.Max.Y || y < c.Min.Y {
 			continue
 		}
-		c.StrokeLine2(draw.LineStyle{Color: ink, Width: vg.Points(1), Dashes: []vg.Length{5, 3}}, c.Min.X, y, c.Max.X, y)
+		c.StrokeLine2(draw.LineStyle{Color: ink, Width: vg.Points(1), Dashes: []vg.Length{5, 3}}, c.Min.X, y, c.Max.X,
+			y)
 		sty := words(small, ink)
 		c.FillText(sty, vg.Point{X: c.Min.X + 4, Y: y + 2}, l.name)
 	}

@@ -37,7 +37,8 @@ func of(e *protocol.Experiment, p *protocol.Point) (out []*protocol.Measurement)
 		s := m.Step
 		if !s.Discard && s.Arm == p.Arm && s.Input == p.Input && s.Output == p.Output &&
 			s.Level.Concurrency == p.Concurrency &&
-			s.Level.Arrivals.Rate == p.Rate && s.Level.Arrivals.Process == p.Arrivals && slices.Contains(p.Runs, s.Run) {
+			s.Level.Arrivals.Rate == p.Rate && s.Level.Arrivals.Process == p.Arrivals &&
+			slices.Contains(p.Runs, s.Run) {
 			out = append(out, m)
 		}
 	}
@@ -93,13 +94,16 @@ func distribution(e *protocol.Experiment, a *protocol.Analysis, m metric) *Chart
 		for j, p := range k.points {
 			if j%10 == 0 || j == len(k.points)-1 {
 				data.Rows = append(data.Rows, []report.Cell{{Text: k.name},
-					{Text: number.Fixed(100*p.y, 1) + " %", Number: p.y, Is: true}, {Text: short(p.x), Number: p.x, Is: true}})
+					{Text: number.Fixed(100*p.y, 1) + " %", Number: p.y, Is: true},
+					{Text: short(p.x), Number: p.x, Is: true}})
 			}
 		}
 	}
 	return &Chart{
-		Name: "ecdf-" + m.name, Title: "Distribution of " + strings.Replace(m.words, "Gaps", "gaps", 1), Place: report.PlaceLatency, data: data,
-		notes:  "Share of the samples of all runs up to each value, to the slowest p99.5. Requests of one run are not independent.",
+		Name: "ecdf-" + m.name, Title: "Distribution of " + strings.Replace(m.words, "Gaps", "gaps", 1),
+		Place: report.PlaceLatency, data: data,
+		notes: "Share of the samples of all runs up to each value, to the slowest p99.5. Requests of one run are " +
+			"not independent.",
 		panels: []panel{{x: m.words + ", ms", y: "share of samples", curves: curves, percent: true}},
 	}
 }
@@ -139,9 +143,10 @@ func runOrder(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	}
 	return &Chart{
 		Name: "run-order", Title: "Throughput of each run against its level’s mean", Place: report.PlaceSpread,
-		data:   dataOf("run", curves, "difference from the level’s mean, %"),
-		notes:  what + " of single runs, which have no interval. Hollow and not joined: must not be used.",
-		panels: []panel{{x: "run", y: "difference from the mean, %", curves: curves, ranks: true, free: true, apart: true}},
+		data:  dataOf("run", curves, "difference from the level’s mean, %"),
+		notes: what + " of single runs, which have no interval. Hollow and not joined: must not be used.",
+		panels: []panel{{x: "run", y: "difference from the mean, %", curves: curves, ranks: true, free: true,
+			apart: true}},
 	}
 }
 
@@ -230,7 +235,8 @@ func course(e *protocol.Experiment, a *protocol.Analysis) *Chart {
 	return &Chart{
 		Name: "course", Title: fmt.Sprintf("One level over time: %v, run %d", most.Load,
 			m.Step.Run), Place: report.PlaceServer,
-		notes: fmt.Sprintf("One run, in parts of %v, with what leads the level in and its drain; a single run has no interval.",
+		notes: fmt.Sprintf("One run, in parts of %v, with what leads the level in and its drain; a single run has "+
+			"no interval.",
 			m.Result.Timeline.Width.Round(time.Millisecond)),
 		panels: panels, data: data,
 	}
@@ -246,7 +252,8 @@ func loadPanels(m *protocol.Measurement) []panel {
 			inFlight = append(inFlight, point{x: at, y: t.InFlight[i], low: math.NaN(), high: math.NaN()})
 		}
 		if i < len(t.Output) && t.Width > 0 {
-			tokens = append(tokens, point{x: at, y: float64(t.Output[i]) / t.Width.Seconds(), low: math.NaN(), high: math.NaN()})
+			tokens = append(tokens, point{x: at, y: float64(t.Output[i]) / t.Width.Seconds(), low: math.NaN(),
+				high: math.NaN()})
 		}
 	}
 	return []panel{
