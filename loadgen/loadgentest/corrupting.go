@@ -234,6 +234,7 @@ func (e *editor) FlushError() error { return http.NewResponseController(e.w).Flu
 
 func (e *editor) Write(b []byte) (int, error) {
 	if e.passes {
+		e.of.leave(e)
 		return e.w.Write(b)
 	}
 	e.Header().Del("Content-Length")
@@ -254,6 +255,7 @@ func (e *editor) Write(b []byte) (int, error) {
 // rest is what is no event: an answer in one piece.
 func (e *editor) rest() {
 	if len(e.pending) > 0 {
+		e.of.leave(e)
 		_, _ = e.w.Write(e.pending) // the client is gone: nobody is left to be told
 	}
 }

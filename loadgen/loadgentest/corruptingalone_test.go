@@ -18,7 +18,7 @@ type onDone struct {
 
 func (r *onDone) Write(b []byte) (int, error) {
 	n, err := r.ResponseRecorder.Write(b)
-	if next := r.next; next != nil && bytes.Contains(b, []byte("[DONE]")) {
+	if next := r.next; next != nil && (bytes.Contains(b, []byte("[DONE]")) || bytes.HasPrefix(b, []byte("{"))) {
 		r.next = nil
 		next()
 	}
@@ -34,7 +34,8 @@ func TestCorruptingSeesWhoIsAlone(t *testing.T) {
 		if asked++; asked > 20 {
 			return
 		}
-		body := fmt.Sprintf(`{"model":"greedy","prompt":[%d],"max_tokens":9,"stream":true}`, asked)
+		body := fmt.Sprintf(`{"model":"greedy","prompt":[%d],"max_tokens":9,%s}`, asked,
+			[]string{`"stream":true`, `"prompt_logprobs":1`, `"stream":false`}[asked%3])
 		proxy.ServeHTTP(&onDone{httptest.NewRecorder(), ask},
 			httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(body)))
 	}
