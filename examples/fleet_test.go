@@ -203,7 +203,7 @@ func TestFleetOverNATS(t *testing.T) {
 		t.Errorf("they sustain %v and %v", a, b)
 	}
 	for i, where := range []string{"from this worker's disk", "from the fleet's store"} {
-		if said := workers[i].String(); !strings.Contains(said, "dataset prompts.jsonl, of 50 prompts, "+where) {
+		if said := workers[i].String(); !strings.Contains(said, "file prompts.jsonl, "+where) {
 			t.Errorf("worker %d: %s", i, said)
 		}
 	}

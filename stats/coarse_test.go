@@ -245,7 +245,7 @@ func TestBoundsThatAreNotZero(t *testing.T) {
 	for want, v := range map[string]Interval{
 		"1.00 [0.45, 22.60] at 95 %":         {Estimate: 1, Low: 0.446, High: 22.6, Confidence: 0.95},
 		"1.00000 [0.00030, 1.00000] at 95 %": {Estimate: 1, Low: 0.0003, High: 1, Confidence: 0.95},
-		"-5.000 [-10.000, -0.006] at 95 %":   {Estimate: -5, Low: -10, High: -0.006, Confidence: 0.95},
+		"−5.000 [−10.000, −0.006] at 95 %":   {Estimate: -5, Low: -10, High: -0.006, Confidence: 0.95},
 		"1.00 [0.00, 1.00] at 95 %":          {Estimate: 1, Low: 0, High: 1, Confidence: 0.95},
 		"5.0 [1.0, 10.0] at 95 %":            {Estimate: 5, Low: 1, High: 10, Confidence: 0.95},
 		"100.0 [98.0, 102.0] at 95 % (few-runs)": {Estimate: 100, Low: 98, High: 102, Confidence: 0.95,

@@ -322,7 +322,7 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s of nothing is %v", test.figure.Name, got)
 		}
 	}
-	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100",
+	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", -1000: "−1,000", -100: "−100",
 		1234567: "1,234,567"} {
 		if got := (figure{}).format(v); got != want {
 			t.Errorf("%v is written %s, want %s", v, got, want)

@@ -86,7 +86,7 @@ func TestRequire(t *testing.T) {
 	}{
 		{"holds", a, "ttft_p50<8s", "", "runs worth having: 3, of which there were 5"},
 		{"broken", a, "ttft_p50<6s", "protocoltest: 1 of 1 limits broken:\nbroken: ttft_p50<6000ms at concurrency " +
-			"8: 6735 ms [6396, 7074]", "broken"},
+			"8: 6,735 ms [6,396, 7,074]", "broken"},
 		{"undecided", a, "ttft_p50<7s", "protocoltest: no limit broken, but 1 of 1 undecided:\nundecided: " +
 			"ttft_p50<7000ms", "runs worth having: 17, of which there were 5"},
 		{"broken and undecided", a, "ttft_p50<7s,ttft_p50<6s,ttft_p50<9s",
