@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/number":            {}, // one way to write figures for people
 	"internal/nearest":           {}, // what was meant by a name that is none
 	"internal/strictjson":        {}, // what people write by hand, with line and column of what is wrong
+	"internal/wholefile":         {}, // files that appear whole or not at all
 	"loadgen/internal/procstat":  {}, // what the instrument needs of the operating system
 	"loadgen/internal/jsontext":  {}, // JSON whose text counts: the prompts' and the requests'
 	"loadgen/internal/finetimer": {}, // when an open loop has to send, to some tens of microseconds
@@ -56,15 +57,15 @@ var mayImport = map[string][]string{
 	"loadgen/fleet/broker": {},
 
 	"protocol": {"loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "envinfo/fact", "envinfo/state", "internal/nearest", "internal/number", "internal/secret",
-		"internal/strictjson"},
+		"internal/strictjson", "internal/wholefile"},
 	"protocol/probe": {"protocol", "loadgen", "envinfo", "envinfo/fact", "internal/number"},
 	"protocol/server": {"protocol", "protocol/vllm", "loadgen", "envinfo", "envinfo/container", "envinfo/serving", "internal/secret",
 		"internal/strictjson"},
 	"protocol/vllm": {"internal/secret"},
 	// The plotting library is here, and nowhere above it: see heavy.
-	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number"},
+	"protocol/report/chart": {"protocol", "protocol/report", "loadgen", "stats", "internal/number", "internal/wholefile"},
 	"protocol/design":       {"protocol", "loadgen", "stats", "internal/number", "internal/strictjson"},
-	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats", "internal/number"},
+	"protocol/format":       {"protocol", "loadgen", "loadgen/workload", "stats", "internal/number", "internal/wholefile"},
 	"protocol/compare":      {"protocol", "loadgen", "stats", "envinfo", "internal/number"},
 	"protocol/protocoltest": {"protocol", "loadgen", "loadgen/openai"},
 	"protocol/report":       {"protocol", "loadgen", "loadgen/audit", "loadgen/workload", "stats", "envinfo", "internal/number"},

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -120,7 +121,8 @@ func (l *requestLog) end() (size int64, err error) {
 	if l == nil {
 		return 0, nil
 	}
-	err = errors.Join(l.failed, l.buffer.Flush(), l.zip.Close(), l.file.Sync())
+	// The first of them is why the others fail.
+	err = cmp.Or(l.failed, l.buffer.Flush(), l.zip.Close(), l.file.Sync())
 	if err == nil {
 		size, err = l.file.Seek(0, io.SeekCurrent)
 	}

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/wholefile"
 	"github.com/servegauge/servegauge/protocol"
 )
 
@@ -43,20 +45,39 @@ func Write(dir string, e *protocol.Experiment, a *protocol.Analysis, formats ...
 		if f.Write == nil {
 			return fmt.Errorf("format %s is read and not written", f.Name)
 		}
-		if err := f.Write(func(name string) (io.WriteCloser, error) { return create(root, name) }, e, a); err != nil {
+		var files []*file
+		create := func(name string) (io.WriteCloser, error) {
+			files = append(files, &file{name: name})
+			return files[len(files)-1], nil
+		}
+		err := f.Write(create, e, a)
+		for _, made := range files { // once they are whole
+			if err == nil {
+				err = made.save(root)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("%s: format %s: %w", dir, f.Name, err)
 		}
 	}
 	return nil
 }
 
-func create(root *os.Root, name string) (io.WriteCloser, error) {
-	if folder, _, deeper := strings.Cut(name, "/"); deeper {
+// A file is one that a format writes.
+type file struct {
+	bytes.Buffer
+	name string // with slashes
+}
+
+func (*file) Close() error { return nil }
+
+func (f *file) save(root *os.Root) error {
+	if folder, _, deeper := strings.Cut(f.name, "/"); deeper {
 		if err := root.Mkdir(folder, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
+			return err
 		}
 	}
-	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	return wholefile.Write(root, filepath.FromSlash(f.name), f.Bytes())
 }
 
 // writeFile creates a file, has it written, and closes it.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/servegauge/servegauge/loadgen"
@@ -186,11 +185,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	}
 	analysis := protocol.Conclude(result, chosen)
 	unfinished := err != nil
-	saved := x.save(result, analysis)
-	if errors.Is(err, syscall.ENOSPC) && errors.Is(saved, syscall.ENOSPC) {
-		saved = nil // the same full disk, which the journal's error has named
-	}
-	err = errors.Join(err, saved, x.print(analysis))
+	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
 	switch {
 	case unfinished && x.out != "":

@@ -3,9 +3,8 @@ package program
 import (
 	"bytes"
 	"io"
-	"os"
-	"path/filepath"
 
+	"github.com/servegauge/servegauge/internal/wholefile"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/format"
 	"github.com/servegauge/servegauge/protocol/report"
@@ -85,7 +84,7 @@ func SaveReports(dir string, formats []Format, subjects ...report.Subject) error
 		if err := f.Write(&out, subjects...); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, f.File), out.Bytes(), 0o666); err != nil {
+		if err := wholefile.WriteIn(dir, f.File, out.Bytes()); err != nil {
 			return err
 		}
 	}

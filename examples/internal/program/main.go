@@ -131,7 +131,7 @@ func code(err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "error:", oneLine(err.Error()))
+	fmt.Fprintln(os.Stderr, "error:", oneLine(strings.Join(causes(err, new(bool)), "; ")))
 	var usage *UsageError
 	var invalid *loadgen.InvalidError
 	var server *protocol.ServerError
@@ -145,6 +145,30 @@ func code(err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// causes are the texts of what has gone wrong. That a disk is full is one cause, however many files do not fit any
+// more: the first says so, and full is then set.
+func causes(err error, full *bool) (texts []string) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var each []string
+		for _, e := range several.Unwrap() {
+			each = append(each, e.Error())
+		}
+		if strings.Join(each, "\n") == err.Error() { // joined, and nothing said beside them
+			for _, e := range several.Unwrap() {
+				texts = append(texts, causes(e, full)...)
+			}
+			return texts
+		}
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		if *full {
+			return nil
+		}
+		*full = true
+	}
+	return []string{err.Error()}
 }
 
 // undecided reports whether there is nothing else wrong than that something is undecided.

@@ -10,11 +10,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/servegauge/servegauge/internal/wholefile"
 	"github.com/servegauge/servegauge/protocol"
 	"github.com/servegauge/servegauge/protocol/report"
 )
@@ -166,7 +165,7 @@ func Save(dir, prefix string, charts []*Chart) error {
 			if err := write(&picture); err != nil {
 				return fmt.Errorf("chart %s: %w", c.Name, err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, prefix+c.Name+ending), picture.Bytes(), 0o666); err != nil {
+			if err := wholefile.WriteIn(dir, prefix+c.Name+ending, picture.Bytes()); err != nil {
 				return err
 			}
 		}
