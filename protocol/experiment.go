@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/servegauge/servegauge/envinfo"
@@ -49,6 +50,11 @@ type Import struct {
 	Format   string            `json:"format"`             // the name of the format: "vllm"
 	Files    int               `json:"files"`              // that measurements were found in
 	Warnings []loadgen.Warning `json:"warnings,omitempty"` // what the files leave open, and what was passed over
+}
+
+// Measured reports whether there is a step that counts, even one that was cut short: more than warmups.
+func (e *Experiment) Measured() bool {
+	return len(e.Superseded) > 0 || slices.ContainsFunc(e.Measurements, func(m Measurement) bool { return !m.Step.Discard })
 }
 
 // requestsSize is how long the file of requests is up to the latest step that is in the journal.

@@ -104,8 +104,8 @@ func (e *BusyError) Error() string {
 }
 
 // openJournal makes dir and opens the journal in it for writing, with the experiment that it holds, nil where it
-// holds none. An attempt that came to nothing, such as one whose server did not start, is none, and makes way; so
-// does half a line that a crash has left. Without resume an experiment that was measured is an error: nothing takes
+// holds none. An attempt that came to nothing, such as one whose server did not start or that ended in its warmup, is
+// none, and makes way; so does half a line that a crash has left. Without resume an experiment that was measured is an error: nothing takes
 // its place.
 func openJournal(dir string, resume bool) (j *journal, before *Experiment, err error) {
 	if resume {
@@ -149,7 +149,7 @@ func openJournal(dir string, resume bool) (j *journal, before *Experiment, err e
 	case err != nil:
 		return nil, nil, fmt.Errorf("output directory %s holds an experiment that cannot be read; give another: %w",
 			dir, err)
-	case !resume && (before.Complete || len(before.Measurements) > 0):
+	case !resume && (before.Complete || before.Measured()):
 		return nil, nil, &TakenError{Dir: dir}
 	case !resume:
 		before, size = nil, 0

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // journalOf is the journal of a small experiment, as written.
@@ -190,6 +192,41 @@ func TestFilesOfOthersStay(t *testing.T) {
 		}
 		if (err == nil) != c.free || !c.free && (string(left) != c.text || !strings.Contains(err.Error(), dir)) {
 			t.Errorf("%s: %v; it is now %.40q", c.name, err, left)
+		}
+	}
+}
+
+// What ended before a step that counts leaves its directory to the same design again, and to be resumed.
+func TestStoppedBeforeAMeasurement(t *testing.T) {
+	for _, at := range []Phase{PhaseCalibrate, PhaseReady, PhaseMeasure} {
+		for _, resume := range []bool{false, true} {
+			t.Run(fmt.Sprint(at, resume), func(t *testing.T) {
+				plan := small()
+				plan.Runs, plan.Levels, plan.Cooldown, plan.Warmup = 1, []int{1}, 0, 2
+				stop := make(chan struct{})
+				dir := t.TempDir()
+				again := Runner{Server: &fakeServer{t: t}, Dir: dir, Client: always(nil), Stop: stop}
+				again.Calibration = Calibration{Instant: fixed("http://instant"), For: 10 * time.Millisecond}
+				first := again
+				first.Progress = func(e Event) {
+					if e.Phase == at && (at != PhaseMeasure || e.Step.Discard) {
+						close(stop)
+					}
+				}
+				before, err := first.Run(t.Context(), plan)
+				if !errors.Is(err, ErrStopped) || before.Measured() {
+					t.Fatalf("%v, %+v", err, before)
+				}
+				again.Stop, again.Resume = nil, resume
+				e, err := again.Run(t.Context(), plan)
+				if err != nil || !e.Complete || !e.Measured() || (len(e.Resumes) == 1) != resume {
+					t.Fatalf("%v, %+v", err, e)
+				}
+				again.Resume = false
+				if _, err := again.Run(t.Context(), plan); !errors.As(err, new(*TakenError)) {
+					t.Errorf("what was measured is written over: %v", err)
+				}
+			})
 		}
 	}
 }

@@ -87,8 +87,8 @@ type Runner struct {
 	// Stop, once closed, ends the experiment: the level in progress drains and is journalled as cut short. nil: never.
 	Stop <-chan struct{}
 
-	// Dir is where plan, journal and environment are written. Without Resume it must not hold a journal with
-	// measurements. One process at a time writes there ([BusyError]). "": nothing is written.
+	// Dir is where plan, journal and environment are written. Without Resume it must not hold an experiment that has
+	// [Experiment.Measured]. One process at a time writes there ([BusyError]). "": nothing is written.
 	Dir string
 
 	// Resume goes on with the experiment that Dir holds, in the same order and with the same seeds. The design must be

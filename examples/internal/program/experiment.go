@@ -180,6 +180,9 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 		r.Dir, r.Resume, r.AcceptChanges, r.SaveRequests = x.out, x.resume != "", x.accept, x.requests
 		x.evidence.apply(r, &x.load, x.load.unique())
 	})
+	if result != nil && !result.Measured() && x.out != "" && (ctx.Err() != nil || errors.Is(err, protocol.ErrStopped)) {
+		fmt.Fprintf(os.Stderr, "nothing was measured, and %s is free for the same command again\n", x.out)
+	}
 	if result == nil || len(result.Measurements) == 0 {
 		return err
 	}
@@ -188,7 +191,7 @@ func (x *experiment) run(ctx context.Context, stop <-chan struct{}) error {
 	err = errors.Join(err, x.save(result, analysis), x.print(analysis))
 	verdict := x.require.Verdict(x.beside(), analysis)
 	switch {
-	case unfinished && x.out != "":
+	case unfinished && x.out != "" && result.Measured():
 		fmt.Fprintf(os.Stderr, "what was measured is in %s; go on with -resume %s and the flags that name the server and "+
 			"its requests\n", x.out, x.out)
 	case !unfinished:
