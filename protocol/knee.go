@@ -168,8 +168,8 @@ func readsOnly(points []Point) bool {
 }
 
 // Generates reports whether the levels had output tokens. Without, as of embeddings, the throughput is that of input
-// tokens, which is then what the knee is of.
-func (a *Analysis) Generates() bool { return !readsOnly(a.Points) }
+// tokens, which is then what the knee is of. What was sent tells it where no request completed.
+func (a *Analysis) Generates() bool { return a.Workload.Generates() && !readsOnly(a.Points) }
 
 // knee applies the rule of package stats to the figure KneeOf at the points, in the given runs; nil: in all.
 func knee(a *Analysis, of []Point, runs []int) stats.KneeResult {

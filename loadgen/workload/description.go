@@ -179,6 +179,12 @@ func (d *Description) OwnLengths() bool {
 	return d != nil && (d.File != nil || d.Lengths != "" || d.Sessions != nil)
 }
 
+// Generates reports whether answers have tokens of their own, as far as is stated: those of embeddings and of rerank
+// have none, whatever the step's [Spec] has for the others.
+func (d *Description) Generates() bool {
+	return d == nil || d.Endpoint != "embeddings" && d.Endpoint != "rerank"
+}
+
 // String is the shape as people read it.
 func (s *SessionShape) String() string {
 	text := "sessions"

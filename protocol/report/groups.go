@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/servegauge/servegauge/internal/number"
 	"github.com/servegauge/servegauge/loadgen"
 )
@@ -23,7 +25,11 @@ func writeGroups(out *printer, r *loadgen.Result, cell func(loadgen.Figure) stri
 			{"E2E mean", loadgen.MeanName(loadgen.E2E)}, {"p99", loadgen.QuantileName(loadgen.E2E, 99)},
 		}
 		if by == loadgen.ByModel {
-			columns = append(columns, struct{ title, figure string }{"tok/s", loadgen.TotalThroughput})
+			throughput := struct{ title, figure string }{"total tok/s", loadgen.TotalThroughput}
+			if !slices.ContainsFunc(groups, func(g *loadgen.Group) bool { return g.Tokens.Output > 0 }) { // as of embeddings
+				throughput.title, throughput.figure = "input tok/s", loadgen.InputThroughput
+			}
+			columns = append(columns, throughput)
 		}
 		out.f("\n")
 		table := newTable(out)

@@ -425,10 +425,16 @@ func PlanText(w io.Writer, d protocol.Planned, warnings []loadgen.Warning, sent 
 	if sent.OwnLengths() {
 		about = "about "
 	}
-	out.f("  in all       %s%s requests, %s%s input and %s output tokens\n", most, decimal(float64(requests), 0), about,
-		decimal(float64(requests)*float64(p.Input), 0), decimal(float64(requests)*float64(p.Output), 0))
-	out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
-		d.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
+	out.f("  in all       %s%s requests, %s%s input", most, decimal(float64(requests), 0), about,
+		decimal(float64(requests)*float64(p.Input), 0))
+	if sent.Generates() {
+		out.f(" and %s output", decimal(float64(requests)*float64(p.Output), 0))
+	}
+	out.f(" tokens\n")
+	if sent.Generates() { // the page's rate is of generation
+		out.f("  takes        about %v at the page's %s input + output tokens/s, beside the starts of the server\n",
+			d.Estimate(pagesThroughput).Round(time.Second), decimal(pagesThroughput, 0))
+	}
 	for _, warning := range warnings {
 		out.f("  warning      %s\n", warning)
 	}
@@ -448,7 +454,11 @@ func ofUnit(u loadgen.Unit) string {
 
 // sentText writes of how many tokens requests are, and what else is known of them.
 func sentText(out *printer, input, output int, sent *workload.Description) {
-	if !sent.OwnLengths() {
+	switch {
+	case sent.OwnLengths():
+	case !sent.Generates():
+		out.f("  tokens       %d in\n", input)
+	default:
 		out.f("  tokens       %d in, %d out\n", input, output)
 	}
 	if sent != nil {
