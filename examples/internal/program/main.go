@@ -82,8 +82,8 @@ func MainWith(about string, setup func(*flag.FlagSet) func(ctx context.Context, 
 	case err != nil:
 		os.Exit(code(&UsageError{Explain(flags, err)}))
 	case *version:
-		fmt.Println(Version())
-		os.Exit(0)
+		_, err := fmt.Println(Version())
+		os.Exit(code(err))
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
