@@ -21,7 +21,8 @@ func TestCausesNameAFullDiskOnce(t *testing.T) {
 		{errors.Join(full("journal.jsonl"), full("results.json")), []string{full("journal.jsonl").Error()}},
 		{
 			errors.Join(errors.Join(other, fmt.Errorf("journal: %w; what was measured is kept", full("a"))), full("b"), other),
-			[]string{"the server ended", "journal: write a: no space left on device; what was measured is kept", "the server ended"},
+			[]string{"the server ended", "journal: write a: no space left on device; what was measured is kept",
+				"the server ended"},
 		},
 		{fmt.Errorf("%w, and %w", full("a"), other), []string{full("a").Error() + ", and the server ended"}},
 		{errors.Join(&fs.PathError{Op: "open", Path: "a", Err: syscall.EACCES}, full("b")),
