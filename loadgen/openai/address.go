@@ -43,6 +43,9 @@ func parseAddress(raw string) (address, error) {
 	case u.Host == "" || u.Fragment != "":
 		return invalid(want)
 	}
+	if _, err := url.Parse(u.String()); err != nil { // such as a zone that is no text: http://[::1%25\x80]
+		return invalid(want)
+	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	var a address
 	for _, end := range []struct {

@@ -80,7 +80,7 @@ func TestAddresses(t *testing.T) {
 
 func FuzzParseAddress(f *testing.F) {
 	for _, s := range []string{"http://h", "https://u:p@h:1/a%2Fb/v1/chat/completions?k=v", "http://h/v1/v1",
-		"http://h//", "http://h/%7e/models", "http://[::1%25lo]/v3"} {
+		"http://h//", "http://h/%7e/models", "http://[::1%25lo]/v3", "http://[::1%25\x80o]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, given string) {
